@@ -1,0 +1,190 @@
+"""What every layer hands on: frozen results that carry their value and where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Json = Any
+"""Anything `json.dumps` takes: numbers, strings, None, lists and string-keyed dicts of these."""
+
+
+def to_json(value: object) -> Json:
+    """`value` with NumPy scalars, tuples, mappings and non-finite numbers made plain JSON.
+
+    NaN and infinities have no JSON form; they become None, never an invalid document.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [to_json(item) for item in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"cannot write a {type(value).__name__} as JSON")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A confidence interval: `level` is its coverage (0.95), `method` how it was made."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+    def to_dict(self) -> dict[str, Json]:
+        """The interval as plain JSON."""
+        return to_json(
+            {"low": self.low, "high": self.high, "level": self.level, "method": self.method}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One metric's outcome. `float(result)` is its value; `result.parts` what it is made of.
+
+    Attributes:
+        name: the metric's name in JSON (`fd`, `mifid`, …).
+        value: the number.
+        n: rows used per set, for example `{"generated": 10000, "train": 50000}`.
+        parts: whatever the value was computed from or qualified by; plain JSON values.
+        interval: a confidence interval where one exists.
+        seed: the seed of anything random inside; None when nothing is.
+        notes: sentences a reader of the value must know (rows dropped, n < d, …).
+    """
+
+    name: str
+    value: float
+    n: Mapping[str, int]
+    parts: Mapping[str, Json] = field(default_factory=dict)
+    interval: Interval | None = None
+    seed: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def __float__(self) -> float:
+        return self.value
+
+    def to_dict(self) -> dict[str, Json]:
+        """The result as plain JSON."""
+        return to_json(
+            {
+                "value": self.value,
+                "n": self.n,
+                **({"interval": self.interval.to_dict()} if self.interval else {}),
+                **({"seed": self.seed} if self.seed is not None else {}),
+                **({"parts": self.parts} if self.parts else {}),
+                **({"notes": self.notes} if self.notes else {}),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSummary:
+    """One of the sets that were compared.
+
+    Attributes:
+        source: the last part of what was given (`train.zip`), never a full path.
+        kind: "images" or "features".
+        count: rows used.
+        digest: hex content hash of the rows in order.
+        skipped: ids of broken images left out at the user's request.
+    """
+
+    source: str
+    kind: str
+    count: int
+    digest: str
+    skipped: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Json]:
+        """The summary as plain JSON."""
+        return to_json(
+            {
+                "source": self.source,
+                "kind": self.kind,
+                "count": self.count,
+                "digest": self.digest,
+                "skipped": self.skipped,
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A generated image and its nearest training image.
+
+    Attributes:
+        generated_id, train_id: the images' ids in their sources.
+        distance: the distance between them, in the space and metric of the score.
+        generated_png, train_png: the two images as PNG bytes; None when features were given.
+    """
+
+    generated_id: str
+    train_id: str
+    distance: float
+    generated_png: bytes | None = None
+    train_png: bytes | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """The pair as plain JSON, without the pictures."""
+        return to_json(
+            {
+                "generated": self.generated_id,
+                "train": self.train_id,
+                "distance": self.distance,
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Everything `genmem.score` found: the object behind the table, the JSON and the report.
+
+    Attributes:
+        metrics: results by their JSON names, in reading order.
+        inputs: by role: "generated", "train" and, when given, "test".
+        backbone: name, dimension, preprocessing, weights hash, engine; JSON values.
+        provenance: genmem's and its libraries' versions, seed, date; JSON values.
+        seconds: wall-clock seconds per stage, and "total".
+        nearest: cosine distance to the nearest training row, float64 [n], by role
+            ("generated", "test").
+        closest: the closest generated/training pairs, nearest first.
+        notes: sentences about the whole comparison (the two sets are the same, …).
+    """
+
+    metrics: Mapping[str, Result]
+    inputs: Mapping[str, InputSummary]
+    backbone: Mapping[str, Json]
+    provenance: Mapping[str, Json]
+    seconds: Mapping[str, float]
+    nearest: Mapping[str, NDArray[np.float64]]
+    closest: tuple[Pair, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Result:
+        return self.metrics[name]
+
+    def to_dict(self) -> dict[str, Json]:
+        """The object that `--json` prints."""
+        return to_json(
+            {
+                "metrics": {name: result.to_dict() for name, result in self.metrics.items()},
+                "inputs": {role: summary.to_dict() for role, summary in self.inputs.items()},
+                "backbone": self.backbone,
+                "closest": [pair.to_dict() for pair in self.closest],
+                "notes": self.notes,
+                "provenance": self.provenance,
+                "seconds": self.seconds,
+            }
+        )
