@@ -1,0 +1,110 @@
+"""What every metric asks of its arrays, checked once at its door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from genmem.errors import InputError, UsageError
+
+_ROWS_PER_CHECK = 16_384
+
+
+def check_features(array: Any, *, role: str) -> Any:
+    """`array` itself, once it is known to be float rows without NaN or infinity.
+
+    Args:
+        array: NumPy (memory-mapped too) or torch, [n, d], floating point, n ≥ 1 and d ≥ 1.
+        role: what the rows are ("generated", "train", "test"); named in the error.
+
+    Raises:
+        InputError: not two-dimensional, empty, not floating point, or not finite; the first bad
+            row is named.
+    """
+    if not is_torch_array(array) and not isinstance(array, np.ndarray):
+        raise InputError(
+            f"{role}: expected a NumPy or torch array of features [n, d], got "
+            f"{type(array).__name__}; convert it with numpy.asarray."
+        )
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(
+            f"{role}: expected features [n, d], one row an image, got shape {tuple(array.shape)}."
+        )
+    if not _is_floating(array):
+        raise InputError(
+            f"{role}: expected floating-point features, got {array.dtype}; convert them with "
+            "astype('float32')."
+        )
+    for start in range(0, array.shape[0], _ROWS_PER_CHECK):
+        bad = _rows_not_finite(array[start : start + _ROWS_PER_CHECK])
+        if bad.size:
+            raise InputError(
+                f"{role}: row {start + int(bad[0])} holds NaN or infinity; every feature must be "
+                "finite. Recompute the features of that image or leave it out."
+            )
+    return array
+
+
+def check_same_dimension(**arrays: Any) -> int:
+    """The common number of columns of the named feature arrays.
+
+    Raises:
+        InputError: they differ, so they come from different backbones.
+    """
+    dimensions = {role: int(array.shape[1]) for role, array in arrays.items()}
+    if len(set(dimensions.values())) > 1:
+        listed = ", ".join(f"{role} has {d}" for role, d in dimensions.items())
+        raise InputError(
+            f"the sets differ in feature dimension: {listed}. Extract all of them with the same "
+            "backbone."
+        )
+    return next(iter(dimensions.values()))
+
+
+def check_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
+    """Check every named array and their common dimension; the rows in each, by role."""
+    for role, array in arrays.items():
+        check_features(array, role=role)
+    check_same_dimension(**arrays)
+    return {role: int(array.shape[0]) for role, array in arrays.items()}
+
+
+def check_at_least(count: int, least: int, *, role: str, why: str) -> None:
+    """Raise InputError when a set holds fewer than `least` rows, saying why that many."""
+    if count < least:
+        raise InputError(f"{role}: expected at least {least} rows, got {count}: {why}")
+
+
+def check_choice(value: str, choices: tuple[str, ...], *, name: str) -> str:
+    """`value`, once it is one of `choices`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value not in choices:
+        raise UsageError(f"{name}: expected one of {', '.join(choices)}, got {value!r}.")
+    return value
+
+
+def _is_floating(array: Any) -> bool:
+    if is_torch_array(array):
+        return bool(array.dtype.is_floating_point)
+    return np.issubdtype(array.dtype, np.floating)
+
+
+def _rows_not_finite(rows: Any) -> np.ndarray:
+    # A sum is finite exactly when no row holds NaN or infinity, save for overflow, which the
+    # row-by-row look then clears; so the common case reads the block once and writes nothing.
+    if is_torch_array(rows):
+        rows_sum = float(rows.sum())
+        if np.isfinite(rows_sum):
+            return np.empty(0, dtype=np.int64)
+        return (~rows.isfinite().all(dim=1)).nonzero().flatten().cpu().numpy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows_sum = np.sum(rows, dtype=np.float64)
+    if np.isfinite(rows_sum):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(~np.isfinite(rows).all(axis=1))

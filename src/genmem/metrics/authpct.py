@@ -1,0 +1,54 @@
+"""AuthPct: the percentage of generated images that are not noisy copies of a training image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genmem.metrics._checks import check_at_least, check_sets
+from genmem.metrics.memorization_distance import to_numpy
+from genmem.neighbors import Nearest, nearest
+from genmem.results import Result
+
+
+def authpct(*, generated: Any, train: Any) -> Result:
+    """100 · share of generated g with d(g, x) > d(x, x'): g is farther from x than x' is.
+
+    x is the training row nearest to g and x' the training row nearest to x, Euclidean. Source:
+    "How Faithful is your Synthetic Data?" (Alaa et al. 2022, arXiv 2102.08921), authenticity.
+
+    Lower means more copying, but where training images are sparse an honest image can lie within
+    x's own gap: held-out images do not score 100, so compare with theirs.
+
+    Args:
+        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        train: float [m, d], at least two rows.
+
+    Returns:
+        value: percent in [0, 100]; higher is better.
+        parts: `authentic` (count).
+
+    Raises:
+        InputError: the arrays are not features of one backbone, or train has one row.
+    """
+    check_sets({"generated": generated, "train": train})
+    found = nearest(generated, train, metric="euclidean")
+    return authpct_from(found=found, train=train)
+
+
+def authpct_from(*, found: Nearest, train: Any) -> Result:
+    """`authpct` from the Euclidean search of generated in train, already done (k ≥ 1)."""
+    train_rows = int(train.shape[0])
+    check_at_least(train_rows, 2, role="train", why="the gap around a training image needs another")
+    distances, indices = to_numpy(found.distances)[:, 0], to_numpy(found.indices)[:, 0]
+    touched, inverse = np.unique(indices, return_inverse=True)
+    # The nearest row to a training row is itself, at 0; the second is its nearest other.
+    gaps = to_numpy(nearest(train[touched], train, k=2, metric="euclidean").distances)[:, 1]
+    authentic = int((distances > gaps[inverse]).sum())
+    return Result(
+        name="authpct",
+        value=100.0 * authentic / len(distances),
+        n={"generated": len(distances), "train": train_rows},
+        parts={"authentic": authentic},
+    )

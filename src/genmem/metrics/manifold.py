@@ -1,0 +1,133 @@
+"""Precision, recall, density and coverage: overlap of two sets by nearest-neighbour balls.
+
+Sources: precision and recall, Kynkäänniemi et al. 2019 (arXiv 1904.06991), k = 3; density and
+coverage, Naeem et al. 2020 (arXiv 2002.09797), k = 5. B_k(x) is the closed Euclidean ball around
+x that reaches to its k-th nearest other row of the same set. All four expect sets of comparable
+size: the balls shrink as a set grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import UsageError
+from genmem.metrics._checks import check_at_least, check_sets
+from genmem.metrics.memorization_distance import to_numpy
+from genmem.neighbors import count_balls, nearest
+from genmem.results import Result
+
+NAMES = ("precision", "recall", "density", "coverage")
+
+PRECISION_NEIGHBORHOOD = 3
+DENSITY_NEIGHBORHOOD = 5
+
+
+def precision(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBORHOOD) -> Result:
+    """Share of generated rows inside at least one training ball B_k: are the images realistic?
+
+    Args:
+        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        train: float [m, d].
+        neighborhood: k of the balls.
+
+    Returns:
+        value in [0, 1]; higher is better. A generator that copies has precision 1.
+
+    Raises:
+        InputError: the arrays are not features of one backbone, or a set has ≤ k rows.
+    """
+    return _one("precision", generated, train, neighborhood)
+
+
+def recall(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBORHOOD) -> Result:
+    """Share of training rows inside at least one generated ball B_k: is the variety covered?
+
+    Arguments and errors as in `precision`; value in [0, 1], higher is better.
+    """
+    return _one("recall", generated, train, neighborhood)
+
+
+def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
+    """(1/k) · mean over generated rows of the number of training balls B_k that hold them.
+
+    Arguments and errors as in `precision`; value ≥ 0, about 1 for held-out images.
+    """
+    return _one("density", generated, train, neighborhood)
+
+
+def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
+    """Share of training rows whose own ball B_k holds at least one generated row.
+
+    Arguments and errors as in `precision`; value in [0, 1], higher is better.
+    """
+    return _one("coverage", generated, train, neighborhood)
+
+
+def manifold(
+    *,
+    generated: Any,
+    train: Any,
+    names: Sequence[str] = NAMES,
+    precision_neighborhood: int = PRECISION_NEIGHBORHOOD,
+    density_neighborhood: int = DENSITY_NEIGHBORHOOD,
+) -> dict[str, Result]:
+    """Several of the four by name, sharing one search of each set in itself.
+
+    Args:
+        generated: float [n, d].
+        train: float [m, d].
+        names: which of "precision", "recall", "density", "coverage".
+        precision_neighborhood: k of precision and recall.
+        density_neighborhood: k of density and coverage.
+    """
+    n = check_sets({"generated": generated, "train": train})
+    k_of = {
+        name: precision_neighborhood if name in ("precision", "recall") else density_neighborhood
+        for name in names
+    }
+    train_k = [k for name, k in k_of.items() if name != "recall"]
+    radii_train = _radii(train, train_k, role="train")
+    radii_generated = _radii(
+        generated, [k for name, k in k_of.items() if name == "recall"], role="generated"
+    )
+    found: dict[str, Result] = {}
+    for name, k in k_of.items():
+        if name == "precision":
+            value = float((count_balls(generated, train, radii_train[k]) > 0).mean())
+        elif name == "recall":
+            value = float((count_balls(train, generated, radii_generated[k]) > 0).mean())
+        elif name == "density":
+            value = float(count_balls(generated, train, radii_train[k]).mean()) / k
+        elif name == "coverage":
+            reach = to_numpy(nearest(train, generated, metric="euclidean").distances)[:, 0]
+            value = float((reach <= radii_train[k]).mean())
+        else:
+            raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
+        found[name] = Result(name=name, value=value, n=n, parts={"neighborhood": k})
+    return found
+
+
+def _one(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
+    return manifold(
+        generated=generated,
+        train=train,
+        names=[name],
+        precision_neighborhood=neighborhood,
+        density_neighborhood=neighborhood,
+    )[name]
+
+
+def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[np.float64]]:
+    """float64 [rows] by k: the distance from each row to its k-th nearest other row."""
+    if not ks:
+        return {}
+    largest = max(ks)
+    rows = int(features.shape[0])
+    check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbours.")
+    found = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
+    distances = to_numpy(found.distances)
+    return {k: np.ascontiguousarray(distances[:, k - 1]) for k in set(ks)}

@@ -1,0 +1,113 @@
+"""Memorization ratio: the share of generated images with one training image far too close."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import UsageError
+from genmem.metrics._checks import check_at_least, check_sets
+from genmem.metrics.memorization_distance import to_numpy
+from genmem.neighbors import Nearest, NearestNeighbors
+from genmem.results import Result
+
+_ROWS_PER_PART = 16_384
+
+
+def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) -> Result:
+    """Share of generated images with d1 / d2 < 1/3.
+
+    d1 and d2 are the Euclidean distances to the nearest and the second-nearest training image.
+    Source: "On Memorization in Diffusion Models" (Gu et al. 2023, arXiv 2310.02664), on pixels of
+    images quantised to 8 bits; after Yoon et al. 2023. Any features can be given here, and the
+    ratio then speaks of that space.
+
+    Departure: an exact duplicate inside the training set would make d2 = d1, so that a copy of it
+    has ratio 1 (or 0/0) and is missed. Identical training rows therefore count as one image; how
+    many were set aside is reported. Near duplicates still hide copies of each other.
+
+    Args:
+        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        train: float [m, d], at least two different rows.
+        threshold: the ratio below which an image counts as memorized, in (0, 1].
+
+    Returns:
+        value: the share, in [0, 1]; higher is more memorization.
+        parts: `memorized` (count), `threshold`, `duplicate_train_rows`, `median_ratio`.
+
+    Raises:
+        InputError: the arrays are not features of one backbone, or the training rows are all
+            the same.
+        UsageError: the threshold is out of range.
+    """
+    if not 0 < threshold <= 1:
+        raise UsageError(f"threshold: expected a ratio in (0, 1], got {threshold}.")
+    n = check_sets({"generated": generated, "train": train})
+    found, duplicates = two_nearest_different(generated, train)
+    ratios = distance_ratios(found)
+    memorized = int((ratios < threshold).sum())
+    notes = ()
+    if duplicates:
+        notes = (
+            f"{duplicates} training rows are exact duplicates of earlier ones and counted as one "
+            "image with them.",
+        )
+    return Result(
+        name="memorization_ratio",
+        value=memorized / len(ratios),
+        n=n,
+        parts={
+            "memorized": memorized,
+            "threshold": threshold,
+            "duplicate_train_rows": duplicates,
+            "median_ratio": float(np.median(ratios)),
+        },
+        notes=notes,
+    )
+
+
+def two_nearest_different(generated: Any, train: Any) -> tuple[Nearest, int]:
+    """The two nearest training rows that differ from each other, and the duplicates set aside.
+
+    Returns:
+        `Nearest` with k = 2, Euclidean, indices into `train`; and the number of training rows
+        identical to an earlier one.
+    """
+    first = first_occurrences(train)
+    duplicates = int(train.shape[0]) - len(first)
+    check_at_least(
+        len(first), 2, role="train", why="d1/d2 needs two different training images to compare."
+    )
+    search = NearestNeighbors(generated, k=2, metric="euclidean")
+    if not duplicates:
+        search.update(train)
+        found = search.compute()
+        return Nearest(to_numpy(found.distances), to_numpy(found.indices)), 0
+    for start in range(0, len(first), _ROWS_PER_PART):
+        search.update(train[first[start : start + _ROWS_PER_PART]])
+    found = search.compute()
+    return Nearest(to_numpy(found.distances), first[to_numpy(found.indices)]), duplicates
+
+
+def distance_ratios(found: Nearest) -> NDArray[np.float64]:
+    """d1 / d2 in [0, 1], float64 [n]; d2 > 0 because the two training rows differ."""
+    d1, d2 = found.distances[:, 0], found.distances[:, 1]
+    return np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
+
+
+def first_occurrences(features: Any) -> NDArray[np.int64]:
+    """int64, ascending: the rows that are not byte-identical to an earlier row."""
+    seen: set[bytes] = set()
+    first = []
+    for start in range(0, int(features.shape[0]), _ROWS_PER_PART):
+        part = np.ascontiguousarray(to_numpy(features[start : start + _ROWS_PER_PART]))
+        part = part + 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
+        for offset, row in enumerate(part):
+            key = hashlib.blake2b(row.data, digest_size=16).digest()
+            if key not in seen:
+                seen.add(key)
+                first.append(start + offset)
+    return np.array(first, dtype=np.int64)

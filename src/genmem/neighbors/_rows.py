@@ -1,0 +1,166 @@
+"""Rows of a feature array as float32 blocks on the device that computes, and float64 pairs.
+
+A block is a copy, at most `BLOCK_BYTES`, made when it is needed: a memory-mapped array of a
+million rows is never in memory at once, and nothing is written to the caller's array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from array_api_compat import is_torch_array
+
+Metric = Literal["cosine", "absolute_cosine", "euclidean"]
+"""1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row."""
+
+METRICS: tuple[str, ...] = get_args(Metric)
+
+QUERY_BYTES = 128 * 2**20
+"""float32 bytes of the queries that are searched together."""
+
+SCORE_BYTES = 64 * 2**20
+"""float32 bytes of one block of scores, queries × references."""
+
+PAIR_BYTES = 32 * 2**20
+"""float64 bytes of each side of the pairs that are compared together."""
+
+MAXIMUM_QUERY_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows ready for one matrix product.
+
+    Attributes:
+        rows: float32 [b, d]; of norm 1 for the cosine metrics.
+        half_squares: float32 [b], ‖row‖²/2 for "euclidean", zeros otherwise.
+        norms: float32 [b], the norms of `rows`.
+    """
+
+    rows: torch.Tensor
+    half_squares: torch.Tensor
+    norms: torch.Tensor
+
+
+def device_of(array: Any) -> torch.device:
+    """Where a feature array lives; NumPy arrays live on the CPU."""
+    return array.device if is_torch_array(array) else torch.device("cpu")
+
+
+def query_rows(dimension: int) -> int:
+    """How many queries of `dimension` float32 columns are searched together."""
+    return max(1, min(MAXIMUM_QUERY_ROWS, QUERY_BYTES // (4 * dimension)))
+
+
+def reference_rows(queries: int, dimension: int) -> int:
+    """How many references one block holds beside `queries` queries."""
+    by_scores = SCORE_BYTES // (4 * queries)
+    by_copy = SCORE_BYTES // (4 * dimension)
+    return max(1, min(by_scores, by_copy))
+
+
+def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: torch.device) -> Block:
+    """Rows [start, stop) of `array` as a `Block` for `metric` on `device`."""
+    rows = _copy_float32(array, start, stop).to(device)
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    if metric == "euclidean":
+        return Block(rows, norms.square() / 2, norms)
+    safe = torch.where(norms > 0, norms, torch.ones_like(norms))
+    rows.div_(safe[:, None])
+    return Block(rows, torch.zeros_like(norms), torch.ones_like(norms))
+
+
+def scores_of(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
+    """float32 [b, c], larger is nearer: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2)."""
+    if metric == "euclidean":
+        return torch.addmm(-block.half_squares[None, :], queries.rows, block.rows.T)
+    scores = queries.rows @ block.rows.T
+    return scores.abs_() if metric == "absolute_cosine" else scores
+
+
+def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
+    """float32 [b]: what the relative score tolerance is relative to, for each query."""
+    if metric != "euclidean":
+        return torch.ones_like(queries.norms)
+    largest = block.norms.max()
+    return queries.norms * largest + queries.half_squares + largest.square() / 2
+
+
+def score_tolerance(dimension: int, *, device: torch.device) -> float:
+    """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.
+
+    A dot product of length d in precision u errs by at most λ√d·u·Σ|xᵢyᵢ| with probability
+    practically 1 at λ = 4 (Higham and Mary 2019, "A new approach to probabilistic rounding error
+    analysis"); the 8u beside it covers rounding and normalising the rows themselves. Where the
+    caller let CUDA multiply in TF32, u is TF32's.
+    """
+    tf32 = device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
+    unit = 2.0**-11 if tf32 else 2.0**-24
+    return (4.0 * dimension**0.5 + 8.0) * unit
+
+
+def pair_distances(
+    queries: Any,
+    references: Any,
+    query_index: torch.Tensor,
+    reference_index: torch.Tensor,
+    *,
+    metric: Metric,
+) -> torch.Tensor:
+    """Distances of the pairs (queries[i], references[j]) in float64, without cancellation.
+
+    Euclidean distances come from differences. Cosine distances come from the unit vectors u, v:
+    1 − u·v = ‖u − v‖²/2, which keeps its digits where 1 − u·v would lose them.
+
+    Args:
+        queries: features [n, d], in the precision they were given.
+        references: features [m, d].
+        query_index: int64 [p], rows of `queries`.
+        reference_index: int64 [p], rows of `references`.
+        metric: which distance.
+
+    Returns:
+        float64 [p], on the CPU.
+    """
+    total = query_index.shape[0]
+    out = torch.empty(total, dtype=torch.float64)
+    step = max(1, PAIR_BYTES // (8 * int(queries.shape[1])))
+    for start in range(0, total, step):
+        part = slice(start, min(total, start + step))
+        a = _gather_float64(queries, query_index[part])
+        b = _gather_float64(references, reference_index[part])
+        out[part] = _distance(a, b, metric).cpu()
+    return out
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
+    if metric == "euclidean":
+        return torch.linalg.vector_norm(a - b, dim=1)
+    norm_a = torch.linalg.vector_norm(a, dim=1)
+    norm_b = torch.linalg.vector_norm(b, dim=1)
+    undefined = (norm_a == 0) | (norm_b == 0)
+    a = a / torch.where(norm_a > 0, norm_a, torch.ones_like(norm_a))[:, None]
+    b = b / torch.where(norm_b > 0, norm_b, torch.ones_like(norm_b))[:, None]
+    distance = (a - b).square().sum(dim=1) / 2
+    if metric == "absolute_cosine":
+        distance = torch.minimum(distance, (a + b).square().sum(dim=1) / 2)
+    return torch.where(undefined, torch.ones_like(distance), distance)
+
+
+def _copy_float32(array: Any, start: int, stop: int) -> torch.Tensor:
+    if is_torch_array(array):
+        return array[start:stop].detach().to(torch.float32, copy=True)
+    rows = torch.empty((stop - start, array.shape[1]), dtype=torch.float32)
+    np.copyto(rows.numpy(), array[start:stop], casting="same_kind")
+    return rows
+
+
+def _gather_float64(array: Any, index: torch.Tensor) -> torch.Tensor:
+    if is_torch_array(array):
+        # Apple's MPS has no float64: its pairs are compared on the CPU.
+        rows = array.detach().index_select(0, index.to(array.device))
+        return (rows.cpu() if rows.device.type == "mps" else rows).to(torch.float64)
+    return torch.from_numpy(np.asarray(array[index.cpu().numpy()], dtype=np.float64))

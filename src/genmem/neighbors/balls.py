@@ -1,0 +1,84 @@
+"""How many balls hold each query: the count behind precision, recall and density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from array_api_compat import is_torch_array
+
+from genmem.errors import InputError
+from genmem.neighbors._rows import (
+    device_of,
+    load_block,
+    pair_distances,
+    query_rows,
+    reference_rows,
+    score_scale,
+    score_tolerance,
+    scores_of,
+)
+
+
+def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
+    """For each query, the number of closed Euclidean balls B(center, radius) that hold it.
+
+    Decided like the nearest neighbours: by a float32 matrix product where it leaves no doubt,
+    and in float64, by differences, for the pairs within its error of the boundary. A query at
+    exactly the radius is inside.
+
+    Args:
+        queries: features [n, d], NumPy or torch.
+        centers: features [m, d], the same kind of array.
+        radii: float [m], in the unit of the features.
+
+    Returns:
+        int64 [n], of the queries' kind and device.
+
+    Raises:
+        InputError: the shapes do not fit together.
+    """
+    if queries.shape[1] != centers.shape[1] or tuple(radii.shape) != (centers.shape[0],):
+        raise InputError(
+            f"expected queries [n, d], centers [m, d] and radii [m], got {tuple(queries.shape)}, "
+            f"{tuple(centers.shape)} and {tuple(radii.shape)}."
+        )
+    radii64 = torch.as_tensor(np.asarray(radii.cpu() if is_torch_array(radii) else radii))
+    radii64 = radii64.to(torch.float64)
+    count = torch.zeros(queries.shape[0], dtype=torch.int64)
+    step = query_rows(int(queries.shape[1]))
+    for start in range(0, int(queries.shape[0]), step):
+        stop = min(int(queries.shape[0]), start + step)
+        count[start:stop] = _count(queries, centers, radii64, start, stop)
+    if is_torch_array(queries):
+        return count.to(queries.device)
+    return count.numpy()
+
+
+def _count(queries: Any, centers: Any, radii: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+    """int64 [stop − start] on the CPU: balls that hold queries [start, stop).
+
+    ‖q − c‖ ≤ r exactly when q·c − ‖c‖²/2 − (‖q‖² − r²)/2 ≥ 0.
+    """
+    device = device_of(queries)
+    block_q = load_block(queries, start, stop, metric="euclidean", device=device)
+    dimension = int(block_q.rows.shape[1])
+    tolerance = score_tolerance(dimension, device=device)
+    count = torch.zeros(stop - start, dtype=torch.int64)
+    step = reference_rows(stop - start, dimension)
+    for low in range(0, int(centers.shape[0]), step):
+        high = min(int(centers.shape[0]), low + step)
+        block = load_block(centers, low, high, metric="euclidean", device=device)
+        half_radii = (radii[low:high].square() / 2).to(device=device, dtype=torch.float32)
+        surplus = scores_of(block_q, block, "euclidean")
+        surplus += half_radii[None, :]
+        surplus -= block_q.half_squares[:, None]
+        doubt = tolerance * (score_scale(block_q, block, "euclidean") + half_radii.max())
+        count += (surplus > doubt[:, None]).sum(dim=1).cpu()
+        rows, columns = (surplus.abs_() <= doubt[:, None]).nonzero(as_tuple=True)
+        columns += low
+        exact = pair_distances(queries, centers, rows + start, columns, metric="euclidean")
+        inside = exact <= radii[columns.cpu()]
+        count += torch.bincount(rows.cpu()[inside], minlength=stop - start)
+    return count

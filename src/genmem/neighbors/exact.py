@@ -1,0 +1,294 @@
+"""Exact k-nearest neighbours: candidates in float32, decided in float64.
+
+A blocked float32 matrix product scores every query against every reference at the speed of the
+machine's matrix product. Its rounding error is bounded (`score_tolerance`), so whatever scores
+within twice that bound of a query's k-th best is kept as a candidate, and only candidates are
+measured again, in float64 and by differences. The answer is therefore the exact one, near
+duplicates keep their digits, and block size, batch size and thread count cannot change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from array_api_compat import is_torch_array
+
+from genmem.errors import InputError, UsageError
+from genmem.neighbors._rows import (
+    METRICS,
+    Block,
+    Metric,
+    device_of,
+    load_block,
+    pair_distances,
+    query_rows,
+    reference_rows,
+    score_scale,
+    score_tolerance,
+    scores_of,
+)
+
+_CROWDED = 32
+"""Candidates per query in one block above which identical references are looked for."""
+
+_PENDING_PAIRS = 2_000_000
+"""Candidates that may wait (16 bytes each) before they are measured."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The k nearest references of each query, nearest first, ties by lowest index.
+
+    Attributes:
+        distances: float64 [n, k].
+        indices: int64 [n, k], rows of the references.
+    """
+
+    distances: Any
+    indices: Any
+
+
+def nearest(
+    queries: Any,
+    references: Any,
+    *,
+    k: int = 1,
+    metric: Metric = "cosine",
+    exclude_self: bool = False,
+) -> Nearest:
+    """The k nearest references of every query, exactly.
+
+    Args:
+        queries: features [n, d]; NumPy (memory-mapped too) or torch, any floating dtype.
+        references: features [m, d], the same kind of array.
+        k: neighbours per query.
+        metric: "cosine" (1 − cos), "absolute_cosine" (1 − |cos|) or "euclidean".
+        exclude_self: leave-one-out: `queries` and `references` are the same rows, and no row is
+            its own neighbour (an identical row elsewhere still is).
+
+    Returns:
+        NumPy arrays for NumPy input; tensors on the same device for torch input (on the CPU for
+        MPS, which has no float64).
+
+    Raises:
+        InputError: the dimensions differ, or there are fewer than k references.
+        UsageError: k or metric is not one of the allowed values.
+    """
+    search = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
+    if exclude_self and queries.shape[0] != references.shape[0]:
+        raise UsageError(
+            "exclude_self compares a set with itself, but there are "
+            f"{queries.shape[0]} queries and {references.shape[0]} references."
+        )
+    search.update(references)
+    return search.compute()
+
+
+class NearestNeighbors:
+    """Nearest neighbours over references that arrive in parts; `merge` joins workers' halves.
+
+    `update` with parts in any order, or `merge` of searches of the same queries over different
+    parts, gives exactly what one pass over all references gives.
+    """
+
+    def __init__(
+        self,
+        queries: Any,
+        *,
+        k: int = 1,
+        metric: Metric = "cosine",
+        exclude_self: bool = False,
+    ) -> None:
+        if metric not in METRICS:
+            raise UsageError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}.")
+        if k < 1:
+            raise UsageError(f"k: expected at least 1 neighbour, got {k}.")
+        self.queries = queries
+        self.k = k
+        self.metric: Metric = metric
+        self.exclude_self = exclude_self
+        self.seen = 0
+        count = int(queries.shape[0])
+        self._distances = torch.full((count, k), torch.inf, dtype=torch.float64)
+        self._indices = torch.full((count, k), -1, dtype=torch.int64)
+
+    def update(self, references: Any, *, offset: int | None = None) -> None:
+        """Search a further part of the references.
+
+        Args:
+            references: features [m, d].
+            offset: the index of its first row among all references; None: it follows the part
+                before it.
+
+        Raises:
+            InputError: its dimension is not that of the queries.
+        """
+        if references.ndim != 2 or references.shape[1] != self.queries.shape[1]:
+            raise InputError(
+                f"expected references of dimension {self.queries.shape[1]} like the queries, got "
+                f"shape {tuple(references.shape)}; extract both with the same backbone."
+            )
+        first = self.seen if offset is None else offset
+        step = query_rows(int(self.queries.shape[1]))
+        for start in range(0, int(self.queries.shape[0]), step):
+            stop = min(int(self.queries.shape[0]), start + step)
+            self._search(references, first, start, stop)
+        self.seen += int(references.shape[0])
+
+    def merge(self, other: NearestNeighbors) -> None:
+        """Take in another search of the same queries over other references (other offsets)."""
+        if (other.k, other.metric) != (self.k, self.metric) or (
+            other._distances.shape != self._distances.shape
+        ):
+            raise UsageError("only searches of the same queries, k and metric can be merged.")
+        count = torch.arange(self._distances.shape[0])
+        rows = count.repeat_interleave(other.k)
+        self._keep(0, rows, other._indices.flatten(), other._distances.flatten())
+        self.seen += other.seen
+
+    def compute(self) -> Nearest:
+        """What was found so far.
+
+        Raises:
+            InputError: fewer than k references (besides the query itself) were seen.
+        """
+        if bool((self._indices < 0).any()):
+            others = " besides the row itself" if self.exclude_self else ""
+            raise InputError(
+                f"expected at least {self.k} references{others}, got "
+                f"{self.seen - int(self.exclude_self)}; give more images or a smaller k."
+            )
+        if is_torch_array(self.queries):
+            device = device_of(self.queries)
+            home = torch.device("cpu") if device.type == "mps" else device
+            return Nearest(self._distances.to(home, copy=True), self._indices.to(home, copy=True))
+        return Nearest(self._distances.numpy().copy(), self._indices.numpy().copy())
+
+    def _search(self, references: Any, first: int, start: int, stop: int) -> None:
+        """Search queries [start, stop) in all of `references`, whose first row is row `first`."""
+        device = device_of(self.queries)
+        queries = load_block(self.queries, start, stop, metric=self.metric, device=device)
+        dimension = int(queries.rows.shape[1])
+        tolerance = score_tolerance(dimension, device=device)
+        best = self._scores_of_best(queries, start, stop)
+        margin = torch.zeros_like(queries.norms)
+        pending = _Pending()
+        step = reference_rows(stop - start, dimension)
+        for low in range(0, int(references.shape[0]), step):
+            high = min(int(references.shape[0]), low + step)
+            block = load_block(references, low, high, metric=self.metric, device=device)
+            scores = scores_of(queries, block, self.metric)
+            if self.exclude_self:
+                _hide_self(scores, start - (first + low))
+            margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, self.metric))
+            rows, columns = _candidates(scores, best, margin, self.k)
+            if rows.shape[0] > _CROWDED * scores.shape[0]:
+                enough = self.k + int(self.exclude_self)
+                rows, columns = _first_copies(rows, columns, references[low:high], enough)
+            pending.add(rows, columns + low, scores[rows, columns])
+            if pending.count > _PENDING_PAIRS:
+                self._decide(references, first, start, pending, best, margin)
+        if pending.count:
+            self._decide(references, first, start, pending, best, margin)
+
+    def _scores_of_best(self, queries: Block, start: int, stop: int) -> torch.Tensor:
+        """float32 [b, k]: the scores that the distances found so far stand for."""
+        distances = self._distances[start:stop].to(queries.rows.device)
+        if self.metric != "euclidean":
+            return (1 - distances).to(torch.float32)
+        return (queries.half_squares[:, None] - distances.square() / 2).to(torch.float32)
+
+    def _decide(
+        self,
+        references: Any,
+        first: int,
+        start: int,
+        pending: _Pending,
+        best: torch.Tensor,
+        margin: torch.Tensor,
+    ) -> None:
+        """Measure the candidates that can still be among the k nearest, and keep those that are."""
+        rows, columns = pending.take(best[:, -1] - margin)
+        distances = pair_distances(
+            self.queries, references, rows + start, columns, metric=self.metric
+        )
+        self._keep(start, rows.cpu(), columns.cpu() + first, distances)
+
+    def _keep(
+        self, start: int, rows: torch.Tensor, indices: torch.Tensor, distances: torch.Tensor
+    ) -> None:
+        """Merge measured pairs into the k nearest, by distance and then by lowest index."""
+        touched, rows = rows.unique(return_inverse=True)
+        known = torch.arange(touched.shape[0]).repeat_interleave(self.k)
+        all_rows = torch.cat([known, rows]).numpy()
+        all_distances = torch.cat([self._distances[touched + start].flatten(), distances]).numpy()
+        all_indices = torch.cat([self._indices[touched + start].flatten(), indices]).numpy()
+        order = np.lexsort((all_indices, all_distances, all_rows))
+        sorted_rows = all_rows[order]
+        firsts = np.searchsorted(sorted_rows, np.arange(touched.shape[0]))
+        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.k)])
+        self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
+        self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
+
+
+class _Pending:
+    """Candidates (query row, reference row, float32 score) that wait to be measured."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+    def add(self, rows: torch.Tensor, columns: torch.Tensor, scores: torch.Tensor) -> None:
+        self._parts.append((rows, columns, scores))
+        self.count += rows.shape[0]
+
+    def take(self, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The pairs whose score still reaches their query's threshold; none wait afterwards."""
+        rows, columns, scores = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
+        keep = scores >= threshold[rows]
+        self._parts.clear()
+        self.count = 0
+        return rows[keep], columns[keep]
+
+
+def _hide_self(scores: torch.Tensor, shift: int) -> None:
+    """Make each query's own row the worst: it is column `row + shift` of the block."""
+    if -scores.shape[0] < shift < scores.shape[1]:
+        scores.diagonal(offset=shift).fill_(-torch.inf)
+
+
+def _candidates(
+    scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pairs that may be among their query's k nearest; `best` [b, k] is brought up to date.
+
+    Most queries have no better neighbour in a later block, so the block is read once (its row
+    maxima) and only the rows that can have changed are looked at again.
+    """
+    hopeful = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
+    some = scores[hopeful]
+    top = some.topk(min(k, some.shape[1]), dim=1).values
+    best[hopeful] = torch.cat([best[hopeful], top], dim=1).topk(k, dim=1).values
+    threshold = torch.maximum(
+        best[hopeful, -1] - margin[hopeful],
+        torch.full_like(margin[hopeful], torch.finfo(torch.float32).min),
+    )
+    rows, columns = (some >= threshold[:, None]).nonzero(as_tuple=True)
+    return hopeful[rows], columns
+
+
+def _first_copies(
+    rows: torch.Tensor, columns: torch.Tensor, block: Any, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Without the candidates that k identical, earlier references of the block beat by index."""
+    block = block.cpu().numpy() if is_torch_array(block) else np.asarray(block)
+    _, groups = np.unique(block, axis=0, return_inverse=True)
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(groups.max() + 1))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order)) - starts[groups[order]]
+    keep = torch.from_numpy(rank < k).to(columns.device)[columns]
+    return rows[keep], columns[keep]

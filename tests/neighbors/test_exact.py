@@ -1,0 +1,239 @@
+"""The blocked search equals brute force, ties go by index, near duplicates keep their digits."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from genmem.errors import InputError, UsageError
+from genmem.neighbors import METRICS, NearestNeighbors, _rows, count_balls, nearest
+
+
+def brute_force(queries, references, metric, *, exclude_self=False):
+    """All distances in float64, straight from the definitions, one pair at a time."""
+    out = np.empty((len(queries), len(references)))
+    for i, a in enumerate(queries.astype(np.float64)):
+        for j, b in enumerate(references.astype(np.float64)):
+            if metric == "euclidean":
+                out[i, j] = np.sqrt(((a - b) ** 2).sum())
+                continue
+            norms = np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())
+            cosine = (a * b).sum() / norms if norms > 0 else 0.0
+            out[i, j] = 1 - (abs(cosine) if metric == "absolute_cosine" else cosine)
+    if exclude_self:
+        np.fill_diagonal(out, np.inf)
+    return out
+
+
+def check_against_brute_force(found, distances, k):
+    """Same distances; the indices may differ only where brute force itself sees a tie."""
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    expected = np.take_along_axis(distances, order, axis=1)
+    assert found.distances == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    reached = np.take_along_axis(distances, found.indices, axis=1)
+    assert reached == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert all(len(set(row)) == k for row in found.indices.tolist())
+
+
+def test_the_comparer_itself_rejects_a_wrong_neighbour():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(6, 3))
+    distances = brute_force(rows, rows, "euclidean", exclude_self=True)
+    found = nearest(rows, rows, metric="euclidean", exclude_self=True)
+    found.indices[0] = (found.indices[0] + 1) % 6
+    with pytest.raises(AssertionError):
+        check_against_brute_force(found, distances, 1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_search_equals_brute_force_with_duplicates_and_near_duplicates(metric, k):
+    rng = np.random.default_rng(1)
+    references = rng.normal(size=(120, 17)).astype(np.float32)
+    queries = rng.normal(size=(60, 17)).astype(np.float32)
+    references[[5, 40, 90]] = queries[3]
+    references[7] = queries[4] * np.float32(1 + 1e-6)
+    references[8] = queries[5] + np.float32(1e-6)
+    found = nearest(queries, references, k=k, metric=metric)
+    check_against_brute_force(found, brute_force(queries, references, metric), k)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_leave_one_out_skips_the_row_itself_but_not_its_twin(metric):
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(50, 8)).astype(np.float32)
+    rows[30] = rows[10]
+    found = nearest(rows, rows, k=3, metric=metric, exclude_self=True)
+    check_against_brute_force(found, brute_force(rows, rows, metric, exclude_self=True), 3)
+    assert found.indices[10, 0] == 30
+    assert found.indices[30, 0] == 10
+    assert found.distances[10, 0] == 0
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_ties_go_to_the_lowest_index_even_among_thousands_of_copies(metric):
+    rows = np.tile(np.linspace(1, 2, 12, dtype=np.float32), (3000, 1))
+    found = nearest(rows[:50], rows, k=3, metric=metric)
+    assert (found.indices == [0, 1, 2]).all()
+    alone = nearest(rows, rows, k=2, metric=metric, exclude_self=True)
+    assert alone.indices[:3].tolist() == [[1, 2], [0, 2], [0, 1]]
+
+
+def test_a_near_duplicate_keeps_the_digits_that_one_minus_cosine_loses():
+    rng = np.random.default_rng(3)
+    query = rng.normal(size=(1, 2048))
+    step = rng.normal(size=2048)
+    step -= (step @ query[0]) / (query[0] @ query[0]) * query[0]
+    angle = 1e-4
+    step *= np.linalg.norm(query) / np.linalg.norm(step)
+    turned = query * np.cos(angle) + step * np.sin(angle)
+    exact = 2 * np.sin(angle / 2) ** 2  # 1 − cos(angle), without cancellation
+    found = nearest(query, np.vstack([turned, rng.normal(size=(20, 2048))]))
+    assert found.distances[0, 0] == pytest.approx(exact, rel=1e-6, abs=0)
+    unit, turned_unit = (np.float32(v / np.linalg.norm(v)) for v in (query[0], turned[0]))
+    assert 1 - unit @ turned_unit != pytest.approx(exact, rel=0.1, abs=0)
+
+
+def test_absolute_cosine_sees_the_negative_of_a_row_as_its_copy_and_cosine_does_not():
+    rng = np.random.default_rng(4)
+    query = rng.normal(size=(1, 6))
+    references = np.vstack([-query, rng.normal(size=(5, 6))])
+    assert nearest(query, references, metric="absolute_cosine").indices[0, 0] == 0
+    assert nearest(query, references, metric="absolute_cosine").distances[0, 0] == 0
+    assert nearest(query, references, metric="cosine").indices[0, 0] != 0
+
+
+def test_a_row_of_zeros_has_cosine_distance_one_to_everything():
+    rows = np.array([[0.0, 0.0], [1.0, 2.0]])
+    assert nearest(rows[:1], rows[1:]).distances[0, 0] == 1
+    assert nearest(rows[1:], rows[:1]).distances[0, 0] == 1
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_block_sizes_leave_every_byte_alone(metric, monkeypatch):
+    rng = np.random.default_rng(5)
+    queries, references = rng.normal(size=(90, 33)), rng.normal(size=(210, 33))
+    references[::7] = references[1]
+    whole = nearest(queries, references, k=4, metric=metric)
+    monkeypatch.setattr(_rows, "QUERY_BYTES", 4 * 33 * 13)
+    monkeypatch.setattr(_rows, "SCORE_BYTES", 4 * 13 * 9)
+    monkeypatch.setattr(_rows, "PAIR_BYTES", 8 * 33 * 5)
+    small = nearest(queries, references, k=4, metric=metric)
+    assert small.distances.tobytes() == whole.distances.tobytes()
+    assert small.indices.tobytes() == whole.indices.tobytes()
+
+
+def test_thread_count_leaves_every_byte_alone():
+    rng = np.random.default_rng(6)
+    queries, references = rng.normal(size=(300, 256)), rng.normal(size=(900, 256))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = nearest(queries, references, k=3, metric="euclidean")
+    finally:
+        torch.set_num_threads(threads)
+    many = nearest(queries, references, k=3, metric="euclidean")
+    assert one.distances.tobytes() == many.distances.tobytes()
+    assert one.indices.tobytes() == many.indices.tobytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), metric=st.sampled_from(METRICS), k=st.integers(1, 4))
+def test_row_order_and_the_way_references_arrive_change_nothing(data, metric, k):
+    shape = data.draw(st.tuples(st.integers(k, 30), st.integers(1, 5)))
+    # Multiples of 1/8: sums are exact, so that equal distances are equal in every order.
+    values = st.integers(-24, 24).map(lambda value: value / 8)
+    references = data.draw(hnp.arrays(np.float64, shape, elements=values))
+    queries = data.draw(hnp.arrays(np.float64, (7, shape[1]), elements=values))
+    whole = nearest(queries, references, k=k, metric=metric)
+
+    cut = data.draw(st.integers(0, shape[0]))
+    first = NearestNeighbors(queries, k=k, metric=metric)
+    second = NearestNeighbors(queries, k=k, metric=metric)
+    second.update(references[cut:], offset=cut)
+    first.update(references[:cut])
+    first.merge(second)
+    merged = first.compute()
+    assert merged.distances.tobytes() == whole.distances.tobytes()
+    assert merged.indices.tobytes() == whole.indices.tobytes()
+
+    order = data.draw(st.permutations(range(shape[0])))
+    shuffled = nearest(queries, references[order], k=k, metric=metric)
+    assert shuffled.distances == pytest.approx(whole.distances, abs=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(scale=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
+def test_scaling_all_features_leaves_cosine_distances_alone(scale, seed):
+    rng = np.random.default_rng(seed)
+    queries, references = rng.normal(size=(9, 12)), rng.normal(size=(30, 12))
+    plain = nearest(queries, references, k=2)
+    scaled = nearest(queries * scale, references * scale, k=2)
+    assert scaled.distances == pytest.approx(plain.distances, rel=1e-9)
+    assert (scaled.indices == plain.indices).all()
+
+
+def test_queries_and_references_cannot_be_swapped_unnoticed():
+    queries = np.array([[0.0, 0.0], [10.0, 0.0]])
+    references = np.array([[0.0, 1.0], [0.0, 3.0], [0.0, 5.0]])
+    assert nearest(queries, references, metric="euclidean").distances.shape == (2, 1)
+    assert nearest(references, queries, metric="euclidean").distances.shape == (3, 1)
+
+
+def test_torch_tensors_give_torch_tensors_with_the_same_numbers():
+    rng = np.random.default_rng(7)
+    queries, references = rng.normal(size=(20, 9)), rng.normal(size=(40, 9))
+    from_numpy = nearest(queries, references, k=2)
+    from_torch = nearest(torch.from_numpy(queries), torch.from_numpy(references), k=2)
+    assert isinstance(from_torch.distances, torch.Tensor)
+    assert (from_torch.distances.numpy() == from_numpy.distances).all()
+    assert (from_torch.indices.numpy() == from_numpy.indices).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_memory_mapped_features_of_any_float_type_can_be_searched(tmp_path, dtype):
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(64, 10)).astype(dtype)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    found = nearest(mapped, mapped, k=2, metric="euclidean", exclude_self=True)
+    distances = brute_force(rows, rows, "euclidean", exclude_self=True)
+    check_against_brute_force(found, distances, 2)
+
+
+def test_too_few_references_are_named_in_the_error():
+    rows = np.ones((3, 2))
+    with pytest.raises(InputError, match="at least 4 references, got 3"):
+        nearest(rows, rows, k=4)
+    with pytest.raises(InputError, match="besides the row itself, got 2"):
+        nearest(rows, rows, k=3, exclude_self=True)
+
+
+def test_features_of_two_backbones_are_refused():
+    with pytest.raises(InputError, match="dimension 3"):
+        nearest(np.ones((2, 3)), np.ones((2, 4)))
+
+
+def test_an_unknown_metric_is_refused_by_name():
+    with pytest.raises(UsageError, match="manhattan"):
+        nearest(np.ones((2, 3)), np.ones((2, 3)), metric="manhattan")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ball_counts_equal_brute_force_also_on_the_boundary(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    centers = rng.integers(-4, 5, size=(80, 3)).astype(np.float64)
+    queries = rng.integers(-4, 5, size=(50, 3)).astype(np.float64)
+    radii = brute_force(centers, centers, "euclidean", exclude_self=True).min(axis=1)
+    expected = (brute_force(queries, centers, "euclidean") <= radii).sum(axis=1)
+    assert (count_balls(queries, centers, radii) == expected).all()
+    monkeypatch.setattr(_rows, "QUERY_BYTES", 4 * 3 * 7)
+    monkeypatch.setattr(_rows, "SCORE_BYTES", 4 * 7 * 5)
+    assert (count_balls(queries, centers, radii) == expected).all()
+
+
+def test_ball_counts_refuse_radii_that_do_not_match_the_centers():
+    with pytest.raises(InputError, match="radii"):
+        count_balls(np.ones((2, 3)), np.ones((4, 3)), np.ones(3))
