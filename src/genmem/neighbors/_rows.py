@@ -24,8 +24,8 @@ QUERY_BYTES = 128 * 2**20
 SCORE_BYTES = 64 * 2**20
 """float32 bytes of one block of scores, queries × references."""
 
-PAIR_BYTES = 32 * 2**20
-"""float64 bytes of each side of the pairs that are compared together."""
+PAIR_BYTES = 4 * 2**20
+"""float64 bytes of each side of the pairs that are compared together: they stay in cache."""
 
 MAXIMUM_QUERY_ROWS = 16_384
 
@@ -38,11 +38,13 @@ class Block:
         rows: float32 [b, d]; of norm 1 for the cosine metrics.
         half_squares: float32 [b], ‖row‖²/2 for "euclidean", zeros otherwise.
         norms: float32 [b], the norms of `rows`.
+        signed: some value may be negative, so that |cos| can differ from cos.
     """
 
     rows: torch.Tensor
     half_squares: torch.Tensor
     norms: torch.Tensor
+    signed: bool = True
 
 
 def device_of(array: Any) -> torch.device:
@@ -64,13 +66,13 @@ def reference_rows(queries: int, dimension: int) -> int:
 
 def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: torch.device) -> Block:
     """Rows [start, stop) of `array` as a `Block` for `metric` on `device`."""
-    rows = _copy_float32(array, start, stop).to(device)
+    rows = _as_float32(array, start, stop).to(device)
     norms = torch.linalg.vector_norm(rows, dim=1)
     if metric == "euclidean":
         return Block(rows, norms.square() / 2, norms)
-    safe = torch.where(norms > 0, norms, torch.ones_like(norms))
-    rows.div_(safe[:, None])
-    return Block(rows, torch.zeros_like(norms), torch.ones_like(norms))
+    inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
+    signed = metric == "absolute_cosine" and bool(rows.amin() < 0)
+    return Block(rows * inverse[:, None], torch.zeros_like(norms), torch.ones_like(norms), signed)
 
 
 def scores_of(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
@@ -78,7 +80,9 @@ def scores_of(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
     if metric == "euclidean":
         return torch.addmm(-block.half_squares[None, :], queries.rows, block.rows.T)
     scores = queries.rows @ block.rows.T
-    return scores.abs_() if metric == "absolute_cosine" else scores
+    if metric == "absolute_cosine" and (queries.signed or block.signed):
+        scores.abs_()
+    return scores
 
 
 def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
@@ -137,30 +141,35 @@ def pair_distances(
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
+    """float64 [p] of the rows of a and b, which are overwritten."""
     if metric == "euclidean":
-        return torch.linalg.vector_norm(a - b, dim=1)
+        return torch.linalg.vector_norm(a.sub_(b), dim=1)
     norm_a = torch.linalg.vector_norm(a, dim=1)
     norm_b = torch.linalg.vector_norm(b, dim=1)
     undefined = (norm_a == 0) | (norm_b == 0)
-    a = a / torch.where(norm_a > 0, norm_a, torch.ones_like(norm_a))[:, None]
-    b = b / torch.where(norm_b > 0, norm_b, torch.ones_like(norm_b))[:, None]
-    distance = (a - b).square().sum(dim=1) / 2
+    a.div_(norm_a.masked_fill(norm_a == 0, 1.0)[:, None])
+    b.div_(norm_b.masked_fill(norm_b == 0, 1.0)[:, None])
     if metric == "absolute_cosine":
-        distance = torch.minimum(distance, (a + b).square().sum(dim=1) / 2)
-    return torch.where(undefined, torch.ones_like(distance), distance)
+        opposite = torch.linalg.vecdot(a, b) < 0
+        b[opposite] = -b[opposite]
+    distance = torch.linalg.vector_norm(a.sub_(b), dim=1).square_().div_(2)
+    return distance.masked_fill_(undefined, 1.0)
 
 
-def _copy_float32(array: Any, start: int, stop: int) -> torch.Tensor:
+def _as_float32(array: Any, start: int, stop: int) -> torch.Tensor:
+    """Rows as float32, to be read only: the caller's memory itself where it is float32 already."""
     if is_torch_array(array):
-        return array[start:stop].detach().to(torch.float32, copy=True)
-    rows = torch.empty((stop - start, array.shape[1]), dtype=torch.float32)
-    np.copyto(rows.numpy(), array[start:stop], casting="same_kind")
-    return rows
+        return array[start:stop].detach().to(torch.float32)
+    rows = array[start:stop]
+    if rows.dtype == np.float32 and rows.flags.writeable and rows.flags.c_contiguous:
+        return torch.from_numpy(np.asarray(rows))
+    return torch.from_numpy(np.array(rows, dtype=np.float32, order="C"))
 
 
 def _gather_float64(array: Any, index: torch.Tensor) -> torch.Tensor:
     if is_torch_array(array):
         # Apple's MPS has no float64: its pairs are compared on the CPU.
         rows = array.detach().index_select(0, index.to(array.device))
-        return (rows.cpu() if rows.device.type == "mps" else rows).to(torch.float64)
-    return torch.from_numpy(np.asarray(array[index.cpu().numpy()], dtype=np.float64))
+        rows = rows.cpu() if rows.device.type == "mps" else rows
+        return rows.to(torch.float64, copy=True)
+    return torch.from_numpy(np.array(array[index.cpu().numpy()], dtype=np.float64, order="C"))

@@ -269,14 +269,24 @@ def _candidates(
     maxima) and only the rows that can have changed are looked at again.
     """
     hopeful = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
-    some = scores[hopeful]
-    top = some.topk(min(k, some.shape[1]), dim=1).values
-    best[hopeful] = torch.cat([best[hopeful], top], dim=1).topk(k, dim=1).values
-    threshold = torch.maximum(
-        best[hopeful, -1] - margin[hopeful],
-        torch.full_like(margin[hopeful], torch.finfo(torch.float32).min),
-    )
-    rows, columns = (some >= threshold[:, None]).nonzero(as_tuple=True)
+    some = scores if hopeful.shape[0] == scores.shape[0] else scores[hopeful]
+    top = some.topk(min(k + 1, some.shape[1]), dim=1)
+    known = torch.cat([best[hopeful], top.values[:, :k]], dim=1).topk(k, dim=1).values
+    best[hopeful] = known
+    lowest = torch.finfo(torch.float32).min  # −inf marks a row's own column
+    threshold = (known[:, -1] - margin[hopeful]).clamp_min_(lowest)[:, None]
+    if top.values.shape[1] <= k:
+        rows, columns = (some >= threshold).nonzero(as_tuple=True)
+        return hopeful[rows], columns
+    rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
+    columns = top.indices[rows, places]
+    # Where the (k+1)-th is within the margin too, there may be more: look at the whole row.
+    crowded = (top.values[:, k:] >= threshold).flatten()
+    if bool(crowded.any()):
+        lone = ~crowded[rows]
+        full, more = (some[crowded] >= threshold[crowded]).nonzero(as_tuple=True)
+        rows = torch.cat([rows[lone], crowded.nonzero().flatten()[full]])
+        columns = torch.cat([columns[lone], more])
     return hopeful[rows], columns
 
 

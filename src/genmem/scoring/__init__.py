@@ -1,0 +1,5 @@
+"""From sets of images or features to a `Score`: extraction and metrics, put together once."""
+
+from genmem.scoring.score import score
+
+__all__ = ["score"]

@@ -1,0 +1,130 @@
+"""From what the user gave (a path, an array, images in memory) to the rows of one set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from array_api_compat import is_torch_array
+
+from genmem.features import Embedder, extract, is_feature_source, load_backbone, load_features
+from genmem.images import ImageSource, open_images
+from genmem.results import InputSummary
+
+Progress = Callable[[str, int, int | None], None]
+
+ROLES = ("generated", "train", "test")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One set, ready to be compared.
+
+    Attributes:
+        array: features, float [n, d].
+        logits: class logits, float [n, c]; None where the backbone gives none.
+        ids: the rows' ids, in order.
+        summary: what the result says of this set.
+        source: the images, to show the closest; None where features were given.
+        positions: where each row is in `source`.
+    """
+
+    array: Any
+    logits: Any
+    ids: Any
+    summary: InputSummary
+    source: ImageSource | None = None
+    positions: Any = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The sets of a comparison by role, and the backbone that made their features, if one did."""
+
+    rows: dict[str, Rows]
+    embedder: Embedder | None
+
+    @property
+    def backbone(self) -> str:
+        """The backbone's name; "features" when all sets came as features."""
+        return self.embedder.backbone.name if self.embedder else "features"
+
+
+def prepare(
+    given: dict[str, Any],
+    *,
+    stack: ExitStack,
+    backbone: str,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    skip_broken: bool = False,
+    progress: Progress | None = None,
+) -> Inputs:
+    """Open every set before any work is done, then extract the features of those with images.
+
+    Args:
+        given: by role, whatever `genmem.score` takes.
+        stack: closes the image sources when the caller is done with them.
+        backbone: the backbone for sets that are images.
+        weights: its weights file; None: looked for.
+        device: "auto", "cpu", "cuda" or "mps".
+        skip_broken: leave broken images out instead of stopping at the first.
+        progress: told (stage, done, total).
+
+    Raises:
+        InputError: a set is empty, unreadable, or broken.
+        UsageError: the backbone is unknown.
+        WeightsError: its weights are not here and cannot be had.
+    """
+    opened: dict[str, Any] = {}
+    for role, source in given.items():
+        is_features = is_feature_source(source)
+        opened[role] = source if is_features else stack.enter_context(open_images(source))
+    any_images = any(isinstance(source, ImageSource) for source in opened.values())
+    embedder = (
+        load_backbone(backbone, weights=weights, device=device, progress=progress)
+        if any_images
+        else None
+    )
+    rows = {}
+    for role, source in opened.items():
+        told = _with_role(progress, role)
+        if isinstance(source, ImageSource) and embedder is not None:
+            rows[role] = _embedded(source, embedder, skip_broken=skip_broken, progress=told)
+        else:
+            rows[role] = _loaded(source, role)
+    return Inputs(rows, embedder)
+
+
+def _embedded(
+    source: ImageSource, embedder: Embedder, *, skip_broken: bool, progress: Progress | None
+) -> Rows:
+    features = extract(source, embedder=embedder, skip_broken=skip_broken, progress=progress)
+    summary = InputSummary(
+        source=source.name,
+        kind="images",
+        count=len(features.array),
+        digest=features.digest,
+        skipped=features.skipped,
+    )
+    return Rows(features.array, features.logits, features.ids, summary, source, features.positions)
+
+
+def _loaded(source: Any, role: str) -> Rows:
+    features = load_features(source)
+    name = Path(source).name if isinstance(source, str | Path) else f"{role} array"
+    summary = InputSummary(
+        source=name, kind="features", count=len(features.array), digest=features.digest
+    )
+    # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
+    array = source if is_torch_array(source) else features.array
+    return Rows(array, None, features.ids, summary)
+
+
+def _with_role(progress: Progress | None, role: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda stage, done, total: progress(f"{role}: {stage}", done, total)

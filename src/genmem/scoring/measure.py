@@ -1,0 +1,229 @@
+"""The metrics of a plan on feature arrays, each shared piece of work done once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.metrics._blocks import take_rows, to_numpy
+from genmem.metrics.authpct import authpct_from
+from genmem.metrics.c_t import c_t_from_distances
+from genmem.metrics.frechet import fd, fd_infinity
+from genmem.metrics.inception_score import inception_score
+from genmem.metrics.kernel import kd
+from genmem.metrics.manifold import NAMES as MANIFOLD_NAMES
+from genmem.metrics.manifold import manifold
+from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
+from genmem.metrics.memorization_ratio import memorization_ratio_from, two_nearest_different
+from genmem.metrics.mifid import mifid_from
+from genmem.metrics.moments import moments
+from genmem.metrics.nn_quantiles import nn_quantiles_from
+from genmem.neighbors import Nearest, nearest
+from genmem.results import Result
+from genmem.scoring.plan import Plan
+
+Progress = Callable[[str, int, int | None], None]
+
+MANIFOLD_ROWS = 10_000
+"""Rows per set for precision, recall, density and coverage; their papers' own number."""
+
+
+@dataclass
+class Sets:
+    """The feature arrays of one comparison, float [n, d], and what is derived from several times.
+
+    Attributes:
+        generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None.
+        logits: class logits of the generated images, float [n, c], or None.
+        seconds: wall-clock seconds by stage, filled as the work is done.
+    """
+
+    generated: Any
+    train: Any
+    test: Any = None
+    logits: Any = None
+    progress: Progress | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Time a stage and tell the progress callback about it."""
+        if self.progress:
+            self.progress(stage, 0, None)
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    @cached_property
+    def train_moments(self) -> Any:
+        """Mean and covariance of train; its rows themselves where they are fewer than columns."""
+        with self.timed("moments of train"):
+            enough = self.train.shape[0] > self.train.shape[1]
+            return moments(self.train) if enough else self.train
+
+    @cached_property
+    def generated_nearest(self) -> Nearest:
+        """Absolute-cosine search of generated in train."""
+        with self.timed("nearest training images of generated, cosine"):
+            return _search(self.generated, self.train, metric="absolute_cosine")
+
+    @cached_property
+    def test_nearest(self) -> Nearest:
+        """Absolute-cosine search of test in train."""
+        with self.timed("nearest training images of test, cosine"):
+            return _search(self.test, self.train, metric="absolute_cosine")
+
+    @cached_property
+    def two_nearest(self) -> tuple[Nearest, int]:
+        """Euclidean search of generated in train, two different rows; duplicates in train."""
+        with self.timed("nearest training images of generated, Euclidean"):
+            return two_nearest_different(self.generated, self.train)
+
+
+def measure(sets: Sets, plan: Plan, *, seed: int) -> dict[str, Result]:
+    """Compute the metrics of `plan`, in its order."""
+    found: dict[str, Result] = {}
+    for name in plan.names:
+        if name in MANIFOLD_NAMES:
+            if name not in found:
+                wanted = [other for other in plan.names if other in MANIFOLD_NAMES]
+                found.update(_manifold(sets, wanted, seed))
+        else:
+            found[name] = _METRICS[name](sets, plan, found, seed)
+    return {name: found[name] for name in plan.names}
+
+
+def _fd(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    train = sets.train_moments
+    with sets.timed("fd"):
+        return fd(generated=sets.generated, train=train)
+
+
+def _fd_infinity(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    train = sets.train_moments
+    with sets.timed("fd_infinity"):
+        return fd_infinity(generated=sets.generated, train=train, seed=seed)
+
+
+def _inception_score(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    with sets.timed("inception_score"):
+        return inception_score(logits=sets.logits, seed=seed)
+
+
+def _kd(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    with sets.timed("kd"):
+        return kd(generated=sets.generated, train=sets.train, seed=seed)
+
+
+def _memorization_distance(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    nearest_rows = sets.generated_nearest
+    return memorization_distance_from(
+        distances=nearest_rows.distances[:, 0],
+        zero_rows=zero_rows(sets.generated),
+        train_rows=int(sets.train.shape[0]),
+    )
+
+
+def _mifid(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    if plan.tau is None:
+        raise AssertionError("a plan with mifid has a tau")
+    distance = found.get("memorization_distance")
+    return mifid_from(
+        fd=found.get("fd") or _fd(sets, plan, found, seed),
+        distance=distance or _memorization_distance(sets, plan, found, seed),
+        tau=plan.tau,
+    )
+
+
+def _c_t(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    generated, test = sets.generated_nearest, sets.test_nearest
+    return c_t_from_distances(
+        generated=generated.distances[:, 0],
+        test=test.distances[:, 0],
+        train_rows=int(sets.train.shape[0]),
+        metric="absolute_cosine",
+    )
+
+
+def _memorization_ratio(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    two, duplicates = sets.two_nearest
+    return memorization_ratio_from(
+        found=two, duplicates=duplicates, train_rows=int(sets.train.shape[0])
+    )
+
+
+def _authpct(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    two, _ = sets.two_nearest
+    with sets.timed("authpct"):
+        return authpct_from(found=two, train=sets.train)
+
+
+def _nn_quantiles(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    test = None if sets.test is None else sets.test_nearest.distances[:, 0]
+    return nn_quantiles_from(
+        generated=sets.generated_nearest.distances[:, 0],
+        test=test,
+        train_rows=int(sets.train.shape[0]),
+    )
+
+
+_METRICS: dict[str, Callable[[Sets, Plan, dict[str, Result], int], Result]] = {
+    "fd": _fd,
+    "fd_infinity": _fd_infinity,
+    "inception_score": _inception_score,
+    "kd": _kd,
+    "memorization_distance": _memorization_distance,
+    "mifid": _mifid,
+    "c_t": _c_t,
+    "memorization_ratio": _memorization_ratio,
+    "authpct": _authpct,
+    "nn_quantiles": _nn_quantiles,
+}
+
+
+def _manifold(sets: Sets, names: list[str], seed: int) -> dict[str, Result]:
+    """Precision, recall, density and coverage on equally large random subsets.
+
+    Balls shrink as a set grows, so unequal sets would be compared unfairly; and the search of a
+    set in itself grows with its square. The subsets are drawn once, with the score's seed.
+    """
+    rows = {"generated": int(sets.generated.shape[0]), "train": int(sets.train.shape[0])}
+    size = min(MANIFOLD_ROWS, *rows.values())
+    rng = np.random.default_rng(seed)
+    generated = _subset(sets.generated, size, rng)
+    train = _subset(sets.train, size, rng)
+    with sets.timed("precision, recall, density, coverage"):
+        found = manifold(generated=generated, train=train, names=names)
+    notes = tuple(
+        f"on a random {size:,} of {count:,} {role} rows: the four compare sets of equal size."
+        for role, count in rows.items()
+        if count > size
+    )
+    return {name: replace(result, notes=notes, seed=seed) for name, result in found.items()}
+
+
+def _subset(features: Any, size: int, rng: np.random.Generator) -> Any:
+    count = int(features.shape[0])
+    if count == size:
+        return features
+    return take_rows(features, np.sort(rng.choice(count, size, replace=False)))
+
+
+def _search(queries: Any, references: Any, *, metric: Any) -> Nearest:
+    found = nearest(queries, references, metric=metric)
+    return Nearest(to_numpy(found.distances), to_numpy(found.indices))
+
+
+def nearest_distances(sets: Sets) -> dict[str, NDArray[np.float64]]:
+    """Absolute-cosine distance to the nearest training row, float64 [n], by role."""
+    found = {"generated": sets.generated_nearest.distances[:, 0]}
+    if sets.test is not None:
+        found["test"] = sets.test_nearest.distances[:, 0]
+    return found
