@@ -7,45 +7,90 @@ is instant and loads neither torch nor a web framework.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-__version__ = _version("genmem")
-
 if TYPE_CHECKING:
-    from genmem.errors import GenmemError, InputError, UsageError, WeightsError
-    from genmem.results import InputSummary, Interval, Pair, Result, Score
+    __version__: str
+
+    from genmem.errors import GenmemError as GenmemError
+    from genmem.errors import InputError as InputError
+    from genmem.errors import UsageError as UsageError
+    from genmem.errors import WeightsError as WeightsError
+    from genmem.features import backbones as backbones
+    from genmem.features import extract as extract
+    from genmem.features import load_backbone as load_backbone
+    from genmem.features import load_features as load_features
+    from genmem.features import torch_module as torch_module
+    from genmem.images import open_images as open_images
+    from genmem.metrics.authpct import authpct as authpct
+    from genmem.metrics.c_t import c_t as c_t
+    from genmem.metrics.frechet import fd as fd
+    from genmem.metrics.frechet import fd_infinity as fd_infinity
+    from genmem.metrics.inception_score import inception_score as inception_score
+    from genmem.metrics.kernel import kd as kd
+    from genmem.metrics.manifold import coverage as coverage
+    from genmem.metrics.manifold import density as density
+    from genmem.metrics.manifold import precision as precision
+    from genmem.metrics.manifold import recall as recall
+    from genmem.metrics.memorization_distance import MemorizationDistance as MemorizationDistance
+    from genmem.metrics.memorization_distance import memorization_distance as memorization_distance
+    from genmem.metrics.memorization_ratio import memorization_ratio as memorization_ratio
+    from genmem.metrics.mifid import mifid as mifid
+    from genmem.metrics.moments import Moments as Moments
+    from genmem.metrics.nn_quantiles import nn_quantiles as nn_quantiles
+    from genmem.neighbors import Nearest as Nearest
+    from genmem.neighbors import NearestNeighbors as NearestNeighbors
+    from genmem.neighbors import nearest as nearest
+    from genmem.report import write_report as write_report
+    from genmem.results import InputSummary as InputSummary
+    from genmem.results import Interval as Interval
+    from genmem.results import Pair as Pair
+    from genmem.results import Result as Result
+    from genmem.results import Score as Score
+    from genmem.scoring import RunningScore as RunningScore
+    from genmem.scoring import score as score
 
 _HOMES = {
-    "GenmemError": "genmem.errors",
-    "InputError": "genmem.errors",
-    "UsageError": "genmem.errors",
-    "WeightsError": "genmem.errors",
-    "InputSummary": "genmem.results",
-    "Interval": "genmem.results",
-    "Pair": "genmem.results",
-    "Result": "genmem.results",
-    "Score": "genmem.results",
+    "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
+    "genmem.features": (
+        "backbones",
+        "extract",
+        "load_backbone",
+        "load_features",
+        "torch_module",
+    ),
+    "genmem.images": ("open_images",),
+    "genmem.metrics.authpct": ("authpct",),
+    "genmem.metrics.c_t": ("c_t",),
+    "genmem.metrics.frechet": ("fd", "fd_infinity"),
+    "genmem.metrics.inception_score": ("inception_score",),
+    "genmem.metrics.kernel": ("kd",),
+    "genmem.metrics.manifold": ("coverage", "density", "precision", "recall"),
+    "genmem.metrics.memorization_distance": ("MemorizationDistance", "memorization_distance"),
+    "genmem.metrics.memorization_ratio": ("memorization_ratio",),
+    "genmem.metrics.mifid": ("mifid",),
+    "genmem.metrics.moments": ("Moments",),
+    "genmem.metrics.nn_quantiles": ("nn_quantiles",),
+    "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
+    "genmem.report": ("write_report",),
+    "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
+    "genmem.scoring": ("RunningScore", "score"),
 }
 
-__all__ = [
-    "GenmemError",
-    "InputError",
-    "InputSummary",
-    "Interval",
-    "Pair",
-    "Result",
-    "Score",
-    "UsageError",
-    "WeightsError",
-]
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
-    if name not in _HOMES:
+    """Import a public name when it is first asked for; `__version__` is the installed one."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("genmem")
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'genmem' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 

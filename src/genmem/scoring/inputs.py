@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from array_api_compat import is_torch_array
+from numpy.typing import NDArray
 
-from genmem.features import Embedder, extract, is_feature_source, load_backbone, load_features
+from genmem.features import (
+    Device,
+    Embedder,
+    extract,
+    is_feature_source,
+    load_backbone,
+    load_features,
+)
 from genmem.images import ImageSource, open_images
 from genmem.results import InputSummary
 
@@ -29,15 +38,15 @@ class Rows:
         ids: the rows' ids, in order.
         summary: what the result says of this set.
         source: the images, to show the closest; None where features were given.
-        positions: where each row is in `source`.
+        positions: int64 [n], where each row is in its source.
     """
 
     array: Any
     logits: Any
     ids: Any
     summary: InputSummary
-    source: ImageSource | None = None
-    positions: Any = None
+    source: ImageSource | None
+    positions: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def prepare(
     stack: ExitStack,
     backbone: str,
     weights: str | Path | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Inputs:
@@ -121,7 +130,7 @@ def _loaded(source: Any, role: str) -> Rows:
     )
     # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
     array = source if is_torch_array(source) else features.array
-    return Rows(array, None, features.ids, summary)
+    return Rows(array, None, features.ids, summary, None, features.positions)
 
 
 def _with_role(progress: Progress | None, role: str) -> Progress | None:

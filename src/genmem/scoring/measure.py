@@ -148,7 +148,6 @@ def _c_t(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
         generated=generated.distances[:, 0],
         test=test.distances[:, 0],
         train_rows=int(sets.train.shape[0]),
-        metric="absolute_cosine",
     )
 
 

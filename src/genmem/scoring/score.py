@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from genmem.features import Device
 from genmem.metrics._checks import check_sets
 from genmem.results import Json, Result, Score
 from genmem.scoring.closest import closest_pairs
@@ -34,7 +35,7 @@ def score(
     tau: float | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Score:
