@@ -1,0 +1,199 @@
+"""`genmem.score` puts the rooms together without changing what they say."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import genmem
+from genmem import InputError, UsageError
+from genmem.scoring.plan import METRIC_NAMES
+
+
+def test_every_metric_of_a_score_equals_the_metric_called_alone(features):
+    found = genmem.score(**features, tau=0.5, seed=7)
+    two = {"generated": features["generated"], "train": features["train"]}
+    assert found["fd"].value == pytest.approx(genmem.fd(**two).value, rel=1e-9)
+    assert found["kd"] == genmem.kd(**two, seed=7)
+    assert found["fd_infinity"].value == pytest.approx(
+        genmem.fd_infinity(**two, seed=7).value, rel=1e-6
+    )
+    assert found["memorization_distance"] == genmem.memorization_distance(**two)
+    assert found["mifid"].value == pytest.approx(genmem.mifid(**two, tau=0.5).value, rel=1e-9)
+    assert found["memorization_ratio"] == genmem.memorization_ratio(**two)
+    assert found["authpct"] == genmem.authpct(**two)
+    assert found["nn_quantiles"] == genmem.nn_quantiles(**features)
+    equal_train = np.sort(np.random.default_rng(7).choice(100, 60, replace=False))
+    equal = {"generated": features["generated"], "train": features["train"][equal_train]}
+    for metric in (genmem.precision, genmem.recall, genmem.density, genmem.coverage):
+        alone = metric(**equal)
+        assert found[alone.name].value == alone.value
+        assert "random 60 of 100 train" in found[alone.name].notes[0]
+
+
+def test_swapping_generated_and_train_changes_every_directed_metric(features):
+    straight = genmem.score(generated=features["generated"], train=features["train"], tau=0.9)
+    swapped = genmem.score(generated=features["train"], train=features["generated"], tau=0.9)
+    for name, result in straight.metrics.items():
+        if name in ("fd", "kd"):  # symmetric by definition; the subsets of kd are not
+            assert result.n == {"generated": 60, "train": 100}
+        else:
+            assert swapped[name].value != pytest.approx(result.value, rel=1e-6), name
+
+
+def test_copies_among_the_images_are_the_closest_pairs_with_their_pictures(images):
+    found = genmem.score(**images, backbone="pixels", tau=0.2)
+    copies = found.closest[:5]
+    assert [pair.generated_id for pair in copies] == [f"{i:04d}.png" for i in range(3, 8)]
+    assert [pair.train_id for pair in copies] == [f"{i:04d}.png" for i in range(20, 25)]
+    assert all(pair.distance == 0 and pair.generated_png == pair.train_png for pair in copies)
+    assert copies[0].generated_png.startswith(b"\x89PNG")
+    assert found.closest[5].distance > 0
+    assert found["memorization_ratio"].parts["memorized"] == 5
+    assert len(found.nearest["generated"]) == len(found.nearest["test"]) == 40
+
+
+def test_an_archive_and_a_folder_of_the_same_images_score_the_same(images, tmp_path):
+    folder = genmem.score(**images, backbone="pixels")
+    zipped = {
+        role: shutil.make_archive(str(tmp_path / f"{role}-zipped"), "zip", path)
+        for role, path in images.items()
+    }
+    archive = genmem.score(**zipped, backbone="pixels")
+    assert archive.metrics == folder.metrics
+    for role in images:
+        assert archive.inputs[role].digest == folder.inputs[role].digest
+
+
+def test_the_second_score_of_the_same_images_comes_from_the_cache_with_the_same_bytes(images):
+    first, second = (genmem.score(**images, backbone="pixels") for _ in range(2))
+    assert json.dumps(first.to_dict()["metrics"]) == json.dumps(second.to_dict()["metrics"])
+
+
+def test_images_in_memory_score_like_images_in_files(images):
+    stacked = {
+        role: np.stack([_pixels(path) for path in sorted(folder.iterdir())])
+        for role, folder in images.items()
+    }
+    in_memory = genmem.score(**stacked, backbone="pixels")
+    from_iterables = genmem.score(
+        **{role: iter(list(array)) for role, array in stacked.items()}, backbone="pixels"
+    )
+    files = genmem.score(**images, backbone="pixels")
+    assert in_memory.metrics == files.metrics
+    assert from_iterables.metrics == files.metrics
+
+
+def test_a_set_compared_with_itself_is_said_in_words(images):
+    found = genmem.score(
+        generated=images["train"], train=images["train"], backbone="pixels", tau=0.1
+    )
+    assert found.notes[0].startswith("generated and train are the same set, byte for byte")
+    assert found["fd"].value == pytest.approx(0, abs=1e-6)
+    assert found["memorization_distance"].value == 0
+    assert found["mifid"].parts["penalised"]
+
+
+def test_a_test_set_that_was_trained_on_is_said_to_be_no_yardstick(images):
+    found = genmem.score(**(images | {"test": images["train"]}), backbone="pixels")
+    assert any("no yardstick" in note for note in found.notes)
+
+
+def test_what_is_left_out_says_what_it_needs(features):
+    found = genmem.score(generated=features["generated"], train=features["train"])
+    left_out = " ".join(found.notes)
+    for name, need in (("c_t", "--test"), ("mifid", "--tau"), ("inception_score", "inception")):
+        assert name not in found.metrics
+        assert f"{name} was left out" in left_out
+        assert need in left_out
+
+
+@pytest.mark.parametrize("name", ["c_t", "mifid", "inception_score"])
+def test_a_metric_asked_for_by_name_that_cannot_be_computed_is_refused(name, features):
+    with pytest.raises(UsageError, match=name):
+        genmem.score(generated=features["generated"], train=features["train"], metrics=[name])
+
+
+def test_only_the_metrics_asked_for_are_computed_in_reading_order(features):
+    found = genmem.score(**features, metrics=["recall", "fd"])
+    assert list(found.metrics) == ["fd", "recall"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"metrics": ["fdd"]}, "fdd"), ({"metrics": []}, "no metric"), ({"tau": 2.0}, "tau")],
+)
+def test_a_wrong_call_is_refused_before_any_file_is_opened(wrong, message):
+    with pytest.raises(UsageError, match=message):
+        genmem.score(generated="not-there", train="not-there", **wrong)
+
+
+def test_a_missing_training_set_is_found_before_the_generated_images_are_extracted(images):
+    seen = []
+    with pytest.raises(InputError, match="not-there"):
+        genmem.score(
+            generated=images["generated"],
+            train="not-there",
+            backbone="pixels",
+            progress=lambda *told: seen.append(told),
+        )
+    assert not seen
+
+
+def test_one_generated_image_is_refused_by_fd_and_measured_by_the_distance(images, features):
+    one = features["generated"][:1]
+    with pytest.raises(InputError, match=r"generated: expected at least 2 rows, got 1"):
+        genmem.score(generated=one, train=features["train"])
+    found = genmem.score(generated=one, train=features["train"], metrics=["memorization_distance"])
+    assert found["memorization_distance"].n["generated"] == 1
+
+
+def test_fewer_images_than_dimensions_works_and_says_so(images):
+    found = genmem.score(**images, backbone="pixels")
+    assert np.isfinite(found["fd"].value)
+    assert any("192 dimensions" in note and "biased" in note for note in found["fd"].notes)
+
+
+def test_broken_images_are_left_out_on_request_and_counted(images):
+    (images["generated"] / "0002.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    with pytest.raises(InputError, match=r"0002\.png"):
+        genmem.score(**images, backbone="pixels")
+    found = genmem.score(**images, backbone="pixels", skip_broken=True)
+    assert found.inputs["generated"].count == 39
+    assert found.inputs["generated"].skipped == ("0002.png",)
+    assert "1 broken images of generated were left out." in found.notes
+    assert found.closest[0].generated_id == "0003.png"
+
+
+def test_features_of_another_dimension_are_refused(features):
+    with pytest.raises(InputError, match="dimension"):
+        genmem.score(generated=features["generated"][:, :5], train=features["train"])
+
+
+def test_features_that_are_not_finite_name_their_row(features, tmp_path):
+    features["train"][17, 3] = np.nan
+    np.save(tmp_path / "train.npy", features["train"])
+    with pytest.raises(InputError, match=r"train\.npy.*17"):
+        genmem.score(generated=features["generated"], train=tmp_path / "train.npy")
+
+
+def test_a_score_is_json_without_paths_of_this_machine(images, tmp_path):
+    found = genmem.score(**images, backbone="pixels")
+    text = json.dumps(found.to_dict(), allow_nan=False)
+    assert str(tmp_path) not in text
+    assert set(found.to_dict()) >= {"metrics", "inputs", "backbone", "provenance", "seconds"}
+    assert list(found.metrics) == [name for name in METRIC_NAMES if name in found.metrics]
+
+
+def test_the_seed_decides_all_that_is_random_and_nothing_else(features):
+    one, same, other = (genmem.score(**features, seed=seed) for seed in (1, 1, 2))
+    assert one.metrics == same.metrics
+    assert one["fd_infinity"].value != other["fd_infinity"].value
+    assert one["memorization_distance"] == other["memorization_distance"]
+
+
+def _pixels(path):
+    from PIL import Image
+
+    return np.asarray(Image.open(path))
