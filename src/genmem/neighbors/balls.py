@@ -17,7 +17,6 @@ from genmem.neighbors._rows import (
     reference_rows,
     score_scale,
     score_tolerance,
-    scores_of,
 )
 
 
@@ -59,7 +58,7 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
 def _count(queries: Any, centers: Any, radii: torch.Tensor, start: int, stop: int) -> torch.Tensor:
     """int64 [stop − start] on the CPU: balls that hold queries [start, stop).
 
-    ‖q − c‖ ≤ r exactly when q·c − ‖c‖²/2 − (‖q‖² − r²)/2 ≥ 0.
+    ‖q − c‖ ≤ r exactly when q·c + (r² − ‖c‖²)/2 ≥ ‖q‖²/2.
     """
     device = device_of(queries)
     block_q = load_block(queries, start, stop, metric="euclidean", device=device)
@@ -71,14 +70,16 @@ def _count(queries: Any, centers: Any, radii: torch.Tensor, start: int, stop: in
         high = min(int(centers.shape[0]), low + step)
         block = load_block(centers, low, high, metric="euclidean", device=device)
         half_radii = (radii[low:high].square() / 2).to(device=device, dtype=torch.float32)
-        surplus = scores_of(block_q, block, "euclidean")
-        surplus += half_radii[None, :]
-        surplus -= block_q.half_squares[:, None]
+        reach = torch.addmm((half_radii - block.half_squares)[None, :], block_q.rows, block.rows.T)
         doubt = tolerance * (score_scale(block_q, block, "euclidean") + half_radii.max())
-        count += (surplus > doubt[:, None]).sum(dim=1).cpu()
-        rows, columns = (surplus.abs_() <= doubt[:, None]).nonzero(as_tuple=True)
-        columns += low
+        surely = reach > (block_q.half_squares + doubt)[:, None]
+        maybe = reach >= (block_q.half_squares - doubt)[:, None]
+        inside = torch.count_nonzero(surely, dim=1)
+        count += inside.cpu()
+        unsure = (torch.count_nonzero(maybe, dim=1) > inside).nonzero().flatten()
+        rows, columns = (maybe[unsure] & ~surely[unsure]).nonzero(as_tuple=True)
+        rows, columns = unsure[rows], columns + low
         exact = pair_distances(queries, centers, rows + start, columns, metric="euclidean")
-        inside = exact <= radii[columns.cpu()]
-        count += torch.bincount(rows.cpu()[inside], minlength=stop - start)
+        decided = exact <= radii[columns.cpu()]
+        count += torch.bincount(rows.cpu()[decided], minlength=stop - start)
     return count

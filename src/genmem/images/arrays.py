@@ -1,0 +1,192 @@
+"""Images as pixels: arrays in memory, .npy and .npz files, and iterables of images."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genmem.errors import InputError
+from genmem.images.decode import image_to_rgb
+from genmem.images.source import ImageSource, number_id
+from genmem.images.spool import SharedFile, new_spool, spool
+
+
+class ArraySource(ImageSource):
+    """Images in one uint8 array, [N, H, W, C] with C of 1, 3 or 4, or gray [N, H, W].
+
+    The array is used as it is, in memory or memory-mapped; nothing is copied but the image read.
+    """
+
+    def __init__(
+        self, pixels: NDArray[Any], *, name: str, where: str, file: IO[bytes] | None = None
+    ) -> None:
+        """Take `pixels`, and with them the `file` that they are mapped from, if any."""
+        self.name, self.where = name, where
+        self._pixels, self._file = _check(pixels, where=where), file
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def id(self, position: int) -> str:
+        """The image's number along the first axis."""
+        return number_id(position, len(self))
+
+    def content(self, position: int) -> NDArray[np.uint8]:
+        """One image's pixels, uint8 [H, W] or [H, W, C]: a view."""
+        return self._pixels[position]
+
+    def close(self) -> None:
+        """Close the mapped file, if there is one."""
+        if self._file:
+            self._pixels = np.empty((0, 0, 0), np.uint8)
+            self._file.close()
+
+
+class SpooledSource(ImageSource):
+    """Images from an iterable, kept in an unnamed temporary file.
+
+    Encoded images are kept as they are, Pillow images and arrays as pixels.
+    """
+
+    name = where = "iterable"
+
+    def __init__(self, images: Iterable[Any]) -> None:
+        file = new_spool()
+        try:
+            ends, shapes = array("q", [0]), array("q")
+            for position, image in enumerate(images):
+                content = _to_content(image, what=f"item {position} of the iterable")
+                file.write(content if isinstance(content, bytes) else content.tobytes())
+                ends.append(file.tell())
+                shape = () if isinstance(content, bytes) else content.shape
+                shapes.extend((*shape, 0, 0, 0)[:3])
+            if len(ends) == 1:
+                raise InputError("the iterable: expected images, it gave none")
+        except BaseException:
+            file.close()
+            raise
+        self._file = SharedFile(file)
+        self._ends = np.array(ends)
+        self._shapes = np.array(shapes).reshape(-1, 3)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def id(self, position: int) -> str:
+        """The image's place in the iterable."""
+        return number_id(position, len(self))
+
+    def content(self, position: int) -> bytes | NDArray[np.uint8]:
+        """The encoded image, or its pixels, uint8 [H, W] or [H, W, C]."""
+        begin, end = self._ends[position : position + 2].tolist()
+        content = self._file.read_at(begin, end - begin)
+        shape = [size for size in self._shapes[position].tolist() if size]
+        return np.frombuffer(content, np.uint8).reshape(shape) if shape else content
+
+    def close(self) -> None:
+        """Drop the temporary file."""
+        self._file.close()
+
+
+def open_array_file(path: Path) -> ArraySource:
+    """Open a .npy file, memory-mapped, or an .npz with one array or one named images or arr_0.
+
+    An .npz member has no place on disk that could be mapped if it is compressed, so it is copied
+    into an unnamed temporary file first, and mapped there.
+
+    Raises:
+        InputError: not such a file, cut short, or an array that is not images.
+    """
+    try:
+        file = _spool_member(path) if path.suffix.lower() == ".npz" else path.open("rb")
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: not a .npz file, or cut short: {error}") from error
+    try:
+        return ArraySource(_map_npy(file, path), name=path.name, where=str(path), file=file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _map_npy(file: IO[bytes], path: Path) -> NDArray[Any]:
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read_header(file)
+        if dtype.hasobject:
+            raise InputError(
+                f"{path}: holds Python objects, which are never loaded. Expected uint8"
+            )
+        order = "F" if fortran else "C"
+        return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order=order)
+    except (ValueError, KeyError, OverflowError, OSError) as error:
+        raise InputError(f"{path}: not a .npy array, or cut short: {error}") from error
+
+
+def _spool_member(path: Path) -> IO[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        wanted = [name for name in ("images", "arr_0") if name in entries] or list(entries)
+        if len(wanted) != 1 and wanted[:1] not in (["images"], ["arr_0"]):
+            raise InputError(
+                f"{path}: expected one array, or one named images or arr_0; found "
+                f"{', '.join(entries) or 'none'}"
+            )
+        entry = entries[wanted[0]]
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{path}: is compressed otherwise than NumPy does. Save it again")
+        with archive.open(entry) as member:
+            return spool(member, compressed=entry.compress_size, what=str(path))
+
+
+def _check(pixels: NDArray[Any], *, where: str) -> NDArray[np.uint8]:
+    shape, found = pixels.shape, f"{pixels.dtype} {list(pixels.shape)}"
+    expected = f"{where}: expected images, uint8 [N, H, W, 3] (or 1 or 4), or gray [N, H, W]; got "
+    if pixels.ndim == 2:
+        raise InputError(f"{expected}{found}. Two dimensions are features, not images")
+    if pixels.dtype != np.uint8:
+        raise InputError(f"{expected}{found}. Scale to 0 … 255, round, and .astype('uint8')")
+    if pixels.ndim == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
+        raise InputError(f"{expected}{found}. Move the channels last: .transpose(0, 2, 3, 1)")
+    if pixels.ndim == 3 and shape[2] in (3, 4):
+        raise InputError(f"{expected}{found}. For a single image add an axis: array[None]")
+    if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and shape[3] not in (1, 3, 4)):
+        raise InputError(f"{expected}{found}")
+    if not pixels.size:
+        raise InputError(f"{expected}{found}, which is empty")
+    return pixels
+
+
+def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
+    """One item of an iterable, as encoded bytes or uint8 pixels."""
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, Image.Image):
+        return image_to_rgb(image, name=what)
+    if is_array(image):
+        pixels = to_numpy(image)
+        return np.ascontiguousarray(_check(pixels[None], where=what)[0])
+    raise InputError(
+        f"{what}: expected a Pillow image, an array or encoded bytes, got {type(image).__name__}"
+    )
+
+
+def is_array(value: object) -> bool:
+    """Whether `value` is a NumPy array, a torch tensor or their like (none is imported to ask)."""
+    return hasattr(value, "__array__")
+
+
+def to_numpy(value: Any) -> NDArray[Any]:
+    """An array or torch tensor, on any device, as a NumPy array."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

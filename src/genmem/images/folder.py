@@ -1,0 +1,77 @@
+"""A folder of image files, read recursively.
+
+Paths are bytes here, which pathlib does not take: a name need not be text, and an object per file
+costs more than the reading. Hence:
+"""
+
+# ruff: noqa: PTH118, PTH120, PTH123
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from genmem.errors import InputError
+from genmem.images.limits import MAX_IMAGE_BYTES, too_large
+from genmem.images.names import NamedSource, PackedNames, is_litter
+
+
+def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
+    """Paths below `root` of every file that is not litter, in no order, one at a time.
+
+    Links to files and folders are followed; one that leads back up is refused.
+    """
+    folders = [b""]
+    while folders:
+        below = folders.pop()
+        with os.scandir(os.path.join(root, below)) as entries:
+            for entry in entries:
+                if is_litter(entry.name):
+                    continue
+                if entry.is_file():
+                    yield below + entry.name
+                elif entry.is_dir():
+                    if entry.is_symlink():
+                        _refuse_loop(entry, where=where)
+                    folders.append(below + entry.name + b"/")
+                else:
+                    raise InputError(
+                        f"{os.fsdecode(entry.path)}: neither a file nor a folder, or a link to "
+                        "nothing. Remove it"
+                    )
+
+
+def _refuse_loop(link: os.DirEntry[bytes], *, where: str) -> None:
+    holder = os.path.realpath(os.path.dirname(link.path))
+    target = os.path.realpath(link.path)
+    if os.path.commonpath([holder, target]) == target:
+        raise InputError(
+            f"{os.fsdecode(link.path)}: this link leads back to a folder that holds it, so {where} "
+            "has no end. Remove the link"
+        )
+
+
+class FolderSource(NamedSource):
+    """The images below a folder, by path; first-level folders are their categories.
+
+    Names are held packed, a few dozen bytes each, so that millions of files are no burden.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._root = os.fsencode(path)
+        where = str(path)
+        try:
+            names = PackedNames(_walk(self._root, where=where))
+        except OSError as error:
+            raise InputError(
+                f"{os.fsdecode(error.filename)}: cannot be listed: {error.strerror}"
+            ) from error
+        super().__init__(names, name=path.absolute().name, where=where)
+
+    def _read(self, position: int) -> bytes:
+        with open(os.path.join(self._root, self._names[position]), "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_IMAGE_BYTES:
+                raise too_large(size, what=self.describe(position))
+            return file.read()

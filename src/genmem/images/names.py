@@ -1,0 +1,129 @@
+"""File names: which of them are images, and several million of them held as one block of bytes.
+
+The rule, by the name alone and in any case:
+
+- **ignored**: whatever lies under a part that begins with a dot (`.DS_Store`, `.git/…`), under
+  `__MACOSX`, and the files `Thumbs.db` and `desktop.ini`, which operating systems leave behind;
+- **images**: names that end in one of `IMAGE_SUFFIXES`;
+- **strangers**: every other file. They keep a position, so that ids and positions do not depend on
+  whether they are tolerated, but have no content.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genmem.errors import InputError
+from genmem.images.source import ImageSource
+
+IMAGE_SUFFIXES = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm"
+
+_IMAGE_NAME = rf"(?i)[.]({IMAGE_SUFFIXES.replace(' ', '|')})$"
+_MATCH = pc.MatchSubstringOptions(_IMAGE_NAME)
+_LITTER = frozenset([b"__macosx", b"thumbs.db", b"desktop.ini"])
+
+
+def is_litter(part: bytes) -> bool:
+    """Whether one part of a path is hidden or left behind by an operating system."""
+    return part.startswith(b".") or part.lower() in _LITTER
+
+
+def printable(name: bytes) -> str:
+    """A name as one line of text: what is no UTF-8, or would move the cursor, is escaped."""
+    text = name.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class PackedNames:
+    """Sorted names in one block of bytes: about 8 bytes a name beside the text, and no object each.
+
+    They are sorted by their bytes, which for UTF-8 is the order of code points: the same on every
+    machine, and the same for a folder as for an archive of it.
+
+    Attributes:
+        order: int64 [n], where in the given order each sorted name was.
+        images: bool [n], which names end like an image's.
+    """
+
+    order: NDArray[np.int64]
+    images: NDArray[np.bool_]
+
+    def __init__(self, names: Iterable[bytes]) -> None:
+        text, ends = bytearray(), array("q", [0])
+        for name in names:
+            text += name
+            ends.append(len(text))
+        unsorted = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(text)]
+        )
+        order = pc.call_function("array_sort_indices", [unsorted])
+        self.order = order.to_numpy().astype(np.int64)
+        self._names = unsorted.take(order)
+        images = pc.call_function("match_substring_regex", [self._names], _MATCH)
+        self.images = images.to_numpy(zero_copy_only=False)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, position: int) -> bytes:
+        return self._names[position].as_py()
+
+    def first_duplicate(self) -> bytes | None:
+        """The first name that occurs twice; None when all differ."""
+        same = pc.call_function("equal", [self._names[1:], self._names[:-1]])
+        position = pc.call_function("index", [same], pc.IndexOptions(pa.scalar(True))).as_py()
+        return None if position < 0 else self[position]
+
+
+class NamedSource(ImageSource):
+    """A source whose entries are files with names: a folder or an archive."""
+
+    def __init__(self, names: PackedNames, *, name: str, where: str) -> None:
+        self.name, self.where = name, where
+        self._names = names
+        strangers = np.flatnonzero(~names.images)
+        if len(strangers):
+            self.stranger_count = len(strangers)
+            self.first_stranger = self.id(int(strangers[0]))
+        if len(strangers) == len(names):
+            first = f"{len(names):,} other files, such as {self.first_stranger}"
+            raise InputError(
+                f"{where}: expected images ({IMAGE_SUFFIXES}), found "
+                f"{first if names else 'nothing'}. Check the path"
+            )
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def id(self, position: int) -> str:
+        """The path below the root, with `/` between its parts, made `printable`."""
+        return printable(self._names[position])
+
+    def category(self, position: int) -> str | None:
+        """The first-level folder; None for files at the root."""
+        folder, slash, _ = self.id(position).partition("/")
+        return folder if slash else None
+
+    def content(self, position: int) -> bytes:
+        """The file's bytes."""
+        if not self._names.images[position]:
+            raise InputError(f"{self.describe(position)}: not an image, by its suffix")
+        try:
+            return self._read(position)
+        except OSError as error:
+            raise InputError(
+                f"{self.describe(position)}: cannot be read: {error.strerror}"
+            ) from error
+
+    @abstractmethod
+    def _read(self, position: int) -> bytes:
+        """The bytes of the image at `position`."""

@@ -1,0 +1,44 @@
+"""Work done ahead in threads, handed on in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+def default_workers() -> int:
+    """How many threads to read with: the cores this process may use, at most 16."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, 16)
+
+
+def in_order(
+    function: Callable[[Item], Outcome],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    ahead: int,
+) -> Iterator[Outcome]:
+    """Yield `function(item)` for each item, in order, computed by threads ahead of the consumer.
+
+    At most `ahead` outcomes wait or are being made, so memory is bounded however slow the consumer
+    is. The first exception is raised where its outcome would have come. However the iteration
+    ends, running calls are finished, waiting ones dropped and the threads ended.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="genmem-images")
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,90 @@
+"""What every source of images can do, whatever it is stored in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import InputError
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a stage ("reading train.zip"), how many are done, and of how many (None: unknown)."""
+
+
+class ImageSource(ABC):
+    """Images in a fixed order, each with a stable id; read one at a time, from any thread.
+
+    Nothing is decoded and no pixel is held: `content` reads what is stored, `decode` turns it into
+    pixels. Use it as a context manager, or call `close` when done.
+
+    Attributes:
+        name: the last part of what was given ("train.zip", "array"): safe in reports.
+        where: the source as the user gave it, for error messages.
+        stranger_count: how many entries are not images by their name (see `names`).
+        first_stranger: the id of the first of them, None when there is none.
+    """
+
+    name: str
+    where: str
+    stranger_count: int = 0
+    first_stranger: str | None = None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many entries there are; positions run from 0 to this."""
+
+    @abstractmethod
+    def id(self, position: int) -> str:
+        """The entry's stable name: its path in a folder or archive, else its number ("000123")."""
+
+    @abstractmethod
+    def content(self, position: int) -> bytes | NDArray[np.uint8]:
+        """What is stored: an encoded image as bytes, or pixels [H, W] or [H, W, C]. Thread-safe.
+
+        Raises:
+            InputError: the entry is not an image by its name, or cannot be read.
+        """
+
+    def category(self, position: int) -> str | None:
+        """The entry's class: its first-level folder or its label; None: it has none."""
+        return None
+
+    def describe(self, position: int) -> str:
+        """The entry's id and where it is, to begin an error message with."""
+        return f"{self.id(position)} in {self.where}"
+
+    def close(self) -> None:  # noqa: B027 (most sources hold no file)
+        """Release files; the source cannot be read afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def number_id(position: int, count: int) -> str:
+    """The id of an entry that has no name: its number, zero-padded so that ids sort as numbers."""
+    return f"{position:0{max(6, len(str(count - 1)))}d}"
+
+
+def refuse_strangers(source: ImageSource) -> None:
+    """Raise InputError when there are entries among the images that are not images."""
+    if source.stranger_count:
+        others = source.stranger_count - 1
+        raise InputError(
+            f"{source.first_stranger} in {source.where}: expected only images, but this file"
+            + (f" and {others:,} more are" if others else " is")
+            + " not, by the suffix. Move it elsewhere, or leave such files out with --skip-broken "
+            "(skip_broken=True)"
+        )

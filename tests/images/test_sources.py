@@ -1,0 +1,88 @@
+import re
+
+import numpy as np
+import pytest
+
+from genmem.errors import InputError
+from genmem.images import digest, open_images
+
+
+def test_a_folder_and_its_archives_hold_the_same_images_in_the_same_order(
+    files, make_folder, make_zip, make_tar
+):
+    paths = [
+        make_folder(files),
+        make_zip(files),
+        make_zip(dict(reversed(files.items())), "stored.zip", compression=0),
+        make_tar(files),
+        make_tar({f"./{name}": content for name, content in files.items()}, "dotted.tar"),
+        make_tar(files, "images.tar.gz", "w:gz"),
+        make_tar(files, "images.tgz", "w:gz"),
+        make_tar(files, "IMAGES.TAR.GZ", "w:gz"),
+        make_tar(files, "images.tar.bz2", "w:bz2"),
+        make_tar(files, "images.tar.xz", "w:xz"),
+    ]
+    for path in paths:
+        with open_images(path) as source:
+            assert source.name == path.name
+            ids = [source.id(position) for position in range(len(source))]
+            assert ids == sorted(files)
+            assert [source.content(i) for i in range(len(ids))] == [files[id] for id in ids]
+            assert [source.category(i) for i in range(len(ids))] == [
+                id.split("/")[0] if "/" in id else None for id in ids
+            ]
+            assert digest(source).hexdigest == digest(open_images(paths[0])).hexdigest
+
+
+def test_litter_of_operating_systems_is_ignored(files, make_folder, make_zip):
+    litter = ["Thumbs.db", ".DS_Store", "cat/.hidden.png", ".git/x.png", "__MACOSX/cat/._9.png"]
+    both = files | dict.fromkeys(litter, b"?")
+    for source in (open_images(make_folder(both)), open_images(make_zip(both))):
+        assert [source.id(i) for i in range(len(source))] == sorted(files)
+        assert source.stranger_count == 0
+        source.close()
+
+
+@pytest.mark.parametrize("content", [{}, {"notes.txt": b"hello", "list.csv": b""}])
+def test_a_source_without_any_image_is_refused(content, tmp_path, make_folder, make_zip, make_tar):
+    (tmp_path / "folder").mkdir()
+    found = "2 other files, such as list.csv" if content else "nothing"
+    for path in (make_folder(content), make_zip(content), make_tar(content)):
+        with pytest.raises(InputError, match=f"{re.escape(path.name)}: expected .*found {found}"):
+            open_images(path)
+
+
+def test_a_source_is_returned_as_it_is(pixels):
+    source = open_images(pixels)
+    assert open_images(source) is source
+
+
+@pytest.mark.parametrize("name", ["missing", "missing.zip", "missing.parquet", "missing.npy"])
+def test_a_path_that_is_not_there_is_named_with_what_could_be_given(name, tmp_path):
+    with pytest.raises(InputError, match=f"{name}: there is no such file or folder. Expected a"):
+        open_images(tmp_path / name)
+
+
+def test_a_single_image_file_is_not_a_source(tmp_path, files):
+    (tmp_path / "a.png").write_bytes(files["a.png"])
+    with pytest.raises(InputError, match=r"a\.png: .*give the folder"):
+        open_images(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("source", [None, 3, b"bytes", object()])
+def test_other_things_are_refused_by_their_type(source):
+    with pytest.raises(InputError, match=f"got {type(source).__name__}"):
+        open_images(source)
+
+
+def test_one_image_is_a_source(make_folder, files):
+    with open_images(make_folder({"a.png": files["a.png"]})) as source:
+        assert len(source) == 1
+
+
+def test_names_are_safe_to_publish(tmp_path, make_folder, files, monkeypatch):
+    folder = make_folder(files)
+    monkeypatch.chdir(folder)
+    assert open_images(".").name == "folder"
+    assert open_images(f"{folder}/").name == "folder"
+    assert open_images(np.zeros((1, 2, 2, 3), np.uint8)).name == "array"
