@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError
+from genmem.metrics._blocks import to_numpy
 from genmem.metrics._checks import check_at_least, check_sets
-from genmem.metrics.memorization_distance import to_numpy
 from genmem.neighbors import count_balls, nearest
 from genmem.results import Result
 

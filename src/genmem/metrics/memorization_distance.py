@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.metrics._blocks import to_numpy
 from genmem.metrics._checks import check_features, check_same_dimension, check_sets
 from genmem.neighbors import nearest
 from genmem.results import Result
@@ -136,8 +136,3 @@ def zero_rows(features: Any) -> NDArray[np.bool_]:
     for start in range(0, len(out), step):
         out[start : start + step] = ~to_numpy((features[start : start + step] != 0).any(1))
     return out
-
-
-def to_numpy(array: Any) -> NDArray[Any]:
-    """A NumPy view or copy of an array of either kind."""
-    return array.detach().cpu().numpy() if is_torch_array(array) else np.asarray(array)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError
+from genmem.metrics._blocks import to_numpy
 from genmem.metrics._checks import check_at_least, check_sets
-from genmem.metrics.memorization_distance import to_numpy
 from genmem.neighbors import Nearest, NearestNeighbors
 from genmem.results import Result
 
@@ -43,10 +43,22 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
             the same.
         UsageError: the threshold is out of range.
     """
-    if not 0 < threshold <= 1:
-        raise UsageError(f"threshold: expected a ratio in (0, 1], got {threshold}.")
-    n = check_sets({"generated": generated, "train": train})
+    check_threshold(threshold)
+    check_sets({"generated": generated, "train": train})
     found, duplicates = two_nearest_different(generated, train)
+    return memorization_ratio_from(
+        found=found,
+        duplicates=duplicates,
+        train_rows=int(train.shape[0]),
+        threshold=threshold,
+    )
+
+
+def memorization_ratio_from(
+    *, found: Nearest, duplicates: int, train_rows: int, threshold: float = 1 / 3
+) -> Result:
+    """`memorization_ratio` from a search by `two_nearest_different`, already done."""
+    check_threshold(threshold)
     ratios = distance_ratios(found)
     memorized = int((ratios < threshold).sum())
     notes = ()
@@ -58,7 +70,7 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
     return Result(
         name="memorization_ratio",
         value=memorized / len(ratios),
-        n=n,
+        n={"generated": len(ratios), "train": train_rows},
         parts={
             "memorized": memorized,
             "threshold": threshold,
@@ -67,6 +79,12 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
         },
         notes=notes,
     )
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise UsageError unless 0 < threshold ≤ 1."""
+    if not 0 < threshold <= 1:
+        raise UsageError(f"threshold: expected a ratio in (0, 1], got {threshold}.")
 
 
 def two_nearest_different(generated: Any, train: Any) -> tuple[Nearest, int]:

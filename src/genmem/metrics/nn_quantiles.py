@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.metrics._blocks import to_numpy
 from genmem.metrics._checks import check_sets
-from genmem.metrics.memorization_distance import to_numpy
 from genmem.neighbors import Metric, nearest
 from genmem.results import Result
 

@@ -1,0 +1,1 @@
+"""Speed and memory of genmem beside its peers, in one run: `python -m benchmarks`."""

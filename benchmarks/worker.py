@@ -1,0 +1,167 @@
+"""One side of a comparison in a process of its own, timed there and watched from here.
+
+Method. Each side (genmem, a peer, a matrix product) lives in a fresh process, forked from a
+server that has only imported the libraries, so neither thread pools nor heaps are shared. The
+process makes its inputs, runs once on a small problem (lazily loaded code is then in memory), and
+waits. "Run" is then timed inside it with `time.perf_counter`. Meanwhile this process, which does
+nothing else, reads the other's RssAnon (resident memory that is not a mapped file) from
+/proc/PID/status every 5 ms: a sampler inside it could starve while a peer holds Python's lock.
+Added memory is the highest RssAnon of all runs less the RssAnon before the first. Where there is
+no /proc the memory is not reported.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+_SAMPLE_SECONDS = 0.005
+_PRELOADED = ["numpy", "scipy.linalg", "torch", "benchmarks.peers"]
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(_PRELOADED)
+
+
+class Skipped(Exception):  # noqa: N818
+    """A measurement that cannot be made here, and why."""
+
+
+class Task(Protocol):
+    """What a process measures. Making it makes the inputs and runs once on a small problem.
+
+    Attributes:
+        work: the amount done by one run, in the unit that both sides of a comparison share.
+    """
+
+    work: float
+
+    def run(self) -> Mapping[str, Any]:
+        """Do the work; the values found, by names that both sides share."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """One timed run: its wall-clock seconds and what it found."""
+
+    seconds: float
+    values: Mapping[str, Any]
+
+
+class Worker:
+    """A process that runs one task when asked. Use as a context manager.
+
+    Attributes:
+        work: of the task.
+        runs: all of them, in order.
+    """
+
+    def __init__(self, task: Callable[..., Task], *arguments: Any) -> None:
+        self.runs: list[Run] = []
+        self._pipe, other_end = _context.Pipe()
+        self._process = _context.Process(
+            target=_serve, args=(other_end, task, arguments), daemon=True
+        )
+        self._process.start()
+        other_end.close()
+        try:
+            self.work: float = self._receive()
+        except BaseException:
+            self._end()
+            raise
+        self._resting = self._peak = resident_bytes(self._process.pid)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    @property
+    def added_bytes(self) -> int | None:
+        """Highest memory of all runs less the memory before the first."""
+        if self._peak is None or self._resting is None:
+            return None
+        return self._peak - self._resting
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """Highest resident memory besides mapped files."""
+        return self._peak
+
+    def run(self) -> Run:
+        """Run the task once more.
+
+        Raises:
+            Skipped: the task raised an error, or its process was ended.
+        """
+        self._pipe.send("run")
+        while not self._pipe.poll(_SAMPLE_SECONDS):
+            sample = resident_bytes(self._process.pid)
+            if sample is not None and self._peak is not None:
+                self._peak = max(self._peak, sample)
+        run = Run(*self._receive())
+        self.runs.append(run)
+        return run
+
+    def _receive(self) -> Any:
+        try:
+            answer, content = self._pipe.recv()
+        except EOFError:
+            raise Skipped("its process was ended; was there enough memory?") from None
+        if answer == "failed":
+            raise Skipped(content)
+        return content
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+        self._pipe.close()
+
+
+def _serve(pipe: Connection, task: Callable[..., Task], arguments: tuple[Any, ...]) -> None:
+    """Make the task, then run it each time the other end asks."""
+    try:
+        made = task(*arguments)
+        pipe.send(("ready", made.work))
+        while pipe.recv() == "run":
+            started = time.perf_counter()
+            values = made.run()
+            pipe.send(("ran", (time.perf_counter() - started, dict(values))))
+    except EOFError:
+        return
+    # Whatever goes wrong in a peer is reported in its row, not allowed to end the benchmark.
+    except Exception as error:
+        pipe.send(("failed", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
+
+
+def resident_bytes(process: int | None) -> int | None:
+    """RssAnon of a process; None where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def difference(ours: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """Largest |ours − other| relative to the largest |other|, over the values both name."""
+    shared = sorted(set(ours) & set(other))
+    if not shared:
+        return None
+    gaps = []
+    for name in shared:
+        a, b = np.asarray(ours[name], np.float64), np.asarray(other[name], np.float64)
+        scale = float(np.abs(b).max())
+        gaps.append(float(np.abs(a - b).max()) / (scale if scale > 0 else 1.0))
+    return max(gaps)

@@ -1,0 +1,92 @@
+"""`genmem score`: how good and how copied a set of generated images is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
+
+
+def score(
+    generated: Annotated[str, typer.Argument(help=f"The generated images: a {SOURCE}.")],
+    train: Annotated[str, typer.Option(help="The images the generator was trained on.")],
+    test: Annotated[
+        str | None,
+        typer.Option(help="Held-out images of the same kind: the yardstick for copying."),
+    ] = None,
+    backbone: Annotated[
+        str, typer.Option(help="What turns images into features; see `genmem backbones`.")
+    ] = "inception",
+    metrics: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Only these metrics. [default: all]")
+    ] = None,
+    tau: Annotated[
+        float | None,
+        typer.Option(help="Mean distance below which MiFID penalises. [default: the backbone's]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    json: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|-", help="Write all numbers as JSON; - for stdout alone."),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE.html", help="Write a report to open in a browser.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The backbone's weights file.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the network runs.")
+    ] = "auto",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out unreadable images and list them.")
+    ] = False,
+) -> None:
+    """Tell how good GENERATED is, and how much of TRAIN it copies."""
+    from genmem.cli.outputs import STDOUT, check_outputs, write_json
+    from genmem.cli.progress import progress_on_stderr
+    from genmem.report.files import check_writable
+
+    if report is not None:
+        check_writable(report, suffixes=(".html", ".htm"))
+    check_outputs(
+        {"--json": json, "--report": report},
+        inputs={"GENERATED": generated, "--train": train, "--test": test, "--weights": weights},
+    )
+    from genmem.cli.show import print_notes, print_table
+    from genmem.report import write_report
+    from genmem.scoring import score as compute
+
+    with progress_on_stderr() as progress:
+        found = compute(
+            generated=generated,
+            train=train,
+            test=test,
+            backbone=backbone,
+            metrics=_names(metrics),
+            tau=tau,
+            seed=seed,
+            weights=weights,
+            skip_broken=skip_broken,
+            device=device,
+            progress=progress,
+        )
+    if report is not None:
+        write_report(found, report)
+    if json is not None:
+        write_json(found.to_dict(), json)
+    if json != STDOUT:
+        print_table(found)
+    print_notes(found)
+    if report is not None:
+        print(f"report: {report}", file=sys.stderr)
+
+
+def _names(metrics: str | None) -> list[str] | None:
+    """`a, b,c` as a list of names; None means all."""
+    if metrics is None:
+        return None
+    return [name for name in (part.strip() for part in metrics.split(",")) if name]

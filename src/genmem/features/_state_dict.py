@@ -1,0 +1,68 @@
+"""Reading weights files without unpickling anything but tensors, and loading them in full."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from genmem.errors import WeightsError
+
+StateDict = Mapping[str, torch.Tensor]
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """The tensors of a .safetensors or .pth file, by name, on the CPU.
+
+    A checkpoint that keeps them under "state_dict" or "model" is understood.
+
+    Raises:
+        WeightsError: the file is damaged, or holds anything but tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OSError,
+    ) as error:
+        raise WeightsError(
+            f"cannot read the weights in {path.name}: expected a state dict of tensors, .pth or "
+            f".safetensors ({str(error).splitlines()[0][:200] if str(error) else 'damaged file'})"
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not all(
+        isinstance(value, torch.Tensor) for value in loaded.values()
+    ):
+        raise WeightsError(f"{path.name} is not a state dict: expected tensors by name")
+    return loaded
+
+
+def not_these_weights(name: str, path: Path, error: Exception) -> WeightsError:
+    """The error for a file that holds some other network's weights."""
+    reason = " ".join(str(error).split())[:300]
+    return WeightsError(f"{path.name} does not hold the weights of {name}: {reason}")
+
+
+def load_strictly(network: nn.Module, tensors: StateDict, *, name: str, path: Path) -> None:
+    """Put `tensors` into `network`; every parameter must be there and have its shape.
+
+    Raises:
+        WeightsError: the file holds some other network's weights.
+    """
+    try:
+        network.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise not_these_weights(name, path, error) from error

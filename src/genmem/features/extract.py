@@ -1,0 +1,304 @@
+"""Images to features: read ahead, embedded batch by batch, kept in the cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import InputError
+from genmem.features.cache import (
+    Entry,
+    EntryState,
+    EntryWriter,
+    default_cache,
+    entry_key,
+    locked,
+    open_entry,
+)
+from genmem.features.embedder import Embedder
+from genmem.features.weights import Progress
+from genmem.images import Batch, Digest, ImageSource, digest, read_batches
+
+FEATURES_VERSION = "genmem features 1"
+"""Part of every cache key; to be raised when the same inputs would give other features."""
+
+Broken = tuple[tuple[int, str], ...]
+
+
+class RowIds(Sequence[str]):
+    """The ids of rows, made when asked for: those of the source, or plain numbers."""
+
+    def __init__(self, positions: NDArray[np.int64], source: ImageSource | None) -> None:
+        self.positions = positions
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> RowIds: ...
+    def __getitem__(self, index: int | slice) -> str | RowIds:
+        if isinstance(index, slice):
+            return RowIds(self.positions[index], self.source)
+        position = int(self.positions[index])
+        return self.source.id(position) if self.source else f"{position:06d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """A set of feature rows and where they came from.
+
+    Attributes:
+        array: float32 [n, d]; memory-mapped when it comes from the cache or a .npy file.
+        logits: float32 [n, c] for backbones that classify, else None.
+        ids: what each row is called: the image's id in its source, or the row's number.
+        positions: int64 [n], where in the source each row comes from.
+        digest: hex hash of the content: of all images in the source, or of the feature array.
+        skipped: ids of broken images left out.
+        seconds: wall-clock time it took.
+        from_cache: whether nothing had to be computed.
+    """
+
+    array: NDArray[np.float32]
+    logits: NDArray[np.float32] | None
+    ids: Sequence[str]
+    positions: NDArray[np.int64]
+    digest: str
+    skipped: tuple[str, ...]
+    seconds: float
+    from_cache: bool
+
+
+class _MemoryWriter:
+    """Collects rows in memory, in one array made for all of them."""
+
+    state: EntryState | None = None
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.features: NDArray[np.float32] | None = None
+        self.logits: NDArray[np.float32] | None = None
+        self.rows = 0
+
+    def append(
+        self,
+        features: NDArray[np.float32],
+        logits: NDArray[np.float32] | None,
+        *,
+        next_position: int,
+        shape: tuple[int, ...],
+        broken: Broken,
+        engine: str,
+    ) -> None:
+        """Add rows; see EntryWriter."""
+        if self.features is None:
+            self.features = np.empty((self.count, features.shape[1]), np.float32)
+            if logits is not None:
+                self.logits = np.empty((self.count, logits.shape[1]), np.float32)
+        self.features[self.rows : self.rows + len(features)] = features
+        if self.logits is not None and logits is not None:
+            self.logits[self.rows : self.rows + len(logits)] = logits
+        self.rows += len(features)
+        self.state = EntryState(
+            next_position=next_position,
+            rows=self.rows,
+            width=features.shape[1],
+            checksum="",
+            logit_width=None,
+            logit_checksum=None,
+            shape=shape,
+            broken=broken,
+            engine=engine,
+        )
+
+    def entry(self) -> Entry:
+        """What was collected."""
+        if self.features is None or self.state is None:
+            raise InputError("no image could be read")
+        logits = self.logits[: self.rows] if self.logits is not None else None
+        return Entry(features=self.features[: self.rows], logits=logits, state=self.state)
+
+
+def _fill(
+    writer: EntryWriter | _MemoryWriter,
+    source: ImageSource,
+    embedder: Embedder,
+    *,
+    batch_size: int,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> None:
+    """Append the features of all images the writer does not have yet."""
+    stage, count = f"features of {source.name}", len(source)
+    broken = writer.state.broken if writer.state else ()
+    start = writer.state.next_position if writer.state else 0
+    if progress is not None:
+        progress(stage, start, count)
+    batches = read_batches(
+        source,
+        transform=embedder.transform,
+        batch_size=batch_size,
+        skip_broken=skip_broken,
+        start=start,
+    )
+    with closing(cast("Generator[Batch, None, None]", batches)):
+        for batch in batches:
+            broken = (*broken, *batch.broken)
+            start = min(start + batch_size, count)
+            if len(batch.positions):
+                shape = batch.array.shape[1:]
+                if writer.state is not None and writer.state.shape != shape:
+                    raise InputError(
+                        f"{source.id(int(batch.positions[0]))} has shape {list(shape)}, the images "
+                        f"before it {list(writer.state.shape)}: {embedder.backbone.name} needs "
+                        "images of one size"
+                    )
+                features, logits = embedder.embed(batch.array)
+            elif writer.state is not None:
+                shape = writer.state.shape
+                features, logits = np.empty((0, writer.state.width), np.float32), None
+            else:
+                continue
+            writer.append(
+                features,
+                logits,
+                next_position=start,
+                shape=shape,
+                broken=broken,
+                engine=embedder.engine,
+            )
+            if progress is not None:
+                progress(stage, start, count)
+    if writer.state is None:
+        first = f"; the first: {broken[0][1]}" if broken else ""
+        raise InputError(f"{source.name} holds no image that can be read{first}")
+
+
+def _cached(
+    folder: Path,
+    source: ImageSource,
+    embedder: Embedder,
+    hashes: Digest,
+    *,
+    batch_size: int,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> tuple[Entry, bool]:
+    """The entry of these images and this backbone, and whether it was there already."""
+    key = entry_key(
+        FEATURES_VERSION,
+        hashes.hexdigest,
+        embedder.backbone.name,
+        embedder.weights_hash or "no weights",
+        embedder.backbone.preprocessing.name,
+        embedder.engine,
+    )
+    target = folder / key
+    entry = open_entry(target)
+    if entry is not None:
+        return entry, True
+    with locked(folder, key, progress):
+        entry = open_entry(target)
+        if entry is not None:
+            return entry, True
+        writer = EntryWriter(folder / f"{key}.partial")
+        try:
+            _fill(
+                writer,
+                source,
+                embedder,
+                batch_size=batch_size,
+                skip_broken=skip_broken,
+                progress=progress,
+            )
+        except BaseException:
+            writer.close()
+            raise
+        writer.commit(target)
+        entry = open_entry(target)
+    if entry is None:
+        raise InputError(f"the cache folder {folder} does not keep what is written to it")
+    return entry, False
+
+
+def extract(
+    source: ImageSource,
+    *,
+    embedder: Embedder,
+    batch_size: int | None = None,
+    skip_broken: bool = False,
+    cache: str | Path | Literal["default"] | None = "default",
+    progress: Progress | None = None,
+) -> Features:
+    """The features of all images of a source, from the cache if they were computed before.
+
+    The key is the content of the images, the backbone, its weights' hash, its preprocessing, the
+    engine and the version of this code: never a path or a count. Memory is bounded: rows go to
+    disk as they come, and the result is mapped. An interrupted run is taken up where it stopped.
+
+    Args:
+        source: from `open_images`; it must stay open while `ids` are used.
+        embedder: from `load_backbone`.
+        batch_size: images per call of the network; None takes what its engine is fastest at.
+            Features do not depend on it beyond 1e-5 relative.
+        skip_broken: leave broken images out, and list them in `skipped`, instead of stopping.
+        cache: the cache folder; None computes everything in memory; "default" is $GENMEM_CACHE or
+            the platform's folder for caches.
+        progress: told about each stage.
+
+    Raises:
+        InputError: an image is broken (without `skip_broken`), none can be read, or their sizes
+            differ where the backbone needs one size.
+        UsageError: the cache folder cannot be written.
+    """
+    started = time.perf_counter()
+    hashes = digest(source, progress=progress)
+    size = batch_size or embedder.batch_size
+    if cache is None:
+        writer = _MemoryWriter(len(source))
+        _fill(
+            writer,
+            source,
+            embedder,
+            batch_size=size,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
+        entry, from_cache = writer.entry(), False
+    else:
+        entry, from_cache = _cached(
+            (default_cache() if cache == "default" else Path(cache)) / "features",
+            source,
+            embedder,
+            hashes,
+            batch_size=size,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
+    broken = entry.state.broken
+    if broken and not skip_broken:
+        raise InputError(
+            f"{broken[0][1]}. Mend or remove it, or leave broken images out with --skip-broken "
+            "(skip_broken=True)"
+        )
+    left_out = [position for position, _ in broken]
+    positions = np.delete(np.arange(len(source), dtype=np.int64), left_out)
+    return Features(
+        array=entry.features,
+        logits=entry.logits,
+        ids=RowIds(positions, source),
+        positions=positions,
+        digest=hashes.hexdigest,
+        skipped=tuple(source.id(position) for position in left_out),
+        seconds=time.perf_counter() - started,
+        from_cache=from_cache,
+    )

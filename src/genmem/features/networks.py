@@ -1,0 +1,81 @@
+"""The torch side of the backbones: modules that take preprocessed images, values 0–255.
+
+Scaling to the network's range is part of each module, so that it is exported with it and reader
+threads hand over uint8 wherever the preprocessing rounds to 8 bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+
+class Normalised(nn.Module):
+    """A network behind its scaling: (x/255 − mean) / std per channel.
+
+    Takes [b, h, w, 3] uint8 or float32, values 0–255; gives what `network` gives, float32 [b, d].
+    """
+
+    def __init__(
+        self, network: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        scale = 1.0 / (255.0 * torch.tensor(std, dtype=torch.float64))
+        shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
+        self.register_buffer("scale", scale.float().view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.float().view(1, 3, 1, 1), persistent=False)
+        self.scale: torch.Tensor
+        self.shift: torch.Tensor
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[b, h, w, 3] → features [b, d]."""
+        values = images.permute(0, 3, 1, 2).float()
+        return self.network(values * self.scale + self.shift)
+
+
+class Whole(nn.Module):
+    """A backbone for training loops: preprocessing on the batch's device, then the network.
+
+    Takes uint8 RGB [b, 3, H, W], all of one size; gives features float32 [b, d]. Weights are
+    frozen and the module is in evaluation mode.
+    """
+
+    def __init__(self, preprocess, network: nn.Module | None) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 [b, 3, H, W] → features float32 [b, d]."""
+        prepared = self.preprocess(images)
+        if self.network is None:
+            return prepared.flatten(1).float()
+        output = self.network(prepared)
+        return output[0] if isinstance(output, tuple) else output
+
+
+class ChannelsFirst(nn.Module):
+    """A network of the user's that takes uint8 [b, 3, h, w], given [b, h, w, 3]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[b, h, w, 3] → the network's first output."""
+        output = self.network(images.permute(0, 3, 1, 2).contiguous())
+        return output[0] if isinstance(output, tuple | list) else output
+
+
+def without_classifier(network: nn.Module) -> nn.Module:
+    """A timm network that ends with its features."""
+    cast(Any, network).reset_classifier(0)
+    return network
+
+
+def frozen(network: nn.Module) -> nn.Module:
+    """`network` in evaluation mode with its parameters closed to gradients."""
+    return network.eval().requires_grad_(False)

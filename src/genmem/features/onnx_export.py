@@ -1,0 +1,153 @@
+"""Networks exported from torch to ONNX, once per weights file, kept and checked.
+
+An export is used only if its outputs on a fixed random batch equal torch's to TOLERANCE, and, when
+it comes from the cache, only if its bytes have the hash written down when it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genmem.features.cache import default_cache
+from genmem.features.weights import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+    from genmem.features._backbone import Backbone
+
+EXPORT_VERSION = 1
+"""To be raised when exported graphs change meaning: old exports are then made anew."""
+
+TOLERANCE = 1e-4
+"""Largest difference from torch allowed, relative to the largest output."""
+
+LARGEST_BYTES = 1_900_000_000
+"""Weights beyond this do not fit into one ONNX file (2 GiB); such networks run in torch."""
+
+
+def exported(
+    backbone: Backbone, weights: Path, sha256: str
+) -> tuple[Path | bytes | None, str | None]:
+    """The ONNX form of a backbone's network: a cached file, else exported now.
+
+    Returns:
+        The model (a path; bytes if the cache cannot be written), and None; or None and the reason
+        why there is none, in which case torch must run the network.
+    """
+    folder = default_cache() / "engines"
+    key = hashlib.sha256(f"{EXPORT_VERSION} {backbone.name} {sha256}".encode()).hexdigest()[:32]
+    model, note = folder / f"{backbone.name.replace(':', '-')}-{key}.onnx", folder / f"{key}.json"
+    if _is_intact(model, note):
+        return model, None
+    if weights.stat().st_size > LARGEST_BYTES:
+        return None, "run by torch: the network is too large for one ONNX file"
+    with tempfile.TemporaryDirectory(prefix="genmem-export-") as workplace:
+        fresh = Path(workplace) / "model.onnx"
+        failure = _export(backbone, weights, fresh)
+        if failure is not None:
+            return None, failure
+        content = fresh.read_bytes()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(model, content)
+        _write(note, json.dumps({"sha256": hashlib.sha256(content).hexdigest()}).encode())
+    except OSError:
+        return content, None
+    return model, None
+
+
+def _is_intact(model: Path, note: Path) -> bool:
+    """Whether the cached export is there and is, to the byte, what was written."""
+    try:
+        expected = json.loads(note.read_bytes())["sha256"]
+        return sha256_of(model) == expected
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file in one step: readers see all of it or none."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's warnings and log lines are about torch's insides, not about the user's."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _example(backbone: Backbone, size: int) -> torch.Tensor:
+    """A fixed batch of two preprocessed noise images."""
+    import torch
+
+    noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+    return torch.from_numpy(np.stack([backbone.preprocessing.apply(image) for image in noise]))
+
+
+def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
+    """Write the network to `path`; a reason, if it could not be or differs from torch."""
+    import torch
+
+    from genmem.features.engines import OnnxEngine
+
+    if backbone.network is None or backbone.input_size is None:
+        return "run by torch: the network has no fixed input size"
+    network = backbone.network(weights)
+    batch = _example(backbone, backbone.input_size)
+    with torch.inference_mode():
+        expected = network(batch)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    try:
+        with _quiet():
+            torch.onnx.export(
+                network,
+                (batch,),
+                path,
+                input_names=["images"],
+                output_names=["features", "logits"][: len(expected)],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    # The exporter fails in many ways, one for each operator it does not know.
+    except Exception as error:
+        return f"run by torch: the network cannot be exported to ONNX ({type(error).__name__})"
+    found = OnnxEngine(path, title=backbone.name, batch_size=2).run(batch.numpy())
+    for ours, theirs in zip(found, expected, strict=False):
+        reference = theirs.numpy()
+        if ours is None or np.abs(ours - reference).max() > TOLERANCE * np.abs(reference).max():
+            return "run by torch: ONNX Runtime's output differs from torch's"
+    return None

@@ -1,0 +1,264 @@
+"""Backbones whose networks are timm's: NASNet, DINOv2, CLIP, ResNet-50, VGG-16, and any other.
+
+Each entry states the preprocessing of the work that its numbers are compared with:
+
+- nasnet: the competition's private score (arXiv 2106.03062): bilinear to 331 × 331 with
+  align_corners=False (torch's half-pixel convention, no antialiasing, aspect ratio not kept),
+  scaled to [−1, 1]. timm's own evaluation crops instead.
+- dinov2-*: Stein et al. 2023 (arXiv 2306.04675), where FD-DINOv2 is from: Pillow's bicubic to
+  224 × 224, aspect ratio not kept, ImageNet's mean and deviation; the class token after the last
+  norm. Departure: timm resamples the position embedding with antialiasing.
+- clip-*: Radford et al. 2021 (arXiv 2103.00020): Pillow's bicubic, shorter side to 224, central
+  crop; the projected image embedding, not normalised. QuickGELU networks, as trained.
+- resnet50, vgg16: torchvision's first ImageNet weights and evaluation transform: bilinear, shorter
+  side to 256, central crop of 224. resnet50: pooled features. vgg16: the second fully connected
+  layer after its ReLU, as in Kynkäänniemi et al. 2019 (arXiv 1904.06991).
+- timm:NAME: the pretrained configuration timm has for NAME; the features before the classifier,
+  or the projection where the network is published with one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from genmem.errors import UsageError
+from genmem.features._backbone import Backbone
+from genmem.features.engines import open_network_engine
+from genmem.features.preprocessing import Crop, Preprocessing, Stretch
+from genmem.features.weights import HubFile, UrlFile, WeightsSource
+
+if TYPE_CHECKING:
+    import torch
+
+Scaling = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation per channel, of values in [0, 1]."""
+
+IMAGENET: Scaling = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CLIP: Scaling = (
+    (0.48145466, 0.4578275, 0.40821073),
+    (0.26862954, 0.26130258, 0.27577711),
+)
+HALF: Scaling = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def build_network(
+    weights: Path,
+    *,
+    name: str,
+    model: str,
+    scaling: Scaling,
+    image_size: int | None = None,
+    keep_head: bool = False,
+) -> torch.nn.Module:
+    """timm's `model` with the weights of a file, all of which must fit, without its classifier.
+
+    Args:
+        weights: .safetensors or .pth, in timm's naming or the original one where timm converts it.
+        name: the backbone's name, for messages.
+        model: timm's name, with the tag of the weights.
+        scaling: mean and deviation per channel.
+        image_size: for networks whose position embedding must be resampled to another size.
+        keep_head: True when the last layer is a projection that belongs to the features.
+
+    Raises:
+        WeightsError: the file does not hold this network's weights.
+    """
+    import timm
+
+    from genmem.features._state_dict import not_these_weights, read_state_dict
+    from genmem.features.networks import Normalised, frozen, without_classifier
+
+    tensors = dict(read_state_dict(weights))
+    overlay = {"state_dict": tensors}
+    try:
+        if image_size is None:
+            network = timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay)
+        else:
+            network = timm.create_model(
+                model, pretrained=True, pretrained_cfg_overlay=overlay, img_size=image_size
+            )
+    except (RuntimeError, KeyError, AssertionError, ValueError) as error:
+        raise not_these_weights(name, weights, error) from error
+    if not keep_head:
+        network = without_classifier(network)
+    return frozen(Normalised(network, mean=scaling[0], std=scaling[1]))
+
+
+def _backbone(
+    name: str,
+    *,
+    model: str,
+    description: str,
+    licence: str,
+    dimension: int | None,
+    preprocessing: Preprocessing,
+    size: int,
+    weights: WeightsSource,
+    scaling: Scaling,
+    image_size: int | None = None,
+    keep_head: bool = False,
+) -> Backbone:
+    """A catalogue entry for a timm network."""
+    return Backbone(
+        name=name,
+        description=description,
+        licence=licence,
+        dimension=dimension,
+        input_size=size,
+        preprocessing=preprocessing,
+        weights=weights,
+        network=partial(
+            build_network,
+            name=name,
+            model=model,
+            scaling=scaling,
+            image_size=image_size,
+            keep_head=keep_head,
+        ),
+        open_engine=partial(open_network_engine, batch_size=8),
+    )
+
+
+def _dinov2(letter: str, size_word: str, dimension: int) -> Backbone:
+    model = f"vit_{size_word}_patch14_dinov2.lvd142m"
+    return _backbone(
+        f"dinov2-{letter}",
+        model=model,
+        description=f"DINOv2 ViT-{letter.upper()}/14, class token",
+        licence="Apache-2.0",
+        dimension=dimension,
+        preprocessing=Crop(224, None, Image.Resampling.BICUBIC),
+        size=224,
+        weights=HubFile(repository=f"timm/{model}"),
+        scaling=IMAGENET,
+        image_size=224,
+    )
+
+
+def _clip(short: str, shape: str, dimension: int) -> Backbone:
+    return _backbone(
+        f"clip-{short}",
+        model=f"vit_{shape}_clip_quickgelu_224.openai",
+        description=f"CLIP ViT-{short[0].upper()}/{short[1:]} image embedding",
+        licence="MIT",
+        dimension=dimension,
+        preprocessing=Crop(224, 224, Image.Resampling.BICUBIC),
+        size=224,
+        weights=HubFile(repository=f"timm/vit_{shape}_clip_224.openai"),
+        scaling=CLIP,
+        keep_head=True,
+    )
+
+
+BACKBONES = (
+    _backbone(
+        "nasnet",
+        model="nasnetalarge.tf_in1k",
+        description="NASNet-A-Large, pooled features: the competition's private space",
+        licence="Apache-2.0",
+        dimension=4032,
+        preprocessing=Stretch(331, half_pixel=True),
+        size=331,
+        weights=UrlFile(
+            url="https://github.com/rwightman/pytorch-image-models/releases/download/"
+            "v0.1-weights/nasnetalarge-dc4a7b8b.pth",
+            sha256="dc4a7b8b",
+        ),
+        scaling=HALF,
+    ),
+    _dinov2("s", "small", 384),
+    _dinov2("b", "base", 768),
+    _dinov2("l", "large", 1024),
+    _dinov2("g", "giant", 1536),
+    _clip("b32", "base_patch32", 512),
+    _clip("b16", "base_patch16", 512),
+    _clip("l14", "large_patch14", 768),
+    _backbone(
+        "resnet50",
+        model="resnet50.tv_in1k",
+        description="ResNet-50 (torchvision, ImageNet), pooled features",
+        licence="BSD-3-Clause",
+        dimension=2048,
+        preprocessing=Crop(224, 256, Image.Resampling.BILINEAR),
+        size=224,
+        weights=UrlFile(
+            url="https://download.pytorch.org/models/resnet50-0676ba61.pth", sha256="0676ba61"
+        ),
+        scaling=IMAGENET,
+    ),
+    _backbone(
+        "vgg16",
+        model="vgg16.tv_in1k",
+        description="VGG-16 (torchvision, ImageNet), second fully connected layer",
+        licence="BSD-3-Clause",
+        dimension=4096,
+        preprocessing=Crop(224, 256, Image.Resampling.BILINEAR),
+        size=224,
+        weights=UrlFile(
+            url="https://download.pytorch.org/models/vgg16-397923af.pth", sha256="397923af"
+        ),
+        scaling=IMAGENET,
+    ),
+)
+
+
+def any_timm_model(model: str) -> Backbone:
+    """The backbone `timm:MODEL`, as timm's pretrained configuration describes it.
+
+    Raises:
+        UsageError: timm knows no such model, has no weights for it, or it needs something else
+            than a square RGB image.
+    """
+    import timm
+    from timm.models import PretrainedCfg
+
+    name = f"timm:{model}"
+    known = timm.list_pretrained()
+    is_known = model in known or timm.is_model_pretrained(model)
+    config = timm.get_pretrained_cfg(model) if is_known else None
+    if not isinstance(config, PretrainedCfg):
+        near = difflib.get_close_matches(model, known, n=3)
+        hint = f"; near names: {', '.join(near)}" if near else ""
+        raise UsageError(f"timm has no pretrained model {model!r}{hint}")
+    channels, height, width = config.input_size
+    filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+    if channels != 3 or height != width or config.interpolation not in filters:
+        raise UsageError(
+            f"{name} takes images of shape {config.input_size}, {config.interpolation}; expected "
+            "square RGB, bicubic or bilinear"
+        )
+    squash = config.crop_mode == "squash"
+    resize = None if squash else math.floor(height / config.crop_pct)
+    return _backbone(
+        name,
+        model=model,
+        description=f"timm's {model}",
+        licence=config.license or "see the model's page",
+        dimension=None,
+        preprocessing=Crop(height, resize, filters[config.interpolation]),
+        size=height,
+        weights=_published_weights(config.hf_hub_id, config.hf_hub_filename, config.url),
+        scaling=(config.mean, config.std),
+        keep_head=config.num_classes > 0 and "_clip_" in model and _is_contrastive(model),
+    )
+
+
+def _is_contrastive(model: str) -> bool:
+    """Whether these CLIP weights were never fine-tuned: their last layer is the projection."""
+    return "_ft_" not in model
+
+
+def _published_weights(repository: str | None, filename: str | None, url: object) -> WeightsSource:
+    """Where timm says the weights are: the hub first, as timm does."""
+    if repository:
+        return HubFile(repository=repository, name=filename or "model.safetensors")
+    address = str(url)
+    published = re.search(r"-([0-9a-f]{8,64})\.\w+$", address)
+    return UrlFile(url=address, sha256=published.group(1) if published else "")

@@ -1,0 +1,303 @@
+"""C_T: are generated images closer to the training images than held-out images are?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from genmem.errors import InputError, UsageError
+from genmem.metrics._blocks import take_rows, to_numpy
+from genmem.metrics._cells import fit_cells, project
+from genmem.metrics._checks import check_choice, check_sets
+from genmem.neighbors import nearest
+from genmem.results import Result
+
+_FEWEST_GENERATED = 20
+"""A cell counts when it holds more than 20/m of the m generated rows: more than 20 rows."""
+
+_ROLES = ("generated", "train", "test")
+
+
+def c_t(
+    *,
+    generated: Any,
+    train: Any,
+    test: Any,
+    cells: int | None = None,
+    categories: Mapping[str, Sequence[Any]] | None = None,
+    metric: Literal["euclidean", "cosine"] = "euclidean",
+    pca: int | None = None,
+    seed: int = 0,
+) -> Result:
+    """Data-copying test: below 0 copying, above 0 underfitting, about 0 as close as test rows are.
+
+        L(x) = distance from x to the nearest training row of x's cell
+        U    = number of pairs with L(generated) > L(test), a tie counting one half
+        Z_U  = (U − (nm/2 − 0.5)) / √( nm/12 · (N + 1 − Σ(t³ − t) / (N(N − 1))) ),   N = n + m
+        C_T  = Σ P_n Z_U / Σ P_n  over the cells with more than 20/m of the generated rows
+
+    with m generated and n test rows in the cell, t the sizes of groups of equal L, and P_n the
+    cell's share of the test rows. Meehan, Chaudhuri and Dasgupta 2020, "A Non-Parametric Test to
+    Detect Data-Copying in Generative Models", section 3. Cells are k-means on the training rows.
+    Per class, the class mean of C_T, each class against its own training rows, is the score of
+    "Reducing Training Sample Memorization in GANs by Training with Memorization Rejection" (2022).
+
+    Departures: ties are counted in U and corrected for in the deviation (without ties both are the
+    paper's; exact copies all tie at L = 0); the 0.5 is the released code's continuity correction,
+    so two equal sets score a hair above 0; k-means is seeded; a cell without test rows has weight 0
+    instead of shifting the others; a cell with all distances equal has Z_U = 0. With `cells=None`
+    the one cell always counts.
+
+    Args:
+        generated: features [m, d], NumPy (memory-mapped too) or torch.
+        train: features [l, d] of the same kind.
+        test: features [n, d] of images like train's that are not in it.
+        cells: k of k-means (in each class where `categories` are given); None for one cell.
+        categories: labels by role, {"generated": …, "train": …, "test": …}, one for each row.
+        metric: of L: "euclidean", or "cosine" (1 − cos).
+        pca: fit this many principal components to the training rows (of each class). Cells are made
+            in them; Euclidean distances are taken in them too, as Meehan et al. do; cosine
+            distances stay in the features as given, as Memorization Rejection does.
+        seed: of k-means.
+
+    Returns:
+        value (NaN, with a note, where no cell can be scored); parts: `metric`, `pca`, and `cells`,
+        a row for each: `category` (per class only), `cell`, `train`, `test`, `generated` (counts),
+        `z`, `used`, `median_generated`, `median_test` (of L). Per class also `categories`: the C_T
+        of each.
+
+    Raises:
+        InputError: not finite floating-point features of one dimension; labels that are missing,
+            of the wrong number, or not among train's.
+        UsageError: a metric, number of cells or of components that is not possible.
+    """
+    arrays = {"generated": generated, "train": train, "test": test}
+    counts = check_sets(arrays)
+    check_choice(metric, ("euclidean", "cosine"), name="metric")
+    if pca is not None and metric == "cosine" and cells is None:
+        raise UsageError("pca: with metric='cosine' it only shapes the cells; give cells= too.")
+    settings = _Settings(cells=cells, metric=metric, pca=pca, seed=seed)
+    parts: dict[str, Any] = {"metric": metric, "pca": pca}
+    if categories is None:
+        table = _score_cells(arrays, settings)
+        value, notes = _weighted_mean(table)
+    else:
+        table, by_category, notes = _score_categories(arrays, categories, counts, settings)
+        parts["categories"] = by_category
+        scored = [score for score in by_category.values() if score is not None]
+        value = float(np.mean(scored)) if scored else float("nan")
+    parts["cells"] = [row.to_dict() for row in table]
+    if np.isnan(value):
+        notes += ("C_T is not defined here: no cell holds enough generated and test rows.",)
+    return Result(
+        name="c_t",
+        value=value,
+        n=counts,
+        parts=parts,
+        seed=None if cells is None else seed,
+        notes=notes,
+    )
+
+
+def c_t_from_distances(
+    *, generated: NDArray[np.float64], test: NDArray[np.float64], train_rows: int | None = None
+) -> Result:
+    """`c_t` with one cell, from searches already done.
+
+    Args:
+        generated: float [m], distance from each generated row to its nearest training row.
+        test: float [n], the same from each test row.
+        train_rows: size of the training set, for the result; None where it is not known.
+
+    Raises:
+        InputError: not one-dimensional, empty, or not finite.
+    """
+    distances = {"generated": np.asarray(generated), "test": np.asarray(test)}
+    for role, array in distances.items():
+        if array.ndim != 1 or not array.size or not np.isfinite(array).all():
+            raise InputError(
+                f"{role}: expected a finite nearest distance for each row, [n], got shape "
+                f"{array.shape}."
+            )
+    row = _score_cell(0, distances, train_rows=train_rows, fewest=0)
+    return Result(
+        name="c_t",
+        value=float("nan") if row.z is None else row.z,
+        n={role: len(array) for role, array in distances.items()}
+        | ({} if train_rows is None else {"train": train_rows}),
+        parts={"cells": [row.to_dict()]},
+    )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    cells: int | None
+    metric: Literal["euclidean", "cosine"]
+    pca: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One line of the table; None where there are no rows to take a value of."""
+
+    cell: int
+    train: int | None
+    test: int
+    generated: int
+    z: float | None
+    used: bool
+    median_generated: float | None
+    median_test: float | None
+    category: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        values = asdict(self)
+        category = values.pop("category")
+        return values if category is None else {"category": category, **values}
+
+
+def _score_categories(
+    arrays: Mapping[str, Any],
+    categories: Mapping[str, Sequence[Any]],
+    counts: Mapping[str, int],
+    settings: _Settings,
+) -> tuple[list[_Cell], dict[str, float | None], tuple[str, ...]]:
+    labels = _check_categories(categories, counts)
+    table: list[_Cell] = []
+    by_category: dict[str, float | None] = {}
+    notes: list[str] = []
+    for category in sorted(set(labels["train"].tolist())):
+        chosen = {role: np.flatnonzero(labels[role] == category) for role in _ROLES}
+        if not len(chosen["generated"]) or not len(chosen["test"]):
+            by_category[category] = None
+            missing = "generated" if not len(chosen["generated"]) else "test"
+            notes.append(f"category {category!r} was left out: it has no {missing} rows.")
+            continue
+        rows = {role: take_rows(arrays[role], chosen[role]) for role in _ROLES}
+        try:
+            scored = _score_cells(rows, settings)
+        except UsageError as error:
+            raise UsageError(f"category {category!r}: {error}") from error
+        value, remarks = _weighted_mean(scored)
+        by_category[category] = None if np.isnan(value) else value
+        notes += [f"category {category!r}: {remark}" for remark in remarks]
+        if np.isnan(value):
+            notes.append(f"category {category!r} was left out: none of its cells can be scored.")
+        table += [_Cell(**(asdict(row) | {"category": category})) for row in scored]
+    return table, by_category, tuple(notes)
+
+
+def _check_categories(
+    categories: Mapping[str, Sequence[Any]], counts: Mapping[str, int]
+) -> dict[str, NDArray[np.str_]]:
+    if set(categories) != set(_ROLES):
+        raise InputError(
+            f"categories: expected labels for generated, train and test, got {sorted(categories)}."
+        )
+    labels = {role: np.asarray(list(categories[role])).astype(str) for role in _ROLES}
+    for role in _ROLES:
+        if labels[role].shape != (counts[role],):
+            raise InputError(
+                f"categories: expected one label for each of the {counts[role]} rows of {role}, "
+                f"got shape {labels[role].shape}."
+            )
+        strange = sorted(set(labels[role].tolist()) - set(labels["train"].tolist()))
+        if strange:
+            raise InputError(
+                f"categories: {role} has rows of {strange[0]!r}, of which train has none; leave "
+                "them out or add training rows."
+            )
+    return labels
+
+
+def _score_cells(arrays: Mapping[str, Any], settings: _Settings) -> list[_Cell]:
+    """The table of one comparison, a line for each training cell."""
+    located = dict(arrays)
+    if settings.pca is not None:
+        train, generated, test = project(
+            arrays["train"], arrays["generated"], arrays["test"], components=settings.pca
+        )
+        located = {"generated": generated, "train": train, "test": test}
+    measured = located if settings.metric == "euclidean" else arrays
+    if settings.cells is None:
+        distances = _distances(measured, settings.metric)
+        return [_score_cell(0, distances, train_rows=int(measured["train"].shape[0]), fewest=0)]
+    partition = fit_cells(located["train"], cells=settings.cells, seed=settings.seed)
+    assigned = {role: partition.assign(located[role]) for role in _ROLES}
+    table = []
+    for cell in range(partition.count):
+        chosen = {role: np.flatnonzero(assigned[role] == cell) for role in _ROLES}
+        rows = {role: take_rows(measured[role], chosen[role]) for role in _ROLES}
+        distances = _distances(rows, settings.metric)
+        train_rows = len(chosen["train"])
+        table.append(_score_cell(cell, distances, train_rows=train_rows, fewest=_FEWEST_GENERATED))
+    return table
+
+
+def _distances(
+    arrays: Mapping[str, Any], metric: Literal["euclidean", "cosine"]
+) -> dict[str, NDArray[np.float64]]:
+    """L of the generated and the test rows; empty where there are no rows or nothing to be near."""
+    out = {}
+    for role in ("generated", "test"):
+        if 0 in (int(arrays[role].shape[0]), int(arrays["train"].shape[0])):
+            out[role] = np.empty(0)
+            continue
+        found = nearest(arrays[role], arrays["train"], metric=metric)
+        out[role] = to_numpy(found.distances)[:, 0]
+    return out
+
+
+def _score_cell(
+    cell: int,
+    distances: Mapping[str, NDArray[np.float64]],
+    *,
+    train_rows: int | None,
+    fewest: int,
+) -> _Cell:
+    generated, test = distances["generated"], distances["test"]
+    z = _z_score(generated, test) if len(generated) and len(test) else None
+    return _Cell(
+        cell=cell,
+        train=train_rows,
+        test=len(test),
+        generated=len(generated),
+        z=z,
+        used=z is not None and len(generated) > fewest,
+        median_generated=float(np.median(generated)) if len(generated) else None,
+        median_test=float(np.median(test)) if len(test) else None,
+    )
+
+
+def _z_score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> float:
+    """Z_U of `c_t`, from the ranks of all distances together."""
+    m, n = len(generated), len(test)
+    pooled = np.concatenate([generated, test])
+    U = float(rankdata(pooled)[:m].sum()) - m * (m + 1) / 2
+    ties = np.unique(pooled, return_counts=True)[1].astype(np.float64)
+    spread = m + n + 1 - float((ties**3 - ties).sum()) / ((m + n) * (m + n - 1))
+    if len(ties) == 1:
+        return 0.0
+    return float((U - (n * m / 2 - 0.5)) / np.sqrt(n * m / 12 * spread))
+
+
+def _weighted_mean(table: Sequence[_Cell]) -> tuple[float, tuple[str, ...]]:
+    """C_T of a table, and what a reader must know about the cells left out."""
+    used = [row for row in table if row.used and row.z is not None]
+    weight = sum(row.test for row in used)
+    notes: tuple[str, ...] = ()
+    if len(used) < len(table):
+        share = 1 - weight / max(1, sum(row.test for row in table))
+        notes = (
+            f"{len(table) - len(used)} of {len(table)} cells were left out (20 or fewer generated "
+            f"rows, or no test or training rows); they hold {share:.1%} of the test rows.",
+        )
+    if not weight:
+        return float("nan"), notes
+    return sum(row.test * (row.z or 0.0) for row in used) / weight, notes

@@ -1,0 +1,156 @@
+"""Readings of the metrics that look for copies. Each says what its value cannot show."""
+
+from __future__ import annotations
+
+from genmem.report._reading import Reading, has_yardstick, part
+from genmem.report.text import number, share
+from genmem.results import Result, Score
+
+CLEAR_Z = 3.0
+"""A z-score this far from 0 is chance in about one honest comparison in 700, on one side."""
+
+WEAK_Z = 2.0
+"""A z-score this far from 0 is chance in about one honest comparison in 44, on one side."""
+
+ENOUGH_IN_TAIL = 20
+"""Images expected in a tail before its share is judged."""
+
+TAIL_EXCESS = 3.0
+"""A tail of 20 images this many times too full is chance in fewer than one comparison in 1,000."""
+
+HIGHEST_TAIL = 0.05
+"""The largest part of the images that still counts as the closest ones."""
+
+NO_YARDSTICK = (
+    "Without held-out images (--test) there is no telling which value an honest generator has."
+)
+
+
+def c_t(result: Result, score: Score) -> Reading:
+    """Meehan et al.'s z-score: are generated images nearer to train than held-out images are?"""
+    z = result.value
+    if not has_yardstick(score):
+        return Reading(
+            finding=f"{number(z)} standard deviations, but the held-out images are among the sets "
+            "they should judge, so this says nothing.",
+        )
+    limits = (
+        "It compares whole distributions: a few per cent of copies among honest images pass it."
+    )
+    if z <= -CLEAR_Z:
+        return Reading(
+            finding=f"Closer to the training set than held-out images are: copying "
+            f"({number(z)} standard deviations).",
+            sign="copying",
+        )
+    if z <= -WEAK_Z:
+        return Reading(
+            finding=f"Somewhat closer to the training set than held-out images are "
+            f"({number(z)} standard deviations): a hint of copying, not proof.",
+            limits=limits,
+            sign="doubt",
+        )
+    if z < CLEAR_Z:
+        return Reading(
+            finding=f"On the whole about as close to the training set as held-out images are "
+            f"({number(z)} standard deviations).",
+            limits=limits,
+            sign="clear",
+        )
+    return Reading(
+        finding=f"On the whole farther from the training set than held-out images are "
+        f"({number(z)} standard deviations): underfitting or poor images, not wholesale copying.",
+        limits="Poor images can hide copies among them: look at the closest pairs.",
+        sign="clear",
+    )
+
+
+def memorization_distance(result: Result, score: Score) -> Reading:
+    """Mean over generated images of the distance to the nearest training image."""
+    limits = "A mean hides dilution: copies mixed with far-off images give an ordinary value."
+    return Reading(
+        finding=f"A generated image is on average {number(result.value)} away from its nearest "
+        "training image; 0 would be exact copies.",
+        limits=limits if has_yardstick(score) else f"{limits} {NO_YARDSTICK}",
+    )
+
+
+def mifid(result: Result, score: Score) -> Reading:
+    """FD, divided by the memorization distance when that mean falls below τ."""
+    distance, tau = part(result, "memorization_distance"), part(result, "tau")
+    hides = (
+        "The mean hides dilution: copies mixed with far-off images escape the penalty. τ holds for "
+        "one backbone and one data set only."
+    )
+    if distance is None or tau is None:
+        return Reading(finding="The Fréchet distance with its penalty for copying.", limits=hides)
+    if distance < tau:
+        return Reading(
+            finding=f"Penalised for copying: the mean distance {number(distance)} is below the "
+            f"limit τ = {number(tau)}, so the Fréchet distance is divided by it.",
+            limits=hides,
+            sign="doubt",
+        )
+    return Reading(
+        finding=f"Not penalised, so equal to the Fréchet distance: the mean distance "
+        f"{number(distance)} is not below the limit τ = {number(tau)}.",
+        limits=hides,
+    )
+
+
+def memorization_ratio(result: Result, score: Score) -> Reading:
+    """Share of generated images at less than a third of the distance to the second nearest."""
+    return Reading(
+        finding=f"{share(result.value)} of the generated images are more than three times nearer "
+        "to one training image than to any other: near-copies.",
+        limits="Where the training set holds duplicates, a copy of them has two near neighbours. "
+        "Honest images are caught now and then, and flips and crops are missed.",
+        sign="doubt" if result.value >= 0.01 else "none",
+    )
+
+
+def authpct(result: Result, score: Score) -> Reading:
+    """Share of generated images farther from their nearest training image than its neighbour."""
+    authentic = share(result.value / 100)
+    return Reading(
+        finding=f"{authentic} of the generated images are farther from their nearest "
+        "training image than that one is from its own nearest neighbour.",
+        limits="An honest generator does not reach 100 % either, and one of poor images does.",
+    )
+
+
+def nn_quantiles(result: Result, score: Score) -> Reading:
+    """The closest images: how many generated ones are nearer than the nearest held-out ones."""
+    median = f"Half of the generated images are within {number(result.value)} of a training image"
+    tail = _tail(result) if has_yardstick(score) else None
+    if tail is None:
+        few = "There are too few images to judge the closest ones."
+        return Reading(finding=f"{median}.", limits=few if has_yardstick(score) else NO_YARDSTICK)
+    level, closer = tail
+    finding = (
+        f"{share(closer)} of the generated images are closer to a training image than the closest "
+        f"{100 * level:g} % of the held-out images are; about {100 * level:g} % is expected."
+    )
+    if closer >= TAIL_EXCESS * level:
+        return Reading(
+            finding=finding,
+            limits="Copies look like this, but so do images of a kind common in the training set.",
+            sign="doubt",
+        )
+    return Reading(
+        finding=finding, limits=f"{median}. Copies this backbone does not recognise are missed."
+    )
+
+
+def _tail(result: Result) -> tuple[float, float] | None:
+    """The lowest level at which both sets have enough images, and the share of generated ones.
+
+    Returns:
+        (level, share of generated images closer than the held-out quantile at that level), or
+        None when even the lowest 5 % are too few.
+    """
+    fewest = min(result.n["generated"], result.n["test"])
+    for level, closer in zip(result.parts["levels"], result.parts["below_test"], strict=True):
+        if 0 < level <= HIGHEST_TAIL and fewest * level >= ENOUGH_IN_TAIL:
+            return level, closer
+    return None

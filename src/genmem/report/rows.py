@@ -1,0 +1,102 @@
+"""The tables of numbers: one row a metric, its value, direction, reading and notes as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from genmem.report._reading import Reading
+from genmem.report.text import number, printable, share
+from genmem.report.vocabulary import ENTRIES, TABLES, entry
+from genmem.results import Result, Score
+
+SHARES = ("precision", "recall", "coverage", "memorization_ratio")
+"""Metrics whose value is a fraction, shown as a percentage."""
+
+QUANTILE_NAMES = {0.0: "closest image", 0.5: "half", 1.0: "all"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric as the page and the terminal show it."""
+
+    name: str
+    title: str
+    value: str
+    interval: str
+    better: str
+    reading: Reading
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Metrics that answer one question."""
+
+    key: str
+    caption: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantileTable:
+    """Distances below which a share of each set lies: one row a share, one column a role."""
+
+    roles: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def tables(score: Score, found: Mapping[str, Reading]) -> list[Table]:
+    """The score's metrics by question, the most telling first; empty tables are left out."""
+    rows = {name: _row(name, result, found[name]) for name, result in score.metrics.items()}
+    order = sorted(rows, key=lambda name: [*ENTRIES, name].index(name))
+    if "fid" in rows:
+        order.remove("fd")  # the same number under its general name
+    made = [
+        Table(
+            key=key,
+            caption=caption,
+            rows=tuple(rows[name] for name in order if entry(name).table == key),
+        )
+        for key, caption in TABLES.items()
+    ]
+    return [table for table in made if table.rows]
+
+
+def value_text(name: str, value: float) -> str:
+    """A metric's value: a percentage where it is a fraction, four significant digits else."""
+    if name == "authpct":
+        return share(value / 100)
+    return share(value) if name in SHARES else number(value)
+
+
+def quantile_table(score: Score) -> QuantileTable | None:
+    """The parts of `nn_quantiles` as text; None when the score does not hold it."""
+    result = score.metrics.get("nn_quantiles")
+    if result is None:
+        return None
+    roles = tuple(role for role in ("generated", "test") if role in result.parts)
+    columns = [result.parts[role] for role in roles]
+    return QuantileTable(
+        roles=roles,
+        rows=tuple(
+            (QUANTILE_NAMES.get(level, f"{100 * level:g} %"), tuple(map(number, values)))
+            for level, *values in zip(result.parts["levels"], *columns, strict=True)
+        ),
+    )
+
+
+def _row(name: str, result: Result, reading: Reading) -> Row:
+    interval = result.interval
+    return Row(
+        name=name,
+        title=entry(name).title,
+        value=value_text(name, result.value),
+        interval=f"{value_text(name, interval.low)} to {value_text(name, interval.high)} "
+        f"({interval.level:.0%})"
+        if interval
+        else "",
+        better=entry(name).better,
+        reading=reading,
+        notes=tuple(map(printable, result.notes)),
+    )

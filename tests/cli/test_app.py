@@ -1,0 +1,124 @@
+"""Endings: every way a command line can go wrong is one line on stderr and an exit code."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from genmem import __version__
+from genmem.cli import app as app_module
+from genmem.cli.app import run
+from genmem.errors import InputError, WeightsError
+
+
+def genmem(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-c", "from genmem.cli.app import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def one_line(text):
+    return text.startswith("genmem: ") and text.count("\n") == 1
+
+
+def test_the_version_is_printed_on_stdout(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"genmem {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_every_command(arguments, capsys):
+    assert run(arguments) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in ("score", "features", "backbones", "demo"))
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--train", "--test", "--backbone", "--metrics", "--tau", "--seed", "--json", "--report",
+     "--weights", "--skip-broken", "--device"],
+)  # fmt: skip
+def test_score_has_the_flags_of_the_design(flag, capsys):
+    assert run(["score", "--help"]) == 0
+    assert f"{flag} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["scor"], "No such command 'scor'"),
+        (["score"], "Missing argument 'GENERATED'"),
+        (["score", "a"], "Missing option '--train'"),
+        (["score", "a", "--train", "b", "--tau", "near"], "Invalid value for '--tau'"),
+        (["score", "a", "--train", "b", "--device", "tpu"], "'tpu' is not one of"),
+        (["score", "a", "--train", "b", "--colour"], "No such option: --colour"),
+        (["features", "a"], "Missing option '--out'"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, words, capsys):
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert one_line(captured.err)
+    assert words.lower() in captured.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("a.zip: expected images,\nfound none\x1b[31m"), 2),
+        (WeightsError("no weights"), 3),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, monkeypatch):
+    def fail():
+        raise error
+
+    command = app_module.typer.Typer()
+    command.command()(fail)
+    command.callback()(lambda: None)
+    monkeypatch.setattr(app_module, "app", command)
+    assert run(["fail"]) == code
+    captured = capsys.readouterr()
+    assert one_line(captured.err)
+    assert "\x1b" not in captured.err
+
+
+def test_an_unknown_backbone_ends_with_code_2_and_no_traceback(tmp_path):
+    done = genmem("score", str(tmp_path), "--train", str(tmp_path), "--backbone", "incepton")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert one_line(done.stderr.splitlines(keepends=True)[-1])
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_nothing_heavy():
+    heavy = {"numpy", "torch", "PIL", "rich", "jinja2", "sklearn", "genmem.results"}
+    code = (
+        "import sys; from genmem.cli.app import run; run(['--help']);"
+        f"print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_a_reader_that_goes_away_is_no_error_worth_a_line():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", "from genmem.cli.app import main; main()", "backbones"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == 141

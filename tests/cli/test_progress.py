@@ -1,0 +1,86 @@
+import io
+import sys
+import threading
+import time
+
+import pytest
+
+from genmem.cli import progress as progress_module
+from genmem.cli.progress import progress_on_stderr
+
+
+class Clock:
+    """Stands in for the module `time` in genmem.cli.progress."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(progress_module, "time", made)
+    return made
+
+
+def test_a_stage_that_is_over_at_once_says_nothing(clock, capsys):
+    with progress_on_stderr() as progress:
+        for done in range(101):
+            progress("reading", done, 100)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_long_stage_gets_a_line_now_and_then_and_one_at_its_end(clock, capsys):
+    with progress_on_stderr() as progress:
+        for done in range(1001):
+            clock.now = done / 10
+            progress("train: reading", done, 1000)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 4
+    assert lines[0] == "train: reading: 300 of 1,000 (10/s, 1 min 10 s left)"
+    assert lines[-1] == "train: reading: 1,000 in 1 min 40 s (10/s)"
+
+
+def test_a_stage_of_unknown_length_is_counted(clock, capsys):
+    with progress_on_stderr() as progress:
+        for done in (0, 50, 70):
+            clock.now = float(done)
+            progress("reading", done, None)
+    assert capsys.readouterr().err == "reading: 50\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_bar_with_rate(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_on_stderr() as progress:
+        progress("moments", 0, None)
+        for done in range(0, 101, 10):
+            progress("train: reading", done, 100)
+            time.sleep(0.01)
+    shown = terminal.getvalue()
+    assert "train: reading" in shown
+    assert "100/100" in shown
+    assert "/s" in shown
+
+
+def test_progress_may_be_called_from_many_threads(capsys):
+    with progress_on_stderr() as progress:
+        threads = [
+            threading.Thread(target=lambda: [progress("reading", k, 500) for k in range(501)])
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert capsys.readouterr().err == ""

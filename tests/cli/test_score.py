@@ -1,0 +1,99 @@
+"""`genmem score` and `genmem features` from files to stdout, on a few small images."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genmem.cli.app import run
+
+ROWS = 40
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Folders of 8 × 8 images; `copies` holds those of `train` with their last bits flipped."""
+    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    made = {"train": rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)}
+    made["test"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
+    made["generated"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
+    made["copies"] = made["train"] ^ 1
+    for name, images in made.items():
+        (tmp_path / name).mkdir()
+        for position, pixels in enumerate(images):
+            Image.fromarray(pixels).save(tmp_path / name / f"{position:03d}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+COMMON = ["--train", "train", "--test", "test", "--backbone", "pixels"]
+
+
+def test_json_on_stdout_is_one_object_and_nothing_else(folders, capsys):
+    assert run(["score", "generated", *COMMON, "--json", "-"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {"metrics", "inputs", "backbone", "provenance", "seconds"} <= set(document)
+    assert document["inputs"]["generated"]["count"] == ROWS
+    assert "value" in document["metrics"]["fd"]
+
+
+def test_copies_are_called_copies_in_the_table_and_the_report(folders, capsys):
+    assert run(["score", "copies", *COMMON, "--report", "r.html", "--json", "s.json"]) == 0
+    assert capsys.readouterr().out.startswith("Copying: ")
+    page = (folders / "r.html").read_text(encoding="utf-8")
+    assert "this generator copies its training data" in page
+    assert str(folders) not in page
+    assert str(folders) not in (folders / "s.json").read_text()
+
+
+def test_a_set_compared_with_itself_is_said_in_words(folders, capsys):
+    assert run(["score", "train", *COMMON]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Same images: ")
+    assert "note: generated and train are the same set" in captured.err
+
+
+def test_only_the_metrics_asked_for_are_computed(folders, capsys):
+    arguments = ["score", "generated", *COMMON, "--metrics", "fd, authpct", "--json", "-"]
+    assert run(arguments) == 0
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "authpct"]
+
+
+def test_a_truncated_image_stops_the_score_and_leaves_no_file(folders, capsys):
+    broken = folders / "generated" / "007.png"
+    broken.write_bytes(broken.read_bytes()[:90])
+    assert run(["score", "generated", *COMMON, "--report", "r.html", "--json", "s.json"]) == 2
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert last_line.startswith("genmem: ")
+    assert "007.png" in last_line
+    assert "--skip-broken" in last_line
+    assert not (folders / "r.html").exists()
+    assert not (folders / "s.json").exists()
+
+
+def test_skip_broken_goes_on_and_says_how_many(folders, capsys):
+    broken = folders / "generated" / "007.png"
+    broken.write_bytes(broken.read_bytes()[:90])
+    assert run(["score", "generated", *COMMON, "--skip-broken", "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["inputs"]["generated"]["skipped"] == ["007.png"]
+    assert "1 broken" in captured.err
+
+
+def test_saved_features_score_as_their_images_do(folders, capsys):
+    for name in ("generated", "train"):
+        assert run(["features", name, "--backbone", "pixels", "--out", f"{name}.npy"]) == 0
+    assert "generated.npy: 40 rows of 192 features" in capsys.readouterr().out
+    beside = json.loads((folders / "train.ids.json").read_text())
+    assert beside["ids"][:2] == ["000.png", "001.png"]
+    assert beside["source"] == "train"
+    values = []
+    for suffix in ("", ".npy"):
+        arguments = ["score", f"generated{suffix}", "--train", f"train{suffix}"]
+        arguments += ["--backbone", "pixels", "--metrics", "memorization_distance", "--json", "-"]
+        assert run(arguments) == 0
+        document = json.loads(capsys.readouterr().out)
+        values.append(document["metrics"]["memorization_distance"]["value"])
+    assert values[0] == pytest.approx(values[1], rel=1e-6)

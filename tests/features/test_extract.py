@@ -1,0 +1,282 @@
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import genmem.features as features
+from genmem.errors import InputError, UsageError
+from genmem.features import cache as cache_module
+from genmem.images import open_images
+
+
+class CountingEmbedder:
+    """An embedder that notes how many images it was given, and can fail after some."""
+
+    def __init__(self, embedder, fail_after=None):
+        self.backbone = embedder.backbone
+        self.weights_hash = embedder.weights_hash
+        self.engine = embedder.engine
+        self.batch_size = 2
+        self.transform = embedder.transform
+        self._embedder = embedder
+        self.seen = 0
+        self.fail_after = fail_after
+
+    def embed(self, batch):
+        if self.fail_after is not None and self.seen >= self.fail_after:
+            raise KeyboardInterrupt
+        self.seen += len(batch)
+        return self._embedder.embed(batch)
+
+
+def entry_folder(cache):
+    (folder,) = [path for path in (cache / "features").iterdir() if path.is_dir()]
+    return folder
+
+
+def test_pixels_are_the_values_row_by_row(noise, noise_source, pixels):
+    found = features.extract(noise_source, embedder=pixels, cache=None)
+    assert found.array.dtype == np.float32
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+    assert list(found.positions) == list(range(12))
+    assert found.logits is None
+    assert not found.from_cache
+
+
+def test_the_second_run_reads_the_cache_and_maps_it(noise, noise_source, pixels, tmp_path):
+    first = features.extract(noise_source, embedder=pixels, cache=tmp_path)
+    again = CountingEmbedder(pixels)
+    second = features.extract(open_images(noise), embedder=again, cache=tmp_path)
+    assert (first.from_cache, second.from_cache, again.seen) == (False, True, 0)
+    assert isinstance(second.array, np.memmap)
+    assert np.array_equal(first.array, second.array)
+    assert first.digest == second.digest
+    assert sorted(path.name for path in entry_folder(tmp_path).iterdir()) == [
+        "entry.json",
+        "features.npy",
+    ]
+
+
+def test_other_images_of_the_same_name_and_count_are_not_mistaken(noise, pixels, tmp_path):
+    features.extract(open_images(noise), embedder=pixels, cache=tmp_path)
+    changed = noise.copy()
+    changed[3, 0, 0, 0] ^= 1
+    found = features.extract(open_images(changed), embedder=pixels, cache=tmp_path)
+    assert not found.from_cache
+    assert np.array_equal(found.array, changed.reshape(12, -1))
+
+
+def test_ids_are_the_sources(folder_with_one_broken, pixels):
+    with open_images(folder_with_one_broken) as source:
+        found = features.extract(source, embedder=pixels, cache=None, skip_broken=True)
+        assert list(found.ids) == ["0.png", "1.png", "3.png", "4.png"]
+        assert found.ids[-1] == "4.png"
+        assert list(found.ids[1:3]) == ["1.png", "3.png"]
+    assert found.skipped == ("2.png",)
+    assert list(found.positions) == [0, 1, 3, 4]
+    assert len(found.array) == 4
+
+
+def test_a_broken_image_stops_the_run_and_is_named(folder_with_one_broken, pixels, tmp_path):
+    cache = tmp_path / "cache"
+    with (
+        open_images(folder_with_one_broken) as source,
+        pytest.raises(InputError, match=r"2\.png.*--skip-broken"),
+    ):
+        features.extract(source, embedder=pixels, cache=cache)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_an_entry_made_with_skipping_is_no_way_around_the_error(
+    folder_with_one_broken, pixels, tmp_path, batch_size
+):
+    cache = tmp_path / "cache"
+    with open_images(folder_with_one_broken) as source:
+        for _ in range(2):
+            found = features.extract(
+                source, embedder=pixels, cache=cache, skip_broken=True, batch_size=batch_size
+            )
+            assert found.skipped == ("2.png",)
+        with pytest.raises(InputError, match=r"2\.png.*--skip-broken"):
+            features.extract(source, embedder=pixels, cache=cache)
+
+
+def test_a_source_with_no_image_that_can_be_read_is_an_error(tmp_path, pixels):
+    (tmp_path / "a.png").write_bytes(b"no")
+    with open_images(tmp_path) as source, pytest.raises(InputError, match=r"a\.png"):
+        features.extract(source, embedder=pixels, cache=tmp_path / "c", skip_broken=True)
+
+
+@pytest.mark.parametrize("where", ["memory", "cache"])
+def test_pixels_refuse_mixed_sizes_and_name_the_first_other(noise, pixels, tmp_path, where):
+    images = [*noise[:5], noise[5][:10], noise[6]]
+    with (
+        open_images(images) as source,
+        pytest.raises(InputError, match=r"000005.*\[10, 24, 3\]"),
+    ):
+        features.extract(
+            source,
+            embedder=pixels,
+            cache=None if where == "memory" else tmp_path,
+            batch_size=2,
+        )
+
+
+def test_mixed_sizes_are_fine_where_the_backbone_resizes(noise, lite0):
+    images = [noise[0], noise[1][:10]]
+    with open_images(images) as source:
+        found = features.extract(source, embedder=lite0, cache=None)
+    assert found.array.shape == (2, 1280)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(noise_source, noise, pixels, tmp_path):
+    stopped = CountingEmbedder(pixels, fail_after=6)
+    with pytest.raises(KeyboardInterrupt):
+        features.extract(noise_source, embedder=stopped, cache=tmp_path)
+    resumed = CountingEmbedder(pixels)
+    found = features.extract(noise_source, embedder=resumed, cache=tmp_path)
+    assert (stopped.seen, resumed.seen) == (6, 6)
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+
+
+def test_a_resumed_run_remembers_what_was_broken(folder_with_one_broken, pixels, tmp_path):
+    cache = tmp_path / "cache"
+    with open_images(folder_with_one_broken) as source:
+        stopped = CountingEmbedder(pixels, fail_after=3)
+        with pytest.raises(KeyboardInterrupt):
+            features.extract(source, embedder=stopped, cache=cache, skip_broken=True)
+        found = features.extract(source, embedder=pixels, cache=cache, skip_broken=True)
+    assert found.skipped == ("2.png",)
+    assert len(found.array) == 4
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no note", "nonsense note", "extra bytes"])
+def test_a_damaged_partial_run_is_begun_anew(noise_source, noise, pixels, tmp_path, damage):
+    with pytest.raises(KeyboardInterrupt):
+        features.extract(
+            noise_source, embedder=CountingEmbedder(pixels, fail_after=6), cache=tmp_path
+        )
+    _damage(entry_folder(tmp_path), damage)
+    resumed = CountingEmbedder(pixels)
+    found = features.extract(noise_source, embedder=resumed, cache=tmp_path)
+    assert resumed.seen == (6 if damage == "extra bytes" else 12)
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no note", "nonsense note", "extra bytes"])
+def test_a_damaged_entry_is_computed_again(noise_source, noise, pixels, tmp_path, damage):
+    features.extract(noise_source, embedder=pixels, cache=tmp_path)
+    _damage(entry_folder(tmp_path), damage)
+    again = CountingEmbedder(pixels)
+    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    assert (found.from_cache, again.seen) == (False, 12)
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+    assert features.extract(noise_source, embedder=pixels, cache=tmp_path).from_cache
+
+
+def _damage(folder, damage):
+    rows, note = folder / "features.npy", folder / "entry.json"
+    content = bytearray(rows.read_bytes())
+    if damage == "truncate":
+        rows.write_bytes(content[:-100])
+    elif damage == "flip":
+        content[3000] ^= 1
+        rows.write_bytes(content)
+    elif damage == "extra bytes":
+        rows.write_bytes(content + b"1234")
+    elif damage == "no note":
+        note.unlink()
+    else:
+        note.write_text(json.dumps(["nonsense"]))
+
+
+def test_cached_logits_come_back(noise_source, pixels, tmp_path):
+    class WithLogits(CountingEmbedder):
+        def embed(self, batch):
+            rows, _ = super().embed(batch)
+            return rows, rows[:, :7].copy()
+
+    with pytest.raises(KeyboardInterrupt):
+        features.extract(noise_source, embedder=WithLogits(pixels, fail_after=4), cache=tmp_path)
+    for expected in (False, True):
+        found = features.extract(noise_source, embedder=WithLogits(pixels), cache=tmp_path)
+        assert found.from_cache is expected
+        assert found.logits is not None
+        assert np.array_equal(found.logits, found.array[:, :7])
+
+
+def test_two_runs_at_once_compute_the_features_once(noise, pixels, tmp_path):
+    embedders = [CountingEmbedder(pixels) for _ in range(3)]
+    found = []
+
+    def run(embedder):
+        found.append(features.extract(open_images(noise), embedder=embedder, cache=tmp_path))
+
+    threads = [threading.Thread(target=run, args=(embedder,)) for embedder in embedders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(embedder.seen for embedder in embedders) == 12
+    assert all(np.array_equal(each.array, noise.reshape(12, -1)) for each in found)
+
+
+PROGRAM = """
+import sys
+import genmem.features as features
+from genmem.images import open_images
+
+images, cache = sys.argv[1:]
+with open_images(images) as source:
+    pixels = features.load_backbone("pixels")
+    print(features.extract(source, embedder=pixels, cache=cache, batch_size=1).array.sum())
+"""
+
+
+def test_two_processes_at_once_do_not_harm_each_other(noise, tmp_path):
+    np.save(tmp_path / "images.npy", noise)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "images.npy"), str(tmp_path / "cache")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    sums = [float(process.communicate(timeout=120)[0]) for process in processes]
+    assert sums == [float(noise.sum())] * 2
+
+
+def test_a_cache_that_cannot_be_written_is_named(noise_source, pixels, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"GENMEM_CACHE"):
+        features.extract(noise_source, embedder=pixels, cache=tmp_path / "file")
+
+
+def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
+    calls = []
+    features.extract(
+        noise_source,
+        embedder=pixels,
+        cache=tmp_path,
+        batch_size=5,
+        progress=lambda *now: calls.append(now),
+    )
+    mine = [now for now in calls if now[0].startswith("features of")]
+    assert [now[1] for now in mine] == [0, 5, 10, 12]
+    assert {now[2] for now in mine} == {12}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 12, 50])
+def test_rows_do_not_depend_on_the_batch_size(noise, noise_source, pixels, batch_size):
+    found = features.extract(noise_source, embedder=pixels, cache=None, batch_size=batch_size)
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "here"))
+    assert features.default_cache() == tmp_path / "here"
+    monkeypatch.delenv("GENMEM_CACHE")
+    monkeypatch.setattr(cache_module.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert features.default_cache() == tmp_path / "xdg" / "genmem"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert features.default_cache() == Path("~/.cache/genmem").expanduser()

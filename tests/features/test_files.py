@@ -1,0 +1,104 @@
+import warnings
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+import genmem.features as features
+from genmem.errors import InputError, UsageError, WeightsError
+from genmem.images import open_images
+
+DIMS = {"first": ["b", 3, 8, 8], "last": ["b", 8, 8, 3], "any": ["b", 3, "h", "w"]}
+
+
+def onnx_file(path, *, shape, type=TensorProto.UINT8, pool=True):
+    """A network that averages each channel (or does nothing), as an ONNX file."""
+    axes = [1, 2] if shape[-1] == 3 and shape[1] != 3 else [2, 3]
+    steps = [helper.make_node("Cast", ["images"], ["values"], to=TensorProto.FLOAT)]
+    if pool:
+        constant = helper.make_tensor("axes", TensorProto.INT64, [2], axes)
+        steps += [
+            helper.make_node("Constant", [], ["axes"], value=constant),
+            helper.make_node("ReduceMean", ["values", "axes"], ["out"], keepdims=0),
+        ]
+    graph = helper.make_graph(
+        steps,
+        "mean",
+        [helper.make_tensor_value_info("images", type, shape)],
+        [helper.make_tensor_value_info("out" if pool else "values", TensorProto.FLOAT, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, path)
+    return path
+
+
+class Mean(torch.nn.Module):
+    def forward(self, images):
+        return images.float().mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("layout", ["first", "last"])
+@pytest.mark.parametrize("type", [TensorProto.UINT8, TensorProto.FLOAT])
+def test_an_onnx_file_gets_the_layout_and_type_it_asks_for(tmp_path, noise, layout, type):
+    path = onnx_file(tmp_path / "mean.onnx", shape=DIMS[layout], type=type)
+    embedder = features.load_backbone(str(path))
+    found = features.extract(open_images(noise), embedder=embedder, cache=None)
+    stretched = np.stack([embedder.transform(image) for image in noise])
+    assert stretched.shape == (12, 8, 8, 3)
+    np.testing.assert_allclose(found.array, stretched.mean(axis=(1, 2)), rtol=1e-5)
+    assert embedder.backbone.name == "mean.onnx"
+    assert embedder.weights_hash is not None
+
+
+def test_an_onnx_file_without_a_size_takes_images_as_they_are(tmp_path, noise):
+    embedder = features.load_backbone(str(onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])))
+    found = features.extract(open_images(noise), embedder=embedder, cache=None)
+    np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
+    assert embedder.dimension == 3
+    assert not embedder.backbone.accepts_mixed_sizes
+
+
+def test_a_network_that_gives_no_rows_is_an_error(tmp_path, noise):
+    path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"], pool=False)
+    embedder = features.load_backbone(str(path))
+    with pytest.raises(InputError, match=r"m\.onnx gave an array of shape .* expected one row"):
+        features.extract(open_images(noise), embedder=embedder, cache=None)
+
+
+def test_a_torchscript_file_takes_uint8_images(tmp_path, noise):
+    path = tmp_path / "mean.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(Mean(), torch.zeros(1, 3, 4, 4, dtype=torch.uint8)).save(path)
+    embedder = features.load_backbone(str(path), device="cpu")
+    found = features.extract(open_images(noise), embedder=embedder, cache=None)
+    np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
+    module = features.torch_module(str(path))
+    tensor = torch.from_numpy(noise).permute(0, 3, 1, 2)
+    np.testing.assert_allclose(module(tensor).numpy(), found.array, rtol=1e-5)
+
+
+def test_a_file_that_is_something_else_is_named(tmp_path):
+    for name, error in (("x.onnx", UsageError), ("x.pt", WeightsError)):
+        (tmp_path / name).write_bytes(b"\x99something else")
+        with pytest.raises(error, match=name):
+            features.load_backbone(str(tmp_path / name), device="cpu")
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(UsageError, match=r"nowhere\.onnx is not there"):
+        features.find_backbone("nowhere.onnx")
+
+
+def test_an_onnx_file_is_no_torch_module(tmp_path):
+    path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])
+    with pytest.raises(UsageError, match="cannot be run by torch"):
+        features.torch_module(str(path))
+
+
+def test_pixels_as_a_torch_module(noise):
+    module = features.torch_module("pixels")
+    found = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
+    assert np.array_equal(found, noise.reshape(12, -1))

@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import pytest
+
+from genmem.report import readings
+from genmem.report.readings import read
+from genmem.report.verdict import verdict
+from genmem.results import Result
+
+N = {"generated": 10_000, "train": 50_000}
+
+
+def with_metric(score, **result):
+    made = Result(**{"n": N, **result})
+    return replace(score, metrics={made.name: made})
+
+
+def without_test(score):
+    inputs = {role: summary for role, summary in score.inputs.items() if role != "test"}
+    nearest = {role: values for role, values in score.nearest.items() if role != "test"}
+    return replace(score, inputs=inputs, nearest=nearest)
+
+
+def same(score, one, other):
+    digest = score.inputs[other].digest
+    inputs = {**score.inputs, one: replace(score.inputs[one], digest=digest)}
+    return replace(score, inputs=inputs)
+
+
+def test_every_metric_gets_a_sentence_that_ends_as_one(make_score):
+    score = make_score()
+    found = readings(score)
+    assert list(found) == list(score.metrics)
+    assert all(sentence.endswith(".") and "  " not in sentence for sentence in found.values())
+
+
+@pytest.mark.parametrize(
+    ("z", "sign", "words"),
+    [
+        (-8.0, "copying", "Closer to the training set than held-out images are: copying"),
+        (-3.0, "copying", "copying"),
+        (-2.5, "doubt", "a hint of copying, not proof"),
+        (0.3, "clear", "about as close"),
+        (2.9, "clear", "about as close"),
+        (7.0, "clear", "farther from the training set"),
+    ],
+)
+def test_c_t_is_read_by_its_z_score(make_score, z, sign, words):
+    reading = read(with_metric(make_score(), name="c_t", value=z))["c_t"]
+    assert reading.sign == sign
+    assert words in reading.finding
+
+
+def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
+    sentence = readings(with_metric(make_score(), name="c_t", value=0.0))["c_t"]
+    assert "a few per cent of copies among honest images pass" in sentence
+
+
+@pytest.mark.parametrize(("distance", "sign"), [(0.05, "doubt"), (0.1, "none"), (0.4, "none")])
+def test_mifid_says_whether_it_was_penalised_and_that_its_mean_hides_dilution(
+    make_score, distance, sign
+):
+    parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalised": distance < 0.1}
+    score = with_metric(make_score(), name="mifid", value=12.0, parts=parts)
+    assert read(score)["mifid"].sign == sign
+    assert "hides dilution" in readings(score)["mifid"]
+
+
+def test_a_frechet_distance_of_few_images_is_called_biased(make_score):
+    few = {"generated": 500, "train": 50_000}
+    assert "biased upward" in readings(with_metric(make_score(), name="fd", value=3.0, n=few))["fd"]
+    assert "biased" not in readings(with_metric(make_score(), name="fd", value=3.0))["fd"]
+
+
+def test_without_held_out_images_distances_have_no_yardstick_and_readings_say_so(make_score):
+    score = without_test(make_score())
+    assert "no telling" in readings(score)["memorization_distance"]
+    assert "no telling" in readings(score)["nn_quantiles"]
+
+
+def test_held_out_images_that_are_training_images_are_no_yardstick(make_score):
+    score = same(make_score(), "test", "train")
+    assert "says nothing" in readings(score)["c_t"]
+    assert read(score)["c_t"].sign == "none"
+
+
+def quantiles(make_score, closer, n):
+    levels = [0.0, 0.001, 0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 1.0]
+    below = [0.0, closer, closer, closer, closer, 0.25, 0.5, 0.75, 1.0]
+    return with_metric(
+        make_score(),
+        name="nn_quantiles",
+        value=0.2,
+        n={"generated": n, "train": 50_000, "test": n},
+        parts={"levels": levels, "generated": levels, "test": levels, "below_test": below},
+    )
+
+
+def test_a_crowded_left_end_is_suspicious(make_score):
+    reading = read(quantiles(make_score, closer=0.04, n=10_000))["nn_quantiles"]
+    assert reading.sign == "doubt"
+    assert "closest 0.5 % of the held-out images" in reading.finding
+
+
+def test_an_ordinary_left_end_is_not_suspicious(make_score):
+    assert read(quantiles(make_score, closer=0.009, n=10_000))["nn_quantiles"].sign == "none"
+
+
+def test_the_left_end_of_few_images_is_not_judged(make_score):
+    reading = read(quantiles(make_score, closer=0.5, n=300))["nn_quantiles"]
+    assert reading.sign == "none"
+    assert "too few" in reading.limits
+
+
+def test_a_value_that_is_no_number_is_not_read(make_score):
+    score = with_metric(make_score(), name="c_t", value=float("nan"))
+    assert readings(score)["c_t"] == "No number came out; the notes say why."
+
+
+def test_the_verdict_follows_the_strongest_evidence(make_score):
+    assert verdict(make_score()).level == "copying"
+    assert verdict(with_metric(make_score(), name="c_t", value=-2.2)).level == "doubt"
+    assert verdict(with_metric(make_score(), name="c_t", value=0.1)).level == "clear"
+
+
+def test_a_rare_copy_beats_a_clear_average(make_score):
+    rare = quantiles(make_score, closer=0.04, n=10_000)
+    metrics = {"c_t": Result(name="c_t", value=0.0, n=N), **rare.metrics}
+    assert verdict(replace(rare, metrics=metrics)).level == "doubt"
+
+
+def test_a_clear_verdict_does_not_rule_out_rare_copies(make_score):
+    found = verdict(with_metric(make_score(), name="c_t", value=0.1))
+    assert "rare copies are not ruled out" in found.sentence
+
+
+def test_a_set_compared_with_itself_is_said_in_words(make_score):
+    score = same(make_score(), "generated", "train")
+    assert "same set" in verdict(score).sentence
+    assert all("says nothing about a generator" in text for text in readings(score).values())
+
+
+def test_without_held_out_images_there_is_no_all_clear(make_score):
+    score = without_test(with_metric(make_score(), name="fd", value=3.0))
+    assert verdict(score).level == "open"
+    assert "no held-out images" in verdict(score).sentence
