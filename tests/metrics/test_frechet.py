@@ -69,8 +69,10 @@ def test_fewer_rows_than_dimensions_give_the_singular_formula_and_a_note(n: int,
     a, b = features(n, 64), features(m, 64, seed=1, shift=0.05)
     result = fd(generated=a, train=b)
     assert result.value == pytest.approx(slow_fd_singular(a, b), rel=1e-9)
-    noted = [note.split()[0] for note in result.notes]
-    assert noted == [role for role, count in (("generated", n), ("train", m)) if count <= 64]
+    few = [
+        f"{role} ({count} rows)" for role, count in (("generated", n), ("train", m)) if count <= 64
+    ]
+    assert [note.partition(":")[0] for note in result.notes] == [" and ".join(few)][: len(few)]
     assert all("biased upward" in note for note in result.notes)
     # The same from moments, where only the singular covariance is known.
     assert float(fd(generated=moments(a), train=moments(b))) == pytest.approx(

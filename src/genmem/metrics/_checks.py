@@ -99,6 +99,7 @@ def _rows_not_finite(rows: Any) -> np.ndarray:
     # A sum is finite exactly when no row holds NaN or infinity, save for overflow, which the
     # row-by-row look then clears; so the common case reads the block once and writes nothing.
     if is_torch_array(rows):
+        rows = rows.detach()
         rows_sum = float(rows.sum())
         if np.isfinite(rows_sum):
             return np.empty(0, dtype=np.int64)

@@ -147,12 +147,15 @@ def _check(*, generated: Any, train: Any) -> None:
 
 
 def _bias_notes(**sides: _Gaussian) -> tuple[str, ...]:
-    return tuple(
-        f"{role} has {side.count} rows for {side.dimension} dimensions: its covariance is "
-        "singular and FD is biased upward. Compare only values from the same number of rows, or "
-        "give more."
-        for role, side in sides.items()
-        if side.count <= side.dimension
+    few = {role: side for role, side in sides.items() if side.count <= side.dimension}
+    if not few:
+        return ()
+    counts = " and ".join(f"{role} ({side.count:,} rows)" for role, side in few.items())
+    dimension = next(iter(few.values())).dimension
+    return (
+        f"{counts}: no more rows than the {dimension:,} dimensions, so a singular "
+        "covariance, and FD is biased upward. Compare only values from the same number of rows, "
+        "or give more.",
     )
 
 

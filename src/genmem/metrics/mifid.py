@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from genmem.errors import UsageError
@@ -34,16 +35,17 @@ def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = 1e-1
         UsageError: τ or ε is out of range.
     """
     check_tau(tau, epsilon)
-    return mifid_from(
-        fd=fd(generated=generated, train=train),
-        distance=memorization_distance(generated=generated, train=train),
-        tau=tau,
-        epsilon=epsilon,
-    )
+    frechet = fd(generated=generated, train=train)
+    distance = memorization_distance(generated=generated, train=train)
+    found = mifid_from(fd=frechet, distance=distance, tau=tau, epsilon=epsilon)
+    return replace(found, notes=(*frechet.notes, *found.notes))
 
 
 def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-15) -> Result:
-    """`mifid` from its two parts, already computed on the same two sets."""
+    """`mifid` from its two parts, already computed on the same two sets.
+
+    The notes of FD stay with FD: in a score it stands beside.
+    """
     check_tau(tau, epsilon)
     penalised = distance.value < tau
     # s + ε ≤ 1 + ε: the penalty never rewards a generator that is far from the training set.
@@ -60,7 +62,7 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-
             "tau": tau,
             "epsilon": epsilon,
         },
-        notes=(*fd.notes, *distance.notes),
+        notes=distance.notes,
     )
 
 

@@ -1,0 +1,96 @@
+"""MiFID against its formula: which side is which, where the penalty sets in, and its parts."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genmem.errors import InputError, UsageError
+from genmem.metrics.frechet import fd
+from genmem.metrics.memorization_distance import memorization_distance
+from genmem.metrics.mifid import mifid
+
+
+def sets(seed=0, copies=30):
+    rng = np.random.default_rng(seed)
+    train = np.abs(rng.normal(size=(60, 5)))
+    generated = np.abs(rng.normal(size=(40, 5)))
+    generated[:copies] = train[:copies] * (1 + 0.01 * rng.normal(size=(copies, 5)))
+    return {"generated": generated, "train": train}
+
+
+def slow_mifid(generated, train, tau, epsilon):
+    """Straight from the paper's formulas, with scipy's matrix square root for FD."""
+    from scipy.linalg import sqrtm
+
+    nearest = []
+    for g in generated:
+        cosines = [
+            abs(float(np.dot(g, x))) / (math.sqrt(np.dot(g, g)) * math.sqrt(np.dot(x, x)))
+            for x in train
+        ]
+        nearest.append(min(1 - cosine for cosine in cosines))
+    s = sum(nearest) / len(nearest)
+    sigma_g, sigma_t = np.cov(generated, rowvar=False), np.cov(train, rowvar=False)
+    distance = ((generated.mean(0) - train.mean(0)) ** 2).sum() + np.trace(
+        sigma_g + sigma_t - 2 * np.real(sqrtm(sigma_g @ sigma_t))
+    )
+    return distance / (s + epsilon) if s < tau else distance
+
+
+@pytest.mark.parametrize("tau", [0.001, 0.05, 0.9])
+def test_mifid_equals_the_formula_on_both_sides_of_tau_and_not_its_swap(tau):
+    given = sets()
+    expected = slow_mifid(**given, tau=tau, epsilon=1e-15)
+    assert mifid(**given, tau=tau).value == pytest.approx(expected, rel=1e-6)
+    if tau == 0.9:
+        swapped = mifid(generated=given["train"], train=given["generated"], tau=tau)
+        assert swapped.value != pytest.approx(expected, rel=1e-3)
+
+
+def test_the_parts_are_what_the_value_is_made_of():
+    given = sets()
+    result = mifid(**given, tau=0.5)
+    parts = result.parts
+    assert parts["fd"] == fd(**given).value
+    assert parts["memorization_distance"] == memorization_distance(**given).value
+    assert result.value == parts["fd"] * parts["penalty"]
+    assert parts["penalised"]
+    assert (parts["tau"], parts["epsilon"]) == (0.5, 1e-15)
+
+
+def test_a_distance_of_exactly_tau_is_not_penalised():
+    given = sets()
+    tau = memorization_distance(**given).value
+    assert not mifid(**given, tau=tau).parts["penalised"]
+    assert mifid(**given, tau=np.nextafter(tau, 1)).parts["penalised"]
+
+
+def test_replaying_the_training_set_does_not_pay():
+    given = sets(copies=0)
+    honest = mifid(**given, tau=0.1)
+    replayed = mifid(generated=given["train"] + 1e-3, train=given["train"], tau=0.1)
+    assert replayed.parts["fd"] < honest.parts["fd"]
+    assert replayed.parts["penalty"] > 1000
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), copies=st.integers(0, 40), tau=st.floats(0.001, 1.0))
+def test_mifid_is_never_below_fd(seed, copies, tau):
+    given = sets(seed, min(copies, 40))
+    result = mifid(**given, tau=tau)
+    assert result.value >= result.parts["fd"] >= 0
+
+
+@pytest.mark.parametrize(("tau", "epsilon"), [(0.0, 1e-15), (1.1, 1e-15), (0.1, 0.0)])
+def test_a_threshold_out_of_range_is_refused(tau, epsilon):
+    with pytest.raises(UsageError, match="expected a"):
+        mifid(**sets(), tau=tau, epsilon=epsilon)
+
+
+def test_one_generated_row_is_refused_by_role():
+    given = sets()
+    with pytest.raises(InputError, match="generated"):
+        mifid(generated=given["generated"][:1], train=given["train"])
