@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,18 +82,13 @@ def write_inception_weights(path: Path) -> Path:
     class Unloaded(FeatureExtractorInceptionV3):
         """The extractor with the weights it starts with."""
 
-        def load_state_dict(self, *_, **__):
+        def load_state_dict(self, *_: Any, **__: Any) -> Any:
             return None
 
     torch.manual_seed(0)
-    nothing = io.BytesIO()
-    torch.save({}, nothing)
-    nothing.seek(0)
-    network = Unloaded(
-        "inception-v3-compat",
-        ["2048"],
-        feature_extractor_weights_path=nothing,  # type: ignore[arg-type]
-    )
+    empty = path.with_suffix(".empty")
+    torch.save({}, empty)
+    network = Unloaded("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(empty))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             # Variances that keep random activations of order one through all layers.

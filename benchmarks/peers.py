@@ -8,6 +8,7 @@ is missing or does not run here costs its own row only.
 from __future__ import annotations
 
 import math
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def torch_fidelity_fd(generated: Any, train: Any) -> Values:
 
 def pytorch_fid_fd(generated: Any, train: Any) -> Values:
     """pytorch-fid from features: the lines of its `calculate_activation_statistics` that follow
-    the network, then its formula."""
+    the network, then its formula.
+    """
     return pytorch_fid_fd_from_moments(
         np.mean(generated, axis=0),
         np.cov(generated, rowvar=False),
@@ -206,7 +208,10 @@ class CleanFidInception:
         from cleanfid.resize import build_resizer
 
         inception_pytorch.load_state_dict_from_url = partial(_weights_at_hand, weights)
-        self.network = inception_pytorch.InceptionV3(resize_input=False).eval()
+        with warnings.catch_warnings():
+            # Of the names of torchvision's arguments.
+            warnings.simplefilter("ignore", UserWarning)
+            self.network = inception_pytorch.InceptionV3(resize_input=False).eval()
         self.resize = build_resizer("clean")
         self.images = images
         self.work = float(len(images))
@@ -241,26 +246,3 @@ def _weights_at_hand(weights: Path, *_: object, **__: object) -> dict[str, torch
     if not weights.is_file():
         raise Skipped("the weights file is missing")
     return torch.load(weights, weights_only=True)
-
-
-class MatrixProduct:
-    """torch.mm in float32, of the shapes that a blocked search has: the machine's sgemm rate.
-
-    Work is counted in multiply-adds, n·m·d.
-    """
-
-    def __init__(self, rows: int, columns: int, dimension: int) -> None:
-        random = torch.Generator().manual_seed(0)
-        width = min(columns, 2_048)
-        self.left = torch.rand(rows, dimension, generator=random)
-        self.right = torch.rand(width, dimension, generator=random).T
-        self.out = torch.empty(rows, width)
-        self.times = max(1, columns // width)
-        self.work = float(rows) * width * dimension * self.times
-        torch.mm(self.left, self.right, out=self.out)
-
-    def run(self) -> Values:
-        """As many products as make up about the whole search."""
-        for _ in range(self.times):
-            torch.mm(self.left, self.right, out=self.out)
-        return {}

@@ -48,7 +48,7 @@ def full(*, scale: bool) -> Sizes:
 
 
 def quick() -> Sizes:
-    """A minute in all; the numbers mean nothing."""
+    """Two minutes in all on an idle machine; the numbers mean nothing."""
     return Sizes(
         judged=False,
         rounds=2,

@@ -17,7 +17,6 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENMEM_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
-        patch.setenv("HF_HUB_OFFLINE", "1")
         patch.delenv("GENMEM_WEIGHTS", raising=False)
         yield
 

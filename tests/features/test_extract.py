@@ -33,6 +33,14 @@ class CountingEmbedder:
         return self._embedder.embed(batch)
 
 
+class WithLogits(CountingEmbedder):
+    """One that gives logits too."""
+
+    def embed(self, batch):
+        rows, _ = super().embed(batch)
+        return rows, rows[:, :7].copy()
+
+
 def entry_folder(cache):
     (folder,) = [path for path in (cache / "features").iterdir() if path.is_dir()]
     return folder
@@ -194,12 +202,18 @@ def _damage(folder, damage):
         note.write_text(json.dumps(["nonsense"]))
 
 
-def test_cached_logits_come_back(noise_source, pixels, tmp_path):
-    class WithLogits(CountingEmbedder):
-        def embed(self, batch):
-            rows, _ = super().embed(batch)
-            return rows, rows[:, :7].copy()
+def test_a_partial_run_with_damaged_logits_is_begun_anew(noise_source, pixels, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        features.extract(noise_source, embedder=WithLogits(pixels, fail_after=4), cache=tmp_path)
+    (entry_folder(tmp_path) / "logits.npy").write_bytes(b"nonsense")
+    again = WithLogits(pixels)
+    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    assert again.seen == 12
+    assert found.logits is not None
+    assert np.array_equal(found.logits, found.array[:, :7])
 
+
+def test_cached_logits_come_back(noise_source, pixels, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         features.extract(noise_source, embedder=WithLogits(pixels, fail_after=4), cache=tmp_path)
     for expected in (False, True):

@@ -92,7 +92,8 @@ def test_offline_the_error_names_file_address_place_and_working_backbones():
     assert not torch_hub_folder().exists()
 
 
-def test_the_hub_being_unreachable_is_a_weights_error():
+def test_the_hub_being_unreachable_is_a_weights_error(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match=r"hf download timm/nothing model\.safetensors"):
         obtain_weights(HubFile(repository="timm/nothing"), backbone="net")
 

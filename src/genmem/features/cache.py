@@ -123,6 +123,7 @@ class EntryWriter:
             )
             if self.logits is None:
                 self.features.close()
+                self.features = None
                 return None
         return state
 
@@ -174,10 +175,13 @@ class EntryWriter:
         self.flushed = time.monotonic()
 
     def close(self) -> None:
-        """Keep what is there for a later run."""
-        self.flush()
-        for file in (self.features, self.logits):
-            if file is not None:
+        """Keep what is there for a later run; nothing if it is closed or committed already."""
+        files = [file for file in (self.features, self.logits) if file is not None]
+        try:
+            self.flush()
+        finally:
+            self.features = self.logits = None
+            for file in files:
                 file.close()
 
     def commit(self, target: Path) -> None:

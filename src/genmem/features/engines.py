@@ -82,6 +82,8 @@ class OnnxEngine:
         options.intra_op_num_threads = usable_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Idle threads that spin take the cores from the reader threads.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self.session = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model),

@@ -12,7 +12,7 @@ from typing import Literal, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.features.cache import (
     Entry,
     EntryState,
@@ -183,6 +183,29 @@ def _fill(
         raise InputError(f"{source.name} holds no image that can be read{first}")
 
 
+def _compute(
+    folder: Path,
+    key: str,
+    source: ImageSource,
+    embedder: Embedder,
+    *,
+    batch_size: int,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> None:
+    """Make the entry `key`; what is done of it stays for a later run when this one is cut off."""
+    with closing(EntryWriter(folder / f"{key}.partial")) as writer:
+        _fill(
+            writer,
+            source,
+            embedder,
+            batch_size=batch_size,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
+        writer.commit(folder / key)
+
+
 def _cached(
     folder: Path,
     source: ImageSource,
@@ -210,20 +233,21 @@ def _cached(
         entry = open_entry(target)
         if entry is not None:
             return entry, True
-        writer = EntryWriter(folder / f"{key}.partial")
         try:
-            _fill(
-                writer,
+            _compute(
+                folder,
+                key,
                 source,
                 embedder,
                 batch_size=batch_size,
                 skip_broken=skip_broken,
                 progress=progress,
             )
-        except BaseException:
-            writer.close()
-            raise
-        writer.commit(target)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write the cache folder {folder} ({error.strerror}); make room there, or "
+                "set $GENMEM_CACHE to another folder"
+            ) from error
         entry = open_entry(target)
     if entry is None:
         raise InputError(f"the cache folder {folder} does not keep what is written to it")

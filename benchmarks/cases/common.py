@@ -1,0 +1,92 @@
+"""What the cases share: inputs made once, cells made one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import write_features
+from benchmarks.features_task import OnFeatures, Prepare
+from benchmarks.measure import Comparison, compare
+from benchmarks.sizes import Sizes
+from benchmarks.table import MEBIBYTE, Cell, Row, mebibytes, seconds, skipped
+from benchmarks.worker import Skipped, Worker
+
+
+def feature_files(folder: Path, sizes: Sizes, *, train_rows: int) -> tuple[Path, Path]:
+    """Generated and training features, written once for all cases of one size."""
+    train = folder / f"train-{train_rows}-{sizes.dimension}.npy"
+    generated = folder / f"generated-{train_rows}-{sizes.dimension}.npy"
+    if not generated.is_file():
+        write_features(train, rows=train_rows, dimension=sizes.dimension, seed=1)
+        write_features(
+            generated, rows=sizes.rows, dimension=sizes.dimension, seed=2, copies_of=train
+        )
+    return generated, train
+
+
+def times_faster(comparison: Comparison, sizes: Sizes, *, least: float | None = None) -> Cell:
+    """The ratio as "18.2x (17.5–18.9)"; `least` is the target."""
+    low, high = comparison.span
+    text = f"{comparison.ratio:.3g}x ({low:.3g}–{high:.3g})"
+    if least is None:
+        return Cell(text)
+    return Cell(text, f"≥ {least:g}x", comparison.ratio >= least if sizes.judged else None)
+
+
+def share(comparison: Comparison, sizes: Sizes, *, least: float) -> Cell:
+    """The ratio as "84 % (82–85)"; `least` is the target as a fraction."""
+    low, high = comparison.span
+    text = f"{comparison.ratio:.1%} ({low:.1%}–{high:.1%})"
+    return Cell(text, f"≥ {least:.0%}", comparison.ratio >= least if sizes.judged else None)
+
+
+def differs(comparison: Comparison, sizes: Sizes, *, most: float | None = None) -> Cell:
+    """The relative difference of the values; `most` is the target."""
+    if comparison.difference is None:
+        return Cell("not comparable")
+    text = f"{comparison.difference:.1e}"
+    if most is None:
+        return Cell(text)
+    return Cell(text, f"≤ {most:g}", comparison.difference <= most if sizes.judged else None)
+
+
+def adds(worker: Worker, sizes: Sizes, *, most_mebibytes: int | None = None) -> Cell:
+    """The added memory; `most_mebibytes` is the target."""
+    added = worker.added_bytes
+    if most_mebibytes is None or added is None:
+        return Cell(mebibytes(added))
+    met = added <= most_mebibytes * MEBIBYTE if sizes.judged else None
+    return Cell(mebibytes(added), f"≤ {most_mebibytes} MiB", met)
+
+
+def against_peer(
+    *,
+    case: str,
+    peer: str,
+    ours: Worker,
+    measure: Callable[..., Mapping[str, Any]],
+    prepare: Prepare,
+    files: tuple[Path, Path],
+    sizes: Sizes,
+    least: float | None = None,
+    most_difference: float | None = None,
+    most_mebibytes: int | None = None,
+) -> Row:
+    """A metric on two feature files against one peer's function of the same two files."""
+    try:
+        with Worker(OnFeatures, measure, prepare, *files) as other:
+            comparison = compare(ours, other, rounds=sizes.rounds)
+            return Row(
+                case=case,
+                against=peer,
+                ours=seconds(comparison.ours_seconds),
+                other=seconds(comparison.other_seconds),
+                ratio=times_faster(comparison, sizes, least=least),
+                memory=adds(ours, sizes, most_mebibytes=most_mebibytes),
+                other_memory=mebibytes(other.added_bytes),
+                difference=differs(comparison, sizes, most=most_difference),
+            )
+    except Skipped as reason:
+        return skipped(case, peer, str(reason))

@@ -1,0 +1,90 @@
+"""`kd`, `inception_score`, `precision` and `recall` against torch-fidelity's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.cases.common import against_peer, feature_files
+from benchmarks.data import write_logits
+from benchmarks.features_task import OnFeatures, as_they_are
+from benchmarks.sizes import Sizes
+from benchmarks.table import Row
+from benchmarks.worker import Worker
+
+
+def our_kd(generated: Any, train: Any, *, subsets: int, subset_size: int) -> dict[str, float]:
+    """genmem's kd."""
+    from genmem.metrics.kernel import kd
+
+    found = kd(generated=generated, train=train, subsets=subsets, subset_size=subset_size)
+    return {"kd": float(found)}
+
+
+def our_inception_score(logits: Any, _: Any) -> dict[str, float]:
+    """genmem's inception_score."""
+    from genmem.metrics.inception_score import inception_score
+
+    return {"inception_score": float(inception_score(logits=logits))}
+
+
+def our_precision_recall(generated: Any, train: Any) -> dict[str, float]:
+    """genmem's precision and recall, found together as torch-fidelity finds them."""
+    from genmem.metrics.manifold import manifold
+
+    found = manifold(generated=generated, train=train, names=["precision", "recall"])
+    return {name: float(result) for name, result in found.items()}
+
+
+def kernel_distance(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """kd; torch-fidelity in its own float32, and in float64, where sums do not cancel."""
+    files = feature_files(folder, sizes, train_rows=sizes.rows)
+    of = {"subsets": sizes.subsets, "subset_size": sizes.subset_size}
+    with Worker(OnFeatures, partial(our_kd, **of), as_they_are, *files) as ours:
+        for peer, prepare in (
+            ("torch-fidelity", peers.tensors),
+            ("torch-fidelity, given float64", peers.double_tensors),
+        ):
+            yield against_peer(
+                case=f"kd, {sizes.subsets} subsets of {sizes.subset_size:,}",
+                peer=peer,
+                ours=ours,
+                measure=partial(peers.torch_fidelity_kd, **of),
+                prepare=prepare,
+                files=files,
+                sizes=sizes,
+            )
+
+
+def inception_score(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """inception_score of logits; the second file is not used."""
+    logits = write_logits(folder / "logits.npy", rows=sizes.rows, classes=sizes.classes)
+    files = (logits, logits)
+    with Worker(OnFeatures, our_inception_score, as_they_are, *files) as ours:
+        yield against_peer(
+            case=f"inception_score of {sizes.rows:,} × {sizes.classes:,} logits",
+            peer="torch-fidelity",
+            ours=ours,
+            measure=peers.torch_fidelity_inception_score,
+            prepare=peers.tensors,
+            files=files,
+            sizes=sizes,
+        )
+
+
+def precision_recall(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    """precision and recall, k = 3."""
+    files = feature_files(folder, sizes, train_rows=sizes.rows)
+    with Worker(OnFeatures, our_precision_recall, as_they_are, *files) as ours:
+        yield against_peer(
+            case=f"precision and recall, {sizes.rows:,} × {sizes.rows:,}",
+            peer="torch-fidelity",
+            ours=ours,
+            measure=peers.torch_fidelity_precision_recall,
+            prepare=peers.tensors,
+            files=files,
+            sizes=sizes,
+        )

@@ -1,0 +1,138 @@
+"""The analysis of a competition as a folder: one HTML page, figures as SVG and PNG, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from genmem.errors import UsageError
+from genmem.report.analysis_figures import Drawing, drawings
+from genmem.report.analysis_rows import (
+    agreement_table,
+    correlation_table,
+    headline,
+    margin_list,
+    review_table,
+    threshold_table,
+)
+from genmem.report.files import written_whole
+from genmem.report.provenance import Provenance, Source
+from genmem.report.text import count, plain, printable
+from genmem.results import Json
+
+if TYPE_CHECKING:
+    from genmem.calibration.findings import Analysis
+
+PAGE, NUMBERS, FIGURES = "analysis.html", "analysis.json", "figures"
+
+
+def write_analysis(
+    analysis: Analysis, folder: str | Path, *, provenance: Mapping[str, Json]
+) -> None:
+    """Write `analysis.html`, `analysis.json` and `figures/NAME.svg` and `.png` into `folder`.
+
+    The page holds its figures itself: it asks for nothing over the network and runs no script.
+    Files of an earlier analysis are replaced one by one, each whole or not at all.
+
+    Args:
+        analysis: what `calibration.analyze` found.
+        folder: made where it is missing.
+        provenance: versions, seed, date, options; JSON values.
+
+    Raises:
+        UsageError: the folder or a file in it cannot be written.
+    """
+    folder = Path(folder)
+    drawn = drawings(analysis)
+    document = {**analysis.to_dict(), "provenance": dict(provenance)}
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    files = {
+        PAGE: render(analysis, drawn, provenance=provenance).encode("utf-8", "backslashreplace"),
+        NUMBERS: text.encode("utf-8", "backslashreplace"),
+    }
+    for drawing in drawn:
+        files[f"{FIGURES}/{drawing.name}.svg"] = drawing.svg
+        files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
+    try:
+        (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"cannot make the folder {folder}: {reason}") from error
+    for name, content in files.items():
+        with written_whole(folder / name) as file:
+            file.write(content)
+
+
+def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str, Json]) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("genmem.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    boards = [
+        {
+            "name": printable(board.name),
+            "headline": headline(board),
+            "drawings": [_shown(one) for one in drawn if one.group == board.name],
+            "thresholds": threshold_table(board),
+            "reviews": review_table(board),
+            "correlations": correlation_table(board),
+            "margins": margin_list(board),
+        }
+        for board in analysis.boards.values()
+    ]
+    first = next(iter(analysis.boards.values()))
+    return environment.get_template("analysis.html").render(
+        title=printable(analysis.source),
+        subtitle=subtitle(analysis),
+        boards=boards,
+        shared=[_shown(one) for one in drawn if not one.group],
+        agreements=agreement_table(analysis),
+        top=first.reviews[0].blank_is_neither.top,
+        notes=[printable(note) for note in analysis.notes],
+        provenance=_provenance(analysis, provenance),
+    )
+
+
+def subtitle(analysis: Analysis) -> str:
+    """How many entries there are, by label: `9 entries: 5 honest, 4 cheating`."""
+    counts = analysis.counts
+    groups = {
+        "honest": sum(counts.get(name, 0) for name in analysis.honest_labels),
+        "cheating": sum(counts.get(name, 0) for name in analysis.cheating_labels),
+        "not reviewed": counts.get("", 0),
+    }
+    listed = ", ".join(f"{n:,} {name}" for name, n in groups.items() if n)
+    total = len(analysis.labels)
+    return f"{count(total, 'entry') if total == 1 else f'{total:,} entries'}: {listed}"
+
+
+def _shown(drawing: Drawing) -> dict[str, object]:
+    return {
+        "name": drawing.name,
+        "title": drawing.title,
+        "caption": drawing.caption,
+        "description": drawing.description,
+        "svg": Markup(drawing.inline),
+    }
+
+
+def _provenance(analysis: Analysis, values: Mapping[str, Json]) -> Provenance:
+    source = Source(
+        role="results",
+        source=printable(analysis.source),
+        count=f"{len(analysis.labels):,} entries",
+        digest=analysis.digest,
+        skipped="none",
+        skipped_ids=(),
+    )
+    pairs = tuple((printable(key.replace("_", " ")), plain(value)) for key, value in values.items())
+    return Provenance(sources=(source,), lists=(("Run", pairs),))
