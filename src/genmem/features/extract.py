@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from genmem.features.cache import (
 )
 from genmem.features.embedder import Embedder
 from genmem.features.weights import Progress
-from genmem.images import Batch, Digest, ImageSource, digest, read_batches
+from genmem.images import Digest, ImageSource, digest, read_batches
 
 FEATURES_VERSION = "genmem features 1"
 """Part of every cache key; to be raised when the same inputs would give other features."""
@@ -150,7 +150,7 @@ def _fill(
         skip_broken=skip_broken,
         start=start,
     )
-    with closing(cast("Generator[Batch, None, None]", batches)):
+    with closing(batches):
         for batch in batches:
             broken = (*broken, *batch.broken)
             start = min(start + batch_size, count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def read_batches(
     workers: int | None = None,
     skip_broken: bool = False,
     start: int = 0,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Decode and transform images in threads, up to two batches ahead of the consumer.
 
     Batch i holds positions `start + i·batch_size` and on, less the broken ones, whatever the number
@@ -75,7 +75,7 @@ def _batches(
     workers: int,
     skip_broken: bool,
     start: int,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     count = len(source)
     ahead = max(2 * -(-batch_size // _CHUNK), 2 * workers)
     parts: list[Batch] = []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from genmem.errors import UsageError
 from genmem.metrics._blocks import block_slices, copy_float64, take_rows, to_numpy
 from genmem.metrics.moments import moments
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 _ROWS_FOR_CENTRES = 50_000
 """Training rows k-means looks at; a seeded sample where there are more, so memory is bounded."""
@@ -45,6 +45,8 @@ def project(train: Any, *others: Any, components: int) -> list[NDArray[np.float3
             f"{dimension} dimensions, got {components}."
         )
     mean, covariance = (to_numpy(array) for array in moments(train).compute())
+    from scipy.linalg import eigh
+
     _, axes = eigh(covariance, subset_by_index=(dimension - components, dimension - 1))
     return [_project(features, mean, axes) for features in (train, *others)]
 
@@ -98,6 +100,10 @@ def fit_cells(train: Any, *, cells: int, seed: int) -> Cells:
         chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:_ROWS_FOR_CENTRES])
     sample = to_numpy(take_rows(train, chosen)).astype(np.float32, copy=False)
     # scikit-learn has no type hints; pyright takes n_init for a str from its default, "auto".
+    # Imported where it is used: it takes a second, and most scores have no cells.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     means = KMeans(n_clusters=cells, n_init=_STARTS, random_state=seed)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
         # Said when duplicated training rows leave cells empty; the table of cells shows those.

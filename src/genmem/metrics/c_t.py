@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from genmem.errors import InputError, UsageError
 from genmem.metrics._blocks import take_rows, to_numpy
@@ -279,6 +278,8 @@ def _z_score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> float
     """Z_U of `c_t`, from the ranks of all distances together."""
     m, n = len(generated), len(test)
     pooled = np.concatenate([generated, test])
+    from scipy.stats import rankdata  # takes seconds to import
+
     U = float(rankdata(pooled)[:m].sum()) - m * (m + 1) / 2
     ties = np.unique(pooled, return_counts=True)[1].astype(np.float64)
     spread = m + n + 1 - float((ties**3 - ties).sum()) / ((m + n) * (m + n - 1))
