@@ -76,6 +76,9 @@ class OnnxEngine:
     note: str | None = None
 
     def __init__(self, model: Path | bytes, *, title: str, batch_size: int) -> None:
+        # From 1.29 on ONNX Runtime reports every session to its makers and keeps an identifier in
+        # the home folder unless this is set before the import. Nobody is told what genmem reads.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
