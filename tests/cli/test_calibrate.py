@@ -74,6 +74,26 @@ def test_a_calibration_of_another_space_is_refused(folder, capsys):
     assert "--backbone pixels" in captured.err
 
 
+def test_a_calibration_of_features_holds_for_features(folder, capsys):
+    rng = np.random.default_rng(0)
+    for name in ("t", "h", "c"):
+        np.save(f"f{name}.npy", rng.random((30, 6)).astype(np.float32))
+    np.save("fc.npy", np.load("ft.npy")[:20] + np.float32(0.01))
+    how = ["--train", "ft.npy"]
+    assert run(["calibrate", "fh.npy=honest", "fc.npy=ae", *how, "--json", "cal.json"]) == 0
+    capsys.readouterr()
+    asked = ["--tau", "cal.json", "--metrics", "mifid", "--json", "-"]
+    assert run(["score", "fc.npy", *how, *asked]) == 0
+    tau = json.loads((folder / "cal.json").read_text())["spaces"]["features"]["tau"]
+    assert json.loads(capsys.readouterr().out)["metrics"]["mifid"]["parts"]["tau"] == tau
+
+
+def test_the_threshold_shown_spares_whom_the_exact_one_spares(folder, capsys):
+    (folder / "t.csv").write_text("distance,labels\n0.29999999,honest\n0.1,ae\n")
+    assert run(["calibrate", "t.csv"]) == 0
+    assert "0.299999 " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -114,6 +134,7 @@ def test_the_tau_file_is_never_overwritten(folder, capsys):
         (["t.csv", "--json", "t.csv"], "would replace TABLE"),
         (["missing.csv"], "cannot be read"),
         (["honest.npy", "--train", "train.npy"], "expected labelled sets, SOURCE=LABEL"),
+        (["honest.npy=honest", "copies.npy=mgan", "--distance", "d"], "name columns of a table"),
         (["honest.npy=honest", "copies.npy=mgan"], "need the training set"),
         (["honest.npy=honest", "honest.npy=mgan", "--train", "train.npy"], "given twice"),
         (["honest.npy=honest", "copies.npy=mga", "--train", "train.npy"], "label 'mga'"),

@@ -19,7 +19,9 @@ from typing import Annotated
 
 import typer
 
+from genmem.cli.analyze import analyze
 from genmem.cli.backbones import backbones
+from genmem.cli.calibrate import calibrate
 from genmem.cli.demo import demo
 from genmem.cli.features import features
 from genmem.cli.score import score
@@ -58,7 +60,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, features, backbones, demo):
+for _command in (score, calibrate, analyze, features, backbones, demo):
     app.command()(_command)
 
 

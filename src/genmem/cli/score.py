@@ -24,8 +24,12 @@ def score(
         str | None, typer.Option(metavar="A,B,C", help="Only these metrics. [default: all]")
     ] = None,
     tau: Annotated[
-        float | None,
-        typer.Option(help="Mean distance below which MiFID penalises. [default: the backbone's]"),
+        str | None,
+        typer.Option(
+            metavar="T|FILE",
+            help="Mean distance below which MiFID penalises, or `genmem calibrate`'s JSON. "
+            "[default: the backbone's]",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     json: Annotated[
@@ -48,17 +52,27 @@ def score(
     """Tell how good GENERATED is, and how much of TRAIN it copies."""
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
+    from genmem.cli.tau import read_tau, tau_for
     from genmem.report.files import check_writable
 
+    threshold = read_tau(tau)
     if report is not None:
         check_writable(report, suffixes=(".html", ".htm"))
     check_outputs(
         {"--json": json, "--report": report},
-        inputs={"GENERATED": generated, "--train": train, "--test": test, "--weights": weights},
+        inputs={
+            "GENERATED": generated,
+            "--train": train,
+            "--test": test,
+            "--weights": weights,
+            "--tau": None if isinstance(threshold, float) else tau,
+        },
     )
     from genmem.cli.show import print_notes, print_table
     from genmem.report import write_report
     from genmem.scoring import score as compute
+
+    sources = [source for source in (generated, train, test) if source is not None]
 
     with progress_on_stderr() as progress:
         found = compute(
@@ -67,7 +81,7 @@ def score(
             test=test,
             backbone=backbone,
             metrics=_names(metrics),
-            tau=tau,
+            tau=tau_for(threshold, backbone=backbone, sources=sources),
             seed=seed,
             weights=weights,
             skip_broken=skip_broken,

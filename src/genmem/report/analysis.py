@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from genmem.errors import UsageError
+from genmem.report._templates import template
 from genmem.report.analysis_figures import Drawing, drawings
 from genmem.report.analysis_rows import (
     agreement_table,
@@ -70,13 +70,6 @@ def write_analysis(
 
 def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str, Json]) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("genmem.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     boards = [
         {
             "name": printable(board.name),
@@ -90,7 +83,7 @@ def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str,
         for board in analysis.boards.values()
     ]
     first = next(iter(analysis.boards.values()))
-    return environment.get_template("analysis.html").render(
+    return template("analysis.html").render(
         title=printable(analysis.source),
         subtitle=subtitle(analysis),
         boards=boards,

@@ -1,8 +1,4 @@
-"""The figures of a competition's analysis, drawn by matplotlib as SVG and PNG.
-
-Colours are those of the page's style sheet: the files carry its light ones, and the drawings on
-the page name its variables instead, so that they follow the reader's light or dark screen.
-"""
+"""The figures of a competition's analysis, drawn by matplotlib as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -10,13 +6,11 @@ import io
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genmem.report.analysis_drawing import Drawing, palette
 from genmem.report.analysis_rows import CASES
 from genmem.report.text import number, printable
 
@@ -36,59 +30,16 @@ CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
 
 STYLE = {
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 10.5,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 9.5,
     "svg.fonttype": "none",
     "text.parse_math": False,  # labels are other people's text
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """One figure.
-
-    Attributes:
-        name: its file name without an ending.
-        group: the board it belongs to; "" for figures of several boards.
-        title: what it shows.
-        caption: what to look for in it.
-        description: its main numbers, for those who cannot see it.
-        svg: the file's bytes.
-        png: the file's bytes.
-    """
-
-    name: str
-    group: str
-    title: str
-    caption: str
-    description: str
-    svg: bytes
-    png: bytes
-
-    @property
-    def inline(self) -> str:
-        """The SVG element for the page: no XML head, ids of its own, the style sheet's colours."""
-        text = self.svg.decode("utf-8")
-        text = text[text.index("<svg ") :]
-        for name, colour in palette().items():
-            text = text.replace(colour, f"var(--{name})")
-        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-        text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{self.name}-", text)
-        # The page scales it.
-        return re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2)
-
-
-@cache
-def palette() -> dict[str, str]:
-    """The style sheet's light colours by variable, as #rrggbb; every colour once."""
-    sheet = resources.files("genmem.report").joinpath("templates/style.css").read_text("utf-8")
-    light = sheet[: sheet.index("}")]
-    return dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", light))
 
 
 def drawings(analysis: Analysis) -> list[Drawing]:
@@ -140,7 +91,7 @@ def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     _thresholds(axes, board)
     axes.set(xlabel="memorization distance", ylabel="Fréchet distance")
     if board.fd.min() > 0:
-        axes.set_yscale("log")
+        _log_scale(axes)
     _legend(figure, columns=3, markerscale=1.8, handletextpad=0.1)
     said = "; ".join(
         f"{one.group} r = {number(one.pearson)}" for one in board.correlations if one.n > 2
@@ -160,8 +111,8 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     """Distances of honest and of cheating entries, with τ."""
     figure, axes = _axes()
     labels = np.asarray(analysis.labels, dtype=object)
-    top = float(board.distance.max())
-    bins = np.linspace(0, top if top > 0 else 1.0, 51)
+    top = float(board.sweep.taus[-1])
+    bins = np.linspace(0, 1.03 * top if top > 0 else 1.0, 51)
     groups = (
         ("cheating", analysis.cheating_labels, "copying"),
         ("honest", analysis.honest_labels, "generated"),
@@ -319,6 +270,16 @@ def _thresholds(axes: Axes, board: BoardFinding) -> None:
             fontsize=9,
             color=palette()[colour],
         )
+
+
+def _log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend(figure: Figure, *, columns: int, **options: float) -> None:

@@ -70,8 +70,8 @@ def threshold_table(board: BoardFinding) -> Grid:
             (
                 CASES[name],
                 number(one.tau),
-                f"{one.caught:,} of {one.cheating:,} ({share(one.caught / one.cheating)})",
-                f"{one.penalised:,} of {one.honest:,}",
+                f"{_of(one.caught, one.cheating)} ({_share(one.caught / one.cheating)})",
+                _of(one.penalised, one.honest),
                 f"{one.errors:,}",
             )
             for name, one in named.items()
@@ -84,7 +84,13 @@ def review_table(board: BoardFinding) -> Grid:
     top = board.reviews[0].blank_is_neither.top
     return Grid(
         caption=f"Entries a reviewer opens until the top {top:,} are clean",
-        columns=("Ranked by", "Opened", "of these cheats", "not reviewed", "Opened, blank = clean"),
+        columns=(
+            "Ranked by",
+            "Opened",
+            "of these cheats",
+            "not reviewed",
+            "Opened if blank is clean",
+        ),
         rows=tuple(
             (
                 "FD, no penalty" if case.tau is None else f"MiFID, {CASES[case.name]}",
@@ -162,7 +168,7 @@ def agreement_table(analysis: Analysis) -> Grid | None:
                 + (f" ({' / '.join(map(printable, one.boards))})" if several else ""),
                 f"{one.n:,}",
                 _number(one.spearman),
-                f"{number(one.mean_rank_difference)} ({share(one.mean_rank_difference / one.n)})",
+                f"{number(one.mean_rank_difference)} ({_share(one.mean_rank_difference / one.n)})",
                 *(str(one.overlap.get(k, "–")) for k in tops),
             )
             for one in analysis.agreements
@@ -172,6 +178,16 @@ def agreement_table(analysis: Analysis) -> Grid | None:
 
 def _opened(review: Review) -> str:
     return f"{review.opened:,}" if review.reached else "not reached"
+
+
+def _of(some: int, all_of_them: int) -> str:
+    """`3 of 498`, with spaces at which no line breaks."""
+    return f"{some:,}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{all_of_them:,}"
+
+
+def _share(value: float) -> str:
+    """`89.8 %`, which no line break parts."""
+    return share(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _number(value: float) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from genmem.report._reading import MEANT, part
+from genmem.report._templates import template
 from genmem.report.files import written_whole
 from genmem.report.gallery import exhibits
 from genmem.report.histogram import enlarged_left_end, histogram
@@ -38,17 +37,10 @@ def write_report(score: Score, path: str | Path) -> None:
 
 def render(score: Score) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("genmem.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     found = read(score)
     mifid = score.metrics.get("mifid")
     tau = part(mifid, "tau") if mifid else None
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         title=title(score),
         subtitle=subtitle(score),
         verdict=verdict(score),

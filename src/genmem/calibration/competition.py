@@ -1,0 +1,184 @@
+"""What a competition's results table shows: agreement of boards, penalties, and reviewing work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from genmem.calibration.findings import Agreement, Bools, Correlation, Floats, Review, Sweep
+from genmem.calibration.thresholds import LEVEL
+from genmem.errors import UsageError
+from genmem.results import Interval
+
+EPSILON = 1e-15
+
+
+def penalised_score(
+    *, fd: Floats, distance: Floats, tau: float | None, epsilon: float = EPSILON
+) -> Floats:
+    """MiFID of many entries: FD / (s + ε) where s < τ, FD elsewhere.
+
+    Source: Bai et al., KDD 2021; `genmem.mifid` is the same for one generator.
+
+    Args:
+        fd: float [n].
+        distance: memorization distances s, float [n].
+        tau: the threshold; None: no penalty, so FD itself.
+        epsilon: keeps the penalty finite at s = 0.
+    """
+    if tau is None:
+        return fd
+    return np.where(distance < tau, fd * np.maximum(1.0, 1.0 / (distance + epsilon)), fd)
+
+
+def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
+    """Pearson's correlation of FD and distance, with its Fisher interval from 4 entries on.
+
+    NaN for fewer than 3 entries, or where one of the two does not vary.
+    """
+    n = len(fd)
+    if n < 3:
+        return Correlation(group=group, n=n, pearson=math.nan)
+    found = _pearson(fd, distance)
+    interval = None
+    if n > 3 and abs(found) < 1:
+        middle = math.atanh(found)
+        reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(n - 3)
+        interval = Interval(
+            low=math.tanh(middle - reach),
+            high=math.tanh(middle + reach),
+            level=LEVEL,
+            method="Fisher z",
+        )
+    return Correlation(group=group, n=n, pearson=found, interval=interval)
+
+
+def agreement(
+    first: Floats,
+    second: Floats,
+    *,
+    boards: tuple[str, str],
+    by: Literal["fd", "score"],
+    group: str,
+    tops: Sequence[int],
+) -> Agreement:
+    """How alike two boards rank the same entries; lower is better on both.
+
+    Ties share their mean rank in the rank differences; in a top k the earlier row goes first.
+
+    Args:
+        first: what the first board ranks by, float [n].
+        second: what the second board ranks by, float [n].
+        boards: their names.
+        by: what they rank by, for the result.
+        group: which entries these are, for the result.
+        tops: the k of the top-k overlaps; those above n are left out.
+    """
+    ranks = [stats.rankdata(values) for values in (first, second)]
+    places = [np.argsort(values, kind="stable") for values in (first, second)]
+    return Agreement(
+        boards=boards,
+        by=by,
+        group=group,
+        n=len(first),
+        spearman=_pearson(*ranks),
+        mean_rank_difference=float(np.abs(ranks[0] - ranks[1]).mean()),
+        overlap={
+            k: len(np.intersect1d(places[0][:k], places[1][:k])) for k in tops if k <= len(first)
+        },
+    )
+
+
+def sweep(*, honest: Floats, cheating: Floats, taus: Floats) -> Sweep:
+    """Cheats caught and honest entries penalised as τ moves.
+
+    Args:
+        honest: distances of honest entries, float [n].
+        cheating: distances of cheating entries, float [m].
+        taus: thresholds, float [t].
+    """
+    return Sweep(
+        taus=taus,
+        caught=np.searchsorted(np.sort(cheating), taus, side="left"),
+        penalised=np.searchsorted(np.sort(honest), taus, side="left"),
+    )
+
+
+def review(
+    scores: Floats,
+    *,
+    cheating: Bools,
+    blank: Bools,
+    top: int,
+    blank_is_clean: bool = False,
+) -> Review:
+    """How many entries a reviewer opens until the top `top` of a board are clean.
+
+    The reviewer opens entries in board order, the lowest score first (equal scores in the order
+    of their rows). An entry labelled as a cheat is removed, and those below it move up; an entry
+    labelled as honest is clean and keeps its place. The review ends with the entry that makes
+    `top` clean ones; every entry opened so far counts, that one too. It assumes that a look
+    settles it: the label the entry got in the end is what the reviewer sees at once.
+
+    A blank label (nobody reviewed the entry) has two readings. By default the entry is opened
+    and counts, but is neither clean nor a cheat and holds no place: `top` entries labelled as
+    honest must be found. With `blank_is_clean` it holds its place like an honest one. The truth
+    lies between, since some of them may be cheats.
+
+    Args:
+        scores: what the board ranks by, float [n].
+        cheating: bool [n].
+        blank: bool [n], not reviewed.
+        top: clean entries wanted, at least 1.
+        blank_is_clean: the second reading.
+
+    Returns:
+        The counts; all n entries opened and `reached` False where there are too few clean ones.
+    """
+    steps = review_path(
+        scores, cheating=cheating, blank=blank, top=top, blank_is_clean=blank_is_clean
+    )
+    opened = int(steps[-1]) if len(steps) == top else len(scores)
+    seen = np.argsort(scores, kind="stable")[:opened]
+    cheats, unknown = int(cheating[seen].sum()), int(blank[seen].sum())
+    clean = opened - cheats - (0 if blank_is_clean else unknown)
+    return Review(
+        top=top,
+        opened=opened,
+        clean=clean,
+        cheats=cheats,
+        not_reviewed=unknown,
+        reached=len(steps) == top,
+    )
+
+
+def review_path(
+    scores: Floats,
+    *,
+    cheating: Bools,
+    blank: Bools,
+    top: int,
+    blank_is_clean: bool = False,
+) -> NDArray[np.int64]:
+    """Entries opened until 1, 2, …, `top` clean ones stand; see `review`.
+
+    Returns:
+        int64 [top], or shorter where there are too few clean entries.
+    """
+    if top < 1:
+        raise UsageError(f"top: expected at least 1 entry, got {top}.")
+    clean = ~cheating if blank_is_clean else ~(cheating | blank)
+    order = np.argsort(scores, kind="stable")
+    return np.flatnonzero(clean[order])[:top] + 1
+
+
+def _pearson(one: Floats, other: Floats) -> float:
+    """Pearson's r; NaN where one of the two does not vary."""
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return math.nan
+    return float(np.clip(np.corrcoef(one, other)[0, 1], -1, 1))
