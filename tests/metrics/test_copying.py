@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,3 +187,22 @@ def test_the_first_row_that_is_not_finite_is_named(sets):
     sets["generated"][23, 4] = np.inf
     with pytest.raises(InputError, match="generated: row 23"):
         memorization_distance(**sets)
+
+
+def test_an_image_exactly_at_the_gap_is_not_authentic():
+    train = np.array([[0.0, 0.0], [1.0, 0.0], [10.0, 0.0]])
+    generated = np.array([[0.0, 1.0]])  # as far from train[0] as train[1] is
+    assert authpct(generated=generated, train=train).value == 0
+
+
+def test_distances_to_different_training_sets_cannot_be_merged():
+    first = MemorizationDistance(train=np.ones((3, 2)))
+    with pytest.raises(UsageError, match="same training features"):
+        first.merge(MemorizationDistance(train=np.ones((4, 2))))
+
+
+def test_half_precision_tensors_are_measured_too(sets):
+    halves = {role: torch.from_numpy(array).bfloat16() for role, array in sets.items()}
+    full = {role: array.float() for role, array in halves.items()}
+    for metric in (memorization_distance, memorization_ratio, authpct):
+        assert metric(**halves).value == pytest.approx(metric(**full).value, rel=1e-6)

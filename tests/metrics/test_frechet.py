@@ -92,8 +92,8 @@ def test_constant_features_are_no_obstacle():
     a, b = features(300, 12), features(300, 12, seed=1, shift=0.05)
     a[:, 3] = b[:, 3] = 0.5
     a[:, 7] = 0.1
-    assert float(fd(generated=a, train=b)) == pytest.approx(slow_fd_singular(a, b), rel=1e-9)
-    assert float(fd(generated=b, train=a)) == pytest.approx(slow_fd_singular(a, b), rel=1e-9)
+    assert float(fd(generated=a, train=b)) == pytest.approx(slow_fd_singular(a, b), rel=1e-6)
+    assert float(fd(generated=b, train=a)) == pytest.approx(slow_fd_singular(a, b), rel=1e-6)
 
 
 def test_two_constant_sets_are_as_far_apart_as_their_means():

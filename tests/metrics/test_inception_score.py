@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch_fidelity.metric_isc import isc_features_to_metric
 
+from genmem import arrays
 from genmem.errors import InputError, UsageError
-from genmem.metrics import _blocks
 from genmem.metrics.inception_score import inception_score
 
 
@@ -25,7 +25,7 @@ def test_the_score_equals_torch_fidelitys_at_the_same_seed(count: int, splits: i
 def test_float32_tensors_and_small_blocks_give_the_same(monkeypatch: pytest.MonkeyPatch):
     array = logits(300).astype(np.float32)
     value = float(inception_score(logits=array))
-    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 8 * 20 * 7)
+    monkeypatch.setattr(arrays, "BLOCK_BYTES", 8 * 20 * 7)
     assert float(inception_score(logits=torch.from_numpy(array))) == pytest.approx(value, rel=1e-12)
 
 

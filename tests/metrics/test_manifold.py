@@ -92,3 +92,19 @@ def test_too_few_rows_are_refused_by_role(sets):
 def test_an_unknown_name_is_refused(sets):
     with pytest.raises(UsageError, match="f_score"):
         manifold(**sets, names=["f_score"])
+
+
+def test_a_training_image_that_is_there_twice_is_covered_by_its_exact_copy():
+    rng = np.random.default_rng(3)
+    train = rng.normal(size=(20, 4))
+    train[:6] = 100  # radius 0 at k = 5
+    generated = np.vstack([train[:1], rng.normal(50, 1, size=(9, 4))])
+    assert coverage(generated=generated, train=train).value == pytest.approx(6 / 20)
+
+
+@pytest.mark.parametrize("metric", [precision, recall, density, coverage])
+def test_tensors_and_mixed_arrays_give_the_same_value(metric, sets):
+    tensors = {role: torch.from_numpy(array) for role, array in sets.items()}
+    expected = metric(**sets).value
+    assert metric(**tensors).value == expected
+    assert metric(**(sets | {"train": tensors["train"]})).value == expected

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genmem import arrays
 from genmem.errors import InputError
-from genmem.metrics import _blocks
 from genmem.metrics.moments import Moments, moments
 
 
@@ -50,8 +50,8 @@ def test_features_far_from_zero_keep_their_digits():
 
 def test_a_small_block_size_changes_nothing_but_rounding(monkeypatch: pytest.MonkeyPatch):
     features = rows(100)
-    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 8 * 5 * 7)
-    assert len(list(_blocks.block_slices(100, 5))) == 15
+    monkeypatch.setattr(arrays, "BLOCK_BYTES", 8 * 5 * 7)
+    assert len(list(arrays.block_slices(100, 5))) == 15
     assert_same(moments(features), features)
 
 

@@ -212,7 +212,7 @@ def test_too_few_references_are_named_in_the_error():
 
 
 def test_features_of_two_backbones_are_refused():
-    with pytest.raises(InputError, match="dimension 3"):
+    with pytest.raises(InputError, match="differ in feature dimension"):
         nearest(np.ones((2, 3)), np.ones((2, 4)))
 
 
@@ -232,6 +232,23 @@ def test_ball_counts_equal_brute_force_also_on_the_boundary(seed, monkeypatch):
     monkeypatch.setattr(_rows, "QUERY_BYTES", 4 * 3 * 7)
     monkeypatch.setattr(_rows, "SCORE_BYTES", 4 * 7 * 5)
     assert (count_balls(queries, centers, radii) == expected).all()
+
+
+@pytest.mark.parametrize("factor", [1e20, 1e-30])
+@pytest.mark.parametrize("metric", METRICS)
+def test_norms_that_float32_cannot_square_are_refused_and_not_searched_wrongly(factor, metric):
+    rows = np.random.default_rng(9).normal(size=(6, 4))
+    with pytest.raises(InputError, match="norm"):
+        nearest(rows, np.vstack([rows, rows[2:3] * factor]), metric=metric)
+
+
+def test_rows_that_are_not_finite_are_refused_before_the_search():
+    rows = np.ones((4, 3))
+    rows[2, 1] = np.nan
+    with pytest.raises(InputError, match="references: row 2"):
+        nearest(np.ones((2, 3)), rows)
+    with pytest.raises(InputError, match="got list"):
+        nearest([[1.0]], rows)
 
 
 def test_ball_counts_refuse_radii_that_do_not_match_the_centers():

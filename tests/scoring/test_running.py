@@ -61,7 +61,7 @@ def test_images_against_training_features_are_refused(features, pixels):
 def test_workers_with_different_training_sets_cannot_be_merged(features):
     first = genmem.RunningScore(train=features["train"])
     second = genmem.RunningScore(train=features["test"])
-    with pytest.raises(UsageError, match="same training set"):
+    with pytest.raises(UsageError, match="same sets and backbone"):
         first.merge(second)
 
 

@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 import genmem
 from genmem import InputError, UsageError
-from genmem.scoring.plan import METRIC_NAMES
+from genmem.scoring.plan import METRIC_NAMES, PUBLISHED_TAU
 
 
 def test_every_metric_of_a_score_equals_the_metric_called_alone(features):
@@ -122,7 +123,14 @@ def test_only_the_metrics_asked_for_are_computed_in_reading_order(features):
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"metrics": ["fdd"]}, "fdd"), ({"metrics": []}, "no metric"), ({"tau": 2.0}, "tau")],
+    [
+        ({"metrics": ["fdd"]}, "fdd"),
+        ({"metrics": "fd"}, "list of names"),
+        ({"metrics": []}, "no metric"),
+        ({"tau": 2.0}, "tau"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**32}, "seed"),
+    ],
 )
 def test_a_wrong_call_is_refused_before_any_file_is_opened(wrong, message):
     with pytest.raises(UsageError, match=message):
@@ -143,10 +151,43 @@ def test_a_missing_training_set_is_found_before_the_generated_images_are_extract
 
 def test_one_generated_image_is_refused_by_fd_and_measured_by_the_distance(images, features):
     one = features["generated"][:1]
-    with pytest.raises(InputError, match=r"generated: expected at least 2 rows, got 1"):
+    with pytest.raises(InputError, match=r"generated: expected at least 2 rows, got 1.*no set"):
         genmem.score(generated=one, train=features["train"])
     found = genmem.score(generated=one, train=features["train"], metrics=["memorization_distance"])
     assert found["memorization_distance"].n["generated"] == 1
+
+
+def test_eight_images_leave_out_what_needs_more_and_say_so(images):
+    for path in sorted(images["generated"].iterdir())[8:]:
+        path.unlink()
+    found = genmem.score(**images, backbone="pixels")
+    assert "fd_infinity" not in found.metrics
+    assert any(note.startswith("fd_infinity was left out: ") for note in found.notes)
+    assert "recall" in found.metrics
+
+
+def test_tensors_score_as_arrays_do_and_both_can_be_mixed(features):
+    tensors = {role: torch.from_numpy(array) for role, array in features.items()}
+    mixed = features | {"train": tensors["train"]}
+    expected = genmem.score(**features, tau=0.5)
+    for given in (tensors, mixed):
+        found = genmem.score(**given, tau=0.5)
+        assert list(found.metrics) == list(expected.metrics)
+        for name, result in expected.metrics.items():
+            assert found[name].value == pytest.approx(result.value, rel=1e-6), name
+
+
+def test_what_a_metric_lacks_is_said_before_any_image_is_read(images):
+    seen = []
+    with pytest.raises(UsageError, match="mifid"):
+        genmem.score(
+            generated=images["generated"],
+            train=images["train"],
+            backbone="pixels",
+            metrics=["mifid"],
+            progress=lambda *told: seen.append(told),
+        )
+    assert not seen
 
 
 def test_fewer_images_than_dimensions_works_and_says_so(images):
@@ -197,3 +238,8 @@ def _pixels(path):
     from PIL import Image
 
     return np.asarray(Image.open(path))
+
+
+def test_the_thresholds_are_the_published_ones():
+    # Inception: the competition's public board; NASNet: its released script's private one.
+    assert PUBLISHED_TAU == {"inception": 0.1, "nasnet": 0.25}

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from genmem.arrays import to_numpy
 from genmem.calibration.calibrate import calibrate, ranked
 from genmem.calibration.findings import Bools, Calibration, Criterion, Floats
 from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.errors import InputError, UsageError
 from genmem.features import Device
-from genmem.metrics._blocks import to_numpy
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import block_slices, copy_float64, take_rows, to_numpy
 from genmem.errors import UsageError
-from genmem.metrics._blocks import block_slices, copy_float64, take_rows, to_numpy
 from genmem.metrics.moments import moments
 
 if TYPE_CHECKING:

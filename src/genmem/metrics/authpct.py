@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.metrics._blocks import to_numpy
-from genmem.metrics._checks import check_at_least, check_sets
+from genmem.arrays import check_at_least, check_sets, to_numpy
 from genmem.neighbors import Nearest, nearest
 from genmem.results import Result
 

@@ -9,10 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import check_choice, check_sets, take_rows, to_numpy
 from genmem.errors import InputError, UsageError
-from genmem.metrics._blocks import take_rows, to_numpy
 from genmem.metrics._cells import fit_cells, project
-from genmem.metrics._checks import check_choice, check_sets
 from genmem.neighbors import nearest
 from genmem.results import Result
 

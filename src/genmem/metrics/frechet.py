@@ -14,12 +14,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import NDArray
 
-from genmem.metrics._blocks import block_slices, copy_float64, take_rows, to_numpy
-from genmem.metrics._checks import check_at_least, check_features, check_same_dimension
+from genmem.arrays import (
+    block_slices,
+    check_at_least,
+    check_features,
+    check_same_dimension,
+    copy_float64,
+    take_rows,
+    to_numpy,
+)
+from genmem.metrics._symmetric import cholesky, congruence, eigenvalues
 from genmem.metrics.moments import Moments
 from genmem.results import Result
 
@@ -207,19 +214,20 @@ def _trace_of_root(first: _Gaussian, second: _Gaussian) -> tuple[float, float]:
     either sign; where λ ≤ δ nothing but 0 ≤ √λ ≤ √δ is known.
     """
     A = first.factor
-    xp = array_namespace(A)
     if second.root is not None:
         C = A @ second.root.T
         M = C @ C.T if C.shape[0] <= C.shape[1] else C.T @ C
+    elif A is first.cholesky:
+        M = congruence(A, second.covariance)
     else:
         M = A @ second.covariance @ A.T
     rank = min(first.rank, second.rank)
-    eigenvalues = to_numpy(xp.linalg.eigvalsh(M))[-rank:]
-    delta = first.dimension**0.5 * _EPSILON * max(float(eigenvalues[-1]), 0.0)
-    known = eigenvalues[eigenvalues > delta]
+    spectrum = eigenvalues(M)[-rank:]
+    delta = first.dimension**0.5 * _EPSILON * max(float(spectrum[-1]), 0.0)
+    known = spectrum[spectrum > delta]
     error = float(np.sqrt(np.sum(delta**2 / (4 * known))))
-    error += (len(eigenvalues) - len(known)) * delta**0.5
-    return float(np.sqrt(np.clip(eigenvalues, 0, None)).sum()), error
+    error += (len(spectrum) - len(known)) * delta**0.5
+    return float(np.sqrt(np.clip(spectrum, 0, None)).sum()), error
 
 
 def _sum_of_singular_values(first: _Gaussian, second: _Gaussian) -> float:
@@ -265,7 +273,7 @@ class _Gaussian:
         """Lᵀ with LLᵀ = Σ; None where Σ is singular to rounding, or not a matrix here."""
         if self.covariance is None or self.count <= self.dimension:
             return None
-        upper = _cholesky(self.covariance)
+        upper = cholesky(self.covariance)
         if upper is None:
             return None
         pivots = to_numpy(array_namespace(upper).linalg.diagonal(upper)) ** 2
@@ -281,10 +289,10 @@ class _Gaussian:
         if self.cholesky is not None:
             return self.cholesky
         # Σ = VΛVᵀ restricted to its range, where Λ is above rounding.
-        eigenvalues, vectors = array_namespace(self.covariance).linalg.eigh(self.covariance)
-        lowest = self.dimension * _EPSILON * float(eigenvalues[-1])
-        kept = max(1, min(self.rank, int((eigenvalues > lowest).sum())))
-        scale = eigenvalues[-kept:].clip(0) ** 0.5
+        spectrum, vectors = array_namespace(self.covariance).linalg.eigh(self.covariance)
+        lowest = self.dimension * _EPSILON * float(spectrum[-1])
+        kept = max(1, min(self.rank, int((spectrum > lowest).sum())))
+        scale = spectrum[-kept:].clip(0) ** 0.5
         return (vectors[:, -kept:] * scale).T
 
     def on_cpu(self) -> _Gaussian:
@@ -295,14 +303,3 @@ class _Gaussian:
             None if self.covariance is None else to_numpy(self.covariance),
             None if self.root is None else to_numpy(self.root),
         )
-
-
-def _cholesky(matrix: Any) -> Any:
-    """The upper Cholesky factor, or None where the matrix is not positive definite."""
-    if is_torch_array(matrix):
-        upper, failed = torch.linalg.cholesky_ex(matrix, upper=True)
-        return None if int(failed) else upper
-    try:
-        return np.linalg.cholesky(matrix, upper=True)
-    except np.linalg.LinAlgError:
-        return None

@@ -9,9 +9,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
 from genmem.errors import UsageError
-from genmem.metrics._blocks import block_slices, copy_float64, to_numpy
-from genmem.metrics._checks import check_at_least, check_features
 from genmem.results import Result
 
 

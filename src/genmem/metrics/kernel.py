@@ -9,9 +9,8 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.arrays import check_at_least, check_sets, take_rows
 from genmem.errors import UsageError
-from genmem.metrics._blocks import take_rows
-from genmem.metrics._checks import check_at_least, check_sets
 from genmem.results import Result
 
 _PRODUCT_ROWS = 4_096

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import check_at_least, check_sets, to_numpy
 from genmem.errors import UsageError
-from genmem.metrics._blocks import to_numpy
-from genmem.metrics._checks import check_at_least, check_sets
 from genmem.neighbors import count_balls, nearest
 from genmem.results import Result
 
@@ -62,6 +61,9 @@ def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORH
 def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
     """Share of training rows whose own ball B_k holds at least one generated row.
 
+    The ball is closed: a training image that is there twice has radius 0 and is covered by its
+    exact copy. The released code takes the open ball.
+
     Arguments and errors as in `precision`; value in [0, 1], higher is better.
     """
     return _one("coverage", generated, train, neighborhood)
@@ -97,11 +99,11 @@ def manifold(
     found: dict[str, Result] = {}
     for name, k in k_of.items():
         if name == "precision":
-            value = float((count_balls(generated, train, radii_train[k]) > 0).mean())
+            value = float((_counts(generated, train, radii_train[k]) > 0).mean())
         elif name == "recall":
-            value = float((count_balls(train, generated, radii_generated[k]) > 0).mean())
+            value = float((_counts(train, generated, radii_generated[k]) > 0).mean())
         elif name == "density":
-            value = float(count_balls(generated, train, radii_train[k]).mean()) / k
+            value = float(_counts(generated, train, radii_train[k]).mean()) / k
         elif name == "coverage":
             reach = to_numpy(nearest(train, generated, metric="euclidean").distances)[:, 0]
             value = float((reach <= radii_train[k]).mean())
@@ -119,6 +121,10 @@ def _one(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
         precision_neighborhood=neighborhood,
         density_neighborhood=neighborhood,
     )[name]
+
+
+def _counts(queries: Any, centers: Any, radii: NDArray[np.float64]) -> NDArray[np.int64]:
+    return to_numpy(count_balls(queries, centers, radii))
 
 
 def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[np.float64]]:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import InputError
-from genmem.metrics._blocks import to_numpy
-from genmem.metrics._checks import check_features, check_same_dimension, check_sets
+from genmem.arrays import check_features, check_same_dimension, check_sets, to_numpy
+from genmem.errors import InputError, UsageError
 from genmem.neighbors import nearest
 from genmem.results import Result
 
@@ -109,7 +108,13 @@ class MemorizationDistance:
         self._zero_rows.append(zero_rows(generated))
 
     def merge(self, other: MemorizationDistance) -> None:
-        """Take in what another worker saw against the same training features."""
+        """Take in what another worker saw against the same training features.
+
+        Raises:
+            UsageError: it was made against features of another shape, or with another cosine.
+        """
+        if other.absolute != self.absolute or other.train.shape != self.train.shape:
+            raise UsageError("only distances to the same training features can be merged.")
         self._distances.extend(other._distances)
         self._zero_rows.extend(other._zero_rows)
 

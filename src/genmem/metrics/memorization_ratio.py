@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import check_at_least, check_sets, to_numpy
 from genmem.errors import UsageError
-from genmem.metrics._blocks import to_numpy
-from genmem.metrics._checks import check_at_least, check_sets
 from genmem.neighbors import Nearest, NearestNeighbors
 from genmem.results import Result
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
 from genmem.errors import InputError
-from genmem.metrics._blocks import block_slices, copy_float64, to_numpy
-from genmem.metrics._checks import check_at_least, check_features
 
 
 def moments(features: Any) -> Moments:

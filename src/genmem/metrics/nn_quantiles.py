@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.metrics._blocks import to_numpy
-from genmem.metrics._checks import check_sets
+from genmem.arrays import check_sets, to_numpy
 from genmem.neighbors import Metric, nearest
 from genmem.results import Result
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from array_api_compat import is_torch_array
 
+from genmem.errors import InputError
+
 Metric = Literal["cosine", "absolute_cosine", "euclidean"]
 """1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row."""
 
@@ -28,6 +30,9 @@ PAIR_BYTES = 4 * 2**20
 """float64 bytes of each side of the pairs that are compared together: they stay in cache."""
 
 MAXIMUM_QUERY_ROWS = 16_384
+
+NORM_RANGE = (1e-15, 1e15)
+"""Norms of rows; beyond it float32 squares overflow or lose their digits."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +70,33 @@ def reference_rows(queries: int, dimension: int) -> int:
 
 
 def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: torch.device) -> Block:
-    """Rows [start, stop) of `array` as a `Block` for `metric` on `device`."""
+    """Rows [start, stop) of `array` as a `Block` for `metric` on `device`.
+
+    Raises:
+        InputError: a norm is out of the range in which float32 squares keep their digits.
+    """
     rows = _as_float32(array, start, stop).to(device)
     norms = torch.linalg.vector_norm(rows, dim=1)
+    _check_norms(norms, array, start)
     if metric == "euclidean":
         return Block(rows, norms.square() / 2, norms)
     inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
     signed = metric == "absolute_cosine" and bool(rows.amin() < 0)
     return Block(rows * inverse[:, None], torch.zeros_like(norms), torch.ones_like(norms), signed)
+
+
+def _check_norms(norms: torch.Tensor, array: Any, start: int) -> None:
+    low, high = NORM_RANGE
+    outside = ((norms > 0) & ((norms < low) | (norms > high))) | ~norms.isfinite()
+    # What is 0 in float32 must be 0 in the array too, not merely too small for float32.
+    for row in (norms == 0).nonzero().flatten().tolist():
+        outside[row] = bool((array[start + row] != 0).any())
+    if bool(outside.any()):
+        row = int(outside.nonzero()[0])
+        raise InputError(
+            f"row {start + row} has a norm of about {float(norms[row]):.1e}; the search takes "
+            f"norms from {low:.0e} to {high:.0e}. Divide all features of all sets by one number."
+        )
 
 
 def scores_of(queries: Block, block: Block, metric: Metric) -> torch.Tensor:

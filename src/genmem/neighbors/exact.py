@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from array_api_compat import is_torch_array
 
+from genmem.arrays import check_features, check_same_dimension
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._rows import (
     METRICS,
@@ -74,10 +75,11 @@ def nearest(
         MPS, which has no float64).
 
     Raises:
-        InputError: the dimensions differ, or there are fewer than k references.
+        InputError: not finite features [n, d] and [m, d], or fewer than k references.
         UsageError: k or metric is not one of the allowed values.
     """
     search = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
+    check_features(references, role="references")
     if exclude_self and queries.shape[0] != references.shape[0]:
         raise UsageError(
             "exclude_self compares a set with itself, but there are "
@@ -106,6 +108,7 @@ class NearestNeighbors:
             raise UsageError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}.")
         if k < 1:
             raise UsageError(f"k: expected at least 1 neighbour, got {k}.")
+        check_features(queries, role="queries")
         self.queries = queries
         self.k = k
         self.metric: Metric = metric
@@ -119,18 +122,17 @@ class NearestNeighbors:
         """Search a further part of the references.
 
         Args:
-            references: features [m, d].
+            references: features [m, d]; none (m = 0) change nothing.
             offset: the index of its first row among all references; None: it follows the part
                 before it.
 
         Raises:
-            InputError: its dimension is not that of the queries.
+            InputError: it is not finite features of the queries' dimension.
         """
-        if references.ndim != 2 or references.shape[1] != self.queries.shape[1]:
-            raise InputError(
-                f"expected references of dimension {self.queries.shape[1]} like the queries, got "
-                f"shape {tuple(references.shape)}; extract both with the same backbone."
-            )
+        if references.ndim == 2 and not references.shape[0]:
+            return
+        check_features(references, role="references")
+        check_same_dimension(queries=self.queries, references=references)
         first = self.seen if offset is None else offset
         step = query_rows(int(self.queries.shape[1]))
         for start in range(0, int(self.queries.shape[0]), step):

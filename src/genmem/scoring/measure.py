@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.metrics._blocks import take_rows, to_numpy
+from genmem.arrays import take_rows, to_numpy
+from genmem.errors import InputError
 from genmem.metrics.authpct import authpct_from
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.frechet import fd, fd_infinity
@@ -87,17 +88,32 @@ class Sets:
             return two_nearest_different(self.generated, self.train)
 
 
-def measure(sets: Sets, plan: Plan, *, seed: int) -> dict[str, Result]:
-    """Compute the metrics of `plan`, in its order."""
+def measure(sets: Sets, plan: Plan, *, seed: int) -> tuple[dict[str, Result], list[str]]:
+    """Compute the metrics of `plan`, in its order.
+
+    Returns:
+        the results by name; and, where the metrics were not asked for by name, a sentence on each
+        that these data do not allow.
+
+    Raises:
+        InputError: a metric asked for by name cannot be computed on these data.
+    """
     found: dict[str, Result] = {}
+    left_out: list[str] = []
     for name in plan.names:
-        if name in MANIFOLD_NAMES:
-            if name not in found:
+        if name in found:
+            continue
+        try:
+            if name in MANIFOLD_NAMES:
                 wanted = [other for other in plan.names if other in MANIFOLD_NAMES]
                 found.update(_manifold(sets, wanted, seed))
-        else:
-            found[name] = _METRICS[name](sets, plan, found, seed)
-    return {name: found[name] for name in plan.names}
+            else:
+                found[name] = _METRICS[name](sets, plan, found, seed)
+        except InputError as error:
+            if plan.chosen:
+                raise
+            left_out.append(f"{name} was left out: {error}")
+    return {name: found[name] for name in plan.names if name in found}, left_out
 
 
 def _fd(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genmem.errors import UsageError
-from genmem.metrics.manifold import DENSITY_NEIGHBORHOOD
-from genmem.metrics.manifold import NAMES as MANIFOLD_NAMES
 from genmem.metrics.mifid import check_tau
 
 METRIC_NAMES = (
@@ -31,9 +29,6 @@ METRIC_NAMES = (
 PUBLISHED_TAU = {"inception": 0.1, "nasnet": 0.25}
 """MiFID's τ where one was published: the competition's public and private spaces."""
 
-FD_INFINITY_ROWS = 30
-"""Fewer rows leave no line to extrapolate."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -42,49 +37,52 @@ class Plan:
     Attributes:
         names: of METRIC_NAMES, in reading order.
         tau: MiFID's threshold; None when mifid is not computed.
-        left_out: sentences on the metrics that could not be computed, and what they need.
+        chosen: the metrics were asked for by name, so that one which cannot be computed is an
+            error; otherwise it is left out.
+        left_out: sentences on the metrics that are not computed, and what they need.
     """
 
     names: tuple[str, ...]
     tau: float | None
-    left_out: tuple[str, ...]
-
-
-def check_names(names: Sequence[str] | None, tau: float | None) -> None:
-    """Raise UsageError for unknown metrics or a τ out of range, before any work is done."""
-    unknown = [name for name in names or () if name not in METRIC_NAMES]
-    if unknown:
-        raise UsageError(
-            f"unknown metric {unknown[0]!r}; expected some of {', '.join(METRIC_NAMES)}."
-        )
-    if names is not None and not names:
-        raise UsageError(f"no metric was named; expected some of {', '.join(METRIC_NAMES)}.")
-    if tau is not None:
-        check_tau(tau)
+    chosen: bool
+    left_out: tuple[str, ...] = ()
 
 
 def make_plan(
     names: Sequence[str] | None,
     *,
     tau: float | None,
+    seed: int,
     backbone: str,
     has_test: bool,
     has_logits: bool,
-    rows: int,
 ) -> Plan:
-    """The metrics to compute.
+    """The metrics to compute, decided before any image is read.
 
     Args:
         names: asked for by name; None: all that the data allow.
         tau: MiFID's threshold; None: the published one of `backbone`, if there is one.
+        seed: of everything random; only checked here.
         backbone: its name; "features" when arrays were given.
         has_test: held-out images were given.
         has_logits: the backbone gives class logits.
-        rows: how many rows the smaller of generated and train has.
 
     Raises:
-        UsageError: a metric asked for by name lacks what it needs.
+        UsageError: an unknown metric, one that lacks what it needs, or a τ or seed out of range.
     """
+    if isinstance(names, str):
+        raise UsageError(f"metrics: expected a list of names, got the text {names!r}.")
+    for name in names or ():
+        if name not in METRIC_NAMES:
+            raise UsageError(
+                f"unknown metric {name!r}; expected some of {', '.join(METRIC_NAMES)}."
+            )
+    if names is not None and not names:
+        raise UsageError(f"no metric was named; expected some of {', '.join(METRIC_NAMES)}.")
+    if tau is not None:
+        check_tau(tau)
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
     tau = PUBLISHED_TAU.get(backbone) if tau is None else tau
     lacking = {}
     if not has_logits:
@@ -95,19 +93,14 @@ def make_plan(
         lacking["mifid"] = (
             f"needs a threshold, and none is published for {backbone}: give one (--tau)"
         )
-    if rows < FD_INFINITY_ROWS:
-        lacking["fd_infinity"] = f"needs at least {FD_INFINITY_ROWS} images a set, got {rows}"
-    if rows <= DENSITY_NEIGHBORHOOD:
-        for name in MANIFOLD_NAMES:
-            lacking[name] = f"needs more than {DENSITY_NEIGHBORHOOD} images a set, got {rows}"
-    if names is not None:
-        for name in names:
-            if name in lacking:
-                raise UsageError(f"{name} {lacking[name]}.")
+    for name in names or ():
+        if name in lacking:
+            raise UsageError(f"{name} {lacking[name]}.")
     wanted = METRIC_NAMES if names is None else names
     return Plan(
         names=tuple(name for name in METRIC_NAMES if name in wanted and name not in lacking),
         tau=tau,
+        chosen=names is not None,
         left_out=tuple(f"{name} was left out: it {why}." for name, why in lacking.items())
         if names is None
         else (),

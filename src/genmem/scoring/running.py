@@ -13,14 +13,13 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.arrays import check_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.features import Device, RowIds, extract
 from genmem.images import open_images
-from genmem.metrics._checks import check_features, check_same_dimension
 from genmem.results import InputSummary, Score
 from genmem.scoring.inputs import Inputs, Progress, Rows, prepare
-from genmem.scoring.plan import check_names
-from genmem.scoring.score import score_inputs
+from genmem.scoring.score import plan_for, score_inputs
 
 
 class RunningScore:
@@ -51,8 +50,15 @@ class RunningScore:
         progress: Progress | None = None,
     ) -> None:
         """Prepare the fixed sets; arguments and errors as for `genmem.score`."""
-        check_names(metrics, tau)
         given = {"train": train} if test is None else {"train": train, "test": test}
+        # The generated images will come as train does.
+        self._plan = plan_for(
+            {"generated": train, **given},
+            metrics=metrics,
+            tau=tau,
+            seed=seed,
+            backbone=backbone,
+        )
         with ExitStack() as stack:
             inputs = prepare(
                 given,
@@ -65,7 +71,7 @@ class RunningScore:
             # Nothing is read from the sources after this: pictures of pairs are not shown.
             self._fixed = {role: _without_source(rows) for role, rows in inputs.rows.items()}
         self._embedder = inputs.embedder
-        self._metrics, self._tau, self._seed = metrics, tau, seed
+        self._seed = seed
         self.reset()
 
     def reset(self) -> None:
@@ -89,11 +95,15 @@ class RunningScore:
             InputError: the batch is neither, or its features do not go with train's.
             UsageError: images were given, but train came as features, so no backbone is open.
         """
+        if not hasattr(generated, "ndim"):
+            raise InputError(
+                "generated: expected one array or tensor, uint8 images [b, H, W, 3] or features "
+                f"[b, d], got {type(generated).__name__}; stack the images with numpy.stack."
+            )
         if generated.ndim == 2:
             check_features(generated, role="generated")
             check_same_dimension(generated=generated, train=self._fixed["train"].array)
-            part = generated.detach().cpu().numpy() if is_torch_array(generated) else generated
-            self._features.append(np.array(part, dtype=np.float32))
+            self._features.append(np.array(to_numpy(generated), dtype=np.float32))
             return
         if self._embedder is None:
             raise UsageError(
@@ -112,11 +122,16 @@ class RunningScore:
         Raises:
             UsageError: it was made against another training set or with other features.
         """
-        if other._fixed["train"].summary.digest != self._fixed["train"].summary.digest:
-            raise UsageError("only scores against the same training set can be merged.")
-        check_same_dimension(ours=self._fixed["train"].array, theirs=other._fixed["train"].array)
+        if other._identity() != self._identity():
+            raise UsageError("only scores against the same sets and backbone can be merged.")
         self._features.extend(other._features)
         self._logits.extend(other._logits)
+
+    def _identity(self) -> tuple[object, ...]:
+        """What two scores must share to be merged: the fixed sets and the features."""
+        described = self._embedder.describe() if self._embedder else {}
+        digests = {role: rows.summary.digest for role, rows in self._fixed.items()}
+        return digests, described, self._fixed["train"].array.shape
 
     def compute(self) -> Score:
         """The score of all images seen since the last reset.
@@ -143,12 +158,11 @@ class RunningScore:
             source=None,
             positions=np.arange(len(features)),
         )
-        return score_inputs(
-            Inputs({"generated": generated, **self._fixed}, self._embedder),
-            metrics=self._metrics,
-            tau=self._tau,
-            seed=self._seed,
-        )
+        plan = self._plan
+        if generated.logits is None:
+            plan = replace(plan, names=tuple(n for n in plan.names if n != "inception_score"))
+        inputs = Inputs({"generated": generated, **self._fixed}, self._embedder)
+        return score_inputs(inputs, plan, seed=self._seed)
 
 
 def _without_source(rows: Rows) -> Rows:

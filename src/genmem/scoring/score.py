@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.features import Device
-from genmem.metrics._checks import check_sets
+from genmem.arrays import check_at_least, check_sets
+from genmem.features import Device, is_feature_source
 from genmem.results import Json, Result, Score
 from genmem.scoring.closest import closest_pairs
 from genmem.scoring.inputs import Inputs, Progress, Rows, prepare
 from genmem.scoring.measure import Sets, measure, nearest_distances
-from genmem.scoring.plan import check_names, make_plan
+from genmem.scoring.plan import Plan, make_plan
 from genmem.scoring.provenance import provenance
 
 _MEANINGS = (
@@ -64,10 +64,10 @@ def score(
         WeightsError: the backbone's weights are not here and cannot be had.
     """
     started = time.perf_counter()
-    check_names(metrics, tau)
     given = {"generated": generated, "train": train}
     if test is not None:
         given["test"] = test
+    plan = plan_for(given, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
     with ExitStack() as stack:
         inputs = prepare(
             given,
@@ -79,31 +79,45 @@ def score(
             progress=progress,
         )
         extracted = time.perf_counter()
-        result = score_inputs(inputs, metrics=metrics, tau=tau, seed=seed, progress=progress)
+        result = score_inputs(inputs, plan, seed=seed, progress=progress)
     total = time.perf_counter() - started
     seconds = {"features": extracted - started, **result.seconds, "total": total}
     return replace(result, seconds=seconds)
 
 
-def score_inputs(
-    inputs: Inputs,
+def plan_for(
+    given: dict[str, Any],
     *,
     metrics: Sequence[str] | None,
     tau: float | None,
     seed: int,
-    progress: Progress | None = None,
+    backbone: str,
+) -> Plan:
+    """The plan for the sets given by role, decided by what they are, before any is read."""
+    features = {role: is_feature_source(source) for role, source in given.items()}
+    name = "features" if all(features.values()) else backbone
+    return make_plan(
+        metrics,
+        tau=tau,
+        seed=seed,
+        backbone=name,
+        has_test="test" in given,
+        has_logits=name == "inception" and not features["generated"],
+    )
+
+
+def score_inputs(
+    inputs: Inputs, plan: Plan, *, seed: int, progress: Progress | None = None
 ) -> Score:
     """`score` on sets whose features are there already."""
     rows = inputs.rows
     generated, train, test = rows["generated"], rows["train"], rows.get("test")
-    plan = make_plan(
-        metrics,
-        tau=tau,
-        backbone=inputs.backbone,
-        has_test=test is not None,
-        has_logits=generated.logits is not None,
-        rows=min(generated.summary.count, train.summary.count),
-    )
+    check_sets({role: one.array for role, one in rows.items()})
+    if not plan.chosen:
+        for role in ("generated", "train"):
+            summary = rows[role].summary
+            why = f"one image is no set to compare. Give more in {summary.source}."
+            check_at_least(summary.count, 2, role=role, why=why)
     sets = Sets(
         generated=generated.array,
         train=train.array,
@@ -111,8 +125,7 @@ def score_inputs(
         logits=generated.logits,
         progress=progress,
     )
-    check_sets({role: one.array for role, one in rows.items()})
-    found = measure(sets, plan, seed=seed)
+    found, left_out = measure(sets, plan, seed=seed)
     if inputs.backbone == "inception":
         found = _with_fid(found)
     return Score(
@@ -123,7 +136,7 @@ def score_inputs(
         seconds=sets.seconds,
         nearest=nearest_distances(sets),
         closest=closest_pairs(sets.generated_nearest, generated=generated, train=train),
-        notes=(*_same_sets(rows), *_skipped(rows), *plan.left_out),
+        notes=(*_same_sets(rows), *_skipped(rows), *plan.left_out, *left_out),
     )
 
 

@@ -1,14 +1,23 @@
-"""What every metric asks of its arrays, checked once at its door."""
+"""Feature arrays: what is asked of them at every door, and reading their rows a block at a time.
+
+An array is [n, d], NumPy (memory-mapped too) or torch. Reading in float64: NumPy arrays,
+memory-mapped ones and tensors on the CPU come back as NumPy arrays; tensors on a CUDA device stay
+there; other devices (Apple's MPS has no float64) are brought to the CPU, one block at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from array_api_compat import is_torch_array
+from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
+
+BLOCK_BYTES = 160 * 2**20
+"""float64 bytes of one block of rows: 10,000 of 2,048 features, the usual set, are one block."""
 
 _ROWS_PER_CHECK = 16_384
 
@@ -109,3 +118,34 @@ def _rows_not_finite(rows: Any) -> np.ndarray:
     if np.isfinite(rows_sum):
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(~np.isfinite(rows).all(axis=1))
+
+
+def block_slices(count: int, dimension: int) -> Iterator[slice]:
+    """Consecutive slices of at most `BLOCK_BYTES` of float64 that cover `count` rows."""
+    step = max(1, BLOCK_BYTES // (8 * dimension))
+    for start in range(0, count, step):
+        yield slice(start, min(count, start + step))
+
+
+def copy_float64(array: Any, rows: slice | NDArray[np.int64]) -> Any:
+    """The given rows of `array` as float64, always a copy that may be written to."""
+    if not is_torch_array(array):
+        picked = array[rows]
+        return np.array(picked, dtype=np.float64, order="C")
+    picked = array.detach()[rows]
+    if picked.device.type == "cuda":
+        return picked.double().clone() if picked.dtype.itemsize == 8 else picked.double()
+    return np.array(to_numpy(picked), dtype=np.float64)
+
+
+def take_rows(array: Any, rows: NDArray[np.int64]) -> Any:
+    """The given rows of `array`, in its own precision, on its own device."""
+    return array.detach()[rows] if is_torch_array(array) else np.asarray(array[rows])
+
+
+def to_numpy(array: Any) -> NDArray[Any]:
+    """An array or tensor as a NumPy array on the CPU; bfloat16, which NumPy lacks, as float32."""
+    if not is_torch_array(array):
+        return np.asarray(array)
+    tensor = array.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
