@@ -1,8 +1,10 @@
 """Endings: every way a command line can go wrong is one line on stderr and an exit code."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,48 @@ def test_score_has_the_flags_of_the_design(flag, capsys):
     assert f"{flag} " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("command", "argument"), [("score", "GENERATED"), ("features", "SOURCE")])
+def test_usage_shows_arguments_in_capitals(command, argument, capsys):
+    assert run([command, "--help"]) == 0
+    assert argument in capsys.readouterr().out.splitlines()[0]
+
+
+def test_the_help_of_score_names_every_metric_that_scoring_knows(capsys):
+    from genmem.cli.score import METRICS
+    from genmem.scoring.plan import METRIC_NAMES
+
+    assert METRICS == METRIC_NAMES
+    assert run(["score", "--help"]) == 0
+    words = re.findall(r"\w+", capsys.readouterr().out)
+    assert set(METRIC_NAMES) <= set(words)
+
+
+def test_backbones_says_what_each_one_is(capsys):
+    from genmem.features import backbones
+
+    assert run(["backbones"]) == 0
+    shown = capsys.readouterr().out
+    assert all(backbone.description in shown for backbone in backbones())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--version"], ["backbones"]])
+def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuffered):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-c", "from genmem.cli.app import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert done.returncode == 2
+    assert done.stderr == "genmem: cannot read or write: no space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -58,6 +102,8 @@ def test_score_has_the_flags_of_the_design(flag, capsys):
         (["score", "a", "--train", "b", "--tau", "near"], "Invalid value for '--tau'"),
         (["score", "a", "--train", "b", "--device", "tpu"], "'tpu' is not one of"),
         (["score", "a", "--train", "b", "--colour"], "No such option: --colour"),
+        (["score", "a", "--train", "b", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["score", "a", "--train", "b", "--seed", str(2**32)], "Invalid value for '--seed'"),
         (["features", "a"], "Missing option '--out'"),
     ],
 )

@@ -1,6 +1,9 @@
 """`genmem score` and `genmem features` from files to stdout, on a few small images."""
 
 import json
+import os
+import re
+import threading
 
 import numpy as np
 import pytest
@@ -59,6 +62,78 @@ def test_only_the_metrics_asked_for_are_computed(folders, capsys):
     arguments = ["score", "generated", *COMMON, "--metrics", "fd, authpct", "--json", "-"]
     assert run(arguments) == 0
     assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "authpct"]
+
+
+def test_metrics_go_by_their_usual_names_in_large_or_small_letters(folders, capsys):
+    arguments = ["score", "generated", *COMMON, "--metrics", "FID, kid,AuthPct", "--json", "-"]
+    assert run(arguments) == 0
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "kd", "authpct"]
+
+
+def test_an_unknown_metric_is_named_as_it_was_given(folders, capsys):
+    assert run(["score", "generated", *COMMON, "--metrics", "FD,Fidd"]) == 2
+    assert "unknown metric 'Fidd'" in capsys.readouterr().err
+
+
+def test_the_notes_of_metrics_are_printed_once_with_the_names_of_all_that_share_them(
+    folders, capsys
+):
+    arguments = ["score", "generated", *COMMON, "--tau", "0.1"]
+    for extra in range(3):  # a larger training set, so that four metrics take a part of it
+        pixels = np.full((8, 8, 3), 80 * extra + 7, dtype=np.uint8)
+        pixels[extra] = 255
+        Image.fromarray(pixels).save(folders / "train" / f"more{extra}.png")
+    assert run(arguments) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == len(set(notes))
+    assert any(line.startswith("note: precision, recall, density, coverage: ") for line in notes)
+    assert any(re.match(r"note: fd\b[\w, ]*: generated \(40 rows\)", line) for line in notes)
+
+
+def test_exact_copies_are_called_copies_in_the_table(folders, capsys):
+    copy = (folders / "train" / "000.png").read_bytes()
+    (folders / "generated" / "000.png").write_bytes(copy)
+    assert run(["score", "generated", *COMMON, "--metrics", "nn_quantiles"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith("Copying: 1 of 40 generated images is an exact copy")
+
+
+def test_a_single_held_out_image_gives_no_all_clear(folders, capsys):
+    for other in sorted((folders / "test").iterdir())[1:]:
+        other.unlink()
+    assert run(["score", "generated", *COMMON]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "No sign of copying" not in shown
+    assert "too few images to tell (1 held-out image; 20 of each kind are needed)" in shown
+
+
+def test_json_down_a_named_pipe_leaves_the_pipe_there(folders, capsys):
+    os.mkfifo(folders / "pipe.json")
+    read = []
+    reader = threading.Thread(
+        target=lambda: read.append((folders / "pipe.json").read_bytes()), daemon=True
+    )
+    reader.start()
+    arguments = ["score", "generated", *COMMON, "--metrics", "fd", "--json", "pipe.json"]
+    assert run(arguments) == 0
+    reader.join(timeout=20)
+    assert list(json.loads(read[0])["metrics"]) == ["fd"]
+    assert (folders / "pipe.json").is_fifo()
+
+
+def test_features_tells_about_the_download_of_weights(folders, monkeypatch, capsys):
+    import genmem.features as rooms
+
+    told = []
+    load = rooms.load_backbone
+
+    def listen(name, **options):
+        told.append(options["progress"])
+        return load(name, **options)
+
+    monkeypatch.setattr(rooms, "load_backbone", listen)
+    assert run(["features", "generated", "--backbone", "pixels", "--out", "g.npy"]) == 0
+    assert callable(told[0])
 
 
 def test_a_truncated_image_stops_the_score_and_leaves_no_file(folders, capsys):

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from genmem.report import readings
@@ -74,8 +75,10 @@ def test_a_frechet_distance_of_few_images_is_called_biased(make_score):
 
 def test_without_held_out_images_distances_have_no_yardstick_and_readings_say_so(make_score):
     score = without_test(make_score())
-    assert "no telling" in readings(score)["memorization_distance"]
-    assert "no telling" in readings(score)["nn_quantiles"]
+    for name in ("memorization_distance", "nn_quantiles"):
+        assert (
+            "No held-out images were given (--test): there is no telling" in readings(score)[name]
+        )
 
 
 def test_held_out_images_that_are_training_images_are_no_yardstick(make_score):
@@ -144,3 +147,127 @@ def test_without_held_out_images_there_is_no_all_clear(make_score):
     score = without_test(with_metric(make_score(), name="fd", value=3.0))
     assert verdict(score).level == "open"
     assert "no held-out images" in verdict(score).sentence
+
+
+@pytest.mark.parametrize("other", ["train", "generated"])
+def test_held_out_images_that_are_another_set_are_called_no_yardstick_not_missing(
+    make_score, other
+):
+    score = same(make_score(), "test", other)
+    score = replace(score, metrics={"nn_quantiles": score["nn_quantiles"]})
+    sentences = (verdict(score).sentence, readings(score)["nn_quantiles"])
+    assert verdict(score).level == "open"
+    meant = {"train": "training", "generated": "generated"}[other]
+    for sentence in sentences:
+        assert f"are the same as the {meant} images, so they are no yardstick" in sentence
+        assert "no held-out images were given" not in sentence.lower()
+
+
+@pytest.mark.parametrize("z", [-9.0, -2.5, 0.1, 5.0])
+@pytest.mark.parametrize(("generated", "test"), [(10_000, 1), (19, 10_000), (3, 2)])
+def test_a_c_t_of_a_handful_of_images_says_nothing_and_the_verdict_does_not_reassure(
+    make_score, z, generated, test
+):
+    n = {"generated": generated, "train": 50_000, "test": test}
+    score = with_metric(make_score(), name="c_t", value=z, n=n)
+    reading = read(score)["c_t"]
+    assert reading.sign == "none"
+    assert "too few images to tell" in reading.finding
+    assert verdict(score).level == "open"
+    assert "too few images to tell" in verdict(score).sentence
+
+
+def test_the_too_small_sets_are_counted_in_words(make_score):
+    n = {"generated": 19, "train": 50_000, "test": 1}
+    score = with_metric(make_score(), name="c_t", value=0.1, n=n)
+    assert "19 generated images and 1 held-out image" in verdict(score).sentence
+
+
+def test_twenty_images_of_each_kind_are_enough_for_c_t(make_score):
+    n = {"generated": 20, "train": 50_000, "test": 20}
+    score = with_metric(make_score(), name="c_t", value=0.1, n=n)
+    assert read(score)["c_t"].sign == "clear"
+
+
+def with_copies(score, *, generated, test=None, of=10_000):
+    """`score` with so many images of each set at no distance from a training image."""
+    nearest = {}
+    for role, copies in (("generated", generated), ("test", test)):
+        if copies is not None:
+            nearest[role] = np.full(of, 0.2)
+            nearest[role][:copies] = 5e-13
+    score = replace(score, nearest=nearest)
+    return without_test(score) if test is None else score
+
+
+def honest(make_score, *names):
+    """A score in which no metric sees copying."""
+    score = make_score()
+    metrics = {
+        **score.metrics,
+        "c_t": replace(score["c_t"], value=0.1),
+        **quantiles(make_score, closer=0.001, n=10_000).metrics,
+    }
+    return replace(score, metrics={name: metrics[name] for name in names or ("c_t", "fd")})
+
+
+@pytest.mark.parametrize(
+    ("generated", "test", "sign"),
+    [
+        (1, None, "doubt"),
+        (1, 0, "doubt"),
+        (99, 0, "doubt"),
+        (100, 0, "copying"),
+        (100, None, "copying"),
+        (10_000, 0, "copying"),
+        (10_000, 4_000, "copying"),
+        (1, 1, "none"),
+        (300, 310, "none"),
+        (10_000, 10_000, "none"),
+    ],
+)
+@pytest.mark.parametrize("name", ["memorization_distance", "nn_quantiles"])
+def test_exact_copies_are_called_copies_unless_held_out_images_are_copies_as_often(
+    make_score, generated, test, sign, name
+):
+    score = with_copies(honest(make_score, name), generated=generated, test=test)
+    reading = read(score)[name]
+    assert reading.sign == sign
+    assert "exact cop" in reading.finding
+    assert verdict(score).level == (sign if sign != "none" else "open")
+    assert "exact cop" in verdict(score).sentence
+    assert ("the data repeat themselves" in reading.finding) == (sign == "none")
+
+
+def test_one_exact_copy_is_counted_in_words_and_takes_away_the_all_clear(make_score):
+    found = verdict(with_copies(honest(make_score), generated=1, test=0))
+    assert found.level == "doubt"
+    assert found.sentence.startswith(
+        "1 of 10,000 generated images is an exact copy of a training image in this feature space, "
+        "and no held-out image is."
+    )
+
+
+def test_exact_copies_count_in_the_verdict_whichever_metrics_were_asked_for(make_score):
+    score = with_copies(honest(make_score, "fd"), generated=10_000)
+    assert verdict(score).level == "copying"
+    assert verdict(score).sentence.startswith("All 10,000 generated images are exact copies")
+
+
+def test_held_out_images_that_are_training_images_do_not_excuse_exact_copies(make_score):
+    score = with_copies(honest(make_score, "fd"), generated=500, test=10_000)
+    assert verdict(same(score, "test", "train")).level == "copying"
+
+
+def test_near_copies_are_not_called_exact(make_score):
+    score = with_copies(honest(make_score, "memorization_distance"), generated=0, test=0)
+    score.nearest["generated"][:50] = 1e-9
+    assert "exact copy" not in readings(score)["memorization_distance"]
+    assert verdict(score).level == "open"
+
+
+def test_a_kernel_distance_within_the_deviation_of_its_subsets_is_hardly_told_apart(make_score):
+    near = with_metric(make_score(), name="kd", value=0.001, parts={"deviation": 0.0008})
+    far = with_metric(make_score(), name="kd", value=0.01, parts={"deviation": 0.0008})
+    assert "Hardly told apart from 0" in readings(near)["kd"]
+    assert "The two sets differ by 0.01" in readings(far)["kd"]

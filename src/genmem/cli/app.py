@@ -1,7 +1,8 @@
 """The `genmem` command: its commands, and how every kind of ending becomes a line and a code.
 
     0     done
-    2     the input or the call is wrong; one line on stderr says what and how to mend it
+    2     the input or the call is wrong, or a file cannot be read or written (a full disk);
+          one line on stderr says what and how to mend it
     3     a backbone's weights are missing and cannot be obtained
     130   interrupted from the keyboard
     141   whoever read our output stopped reading
@@ -71,13 +72,9 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code, after at most one line on stderr."""
-    command = typer.main.get_command(app)
     try:
-        with command.make_context("genmem", list(arguments) or ["--help"]) as context:
-            command.invoke(context)
+        code = _invoke(arguments)
         sys.stdout.flush()
-    except typer.Exit as ending:
-        return ending.exit_code
     except GenmemError as error:
         return _complain(str(error), error.exit_code)
     except typer.TyperException as error:
@@ -85,10 +82,37 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Nobody reads any more. The interpreter flushes stdout once again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return READER_GONE
+    except OSError as error:
+        return _complain(_failure(error), GenmemError.exit_code)
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run one command line to its end or to its `typer.Exit`; returns the exit code."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("genmem", list(arguments) or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as ending:
+        return ending.exit_code
     return 0
+
+
+def _failure(error: OSError) -> str:
+    """What the operating system refused, and of which file; writes to stdout name none."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
+    reason = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {reason}" if error.filename else f"cannot read or write: {reason}"
+
+
+def _forget_stdout() -> None:
+    """Nothing more can be written: the interpreter flushes stdout once again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:

@@ -17,6 +17,7 @@ def backbones() -> None:
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("backbone", no_wrap=True)
+    table.add_column("what it is", min_width=24)
     table.add_column("dimension", justify="right")
     table.add_column("ready now?")
     table.add_column("licence", no_wrap=True)
@@ -25,6 +26,7 @@ def backbones() -> None:
         status = weights_status(backbone)
         table.add_row(
             Text(backbone.name, style="bold"),
+            Text(backbone.description),
             Text(f"{backbone.dimension:,}" if backbone.dimension else "varies"),
             Text("yes", style="green") if status.ready else Text("no", style="yellow"),
             Text(backbone.licence),

@@ -11,7 +11,9 @@ IDS_SUFFIX = ".ids.json"
 
 
 def features(
-    source: Annotated[str, typer.Argument(help="The images, as `genmem score` takes them.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The images, as `genmem score` takes them.")
+    ],
     out: Annotated[
         str,
         typer.Option(
@@ -50,9 +52,10 @@ def features(
     from genmem.images import open_images
 
     with progress_on_stderr() as progress, open_images(source) as images:
+        embedder = load_backbone(backbone, weights=weights, device=device, progress=progress)
         found = extract(
             images,
-            embedder=(embedder := load_backbone(backbone, weights=weights, device=device)),
+            embedder=embedder,
             skip_broken=skip_broken,
             progress=progress,
         )

@@ -7,11 +7,37 @@ from typing import Annotated, Literal
 
 import typer
 
+METRICS = (
+    "fd",
+    "fd_infinity",
+    "inception_score",
+    "kd",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "memorization_distance",
+    "mifid",
+    "c_t",
+    "memorization_ratio",
+    "authpct",
+    "nn_quantiles",
+)
+"""For the help, which loads no metric."""
+
+ALIASES = {"fid": "fd", "kid": "kd"}
+"""What two of them are called on Inception features."""
+
+LARGEST_SEED = 2**32 - 1
+"""What NumPy's older generator takes, which draws the kernel distance's subsets."""
+
 SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
 
 
 def score(
-    generated: Annotated[str, typer.Argument(help=f"The generated images: a {SOURCE}.")],
+    generated: Annotated[
+        str, typer.Argument(metavar="GENERATED", help=f"The generated images: a {SOURCE}.")
+    ],
     train: Annotated[str, typer.Option(help="The images the generator was trained on.")],
     test: Annotated[
         str | None,
@@ -21,7 +47,12 @@ def score(
         str, typer.Option(help="What turns images into features; see `genmem backbones`.")
     ] = "inception",
     metrics: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Only these metrics. [default: all]")
+        str | None,
+        typer.Option(
+            metavar="A,B,C",
+            help=f"Only these metrics, of {', '.join(METRICS)}; fid and kid are fd and kd. "
+            "[default: all]",
+        ),
     ] = None,
     tau: Annotated[
         str | None,
@@ -31,7 +62,9 @@ def score(
             "[default: the backbone's]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
+    ] = 0,
     json: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="Write all numbers as JSON; - for stdout alone."),
@@ -100,7 +133,13 @@ def score(
 
 
 def _names(metrics: str | None) -> list[str] | None:
-    """`a, b,c` as a list of names; None means all."""
+    """`a, B,c` as a list of names, each as scoring knows it; None means all."""
     if metrics is None:
         return None
-    return [name for name in (part.strip() for part in metrics.split(",")) if name]
+    return [_name(part.strip()) for part in metrics.split(",") if part.strip()]
+
+
+def _name(given: str) -> str:
+    """The metric that is meant, in large or small letters; an unknown name stays as it is."""
+    name = ALIASES.get(given.lower(), given.lower())
+    return name if name in METRICS else given

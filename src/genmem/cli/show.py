@@ -28,6 +28,17 @@ def print_table(score: Score) -> None:
 
 
 def print_notes(score: Score) -> None:
-    """What the reader must know beside the numbers."""
+    """What the reader must know beside the numbers: of the whole score, then of its metrics.
+
+    A sentence that several metrics share is printed once, with their names.
+    """
     for note in score.notes:
         print("note:", printable(note), file=sys.stderr)
+    named: dict[str, list[str]] = {}
+    for name, result in score.metrics.items():
+        if name == "fd" and "fid" in score.metrics:
+            continue  # the same number; the table shows it as FID
+        for note in result.notes:
+            named.setdefault(note, []).append(name)
+    for note, names in named.items():
+        print(f"note: {', '.join(names)}:", printable(note), file=sys.stderr)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from genmem.report._reading import Reading, has_yardstick, part
-from genmem.report.text import number, share
+from genmem.report._exact import SAME_DIRECTION, exact_copies
+from genmem.report._reading import (
+    CLEAR_Z,
+    FEWEST_IMAGES,
+    Reading,
+    has_yardstick,
+    no_yardstick,
+    part,
+    too_few,
+)
+from genmem.report.text import capitalized, number, share
 from genmem.results import Result, Score
-
-CLEAR_Z = 3.0
-"""A z-score this far from 0 is chance in about one honest comparison in 700, on one side."""
 
 WEAK_Z = 2.0
 """A z-score this far from 0 is chance in about one honest comparison in 44, on one side."""
@@ -21,10 +27,6 @@ TAIL_EXCESS = 3.0
 HIGHEST_TAIL = 0.05
 """The largest part of the images that still counts as the closest ones."""
 
-NO_YARDSTICK = (
-    "Without held-out images (--test) there is no telling which value an honest generator has."
-)
-
 
 def c_t(result: Result, score: Score) -> Reading:
     """Meehan et al.'s z-score: are generated images nearer to train than held-out images are?"""
@@ -33,6 +35,11 @@ def c_t(result: Result, score: Score) -> Reading:
         return Reading(
             finding=f"{number(z)} standard deviations, but the held-out images are among the sets "
             "they should judge, so this says nothing.",
+        )
+    if few := too_few(result):
+        return Reading(
+            finding=f"{number(z)} standard deviations, but too few images to tell: {few}, and "
+            f"{FEWEST_IMAGES} of each kind are needed.",
         )
     limits = (
         "It compares whole distributions: a few per cent of copies among honest images pass it."
@@ -68,10 +75,13 @@ def c_t(result: Result, score: Score) -> Reading:
 def memorization_distance(result: Result, score: Score) -> Reading:
     """Mean over generated images of the distance to the nearest training image."""
     limits = "A mean hides dilution: copies mixed with far-off images give an ordinary value."
-    return Reading(
-        finding=f"A generated image is on average {number(result.value)} away from its nearest "
-        "training image; 0 would be exact copies.",
-        limits=limits if has_yardstick(score) else f"{limits} {NO_YARDSTICK}",
+    return _with_exact_copies(
+        Reading(
+            finding=f"A generated image is on average {number(result.value)} away from its "
+            "nearest training image; 0 would be exact copies.",
+            limits=limits if has_yardstick(score) else f"{limits} {_no_telling(score)}",
+        ),
+        score,
     )
 
 
@@ -121,11 +131,17 @@ def authpct(result: Result, score: Score) -> Reading:
 
 def nn_quantiles(result: Result, score: Score) -> Reading:
     """The closest images: how many generated ones are nearer than the nearest held-out ones."""
+    return _with_exact_copies(_quantiles(result, score), score)
+
+
+def _quantiles(result: Result, score: Score) -> Reading:
     median = f"Half of the generated images are within {number(result.value)} of a training image"
     tail = _tail(result) if has_yardstick(score) else None
     if tail is None:
         few = "There are too few images to judge the closest ones."
-        return Reading(finding=f"{median}.", limits=few if has_yardstick(score) else NO_YARDSTICK)
+        return Reading(
+            finding=f"{median}.", limits=few if has_yardstick(score) else _no_telling(score)
+        )
     level, closer = tail
     finding = (
         f"{share(closer)} of the generated images are closer to a training image than the closest "
@@ -140,6 +156,24 @@ def nn_quantiles(result: Result, score: Score) -> Reading:
     return Reading(
         finding=finding, limits=f"{median}. Copies this backbone does not recognise are missed."
     )
+
+
+def _with_exact_copies(reading: Reading, score: Score) -> Reading:
+    """The reading with the exact copies named first, where there are any."""
+    exact = exact_copies(score)
+    if exact is None:
+        return reading
+    return Reading(
+        finding=f"{capitalized(exact.sentence)} {reading.finding}",
+        limits=f"{reading.limits} {SAME_DIRECTION}".strip(),
+        sign=reading.sign if exact.sign == "none" else exact.sign,
+    )
+
+
+def _no_telling(score: Score) -> str:
+    """Why a distance cannot be judged, as a sentence."""
+    why = capitalized(no_yardstick(score))
+    return f"{why}: there is no telling which value an honest generator has."
 
 
 def _tail(result: Result) -> tuple[float, float] | None:

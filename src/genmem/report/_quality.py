@@ -43,11 +43,13 @@ def fd_infinity(result: Result, score: Score) -> Reading:
 
 def kd(result: Result, score: Score) -> Reading:
     """Kernel distance: unbiased, so it may fall below zero."""
-    deviation = part(result, "deviation") or part(result, "std") or part(result, "subset_deviation")
+    deviation = part(result, "deviation")
     if result.value <= 0:
         finding = "No difference between the two sets: unbiased, so it falls on both sides of 0."
     elif deviation is not None and result.value < 2 * deviation:
-        finding = f"Hardly told apart from 0: subsets of the images differ by {number(deviation)}."
+        finding = (
+            f"Hardly told apart from 0: from subset to subset it varies by {number(deviation)}."
+        )
     else:
         finding = f"The two sets differ by {number(result.value)}; 0 would be the same."
     return Reading(

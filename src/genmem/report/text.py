@@ -45,6 +45,11 @@ def count(value: int, thing: str) -> str:
     return f"{value:,} {thing}{'' if value == 1 else 's'}"
 
 
+def capitalized(sentence: str) -> str:
+    """`sentence` with its first letter large and all others as they are."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def duration(seconds: float) -> str:
     """`0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
     if seconds < 10:

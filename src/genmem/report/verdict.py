@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genmem.report._reading import has_yardstick, same_set
+from genmem.report._exact import exact_copies
+from genmem.report._reading import FEWEST_IMAGES, has_yardstick, no_yardstick, same_set, too_few
 from genmem.report.readings import read
+from genmem.report.text import capitalized
 from genmem.results import Score
 
 Level = Literal["copying", "doubt", "clear", "open"]
@@ -26,7 +28,10 @@ class Verdict:
 
 
 def verdict(score: Score) -> Verdict:
-    """What the copying metrics say together; the strongest evidence decides."""
+    """What the copying metrics say together; the strongest evidence decides.
+
+    Exact copies count whichever metrics were asked for.
+    """
     if same_set(score, "generated", "train"):
         return Verdict(
             level="open",
@@ -34,31 +39,69 @@ def verdict(score: Score) -> Verdict:
             sentence="The generated and the training images are the same set, so every image is "
             "its own copy and nothing is said about a generator.",
         )
-    signs = {name: reading.sign for name, reading in read(score).items()}
-    if "copying" in signs.values():
+    exact = exact_copies(score)
+    found = capitalized(exact.sentence) if exact else ""
+    signs = {reading.sign for reading in read(score).values()}
+    if exact and exact.sign == "copying":
         return Verdict(
             level="copying",
             word="Copying",
-            sentence="The generated images are closer to the training set than held-out images "
-            "are: this generator copies its training data.",
+            sentence=f"{found} This generator copies its training data.",
         )
-    if "doubt" in signs.values():
+    if "copying" in signs:
+        return Verdict(
+            level="copying",
+            word="Copying",
+            sentence=_joined(
+                "The generated images are closer to the training set than held-out images are: "
+                "this generator copies its training data.",
+                found,
+            ),
+        )
+    if exact and exact.sign == "doubt":
         return Verdict(
             level="doubt",
             word="Suspicious",
-            sentence="Some generated images are suspiciously close to training images: look at "
-            "the closest pairs before trusting this generator.",
+            sentence=f"{found} Look at the closest pairs before trusting this generator.",
         )
-    if "clear" in signs.values():
+    if "doubt" in signs:
+        return Verdict(
+            level="doubt",
+            word="Suspicious",
+            sentence=_joined(
+                "Some generated images are suspiciously close to training images: look at the "
+                "closest pairs before trusting this generator.",
+                found,
+            ),
+        )
+    if "clear" in signs:
         return Verdict(
             level="clear",
             word="No sign of copying",
-            sentence="On the whole the generated images are no closer to the training set than "
-            "held-out images are; rare copies are not ruled out.",
+            sentence=_joined(
+                "On the whole the generated images are no closer to the training set than held-out "
+                "images are; rare copies are not ruled out.",
+                found,
+            ),
         )
-    missing = (
-        "no metric of this run compares with the held-out images."
-        if has_yardstick(score)
-        else "no held-out images were given (--test), so nothing tells how close is too close."
+    return Verdict(
+        level="open",
+        word="Open",
+        sentence=_joined(f"No verdict on copying: {_missing(score)}.", found),
     )
-    return Verdict(level="open", word="Open", sentence=f"No verdict on copying: {missing}")
+
+
+def _missing(score: Score) -> str:
+    """What a verdict would need, as a clause."""
+    if not has_yardstick(score):
+        why = no_yardstick(score)
+        given = "test" in score.inputs
+        return why if given else f"{why}, so nothing tells how close is too close"
+    few = too_few(score["c_t"]) if "c_t" in score.metrics else ""
+    if few:
+        return f"too few images to tell ({few}; {FEWEST_IMAGES} of each kind are needed)"
+    return "no metric of this run compares with the held-out images"
+
+
+def _joined(sentence: str, more: str) -> str:
+    return f"{sentence} {more}".strip()

@@ -1,0 +1,49 @@
+"""What the front pages promise is there: files behind links, commands and their options."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from genmem.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def links(page):
+    """The targets of links and images that are files of this repository."""
+    targets = re.findall(r"\]\(([^)\s]+)", page.read_text(encoding="utf-8"))
+    return [target for target in targets if not re.match(r"[a-z]+:|#", target)]
+
+
+def commands():
+    """The `genmem …` lines of the README's code blocks, as words."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("genmem ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file(page):
+    for target in links(page):
+        assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_has_links_and_commands_to_check():
+    assert links(ROOT / "README.md")
+    assert commands()
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_the_readme_exists_with_its_options(line):
+    _, name, *words = shlex.split(line, comments=True)
+    known = typer.main.get_group(app).commands
+    assert name in known
+    options = {option for one in known[name].params for option in one.opts}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options
+    with known[name].make_context(name, words):
+        pass  # it parses: nothing is missing, nothing is too much
