@@ -2,14 +2,13 @@ import json
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import genmem.features as features
 from genmem.errors import InputError, UsageError
-from genmem.features import cache as cache_module
 from genmem.images import open_images
 
 
@@ -22,6 +21,7 @@ class CountingEmbedder:
         self.engine = embedder.engine
         self.batch_size = 2
         self.transform = embedder.transform
+        self.describe = embedder.describe
         self._embedder = embedder
         self.seen = 0
         self.fail_after = fail_after
@@ -111,6 +111,90 @@ def test_an_entry_made_with_skipping_is_no_way_around_the_error(
             assert found.skipped == ("2.png",)
         with pytest.raises(InputError, match=r"2\.png.*--skip-broken"):
             features.extract(source, embedder=pixels, cache=cache)
+
+
+def test_a_run_cut_off_while_skipping_is_no_way_around_the_error(
+    folder_with_one_broken, pixels, tmp_path
+):
+    cache = tmp_path / "cache"
+    with open_images(folder_with_one_broken) as source:
+        with pytest.raises(KeyboardInterrupt):
+            features.extract(
+                source,
+                embedder=CountingEmbedder(pixels, fail_after=3),
+                cache=cache,
+                skip_broken=True,
+            )
+        again = CountingEmbedder(pixels)
+        with pytest.raises(InputError, match=r"2\.png in .*: cannot be decoded.*--skip-broken"):
+            features.extract(source, embedder=again, cache=cache)
+    assert again.seen == 0
+
+
+def test_a_cached_entry_does_not_say_where_the_images_were(
+    folder_with_one_broken, pixels, tmp_path
+):
+    cache = tmp_path / "cache"
+    with open_images(folder_with_one_broken) as source:
+        features.extract(source, embedder=pixels, cache=cache, skip_broken=True)
+    note = (entry_folder(cache) / "entry.json").read_text()
+    assert "cannot be decoded" in note
+    assert "2.png" not in note
+    assert str(tmp_path) not in note
+    moved = folder_with_one_broken.rename(tmp_path / "moved")
+    with (
+        open_images(moved) as source,
+        pytest.raises(InputError, match=r"2\.png in .*/moved: cannot be decoded"),
+    ):
+        features.extract(source, embedder=pixels, cache=cache)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": "12"},
+        {"rows": None},
+        {"rows": -1},
+        {"rows": True},
+        {"width": 1.5},
+        {"width": []},
+        {"checksum": 7},
+        {"logit_width": "3"},
+        {"logit_width": 3},
+        {"shape": 5},
+        {"shape": ["a"]},
+        {"engine": None},
+        {"next_position": 10**9},
+        {"broken": [[99, "far out"]]},
+        {"broken": [["a", 1]]},
+        {"broken": 4},
+        {"extra": 1},
+    ],
+)
+def test_a_note_with_wrong_values_is_healed(
+    change, finished, noise_source, noise, pixels, tmp_path
+):
+    first = CountingEmbedder(pixels, fail_after=None if finished else 6)
+    with nullcontext() if finished else pytest.raises(KeyboardInterrupt):
+        features.extract(noise_source, embedder=first, cache=tmp_path)
+    note = entry_folder(tmp_path) / "entry.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | change))
+    again = CountingEmbedder(pixels)
+    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    assert again.seen == 12
+    assert np.array_equal(found.array, noise.reshape(12, -1))
+
+
+def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
+    with pytest.raises(UsageError, match=r"expected an ImageSource, got str\. Open the images"):
+        features.extract(str(folder_with_one_broken), embedder=pixels)  # type: ignore[arg-type]
+
+
+def test_features_say_what_made_them(noise_source, pixels):
+    found = features.extract(noise_source, embedder=pixels, cache=None)
+    assert found.backbone is not None
+    assert found.backbone["name"] == "pixels"
 
 
 def test_a_source_with_no_image_that_can_be_read_is_an_error(tmp_path, pixels):
@@ -283,14 +367,3 @@ def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
 def test_rows_do_not_depend_on_the_batch_size(noise, noise_source, pixels, batch_size):
     found = features.extract(noise_source, embedder=pixels, cache=None, batch_size=batch_size)
     assert np.array_equal(found.array, noise.reshape(12, -1))
-
-
-def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
-    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "here"))
-    assert features.default_cache() == tmp_path / "here"
-    monkeypatch.delenv("GENMEM_CACHE")
-    monkeypatch.setattr(cache_module.sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert features.default_cache() == tmp_path / "xdg" / "genmem"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert features.default_cache() == Path("~/.cache/genmem").expanduser()

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,100 @@ def test_an_array_in_memory_is_not_copied():
 
 def test_a_tensor_is_accepted():
     assert np.array_equal(features.load_features(torch.from_numpy(ROWS)).array, ROWS)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("name", ["images", "arr_0", "x"])
+def test_labels_beside_images_do_not_make_an_archive_features(tmp_path, name, dtype):
+    path = tmp_path / "a.npz"
+    images = np.zeros((4, 8, 8, 3), dtype)
+    np.savez(path, **{name: images}, labels=np.eye(4), indices=np.eye(4, dtype=int))
+    assert not features.is_feature_source(path)
+    with pytest.raises(InputError, match=r"a\.npz holds no arrays that may be features"):
+        features.load_features(path)
+    np.savez(path, **{name: images[..., 0]}, labels=np.eye(4))
+    assert not features.is_feature_source(path)
+
+
+def test_features_called_so_are_taken_even_beside_images(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.zeros((10, 8, 8, 3), np.uint8), features=ROWS)
+    assert features.is_feature_source(path)
+    assert np.array_equal(features.load_features(path).array, ROWS)
+
+
+def test_a_table_of_whole_numbers_in_an_archive_is_not_features(tmp_path):
+    np.savez(tmp_path / "a.npz", labels=np.zeros((4, 2), int))
+    assert not features.is_feature_source(tmp_path / "a.npz")
+
+
+def test_suffixes_count_in_any_case(tmp_path):
+    np.save(tmp_path / "f.npy", ROWS)
+    np.savez(tmp_path / "f.npz", ROWS)
+    for suffix in ("npy", "npz"):
+        path = (tmp_path / f"f.{suffix}").rename(tmp_path / f"F.{suffix.upper()}")
+        assert features.is_feature_source(path)
+        assert np.array_equal(features.load_features(path).array, ROWS)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_tensors_of_any_float_type_become_float32(dtype):
+    tensor = torch.from_numpy(ROWS).to(dtype).requires_grad_()
+    found = features.load_features(tensor)
+    assert found.array.dtype == np.float32
+    assert np.array_equal(found.array, tensor.detach().float().numpy())
+
+
+def write_sidecar(path, **change):
+    """What `genmem features` writes beside the rows."""
+    told = {
+        "source": "images",
+        "digest": "0" * 32,
+        "backbone": {"name": "inception", "weights_sha256": "0" * 64},
+        "skipped": ["broken.png"],
+        "ids": [f"{number}.png" for number in range(10)],
+    }
+    path.write_text(json.dumps({**told, **change}))
+
+
+def test_ids_and_backbone_come_from_the_file_beside_the_rows(tmp_path):
+    np.save(tmp_path / "f.npy", ROWS)
+    assert features.load_features(tmp_path / "f.npy").backbone is None
+    write_sidecar(tmp_path / "f.ids.json")
+    found = features.load_features(str(tmp_path / "f.npy"))
+    assert list(found.ids) == [f"{number}.png" for number in range(10)]
+    assert found.skipped == ("broken.png",)
+    assert found.backbone == {"name": "inception", "weights_sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ids": ["a"] * 9}, r"f\.ids\.json: names 9 rows, but f\.npy has 10.*Delete"),
+        ({"ids": [1] * 10}, r"f\.ids\.json: expected ids and skipped to be lists of text"),
+        ({"skipped": None}, r"f\.ids\.json: expected ids and skipped"),
+        ({"backbone": "inception"}, r"f\.ids\.json: .*backbone an object"),
+    ],
+)
+def test_a_file_beside_the_rows_that_does_not_fit_them_is_named(tmp_path, change, words):
+    np.save(tmp_path / "f.npy", ROWS)
+    write_sidecar(tmp_path / "f.ids.json", **change)
+    with pytest.raises(InputError, match=words):
+        features.load_features(tmp_path / "f.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"7", b"\xff", b"[" * 100_000])
+def test_a_damaged_file_beside_the_rows_is_named(tmp_path, content):
+    np.save(tmp_path / "f.npy", ROWS)
+    (tmp_path / "f.ids.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"f\.ids\.json: expected what `genmem features` writes"):
+        features.load_features(tmp_path / "f.npy")
+
+
+def test_ids_from_a_file_cannot_write_on_the_terminal(tmp_path):
+    np.save(tmp_path / "f.npy", ROWS)
+    write_sidecar(tmp_path / "f.ids.json", ids=["\x1b[2J\n\ud800"] * 10)
+    assert all(name.isprintable() for name in features.load_features(tmp_path / "f.npy").ids)
 
 
 def test_an_archive_with_one_table_or_one_called_features_is_read(tmp_path):

@@ -57,7 +57,6 @@ def test_an_onnx_file_without_a_size_takes_images_as_they_are(tmp_path, noise):
     found = features.extract(open_images(noise), embedder=embedder, cache=None)
     np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
     assert embedder.dimension == 3
-    assert not embedder.backbone.accepts_mixed_sizes
 
 
 def test_a_network_that_gives_no_rows_is_an_error(tmp_path, noise):

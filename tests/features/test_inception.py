@@ -97,6 +97,17 @@ def test_weights_of_something_else_are_refused(tmp_path):
         features.load_backbone("inception", weights=path)
 
 
+@pytest.mark.parametrize(
+    "text", ["epoch,loss\n1,0.5\n", "hello\n", "{}", "", "\x80", "# Weights\n\nRead me first.\n"]
+)
+def test_a_text_file_as_weights_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "notes.pth"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match=r"cannot read the weights in notes\.pth") as caught:
+        features.load_backbone("inception", weights=path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_a_damaged_weights_file_is_named(tmp_path, suffix):
     path = tmp_path / f"damaged{suffix}"

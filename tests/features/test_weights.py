@@ -98,6 +98,13 @@ def test_the_hub_being_unreachable_is_a_weights_error(monkeypatch):
         obtain_weights(HubFile(repository="timm/nothing"), backbone="net")
 
 
+def test_a_hub_out_of_reach_is_asked_once_and_nothing_is_printed(monkeypatch, capfd):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(WeightsError, match=r"downloading it failed \(.*refused"):
+        obtain_weights(HubFile(repository="timm/nothing"), backbone="net")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_folder_in_the_environment_comes_before_the_caches(tmp_path, monkeypatch):
     source = UrlFile(url="http://127.0.0.1:9/net.pth", sha256=DIGEST[:8])
     torch_hub_folder().mkdir(parents=True)

@@ -183,6 +183,15 @@ def test_no_damage_to_an_archive_is_a_traceback(data, files, tmp_path, make_zip,
             source.content(position)
 
 
+def test_an_entry_without_a_name_is_refused(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"")
+    path.write_bytes(path.read_bytes().replace(b"a.png", b"\0.png"))  # names end at a NUL
+    with pytest.raises(InputError, match=r"x\.zip: an entry has no name"):
+        open_images(path)
+
+
 def test_entries_can_be_read_from_many_threads_at_once(files, make_zip, make_tar):
     for path in (make_zip(files), make_tar(files)):
         with open_images(path) as source, ThreadPoolExecutor(8) as pool:

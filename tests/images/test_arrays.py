@@ -41,6 +41,18 @@ def test_gray_arrays_have_three_or_four_dimensions(pixels):
         assert np.array_equal(contents(open_images(given)), np.repeat(gray[..., None], 3, axis=3))
 
 
+def test_moving_channels_is_told_in_the_words_of_the_library():
+    images = np.zeros((5, 3, 8, 8), np.uint8)
+    for given, fix in (
+        (images, r"\.transpose\(0, 2, 3, 1\)"),
+        (torch.from_numpy(images), r"\.permute\(0, 2, 3, 1\)"),
+        (list(images), r"\.transpose\(1, 2, 0\)"),
+        (list(torch.from_numpy(images)), r"\.permute\(1, 2, 0\)"),
+    ):
+        with pytest.raises(InputError, match=f"Move the channels last: {fix}"):
+            open_images(given)
+
+
 @pytest.mark.parametrize(
     ("array", "fix"),
     [

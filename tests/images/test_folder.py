@@ -26,6 +26,23 @@ def test_a_link_that_leads_back_up_is_refused(target, files, make_folder):
         open_images(folder)
 
 
+def test_links_that_lead_to_each_other_are_refused(files, make_folder):
+    folder = make_folder({"a/1.png": files["a.png"], "b/2.png": files["a.png"]})
+    (folder / "a" / "link").symlink_to(folder / "b")
+    (folder / "b" / "link").symlink_to(folder / "a")
+    with pytest.raises(InputError, match=r"/(a/link|b/link)/link: this link leads back"):
+        open_images(folder)
+
+
+def test_two_links_to_one_folder_are_two_folders(files, make_folder):
+    folder = make_folder({"0.png": files["a.png"]}, "links")
+    elsewhere = make_folder({"1.png": files["a.png"]}, "elsewhere")
+    for name in ("a", "b"):
+        (folder / name).symlink_to(elsewhere)
+    source = open_images(folder)
+    assert [source.id(i) for i in range(len(source))] == ["0.png", "a/1.png", "b/1.png"]
+
+
 def test_a_link_to_nothing_is_named(files, make_folder):
     folder = make_folder(files)
     (folder / "gone.png").symlink_to("nowhere.png")

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genmem.errors import InputError
-from genmem.images.hub import choose_split, split_of
+from genmem.images.hub import choose_split, quiet, split_of
 
 READ = """
 import sys
@@ -150,7 +151,7 @@ def hub(tmp_path, encoded):
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.strip()
 
     read.size = sum(map(len, images[:5]))
@@ -171,6 +172,26 @@ def test_offline_and_not_cached_is_one_clear_line(hub):
         "InputError hf:someone/pictures:train: the hub cannot be reached, and the files are not"
     )
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://nowhere.invalid"])
+def test_a_hub_out_of_reach_is_one_clear_line_and_nothing_else(hub, endpoint):
+    expected = hub("hf:someone/pictures:train")
+    assert hub("hf:someone/pictures:train", HF_ENDPOINT=endpoint) == expected
+    message = hub("hf:someone/pictures:test", HF_ENDPOINT=endpoint, HF_HOME="/nowhere")
+    assert "the hub cannot be reached, and the files are not in its cache" in message
+    assert "\n" not in message
+
+
+def test_the_hubs_own_logging_and_bars_are_as_before_afterwards():
+    from huggingface_hub.utils import are_progress_bars_disabled
+
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level, are_progress_bars_disabled()
+    with quiet():
+        assert not logger.isEnabledFor(logging.ERROR)
+        assert are_progress_bars_disabled()
+    assert (logger.level, are_progress_bars_disabled()) == before
 
 
 def test_a_data_set_that_is_not_there_says_so(hub):

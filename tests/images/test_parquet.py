@@ -27,9 +27,14 @@ def structs(pictures):
 
 
 @pytest.mark.parametrize("rows", [1, 7, 50])
-@pytest.mark.parametrize("kind", ["struct", "binary", "large_binary"])
+@pytest.mark.parametrize("kind", ["struct", "binary", "large_binary", "binary_view", "dictionary"])
 def test_rows_are_images_whatever_the_row_groups(kind, rows, pictures, tmp_path):
-    values = structs(pictures) if kind == "struct" else pa.array(pictures, getattr(pa, kind)())
+    if kind == "struct":
+        values = structs(pictures)
+    elif kind == "dictionary":
+        values = pa.array(pictures).dictionary_encode()
+    else:
+        values = pa.array(pictures, getattr(pa, kind)())
     path = write(tmp_path / "a.parquet", {"n": range(50), "image": values}, row_group_size=rows)
     with open_images(path) as source:
         assert len(source) == 50
@@ -76,6 +81,12 @@ def test_a_column_called_image_is_preferred(pictures, tmp_path):
 def test_a_file_without_one_image_column_lists_its_columns(columns, tmp_path):
     path = write(tmp_path / "a.parquet", columns)
     with pytest.raises(InputError, match=f"a.parquet: expected one column .*{next(iter(columns))}"):
+        open_images(path)
+
+
+def test_columns_are_listed_by_name_and_type(tmp_path):
+    path = write(tmp_path / "a.parquet", {"text": ["a"], "number": [1]})
+    with pytest.raises(InputError, match=r"found text \(string\), number \(int64\)$"):
         open_images(path)
 
 

@@ -243,3 +243,20 @@ def _pixels(path):
 def test_the_thresholds_are_the_published_ones():
     # Inception: the competition's public board; NASNet: its released script's private one.
     assert PUBLISHED_TAU == {"inception": 0.1, "nasnet": 0.25}
+
+
+def test_features_of_different_backbones_are_refused_though_their_dimensions_agree(
+    features, tmp_path
+):
+    for role, backbone in (("generated", "inception"), ("train", "resnet50")):
+        rows = features[role]
+        np.save(tmp_path / f"{role}.npy", rows)
+        made = {"name": backbone, "preprocessing": "p", "weights_sha256": "w"}
+        ids = [f"{role}/{number}.png" for number in range(len(rows))]
+        sidecar = {"source": role, "digest": "d", "backbone": made, "skipped": [], "ids": ids}
+        (tmp_path / f"{role}.ids.json").write_text(json.dumps(sidecar))
+    given = {role: tmp_path / f"{role}.npy" for role in ("generated", "train")}
+    with pytest.raises(InputError, match=r"different backbones.*inception.*resnet50"):
+        genmem.score(**given)
+    found = genmem.score(generated=given["generated"], train=features["train"])
+    assert found.closest[0].generated_id.startswith("generated/")

@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-IDS_SUFFIX = ".ids.json"
-
 
 def features(
     source: Annotated[
@@ -39,6 +37,7 @@ def features(
 
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
+    from genmem.features.feature_files import IDS_SUFFIX
     from genmem.report.files import check_writable, written_whole
 
     ids_file = str(Path(out).with_suffix(IDS_SUFFIX))

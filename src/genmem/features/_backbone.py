@@ -54,7 +54,6 @@ class Backbone:
         input_size: side of the square the network sees, in pixels; None when it takes any size.
         preprocessing: how images are made to fit, by a versioned name.
         weights: where its weights come from; None when it needs none.
-        accepts_mixed_sizes: False when all images must have one size.
         network: builds the torch network from a weights file: input [b, h, w, 3] uint8 or float32
             with values 0–255, output features, or features and logits. None without a network.
         open_engine: makes the engine for it: (backbone, weights file, its SHA-256, device).
@@ -67,7 +66,6 @@ class Backbone:
     input_size: int | None
     preprocessing: Preprocessing
     weights: WeightsSource | None
-    accepts_mixed_sizes: bool = True
     network: Callable[[Path], torch.nn.Module] | None = field(repr=False, compare=False)
     open_engine: Callable[[Backbone, Path | None, str | None, Device], Engine] = field(
         repr=False, compare=False

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import UsageError
 from genmem.features._rows import RowFile, rows_are_intact
-from genmem.features.weights import Progress
+from genmem.images import Progress
 
 FLUSH_SECONDS = 5.0
 """At most this much work is lost when a run is cut off."""
@@ -66,7 +66,8 @@ class EntryState:
         checksum: BLAKE2b of the rows' bytes.
         logit_width, logit_checksum: the same for logits; None without.
         shape: of one preprocessed image, the same for all rows.
-        broken: position and reason of each image left out.
+        broken: position and reason of each image left out, without its name or place, which are
+            not the same for everyone who has these images.
         engine: what computed the rows.
     """
 
@@ -97,8 +98,9 @@ class EntryWriter:
         state: what is safely on disk; None before the first rows.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, count: int) -> None:
         self.folder = folder
+        self.count = count
         self.features: RowFile | None = None
         self.logits: RowFile | None = None
         self.flushed = time.monotonic()
@@ -110,7 +112,7 @@ class EntryWriter:
     def _resume(self) -> EntryState | None:
         """Open what an interrupted run left, if all of it is as that run wrote it."""
         state = _read_state(self.folder)
-        if state is None:
+        if state is None or state.next_position > self.count:
             return None
         self.features = RowFile.reopen(
             self.folder / "features.npy", state.width, state.rows, state.checksum
@@ -198,17 +200,38 @@ def _read_state(folder: Path) -> EntryState | None:
     """The state in a folder's `entry.json`; None if there is none or it is not one."""
     try:
         raw = json.loads((folder / "entry.json").read_bytes())
-        broken = tuple((int(position), str(reason)) for position, reason in raw.pop("broken"))
-        shape = tuple(int(length) for length in raw.pop("shape"))
-        return EntryState(**raw, broken=broken, shape=shape)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        broken = tuple((position, reason) for position, reason in raw.pop("broken"))
+        shape = tuple(raw.pop("shape"))
+        state = EntryState(**raw, broken=broken, shape=shape)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    return state if _is_sound(state) else None
 
 
-def open_entry(folder: Path) -> Entry | None:
-    """A finished entry, memory-mapped; None if it is missing or not what was written."""
+def _is_sound(state: EntryState) -> bool:
+    """Whether a state that was read has the types it should, and numbers that fit together."""
+    logits = (state.logit_width, state.logit_checksum)
+    return (
+        all(_is_count(n) for n in (state.next_position, state.rows, state.width, *state.shape))
+        and isinstance(state.checksum, str)
+        and isinstance(state.engine, str)
+        and (logits == (None, None) or (_is_count(logits[0]) and isinstance(logits[1], str)))
+        and all(_is_count(position) and isinstance(why, str) for position, why in state.broken)
+        and all(position < state.next_position for position, _ in state.broken)
+        and len({position for position, _ in state.broken}) == len(state.broken)
+        and state.rows + len(state.broken) == state.next_position
+    )
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value read from JSON is a whole number from 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def open_entry(folder: Path, count: int) -> Entry | None:
+    """A finished entry of `count` images, memory-mapped; None if missing or not as written."""
     state = _read_state(folder)
-    if state is None:
+    if state is None or state.next_position != count:
         return None
     features = rows_are_intact(folder / "features.npy", state.rows, state.width, state.checksum)
     if features is None:

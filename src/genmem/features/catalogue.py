@@ -25,9 +25,6 @@ class WeightsStatus:
     ready: bool
     where: str
 
-    def __str__(self) -> str:
-        return f"ready ({self.where})" if self.ready else f"needs {self.where}"
-
 
 def backbones() -> list[Backbone]:
     """All named backbones, in reading order."""

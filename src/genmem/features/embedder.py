@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError, WeightsError
 from genmem.features._backbone import Backbone, Device, Embedded, Engine
 from genmem.features.catalogue import backbones, find_backbone, weights_status
-from genmem.features.weights import Progress, Weights, obtain_weights
+from genmem.features.weights import Weights, obtain_weights
+from genmem.images import Progress
 
 if TYPE_CHECKING:
     import torch

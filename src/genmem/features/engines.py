@@ -16,18 +16,12 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError, WeightsError
 from genmem.features._backbone import Backbone, Device, Embedded, Engine
+from genmem.images.parallel import usable_cores
 
 if TYPE_CHECKING:
     import torch
 
 GPU_BATCH_SIZE = 128
-
-
-def usable_cores() -> int:
-    """The number of cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_device(device: Device) -> str:

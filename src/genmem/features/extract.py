@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,14 @@ from genmem.features.cache import (
     open_entry,
 )
 from genmem.features.embedder import Embedder
-from genmem.features.weights import Progress
-from genmem.images import Digest, ImageSource, digest, read_batches
+from genmem.images import (
+    DECODE_RULE,
+    Digest,
+    ImageSource,
+    Progress,
+    digest,
+    read_batches,
+)
 
 FEATURES_VERSION = "genmem features 1"
 """Part of every cache key; to be raised when the same inputs would give other features."""
@@ -64,6 +70,7 @@ class Features:
         positions: int64 [n], where in the source each row comes from.
         digest: hex hash of the content: of all images in the source, or of the feature array.
         skipped: ids of broken images left out.
+        backbone: what made the rows, as `Embedder.describe` tells it; None where nothing says so.
         seconds: wall-clock time it took.
         from_cache: whether nothing had to be computed.
     """
@@ -74,6 +81,7 @@ class Features:
     positions: NDArray[np.int64]
     digest: str
     skipped: tuple[str, ...]
+    backbone: Mapping[str, Any] | None
     seconds: float
     from_cache: bool
 
@@ -128,6 +136,16 @@ class _MemoryWriter:
         return Entry(features=self.features[: self.rows], logits=logits, state=self.state)
 
 
+def _refuse_broken(source: ImageSource, broken: Broken) -> None:
+    """Raise InputError, naming the first of the images that were left out, if any were."""
+    if broken:
+        position, reason = broken[0]
+        raise InputError(
+            f"{source.describe(position)}: {reason}. Mend or remove it, or leave broken images out "
+            "with --skip-broken (skip_broken=True)"
+        )
+
+
 def _fill(
     writer: EntryWriter | _MemoryWriter,
     source: ImageSource,
@@ -140,6 +158,8 @@ def _fill(
     """Append the features of all images the writer does not have yet."""
     stage, count = f"features of {source.name}", len(source)
     broken = writer.state.broken if writer.state else ()
+    if not skip_broken:
+        _refuse_broken(source, broken)  # by an earlier run that skipped and was cut off
     start = writer.state.next_position if writer.state else 0
     if progress is not None:
         progress(stage, start, count)
@@ -179,7 +199,7 @@ def _fill(
             if progress is not None:
                 progress(stage, start, count)
     if writer.state is None:
-        first = f"; the first: {broken[0][1]}" if broken else ""
+        first = f"; the first: {source.id(broken[0][0])}: {broken[0][1]}" if broken else ""
         raise InputError(f"{source.name} holds no image that can be read{first}")
 
 
@@ -194,7 +214,7 @@ def _compute(
     progress: Progress | None,
 ) -> None:
     """Make the entry `key`; what is done of it stays for a later run when this one is cut off."""
-    with closing(EntryWriter(folder / f"{key}.partial")) as writer:
+    with closing(EntryWriter(folder / f"{key}.partial", len(source))) as writer:
         _fill(
             writer,
             source,
@@ -204,6 +224,19 @@ def _compute(
             progress=progress,
         )
         writer.commit(folder / key)
+
+
+def features_key(hashes: Digest, embedder: Embedder) -> str:
+    """The cache key of some images' features: a hash over all that decides them."""
+    return entry_key(
+        FEATURES_VERSION,
+        DECODE_RULE,
+        hashes.hexdigest,
+        embedder.backbone.name,
+        embedder.weights_hash or "no weights",
+        embedder.backbone.preprocessing.name,
+        embedder.engine,
+    )
 
 
 def _cached(
@@ -217,20 +250,13 @@ def _cached(
     progress: Progress | None,
 ) -> tuple[Entry, bool]:
     """The entry of these images and this backbone, and whether it was there already."""
-    key = entry_key(
-        FEATURES_VERSION,
-        hashes.hexdigest,
-        embedder.backbone.name,
-        embedder.weights_hash or "no weights",
-        embedder.backbone.preprocessing.name,
-        embedder.engine,
-    )
+    key = features_key(hashes, embedder)
     target = folder / key
-    entry = open_entry(target)
+    entry = open_entry(target, len(source))
     if entry is not None:
         return entry, True
     with locked(folder, key, progress):
-        entry = open_entry(target)
+        entry = open_entry(target, len(source))
         if entry is not None:
             return entry, True
         try:
@@ -248,7 +274,7 @@ def _cached(
                 f"cannot write the cache folder {folder} ({error.strerror}); make room there, or "
                 "set $GENMEM_CACHE to another folder"
             ) from error
-        entry = open_entry(target)
+        entry = open_entry(target, len(source))
     if entry is None:
         raise InputError(f"the cache folder {folder} does not keep what is written to it")
     return entry, False
@@ -265,9 +291,10 @@ def extract(
 ) -> Features:
     """The features of all images of a source, from the cache if they were computed before.
 
-    The key is the content of the images, the backbone, its weights' hash, its preprocessing, the
-    engine and the version of this code: never a path or a count. Memory is bounded: rows go to
-    disk as they come, and the result is mapped. An interrupted run is taken up where it stopped.
+    The key is the content of the images, the rule they are decoded by, the backbone, its weights'
+    hash, its preprocessing, the engine and the version of this code: never a path or a count.
+    Memory is bounded: rows go to disk as they come, and the result is mapped. An interrupted run is
+    taken up where it stopped.
 
     Args:
         source: from `open_images`; it must stay open while `ids` are used.
@@ -282,8 +309,13 @@ def extract(
     Raises:
         InputError: an image is broken (without `skip_broken`), none can be read, or their sizes
             differ where the backbone needs one size.
-        UsageError: the cache folder cannot be written.
+        UsageError: the cache folder cannot be written, or `source` is not opened yet.
     """
+    if not isinstance(source, ImageSource):
+        raise UsageError(
+            f"extract: expected an ImageSource, got {type(source).__name__}. Open the images "
+            "first: with open_images(...) as source: extract(source, ...)"
+        )
     started = time.perf_counter()
     hashes = digest(source, progress=progress)
     size = batch_size or embedder.batch_size
@@ -309,11 +341,8 @@ def extract(
             progress=progress,
         )
     broken = entry.state.broken
-    if broken and not skip_broken:
-        raise InputError(
-            f"{broken[0][1]}. Mend or remove it, or leave broken images out with --skip-broken "
-            "(skip_broken=True)"
-        )
+    if not skip_broken:
+        _refuse_broken(source, broken)
     left_out = [position for position, _ in broken]
     positions = np.delete(np.arange(len(source), dtype=np.int64), left_out)
     return Features(
@@ -323,6 +352,7 @@ def extract(
         positions=positions,
         digest=hashes.hexdigest,
         skipped=tuple(source.id(position) for position in left_out),
+        backbone=embedder.describe(),
         seconds=time.perf_counter() - started,
         from_cache=from_cache,
     )

@@ -21,7 +21,7 @@ from genmem.errors import UsageError, WeightsError
 from genmem.features._backbone import Backbone, Device, Embedded
 from genmem.features.engines import OnnxEngine, TorchEngine, choose_device
 from genmem.features.preprocessing import AsIs, Crop
-from genmem.features.weights import Progress
+from genmem.images import Progress
 
 SUFFIXES = (".onnx", ".pt", ".torchscript")
 BATCH_SIZE = 16
@@ -170,7 +170,6 @@ def backbone_of_file(path: Path) -> Backbone:
         input_size=size,
         preprocessing=stretch,
         weights=LocalFile(path=path),
-        accepts_mixed_sizes=size is not None,
         network=None if is_onnx else _load_torchscript,
         open_engine=_open_onnx if is_onnx else _open_torchscript,
     )

@@ -46,7 +46,6 @@ BACKBONE = Backbone(
     input_size=None,
     preprocessing=AsIs(),
     weights=None,
-    accepts_mixed_sizes=False,
     network=None,
     open_engine=open_engine,
 )

@@ -6,8 +6,11 @@ Looked for in this order:
 3. where the publisher's own tools keep it: an installed package, the torch hub cache, the
    Hugging Face cache;
 4. a download into that same cache.
-What is found in 2 to 4 must have the published SHA-256; where only its first digits are published
-(torch hub's file names end in them), those are checked. Never are weights made up.
+What is found in 2 to 4 is checked against the publisher's SHA-256, as far as there is one. Whole:
+files of installed packages, and files the hub stores under their hash. Only the first eight digits:
+files at plain addresses, whose names end in them and of which nothing more is published (NASNet,
+ResNet, VGG and others); this finds a download gone wrong, and is no proof against a forger. Not at
+all: a file put by hand where the hub's cache would have it. Never are weights made up.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ import http.client
 import os
 import tempfile
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -25,9 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from genmem.errors import WeightsError
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with stage words, done and total (None when unknown); may be called often."""
+from genmem.images import Progress
 
 TIMEOUT_SECONDS = 20.0
 """How long a silent server is waited for."""
@@ -280,6 +280,11 @@ class HubFile:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils import tqdm
 
+        from genmem.images.hub import probe, quiet
+
+        failure = probe()
+        if failure is not None:
+            raise WeightsError(f"downloading it failed ({_reason(failure)})") from failure
         stage = f"downloading {self.filename}"
 
         class Reporter(tqdm):
@@ -297,9 +302,10 @@ class HubFile:
                     progress(stage, int(self.done), size)
 
         try:
-            path = hf_hub_download(
-                self.repository, self.name, etag_timeout=TIMEOUT_SECONDS, tqdm_class=Reporter
-            )
+            with quiet():
+                path = hf_hub_download(
+                    self.repository, self.name, etag_timeout=TIMEOUT_SECONDS, tqdm_class=Reporter
+                )
             return Path(path)
         # The errors of the hub's HTTP library share no base with its own, and that library changes.
         except Exception as error:

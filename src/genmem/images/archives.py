@@ -124,6 +124,8 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
         raise InputError(f"{path}: not a zip archive, or cut short: {error}") from error
     stored = total = 0
     for entry in entries:
+        if not entry.filename:
+            raise InputError(f"{path}: an entry has no name: damaged. Make the archive again")
         name = _safe_name(entry.filename, path=path)
         if entry.flag_bits & 1:
             _refuse(path, entry.filename, "is encrypted. Decrypt the archive first")

@@ -26,11 +26,12 @@ class ArraySource(ImageSource):
     """
 
     def __init__(
-        self, pixels: NDArray[Any], *, name: str, where: str, file: IO[bytes] | None = None
+        self, pixels: Any, *, name: str, where: str, file: IO[bytes] | None = None
     ) -> None:
-        """Take `pixels`, and with them the `file` that they are mapped from, if any."""
+        """Take `pixels` (an array or tensor), and the `file` that they are mapped from, if any."""
         self.name, self.where = name, where
-        self._pixels, self._file = _check(pixels, where=where), file
+        self._pixels = _check(to_numpy(pixels), where=where, advice=_channels_last(pixels, 4))
+        self._file = file
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -150,15 +151,24 @@ def _spool_member(path: Path) -> IO[bytes]:
             return spool(member, compressed=entry.compress_size, what=str(path))
 
 
-def _check(pixels: NDArray[Any], *, where: str) -> NDArray[np.uint8]:
+def _channels_last(value: Any, dimensions: int) -> str:
+    """How to move the channels of images or one image last, in the words of their library."""
+    method = "permute" if hasattr(value, "detach") else "transpose"
+    return f"Move the channels last: .{method}{(1, 2, 0) if dimensions == 3 else (0, 2, 3, 1)}"
+
+
+def _check(pixels: NDArray[Any], *, where: str, advice: str) -> NDArray[np.uint8]:
     shape, found = pixels.shape, f"{pixels.dtype} {list(pixels.shape)}"
     expected = f"{where}: expected images, uint8 [N, H, W, 3] (or 1 or 4), or gray [N, H, W]; got "
     if pixels.ndim == 2:
-        raise InputError(f"{expected}{found}. Two dimensions are features, not images")
+        raise InputError(
+            f"{expected}{found}. Two dimensions are features, not images, and those are floating "
+            "point"
+        )
     if pixels.dtype != np.uint8:
         raise InputError(f"{expected}{found}. Scale to 0 … 255, round, and .astype('uint8')")
     if pixels.ndim == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
-        raise InputError(f"{expected}{found}. Move the channels last: .transpose(0, 2, 3, 1)")
+        raise InputError(f"{expected}{found}. {advice}")
     if pixels.ndim == 3 and shape[2] in (3, 4):
         raise InputError(f"{expected}{found}. For a single image add an axis: array[None]")
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and shape[3] not in (1, 3, 4)):
@@ -176,7 +186,9 @@ def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
         return image_to_rgb(image, name=what)
     if is_array(image):
         pixels = to_numpy(image)
-        return np.ascontiguousarray(_check(pixels[None], where=what)[0])
+        return np.ascontiguousarray(
+            _check(pixels[None], where=what, advice=_channels_last(image, 3))[0]
+        )
     raise InputError(
         f"{what}: expected a Pillow image, an array or encoded bytes, got {type(image).__name__}"
     )
@@ -189,4 +201,6 @@ def is_array(value: object) -> bool:
 
 def to_numpy(value: Any) -> NDArray[Any]:
     """An array or torch tensor, on any device, as a NumPy array."""
+    if isinstance(value, np.memmap):
+        return value
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
-from genmem.images.parallel import default_workers, in_order
+from genmem.images.parallel import in_order, usable_cores
 from genmem.images.source import ImageSource, Progress
 
 _BYTES = 16
@@ -47,7 +47,7 @@ def digest(source: ImageSource, *, progress: Progress | None = None) -> Digest:
     count = len(source)
     per_image = np.empty((count, _BYTES), np.uint8)
     chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
-    workers = default_workers()
+    workers = usable_cores()
     done = 0
     for hashes in in_order(
         lambda chunk: b"".join(_hash(source, position) for position in chunk),

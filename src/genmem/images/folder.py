@@ -4,7 +4,7 @@ Paths are bytes here, which pathlib does not take: a name need not be text, and 
 costs more than the reading. Hence:
 """
 
-# ruff: noqa: PTH118, PTH120, PTH123
+# ruff: noqa: PTH116, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from genmem.images.names import NamedSource, PackedNames, is_litter
 def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
     """Paths below `root` of every file that is not litter, in no order, one at a time.
 
-    Links to files and folders are followed; one that leads back up is refused.
+    Links to files and folders are followed. One that leads back up is refused, and so is a folder
+    that is reached again within itself by several links together.
     """
-    folders = [b""]
+    folders: list[tuple[bytes, frozenset[tuple[int, int]]]] = [(b"", _with(frozenset(), root))]
     while folders:
-        below = folders.pop()
+        below, holders = folders.pop()
         with os.scandir(os.path.join(root, below)) as entries:
             for entry in entries:
                 if is_litter(entry.name):
@@ -34,7 +35,10 @@ def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
                 elif entry.is_dir():
                     if entry.is_symlink():
                         _refuse_loop(entry, where=where)
-                    folders.append(below + entry.name + b"/")
+                    inside = _with(holders, entry.path)
+                    if len(inside) == len(holders):
+                        raise _loop(entry, where=where)
+                    folders.append((below + entry.name + b"/", inside))
                 else:
                     raise InputError(
                         f"{os.fsdecode(entry.path)}: neither a file nor a folder, or a link to "
@@ -42,14 +46,24 @@ def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
                     )
 
 
+def _with(holders: frozenset[tuple[int, int]], folder: bytes) -> frozenset[tuple[int, int]]:
+    """The identities (device, inode) of a folder and of those that it was reached through."""
+    status = os.stat(folder)
+    return holders | {(status.st_dev, status.st_ino)}
+
+
 def _refuse_loop(link: os.DirEntry[bytes], *, where: str) -> None:
     holder = os.path.realpath(os.path.dirname(link.path))
     target = os.path.realpath(link.path)
     if os.path.commonpath([holder, target]) == target:
-        raise InputError(
-            f"{os.fsdecode(link.path)}: this link leads back to a folder that holds it, so {where} "
-            "has no end. Remove the link"
-        )
+        raise _loop(link, where=where)
+
+
+def _loop(link: os.DirEntry[bytes], *, where: str) -> InputError:
+    return InputError(
+        f"{os.fsdecode(link.path)}: this link leads back to a folder that holds it, so {where} "
+        "has no end. Remove the link"
+    )
 
 
 class FolderSource(NamedSource):

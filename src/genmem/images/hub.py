@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path, PurePosixPath
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, constants, get_session, snapshot_download
 from huggingface_hub.errors import (
     HFValidationError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+    validate_repo_id,
+)
 
 from genmem.errors import InputError
 from genmem.images.parquet import ParquetSource
 
 PREFIX = "hf:"
+
+PROBE_SECONDS = 5.0
+"""How long the hub may take to answer before it counts as out of reach."""
 
 _REVISIONS = ("main", "refs/convert/parquet")
 _SHARD = re.compile(r"-(\d+)-of-(\d+)(?=-|\.|$)")
@@ -46,7 +56,12 @@ def open_hub(source: str) -> ParquetSource:
         validate_repo_id(dataset)
     except HFValidationError as error:
         raise InputError(f"{source}: expected hf:OWNER/NAME or hf:OWNER/NAME:split") from error
-    failure: Exception | None = None
+    with quiet():
+        return _open(source, dataset, wanted)
+
+
+def _open(source: str, dataset: str, wanted: str) -> ParquetSource:
+    failure = probe()
     for revision in _REVISIONS:
         names = []
         if not failure:
@@ -54,7 +69,7 @@ def open_hub(source: str) -> ParquetSource:
                 names = HfApi().list_repo_files(dataset, repo_type="dataset", revision=revision)
             except RevisionNotFoundError:
                 continue
-            except Exception as error:  # the hub's, the HTTP client's and the system's own kinds
+            except Exception as error:  # as in probe
                 failure = error
         if failure:
             names = _list_cached(dataset, revision)
@@ -69,6 +84,36 @@ def open_hub(source: str) -> ParquetSource:
         f"{source}: has no parquet files, on its main branch or on {_REVISIONS[1]}. Download its "
         "images and give the folder"
     )
+
+
+def probe() -> Exception | None:
+    """Ask the hub for anything, once; why it cannot be reached, or None.
+
+    Its own client asks again and again for half a minute before it gives up.
+    """
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+    except Exception as error:  # the hub's, the HTTP client's and the system's own kinds
+        return error
+    return None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep huggingface_hub from writing on the terminal: errors are told by what is raised."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    silence_bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None
+    silence_bars = silence_bars and not are_progress_bars_disabled()
+    logger.setLevel(logging.CRITICAL)
+    if silence_bars:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if silence_bars:
+            enable_progress_bars()
 
 
 def split_of(name: str) -> str:
@@ -124,7 +169,7 @@ def _fetch(dataset: str, revision: str, names: list[str], *, source: str, offlin
     """The folder of the cache that holds the files `names`, downloaded where they were not."""
     try:
         return _snapshot(dataset, revision, [escape(name) for name in names], offline=offline)
-    except Exception as error:  # as in open_hub
+    except Exception as error:  # as in probe
         raise _unreachable(source, error) from error
 
 

@@ -12,10 +12,15 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def default_workers() -> int:
-    """How many threads to read with: the cores this process may use, at most 16."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores or 1, 16)
+MAX_THREADS = 16
+"""More threads than this wait for the interpreter instead of reading."""
+
+
+def usable_cores() -> int:
+    """The number of cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def in_order(
@@ -28,10 +33,11 @@ def in_order(
     """Yield `function(item)` for each item, in order, computed by threads ahead of the consumer.
 
     At most `ahead` outcomes wait or are being made, so memory is bounded however slow the consumer
-    is. The first exception is raised where its outcome would have come. However the iteration
-    ends, running calls are finished, waiting ones dropped and the threads ended.
+    is; at most `MAX_THREADS` threads work. The first exception is raised where its outcome would
+    have come. However the iteration ends, running calls are finished, waiting ones dropped and the
+    threads ended.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="genmem-images")
+    pool = ThreadPoolExecutor(min(workers, MAX_THREADS), thread_name_prefix="genmem-images")
     waiting: deque[Future[Outcome]] = deque()
     try:
         for item in items:

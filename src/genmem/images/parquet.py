@@ -30,10 +30,10 @@ _CACHE_GROUPS = 2
 class ParquetSource(ImageSource):
     """The image column of one or several parquet files, rows in order of the files given.
 
-    The column is binary (encoded images) or Hugging Face's struct {bytes, path}. Row groups are
-    read as they are needed and the last few kept: two, and more up to 256 MiB. A label column, of
-    integers or strings, gives categories; integers become the class names that Hugging Face's
-    metadata give them, if any.
+    The column is binary of any kind (encoded images) or Hugging Face's struct {bytes, path}. Row
+    groups are read as they are needed and the last few kept: two, and more up to 256 MiB. A label
+    column, of integers or strings, gives categories; integers become the class names that Hugging
+    Face's metadata give them, if any.
     """
 
     def __init__(self, paths: Sequence[Path], *, name: str, where: str) -> None:
@@ -70,7 +70,8 @@ class ParquetSource(ImageSource):
     def content(self, position: int) -> bytes:
         """The row's encoded image."""
         group = int(np.searchsorted(self._begins, position, side="right")) - 1
-        value = self._column_of(group)[position - int(self._begins[group])].as_py()
+        column = self._column_of(group, what=self.describe(position))
+        value = column[position - int(self._begins[group])].as_py()
         if isinstance(value, dict):
             value = value["bytes"]
         if value is None:
@@ -93,18 +94,18 @@ class ParquetSource(ImageSource):
             return self._label_names[value]
         return None if value is None else str(value)
 
-    def _column_of(self, group: int) -> pa.ChunkedArray:
+    def _column_of(self, group: int, *, what: str) -> pa.ChunkedArray:
         with self._lock:
             if group in self._cache:
                 self._cache.move_to_end(group)
                 return self._cache[group]
-            column = self._cache[group] = self._read_group(group)
+            column = self._cache[group] = self._read_group(group, what=what)
             self._cached_bytes += column.nbytes
             while len(self._cache) > _CACHE_GROUPS and self._cached_bytes > _CACHE_BYTES:
                 self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
             return column
 
-    def _read_group(self, group: int) -> pa.ChunkedArray:
+    def _read_group(self, group: int, *, what: str) -> pa.ChunkedArray:
         number, index = self._groups[group]
         metadata = self._files[number].metadata.row_group(index)
         size = sum(
@@ -114,13 +115,13 @@ class ParquetSource(ImageSource):
         )
         if size > MAX_ROW_GROUP_BYTES:
             raise InputError(
-                f"{self.where}: row group {index} takes {size:,} bytes, more than "
+                f"{what}: row group {index} takes {size:,} bytes, more than "
                 f"{MAX_ROW_GROUP_BYTES:,}. Write the file again with smaller row groups"
             )
         try:
             return self._files[number].read_row_group(index, columns=[self._column]).column(0)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{self.where}: row group {index} cannot be read: {error}") from error
+            raise InputError(f"{what}: row group {index} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close the files."""
@@ -139,13 +140,12 @@ def _open(path: Path) -> pq.ParquetFile:
 def _image_column(schema: pa.Schema, *, where: str) -> str:
     """The path of the column with the encoded images: `image.bytes` or `image`."""
     columns = {field.name: path for field in schema if (path := _binary_path(field)) is not None}
+    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no column"
     preferred = [name for name in IMAGE_COLUMNS if name in columns] or list(columns)
     if not columns or (len(preferred) > 1 and preferred[0] not in IMAGE_COLUMNS):
         raise InputError(
             f"{where}: expected one column of encoded images (binary, or a struct with bytes), "
-            f"called image if there are more; found {', '.join(map(str, schema))}".replace(
-                "\n", " "
-            )
+            f"called image if there are more; found {found}"
         )
     return columns[preferred[0]]
 
@@ -160,8 +160,12 @@ def _binary_path(field: pa.Field) -> str | None:
     return None
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+def _is_binary(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
 
 
 def _is_label(schema: pa.Schema, name: str) -> bool:

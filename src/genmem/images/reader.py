@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.images.decode import decode
-from genmem.images.parallel import default_workers, in_order
+from genmem.images.parallel import in_order, usable_cores
 from genmem.images.source import ImageSource, refuse_strangers
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[Any]]
@@ -28,7 +28,7 @@ class Batch:
     Attributes:
         positions: int64 [b], where in the source each row comes from, ascending.
         array: [b, ...], the transformed images; of shape [0] when every one of them was broken.
-        broken: position and reason of each image left out.
+        broken: position and reason of each image left out; the reason does not name the image.
     """
 
     positions: NDArray[np.int64]
@@ -54,7 +54,7 @@ def read_batches(
         source: the images.
         transform: what to do with each image's pixels, uint8 [H, W, 3], right after decoding.
         batch_size: images a batch; the last batch may be smaller.
-        workers: threads; None: one a core.
+        workers: threads, at most `parallel.MAX_THREADS`; None: one a core.
         skip_broken: leave images that cannot be decoded out and say so in `Batch.broken`.
         start: the position to begin with.
 
@@ -65,7 +65,7 @@ def read_batches(
     """
     if not skip_broken:
         refuse_strangers(source)
-    return _batches(source, transform, batch_size, workers or default_workers(), skip_broken, start)
+    return _batches(source, transform, batch_size, workers or usable_cores(), skip_broken, start)
 
 
 def _batches(
@@ -115,7 +115,8 @@ def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: 
         except InputError as error:
             if not skip_broken:
                 raise InputError(f"{error}{_HINT}") from error
-            broken.append((position, str(error)))
+            name = source.describe(position)
+            broken.append((position, str(error).removeprefix(name).removeprefix(": ")))
             continue
         rows.append(transform(pixels))
         positions.append(position)

@@ -9,7 +9,7 @@ from typing import Any
 
 from genmem.errors import InputError
 from genmem.images.archives import is_archive, open_archive
-from genmem.images.arrays import ArraySource, SpooledSource, is_array, open_array_file, to_numpy
+from genmem.images.arrays import ArraySource, SpooledSource, is_array, open_array_file
 from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
@@ -50,7 +50,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
         except OSError as error:
             raise InputError(f"{source}: cannot be read: {error.strerror}") from error
     if is_array(source):
-        return ArraySource(to_numpy(source), name="array", where="the array")
+        return ArraySource(source, name="array", where="the array")
     if isinstance(source, Iterable) and not isinstance(source, bytes):
         return SpooledSource(source)
     raise InputError(

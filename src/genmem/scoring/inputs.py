@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.errors import InputError
 from genmem.features import (
     Device,
     Embedder,
@@ -20,12 +21,8 @@ from genmem.features import (
     load_backbone,
     load_features,
 )
-from genmem.images import ImageSource, open_images
-from genmem.results import InputSummary
-
-Progress = Callable[[str, int, int | None], None]
-
-ROLES = ("generated", "train", "test")
+from genmem.images import ImageSource, Progress, open_images
+from genmem.results import InputSummary, Json
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Rows:
         summary: what the result says of this set.
         source: the images, to show the closest; None where features were given.
         positions: int64 [n], where each row is in its source.
+        backbone: what made the features, as far as that is known; None for bare arrays.
     """
 
     array: Any
@@ -47,6 +45,7 @@ class Rows:
     summary: InputSummary
     source: ImageSource | None
     positions: NDArray[np.int64]
+    backbone: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,21 @@ def prepare(
             rows[role] = _embedded(source, embedder, skip_broken=skip_broken, progress=told)
         else:
             rows[role] = _loaded(source, role)
+    _refuse_other_backbones(rows)
     return Inputs(rows, embedder)
+
+
+def _refuse_other_backbones(rows: dict[str, Rows]) -> None:
+    """Features of two networks cannot be compared, also where their dimensions agree."""
+    known = {role: one.backbone for role, one in rows.items() if one.backbone is not None}
+    for part in ("name", "weights_sha256", "preprocessing"):
+        values = {role: made.get(part) for role, made in known.items()}
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{role}: {value}" for role, value in values.items())
+            raise InputError(
+                f"the sets were made by different backbones ({part} of {listed}); extract all of "
+                "them with one."
+            )
 
 
 def _embedded(
@@ -119,18 +132,30 @@ def _embedded(
         digest=features.digest,
         skipped=features.skipped,
     )
-    return Rows(features.array, features.logits, features.ids, summary, source, features.positions)
+    return Rows(
+        features.array,
+        features.logits,
+        features.ids,
+        summary,
+        source,
+        features.positions,
+        features.backbone,
+    )
 
 
 def _loaded(source: Any, role: str) -> Rows:
     features = load_features(source)
     name = Path(source).name if isinstance(source, str | Path) else f"{role} array"
     summary = InputSummary(
-        source=name, kind="features", count=len(features.array), digest=features.digest
+        source=name,
+        kind="features",
+        count=len(features.array),
+        digest=features.digest,
+        skipped=features.skipped,
     )
     # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
     array = source if is_torch_array(source) else features.array
-    return Rows(array, None, features.ids, summary, None, features.positions)
+    return Rows(array, None, features.ids, summary, None, features.positions, features.backbone)
 
 
 def _with_role(progress: Progress | None, role: str) -> Progress | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import take_rows, to_numpy
 from genmem.errors import InputError
+from genmem.images import Progress
 from genmem.metrics.authpct import authpct_from
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.frechet import fd, fd_infinity
@@ -29,8 +30,6 @@ from genmem.metrics.nn_quantiles import nn_quantiles_from
 from genmem.neighbors import Nearest, nearest
 from genmem.results import Result
 from genmem.scoring.plan import Plan
-
-Progress = Callable[[str, int, int | None], None]
 
 MANIFOLD_ROWS = 10_000
 """Rows per set for precision, recall, density and coverage; their papers' own number."""

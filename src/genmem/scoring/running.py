@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from genmem.arrays import check_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.features import Device, RowIds, extract
-from genmem.images import open_images
+from genmem.images import Progress, open_images
 from genmem.results import InputSummary, Score
-from genmem.scoring.inputs import Inputs, Progress, Rows, prepare
+from genmem.scoring.inputs import Inputs, Rows, prepare
 from genmem.scoring.score import plan_for, score_inputs
 
 

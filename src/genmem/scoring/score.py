@@ -11,9 +11,10 @@ from typing import Any
 
 from genmem.arrays import check_at_least, check_sets
 from genmem.features import Device, is_feature_source
+from genmem.images import Progress
 from genmem.results import Json, Result, Score
 from genmem.scoring.closest import closest_pairs
-from genmem.scoring.inputs import Inputs, Progress, Rows, prepare
+from genmem.scoring.inputs import Inputs, Rows, prepare
 from genmem.scoring.measure import Sets, measure, nearest_distances
 from genmem.scoring.plan import Plan, make_plan
 from genmem.scoring.provenance import provenance

@@ -1,0 +1,62 @@
+import copy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import genmem.features as features
+from genmem.features import cache as cache_module
+from genmem.features.preprocessing import Crop
+from genmem.images import digest, open_images
+
+# In the package the function hides the module of its name.
+extract_module = sys.modules["genmem.features.extract"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "images",
+        "backbone",
+        "weights",
+        "preprocessing",
+        "engine",
+        "decoding rule",
+        "version of the features",
+    ],
+)
+def test_every_part_of_the_cache_key_changes_it(part, noise, pixels, monkeypatch):
+    embedder = copy.copy(pixels)
+    hashes = digest(open_images(noise))
+    before = extract_module.features_key(hashes, embedder)
+    assert extract_module.features_key(digest(open_images(noise.copy())), embedder) == before
+    if part == "images":
+        hashes = digest(open_images(noise[::-1].copy()))
+    elif part == "backbone":
+        embedder.backbone = replace(pixels.backbone, name="other")
+    elif part == "weights":
+        embedder.weights_hash = "0" * 64
+    elif part == "preprocessing":
+        embedder.backbone = replace(
+            pixels.backbone, preprocessing=Crop(8, None, Image.Resampling.BICUBIC)
+        )
+    elif part == "engine":
+        embedder.engine = "torch cuda"
+    elif part == "decoding rule":
+        monkeypatch.setattr(extract_module, "DECODE_RULE", "other")
+    else:
+        monkeypatch.setattr(extract_module, "FEATURES_VERSION", "other")
+    assert extract_module.features_key(hashes, embedder) != before
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "here"))
+    assert features.default_cache() == tmp_path / "here"
+    monkeypatch.delenv("GENMEM_CACHE")
+    monkeypatch.setattr(cache_module.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert features.default_cache() == tmp_path / "xdg" / "genmem"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert features.default_cache() == Path("~/.cache/genmem").expanduser()
