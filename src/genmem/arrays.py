@@ -114,7 +114,7 @@ def _rows_not_finite(rows: Any) -> np.ndarray:
             return np.empty(0, dtype=np.int64)
         return (~rows.isfinite().all(dim=1)).nonzero().flatten().cpu().numpy()
     with np.errstate(over="ignore", invalid="ignore"):
-        rows_sum = np.sum(rows, dtype=np.float64)
+        rows_sum = np.sum(rows, dtype=np.float32 if rows.itemsize < 4 else None)
     if np.isfinite(rows_sum):
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(~np.isfinite(rows).all(axis=1))

@@ -99,11 +99,23 @@ def _check_norms(norms: torch.Tensor, array: Any, start: int) -> None:
         )
 
 
-def scores_of(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
-    """float32 [b, c], larger is nearer: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2)."""
+def score_buffer(queries: int, references: int, *, device: torch.device) -> torch.Tensor:
+    """Room for the scores of the largest block; every block reuses it."""
+    return torch.empty(queries * references, dtype=torch.float32, device=device)
+
+
+def scores_of(queries: Block, block: Block, metric: Metric, buffer: torch.Tensor) -> torch.Tensor:
+    """Larger is nearer: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2).
+
+    Returns:
+        float32 [b, c], in the memory of `buffer`.
+    """
+    shape = (queries.rows.shape[0], block.rows.shape[0])
+    scores = buffer[: shape[0] * shape[1]].view(shape)
     if metric == "euclidean":
-        return torch.addmm(-block.half_squares[None, :], queries.rows, block.rows.T)
-    scores = queries.rows @ block.rows.T
+        bias = -block.half_squares[None, :]
+        return torch.addmm(bias, queries.rows, block.rows.T, out=scores)
+    torch.mm(queries.rows, block.rows.T, out=scores)
     if metric == "absolute_cosine" and (queries.signed or block.signed):
         scores.abs_()
     return scores

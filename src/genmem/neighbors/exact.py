@@ -27,6 +27,7 @@ from genmem.neighbors._rows import (
     pair_distances,
     query_rows,
     reference_rows,
+    score_buffer,
     score_scale,
     score_tolerance,
     scores_of,
@@ -79,7 +80,6 @@ def nearest(
         UsageError: k or metric is not one of the allowed values.
     """
     search = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
-    check_features(references, role="references")
     if exclude_self and queries.shape[0] != references.shape[0]:
         raise UsageError(
             "exclude_self compares a set with itself, but there are "
@@ -179,10 +179,11 @@ class NearestNeighbors:
         margin = torch.zeros_like(queries.norms)
         pending = _Pending()
         step = reference_rows(stop - start, dimension)
+        buffer = score_buffer(stop - start, min(step, int(references.shape[0])), device=device)
         for low in range(0, int(references.shape[0]), step):
             high = min(int(references.shape[0]), low + step)
             block = load_block(references, low, high, metric=self.metric, device=device)
-            scores = scores_of(queries, block, self.metric)
+            scores = scores_of(queries, block, self.metric, buffer)
             if self.exclude_self:
                 _hide_self(scores, start - (first + low))
             margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, self.metric))
