@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
 
+    from genmem.auditing import Audit as Audit
+    from genmem.auditing import audit as audit
     from genmem.errors import GenmemError as GenmemError
     from genmem.errors import InputError as InputError
     from genmem.errors import UsageError as UsageError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from genmem.images import open_images as open_images
     from genmem.metrics.authpct import authpct as authpct
     from genmem.metrics.c_t import c_t as c_t
+    from genmem.metrics.copied_fraction import copied_fraction as copied_fraction
     from genmem.metrics.frechet import fd as fd
     from genmem.metrics.frechet import fd_infinity as fd_infinity
     from genmem.metrics.inception_score import inception_score as inception_score
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from genmem.scoring import score as score
 
 _HOMES = {
+    "genmem.auditing": ("Audit", "audit"),
     "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
     "genmem.features": (
         "backbones",
@@ -62,6 +66,7 @@ _HOMES = {
     "genmem.images": ("open_images",),
     "genmem.metrics.authpct": ("authpct",),
     "genmem.metrics.c_t": ("c_t",),
+    "genmem.metrics.copied_fraction": ("copied_fraction",),
     "genmem.metrics.frechet": ("fd", "fd_infinity"),
     "genmem.metrics.inception_score": ("inception_score",),
     "genmem.metrics.kernel": ("kd",),

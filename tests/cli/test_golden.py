@@ -22,6 +22,7 @@ GOLDEN = {
         "memorization_distance": 0.031388870652317304,
         "mifid": 11040640.095217807,
         "c_t": 0.8796733124359417,
+        "copied_fraction": 0.035555555555555556,
         "memorization_ratio": 0.03333333333333333,
         "authpct": 76.66666666666667,
         "nn_quantiles": 0.032664765447879086,
@@ -31,6 +32,19 @@ GOLDEN = {
         "memorization_distance": 0.019446815063120054,
         "mifid": 655.4915761149432,
         "nn_quantiles": 0.01444394279634355,
+    },
+}
+
+# Both ends of the intervals; there are fewer rows than dimensions, so none of fd and mifid.
+INTERVALS = {
+    "pixels": {
+        "memorization_distance": [0.02686891278078495, 0.03590882852384966],
+        "c_t": [-1.103953982131059, 2.8633006070029428],
+        "copied_fraction": [0.0, 0.22073540152296187],
+        "memorization_ratio": [0.0008435709266304795, 0.17216945563341265],
+    },
+    "efficientnet-lite0": {
+        "memorization_distance": [0.013682706822921081, 0.025210923303319026],
     },
 }
 
@@ -70,5 +84,13 @@ def test_the_command_line_gives_the_numbers_written_down(backbone, folders, caps
     )
     found = json.loads(capsys.readouterr().out)
     values = {name: result["value"] for name, result in found["metrics"].items()}
+    intervals = {
+        name: [result["interval"]["low"], result["interval"]["high"]]
+        for name, result in found["metrics"].items()
+        if "interval" in result
+    }
     assert code == 0
     assert values == pytest.approx(GOLDEN[backbone], rel=1e-3, abs=1e-6)
+    assert set(intervals) == set(INTERVALS[backbone])
+    for name, ends in INTERVALS[backbone].items():
+        assert intervals[name] == pytest.approx(ends, rel=1e-3, abs=1e-6)

@@ -224,9 +224,9 @@ def test_fd_infinity_is_the_same_for_the_same_seed_and_another_for_another():
 @pytest.mark.parametrize("n", [20, 300])
 def test_the_code_for_tensors_on_a_device_gives_what_the_code_for_arrays_gives(n: int):
     """Run on the CPU here, where tensors are otherwise taken as arrays."""
-    arrays = frechet._gaussian(features(n, 64)), frechet._gaussian(features(200, 64, seed=1))
+    arrays = frechet.gaussian(features(n, 64)), frechet.gaussian(features(200, 64, seed=1))
     tensors = [
-        frechet._Gaussian(
+        frechet.Gaussian(
             side.count,
             torch.from_numpy(side.mean),
             None if side.covariance is None else torch.from_numpy(side.covariance),
@@ -237,9 +237,9 @@ def test_the_code_for_tensors_on_a_device_gives_what_the_code_for_arrays_gives(n
     expected = frechet._distance(*arrays)
     assert frechet._distance(*tensors) == pytest.approx(expected, rel=1e-9)
     assert frechet._distance(tensors[0], arrays[1]) == pytest.approx(expected, rel=1e-9)
-    singular = [frechet._gaussian(moments(features(40, 64, seed=seed))) for seed in (1, 2)]
+    singular = [frechet.gaussian(moments(features(40, 64, seed=seed))) for seed in (1, 2)]
     tensors = [
-        frechet._Gaussian(s.count, torch.from_numpy(s.mean), torch.from_numpy(s.covariance))
+        frechet.Gaussian(s.count, torch.from_numpy(s.mean), torch.from_numpy(s.covariance))
         for s in singular
     ]
     expected = frechet._distance(*singular)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from genmem.results import InputSummary, Interval, Pair, Result, Score
+
+from .browser import chromium
 
 ROOT = Path(__file__).parents[2]
 N = {"generated": 10_000, "train": 50_000}
@@ -64,6 +67,17 @@ def pairs(count: int) -> tuple[Pair, ...]:
     return tuple(made)
 
 
+def copied(value: float, *, low: float, high: float, images: int = 10_000, **parts) -> Result:
+    """A copied fraction with its interval."""
+    return Result(
+        name="copied_fraction",
+        value=value,
+        n={"generated": images, "train": 50_000, "test": images},
+        interval=Interval(low=low, high=high, level=0.95, method="exact: beta-binomial inversion"),
+        parts={"threshold": 0.1, "below": round(high * images), "p_value": 1e-9, **parts},
+    )
+
+
 def results(names: Mapping[str, Result] | None = None) -> dict[str, Result]:
     listed = [
         Result(
@@ -90,6 +104,7 @@ def results(names: Mapping[str, Result] | None = None) -> dict[str, Result]:
             },
         ),
         Result(name="c_t", value=-4.29, n={**N, "test": 10_000}, seed=0),
+        copied(0.0496, low=0.0447, high=0.0562),
         Result(
             name="memorization_ratio",
             value=0.0512,
@@ -112,10 +127,22 @@ def results(names: Mapping[str, Result] | None = None) -> dict[str, Result]:
     return {result.name: result for result in listed} | dict(names or {})
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def make_score() -> Callable[..., Score]:
     """A factory: a score with 5 % copies, changed by `replace`-style keywords."""
     return build_score
+
+
+@pytest.fixture(scope="session")
+def make_copied() -> Callable[..., Result]:
+    """A factory: a copied fraction with its interval."""
+    return copied
 
 
 def build_score(**changes: object) -> Score:

@@ -1,37 +1,14 @@
 """The analysis' page in a real browser: no complaint, and nothing sticks out on a phone."""
 
-import os
-import re
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
 from genmem.calibration import Board, analyze
 from genmem.report.analysis import PAGE, write_analysis
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--v=0",
-]
-MEASURE = (
-    "<script>document.documentElement.dataset.overflow ="
-    " document.documentElement.scrollWidth - window.innerWidth</script></body>"
-)
+from .browser import needs_chromium, overflow, visited
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium (Debian: chromium)"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -48,37 +25,13 @@ def page(tmp_path_factory):
     return folder / "out" / PAGE
 
 
-def opened(page, profile, width):
-    assert CHROMIUM is not None, "CI installs Chromium"
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            *FLAGS,
-            f"--user-data-dir={profile}",
-            f"--window-size={width},900",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+def test_the_page_loads_without_a_console_message(page, browser):
+    with visited(browser, page) as (opened, complaints):
+        assert complaints == []
+        assert opened.locator("svg").count() == 9
 
 
-def test_the_page_loads_without_a_console_message(page, tmp_path):
-    document, console = opened(page, tmp_path / "profile", 1280)
-    assert console == []
-    assert document.count("<svg") == 9
-
-
-@pytest.mark.parametrize("width", [500, 1280])
-def test_nothing_sticks_out_at_the_side(page, tmp_path, width):
-    # The page itself allows no script; a copy of it without that rule is measured.
-    text = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text(encoding="utf-8"))
-    (tmp_path / "measured.html").write_text(text.replace("</body>", MEASURE), encoding="utf-8")
-    document, _ = opened(tmp_path / "measured.html", tmp_path / "profile", width)
-    overflow = re.search(r'data-overflow="(-?\d+)"', document)
-    assert overflow is not None
-    assert int(overflow[1]) <= 0
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_sticks_out_at_the_side(page, browser, width):
+    with visited(browser, page, width=width) as (opened, _):
+        assert overflow(opened) <= 0

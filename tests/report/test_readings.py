@@ -6,7 +6,7 @@ import pytest
 from genmem.report import readings
 from genmem.report.readings import read
 from genmem.report.verdict import verdict
-from genmem.results import Result
+from genmem.results import Interval, Result
 
 N = {"generated": 10_000, "train": 50_000}
 
@@ -14,6 +14,10 @@ N = {"generated": 10_000, "train": 50_000}
 def with_metric(score, **result):
     made = Result(**{"n": N, **result})
     return replace(score, metrics={made.name: made})
+
+
+def with_also(score, result):
+    return replace(score, metrics={**score.metrics, result.name: result})
 
 
 def without_test(score):
@@ -113,6 +117,123 @@ def test_the_left_end_of_few_images_is_not_judged(make_score):
     reading = read(quantiles(make_score, closer=0.5, n=300))["nn_quantiles"]
     assert reading.sign == "none"
     assert "too few" in reading.limits
+
+
+def test_a_copied_fraction_whose_interval_excludes_0_is_named_with_its_number(
+    make_score, make_copied
+):
+    made = make_copied(0.0121, low=0.0083, high=0.0172)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "copying"
+    assert reading.finding == (
+        "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer to "
+        "training images than held-out images ever are: copies."
+    )
+    assert reading.limits == (
+        "Copies farther off than the closest held-out images are not counted."
+    )
+
+
+def test_a_copied_fraction_that_chance_could_make_says_how_often(make_score, make_copied):
+    made = make_copied(0.002, low=0.0001, high=0.005, p_value=0.018)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "copying"
+    assert "An honest generator shows as much in 1.8 % of cases, by chance." in reading.limits
+
+
+def test_a_copied_fraction_whose_interval_holds_0_is_clear_and_tells_the_most(
+    make_score, make_copied
+):
+    made = make_copied(0.0, low=0.0, high=0.0031)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "clear"
+    assert "at most 0.31 % of the generated images are copies" in reading.finding
+
+
+def test_a_set_of_copies_only_is_all_of_it(make_score, make_copied):
+    made = make_copied(1.0, low=0.9908, high=1.0, images=400)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.finding.startswith("All 400 generated images (99.08 to 100 %) are closer")
+
+
+def test_a_copied_fraction_of_a_handful_or_without_a_yardstick_says_nothing(
+    make_score, make_copied
+):
+    few = make_copied(0.9, low=0.4, high=1.0, images=8)
+    score = replace(make_score(), metrics={few.name: few})
+    assert read(score)[few.name].sign == "none"
+    assert "Too few images" in read(score)[few.name].finding
+    assert verdict(score).level == "open"
+    assert "8 generated images and 8 held-out images" in verdict(score).sentence
+    many = make_copied(0.9, low=0.8, high=1.0)
+    score = same(replace(make_score(), metrics={many.name: many}), "test", "train")
+    assert read(score)[many.name].sign == "none"
+    assert "says nothing" in read(score)[many.name].finding
+    assert verdict(score).level == "open"
+
+
+def test_copies_that_c_t_misses_are_called_copies_and_counted_in_the_verdict(
+    make_score, make_copied
+):
+    made = make_copied(0.0121, low=0.0083, high=0.0172)
+    score = with_metric(make_score(), name="c_t", value=0.4)
+    found = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    assert found.level == "copying"
+    assert found.sentence == (
+        "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer to "
+        "training images than held-out images ever are: this generator copies its training data."
+    )
+
+
+def test_wholesale_copying_is_said_beside_the_number_of_copies(make_score):
+    assert "and as a whole they are closer too: this generator" in verdict(make_score()).sentence
+
+
+def test_exact_copies_come_first_in_the_verdict_and_the_estimate_after_them(
+    make_score, make_copied
+):
+    made = make_copied(0.02, low=0.017, high=0.025)
+    score = with_copies(honest(make_score), generated=150, test=0)
+    found = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    assert found.sentence.startswith("150 of 10,000 generated images are exact copies")
+    assert "About 2.0 % of the generated images (1.7 to 2.5 %)" in found.sentence
+
+
+def test_an_all_clear_names_the_most_copies_there_can_be(make_score, make_copied):
+    made = make_copied(0.0, low=0.0, high=0.0031)
+    score = with_metric(make_score(), name="c_t", value=0.1)
+    both = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    alone = verdict(replace(score, metrics={made.name: made}))
+    assert both.level == alone.level == "clear"
+    most = "at most 0.31 % of the generated images are copies that this backbone can see."
+    assert both.sentence.endswith(most)
+    assert both.sentence.startswith("On the whole the generated images are no closer")
+    assert alone.sentence.startswith("The closest generated images are no closer")
+
+
+def test_the_copied_fraction_takes_the_place_of_looser_judgements(make_score, make_copied):
+    crowded = quantiles(make_score, closer=0.04, n=10_000)
+    ratio = Result(
+        name="memorization_ratio",
+        value=0.0512,
+        n=N,
+        interval=Interval(low=0.047, high=0.056, level=0.95, method="Clopper–Pearson"),
+    )
+    for metrics in (crowded.metrics, {ratio.name: ratio}):
+        made = make_copied(0.0, low=0.0, high=0.005)
+        score = replace(crowded, metrics=metrics)
+        assert "doubt" not in {r.sign for r in read(with_also(score, made)).values()}
+        assert verdict(with_also(score, made)).level == "clear"
+    assert read(crowded)["nn_quantiles"].sign == "doubt"
+
+
+@pytest.mark.parametrize(("low", "sign"), [(0.012, "doubt"), (0.009, "none")])
+def test_without_held_out_images_many_near_copies_are_suspicious(make_score, low, sign):
+    ends = Interval(low=low, high=0.1, level=0.95, method="Clopper–Pearson")
+    score = with_metric(make_score(), name="memorization_ratio", value=0.05, interval=ends)
+    score = without_test(score)
+    assert read(score)["memorization_ratio"].sign == sign
+    assert verdict(score).level == ("doubt" if sign == "doubt" else "open")
 
 
 def test_a_value_that_is_no_number_is_not_read(make_score):

@@ -22,6 +22,15 @@ def test_every_metric_and_the_verdict_are_in_the_table(make_score, width):
     assert "−4.29" in text
 
 
+def test_intervals_stand_under_their_values(make_score):
+    lines = [line.split() for line in shown(make_score(), 120).splitlines()]
+    row = next(place for place, line in enumerate(lines) if line[:1] == ["copied_fraction"])
+    assert lines[row][1:3] == ["5.0", "%"]
+    assert lines[row + 1][:4] == ["4.5", "to", "5.6", "%"]
+    row = next(place for place, line in enumerate(lines) if line[:1] == ["fd"])
+    assert lines[row + 1][:3] == ["11.9", "to", "12.8"]
+
+
 def test_names_are_never_taken_for_markup(make_score):
     score = make_score()
     metrics = {"[red]x[/red]": replace(score["fd"], name="[red]x[/red]")}

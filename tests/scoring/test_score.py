@@ -24,6 +24,7 @@ def test_every_metric_of_a_score_equals_the_metric_called_alone(features):
     assert found["mifid"].value == pytest.approx(genmem.mifid(**two, tau=0.5).value, rel=1e-9)
     assert found["memorization_ratio"] == genmem.memorization_ratio(**two)
     assert found["authpct"] == genmem.authpct(**two)
+    assert found["copied_fraction"] == genmem.copied_fraction(**features)
     assert found["nn_quantiles"] == genmem.nn_quantiles(**features)
     equal_train = np.sort(np.random.default_rng(7).choice(100, 60, replace=False))
     equal = {"generated": features["generated"], "train": features["train"][equal_train]}
@@ -104,13 +105,18 @@ def test_a_test_set_that_was_trained_on_is_said_to_be_no_yardstick(images):
 def test_what_is_left_out_says_what_it_needs(features):
     found = genmem.score(generated=features["generated"], train=features["train"])
     left_out = " ".join(found.notes)
-    for name, need in (("c_t", "--test"), ("mifid", "--tau"), ("inception_score", "inception")):
+    for name, need in (
+        ("c_t", "--test"),
+        ("copied_fraction", "--test"),
+        ("mifid", "--tau"),
+        ("inception_score", "inception"),
+    ):
         assert name not in found.metrics
         assert f"{name} was left out" in left_out
         assert need in left_out
 
 
-@pytest.mark.parametrize("name", ["c_t", "mifid", "inception_score"])
+@pytest.mark.parametrize("name", ["c_t", "copied_fraction", "mifid", "inception_score"])
 def test_a_metric_asked_for_by_name_that_cannot_be_computed_is_refused(name, features):
     with pytest.raises(UsageError, match=name):
         genmem.score(generated=features["generated"], train=features["train"], metrics=[name])
@@ -232,6 +238,79 @@ def test_the_seed_decides_all_that_is_random_and_nothing_else(features):
     assert one.metrics == same.metrics
     assert one["fd_infinity"].value != other["fd_infinity"].value
     assert one["memorization_distance"] == other["memorization_distance"]
+
+
+WITH_INTERVALS = ("fd", "memorization_distance", "mifid", "c_t", "copied_fraction")
+
+
+def test_intervals_name_their_method_and_hold_the_value(features):
+    found = genmem.score(**features, tau=0.5)
+    for name in (*WITH_INTERVALS, "memorization_ratio"):
+        written = found.to_dict()["metrics"][name]
+        interval = written["interval"]
+        assert interval["low"] <= written["value"] <= interval["high"]
+        assert interval["level"] == 0.95
+        assert interval["method"]
+
+
+def test_fds_interval_leaves_its_bias_out_and_says_how_large_that_is(features):
+    both = genmem.score(**features)
+    bias = both["fd_infinity"].parts["slope"] / 60
+    assert f"(about {bias:.2g} here, by fd_infinity) is not in it" in both["fd"].notes[-1]
+    alone = genmem.score(**features, metrics=["fd"])
+    assert "choice of 60 generated images" in alone["fd"].notes[-1]
+    assert "by fd_infinity" not in alone["fd"].notes[-1]
+
+
+def test_fewer_rows_than_dimensions_have_no_interval_of_fd_and_mifid_and_say_so(features):
+    wide = {role: np.hstack([rows] * 6) for role, rows in features.items()}
+    found = genmem.score(**wide, tau=0.5)
+    for name in ("fd", "mifid"):
+        assert found[name].interval is None
+        assert any(note.startswith("no confidence interval") for note in found[name].notes)
+    assert found["memorization_distance"].interval is not None
+
+
+def test_the_interval_of_mifid_holds_its_penalty(features):
+    found = genmem.score(**features, metrics=["mifid"], tau=0.5)
+    fd = genmem.score(**features, metrics=["fd"])["fd"]
+    penalty = found["mifid"].parts["penalty"]
+    assert penalty > 1
+    assert found["mifid"].interval.high == pytest.approx(fd.interval.high * penalty, rel=0.3)
+
+
+def test_training_images_repeated_in_an_honest_set_as_in_the_test_set_accuse_nobody():
+    """One image in ten of this data is there twice, in whichever set it falls."""
+    from genmem.report.verdict import verdict
+
+    rng = np.random.default_rng(5)
+    train = rng.normal(size=(2_000, 24)).astype(np.float32)
+    honest, test = (rng.normal(size=(1_000, 24)).astype(np.float32) for _ in range(2))
+    honest[:100], test[:100] = train[100:200], train[150:250]
+    names = ["c_t", "copied_fraction", "nn_quantiles"]
+    found = genmem.score(generated=honest, train=train, test=test, metrics=names)
+    assert found["copied_fraction"].interval.low == 0
+    assert verdict(found).level == "clear"
+    honest[100:200] = train[300:400]
+    copied = genmem.score(generated=honest, train=train, test=test, metrics=names)
+    assert copied["copied_fraction"].interval.low > 0.05
+    assert verdict(copied).level == "copying"
+
+
+def test_two_per_cent_of_near_copies_that_c_t_misses_make_the_verdict_copying():
+    from genmem.report.verdict import verdict
+
+    rng = np.random.default_rng(6)
+    train = rng.normal(size=(3_000, 24)).astype(np.float32)
+    generated, test = (rng.normal(size=(2_000, 24)).astype(np.float32) for _ in range(2))
+    generated[:40] = train[:40] + 0.05 * rng.normal(size=(40, 24)).astype(np.float32)
+    found = genmem.score(
+        generated=generated, train=train, test=test, metrics=["c_t", "copied_fraction"]
+    )
+    assert found["c_t"].value > -3
+    assert found["copied_fraction"].value == pytest.approx(0.02, abs=0.003)
+    assert verdict(found).level == "copying"
+    assert "some 38 of 2,000" in verdict(found).sentence  # 40, two of them by the honest share
 
 
 def _pixels(path):

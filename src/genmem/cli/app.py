@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from genmem.cli.analyze import analyze
+from genmem.cli.audit import audit
 from genmem.cli.backbones import backbones
 from genmem.cli.calibrate import calibrate
 from genmem.cli.demo import demo
@@ -61,7 +62,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, calibrate, analyze, features, backbones, demo):
+for _command in (score, audit, calibrate, analyze, features, backbones, demo):
     app.command()(_command)
 
 

@@ -19,6 +19,7 @@ METRICS = (
     "coverage",
     "memorization_distance",
     "c_t",
+    "copied_fraction",
     "memorization_ratio",
     "authpct",
     "nn_quantiles",

@@ -45,6 +45,22 @@ def check_outputs(outputs: Mapping[str, str | None], *, inputs: Mapping[str, str
                 )
 
 
+def check_folder(folder: str, *, inputs: Mapping[str, str | None]) -> None:
+    """Refuse an output folder that is an input, or lies in a folder of input images.
+
+    Raises:
+        UsageError: the next run would take what is written there for images.
+    """
+    target = Path(folder).resolve()
+    for argument, given in inputs.items():
+        source = Path(given).resolve() if given else None
+        if source is not None and source in (target, *target.parents):
+            raise UsageError(
+                f"--out {folder} lies inside {argument} ({given}), where the next run would take "
+                "its pictures for images; name a folder elsewhere"
+            )
+
+
 def write_json(document: Json, output: str) -> None:
     """Write `document` to the file `output`, whole or not at all, or to stdout when it is "-"."""
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"

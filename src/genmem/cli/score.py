@@ -19,6 +19,7 @@ METRICS = (
     "memorization_distance",
     "mifid",
     "c_t",
+    "copied_fraction",
     "memorization_ratio",
     "authpct",
     "nn_quantiles",

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from genmem.report import score_table
-from genmem.report.text import printable
+from genmem.report.text import number, printable, share
 from genmem.results import Score
+
+if TYPE_CHECKING:
+    from genmem.auditing import Audit
+
+COPIED_SHOWN = 10
+"""Copied training images that are named on the terminal; the tables hold all."""
 
 
 def print_wide(table: Table, *, piped: int = 100) -> None:
@@ -42,3 +50,49 @@ def print_notes(score: Score) -> None:
             named.setdefault(note, []).append(name)
     for note, names in named.items():
         print(f"note: {', '.join(names)}:", printable(note), file=sys.stderr)
+
+
+def print_audit(audit: Audit) -> None:
+    """How many images are flagged, the estimated share of copies, and what is copied most."""
+    from genmem.auditing import copied
+
+    flagged, images = int(audit.flagged.sum()), len(audit.flagged)
+    print(
+        f"{flagged:,} of {images:,} generated images are flagged as copies, at a false-discovery "
+        f"rate of {share(audit.level)}."
+    )
+    fraction = audit.copied_fraction
+    if fraction is not None:
+        between = ""
+        if fraction.interval is not None:
+            low, high = share(fraction.interval.low), share(fraction.interval.high)
+            between = f" ({low} to {high}, {fraction.interval.level:.0%} interval)"
+        print(f"Estimated share of copies: {share(fraction.value)}{between}.")
+    found = copied(audit)
+    if found:
+        print(f"Training images copied: {len(found):,}. The most copied:")
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("copies", "training image", "closest copy", "as", "in", "distance"):
+        table.add_column(name, justify="right" if name in ("copies", "distance") else "left")
+    for one in found[:COPIED_SHOWN]:
+        space, train, form, distance = audit.nearest(one.generated[0])
+        table.add_row(
+            f"{len(one.generated):,}",
+            Text(printable(str(audit.train_ids[train]))),
+            Text(printable(str(audit.generated_ids[one.generated[0]]))),
+            form.phrase or "it is",
+            space.name,
+            number(distance),
+        )
+    if found:
+        print_wide(table)
+    for one in audit.duplicates:
+        if len(one.first):
+            print(
+                f"note: {len(one.first):,} near-duplicates between {one.between} "
+                f"({int(one.exact.sum()):,} exact), in {one.space}.",
+                file=sys.stderr,
+            )
+    notes = [*audit.notes, *(fraction.notes if fraction is not None else ())]
+    for note in notes:
+        print("note:", printable(note), file=sys.stderr)

@@ -10,7 +10,7 @@ from genmem.features._backbone import Backbone, Device
 from genmem.features.cache import default_cache
 from genmem.features.catalogue import WeightsStatus, backbones, find_backbone, weights_status
 from genmem.features.embedder import Embedder, load_backbone, torch_module
-from genmem.features.extract import Features, RowIds, extract
+from genmem.features.extract import Features, RowIds, extract, is_cached, transform_of
 from genmem.features.feature_files import is_feature_source, load_features
 
 __all__ = [
@@ -24,9 +24,11 @@ __all__ = [
     "default_cache",
     "extract",
     "find_backbone",
+    "is_cached",
     "is_feature_source",
     "load_backbone",
     "load_features",
     "torch_module",
+    "transform_of",
     "weights_status",
 ]

@@ -24,14 +24,18 @@ from genmem.features.cache import (
 )
 from genmem.features.embedder import Embedder
 from genmem.images import (
+    AS_IS,
     DECODE_RULE,
     Digest,
     ImageSource,
     Progress,
+    Transform,
+    Transformation,
     digest,
     read_batches,
 )
 
+TRANSFORMATIONS_VERSION = "transformations 1"
 FEATURES_VERSION = "genmem features 1"
 """Part of every cache key; to be raised when the same inputs would give other features."""
 
@@ -151,12 +155,13 @@ def _fill(
     source: ImageSource,
     embedder: Embedder,
     *,
+    transformation: Transformation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
 ) -> None:
     """Append the features of all images the writer does not have yet."""
-    stage, count = f"features of {source.name}", len(source)
+    stage, count = stage_of(source, transformation), len(source)
     broken = writer.state.broken if writer.state else ()
     if not skip_broken:
         _refuse_broken(source, broken)  # by an earlier run that skipped and was cut off
@@ -165,7 +170,7 @@ def _fill(
         progress(stage, start, count)
     batches = read_batches(
         source,
-        transform=embedder.transform,
+        transform=transform_of(embedder, transformation),
         batch_size=batch_size,
         skip_broken=skip_broken,
         start=start,
@@ -209,6 +214,7 @@ def _compute(
     source: ImageSource,
     embedder: Embedder,
     *,
+    transformation: Transformation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
@@ -219,6 +225,7 @@ def _compute(
             writer,
             source,
             embedder,
+            transformation=transformation,
             batch_size=batch_size,
             skip_broken=skip_broken,
             progress=progress,
@@ -226,7 +233,20 @@ def _compute(
         writer.commit(folder / key)
 
 
-def features_key(hashes: Digest, embedder: Embedder) -> str:
+def transform_of(embedder: Embedder, transformation: Transformation) -> Transform:
+    """What happens to each image's pixels before the network: the transformation goes first."""
+    if transformation == AS_IS:
+        return embedder.transform
+    return lambda pixels: embedder.transform(transformation.apply(pixels))
+
+
+def stage_of(source: ImageSource, transformation: Transformation) -> str:
+    """What the progress calls this work."""
+    words = f", {transformation.phrase}" if transformation.phrase else ""
+    return f"features of {source.name}{words}"
+
+
+def features_key(hashes: Digest, embedder: Embedder, transformation: Transformation = AS_IS) -> str:
     """The cache key of some images' features: a hash over all that decides them."""
     return entry_key(
         FEATURES_VERSION,
@@ -236,7 +256,16 @@ def features_key(hashes: Digest, embedder: Embedder) -> str:
         embedder.weights_hash or "no weights",
         embedder.backbone.preprocessing.name,
         embedder.engine,
+        *(() if transformation == AS_IS else (TRANSFORMATIONS_VERSION, transformation.name)),
     )
+
+
+def is_cached(
+    source: ImageSource, *, embedder: Embedder, transformation: Transformation = AS_IS
+) -> bool:
+    """Whether the default cache seems to hold these features; nothing is checked or waited for."""
+    key = features_key(digest(source), embedder, transformation)
+    return (default_cache() / "features" / key / "entry.json").is_file()
 
 
 def _cached(
@@ -245,12 +274,13 @@ def _cached(
     embedder: Embedder,
     hashes: Digest,
     *,
+    transformation: Transformation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
 ) -> tuple[Entry, bool]:
     """The entry of these images and this backbone, and whether it was there already."""
-    key = features_key(hashes, embedder)
+    key = features_key(hashes, embedder, transformation)
     target = folder / key
     entry = open_entry(target, len(source))
     if entry is not None:
@@ -265,6 +295,7 @@ def _cached(
                 key,
                 source,
                 embedder,
+                transformation=transformation,
                 batch_size=batch_size,
                 skip_broken=skip_broken,
                 progress=progress,
@@ -284,6 +315,7 @@ def extract(
     source: ImageSource,
     *,
     embedder: Embedder,
+    transformation: Transformation = AS_IS,
     batch_size: int | None = None,
     skip_broken: bool = False,
     cache: str | Path | Literal["default"] | None = "default",
@@ -299,6 +331,7 @@ def extract(
     Args:
         source: from `open_images`; it must stay open while `ids` are used.
         embedder: from `load_backbone`.
+        transformation: done to every image first; "as is" by default.
         batch_size: images per call of the network; None takes what its engine is fastest at.
             Features do not depend on it beyond 1e-5 relative.
         skip_broken: leave broken images out, and list them in `skipped`, instead of stopping.
@@ -325,6 +358,7 @@ def extract(
             writer,
             source,
             embedder,
+            transformation=transformation,
             batch_size=size,
             skip_broken=skip_broken,
             progress=progress,
@@ -336,6 +370,7 @@ def extract(
             source,
             embedder,
             hashes,
+            transformation=transformation,
             batch_size=size,
             skip_broken=skip_broken,
             progress=progress,

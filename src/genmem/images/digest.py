@@ -35,7 +35,7 @@ class Digest:
 
 
 def digest(source: ImageSource, *, progress: Progress | None = None) -> Digest:
-    """Hash the content of every image (BLAKE2b, 128 bits), in threads.
+    """Hash the content of every image (BLAKE2b, 128 bits), in threads; once an opened source.
 
     Encoded images are hashed as their bytes are stored; pixels with their shape. Neither names nor
     where the source lies count: the same files in a folder, a zip and a tar have one digest.
@@ -44,6 +44,12 @@ def digest(source: ImageSource, *, progress: Progress | None = None) -> Digest:
         source: the images.
         progress: told how many entries are done.
     """
+    if source.digest is None:
+        source.digest = _digest(source, progress)
+    return source.digest
+
+
+def _digest(source: ImageSource, progress: Progress | None) -> Digest:
     count = len(source)
     per_image = np.empty((count, _BYTES), np.uint8)
     chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+
+if TYPE_CHECKING:
+    from genmem.images.digest import Digest
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage ("reading train.zip"), how many are done, and of how many (None: unknown)."""
@@ -27,12 +30,14 @@ class ImageSource(ABC):
         where: the source as the user gave it, for error messages.
         stranger_count: how many entries are not images by their name (see `names`).
         first_stranger: the id of the first of them, None when there is none.
+        digest: what the images hold, once it was taken.
     """
 
     name: str
     where: str
     stranger_count: int = 0
     first_stranger: str | None = None
+    digest: Digest | None = None
 
     @abstractmethod
     def __len__(self) -> int:

@@ -25,6 +25,15 @@ def eigenvalues(matrix: Any) -> NDArray[np.float64]:
         return torch.linalg.eigvalsh(_tensor(matrix)).numpy()
 
 
+def eigenvectors(matrix: Any) -> tuple[Any, Any]:
+    """Ascending eigenvalues [d] and their columns [d, d], of what `eigenvalues` takes."""
+    if is_torch_array(matrix):
+        return torch.linalg.eigh(matrix)
+    with _one_thread():
+        spectrum, vectors = torch.linalg.eigh(_tensor(matrix))
+    return spectrum.numpy(), vectors.numpy()
+
+
 def cholesky(matrix: Any) -> Any:
     """U, upper triangular with UᵀU = `matrix`; None where it is not positive definite."""
     upper, failed = torch.linalg.cholesky_ex(_tensor(matrix), upper=True)

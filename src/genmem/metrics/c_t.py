@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_choice, check_sets, take_rows, to_numpy
 from genmem.errors import InputError, UsageError
+from genmem.metrics import _placements
 from genmem.metrics._cells import fit_cells, project
+from genmem.metrics._placements import ZScore
 from genmem.neighbors import nearest
 from genmem.results import Result
 
@@ -51,6 +53,11 @@ def c_t(
     instead of shifting the others; a cell with all distances equal has Z_U = 0. With `cells=None`
     the one cell always counts.
 
+    The interval, 95 %, tells how C_T varies with the generated and the test rows, their numbers
+    (with which C_T grows), the training rows and the cells held fixed: DeLong, DeLong and
+    Clarke-Pearson 1988, "Comparing the Areas under Two or More Correlated Receiver Operating
+    Characteristic Curves".
+
     Args:
         generated: features [m, d], NumPy (memory-mapped too) or torch.
         train: features [l, d] of the same kind.
@@ -66,8 +73,8 @@ def c_t(
     Returns:
         value (NaN, with a note, where no cell can be scored); parts: `metric`, `pca`, and `cells`,
         a row for each: `category` (per class only), `cell`, `train`, `test`, `generated` (counts),
-        `z`, `used`, `median_generated`, `median_test` (of L). Per class also `categories`: the C_T
-        of each.
+        `z` with its interval's `low` and `high`, `used`, `median_generated`, `median_test` (of L).
+        Per class also `categories`: the C_T of each.
 
     Raises:
         InputError: not finite floating-point features of one dimension; labels that are missing,
@@ -83,20 +90,21 @@ def c_t(
     parts: dict[str, Any] = {"metric": metric, "pca": pca}
     if categories is None:
         table = _score_cells(arrays, settings)
-        value, notes = _weighted_mean(table)
+        found, notes = _weighted_mean(table)
     else:
         table, by_category, notes = _score_categories(arrays, categories, counts, settings)
-        parts["categories"] = by_category
-        scored = [score for score in by_category.values() if score is not None]
-        value = float(np.mean(scored)) if scored else float("nan")
+        parts["categories"] = {name: one and one.z for name, one in by_category.items()}
+        scored = [one for one in by_category.values() if one is not None]
+        found = _placements.combined(scored, [1.0] * len(scored))
     parts["cells"] = [row.to_dict() for row in table]
-    if np.isnan(value):
+    if found is None:
         notes += ("C_T is not defined here: no cell holds enough generated and test rows.",)
     return Result(
         name="c_t",
-        value=value,
+        value=float("nan") if found is None else found.z,
         n=counts,
         parts=parts,
+        interval=_placements.interval(found),
         seed=None if cells is None else seed,
         notes=notes,
     )
@@ -125,10 +133,11 @@ def c_t_from_distances(
     row = _score_cell(0, distances, train_rows=train_rows, fewest=0)
     return Result(
         name="c_t",
-        value=float("nan") if row.z is None else row.z,
+        value=float("nan") if row.score is None else row.score.z,
         n={role: len(array) for role, array in distances.items()}
         | ({} if train_rows is None else {"train": train_rows}),
         parts={"cells": [row.to_dict()]},
+        interval=_placements.interval(row.score),
     )
 
 
@@ -148,16 +157,20 @@ class _Cell:
     train: int | None
     test: int
     generated: int
-    z: float | None
+    score: ZScore | None
     used: bool
     median_generated: float | None
     median_test: float | None
     category: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        values = asdict(self)
-        category = values.pop("category")
-        return values if category is None else {"category": category, **values}
+        values: dict[str, Any] = {} if self.category is None else {"category": self.category}
+        for name, value in asdict(self).items():
+            if name == "score":
+                values |= value or {"z": None, "low": None, "high": None}
+            elif name != "category":
+                values[name] = value
+        return values
 
 
 def _score_categories(
@@ -165,10 +178,10 @@ def _score_categories(
     categories: Mapping[str, Sequence[Any]],
     counts: Mapping[str, int],
     settings: _Settings,
-) -> tuple[list[_Cell], dict[str, float | None], tuple[str, ...]]:
+) -> tuple[list[_Cell], dict[str, ZScore | None], tuple[str, ...]]:
     labels = _check_categories(categories, counts)
     table: list[_Cell] = []
-    by_category: dict[str, float | None] = {}
+    by_category: dict[str, ZScore | None] = {}
     notes: list[str] = []
     for category in sorted(set(labels["train"].tolist())):
         chosen = {role: np.flatnonzero(labels[role] == category) for role in _ROLES}
@@ -182,12 +195,11 @@ def _score_categories(
             scored = _score_cells(rows, settings)
         except UsageError as error:
             raise UsageError(f"category {category!r}: {error}") from error
-        value, remarks = _weighted_mean(scored)
-        by_category[category] = None if np.isnan(value) else value
+        by_category[category], remarks = _weighted_mean(scored)
         notes += [f"category {category!r}: {remark}" for remark in remarks]
-        if np.isnan(value):
+        if by_category[category] is None:
             notes.append(f"category {category!r} was left out: none of its cells can be scored.")
-        table += [_Cell(**(asdict(row) | {"category": category})) for row in scored]
+        table += [replace(row, category=category) for row in scored]
     return table, by_category, tuple(notes)
 
 
@@ -260,36 +272,22 @@ def _score_cell(
     fewest: int,
 ) -> _Cell:
     generated, test = distances["generated"], distances["test"]
-    z = _z_score(generated, test) if len(generated) and len(test) else None
+    score = _placements.score(generated, test) if len(generated) and len(test) else None
     return _Cell(
         cell=cell,
         train=train_rows,
         test=len(test),
         generated=len(generated),
-        z=z,
-        used=z is not None and len(generated) > fewest,
+        score=score,
+        used=score is not None and len(generated) > fewest,
         median_generated=float(np.median(generated)) if len(generated) else None,
         median_test=float(np.median(test)) if len(test) else None,
     )
 
 
-def _z_score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> float:
-    """Z_U of `c_t`, from the ranks of all distances together."""
-    m, n = len(generated), len(test)
-    pooled = np.concatenate([generated, test])
-    from scipy.stats import rankdata  # takes seconds to import
-
-    U = float(rankdata(pooled)[:m].sum()) - m * (m + 1) / 2
-    ties = np.unique(pooled, return_counts=True)[1].astype(np.float64)
-    spread = m + n + 1 - float((ties**3 - ties).sum()) / ((m + n) * (m + n - 1))
-    if len(ties) == 1:
-        return 0.0
-    return float((U - (n * m / 2 - 0.5)) / np.sqrt(n * m / 12 * spread))
-
-
-def _weighted_mean(table: Sequence[_Cell]) -> tuple[float, tuple[str, ...]]:
+def _weighted_mean(table: Sequence[_Cell]) -> tuple[ZScore | None, tuple[str, ...]]:
     """C_T of a table, and what a reader must know about the cells left out."""
-    used = [row for row in table if row.used and row.z is not None]
+    used = [row for row in table if row.used]
     weight = sum(row.test for row in used)
     notes: tuple[str, ...] = ()
     if len(used) < len(table):
@@ -298,6 +296,5 @@ def _weighted_mean(table: Sequence[_Cell]) -> tuple[float, tuple[str, ...]]:
             f"{len(table) - len(used)} of {len(table)} cells were left out (20 or fewer generated "
             f"rows, or no test or training rows); they hold {share:.1%} of the test rows.",
         )
-    if not weight:
-        return float("nan"), notes
-    return sum(row.test * (row.z or 0.0) for row in used) / weight, notes
+    scores = [row.score for row in used if row.score is not None]
+    return _placements.combined(scores, [float(row.test) for row in used]), notes

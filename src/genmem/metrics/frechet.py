@@ -30,7 +30,7 @@ from genmem.metrics._symmetric import cholesky, congruence, eigenvalues
 from genmem.metrics.moments import Moments
 from genmem.results import Result
 
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 _ACCEPTED_ERROR = 1e-6
 """Relative error of FD above which singular values replace square roots of eigenvalues."""
 
@@ -64,8 +64,8 @@ def fd(*, generated: Any, train: Any) -> Result:
     Raises:
         InputError: not finite floating-point features of one dimension with at least two rows.
     """
-    _check(generated=generated, train=train)
-    generated_side, train_side = _gaussian(generated), _gaussian(train)
+    check_sides(generated=generated, train=train)
+    generated_side, train_side = gaussian(generated), gaussian(train)
     parts = _distance(generated_side, train_side)
     value = parts["mean_term"] + parts["covariance_term"]
     notes = _bias_notes(generated=generated_side, train=train_side)
@@ -104,19 +104,19 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
         InputError: as for `fd`, or fewer than 30 generated rows.
     """
     check_features(generated, role="generated")
-    _check(generated=generated, train=train)
+    check_sides(generated=generated, train=train)
     count = int(generated.shape[0])
     check_at_least(
         count, _LEAST_FOR_INFINITY, role="generated", why="the line is fitted over 15 sizes."
     )
-    train_side = _gaussian(train)
+    train_side = gaussian(train)
     largest = min(count, _MOST)
     sizes = np.linspace(min(_FEWEST, largest // 2), largest, _POINTS).astype(np.int64)
     random = np.random.default_rng(seed)
     values = []
     for size in sizes:
         rows = np.sort(random.permutation(count)[:size])
-        parts = _distance(_gaussian(generated, rows), train_side)
+        parts = _distance(gaussian(generated, rows), train_side)
         values.append(parts["mean_term"] + parts["covariance_term"])
     slope, intercept = np.polyfit(1.0 / sizes, values, 1)
     residuals = np.asarray(values) - (intercept + slope / sizes)
@@ -141,7 +141,8 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     )
 
 
-def _check(*, generated: Any, train: Any) -> None:
+def check_sides(*, generated: Any, train: Any) -> None:
+    """Raise InputError unless both are features or `Moments`, of one dimension and two rows."""
     shaped = {}
     for role, given in (("generated", generated), ("train", train)):
         if isinstance(given, Moments):
@@ -153,7 +154,7 @@ def _check(*, generated: Any, train: Any) -> None:
     check_same_dimension(**shaped)
 
 
-def _bias_notes(**sides: _Gaussian) -> tuple[str, ...]:
+def _bias_notes(**sides: Gaussian) -> tuple[str, ...]:
     few = {role: side for role, side in sides.items() if side.count <= side.dimension}
     if not few:
         return ()
@@ -166,11 +167,11 @@ def _bias_notes(**sides: _Gaussian) -> tuple[str, ...]:
     )
 
 
-def _gaussian(given: Any, rows: NDArray[np.int64] | None = None) -> _Gaussian:
+def gaussian(given: Any, rows: NDArray[np.int64] | None = None) -> Gaussian:
     """The normal distribution fitted to `given` (features or Moments), or to some rows of it."""
     if isinstance(given, Moments):
         mean, covariance = given.compute()
-        return _Gaussian(given.count, mean, covariance=covariance)
+        return Gaussian(given.count, mean, covariance=covariance)
     count = int(given.shape[0]) if rows is None else len(rows)
     dimension = int(given.shape[1])
     if count <= dimension:
@@ -178,14 +179,14 @@ def _gaussian(given: Any, rows: NDArray[np.int64] | None = None) -> _Gaussian:
         mean = centred.mean(0)
         centred -= mean
         centred /= (count - 1) ** 0.5
-        return _Gaussian(count, mean, root=centred)
+        return Gaussian(count, mean, root=centred)
     accumulator = Moments()
     for part in block_slices(count, dimension):
         accumulator.update(given[part] if rows is None else take_rows(given, rows[part]))
-    return _gaussian(accumulator)
+    return gaussian(accumulator)
 
 
-def _distance(generated: _Gaussian, train: _Gaussian) -> dict[str, float]:
+def _distance(generated: Gaussian, train: Gaussian) -> dict[str, float]:
     if is_torch_array(generated.mean) != is_torch_array(train.mean):
         generated, train = generated.on_cpu(), train.on_cpu()
     first, second = train, generated
@@ -196,7 +197,7 @@ def _distance(generated: _Gaussian, train: _Gaussian) -> dict[str, float]:
     traces = generated.trace + train.trace
     trace_of_root, error = _trace_of_root(first, second)
     value = mean_term + traces - 2 * trace_of_root
-    if 2 * error > _ACCEPTED_ERROR * abs(value) + 8 * _EPSILON * traces:
+    if 2 * error > _ACCEPTED_ERROR * abs(value) + 8 * EPSILON * traces:
         trace_of_root = _sum_of_singular_values(first, second)
     return {
         "mean_term": mean_term,
@@ -207,7 +208,7 @@ def _distance(generated: _Gaussian, train: _Gaussian) -> dict[str, float]:
     }
 
 
-def _trace_of_root(first: _Gaussian, second: _Gaussian) -> tuple[float, float]:
+def _trace_of_root(first: Gaussian, second: Gaussian) -> tuple[float, float]:
     """tr (Σ₁Σ₂)^½ = Σ √λ_i of AΣ₂Aᵀ, Σ₁ = AᵀA, and an estimate of its rounding error.
 
     An eigenvalue λ of a matrix of norm ‖M‖ is known to about √d·ε‖M‖ = δ, so √λ to δ/(2√λ), with
@@ -223,21 +224,21 @@ def _trace_of_root(first: _Gaussian, second: _Gaussian) -> tuple[float, float]:
         M = A @ second.covariance @ A.T
     rank = min(first.rank, second.rank)
     spectrum = eigenvalues(M)[-rank:]
-    delta = first.dimension**0.5 * _EPSILON * max(float(spectrum[-1]), 0.0)
+    delta = first.dimension**0.5 * EPSILON * max(float(spectrum[-1]), 0.0)
     known = spectrum[spectrum > delta]
     error = float(np.sqrt(np.sum(delta**2 / (4 * known))))
     error += (len(spectrum) - len(known)) * delta**0.5
     return float(np.sqrt(np.clip(spectrum, 0, None)).sum()), error
 
 
-def _sum_of_singular_values(first: _Gaussian, second: _Gaussian) -> float:
+def _sum_of_singular_values(first: Gaussian, second: Gaussian) -> float:
     """tr (Σ₁Σ₂)^½ as the sum of the singular values of ABᵀ: slower, each exact to ε‖ABᵀ‖."""
     xp = array_namespace(first.factor)
     return float(xp.linalg.svdvals(first.factor @ second.factor.T).sum())
 
 
 @dataclass(frozen=True)
-class _Gaussian:
+class Gaussian:
     """A fitted normal distribution, its covariance given as a matrix or as rootᵀ root.
 
     Attributes:
@@ -254,6 +255,7 @@ class _Gaussian:
 
     @property
     def dimension(self) -> int:
+        """The length of a row, d."""
         return int(self.mean.shape[0])
 
     @property
@@ -277,7 +279,7 @@ class _Gaussian:
         if upper is None:
             return None
         pivots = to_numpy(array_namespace(upper).linalg.diagonal(upper)) ** 2
-        if pivots.min() <= self.dimension * _EPSILON * pivots.max():
+        if pivots.min() <= self.dimension * EPSILON * pivots.max():
             return None
         return upper
 
@@ -290,14 +292,14 @@ class _Gaussian:
             return self.cholesky
         # Σ = VΛVᵀ restricted to its range, where Λ is above rounding.
         spectrum, vectors = array_namespace(self.covariance).linalg.eigh(self.covariance)
-        lowest = self.dimension * _EPSILON * float(spectrum[-1])
+        lowest = self.dimension * EPSILON * float(spectrum[-1])
         kept = max(1, min(self.rank, int((spectrum > lowest).sum())))
         scale = spectrum[-kept:].clip(0) ** 0.5
         return (vectors[:, -kept:] * scale).T
 
-    def on_cpu(self) -> _Gaussian:
+    def on_cpu(self) -> Gaussian:
         """The same with NumPy arrays."""
-        return _Gaussian(
+        return Gaussian(
             self.count,
             to_numpy(self.mean),
             None if self.covariance is None else to_numpy(self.covariance),

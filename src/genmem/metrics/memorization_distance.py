@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_features, check_same_dimension, check_sets, to_numpy
 from genmem.errors import InputError, UsageError
+from genmem.metrics._intervals import mean_interval
 from genmem.neighbors import nearest
 from genmem.results import Result
 
@@ -35,6 +36,8 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
 
     Returns:
         value: s in [0, 1] ([0, 2] when signed); 0 = every image points exactly at a training one.
+        interval: 95 %, s ± t·(deviation)/√n over the generated images; None where they are all
+            equally far, or there is one.
         parts: `absolute`, and `dropped_zero_rows`, the generated rows without a direction.
 
     Raises:
@@ -80,6 +83,7 @@ def memorization_distance_from(
         value=float(kept.mean()),
         n={"generated": int(kept.size), "train": train_rows},
         parts={"absolute": absolute, "dropped_zero_rows": dropped},
+        interval=mean_interval(kept, lowest=0.0),
         notes=notes,
     )
 

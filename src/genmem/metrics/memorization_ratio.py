@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_at_least, check_sets, to_numpy
 from genmem.errors import UsageError
+from genmem.metrics._intervals import LEVEL, clopper_pearson
 from genmem.neighbors import Nearest, NearestNeighbors
-from genmem.results import Result
+from genmem.results import Interval, Result
 
 _ROWS_PER_PART = 16_384
 
@@ -35,6 +36,7 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
 
     Returns:
         value: the share, in [0, 1]; higher is more memorization.
+        interval: 95 %, Clopper and Pearson's for a share of the generated images.
         parts: `memorized` (count), `threshold`, `duplicate_train_rows`, `median_ratio`.
 
     Raises:
@@ -60,6 +62,7 @@ def memorization_ratio_from(
     check_threshold(threshold)
     ratios = distance_ratios(found)
     memorized = int((ratios < threshold).sum())
+    low, high = clopper_pearson(memorized, len(ratios))
     notes = ()
     if duplicates:
         notes = (
@@ -76,6 +79,12 @@ def memorization_ratio_from(
             "duplicate_train_rows": duplicates,
             "median_ratio": float(np.median(ratios)),
         },
+        interval=Interval(
+            low=low,
+            high=high,
+            level=LEVEL,
+            method="Clopper–Pearson over the generated images, training images held fixed",
+        ),
         notes=notes,
     )
 

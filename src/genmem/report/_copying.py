@@ -12,8 +12,9 @@ from genmem.report._reading import (
     part,
     too_few,
 )
+from genmem.report.rows import share_range
 from genmem.report.text import capitalized, number, share
-from genmem.results import Result, Score
+from genmem.results import Interval, Result, Score
 
 WEAK_Z = 2.0
 """A z-score this far from 0 is chance in about one honest comparison in 44, on one side."""
@@ -26,6 +27,13 @@ TAIL_EXCESS = 3.0
 
 HIGHEST_TAIL = 0.05
 """The largest part of the images that still counts as the closest ones."""
+
+NEAR_COPIES = 0.01
+"""A share of near-copies above this is suspicious where no held-out images tell what is usual; of
+CIFAR-10's held-out images 0.1 % are such, by duplicates in the data set."""
+
+RARE = 0.001
+"""A chance below this is not worth a sentence."""
 
 
 def c_t(result: Result, score: Score) -> Reading:
@@ -72,6 +80,49 @@ def c_t(result: Result, score: Score) -> Reading:
     )
 
 
+def copied_fraction(result: Result, score: Score) -> Reading:
+    """The share of images closer to train than held-out ones ever are, and how sure that is."""
+    interval, chance = result.interval, part(result, "p_value")
+    if not has_yardstick(score):
+        return Reading(
+            finding=f"{share(result.value)}, but the held-out images are among the sets they "
+            "should judge, so this says nothing.",
+        )
+    few = too_few(result)
+    if few or interval is None:
+        why = f": {few}, and {FEWEST_IMAGES} of each kind are needed" if few else ""
+        return Reading(finding=f"Too few images to tell copies from chance{why}.")
+    if interval.low > 0:
+        limits = "Copies farther off than the closest held-out images are not counted."
+        if chance is not None and chance > RARE:
+            once = f"An honest generator shows as much in {share(chance)} of cases, by chance."
+            limits = f"{once} {limits}"
+        return Reading(
+            finding=f"{copied_images(result, interval)} are closer to training images than "
+            "held-out images ever are: copies.",
+            limits=limits,
+            sign="copying",
+        )
+    return Reading(
+        finding=f"No more of the generated images than of the held-out ones are as close to a "
+        f"training image as copies are; at most {share(interval.high)} of the generated images are "
+        "copies.",
+        limits="Copies that this backbone takes for new images are not counted.",
+        sign="clear",
+    )
+
+
+def copied_images(result: Result, interval: Interval) -> str:
+    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`."""
+    images = result.n["generated"]
+    if result.value == 1:
+        return f"All {images:,} generated images ({share_range(interval)})"
+    return (
+        f"About {share(result.value)} of the generated images ({share_range(interval)}), some "
+        f"{max(1, round(result.value * images)):,} of {images:,},"
+    )
+
+
 def memorization_distance(result: Result, score: Score) -> Reading:
     """Mean over generated images of the distance to the nearest training image."""
     limits = "A mean hides dilution: copies mixed with far-off images give an ordinary value."
@@ -109,13 +160,19 @@ def mifid(result: Result, score: Score) -> Reading:
 
 
 def memorization_ratio(result: Result, score: Score) -> Reading:
-    """Share of generated images at less than a third of the distance to the second nearest."""
+    """Share of generated images at less than a third of the distance to the second nearest.
+
+    How many honest images are that near depends on the data. Held-out images tell, by
+    `copied_fraction`; without them a share that surely passes `NEAR_COPIES` is suspicious.
+    """
+    interval = result.interval
+    many = interval is not None and interval.low > NEAR_COPIES
     return Reading(
         finding=f"{share(result.value)} of the generated images are more than three times nearer "
         "to one training image than to any other: near-copies.",
         limits="Where the training set holds duplicates, a copy of them has two near neighbours. "
         "Honest images are caught now and then, and flips and crops are missed.",
-        sign="doubt" if result.value >= 0.01 else "none",
+        sign="doubt" if many and not _counted(score) else "none",
     )
 
 
@@ -147,7 +204,7 @@ def _quantiles(result: Result, score: Score) -> Reading:
         f"{share(closer)} of the generated images are closer to a training image than the closest "
         f"{100 * level:g} % of the held-out images are; about {100 * level:g} % is expected."
     )
-    if closer >= TAIL_EXCESS * level:
+    if closer >= TAIL_EXCESS * level and not _counted(score):
         return Reading(
             finding=finding,
             limits="Copies look like this, but so do images of a kind common in the training set.",
@@ -156,6 +213,12 @@ def _quantiles(result: Result, score: Score) -> Reading:
     return Reading(
         finding=finding, limits=f"{median}. Copies this backbone does not recognise are missed."
     )
+
+
+def _counted(score: Score) -> bool:
+    """Whether `copied_fraction` judges the closest images, so that nothing else needs to."""
+    result = score.metrics.get("copied_fraction")
+    return result is not None and result.interval is not None and has_yardstick(score)
 
 
 def _with_exact_copies(reading: Reading, score: Score) -> Reading:

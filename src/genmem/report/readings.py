@@ -20,6 +20,7 @@ _READERS: dict[str, Callable[[Result, Score], Reading]] = {
     "density": _quality.density,
     "coverage": _quality.coverage,
     "c_t": _copying.c_t,
+    "copied_fraction": _copying.copied_fraction,
     "memorization_distance": _copying.memorization_distance,
     "mifid": _copying.mifid,
     "memorization_ratio": _copying.memorization_ratio,

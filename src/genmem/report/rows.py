@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from genmem.report._reading import Reading
 from genmem.report.text import number, printable, share
 from genmem.report.vocabulary import ENTRIES, TABLES, entry
-from genmem.results import Result, Score
+from genmem.results import Interval, Result, Score
 
-SHARES = ("precision", "recall", "coverage", "memorization_ratio")
+SHARES = ("precision", "recall", "coverage", "copied_fraction", "memorization_ratio")
 """Metrics whose value is a fraction, shown as a percentage."""
 
 QUANTILE_NAMES = {0.0: "closest image", 0.5: "half", 1.0: "all"}
@@ -18,12 +18,17 @@ QUANTILE_NAMES = {0.0: "closest image", 0.5: "half", 1.0: "all"}
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One metric as the page and the terminal show it."""
+    """One metric as the page and the terminal show it.
+
+    `interval` is its ends as text, "0.85 to 1.5 %", and `method` how it was made, level first;
+    both are empty where there is none.
+    """
 
     name: str
     title: str
     value: str
     interval: str
+    method: str
     better: str
     reading: Reading
     notes: tuple[str, ...]
@@ -70,6 +75,18 @@ def value_text(name: str, value: float) -> str:
     return share(value) if name in SHARES else number(value)
 
 
+def interval_text(name: str, interval: Interval) -> str:
+    """The ends of a metric's interval, with three significant digits: `0.85 to 1.5 %`."""
+    if name in SHARES:
+        return share_range(interval)
+    return " to ".join(number(float(f"{end:.3g}")) for end in (interval.low, interval.high))
+
+
+def share_range(interval: Interval) -> str:
+    """The ends of a fraction's interval: `0.85 to 1.5 %`."""
+    return f"{share(interval.low).removesuffix(' %')} to {share(interval.high)}"
+
+
 def quantile_table(score: Score) -> QuantileTable | None:
     """The parts of `nn_quantiles` as text; None when the score does not hold it."""
     result = score.metrics.get("nn_quantiles")
@@ -92,10 +109,8 @@ def _row(name: str, result: Result, reading: Reading) -> Row:
         name=name,
         title=entry(name).title,
         value=value_text(name, result.value),
-        interval=f"{value_text(name, interval.low)} to {value_text(name, interval.high)} "
-        f"({interval.level:.0%})"
-        if interval
-        else "",
+        interval=interval_text(name, interval) if interval else "",
+        method=f"{100 * interval.level:g} %, {printable(interval.method)}" if interval else "",
         better=entry(name).better,
         reading=reading,
         notes=tuple(map(printable, result.notes)),

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genmem.report.readings import read
-from genmem.report.rows import tables
+from genmem.report.rows import Row, tables
 from genmem.report.verdict import verdict
 from genmem.results import Score
 
@@ -16,8 +16,8 @@ STYLES = {"copying": "bold red", "doubt": "yellow", "clear": "green"}
 def score_table(score: Score) -> Table:
     """The metrics of `score`, one a row: value, direction of better, what it says.
 
-    The verdict stands above the numbers. Every cell is plain text: file names and notes are never
-    taken for markup.
+    The verdict stands above the numbers; a value's interval, if it has one, below it. Every cell
+    is plain text: file names and notes are never taken for markup.
     """
     found = verdict(score)
     table = Table(
@@ -28,16 +28,22 @@ def score_table(score: Score) -> Table:
         padding=(0, 2, 0, 0),
     )
     table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("better")
+    table.add_column("value, interval", justify="right", no_wrap=True)
+    table.add_column("better", max_width=16)
     table.add_column("what it says", ratio=1)
     for group in tables(score, read(score)):
         for row in group.rows:
             table.add_row(
                 Text(row.name),
-                Text(row.value, style="bold"),
+                _value(row),
                 Text(row.better, style="dim"),
                 Text(row.reading.finding, style=STYLES.get(row.reading.sign, "")),
             )
         table.add_section()
     return table
+
+
+def _value(row: Row) -> Text:
+    """The value, and on the next line its interval."""
+    value = Text(row.value, style="bold")
+    return value.append(f"\n{row.interval}", style="not bold dim") if row.interval else value

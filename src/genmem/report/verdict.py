@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from genmem.report._copying import copied_images
 from genmem.report._exact import exact_copies
-from genmem.report._reading import FEWEST_IMAGES, has_yardstick, no_yardstick, same_set, too_few
+from genmem.report._reading import (
+    FEWEST_IMAGES,
+    Sign,
+    has_yardstick,
+    no_yardstick,
+    same_set,
+    too_few,
+)
 from genmem.report.readings import read
-from genmem.report.text import capitalized
+from genmem.report.text import capitalized, share
 from genmem.results import Score
 
 Level = Literal["copying", "doubt", "clear", "open"]
@@ -41,22 +50,16 @@ def verdict(score: Score) -> Verdict:
         )
     exact = exact_copies(score)
     found = capitalized(exact.sentence) if exact else ""
-    signs = {reading.sign for reading in read(score).values()}
-    if exact and exact.sign == "copying":
+    signs: dict[str, Sign] = {name: reading.sign for name, reading in read(score).items()}
+    closer = _closer(score, signs)
+    copied = exact is not None and exact.sign == "copying"
+    if copied or closer:
+        said = f"{closer}: this" if closer else "This"
+        said = f"{said} generator copies its training data."
         return Verdict(
             level="copying",
             word="Copying",
-            sentence=f"{found} This generator copies its training data.",
-        )
-    if "copying" in signs:
-        return Verdict(
-            level="copying",
-            word="Copying",
-            sentence=_joined(
-                "The generated images are closer to the training set than held-out images are: "
-                "this generator copies its training data.",
-                found,
-            ),
+            sentence=_joined(found, said) if copied else _joined(said, found),
         )
     if exact and exact.sign == "doubt":
         return Verdict(
@@ -64,7 +67,7 @@ def verdict(score: Score) -> Verdict:
             word="Suspicious",
             sentence=f"{found} Look at the closest pairs before trusting this generator.",
         )
-    if "doubt" in signs:
+    if "doubt" in signs.values():
         return Verdict(
             level="doubt",
             word="Suspicious",
@@ -74,15 +77,11 @@ def verdict(score: Score) -> Verdict:
                 found,
             ),
         )
-    if "clear" in signs:
+    if "clear" in signs.values():
         return Verdict(
             level="clear",
             word="No sign of copying",
-            sentence=_joined(
-                "On the whole the generated images are no closer to the training set than held-out "
-                "images are; rare copies are not ruled out.",
-                found,
-            ),
+            sentence=_joined(_no_closer(score, signs), found),
         )
     return Verdict(
         level="open",
@@ -91,13 +90,47 @@ def verdict(score: Score) -> Verdict:
     )
 
 
+def _closer(score: Score, signs: Mapping[str, Sign]) -> str:
+    """How the generated images are closer than they may be, without a full stop; empty if not."""
+    wholly = signs.get("c_t") == "copying"
+    fraction = score.metrics.get("copied_fraction")
+    if fraction and fraction.interval and signs["copied_fraction"] == "copying":
+        more = ", and as a whole they are closer too" if wholly else ""
+        return (
+            f"{copied_images(fraction, fraction.interval)} are closer to training images than "
+            f"held-out images ever are{more}"
+        )
+    if wholly:
+        return "The generated images are closer to the training set than held-out images are"
+    return ""
+
+
+def _no_closer(score: Score, signs: Mapping[str, Sign]) -> str:
+    """What was compared with the held-out images and passed, and what may have been missed."""
+    said = (
+        "On the whole the generated images are no closer to the training set than held-out images "
+        "are"
+        if signs.get("c_t") == "clear"
+        else "The closest generated images are no closer to the training set than the closest "
+        "held-out images are"
+    )
+    fraction = score.metrics.get("copied_fraction")
+    if fraction and fraction.interval and signs["copied_fraction"] == "clear":
+        most = share(fraction.interval.high)
+        return (
+            f"{said}; at most {most} of the generated images are copies that this backbone can see."
+        )
+    return f"{said}; rare copies are not ruled out."
+
+
 def _missing(score: Score) -> str:
     """What a verdict would need, as a clause."""
     if not has_yardstick(score):
         why = no_yardstick(score)
         given = "test" in score.inputs
         return why if given else f"{why}, so nothing tells how close is too close"
-    few = too_few(score["c_t"]) if "c_t" in score.metrics else ""
+    judges = [score[name] for name in ("copied_fraction", "c_t") if name in score.metrics]
+    few = too_few(judges[0]) if judges else ""
     if few:
         return f"too few images to tell ({few}; {FEWEST_IMAGES} of each kind are needed)"
     return "no metric of this run compares with the held-out images"

@@ -15,6 +15,7 @@ class Entry:
 
 
 ENTRIES = {
+    "copied_fraction": Entry("Copied fraction of the images", "0"),
     "c_t": Entry("Data-copying test C_T", "near 0; negative is copying"),
     "memorization_ratio": Entry("Share of near-copies, d₁/d₂ test", "lower"),
     "memorization_distance": Entry("Mean distance to training set", "not below held-out"),

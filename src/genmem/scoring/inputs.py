@@ -65,7 +65,7 @@ def prepare(
     given: dict[str, Any],
     *,
     stack: ExitStack,
-    backbone: str,
+    backbone: str | Embedder,
     weights: str | Path | None = None,
     device: Device = "auto",
     skip_broken: bool = False,
@@ -76,7 +76,7 @@ def prepare(
     Args:
         given: by role, whatever `genmem.score` takes.
         stack: closes the image sources when the caller is done with them.
-        backbone: the backbone for sets that are images.
+        backbone: the backbone for sets that are images, by name or opened.
         weights: its weights file; None: looked for.
         device: "auto", "cpu", "cuda" or "mps".
         skip_broken: leave broken images out instead of stopping at the first.
@@ -92,11 +92,9 @@ def prepare(
         is_features = is_feature_source(source)
         opened[role] = source if is_features else stack.enter_context(open_images(source))
     any_images = any(isinstance(source, ImageSource) for source in opened.values())
-    embedder = (
-        load_backbone(backbone, weights=weights, device=device, progress=progress)
-        if any_images
-        else None
-    )
+    embedder = backbone if isinstance(backbone, Embedder) else None
+    if any_images and isinstance(backbone, str):
+        embedder = load_backbone(backbone, weights=weights, device=device, progress=progress)
     rows = {}
     for role, source in opened.items():
         told = _with_role(progress, role)

@@ -2,89 +2,33 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genmem.arrays import take_rows, to_numpy
+from genmem.arrays import take_rows
 from genmem.errors import InputError
-from genmem.images import Progress
 from genmem.metrics.authpct import authpct_from
 from genmem.metrics.c_t import c_t_from_distances
+from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.frechet import fd, fd_infinity
+from genmem.metrics.frechet_interval import fd_interval
 from genmem.metrics.inception_score import inception_score
 from genmem.metrics.kernel import kd
 from genmem.metrics.manifold import NAMES as MANIFOLD_NAMES
 from genmem.metrics.manifold import manifold
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
-from genmem.metrics.memorization_ratio import memorization_ratio_from, two_nearest_different
-from genmem.metrics.mifid import mifid_from
-from genmem.metrics.moments import moments
+from genmem.metrics.memorization_ratio import memorization_ratio_from
+from genmem.metrics.mifid import mifid_from, mifid_interval
 from genmem.metrics.nn_quantiles import nn_quantiles_from
-from genmem.neighbors import Nearest, nearest
 from genmem.results import Result
 from genmem.scoring.plan import Plan
+from genmem.scoring.sets import Sets
 
 MANIFOLD_ROWS = 5_000
 """Rows per set for precision, recall, density and coverage, whose cost grows with the square."""
-
-
-@dataclass
-class Sets:
-    """The feature arrays of one comparison, float [n, d], and what is derived from several times.
-
-    Attributes:
-        generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None.
-        logits: class logits of the generated images, float [n, c], or None.
-        seconds: wall-clock seconds by stage, filled as the work is done.
-    """
-
-    generated: Any
-    train: Any
-    test: Any = None
-    logits: Any = None
-    progress: Progress | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Time a stage and tell the progress callback about it."""
-        if self.progress:
-            self.progress(stage, 0, None)
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
-
-    @cached_property
-    def train_moments(self) -> Any:
-        """Mean and covariance of train; its rows themselves where they are fewer than columns."""
-        with self.timed("moments of train"):
-            enough = self.train.shape[0] > self.train.shape[1]
-            return moments(self.train) if enough else self.train
-
-    @cached_property
-    def generated_nearest(self) -> Nearest:
-        """Absolute-cosine search of generated in train."""
-        with self.timed("nearest training images of generated, cosine"):
-            return _search(self.generated, self.train, metric="absolute_cosine")
-
-    @cached_property
-    def test_nearest(self) -> Nearest:
-        """Absolute-cosine search of test in train."""
-        with self.timed("nearest training images of test, cosine"):
-            return _search(self.test, self.train, metric="absolute_cosine")
-
-    @cached_property
-    def two_nearest(self) -> tuple[Nearest, int]:
-        """Euclidean search of generated in train, two different rows; duplicates in train."""
-        with self.timed("nearest training images of generated, Euclidean"):
-            return two_nearest_different(self.generated, self.train)
 
 
 def measure(sets: Sets, plan: Plan, *, seed: int) -> tuple[dict[str, Result], list[str]]:
@@ -112,13 +56,38 @@ def measure(sets: Sets, plan: Plan, *, seed: int) -> tuple[dict[str, Result], li
             if plan.chosen:
                 raise
             left_out.append(f"{name} was left out: {error}")
+    found |= _with_bias_note(found)
     return {name: found[name] for name in plan.names if name in found}, left_out
 
 
 def _fd(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
-    train = sets.train_moments
+    generated, train = sets.generated_moments, sets.train_moments
     with sets.timed("fd"):
-        return fd(generated=sets.generated, train=train)
+        result = fd(generated=generated, train=train)
+    if sets.influence is None:
+        return replace(result, notes=(*result.notes, _NO_INTERVAL))
+    interval = fd_interval(value=result.value, influence=sets.influence)
+    return replace(result, interval=interval)
+
+
+_NO_INTERVAL = "no confidence interval: it takes more generated rows than dimensions."
+
+
+def _with_bias_note(found: dict[str, Result]) -> dict[str, Result]:
+    """FD with the words that its interval leaves its bias out, of which FD∞ knows the size."""
+    result = found.get("fd")
+    if result is None or result.interval is None:
+        return {}
+    count = result.n["generated"]
+    size = ""
+    if "fd_infinity" in found:
+        bias = found["fd_infinity"].parts["slope"] / count
+        size = f" (about {bias:.2g} here, by fd_infinity)" if bias > 0 else ""
+    note = (
+        f"the interval tells of the choice of {count:,} generated images; the upward bias of "
+        f"their number{size} is not in it."
+    )
+    return {"fd": replace(result, notes=(*result.notes, note))}
 
 
 def _fd_infinity(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
@@ -150,11 +119,22 @@ def _mifid(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Resul
     if plan.tau is None:
         raise AssertionError("a plan with mifid has a tau")
     distance = found.get("memorization_distance")
-    return mifid_from(
+    result = mifid_from(
         fd=found.get("fd") or _fd(sets, plan, found, seed),
         distance=distance or _memorization_distance(sets, plan, found, seed),
         tau=plan.tau,
     )
+    if sets.influence is None:
+        return replace(result, notes=(*result.notes, _NO_INTERVAL))
+    near, influence = sets.generated_nearest, sets.influence
+    with sets.timed("intervals"):
+        return mifid_interval(
+            found=result,
+            influence=influence,
+            distances=near.distances[:, 0],
+            zero_rows=zero_rows(sets.generated),
+            seed=seed,
+        )
 
 
 def _c_t(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
@@ -164,6 +144,16 @@ def _c_t(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
         test=test.distances[:, 0],
         train_rows=int(sets.train.shape[0]),
     )
+
+
+def _copied_fraction(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
+    generated, test = sets.generated_nearest, sets.test_nearest
+    with sets.timed("copied_fraction"):
+        return copied_fraction_from(
+            generated=generated.distances[:, 0],
+            test=test.distances[:, 0],
+            train_rows=int(sets.train.shape[0]),
+        )
 
 
 def _memorization_ratio(sets: Sets, plan: Plan, found: dict[str, Result], seed: int) -> Result:
@@ -196,6 +186,7 @@ _METRICS: dict[str, Callable[[Sets, Plan, dict[str, Result], int], Result]] = {
     "memorization_distance": _memorization_distance,
     "mifid": _mifid,
     "c_t": _c_t,
+    "copied_fraction": _copied_fraction,
     "memorization_ratio": _memorization_ratio,
     "authpct": _authpct,
     "nn_quantiles": _nn_quantiles,
@@ -228,16 +219,3 @@ def _subset(features: Any, size: int, rng: np.random.Generator) -> Any:
     if count == size:
         return features
     return take_rows(features, np.sort(rng.choice(count, size, replace=False)))
-
-
-def _search(queries: Any, references: Any, *, metric: Any) -> Nearest:
-    found = nearest(queries, references, metric=metric)
-    return Nearest(to_numpy(found.distances), to_numpy(found.indices))
-
-
-def nearest_distances(sets: Sets) -> dict[str, NDArray[np.float64]]:
-    """Absolute-cosine distance to the nearest training row, float64 [n], by role."""
-    found = {"generated": sets.generated_nearest.distances[:, 0]}
-    if sets.test is not None:
-        found["test"] = sets.test_nearest.distances[:, 0]
-    return found

@@ -20,6 +20,7 @@ METRIC_NAMES = (
     "memorization_distance",
     "mifid",
     "c_t",
+    "copied_fraction",
     "memorization_ratio",
     "authpct",
     "nn_quantiles",
@@ -88,7 +89,8 @@ def make_plan(
     if not has_logits:
         lacking["inception_score"] = "needs class logits, which only the inception backbone gives"
     if not has_test:
-        lacking["c_t"] = "compares with held-out images: give a test set (--test)"
+        for name in ("c_t", "copied_fraction"):
+            lacking[name] = "compares with held-out images: give a test set (--test)"
     if tau is None:
         lacking["mifid"] = (
             f"needs a threshold, and none is published for {backbone}: give one (--tau)"

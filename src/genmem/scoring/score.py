@@ -15,9 +15,10 @@ from genmem.images import Progress
 from genmem.results import Json, Result, Score
 from genmem.scoring.closest import closest_pairs
 from genmem.scoring.inputs import Inputs, Rows, prepare
-from genmem.scoring.measure import Sets, measure, nearest_distances
+from genmem.scoring.measure import measure
 from genmem.scoring.plan import Plan, make_plan
 from genmem.scoring.provenance import provenance
+from genmem.scoring.sets import Sets, nearest_distances
 
 _MEANINGS = (
     ("generated", "train", "every image is its own nearest training image, at distance 0."),
@@ -137,7 +138,7 @@ def score_inputs(
         seconds=sets.seconds,
         nearest=nearest_distances(sets),
         closest=closest_pairs(sets.generated_nearest, generated=generated, train=train),
-        notes=(*_same_sets(rows), *_skipped(rows), *plan.left_out, *left_out),
+        notes=(*set_notes(rows), *plan.left_out, *left_out),
     )
 
 
@@ -155,6 +156,11 @@ def _backbone(inputs: Inputs, train: Rows) -> dict[str, Json]:
     if inputs.embedder is None:
         return {"name": "features", "dimension": int(train.array.shape[1])}
     return inputs.embedder.describe()
+
+
+def set_notes(rows: dict[str, Rows]) -> list[str]:
+    """Sentences on sets that are the same, and on broken images that were left out."""
+    return [*_same_sets(rows), *_skipped(rows)]
 
 
 def _same_sets(rows: dict[str, Rows]) -> list[str]:

@@ -1,0 +1,25 @@
+"""Which generated images are copies, of which training images, and how sure that is."""
+
+from genmem.auditing.audit import audit
+from genmem.auditing.findings import (
+    Audit,
+    CopiedImage,
+    Duplicates,
+    Null,
+    Pictures,
+    Space,
+    copied,
+    copied_by_class,
+)
+
+__all__ = [
+    "Audit",
+    "CopiedImage",
+    "Duplicates",
+    "Null",
+    "Pictures",
+    "Space",
+    "audit",
+    "copied",
+    "copied_by_class",
+]

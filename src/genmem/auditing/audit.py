@@ -1,0 +1,398 @@
+"""`genmem.audit`: which generated images are copies, of which training images, how sure that is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genmem.arrays import check_at_least, check_sets, take_rows
+from genmem.auditing.costs import duration, embedding_cost, search_cost
+from genmem.auditing.duplicates import test_duplicates, train_duplicates
+from genmem.auditing.findings import Audit, Bools, Duplicates, Ints, Space
+from genmem.auditing.forms import augmented
+from genmem.auditing.pictures import SourcePictures
+from genmem.auditing.search import Queries
+from genmem.auditing.spaces import SpaceSearch, judge_space, search_space, statistic_of
+from genmem.calibration.null import NullDistribution, combined_p_values, q_values
+from genmem.errors import UsageError
+from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
+from genmem.images import Progress, Transformation, open_images
+from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.results import Result
+from genmem.scoring.inputs import Inputs, Rows, prepare
+from genmem.scoring.provenance import provenance
+from genmem.scoring.score import set_notes
+
+NULL_ROWS = 10_000
+"""Training images that are left out in turn where no held-out images are given."""
+
+FEWEST_HONEST = 100
+"""Honest images below which p-values are too coarse to flag anything among many images."""
+
+
+def audit(
+    *,
+    generated: Any,
+    train: Any,
+    test: Any = None,
+    backbones: Sequence[str] = ("inception",),
+    augment: Sequence[str] = (),
+    neighbors: int = 5,
+    level: float = 0.05,
+    drop_duplicates: bool = False,
+    categories: bool = False,
+    seed: int = 0,
+    weights: str | Path | None = None,
+    device: Device = "auto",
+    skip_broken: bool = False,
+    announce: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Look at every generated image: is it a copy, of which training image, and how sure is that?
+
+    In each feature space an image's distance to the nearest training image (over all forms the
+    training images are compared in) is held against the same distance of honest images, which
+    gives its p-value (`calibration.null`); the spaces' p-values are combined by Bonferroni's rule,
+    and images are flagged by Benjamini and Hochberg's at the false-discovery rate `level`. That is
+    the rate at which flagged images are expected to be honest, if the honest images are what an
+    honest generator would give.
+
+    Args:
+        generated: whatever `genmem.score` takes.
+        train: the training set.
+        test: held-out images of the same kind; None: training images, each left out in turn,
+            stand for honest ones.
+        backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
+            "pixels" miss flips and crops, so name several. Unused where features are given.
+        augment: families of transformations that training images are also compared in: "flip",
+            "crops"; "pixels:crops" does so in that space alone. Each costs as many more training
+            images as it has forms, cheap in pixels and dear in a network's features.
+        neighbors: nearest training images to list for each generated image.
+        level: false-discovery rate at which images are flagged, in (0, 1).
+        drop_duplicates: count near-duplicate training images as one, and leave held-out images
+            that nearly repeat a training image out of the null.
+        categories: tell the training images' classes (their first-level folder or label).
+        seed: of samples.
+        weights: the weights file of a single backbone; None: looked for.
+        device: "auto", "cpu", "cuda" or "mps".
+        skip_broken: leave broken images out, and say so, instead of stopping.
+        announce: told what the work will cost, in sentences, before it starts.
+        progress: told (stage, done, total or None).
+
+    Returns:
+        An `Audit`. It can show the pictures until it is closed: use it as a context manager.
+
+    Raises:
+        InputError: a set is empty, broken, not finite, or does not go with the others.
+        UsageError: an argument that does not exist or does not go with the others.
+        WeightsError: a backbone's weights are not here and cannot be had.
+    """
+    started = time.perf_counter()
+    given = {"generated": generated, "train": train}
+    if test is not None:
+        given["test"] = test
+    are_features = {role: is_feature_source(source) for role, source in given.items()}
+    forms, forms_of = augmented(augment, backbones)
+    work = _Work(
+        forms=forms,
+        forms_of=forms_of,
+        neighbors=neighbors,
+        drop_duplicates=drop_duplicates,
+        seed=seed,
+        skip_broken=skip_broken,
+        announce=announce or _say_nothing,
+        progress=progress,
+        seconds={},
+    )
+    _check_call(work, backbones, level, weights, are_features, asked=categories)
+    with ExitStack() as stack:
+        opened = {
+            role: source if are_features[role] else stack.enter_context(open_images(source))
+            for role, source in given.items()
+        }
+        embedders = _embedders(backbones, are_features, weights, device, progress)
+        for embedder in embedders:
+            if embedder is not None:
+                work.announce(embedding_cost(embedder, opened, work.forms_in(embedder)))
+        searched, repeated = _search(opened, embedders, work, stack)
+        rows = searched[0][0].rows
+        listed = _categories(rows["train"]) if categories else None
+        doubled, spared = _honest_duplicates(searched[0], work)
+        judged = [
+            judge_space(
+                found,
+                inputs,
+                source="test" if "test" in rows else "train",
+                k=neighbors,
+                forms=work.places_in(inputs.embedder),
+                spared=spared,
+            )
+            for inputs, found in searched
+        ]
+        spaces = tuple(space for space, _ in judged)
+        p_values = np.stack([space.p_values for space in spaces])
+        combined = combined_p_values(p_values)
+        q = q_values(combined)
+        work.seconds["total"] = time.perf_counter() - started
+        return Audit(
+            generated_ids=rows["generated"].ids,
+            train_ids=rows["train"].ids,
+            categories=listed,
+            transformations=work.forms,
+            spaces=spaces,
+            p_values=combined,
+            q_values=q,
+            flagged=q <= level,
+            level=level,
+            space=p_values.argmin(axis=0),
+            copied_fraction=_copied_fraction(judged, searched, spared),
+            duplicates=(repeated, *doubled),
+            inputs={role: one.summary for role, one in rows.items()},
+            provenance=provenance(seed=seed),
+            seconds=work.seconds,
+            notes=(*set_notes(rows), *_notes(spaces[0], len(combined), level)),
+            pictures=_pictures(rows, stack),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """How the audit is done: what every step is told."""
+
+    forms: tuple[Transformation, ...]
+    forms_of: Mapping[str, Ints]
+    neighbors: int
+    drop_duplicates: bool
+    seed: int
+    skip_broken: bool
+    announce: Callable[[str], None]
+    progress: Progress | None
+    seconds: dict[str, float]
+
+    def forms_in(self, embedder: Embedder | None) -> tuple[Transformation, ...]:
+        """The forms of one space; features come as they are."""
+        return tuple(self.forms[place] for place in self.places_in(embedder))
+
+    def places_in(self, embedder: Embedder | None) -> Ints:
+        """Where a space's forms stand among all."""
+        return np.zeros(1, np.int64) if embedder is None else self.forms_of[embedder.backbone.name]
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of a stage to `seconds`."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+def _say_nothing(sentence: str) -> None:
+    """Where nobody wants to know the costs."""
+
+
+def _check_call(
+    work: _Work,
+    backbones: Sequence[str],
+    level: float,
+    weights: str | Path | None,
+    are_features: Mapping[str, bool],
+    *,
+    asked: bool,
+) -> None:
+    """Refuse what does not go together, before anything is read."""
+    if isinstance(backbones, str) or not backbones or len(set(backbones)) < len(backbones):
+        raise UsageError("backbones: expected one or several different names, A,B,C.")
+    for name in backbones:
+        find_backbone(name)
+    if weights is not None and len(backbones) > 1:
+        raise UsageError("a weights file belongs to one backbone; name only one.")
+    if not 0 < level < 1:
+        raise UsageError(f"level: expected a rate between 0 and 1, got {level}.")
+    if work.neighbors < 1:
+        raise UsageError(f"neighbors: expected at least 1, got {work.neighbors}.")
+    if not 0 <= work.seed < 2**32:
+        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {work.seed}.")
+    if any(are_features.values()) and len(backbones) > 1:
+        raise UsageError("features are one space; give images to compare in several.")
+    if are_features["train"] and len(work.forms) > 1:
+        raise UsageError("augment: features cannot be flipped or cropped; give images as train.")
+    if are_features["train"] and asked:
+        raise UsageError("classes: features have none; give images as train.")
+
+
+def _embedders(
+    backbones: Sequence[str],
+    are_features: Mapping[str, bool],
+    weights: str | Path | None,
+    device: Device,
+    progress: Progress | None,
+) -> list[Embedder | None]:
+    """The opened backbones, one a space; one None where all sets are features already."""
+    if all(are_features.values()):
+        return [None]
+    return [
+        load_backbone(name, weights=weights, device=device, progress=progress) for name in backbones
+    ]
+
+
+def _search(
+    opened: Mapping[str, Any],
+    embedders: Sequence[Embedder | None],
+    work: _Work,
+    stack: ExitStack,
+) -> tuple[list[tuple[Inputs, SpaceSearch]], Duplicates]:
+    """Every space's inputs and searches, and the repetitions inside train."""
+    searched: list[tuple[Inputs, SpaceSearch]] = []
+    repeated: Duplicates | None = None
+    kept = np.empty(0, dtype=np.int64)
+    for embedder in embedders:
+        with work.timed("features"):
+            inputs = prepare(
+                dict(opened),
+                stack=stack,
+                backbone=embedder or "features",
+                skip_broken=work.skip_broken,
+                progress=work.progress,
+            )
+            counts = check_sets({role: one.array for role, one in inputs.rows.items()})
+        if repeated is None:
+            why = "an audit compares with several images"
+            check_at_least(counts["train"], 3, role="train", why=f"{why}.")
+            with work.timed("duplicates in train"):
+                found = train_duplicates(inputs, seed=work.seed, dropped=work.drop_duplicates)
+            repeated = found.found
+            kept = found.kept if work.drop_duplicates else np.arange(counts["train"])
+            check_at_least(len(kept), 3, role="train", why=f"{why}, and the others are duplicates.")
+        honest = _honest(inputs, kept, work.seed)
+        queries = counts["generated"] + int(honest.array.shape[0])
+        forms = work.forms_in(embedder)
+        work.announce(_search_sentence(inputs, queries, len(kept) * len(forms)))
+        with work.timed(f"search in {inputs.backbone}"):
+            search = search_space(
+                inputs,
+                transformations=forms,
+                honest=honest,
+                kept=kept,
+                k=work.neighbors,
+                skip_broken=work.skip_broken,
+                progress=work.progress,
+            )
+        searched.append((inputs, search))
+    if repeated is None:
+        raise AssertionError("there is at least one space")
+    return searched, repeated
+
+
+def _honest(inputs: Inputs, kept: Ints, seed: int) -> Queries:
+    """Held-out images, or else a seeded sample of the training images, each left out in turn."""
+    if "test" in inputs.rows:
+        return Queries(array=inputs.rows["test"].array)
+    chosen = kept
+    if len(kept) > NULL_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(kept, NULL_ROWS, replace=False))
+    return Queries(array=take_rows(inputs.rows["train"].array, chosen), own=chosen)
+
+
+def _search_sentence(inputs: Inputs, queries: int, references: int) -> str:
+    dimension = int(inputs.rows["train"].array.shape[1])
+    spent = search_cost(queries * references, dimension)
+    return (
+        f"{inputs.backbone}: comparing {queries:,} images with {references:,} training rows, about "
+        f"{duration(spent)}"
+    )
+
+
+def _honest_duplicates(
+    first: tuple[Inputs, SpaceSearch], work: _Work
+) -> tuple[list[Duplicates], Bools]:
+    """Held-out images that repeat training images; and which honest images the null leaves out.
+
+    Raises:
+        InputError: none would be left.
+    """
+    inputs, found = first
+    spared = np.zeros(len(found.honest.distances), dtype=bool)
+    if "test" not in inputs.rows:
+        return [], spared
+    again, doubled = test_duplicates(inputs, found.honest, dropped=work.drop_duplicates)
+    if work.drop_duplicates:
+        spared = doubled
+    why = "all held-out images nearly repeat training images, so none is left to compare with."
+    check_at_least(int((~spared).sum()), 1, role="test", why=why)
+    return [again], spared
+
+
+def _copied_fraction(
+    judged: Sequence[tuple[Space, NullDistribution]],
+    searched: Sequence[tuple[Inputs, SpaceSearch]],
+    spared: Bools,
+) -> Result | None:
+    """Over all spaces: of the smallest p-value of each image, honest ones among their own kind."""
+    if len(judged) == 1:
+        return judged[0][0].copied_fraction
+    generated = np.stack([space.p_values for space, _ in judged]).min(axis=0)
+    honest = np.stack(
+        [
+            null.own_p_values(statistic_of(found.honest, found.metric)[0][~spared])
+            for (_, null), (_, found) in zip(judged, searched, strict=True)
+        ]
+    ).min(axis=0)
+    train_rows = int(searched[0][0].rows["train"].array.shape[0])
+    return copied_fraction_from(generated=generated, test=honest, train_rows=train_rows)
+
+
+def _categories(train: Rows) -> list[str | None]:
+    """The training images' classes, in row order.
+
+    Raises:
+        UsageError: none has one.
+    """
+    source = train.source
+    if source is None:
+        raise AssertionError("features were refused")
+    found = [source.category(int(position)) for position in train.positions]
+    if not any(found):
+        raise UsageError(
+            "classes: the training images have none; put each class in a folder of its own, or "
+            "leave --classes out."
+        )
+    return found
+
+
+def _notes(space: Space, images: int, level: float) -> list[str]:
+    """What a reader of the p-values must know of the null."""
+    null = space.null
+    count = len(null.statistic)
+    notes = []
+    if null.source == "train":
+        notes.append(
+            "no held-out images were given (--test): training images, each left out in turn, stand "
+            "for honest ones. The p-values then say how unusual an image would be among the "
+            "training images themselves; where those repeat one another or come in series, copies "
+            "look less unusual than they are."
+        )
+    if count < FEWEST_HONEST:
+        least = 1 / (count + 1)
+        flags = "cannot be flagged" if least * images > level else "can be flagged only together"
+        notes.append(
+            f"only {count:,} honest images: a p-value cannot be below {least:.2g}, so single "
+            f"copies {flags}. Look at the closest images; give {FEWEST_HONEST} or more."
+        )
+    if null.dropped:
+        notes.append(
+            f"{null.dropped:,} held-out images nearly repeat training images and were left out of "
+            "the null."
+        )
+    return notes
+
+
+def _pictures(rows: dict[str, Rows], stack: ExitStack) -> SourcePictures | None:
+    """The pictures, which keep the sources open; None where any of the two sets is features."""
+    if rows["generated"].source is None or rows["train"].source is None:
+        return None
+    return SourcePictures(rows=rows, opened=stack.pop_all())

@@ -1,0 +1,89 @@
+"""What an audit will cost, said before the work starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genmem.auditing.spaces import is_streamed
+from genmem.features import Embedder, is_cached
+from genmem.images import AS_IS, ImageSource, Transformation, decode
+
+_TIMED_IMAGES = 32
+
+
+def embedding_cost(
+    embedder: Embedder,
+    sources: Mapping[str, Any],
+    transformations: Sequence[Transformation],
+) -> str:
+    """How many images one space embeds, at which measured rate, and how long that takes.
+
+    Args:
+        embedder: the space's backbone, opened.
+        sources: the sets by role; those that are features cost nothing here.
+        transformations: the forms of the training set, the image as it is first.
+
+    Returns:
+        One sentence.
+    """
+    name = embedder.backbone.name
+    images = {role: one for role, one in sources.items() if isinstance(one, ImageSource)}
+    wanted, cached = 0, 0
+    for role, source in images.items():
+        for one in transformations if role == "train" else (AS_IS,):
+            wanted += len(source)
+            streamed = is_streamed(embedder) and one != AS_IS
+            if not streamed and is_cached(source, embedder=embedder, transformation=one):
+                cached += len(source)
+    left = wanted - cached
+    known = f" ({cached:,} more are in the cache)" if cached else ""
+    if not left:
+        return f"{name}: all {wanted:,} images are in the cache"
+    rate = _rate(embedder, next(iter(images.values())))
+    return f"{name}: {left:,} images to embed{known}, about {duration(left / rate)}"
+
+
+def search_cost(pairs: int, dimension: int) -> float:
+    """Seconds that comparing so many pairs takes at this machine's rate, roughly."""
+    import torch
+
+    side = 1_024
+    one, other = torch.ones(side, dimension), torch.ones(side, dimension)
+    torch.mm(one, other.T)
+    started = time.perf_counter()
+    torch.mm(one, other.T)
+    return (time.perf_counter() - started) / side**2 * pairs * 1.3
+
+
+def _rate(embedder: Embedder, source: ImageSource) -> float:
+    """Images a second on one batch of the source's first images."""
+    images = []
+    for position in range(min(_TIMED_IMAGES, len(source))):
+        try:
+            pixels = decode(source.content(position), name=source.id(position))
+        except Exception:  # broken images are dealt with when they are read in earnest
+            continue
+        images.append(pixels)
+    if not images:
+        return 1.0
+    try:
+        batch = np.stack([embedder.transform(pixels) for pixels in images])
+    except ValueError:  # images of several sizes: refused in earnest later
+        return 1.0
+    embedder.embed(batch)
+    started = time.perf_counter()
+    batch = np.stack([embedder.transform(pixels) for pixels in images])
+    embedder.embed(batch)
+    return len(images) / max(time.perf_counter() - started, 1e-6)
+
+
+def duration(seconds: float) -> str:
+    """Roughly: `12 s`, `25 min`, `2.3 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,168 @@
+"""Near-duplicates among the given images: they distort every null, so they are found first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genmem.arrays import take_rows, to_numpy
+from genmem.auditing.findings import Bools, Duplicates, Floats, Ints
+from genmem.auditing.search import Matches, Queries, nearest_over_forms
+from genmem.auditing.spaces import REFERENCE, metric_of
+from genmem.images import digest
+from genmem.neighbors import Metric
+from genmem.scoring.inputs import Inputs, Rows
+
+MOST_QUERIES = 100_000
+"""Training images that are compared with all others; a seeded sample where there are more."""
+
+RELATIVE: dict[Metric, float] = {"absolute_cosine": 2 / 3, "euclidean": 1 / 3}
+"""Near-duplicates lie within this part of the tenth neighbour's distance, as lengths.
+
+Judged by eye on CIFAR-10, test against train: below it practically every pair is one picture
+recompressed, recoloured, mirrored or slightly cropped (`docs/detection.md` shows them). For pixels
+it is the third of Yoon et al. 2023.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainDuplicates:
+    """Repetitions inside the training set.
+
+    Attributes:
+        found: the pairs.
+        kept: int64, rows without those that repeat an earlier one.
+    """
+
+    found: Duplicates
+    kept: Ints
+
+
+def relative_distance(distances: Floats, metric: Metric) -> Floats:
+    """d1 / d10 as lengths, float64 [n]: 1 − cos is half a squared length, so its root is taken."""
+    reference = distances[:, min(REFERENCE, distances.shape[1]) - 1]
+    relative = np.divide(
+        distances[:, 0], reference, out=np.zeros(len(distances)), where=reference > 0
+    )
+    return relative if metric == "euclidean" else np.sqrt(relative)
+
+
+def rule(metric: Metric) -> str:
+    """When two images count as near-duplicates, in words."""
+    if metric == "euclidean":
+        return "the distance is at most a third of that to the tenth nearest image"
+    return "the distance, as a length √(1 − cos), is at most 2/3 of that to the tenth nearest image"
+
+
+def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplicates:
+    """Training images that nearly repeat an earlier training image.
+
+    Args:
+        inputs: the sets in one space.
+        seed: of the sample, where there are more than `MOST_QUERIES` images.
+        dropped: they will be left out; only said in the result.
+    """
+    train = inputs.rows["train"]
+    metric = metric_of(inputs.backbone)
+    count = int(train.array.shape[0])
+    asked = np.arange(count)
+    if count > MOST_QUERIES:
+        asked = np.sort(np.random.default_rng(seed).choice(count, MOST_QUERIES, replace=False))
+    array = train.array if len(asked) == count else take_rows(train.array, asked)
+    matches = nearest_over_forms(
+        {"train": Queries(array=array, own=asked)},
+        [iter([train.array])],
+        kept=np.arange(count),
+        k=min(REFERENCE, count - 1),
+        metric=metric,
+    )["train"]
+    first, second, distances = _pairs(asked, matches, metric)
+    # Each pair once: the later image repeats the earlier one.
+    later, earlier = np.maximum(first, second), np.minimum(first, second)
+    _, once = np.unique(later * count + earlier, return_index=True)
+    later, earlier, distances = later[once], earlier[once], distances[once]
+    order = np.argsort(distances, kind="stable")
+    later, earlier = later[order], earlier[order]
+    found = Duplicates(
+        between="train and train",
+        space=inputs.backbone,
+        rule=rule(metric),
+        first_ids=[str(train.ids[int(row)]) for row in later],
+        second_ids=[str(train.ids[int(row)]) for row in earlier],
+        first=later,
+        second=earlier,
+        distances=distances[order],
+        exact=_same_content(train, later, train, earlier),
+        examined=len(asked),
+        of=count,
+        dropped=dropped,
+    )
+    return TrainDuplicates(found=found, kept=_representatives(count, later, earlier))
+
+
+def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple[Duplicates, Bools]:
+    """Held-out images that nearly repeat a training image; and which they are, bool [m].
+
+    Args:
+        inputs: the sets in one space.
+        matches: the held-out images' nearest training images, as they are or in any form.
+        dropped: they are left out of the null; only said in the result.
+    """
+    test, train = inputs.rows["test"], inputs.rows["train"]
+    metric = metric_of(inputs.backbone)
+    first, second, distances = _pairs(np.arange(len(matches.distances)), matches, metric)
+    order = np.argsort(distances, kind="stable")
+    first, second = first[order], second[order]
+    found = Duplicates(
+        between="test and train",
+        space=inputs.backbone,
+        rule=rule(metric),
+        first_ids=[str(test.ids[int(row)]) for row in first],
+        second_ids=[str(train.ids[int(row)]) for row in second],
+        first=first,
+        second=second,
+        distances=distances[order],
+        exact=_same_content(test, first, train, second),
+        examined=len(matches.distances),
+        of=len(matches.distances),
+        dropped=dropped,
+    )
+    repeated = np.zeros(len(matches.distances), dtype=bool)
+    repeated[first] = True
+    return found, repeated
+
+
+def _pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Ints, Floats]:
+    """The rows that repeat their nearest training image, that image, and the distance."""
+    if matches.distances.shape[1] < 2:
+        close = matches.distances[:, 0] == 0
+    else:
+        close = relative_distance(matches.distances, metric) <= RELATIVE[metric]
+    return rows[close], matches.train[close, 0], matches.distances[close, 0]
+
+
+def _same_content(one: Rows, rows: Ints, other: Rows, others: Ints) -> Bools:
+    """bool [p]: whether the stored images (or, for features, the rows) are the same to the byte."""
+    if one.source is not None and other.source is not None:
+        first = digest(one.source).per_image[one.positions[rows]]
+        second = digest(other.source).per_image[other.positions[others]]
+        return np.asarray((first == second).all(axis=1))
+    if not len(rows):
+        return np.zeros(0, dtype=bool)
+    return np.asarray((_rows_of(one.array, rows) == _rows_of(other.array, others)).all(axis=1))
+
+
+def _rows_of(array: Any, rows: Ints) -> Any:
+    return to_numpy(take_rows(array, rows))
+
+
+def _representatives(count: int, later: Ints, earlier: Ints) -> Ints:
+    """Rows of which none repeats an earlier one, directly or through others; ascending."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(later)), (later, earlier)), shape=(count, count))
+    _, groups = connected_components(links, directed=False)
+    return np.sort(np.unique(groups, return_index=True)[1]).astype(np.int64)

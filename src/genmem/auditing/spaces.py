@@ -1,0 +1,224 @@
+"""One feature space: the sets' features, the forms of the training set, statistics and p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genmem.arrays import take_rows
+from genmem.auditing.findings import Bools, Floats, Ints, Null, Space
+from genmem.auditing.search import Matches, Queries, nearest_over_forms
+from genmem.calibration.null import NullDistribution, null_distribution
+from genmem.features import Embedder, extract, transform_of
+from genmem.images import AS_IS, ImageSource, Progress, Transformation, read_batches
+from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.neighbors import Metric
+from genmem.scoring.inputs import Inputs
+
+REFERENCE = 10
+"""The neighbour whose distance a pixel distance is measured by."""
+
+_BLOCK_ROWS = 16_384
+_STREAM_ROWS = 2_048
+
+
+def metric_of(space: str) -> Metric:
+    """How distances are measured: Euclidean between pixels, 1 − |cos| between features."""
+    return "euclidean" if space == "pixels" else "absolute_cosine"
+
+
+def statistic_of(matches: Matches, metric: Metric) -> tuple[Floats, str]:
+    """What is compared with honest images, float64 [n], smaller meaning closer; and its name.
+
+    Features: the distance to the nearest training image. Pixels: that distance divided by the one
+    to the tenth nearest, since plain images (sky, studio backgrounds) are near to everything. The
+    second nearest, as in the 1/3 rule, would hide copies of an image that the training set holds
+    twice.
+    """
+    nearest = matches.distances[:, 0]
+    if metric != "euclidean":
+        return nearest, "distance"
+    rank = min(REFERENCE, matches.distances.shape[1])
+    reference = matches.distances[:, rank - 1]
+    relative = np.divide(nearest, reference, out=np.zeros_like(nearest), where=reference > 0)
+    return relative, f"distance relative to neighbour {rank}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSearch:
+    """What was found in one space before p-values: the generated images' and the honest ones'."""
+
+    name: str
+    metric: Metric
+    generated: Matches
+    honest: Matches
+
+
+def search_space(
+    inputs: Inputs,
+    *,
+    transformations: Sequence[Transformation],
+    honest: Queries,
+    kept: Ints,
+    k: int,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> SpaceSearch:
+    """Search generated and honest images in every form of the kept training images.
+
+    Args:
+        inputs: the sets in this space.
+        transformations: the forms, the image as it is first.
+        honest: the rows that stand for an honest generator.
+        kept: rows of the training set that are compared with.
+        k: neighbours for display; at least `REFERENCE` are looked for where there are so many.
+        skip_broken: as when the features were made.
+        progress: told about each form.
+    """
+    metric = metric_of(inputs.backbone)
+    queries = {"generated": Queries(array=inputs.rows["generated"].array), "honest": honest}
+    found = nearest_over_forms(
+        queries,
+        (
+            _form(inputs, one, kept, skip_broken=skip_broken, progress=progress)
+            for one in transformations
+        ),
+        kept=kept,
+        k=min(max(k, REFERENCE), len(kept) - honest.extra),
+        metric=metric,
+    )
+    return SpaceSearch(
+        name=inputs.backbone, metric=metric, generated=found["generated"], honest=found["honest"]
+    )
+
+
+def _form(
+    inputs: Inputs,
+    transformation: Transformation,
+    kept: Ints,
+    *,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> Iterator[Any]:
+    """Features of the kept training images in one form, part by part."""
+    rows, embedder = inputs.rows["train"], inputs.embedder
+    if progress:
+        words = f" with train {transformation.phrase}" if transformation.phrase else ""
+        progress(f"comparing{words}, in {inputs.backbone}", 0, None)
+    if transformation == AS_IS:
+        yield from _kept_parts(rows.array, kept)
+    elif rows.source is None or embedder is None:
+        raise AssertionError("only images can be transformed")
+    elif is_streamed(embedder):
+        yield from _streamed(rows.source, embedder, transformation, kept, skip_broken=skip_broken)
+    else:
+        features = extract(
+            rows.source,
+            embedder=embedder,
+            transformation=transformation,
+            skip_broken=skip_broken,
+            progress=progress,
+        )
+        yield from _kept_parts(features.array, kept)
+
+
+def is_streamed(embedder: Embedder) -> bool:
+    """Whether features are cheaper to make again than to keep: those of no network."""
+    return embedder.weights_hash is None
+
+
+def _kept_parts(array: Any, kept: Ints) -> Iterator[Any]:
+    if len(kept) == int(array.shape[0]):
+        yield array
+        return
+    for start in range(0, len(kept), _BLOCK_ROWS):
+        yield take_rows(array, kept[start : start + _BLOCK_ROWS])
+
+
+def _streamed(
+    source: ImageSource,
+    embedder: Embedder,
+    transformation: Transformation,
+    kept: Ints,
+    *,
+    skip_broken: bool,
+) -> Iterator[Any]:
+    batches = read_batches(
+        source,
+        transform=transform_of(embedder, transformation),
+        batch_size=_STREAM_ROWS,
+        skip_broken=skip_broken,
+    )
+    first = 0
+    with closing(batches):
+        for batch in batches:
+            count = len(batch.positions)
+            if not count:
+                continue
+            low, high = np.searchsorted(kept, (first, first + count))
+            features, _ = embedder.embed(batch.array)
+            yield features[kept[low:high] - first]
+            first += count
+
+
+def judge_space(
+    found: SpaceSearch, inputs: Inputs, *, source: str, k: int, forms: Ints, spared: Bools
+) -> tuple[Space, NullDistribution]:
+    """P-values and copied fraction of one space.
+
+    Args:
+        found: the searches.
+        inputs: the sets in this space.
+        source: where the honest images come from, "test" or "train".
+        k: neighbours to keep for display.
+        forms: int64, where this space's forms stand among the audit's.
+        spared: bool [m], honest images that are left out as duplicates of training images.
+    """
+    statistic, name = statistic_of(found.generated, found.metric)
+    honest = statistic_of(found.honest, found.metric)[0][~spared]
+    null = null_distribution(honest)
+    distances = found.generated.distances
+    k = min(k, distances.shape[1])
+    space = Space(
+        name=found.name,
+        metric=found.metric,
+        distances=distances[:, :k],
+        train=found.generated.train[:, :k],
+        transformations=forms[found.generated.forms[:, :k]],
+        ratio=_ratio(distances),
+        statistic=statistic,
+        statistic_name=name,
+        p_values=null.p_values(statistic),
+        null=Null(
+            source=source,
+            statistic=null.values,
+            tail=null.tail,
+            exponent=null.exponent,
+            dropped=int(spared.sum()),
+        ),
+        copied_fraction=copied_fraction_from(
+            generated=statistic,
+            test=honest,
+            train_rows=int(inputs.rows["train"].array.shape[0]),
+        ),
+        backbone=_backbone(inputs),
+    )
+    return space, null
+
+
+def _ratio(distances: Floats) -> Floats:
+    """d1/d2, float64 [n]; 1 where both are 0 or there is no second."""
+    if distances.shape[1] < 2:
+        return np.ones(len(distances))
+    first, second = distances[:, 0], distances[:, 1]
+    return np.divide(first, second, out=np.ones_like(first), where=second > 0)
+
+
+def _backbone(inputs: Inputs) -> dict[str, Any]:
+    if inputs.embedder is None:
+        return {"name": "features", "dimension": int(inputs.rows["train"].array.shape[1])}
+    return inputs.embedder.describe()

@@ -1,0 +1,132 @@
+"""How often an honest image is as close to the training set as a given one: p-values and rates.
+
+    p(x) = (1 + #{null ≤ x}) / (m + 1)
+
+is exact whatever the distribution, if the given image is as good as drawn with the m honest ones;
+but it cannot fall below 1/(m + 1), so a handful of blatant copies among thousands of images could
+never be told from chance. Below the `_ANCHOR`-th smallest honest value the p-value therefore goes
+on along a power law,
+
+    p(x) = p(u) · (x / u)^α,   u that value,
+
+which is how the distance to the nearest of many points behaves near 0: P(d < x) ∝ x^α where the
+points locally fill α dimensions (Levina and Bickel 2004, "Maximum Likelihood Estimation of
+Intrinsic Dimension"). α is the lower 95 % confidence bound of Hill's estimate (1975) from the
+closest `_TAIL` of the honest images, so that p errs upward. Honest images that are themselves
+duplicates of training images lower α, down to 0 where some lie at distance 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import InputError
+
+Floats = NDArray[np.float64]
+
+_ANCHOR = 10
+"""Honest values at or below the place where the power law takes over."""
+
+_TAIL = 0.01
+"""Share of the honest values the power law is fitted to."""
+
+_FEWEST_IN_TAIL = 20
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullDistribution:
+    """The statistic of honest images, smaller meaning closer.
+
+    Attributes:
+        values: float64 [m], ascending.
+        tail: how many of them the power law was fitted to; 0 where they are too few (m < 100).
+        exponent: α; 0 without a tail.
+    """
+
+    values: Floats
+    tail: int
+    exponent: float
+
+    def p_values(self, statistic: Floats) -> Floats:
+        """For each value, the probability of an honest image at least as close; float64 [n]."""
+        below = np.searchsorted(self.values, statistic, side="right")
+        return self._with_tail(np.asarray(statistic), (1 + below) / (len(self.values) + 1))
+
+    def own_p_values(self, statistic: Floats) -> Floats:
+        """The p-values of honest images that are themselves among the m: each among the others."""
+        among = np.searchsorted(self.values, statistic, side="right")
+        return self._with_tail(np.asarray(statistic), among / len(self.values))
+
+    def _with_tail(self, statistic: Floats, p: Floats) -> Floats:
+        if not self.tail:
+            return p
+        anchor = self.values[_ANCHOR - 1]
+        at_anchor = (1 + _ANCHOR) / (len(self.values) + 1)
+        beyond = statistic < anchor
+        if anchor > 0:
+            p = p.copy()
+            p[beyond] = at_anchor * (statistic[beyond] / anchor) ** self.exponent
+        return p
+
+
+def null_distribution(values: Floats) -> NullDistribution:
+    """The null of honest statistics, with its tail.
+
+    Args:
+        values: float [m], not negative, in any order; held-out images' or left-out training
+            images'.
+
+    Raises:
+        InputError: empty, negative or not finite.
+    """
+    values = np.sort(np.asarray(values, dtype=np.float64))
+    if values.ndim != 1 or not values.size or not np.isfinite(values).all() or values[0] < 0:
+        raise InputError(
+            f"expected finite distances of honest images from 0, [m], got shape {values.shape}."
+        )
+    tail = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
+    if len(values) < 5 * _FEWEST_IN_TAIL:
+        return NullDistribution(values=values, tail=0, exponent=0.0)
+    return NullDistribution(values=values, tail=tail, exponent=_exponent(values[:tail]))
+
+
+def _exponent(closest: Floats) -> float:
+    """The lower bound of Hill's estimate: Σ log(u/x) is Gamma(k − 1) distributed, scaled by 1/α."""
+    from scipy.special import gammaincinv  # takes a moment to import
+
+    if closest[0] <= 0:
+        return 0.0
+    total = float(np.log(closest[-1] / closest[:-1]).sum())
+    degrees = len(closest) - 1
+    return float(gammaincinv(degrees, 1 - _CONFIDENCE) / total) if total > 0 else 0.0
+
+
+def combined_p_values(p_values: Floats) -> Floats:
+    """One p-value an image from several spaces: Bonferroni, min(1, S · min p).
+
+    It holds its error rate whatever the dependence between the spaces, and one space that sees a
+    copy is enough.
+
+    Args:
+        p_values: float [S, n].
+
+    Returns:
+        float64 [n].
+    """
+    return np.minimum(1.0, len(p_values) * p_values.min(axis=0))
+
+
+def q_values(p_values: Floats) -> Floats:
+    """The smallest false-discovery rate at which each image is flagged, float64 [n].
+
+    Benjamini and Hochberg 1995: among the images with q ≤ r, at most a share r is expected to be
+    honest. It holds for independent p-values and for those that share one null, which depend on
+    each other positively (Bates et al. 2023, "Testing for outliers with conformal p-values").
+    """
+    from scipy.stats import false_discovery_control  # takes seconds to import
+
+    return np.asarray(false_discovery_control(p_values, method="bh"), dtype=np.float64)

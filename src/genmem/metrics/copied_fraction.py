@@ -1,0 +1,239 @@
+"""Copied fraction: how many generated images are closer to train than held-out images ever are."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, betaincc, betaincinv, gammaln, ndtr
+
+from genmem.arrays import check_sets, to_numpy
+from genmem.errors import InputError
+from genmem.metrics._intervals import LEVEL, SIDE, clopper_pearson
+from genmem.neighbors import Metric, nearest
+from genmem.results import Interval, Result
+
+TAIL = 0.002
+"""The part of the held-out images that may be as close as a copy: 20 of 10,000."""
+
+NO_DISTANCE = 1e-12
+"""Equal rows come out of a search at 0 up to this rounding; so it counts as 0."""
+
+WORTH_A_NOTE = 0.01
+"""A share of copies this large that cannot be seen is said in a note."""
+
+_NODES = np.linspace(-8.0, 8.0, 801)
+_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
+
+
+def copied_fraction(
+    *, generated: Any, train: Any, test: Any, metric: Metric = "absolute_cosine"
+) -> Result:
+    """The share π of generated images that are closer to train than held-out images ever are.
+
+        F_gen(x) = π + (1 − π) · F(x)   at a distance x that copies stay below
+
+    F_gen(x) is the chance that a generated image lies closer to train than x, and F(x) that of an
+    honest one. x is the r-th smallest of the m held-out distances, r = round(0.002 · (m + 1)), at
+    least 1. With K of the n generated distances strictly below x
+
+        π̂ = max(0, (K/n − q) / (1 − q)),   q = r / (m + 1) = E[F(x)]
+
+    The interval is exact, whatever the distribution of distances. F(x) is Beta(r, m + 1 − r), so
+    an honest K is beta-binomial, and with copies K > k − 1 has the probability
+
+        P(B ≤ π + (1 − π) F),   B ~ Beta(k, n − k + 1),   F ~ Beta(r, m + 1 − r)
+
+    Its lower end is the π at which that is 2.5 %; its upper end is Clopper and Pearson's for K/n,
+    as if no honest image were below x, and so about q higher than it might be: it holds also where
+    honest images lie farther off than held-out ones, as a poor generator's do.
+
+    Ties: distances up to 1e-12 count as 0. Where the r-th held-out distance is 0 or equals the one
+    before, r grows to the next that is larger than all before it, so that repeated images, exact
+    copies of training images above all, are compared as groups: as many of them among the
+    generated images as among the held-out ones are no copies.
+
+    Assumptions: honest images are no closer to train than held-out images are, in distribution;
+    a generator that only makes images of the commonest kinds can break that without copying.
+    Copies farther off than x (flips, crops, or whatever this space calls new) are not counted, so
+    the share is a lower bound on all copying.
+
+    Args:
+        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        train: float [l, d].
+        test: float [m, d], images of the same kind that were not trained on.
+        metric: "absolute_cosine", "cosine" or "euclidean".
+
+    Returns:
+        value: π̂ in [0, 1]; higher is more copying; NaN, with a note, where the held-out images
+            leave no threshold.
+        interval: 95 %; an honest generator's holds 0 in at least 97.5 % of draws (without ties).
+        parts: `threshold` x, `held_out_rank` r, `below` K, `expected_honest` n·q, `p_value` of K or
+            more below x without copies (exact, beta-binomial), `fewest_below`: the smallest K whose
+            interval would exclude 0 here (None: no K would).
+
+    Raises:
+        InputError: the arrays are not features of one backbone.
+    """
+    sets = {"generated": generated, "train": train, "test": test}
+    check_sets(sets)
+    found = {
+        role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
+        for role in ("generated", "test")
+    }
+    return copied_fraction_from(**found, train_rows=int(train.shape[0]))
+
+
+def copied_fraction_from(
+    *, generated: NDArray[np.float64], test: NDArray[np.float64], train_rows: int
+) -> Result:
+    """`copied_fraction` from distances already found; any statistic that is small for copies.
+
+    Args:
+        generated: float64 [n], of each generated row to its nearest training row.
+        test: float64 [m], the same of each held-out row.
+        train_rows: size of the training set, for the result.
+
+    Raises:
+        InputError: not one-dimensional, empty, or not finite.
+    """
+    near = {"generated": _snapped("generated", generated), "test": _snapped("test", test)}
+    n = {"generated": len(generated), "train": train_rows, "test": len(test)}
+    held_out = np.sort(near["test"])
+    rank = _rank(held_out)
+    if rank is None:
+        return Result(
+            name="copied_fraction",
+            value=math.nan,
+            n=n,
+            notes=(
+                "The held-out distances are all 0 or tie up to the largest: they leave no "
+                "threshold to tell copies by.",
+            ),
+        )
+    threshold = float(held_out[rank - 1])
+    below = int(np.count_nonzero(near["generated"] < threshold))
+    return _result(below, threshold=threshold, rank=rank, n=n)
+
+
+def _snapped(role: str, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    array = np.asarray(distances, dtype=np.float64)
+    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
+        raise InputError(
+            f"{role}: expected a finite nearest distance for each row, [n], got shape "
+            f"{array.shape}."
+        )
+    return np.where(np.abs(array) <= NO_DISTANCE, 0.0, array)
+
+
+def _rank(held_out: NDArray[np.float64]) -> int | None:
+    """r: the first rank from `TAIL` on that is not 0 and above all ranks before; None: no such."""
+    first = max(1, round(TAIL * (len(held_out) + 1)))
+    before = np.concatenate([[-np.inf], held_out[:-1]])
+    rises = (held_out > before) & (held_out != 0)
+    ranks = np.flatnonzero(rises[first - 1 :])
+    return first + int(ranks[0]) if len(ranks) else None
+
+
+def _result(below: int, *, threshold: float, rank: int, n: dict[str, int]) -> Result:
+    images, held_out = n["generated"], n["test"]
+    honest = rank / (held_out + 1)
+    low, high, p_value = _interval(below, images, rank, held_out)
+    fewest = _fewest_below(images, rank, held_out)
+    notes = ()
+    if fewest is None:
+        notes = (
+            f"{images:,} generated and {held_out:,} held-out images are too few to tell any share "
+            "of copies from none.",
+        )
+    elif low == 0 and fewest / images >= WORTH_A_NOTE:
+        notes = (
+            f"with {images:,} generated and {held_out:,} held-out images, fewer than {fewest:,} "
+            f"images below the threshold ({fewest / images:.1%}) cannot be told from none.",
+        )
+    return Result(
+        name="copied_fraction",
+        value=max(0.0, (below / images - honest) / (1 - honest)),
+        n=n,
+        parts={
+            "threshold": threshold,
+            "held_out_rank": rank,
+            "below": below,
+            "expected_honest": images * honest,
+            "p_value": p_value,
+            "fewest_below": fewest,
+        },
+        interval=Interval(
+            low=low,
+            high=high,
+            level=LEVEL,
+            method="exact: beta-binomial inversion (low end), Clopper–Pearson (high end)",
+        ),
+        notes=notes,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _interval(below: int, images: int, rank: int, held_out: int) -> tuple[float, float, float]:
+    """Both ends for K = `below`, and the p-value of π = 0."""
+    high = clopper_pearson(below, images)[1]
+    p_value = _p_value(below, images, rank, held_out)
+    if p_value >= SIDE:
+        return 0.0, high, p_value
+    from scipy.optimize import brentq
+
+    def excess(share: float) -> float:
+        return _at_least(below, images, rank, held_out, share) - SIDE
+
+    if excess(0.0) >= 0:  # equal to the p-value but for rounding
+        return 0.0, high, p_value
+    # At π = K/n, K or more is the rule: half of the time by the copies alone.
+    most = min(below / images, 1 - 1e-12)
+    return float(brentq(excess, 0.0, most, xtol=1e-12)), high, p_value  # pyright: ignore[reportArgumentType]
+
+
+def _at_least(k: int, n: int, rank: int, m: int, share: float) -> float:
+    """P(B ≤ π + (1 − π) F) of `copied_fraction`: K ≥ k ≥ 1 among n images with a share of copies.
+
+    The trapezoid rule over the normal scores of the narrower of B and F: the other's distribution
+    function is smooth at that scale, so the rule is accurate far beyond need (1e-6).
+    """
+    if k * (n - k + 1) / (n + 1) ** 3 < rank * (m + 1 - rank) / (m + 1) ** 3:  # variances
+        share_below = betaincinv(k, n - k + 1, ndtr(_NODES))
+        honest = np.clip((share_below - share) / (1 - share), 0.0, 1.0)
+        return float(betaincc(rank, m + 1 - rank, honest) @ _WEIGHTS)
+    honest = betaincinv(rank, m + 1 - rank, ndtr(_NODES))
+    return float(betainc(k, n - k + 1, share + (1 - share) * honest) @ _WEIGHTS)
+
+
+def _p_value(k: int, n: int, rank: int, m: int) -> float:
+    """P(K ≥ k) of an honest generator: the upper tail of the beta-binomial(n, r, m + 1 − r).
+
+    K ≥ k when fewer than r held-out images are among the first k + r − 1 of all, which are drawn
+    without replacement: so it is a hypergeometric tail of at most r terms.
+    """
+    if k == 0:
+        return 1.0
+    drawn = k + rank - 1
+    held_out = np.arange(max(0, drawn - n), rank, dtype=np.float64)
+    logs = _log_choose(m, held_out) + _log_choose(n, drawn - held_out) - _log_choose(n + m, drawn)
+    return min(1.0, float(np.exp(logs).sum()))
+
+
+def _log_choose(total: int, chosen: Any) -> Any:
+    return gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1)
+
+
+@lru_cache(maxsize=256)
+def _fewest_below(n: int, rank: int, m: int) -> int | None:
+    """The smallest K whose p-value is below 2.5 %; None where n has none."""
+    if _p_value(n, n, rank, m) >= SIDE:
+        return None
+    low, high = 0, n
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _p_value(middle, n, rank, m) < SIDE else (middle, high)
+    return high

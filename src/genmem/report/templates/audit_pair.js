@@ -1,0 +1,155 @@
+// ---- One pair, large: both pictures, their difference, and the nearest images of every space
+
+const pair = element("pair");
+let opened = 0;
+let found = null;
+
+/** Every space's nearest images, which are read when they are first asked for. */
+function nearestImages() {
+  if (!found && document.readyState !== "loading") {
+    found = JSON.parse(element("pairs").textContent);
+    found.ids = [...train.id, ...found.others];
+  }
+  return found ? found.spaces : [];
+}
+
+function openPair(place) {
+  showPair(place);
+  pair.showModal();
+  pair.querySelector(".content").focus();
+}
+
+function showPair(place) {
+  opened = place;
+  const row = shown[place];
+  const [image, change] = [rows.nearest[row], changeOf(row)];
+  const where = `${(place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
+  element("pair-place").textContent = where;
+  element("pair-generated").textContent = rows.id[row];
+  element("pair-train").textContent = train.id[image];
+  element("pair-facts").replaceChildren(...facts(row));
+  element("previous").disabled = place === 0;
+  element("next").disabled = place === shown.length - 1;
+  if (element("pair-figures")) showPictures(row, image, change);
+  element("pair-spaces").replaceChildren(...nearestImages().map((_, place) => spaceTable(place, row)));
+  const status = `Pair ${where}: ${rows.id[row]} is closest to ${train.id[image]}`;
+  element("pair-status").textContent = status;
+}
+
+function facts(row) {
+  const flag = document.createElement("strong");
+  flag.textContent = rows.flagged[row] ? "flagged" : "not flagged";
+  flag.classList.toggle("flagged", rows.flagged[row] === 1);
+  const parts = [
+    phrase(row),
+    `distance ${short(values.distance(row))}`,
+    `d₁/d₂ ${short(values.ratio(row))}`,
+    `p ${short(rows.p[row])}`,
+    `q ${short(rows.q[row])}`,
+    `row ${(rows.row[row] + 1).toLocaleString("en")} of the tables`,
+  ];
+  return [flag, ...parts.filter(Boolean).map((text) => span(text))];
+}
+
+function span(text) {
+  const made = document.createElement("span");
+  made.textContent = text;
+  return made;
+}
+
+function showPictures(row, image, change) {
+  const [one, other] = [generatedPicture(row), trainPicture(image)];
+  const cropped = change.box.join() !== "0,0,1,1";
+  const changed = cropped || change.mirrored;
+  view("view-generated", one, `Generated image ${rows.id[row]}`);
+  const name = `Training image ${train.id[image]}`;
+  view("view-train", other, changed ? `${name}, ${change.phrase}` : name, change);
+  element("view-train-caption").textContent = changed
+    ? `Training image, ${change.phrase}`
+    : "Training image";
+  element("figure-original").hidden = !changed;
+  if (changed) view("view-original", other, name);
+  const frame = element("view-difference");
+  if (!one || !other) return put(frame, "", "");
+  const first = fit(frame, put(frame, one, "Difference of the two pictures: black where they agree"));
+  const layer = document.createElement("div");
+  layer.className = "frame layer";
+  const second = fit(null, put(layer, other, "", change));
+  // A crop was enlarged smoothly before it was compared; so is its picture, and the other.
+  for (const picture of [first, second]) picture.classList.toggle("smooth", cropped);
+  frame.append(layer);
+}
+
+function view(id, source, alternative, change) {
+  const image = put(element(id), source, alternative, change);
+  if (source) fit(element(id), image);
+}
+
+/** Give the frame its picture's shape, and keep the pixels of small pictures visible. */
+function fit(frame, image) {
+  image.addEventListener("load", () => {
+    const { naturalWidth: width, naturalHeight: tall } = image;
+    if (frame) frame.style.aspectRatio = `${width} / ${tall}`;
+    image.classList.toggle("small", Math.max(width, tall) <= 128);
+  });
+  return image;
+}
+
+function spaceTable(number, row) {
+  const space = found.spaces[number];
+  const section = document.createElement("section");
+  const heading = document.createElement("h3");
+  const telling = spaces.length > 1 && rows.space[row] === number ? ", which tells most" : "";
+  heading.textContent = `Nearest in ${spaces[number]}${telling}`;
+  const said = document.createElement("p");
+  said.className = "facts";
+  said.append(
+    span(`p ${short(space.p[row])}`),
+    span(`${space.statistic} ${short(space.value[row])}`),
+    span(`d₁/d₂ ${short(space.ratio[row])}`),
+  );
+  const list = document.createElement("ol");
+  for (let place = row * space.k; place < (row + 1) * space.k; place++) {
+    const line = document.createElement("li");
+    const name = document.createElement("bdi");
+    name.textContent = found.ids[space.train[place]];
+    const changed = document.createElement("em");
+    changed.textContent = transformations[space.change[place]].phrase;
+    const who = document.createElement("div");
+    who.append(name, changed);
+    line.append(who, span(short(space.distance[place])));
+    list.append(line);
+  }
+  section.append(heading, said, list);
+  return section;
+}
+
+const step = (by) => {
+  const next = opened + by;
+  if (next < 0 || next >= shown.length) return;
+  showPair(next);
+  activate(next);
+};
+
+pair.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  step(by);
+});
+pair.addEventListener("click", (event) => {
+  if (event.target === pair) pair.close();
+});
+pair.addEventListener("close", () => grid.focus({ preventScroll: true }));
+element("previous").addEventListener("click", () => step(-1));
+element("next").addEventListener("click", () => step(1));
+element("close").addEventListener("click", () => pair.close());
+for (const button of pair.querySelectorAll("[data-brightness]")) {
+  button.addEventListener("click", () => {
+    for (const one of pair.querySelectorAll("[data-brightness]")) {
+      one.setAttribute("aria-pressed", String(one === button));
+    }
+    element("view-difference").style.filter = `brightness(${button.dataset.brightness})`;
+  });
+}

@@ -1,0 +1,1 @@
+"""Slow studies: commands whose dated results are kept in docs/."""

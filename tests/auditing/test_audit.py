@@ -1,0 +1,195 @@
+"""The audit as a whole, on small real images in pixel space: copies are named, honest ones not."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import genmem
+from genmem.auditing import audit, copied, copied_by_class
+from genmem.auditing.forms import augmented
+from genmem.errors import InputError, UsageError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """1,797 digits as uint8 RGB 16 × 16, in a seeded order."""
+    small = (load_digits().images * 15.9).astype(np.uint8)
+    large = [np.asarray(Image.fromarray(one).resize((16, 16))) for one in small]
+    rng = np.random.default_rng(0)
+    return np.repeat(np.stack(large)[rng.permutation(len(large))][..., None], 3, axis=3)
+
+
+def jpeg(pixels, quality=90):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="JPEG", quality=quality)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def sets(digits):
+    train, test, honest = digits[:900], digits[900:1300], digits[1300:1700]
+    copies = np.stack([jpeg(train[row]) for row in range(20)])
+    flipped = np.ascontiguousarray(train[20:40, :, ::-1])
+    return {"train": train, "test": test, "generated": np.concatenate([honest, copies, flipped])}
+
+
+def test_saved_again_copies_are_flagged_and_named(sets):
+    found = audit(**sets, backbones=["pixels"])
+    assert found.flagged[400:420].all()
+    assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
+    assert found.flagged[:400].sum() <= 2
+
+
+def test_flips_are_seen_only_when_asked_for(sets):
+    without = audit(**sets, backbones=["pixels"])
+    found = audit(**sets, backbones=["pixels"], augment=["flip"])
+    assert found.flagged[420:440].mean() > without.flagged[420:440].mean() + 0.5
+    space, row, form, distance = found.nearest(425)
+    assert (space.name, row, form.phrase, distance) == ("pixels", 25, "flipped", 0)
+
+
+def test_a_family_can_be_asked_for_in_one_space():
+    forms, places = augmented(["flip", "pixels:crops"], ["pixels", "inception"])
+    assert len(forms) == 12
+    assert places["pixels"].tolist() == list(range(12))
+    assert [forms[place].name for place in places["inception"]] == ["as is", "flip"]
+
+
+def test_which_side_is_which_matters(sets):
+    swapped = sets | {"generated": sets["train"], "train": sets["generated"]}
+    assert len(audit(**sets, backbones=["pixels"]).flagged) == 440
+    assert len(audit(**swapped, backbones=["pixels"]).flagged) == 900
+
+
+def test_the_copied_fraction_is_estimated_with_an_interval(sets):
+    found = audit(**sets, backbones=["pixels"], augment=["flip"]).copied_fraction
+    assert found is not None
+    assert found.interval is not None
+    assert found.interval.low <= 40 / 440 <= found.interval.high
+    honest = audit(**(sets | {"generated": sets["generated"][:400]}), backbones=["pixels"])
+    assert honest.copied_fraction.interval.low == 0
+
+
+def test_without_a_test_set_left_out_training_images_are_the_null(sets):
+    found = audit(generated=sets["generated"], train=sets["train"], backbones=["pixels"])
+    assert found.spaces[0].null.source == "train"
+    assert len(found.spaces[0].null.statistic) == 900
+    assert found.flagged[400:420].all()
+    assert any("left out in turn" in note for note in found.notes)
+
+
+def test_too_few_honest_images_are_said_to_be_too_few(sets):
+    found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels"])
+    assert any("only 30 honest images" in note for note in found.notes)
+    assert not found.flagged.any()
+
+
+def test_several_spaces_are_combined_and_the_most_telling_is_named(sets):
+    small = {role: images[-60:] for role, images in sets.items()}
+    found = audit(**small, backbones=["pixels", "efficientnet-lite0"])
+    assert [space.name for space in found.spaces] == ["pixels", "efficientnet-lite0"]
+    p = np.stack([space.p_values for space in found.spaces])
+    assert found.p_values == pytest.approx(np.minimum(1, 2 * p.min(axis=0)))
+    assert (found.space == p.argmin(axis=0)).all()
+
+
+def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
+    for row, pixels in enumerate(sets["train"][:200]):
+        folder = tmp_path / ("even" if row % 2 == 0 else "odd")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{row:04d}.png")
+    ids = [f"even/{row:04d}.png" for row in range(0, 200, 2)]
+    ids += [f"odd/{row:04d}.png" for row in range(1, 200, 2)]
+    copies = np.stack([sets["train"][0]] * 3 + [sets["train"][1]] * 2)
+    given = np.concatenate([sets["generated"][:400], copies])
+    with audit(
+        generated=given,
+        train=tmp_path,
+        test=sets["test"],
+        backbones=["pixels"],
+        categories=True,
+    ) as found:
+        listed = copied(found)
+        assert [found.train_ids[one.train] for one in listed[:2]] == [ids[0], "odd/0001.png"]
+        assert [len(one.generated) for one in listed[:2]] == [3, 2]
+        by_class = copied_by_class(found)
+        assert by_class["even"][0] >= 3
+        assert [images for _, _, images in by_class.values()] == [100, 100]
+        picture = found.pictures.train(listed[0].train)
+        assert (np.asarray(Image.open(io.BytesIO(picture))) == sets["train"][0]).all()
+
+
+def test_duplicates_are_found_and_can_be_dropped(sets):
+    train = np.concatenate([sets["train"], sets["train"][:5], [jpeg(sets["train"][7])]])
+    test = np.concatenate([sets["test"], sets["train"][10:14]])
+    given = {"generated": sets["generated"], "train": train, "test": test}
+    found = audit(**given, backbones=["pixels"])
+    inside, between = found.duplicates
+    pairs = dict(zip(inside.first.tolist(), inside.second.tolist(), strict=True))
+    assert pairs.items() >= {900: 0, 904: 4, 905: 7}.items()
+    assert inside.exact[inside.first == 904].all()
+    assert not inside.exact[inside.first == 905].any()
+    assert {400, 401, 402, 403} <= set(between.first.tolist())
+    dropped = audit(**given, backbones=["pixels"], drop_duplicates=True)
+    assert dropped.spaces[0].null.dropped == len(dropped.duplicates[1].first) >= 4
+    assert not np.isin(dropped.spaces[0].train, inside.first).any()
+    assert dropped.p_values[400:420].max() < found.p_values[400:420].max()
+
+
+def test_features_are_audited_in_their_own_space(sets):
+    flat = {role: images.reshape(len(images), -1) / 255.0 for role, images in sets.items()}
+    found = audit(**flat)
+    assert [space.name for space in found.spaces] == ["features"]
+    assert found.pictures is None
+    assert found.flagged[400:420].all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbones": []}, "several different names"),
+        ({"backbones": ["pixels", "pixels"]}, "several different names"),
+        ({"backbones": ["pixls"]}, "did you mean pixels"),
+        ({"augment": ["spin"]}, "expected some of flip, crops"),
+        ({"augment": ["vgg16:flip"]}, "expected one of pixels"),
+        ({"augment": ["flip", "pixels:flip"]}, "once"),
+        ({"level": 0}, "between 0 and 1"),
+        ({"neighbors": 0}, "at least 1"),
+        ({"categories": True}, "a folder of its own"),
+        ({"weights": "w.pt", "backbones": ["pixels", "inception"]}, "only one"),
+    ],
+)
+def test_calls_that_make_no_sense_are_refused(sets, changes, message):
+    with pytest.raises(UsageError, match=message):
+        audit(**(sets | {"backbones": ["pixels"]} | changes))
+
+
+def test_features_cannot_be_flipped(sets):
+    flat = {role: images.reshape(len(images), -1) / 255.0 for role, images in sets.items()}
+    with pytest.raises(UsageError, match="give images as train"):
+        audit(**flat, augment=["flip"])
+
+
+def test_two_training_images_are_too_few(sets):
+    with pytest.raises(InputError, match="at least 3 rows"):
+        audit(**(sets | {"train": sets["train"][:2]}), backbones=["pixels"])
+
+
+def test_the_costs_are_said_before_the_work(sets):
+    said = []
+    audit(**sets, backbones=["pixels"], augment=["flip"], announce=said.append)
+    assert "images to embed" in said[0]
+    assert "comparing 840 images with 1,800 training rows" in said[1]
+
+
+def test_the_same_seed_gives_the_same_audit(sets):
+    one, other = (audit(**sets, backbones=["pixels"]) for _ in range(2))
+    assert (one.p_values == other.p_values).all()
+    assert one.to_dict()["copied_fraction"] == other.to_dict()["copied_fraction"]
+
+
+def test_the_door_leads_to_it():
+    assert genmem.audit is audit
