@@ -254,3 +254,24 @@ def test_rows_that_are_not_finite_are_refused_before_the_search():
 def test_ball_counts_refuse_radii_that_do_not_match_the_centers():
     with pytest.raises(InputError, match="radii"):
         count_balls(np.ones((2, 3)), np.ones((4, 3)), np.ones(3))
+
+
+@given(st.integers(0, 9_999), st.integers(1, 4), st.sampled_from(METRICS))
+@settings(deadline=None, max_examples=60)
+def test_a_bound_loses_no_neighbour_within_it(seed, k, metric):
+    rng = np.random.default_rng(seed)
+    queries, references = rng.normal(size=(9, 6)), rng.normal(size=(30, 6))
+    full = nearest(queries, references, k=k, metric=metric)
+    bounds = rng.permutation(full.distances[:, -1])
+    search = NearestNeighbors(queries, k=k, metric=metric, within=bounds)
+    for start in range(0, 30, 7):
+        search.update(references[start : start + 7])
+    found = search.compute()
+    inside = full.distances <= bounds[:, None]
+    assert (found.indices[inside] == full.indices[inside]).all()
+    assert (found.distances[inside] == full.distances[inside]).all()
+
+
+def test_one_bound_a_query_is_wanted():
+    with pytest.raises(UsageError, match="for each of 3 queries"):
+        NearestNeighbors(np.eye(3), within=np.ones(2))

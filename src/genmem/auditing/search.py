@@ -79,8 +79,14 @@ def nearest_over_forms(
     """
     found: dict[str, Matches] = {}
     for form, parts in enumerate(forms):
+        # After the first form only what comes into the k nearest so far is of interest.
         searches = {
-            name: NearestNeighbors(one.array, k=k + one.extra, metric=metric)
+            name: NearestNeighbors(
+                one.array,
+                k=k + one.extra,
+                metric=metric,
+                within=found[name].distances[:, -1] if name in found else None,
+            )
             for name, one in queries.items()
         }
         for part in parts:
@@ -88,7 +94,8 @@ def nearest_over_forms(
                 search.update(part)
         for name, search in searches.items():
             answer = search.compute()
-            train = kept[to_numpy(answer.indices)]
+            indices = to_numpy(answer.indices)
+            train = np.where(indices < 0, -1, kept[indices])
             fresh = Matches(
                 distances=to_numpy(answer.distances),
                 train=train,

@@ -94,6 +94,10 @@ class NearestNeighbors:
 
     `update` with parts in any order, or `merge` of searches of the same queries over different
     parts, gives exactly what one pass over all references gives.
+
+    Where only neighbours up to some distance matter, `within` (float64 [n], one bound a query)
+    saves the work of telling the others apart: all that lie at most so far are found; the places
+    of others may hold them, or distance ∞ and index −1.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class NearestNeighbors:
         k: int = 1,
         metric: Metric = "cosine",
         exclude_self: bool = False,
+        within: Any = None,
     ) -> None:
         if metric not in METRICS:
             raise UsageError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}.")
@@ -115,6 +120,9 @@ class NearestNeighbors:
         self.exclude_self = exclude_self
         self.seen = 0
         count = int(queries.shape[0])
+        if within is not None and tuple(within.shape) != (count,):
+            raise UsageError(f"within: expected a bound for each of {count} queries.")
+        self._within = None if within is None else torch.as_tensor(within, dtype=torch.float64)
         self._distances = torch.full((count, k), torch.inf, dtype=torch.float64)
         self._indices = torch.full((count, k), -1, dtype=torch.int64)
 
@@ -157,7 +165,7 @@ class NearestNeighbors:
         Raises:
             InputError: fewer than k references (besides the query itself) were seen.
         """
-        if bool((self._indices < 0).any()):
+        if self._within is None and bool((self._indices < 0).any()):
             others = " besides the row itself" if self.exclude_self else ""
             raise InputError(
                 f"expected at least {self.k} references{others}, got "
@@ -198,8 +206,11 @@ class NearestNeighbors:
             self._decide(references, first, start, pending, best, margin)
 
     def _scores_of_best(self, queries: Block, start: int, stop: int) -> torch.Tensor:
-        """float32 [b, k]: the scores that the distances found so far stand for."""
-        distances = self._distances[start:stop].to(queries.rows.device)
+        """float32 [b, k]: the scores that the distances found so far, or the bounds, stand for."""
+        distances = self._distances[start:stop]
+        if self._within is not None:
+            distances = torch.minimum(distances, self._within[start:stop, None])
+        distances = distances.to(queries.rows.device)
         if self.metric != "euclidean":
             return (1 - distances).to(torch.float32)
         return (queries.half_squares[:, None] - distances.square() / 2).to(torch.float32)
