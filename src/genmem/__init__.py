@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from genmem.neighbors import NearestNeighbors as NearestNeighbors
     from genmem.neighbors import nearest as nearest
     from genmem.report import write_report as write_report
+    from genmem.report.audit import write_audit as write_audit
     from genmem.results import InputSummary as InputSummary
     from genmem.results import Interval as Interval
     from genmem.results import Pair as Pair
@@ -78,6 +79,7 @@ _HOMES = {
     "genmem.metrics.nn_quantiles": ("nn_quantiles",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
     "genmem.report": ("write_report",),
+    "genmem.report.audit": ("write_audit",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
 }

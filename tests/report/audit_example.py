@@ -200,6 +200,7 @@ def _space(
         distances=distances,
         train=rows,
         transformations=applied,
+        forms=np.unique(np.append(applied, 0)),
         ratio=np.divide(distances[:, 0], second, out=np.ones(count), where=second > 0),
         statistic=distances[:, 0].copy(),
         statistic_name="distance",

@@ -82,6 +82,7 @@ class Space:
             smallest over the transformations of each.
         train: rows of these training images, int64 [n, k].
         transformations: int64 [n, k], into `Audit.transformations`: what was done to them.
+        forms: int64, those of `Audit.transformations` that were compared in this space.
         ratio: d1/d2, float64 [n]; 1 where both are 0.
         statistic: what is compared with the null, float64 [n]: smaller is closer.
         statistic_name: that in words ("distance", "distance relative to the 10th neighbour").
@@ -97,6 +98,7 @@ class Space:
     distances: Floats
     train: Ints
     transformations: Ints
+    forms: Ints
     ratio: Floats
     statistic: Floats
     statistic_name: str
@@ -254,7 +256,7 @@ class CopiedImage:
     Attributes:
         train: its row.
         generated: rows of the flagged images whose most telling match it is, smallest p first.
-        distance: the smallest distance among them, in the space that matched.
+        distance: of the first of them, in the space that tells most of it.
     """
 
     train: int
@@ -270,7 +272,7 @@ def copied(audit: Audit) -> list[CopiedImage]:
     found = []
     for image, rows in by_image.items():
         ordered = sorted(rows, key=lambda row: (audit.p_values[row], row))
-        closest = min(audit.nearest(row)[3] for row in rows)
+        closest = audit.nearest(ordered[0])[3]
         found.append(CopiedImage(train=image, generated=tuple(ordered), distance=closest))
     return sorted(found, key=lambda one: (-len(one.generated), one.train))
 

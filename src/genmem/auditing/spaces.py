@@ -189,6 +189,7 @@ def judge_space(
         distances=distances[:, :k],
         train=found.generated.train[:, :k],
         transformations=forms[found.generated.forms[:, :k]],
+        forms=forms,
         ratio=_ratio(distances),
         statistic=statistic,
         statistic_name=name,

@@ -12,8 +12,9 @@ on along a power law,
 which is how the distance to the nearest of many points behaves near 0: P(d < x) ∝ x^α where the
 points locally fill α dimensions (Levina and Bickel 2004, "Maximum Likelihood Estimation of
 Intrinsic Dimension"). α is the lower 95 % confidence bound of Hill's estimate (1975) from the
-closest `_TAIL` of the honest images, so that p errs upward. Honest images that are themselves
-duplicates of training images lower α, down to 0 where some lie at distance 0.
+closest `_TAIL` of the honest images, so that p errs upward, and no p-value is put below 1e-9.
+Honest images that are themselves duplicates of training images lower α, down to 0 where some lie at
+distance 0.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _ANCHOR = 10
 
 _TAIL = 0.01
 """Share of the honest values the power law is fitted to."""
+
+_SMALLEST = 1e-9
+"""No power law is believed further than this."""
 
 _FEWEST_IN_TAIL = 20
 _CONFIDENCE = 0.95
@@ -69,7 +73,8 @@ class NullDistribution:
         beyond = statistic < anchor
         if anchor > 0:
             p = p.copy()
-            p[beyond] = at_anchor * (statistic[beyond] / anchor) ** self.exponent
+            extrapolated = at_anchor * (statistic[beyond] / anchor) ** self.exponent
+            p[beyond] = np.maximum(extrapolated, _SMALLEST)
         return p
 
 

@@ -112,11 +112,7 @@ def null_sentences(audit: Audit) -> list[str]:
             "another misses. Their p-values are combined into one; distances are shown in the "
             "space that tells most, and those of different spaces do not compare."
         )
-    if len(audit.transformations) > 1:
-        sentences.append(
-            f"Training images were compared as they are and {_changes(audit.transformations)}, to "
-            "find copies in disguise."
-        )
+    sentences += _form_sentences(audit)
     sentences.append(
         f"An image is flagged where its q-value, the p-value corrected for looking at "
         f"{len(audit.p_values):,} images (Benjamini–Hochberg), is at most {number(audit.level)}: "
@@ -240,6 +236,21 @@ def _short_fraction(estimate: Result | None) -> str:
         return share(max(estimate.value, 0.0))
     low, high = estimate.interval.low, estimate.interval.high
     return f"{share(max(estimate.value, 0.0))} ({share(low)} to {share(high)})"
+
+
+def _form_sentences(audit: Audit) -> list[str]:
+    """In which forms training images were compared, and in which space where that differs."""
+    forms = {
+        space.name: [audit.transformations[one] for one in space.forms] for space in audit.spaces
+    }
+    same = all(listed == forms[audit.spaces[0].name] for listed in forms.values())
+    return [
+        f"Training images were compared as they are and {_changes(listed)}"
+        + ("" if same else f" in {printable(name)}")
+        + ", to find copies in disguise."
+        for name, listed in (list(forms.items())[:1] if same else forms.items())
+        if len(listed) > 1
+    ]
 
 
 def _changes(transformations: Sequence[Transformation]) -> str:
