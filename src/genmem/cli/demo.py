@@ -26,6 +26,8 @@ METRICS = (
 )
 """Those that say something about 400 digits within the minute; `genmem score` computes more."""
 
+AUDIT = "copying-audit"
+
 MARKER = "made-by-genmem-demo.txt"
 
 
@@ -37,7 +39,7 @@ def demo(
         str, typer.Option(help="What turns images into features; `pixels` takes seconds.")
     ] = "efficientnet-lite0",
 ) -> None:
-    """Score an honest and a copying generator of handwritten digits, in under a minute."""
+    """Score and audit an honest and a copying generator of handwritten digits."""
     folder = _fresh_folder(out)
 
     from genmem.cli.digits import demo_images, save_images
@@ -66,9 +68,33 @@ def demo(
         print_table(found)
         print_notes(found)
         sys.stdout.flush()
+    _audit(folder, backbone)
     print("\nOpen these in a browser:")
     for name in GENERATORS:
         print(f"  {folder / name}.html")
+    print(f"  {folder / AUDIT / 'audit.html'}")
+
+
+def _audit(folder: Path, backbone: str) -> None:
+    """Name the copying generator's copies, in features and in pixels."""
+    from genmem.auditing import audit
+    from genmem.cli.progress import progress_on_stderr
+    from genmem.cli.show import print_audit
+    from genmem.report.audit import write_audit
+
+    with progress_on_stderr() as progress:
+        found = audit(
+            generated=folder / "copying",
+            train=folder / "train",
+            test=folder / "test",
+            backbones=list(dict.fromkeys([backbone, "pixels"])),
+            progress=progress,
+        )
+    with found:
+        write_audit(found, folder / AUDIT)
+    print("\nThe copying generator's images, one by one")
+    print_audit(found)
+    sys.stdout.flush()
 
 
 def _fresh_folder(folder: Path) -> Path:
@@ -84,7 +110,7 @@ def _fresh_folder(folder: Path) -> Path:
         if any(folder.iterdir()) and not (folder / MARKER).is_file():
             raise UsageError(f"{folder} holds other files; name another folder with --out")
         (folder / MARKER).write_text("`genmem demo` replaces the files of this folder.\n")
-        for name in SETS:
+        for name in (*SETS, AUDIT):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
     except OSError as error:

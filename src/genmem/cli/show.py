@@ -72,7 +72,14 @@ def print_audit(audit: Audit) -> None:
     if found:
         print(f"Training images copied: {len(found):,}. The most copied:")
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("copies", "training image", "closest copy", "as", "in", "distance"):
+    for name in (
+        "copies",
+        "training image",
+        "closest copy",
+        "training image compared",
+        "in",
+        "distance",
+    ):
         table.add_column(name, justify="right" if name in ("copies", "distance") else "left")
     for one in found[:COPIED_SHOWN]:
         space, train, form, distance = audit.nearest(one.generated[0])
@@ -80,7 +87,7 @@ def print_audit(audit: Audit) -> None:
             f"{len(one.generated):,}",
             Text(printable(str(audit.train_ids[train]))),
             Text(printable(str(audit.generated_ids[one.generated[0]]))),
-            form.phrase or "it is",
+            form.phrase or "as it is",
             space.name,
             number(distance),
         )
