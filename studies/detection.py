@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.auditing.forms import AS_THEY_ARE, families_named
 from genmem.auditing.search import Queries
 from genmem.auditing.spaces import search_space, statistic_of
 from genmem.calibration.null import combined_p_values, null_distribution, q_values
 from genmem.cli.progress import progress_on_stderr
-from genmem.images import Progress, decode, open_images, transformations
+from genmem.images import Progress, decode, open_images
 from genmem.metrics.authpct import authpct
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.copied_fraction import copied_fraction_from
@@ -45,17 +46,21 @@ DRAWS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """The statistics of all images in one space with one set of forms.
+    """The statistics of all images in one space.
 
     Attributes:
-        copies: by disguise, float64 [COPIES].
-        honest: of the held-out images, float64 [m].
+        copies: by family of forms and disguise, float64 [COPIES].
+        honest: of the held-out images, by family, float64 [m].
         nearest_is_source: by disguise, the share whose nearest training image is their source.
     """
 
-    copies: Mapping[str, Floats]
-    honest: Floats
+    copies: Mapping[str, Mapping[str, Floats]]
+    honest: Mapping[str, Floats]
     nearest_is_source: Mapping[str, float]
+
+
+Way = Mapping[str, Sequence[str]]
+"""The families that are looked at in each space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for name in DISGUISES
             ]
         )
-        families = {
-            SPACES[0]: ("flip", "crops") if given.crops_in_features else ("flip",),
-            SPACES[1]: ("flip", "crops"),
-        }
+        in_features = ("flip", "crops") if given.crops_in_features else ("flip",)
+        families = {SPACES[0]: in_features, SPACES[1]: ("flip", "crops")}
         spaces = {
             space: prepare(
                 {"generated": copies, "train": chosen, "test": test},
@@ -103,89 +106,117 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for space in SPACES
         }
-        plain = {s: look(spaces[s], (), copied, progress) for s in SPACES}
-        augmented = {s: look(spaces[s], families[s], copied, progress) for s in SPACES}
-    ways = {
-        "features": {"features": plain[SPACES[0]]},
-        "pixels": {"pixels": plain[SPACES[1]]},
-        "both": plain,
-        "both, augmented": augmented,
-    }
+        looked = {s: look(spaces[s], families[s], copied, progress) for s in SPACES}
     print(f"Training images: {len(rows):,}. Forms: {families}.\n")
-    print_flags(ways, plain)
-    print_copied_fraction(plain[SPACES[0]])
-    print_others(spaces, plain[SPACES[0]])
+    print_flags(looked)
+    print_copied_fraction(looked[SPACES[0]])
+    print_others(spaces, looked[SPACES[0]])
 
 
 def look(
     inputs: Inputs, families: Sequence[str], copied: NDArray[np.int64], progress: Progress
 ) -> Looked:
-    """Search copies and held-out images in the forms of the training images."""
+    """Search copies and held-out images in all forms of the training images."""
     count = int(inputs.rows["train"].array.shape[0])
     found = search_space(
         inputs,
-        transformations=transformations(families),
+        families=families_named(families),
         honest=Queries(array=inputs.rows["test"].array),
         kept=np.arange(count),
         k=1,
         skip_broken=False,
         progress=progress,
     )
-    values, _ = statistic_of(found.generated, found.metric)
-    honest, _ = statistic_of(found.honest, found.metric)
-    is_source = found.generated.train[:, 0].reshape(len(DISGUISES), -1) == copied
+    copies = {
+        family: statistic_of(matches, found.metric)[0].reshape(len(DISGUISES), -1)
+        for family, matches in found.generated.items()
+    }
+    nearest = found.generated[AS_THEY_ARE].train[:, 0].reshape(len(DISGUISES), -1)
     return Looked(
-        copies=dict(zip(DISGUISES, values.reshape(len(DISGUISES), -1), strict=True)),
-        honest=honest,
-        nearest_is_source=dict(zip(DISGUISES, is_source.mean(axis=1).tolist(), strict=True)),
+        copies={
+            family: dict(zip(DISGUISES, values, strict=True)) for family, values in copies.items()
+        },
+        honest={
+            family: statistic_of(matches, found.metric)[0]
+            for family, matches in found.honest.items()
+        },
+        nearest_is_source=dict(
+            zip(DISGUISES, (nearest == copied).mean(axis=1).tolist(), strict=True)
+        ),
     )
 
 
-def draw(way: Mapping[str, Looked], disguise: str, copies: int, seed: int) -> tuple[Floats, int]:
-    """The q-values of one generated set, the copies first; and how many these are."""
+def ways(looked: Mapping[str, Looked]) -> dict[str, Way]:
+    """The ways of looking that are compared."""
+    return {
+        "features": {SPACES[0]: (AS_THEY_ARE,)},
+        "pixels": {SPACES[1]: (AS_THEY_ARE,)},
+        "both": dict.fromkeys(SPACES, (AS_THEY_ARE,)),
+        "both, augmented": {space: tuple(looked[space].honest) for space in SPACES},
+    }
+
+
+def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, seed: int) -> Floats:
+    """The q-values of one generated set, the copies first."""
     rng = np.random.default_rng(seed)
-    held_out = len(next(iter(way.values())).honest)
-    order = rng.permutation(held_out)
+    order = rng.permutation(len(looked[SPACES[0]].honest[AS_THEY_ARE]))
     honest, null = order[: IMAGES - copies], order[IMAGES : 2 * IMAGES]
     which = rng.choice(COPIES, copies, replace=False)
-    p = []
-    for one in way.values():
-        values = np.concatenate([one.copies[disguise][which], one.honest[honest]])
-        p.append(null_distribution(one.honest[null]).p_values(values))
-    return q_values(combined_p_values(np.stack(p))), copies
+    in_spaces = []
+    for space, families in way.items():
+        one = looked[space]
+        in_families = [
+            null_distribution(one.honest[family][null]).p_values(
+                np.concatenate([one.copies[family][disguise][which], one.honest[family][honest]])
+            )
+            for family in families
+        ]
+        in_spaces.append(combined_p_values(np.stack(in_families)))
+    return q_values(combined_p_values(np.stack(in_spaces)))
 
 
-def rates(way: Mapping[str, Looked], disguise: str, *, copies: int, draws: int) -> Rates:
+def rates(
+    looked: Mapping[str, Looked], way: Way, disguise: str, *, copies: int, draws: int
+) -> Rates:
     """The share of copies that are flagged, and the realised false-discovery rate."""
     found, false = [], []
     for seed in range(draws):
-        q, count = draw(way, disguise, copies, seed)
-        flagged = q <= LEVEL
-        found.append(flagged[:count].mean())
-        false.append(flagged[count:].sum() / max(1, flagged.sum()))
+        flagged = draw(looked, way, disguise, copies, seed) <= LEVEL
+        found.append(flagged[:copies].mean())
+        false.append(flagged[copies:].sum() / max(1, flagged.sum()))
     return Rates(found=float(np.mean(found)), false=float(np.mean(false)))
 
 
-def print_flags(ways: Mapping[str, Mapping[str, Looked]], plain: Mapping[str, Looked]) -> None:
+def print_flags(looked: Mapping[str, Looked]) -> None:
     """The share of copies flagged, by disguise and way of looking."""
+    compared = ways(looked)
     print(f"Flags at q ≤ {LEVEL}: 5 % of {IMAGES:,} images replaced, {DRAWS} draws.\n")
-    print(f"| disguise | source is nearest: features, pixels | {' | '.join(ways)} | false |")
-    print(f"|---|---|{'---|' * (len(ways) + 1)}")
+    print(f"| disguise | source is nearest: features, pixels | {' | '.join(compared)} | false |")
+    print(f"|---|---|{'---|' * (len(compared) + 1)}")
+    last = ways(looked)["both, augmented"]
     for disguise in DISGUISES:
-        nearest = ", ".join(f"{plain[space].nearest_is_source[disguise]:.2f}" for space in SPACES)
-        cells, last = [], Rates(found=0.0, false=0.0)
-        for way in ways.values():
-            last = rates(way, disguise, copies=IMAGES // 20, draws=DRAWS)
-            cells.append(f"{last.found:.2f}")
-        print(f"| {disguise} | {nearest} | {' | '.join(cells)} | {last.false:.3f} |", flush=True)
-    last = rates(ways["both, augmented"], "JPEG 90", copies=IMAGES // 100, draws=DRAWS)
-    print(f"\n1 % JPEG 90, both augmented: found {last.found:.2f}, false {last.false:.3f}.")
-    none = [(draw(ways["both, augmented"], "flip", 0, s)[0] <= LEVEL).any() for s in range(DRAWS)]
-    print(f"No copies, both augmented: something flagged in {sum(none)} of {DRAWS} draws.\n")
+        nearest = ", ".join(f"{looked[one].nearest_is_source[disguise]:.2f}" for one in SPACES)
+        found = [
+            rates(looked, way, disguise, copies=IMAGES // 20, draws=DRAWS)
+            for way in compared.values()
+        ]
+        cells = " | ".join(f"{one.found:.2f}" for one in found)
+        print(f"| {disguise} | {nearest} | {cells} | {found[-1].false:.3f} |", flush=True)
+    for share in (100, 500):
+        few = rates(looked, last, "JPEG 90", copies=IMAGES // share, draws=DRAWS)
+        print(
+            f"\n{IMAGES // share} copies (JPEG 90), both augmented: found {few.found:.2f}, "
+            f"false {few.false:.3f}."
+        )
+    for name, way in compared.items():
+        none = [(draw(looked, way, "flip", 0, seed) <= LEVEL).any() for seed in range(DRAWS)]
+        print(f"\nNo copies, {name}: something is flagged in {sum(none)} of {DRAWS} draws.")
+    print()
 
 
 def print_copied_fraction(looked: Looked) -> None:
     """How often the interval excludes 0, and holds the true share."""
+    honest, saved = looked.honest[AS_THEY_ARE], looked.copies[AS_THEY_ARE]["JPEG 90"]
     print("`copied_fraction` in features, JPEG 90.\n")
     print("| copies | interval excludes 0 | interval holds the share | mean interval |")
     print("|---|---|---|---|")
@@ -194,12 +225,12 @@ def print_copied_fraction(looked: Looked) -> None:
         intervals = []
         for seed in range(DRAWS):
             rng = np.random.default_rng(1_000 + seed)
-            order = rng.permutation(len(looked.honest))
+            order = rng.permutation(len(honest))
             which = rng.choice(COPIES, copies, replace=False)
-            values = [looked.copies["JPEG 90"][which], looked.honest[order[: IMAGES - copies]]]
+            values = [saved[which], honest[order[: IMAGES - copies]]]
             found = copied_fraction_from(
                 generated=np.concatenate(values),
-                test=looked.honest[order[IMAGES : 2 * IMAGES]],
+                test=honest[order[IMAGES : 2 * IMAGES]],
                 train_rows=50_000,
             ).interval
             assert found is not None
@@ -223,8 +254,9 @@ def print_others(spaces: Mapping[str, Inputs], looked: Looked) -> None:
     pixels = {role: one.array for role, one in spaces[SPACES[1]].rows.items()}
     honest_authentic = float(authpct(generated=features["test"], train=features["train"]))
     honest_ratio = float(memorization_ratio(generated=pixels["test"], train=pixels["train"]))
-    order = np.random.default_rng(0).permutation(len(looked.honest))
-    honest, null = looked.honest[order[:IMAGES]], looked.honest[order[IMAGES : 2 * IMAGES]]
+    held_out = looked.honest[AS_THEY_ARE]
+    order = np.random.default_rng(0).permutation(len(held_out))
+    honest, null = held_out[order[:IMAGES]], held_out[order[IMAGES : 2 * IMAGES]]
     c_t = float(c_t_from_distances(generated=honest, test=null))
     print(
         f"| no copies | {honest.mean():.4f} | {c_t:.2f} | {honest_authentic:.1f} "
@@ -233,7 +265,7 @@ def print_others(spaces: Mapping[str, Inputs], looked: Looked) -> None:
     count = IMAGES // 20
     for place, disguise in enumerate(DISGUISES):
         rows = slice(place * COPIES, (place + 1) * COPIES)
-        values = np.concatenate([looked.copies[disguise][:count], honest[count:]])
+        values = np.concatenate([looked.copies[AS_THEY_ARE][disguise][:count], honest[count:]])
         authentic = float(authpct(generated=features["generated"][rows], train=features["train"]))
         ratio = float(
             memorization_ratio(generated=pixels["generated"][rows], train=pixels["train"])

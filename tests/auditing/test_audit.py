@@ -52,10 +52,10 @@ def test_flips_are_seen_only_when_asked_for(sets):
 
 
 def test_a_family_can_be_asked_for_in_one_space():
-    forms, places = augmented(["flip", "pixels:crops"], ["pixels", "inception"])
+    forms, families = augmented(["flip", "pixels:crops"], ["pixels", "inception"])
     assert len(forms) == 12
-    assert places["pixels"].tolist() == list(range(12))
-    assert [forms[place].name for place in places["inception"]] == ["as is", "flip"]
+    assert list(families["pixels"]) == ["as they are", "flip", "crops"]
+    assert list(families["inception"]) == ["as they are", "flip"]
 
 
 def test_which_side_is_which_matters(sets):

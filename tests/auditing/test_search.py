@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmem.auditing.search import Queries, nearest_over_forms
+from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
 
 
 def slow(queries, forms, kept, k, own=None):
@@ -60,3 +60,20 @@ def test_a_flipped_copy_names_the_form_it_is_nearest_to():
     assert found.train[0, 0] == 0
     assert found.forms[0, 0] == 1
     assert found.distances[0, 0] == 0
+
+
+def matches(distances, train, form):
+    train = np.array(train)
+    return Matches(
+        distances=np.array(distances, float), train=train, forms=np.full(train.shape, form)
+    )
+
+
+def test_the_most_telling_match_comes_first_and_no_image_twice():
+    plain = matches([[0.5, 0.6], [0.5, 0.6]], [[7, 8], [7, 8]], 0)
+    flipped = matches([[0.1, 0.9], [0.7, 0.8]], [[9, 7], [9, 7]], 1)
+    found = telling_first([plain, flipped], np.array([1, 1]), 3)
+    assert found.train.tolist() == [[9, 7], [9, 7]]
+    assert found.distances.tolist() == [[0.1, 0.5], [0.7, 0.5]]
+    assert found.forms.tolist() == [[1, 0], [1, 0]]
+    assert telling_first([plain], np.array([0, 0]), 1).train.tolist() == [[7], [7]]

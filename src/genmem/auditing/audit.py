@@ -15,11 +15,11 @@ from genmem.arrays import check_at_least, check_sets, take_rows
 from genmem.auditing.costs import duration, embedding_cost, search_cost
 from genmem.auditing.duplicates import test_duplicates, train_duplicates
 from genmem.auditing.findings import Audit, Bools, Duplicates, Ints, Space
-from genmem.auditing.forms import augmented
+from genmem.auditing.forms import AS_THEY_ARE, Families, augmented, families_named
 from genmem.auditing.pictures import SourcePictures
 from genmem.auditing.search import Queries
-from genmem.auditing.spaces import SpaceSearch, judge_space, search_space, statistic_of
-from genmem.calibration.null import NullDistribution, combined_p_values, q_values
+from genmem.auditing.spaces import Judged, SpaceSearch, judge_space, search_space
+from genmem.calibration.null import combined_p_values, q_values
 from genmem.errors import UsageError
 from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
 from genmem.images import Progress, Transformation, open_images
@@ -98,10 +98,10 @@ def audit(
     if test is not None:
         given["test"] = test
     are_features = {role: is_feature_source(source) for role, source in given.items()}
-    forms, forms_of = augmented(augment, backbones)
+    forms, families = augmented(augment, backbones)
     work = _Work(
         forms=forms,
-        forms_of=forms_of,
+        families=families,
         neighbors=neighbors,
         drop_duplicates=drop_duplicates,
         seed=seed,
@@ -119,7 +119,7 @@ def audit(
         embedders = _embedders(backbones, are_features, weights, device, progress)
         for embedder in embedders:
             if embedder is not None:
-                work.announce(embedding_cost(embedder, opened, work.forms_in(embedder)))
+                work.announce(embedding_cost(embedder, opened, _joined(work.families_in(embedder))))
         searched, repeated = _search(opened, embedders, work, stack)
         rows = searched[0][0].rows
         listed = _categories(rows["train"]) if categories else None
@@ -130,12 +130,12 @@ def audit(
                 inputs,
                 source="test" if "test" in rows else "train",
                 k=neighbors,
-                forms=work.places_in(inputs.embedder),
+                every=forms,
                 spared=spared,
             )
             for inputs, found in searched
         ]
-        spaces = tuple(space for space, _ in judged)
+        spaces = tuple(one.space for one in judged)
         p_values = np.stack([space.p_values for space in spaces])
         combined = combined_p_values(p_values)
         q = q_values(combined)
@@ -151,7 +151,7 @@ def audit(
             flagged=q <= level,
             level=level,
             space=p_values.argmin(axis=0),
-            copied_fraction=_copied_fraction(judged, searched, spared),
+            copied_fraction=_copied_fraction(judged),
             duplicates=(repeated, *doubled),
             inputs={role: one.summary for role, one in rows.items()},
             provenance=provenance(seed=seed),
@@ -166,7 +166,7 @@ class _Work:
     """How the audit is done: what every step is told."""
 
     forms: tuple[Transformation, ...]
-    forms_of: Mapping[str, Ints]
+    families: Mapping[str, Families]
     neighbors: int
     drop_duplicates: bool
     seed: int
@@ -175,13 +175,9 @@ class _Work:
     progress: Progress | None
     seconds: dict[str, float]
 
-    def forms_in(self, embedder: Embedder | None) -> tuple[Transformation, ...]:
-        """The forms of one space; features come as they are."""
-        return tuple(self.forms[place] for place in self.places_in(embedder))
-
-    def places_in(self, embedder: Embedder | None) -> Ints:
-        """Where a space's forms stand among all."""
-        return np.zeros(1, np.int64) if embedder is None else self.forms_of[embedder.backbone.name]
+    def families_in(self, embedder: Embedder | None) -> Families:
+        """The forms of one space by family; features come as they are."""
+        return families_named(()) if embedder is None else self.families[embedder.backbone.name]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -189,6 +185,11 @@ class _Work:
         started = time.perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+def _joined(families: Families) -> tuple[Transformation, ...]:
+    """All forms of these families."""
+    return tuple(one for forms in families.values() for one in forms)
 
 
 def _say_nothing(sentence: str) -> None:
@@ -270,12 +271,13 @@ def _search(
             check_at_least(len(kept), 3, role="train", why=f"{why}, and the others are duplicates.")
         honest = _honest(inputs, kept, work.seed)
         queries = counts["generated"] + int(honest.array.shape[0])
-        forms = work.forms_in(embedder)
-        work.announce(_search_sentence(inputs, queries, len(kept) * len(forms)))
+        families = work.families_in(embedder)
+        references = len(kept) * len(_joined(families))
+        work.announce(_search_sentence(inputs, queries, references))
         with work.timed(f"search in {inputs.backbone}"):
             search = search_space(
                 inputs,
-                transformations=forms,
+                families=families,
                 honest=honest,
                 kept=kept,
                 k=work.neighbors,
@@ -316,10 +318,11 @@ def _honest_duplicates(
         InputError: none would be left.
     """
     inputs, found = first
-    spared = np.zeros(len(found.honest.distances), dtype=bool)
+    matches = found.honest[AS_THEY_ARE]
+    spared = np.zeros(len(matches.distances), dtype=bool)
     if "test" not in inputs.rows:
         return [], spared
-    again, doubled = test_duplicates(inputs, found.honest, dropped=work.drop_duplicates)
+    again, doubled = test_duplicates(inputs, matches, dropped=work.drop_duplicates)
     if work.drop_duplicates:
         spared = doubled
     why = "all held-out images nearly repeat training images, so none is left to compare with."
@@ -327,23 +330,16 @@ def _honest_duplicates(
     return [again], spared
 
 
-def _copied_fraction(
-    judged: Sequence[tuple[Space, NullDistribution]],
-    searched: Sequence[tuple[Inputs, SpaceSearch]],
-    spared: Bools,
-) -> Result | None:
+def _copied_fraction(judged: Sequence[Judged]) -> Result | None:
     """Over all spaces: of the smallest p-value of each image, honest ones among their own kind."""
-    if len(judged) == 1:
-        return judged[0][0].copied_fraction
-    generated = np.stack([space.p_values for space, _ in judged]).min(axis=0)
-    honest = np.stack(
-        [
-            null.own_p_values(statistic_of(found.honest, found.metric)[0][~spared])
-            for (_, null), (_, found) in zip(judged, searched, strict=True)
-        ]
-    ).min(axis=0)
-    train_rows = int(searched[0][0].rows["train"].array.shape[0])
-    return copied_fraction_from(generated=generated, test=honest, train_rows=train_rows)
+    first = judged[0].space
+    if len(judged) == 1 or first.copied_fraction is None:
+        return first.copied_fraction
+    return copied_fraction_from(
+        generated=np.stack([one.space.p_values for one in judged]).min(axis=0),
+        test=np.stack([one.honest for one in judged]).min(axis=0),
+        train_rows=first.copied_fraction.n["train"],
+    )
 
 
 def _categories(train: Rows) -> list[str | None]:

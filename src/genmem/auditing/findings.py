@@ -78,16 +78,18 @@ class Space:
     Attributes:
         name: the backbone's name; "features" where features were given.
         metric: "absolute_cosine" or "euclidean".
-        distances: to the k nearest different training images, float64 [n, k], nearest first; the
-            smallest over the transformations of each.
+        distances: to k near, different training images, float64 [n, k]: the most telling match,
+            then the nearest others; the smallest over the transformations of each.
         train: rows of these training images, int64 [n, k].
         transformations: int64 [n, k], into `Audit.transformations`: what was done to them.
         forms: int64, those of `Audit.transformations` that were compared in this space.
-        ratio: d1/d2, float64 [n]; 1 where both are 0.
-        statistic: what is compared with the null, float64 [n]: smaller is closer.
+        ratio: d1/d2 to the training images as they are, float64 [n]; 1 where both are 0.
+        statistic: of the training images as they are, what is compared with the null, float64
+            [n]: smaller is closer.
         statistic_name: that in words ("distance", "distance relative to the 10th neighbour").
-        p_values: float64 [n], probability of an honest image at least as close.
-        null: the honest images.
+        p_values: float64 [n], probability of an honest image at least as close. Every family of
+            transformations has a null of its own; their p-values are combined.
+        null: the honest images, against training images as they are.
         copied_fraction: the share of generated images closer than honest ones ever are; None
             where it cannot be told.
         backbone: as in `Score.backbone`.

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
 
 from genmem.errors import UsageError
-from genmem.images import Transformation, transformations
+from genmem.images import AS_IS, FAMILIES, Transformation, transformations
+
+AS_THEY_ARE = "as they are"
+
+Families = Mapping[str, tuple[Transformation, ...]]
+"""Forms by family, the images as they are first. Each family is judged against its own null."""
 
 
 def augmented(
     augment: Sequence[str], backbones: Sequence[str]
-) -> tuple[tuple[Transformation, ...], dict[str, NDArray[np.int64]]]:
-    """All forms, the image as it is first; and which of them each space compares.
+) -> tuple[tuple[Transformation, ...], dict[str, Families]]:
+    """All forms, the image as it is first; and the families that each space compares.
 
     Args:
         augment: "FAMILY" for all spaces, or "SPACE:FAMILY" for one of them.
         backbones: the spaces.
-
-    Returns:
-        the forms, and int64 places among them by space.
 
     Raises:
         UsageError: an unknown family, one named twice, or a space that is not among `backbones`.
@@ -36,11 +35,15 @@ def augmented(
             )
         for name in [space] if colon else backbones:
             wanted[name].append(family)
-    by_space = {space: transformations(families) for space, families in wanted.items()}
-    families = dict.fromkeys(item.rpartition(":")[2] for item in augment)
-    every = transformations(list(families))
-    places = {
-        space: np.array([every.index(form) for form in forms], dtype=np.int64)
-        for space, forms in by_space.items()
-    }
-    return every, places
+    every = transformations(list(dict.fromkeys(item.rpartition(":")[2] for item in augment)))
+    return every, {space: families_named(names) for space, names in wanted.items()}
+
+
+def families_named(names: Sequence[str]) -> Families:
+    """The images as they are and these families.
+
+    Raises:
+        UsageError: an unknown family, or one named twice.
+    """
+    transformations(names)  # refuses what is not there
+    return {AS_THEY_ARE: (AS_IS,), **{name: FAMILIES[name] for name in names}}

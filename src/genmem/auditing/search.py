@@ -8,7 +8,7 @@ form, so the merged answer is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,32 @@ def nearest_over_forms(
             fresh = _without_own(fresh, queries[name].own, k)
             found[name] = _merged(found[name], fresh, k) if name in found else fresh
     return found
+
+
+def telling_first(found: Sequence[Matches], telling: Ints, k: int) -> Matches:
+    """For display: of several answers the most telling match first, then the nearest others.
+
+    Args:
+        found: answers for the same queries.
+        telling: int64 [n], the answer whose nearest match tells most of each query.
+        k: training images to keep.
+    """
+    width = found[0].distances.shape[1]
+    merged = found[0]
+    for one in found[1:]:
+        merged = _merged(merged, one, width)
+    rows = np.arange(len(telling))
+    first = Matches(
+        distances=np.stack([one.distances[:, 0] for one in found])[telling, rows][:, None],
+        train=np.stack([one.train[:, 0] for one in found])[telling, rows][:, None],
+        forms=np.stack([one.forms[:, 0] for one in found])[telling, rows][:, None],
+    )
+    others = _without_own(merged, first.train[:, 0], width)
+    return Matches(
+        distances=np.concatenate([first.distances, others.distances], axis=1)[:, : min(k, width)],
+        train=np.concatenate([first.train, others.train], axis=1)[:, : min(k, width)],
+        forms=np.concatenate([first.forms, others.forms], axis=1)[:, : min(k, width)],
+    )
 
 
 def _without_own(matches: Matches, own: Ints | None, k: int) -> Matches:

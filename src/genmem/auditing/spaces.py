@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from genmem.arrays import take_rows
 from genmem.auditing.findings import Bools, Floats, Ints, Null, Space
-from genmem.auditing.search import Matches, Queries, nearest_over_forms
-from genmem.calibration.null import NullDistribution, null_distribution
+from genmem.auditing.forms import AS_THEY_ARE, Families
+from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
+from genmem.calibration.null import combined_p_values, null_distribution
 from genmem.features import Embedder, extract, transform_of
 from genmem.images import AS_IS, ImageSource, Progress, Transformation, read_batches
 from genmem.metrics.copied_fraction import copied_fraction_from
@@ -50,18 +51,27 @@ def statistic_of(matches: Matches, metric: Metric) -> tuple[Floats, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceSearch:
-    """What was found in one space before p-values: the generated images' and the honest ones'."""
+    """What was found in one space before p-values, by family of forms.
+
+    Attributes:
+        name: the backbone's name.
+        metric: how distances were measured.
+        families: the forms by family.
+        generated: the generated images' matches, by family.
+        honest: those of the images that stand for an honest generator.
+    """
 
     name: str
     metric: Metric
-    generated: Matches
-    honest: Matches
+    families: Families
+    generated: Mapping[str, Matches]
+    honest: Mapping[str, Matches]
 
 
 def search_space(
     inputs: Inputs,
     *,
-    transformations: Sequence[Transformation],
+    families: Families,
     honest: Queries,
     kept: Ints,
     k: int,
@@ -72,7 +82,7 @@ def search_space(
 
     Args:
         inputs: the sets in this space.
-        transformations: the forms, the image as it is first.
+        families: the forms by family, the images as they are first.
         honest: the rows that stand for an honest generator.
         kept: rows of the training set that are compared with.
         k: neighbours for display; at least `REFERENCE` are looked for where there are so many.
@@ -81,18 +91,22 @@ def search_space(
     """
     metric = metric_of(inputs.backbone)
     queries = {"generated": Queries(array=inputs.rows["generated"].array), "honest": honest}
-    found = nearest_over_forms(
-        queries,
-        (
-            _form(inputs, one, kept, skip_broken=skip_broken, progress=progress)
-            for one in transformations
-        ),
-        kept=kept,
-        k=min(max(k, REFERENCE), len(kept) - honest.extra),
-        metric=metric,
-    )
+    found = {
+        family: nearest_over_forms(
+            queries,
+            (_form(inputs, one, kept, skip_broken=skip_broken, progress=progress) for one in forms),
+            kept=kept,
+            k=min(max(k, REFERENCE), len(kept) - honest.extra),
+            metric=metric,
+        )
+        for family, forms in families.items()
+    }
     return SpaceSearch(
-        name=inputs.backbone, metric=metric, generated=found["generated"], honest=found["honest"]
+        name=inputs.backbone,
+        metric=metric,
+        families=families,
+        generated={family: one["generated"] for family, one in found.items()},
+        honest={family: one["honest"] for family, one in found.items()},
     )
 
 
@@ -165,35 +179,72 @@ def _streamed(
             first += count
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A space with its p-values.
+
+    Attributes:
+        space: for the audit.
+        honest: the honest images' p-values, each among the others, float64 [m].
+    """
+
+    space: Space
+    honest: Floats
+
+
 def judge_space(
-    found: SpaceSearch, inputs: Inputs, *, source: str, k: int, forms: Ints, spared: Bools
-) -> tuple[Space, NullDistribution]:
+    found: SpaceSearch,
+    inputs: Inputs,
+    *,
+    source: str,
+    k: int,
+    every: Sequence[Transformation],
+    spared: Bools,
+) -> Judged:
     """P-values and copied fraction of one space.
+
+    Every family has a null of its own: the nearest of ten crops is nearer than the nearest image,
+    and were they judged together, ordinary copies would be harder to see.
 
     Args:
         found: the searches.
         inputs: the sets in this space.
         source: where the honest images come from, "test" or "train".
         k: neighbours to keep for display.
-        forms: int64, where this space's forms stand among the audit's.
+        every: all forms of the audit.
         spared: bool [m], honest images that are left out as duplicates of training images.
     """
-    statistic, name = statistic_of(found.generated, found.metric)
-    honest = statistic_of(found.honest, found.metric)[0][~spared]
+    p_values, honest_p_values = [], []
+    for family, matches in found.generated.items():
+        honest = statistic_of(found.honest[family], found.metric)[0][~spared]
+        null = null_distribution(honest)
+        p_values.append(null.p_values(statistic_of(matches, found.metric)[0]))
+        honest_p_values.append(null.own_p_values(honest))
+    combined = combined_p_values(np.stack(p_values))
+    own = combined_p_values(np.stack(honest_p_values))
+    statistic, name = statistic_of(found.generated[AS_THEY_ARE], found.metric)
+    honest = statistic_of(found.honest[AS_THEY_ARE], found.metric)[0][~spared]
     null = null_distribution(honest)
-    distances = found.generated.distances
-    k = min(k, distances.shape[1])
+    shown = telling_first(
+        [
+            _in_all(matches, found.families[family], every)
+            for family, matches in found.generated.items()
+        ],
+        np.stack(p_values).argmin(axis=0),
+        k,
+    )
+    one_family = len(p_values) == 1
     space = Space(
         name=found.name,
         metric=found.metric,
-        distances=distances[:, :k],
-        train=found.generated.train[:, :k],
-        transformations=forms[found.generated.forms[:, :k]],
-        forms=forms,
-        ratio=_ratio(distances),
+        distances=shown.distances,
+        train=shown.train,
+        transformations=shown.forms,
+        forms=np.array([every.index(one) for forms in found.families.values() for one in forms]),
+        ratio=_ratio(found.generated[AS_THEY_ARE].distances),
         statistic=statistic,
         statistic_name=name,
-        p_values=null.p_values(statistic),
+        p_values=combined,
         null=Null(
             source=source,
             statistic=null.values,
@@ -202,13 +253,21 @@ def judge_space(
             dropped=int(spared.sum()),
         ),
         copied_fraction=copied_fraction_from(
-            generated=statistic,
-            test=honest,
+            generated=statistic if one_family else combined,
+            test=honest if one_family else own,
             train_rows=int(inputs.rows["train"].array.shape[0]),
         ),
         backbone=_backbone(inputs),
     )
-    return space, null
+    return Judged(space=space, honest=own)
+
+
+def _in_all(
+    matches: Matches, forms: Sequence[Transformation], every: Sequence[Transformation]
+) -> Matches:
+    """The matches of one family with its forms numbered as among all forms."""
+    places = np.array([every.index(one) for one in forms], dtype=np.int64)
+    return replace(matches, forms=places[matches.forms])
 
 
 def _ratio(distances: Floats) -> Floats:

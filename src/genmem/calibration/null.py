@@ -11,10 +11,11 @@ on along a power law,
 
 which is how the distance to the nearest of many points behaves near 0: P(d < x) ∝ x^α where the
 points locally fill α dimensions (Levina and Bickel 2004, "Maximum Likelihood Estimation of
-Intrinsic Dimension"). α is the lower 95 % confidence bound of Hill's estimate (1975) from the
-closest `_TAIL` of the honest images, so that p errs upward, and no p-value is put below 1e-9.
-Honest images that are themselves duplicates of training images lower α, down to 0 where some lie at
-distance 0.
+Intrinsic Dimension"). α is the lower 95 % confidence bound of Hill's estimate (1975), the smallest
+over the closest `_ANCHOR` honest images, twice as many, and so on up to `_TAIL` of all: so p errs
+upward, and a few honest images that are near-duplicates of training images, nearer than the others
+lead one to expect, lower α for all that lies beyond them; where some lie at distance 0, to 0. No
+p-value is put below 1e-9.
 """
 
 from __future__ import annotations
@@ -96,7 +97,11 @@ def null_distribution(values: Floats) -> NullDistribution:
     tail = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
     if len(values) < 5 * _FEWEST_IN_TAIL:
         return NullDistribution(values=values, tail=0, exponent=0.0)
-    return NullDistribution(values=values, tail=tail, exponent=_exponent(values[:tail]))
+    sizes = [tail]
+    while sizes[-1] // 2 >= _ANCHOR:
+        sizes.append(sizes[-1] // 2)
+    exponent = min(_exponent(values[:size]) for size in sizes)
+    return NullDistribution(values=values, tail=tail, exponent=exponent)
 
 
 def _exponent(closest: Floats) -> float:

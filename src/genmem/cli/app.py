@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from genmem.cli.analyze import analyze
+from genmem.cli.arena import arena
 from genmem.cli.audit import audit
 from genmem.cli.backbones import backbones
 from genmem.cli.calibrate import calibrate
@@ -64,6 +65,7 @@ def _options(
 
 for _command in (score, audit, calibrate, analyze, features, backbones, demo):
     app.command()(_command)
+app.add_typer(arena)
 
 
 def main() -> None:

@@ -247,7 +247,8 @@ def _form_sentences(audit: Audit) -> list[str]:
     return [
         f"Training images were compared as they are and {_changes(listed)}"
         + ("" if same else f" in {printable(name)}")
-        + ", to find copies in disguise."
+        + ", to find copies in disguise; each kind of change is judged by itself, and the p-values "
+        "are combined."
         for name, listed in (list(forms.items())[:1] if same else forms.items())
         if len(listed) > 1
     ]
