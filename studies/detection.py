@@ -162,17 +162,15 @@ def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, see
     order = rng.permutation(len(looked[SPACES[0]].honest[AS_THEY_ARE]))
     honest, null = order[: IMAGES - copies], order[IMAGES : 2 * IMAGES]
     which = rng.choice(COPIES, copies, replace=False)
-    in_spaces = []
+    tests, own = [], []
     for space, families in way.items():
         one = looked[space]
-        in_families = [
-            null_distribution(one.honest[family][null]).p_values(
-                np.concatenate([one.copies[family][disguise][which], one.honest[family][honest]])
-            )
-            for family in families
-        ]
-        in_spaces.append(combined_p_values(np.stack(in_families)))
-    return q_values(combined_p_values(np.stack(in_spaces)))
+        for family in families:
+            distribution = null_distribution(one.honest[family][null])
+            values = [one.copies[family][disguise][which], one.honest[family][honest]]
+            tests.append(distribution.p_values(np.concatenate(values)))
+            own.append(distribution.own_p_values(one.honest[family][null]))
+    return q_values(combined_p_values(np.stack(tests), np.stack(own))[0])
 
 
 def rates(

@@ -99,10 +99,44 @@ def test_what_is_no_list_of_distances_is_refused(values):
         null_distribution(np.array(values))
 
 
-def test_spaces_are_combined_by_bonferroni():
-    p = np.array([[0.01, 0.9, 0.4], [0.5, 0.8, 0.4]])
-    assert combined_p_values(p) == pytest.approx([0.02, 1.0, 0.8])
-    assert combined_p_values(p[:1]) == pytest.approx(p[0])
+def two_tests(rng, size, *, dependence):
+    """Uniform statistics of the same images in two tests."""
+    one = rng.random(size)
+    other = np.where(rng.random(size) < dependence, one, rng.random(size))
+    return np.stack([one, other])
+
+
+@pytest.mark.parametrize("dependence", [0, 0.5, 1])
+def test_the_combined_p_value_holds_its_error_rate_however_the_tests_depend(dependence):
+    rng = np.random.default_rng(0)
+    levels = np.array([0.003, 0.01, 0.05, 0.3])
+    rates = np.zeros(len(levels))
+    for _ in range(200):
+        honest = two_tests(rng, 1_000, dependence=dependence)
+        nulls = [null_distribution(one) for one in honest]
+        own = np.stack([null.own_p_values(one) for null, one in zip(nulls, honest, strict=True)])
+        fresh = two_tests(rng, 2_000, dependence=dependence)
+        p = np.stack([null.p_values(one) for null, one in zip(nulls, fresh, strict=True)])
+        combined, _ = combined_p_values(p, own)
+        rates += (combined[:, None] <= levels).mean(axis=0) / 200
+    assert (rates <= levels * 1.15 + 1e-4).all(), rates
+    assert (rates[2:] >= levels[2:] * 0.6).all(), rates
+
+
+def test_a_test_that_repeats_another_costs_nothing():
+    rng = np.random.default_rng(1)
+    null = null_distribution(rng.random(500))
+    values = rng.random(50)
+    p, own = null.p_values(values), null.own_p_values(null.values)
+    combined, _ = combined_p_values(np.stack([p, p]), np.stack([own, own]))
+    assert combined == pytest.approx(p, rel=0.5, abs=5e-3)
+
+
+def test_one_test_is_left_as_it_is():
+    p, own = np.array([[0.01, 0.9]]), np.array([[0.5, 0.2, 0.7]])
+    combined, honest = combined_p_values(p, own)
+    assert (combined == p[0]).all()
+    assert (honest == own[0]).all()
 
 
 def slow_q_values(p):

@@ -14,7 +14,7 @@ import numpy as np
 from genmem.arrays import check_at_least, check_sets, take_rows
 from genmem.auditing.costs import duration, embedding_cost, search_cost
 from genmem.auditing.duplicates import test_duplicates, train_duplicates
-from genmem.auditing.findings import Audit, Bools, Duplicates, Ints, Space
+from genmem.auditing.findings import Audit, Bools, Duplicates, Floats, Ints, Space
 from genmem.auditing.forms import AS_THEY_ARE, Families, augmented, families_named
 from genmem.auditing.pictures import SourcePictures
 from genmem.auditing.search import Queries
@@ -58,10 +58,11 @@ def audit(
 
     In each feature space an image's distance to the nearest training image (over all forms the
     training images are compared in) is held against the same distance of honest images, which
-    gives its p-value (`calibration.null`); the spaces' p-values are combined by Bonferroni's rule,
-    and images are flagged by Benjamini and Hochberg's at the false-discovery rate `level`. That is
-    the rate at which flagged images are expected to be honest, if the honest images are what an
-    honest generator would give.
+    gives its p-value (`calibration.null`). The smallest of an image's p-values, over spaces and
+    kinds of change, is judged against the smallest of each honest image, which gives one again;
+    images are flagged by Benjamini and Hochberg's rule at the false-discovery rate `level`. That
+    is the rate at which flagged images are expected to be honest, if the honest images are what
+    an honest generator would give.
 
     Args:
         generated: whatever `genmem.score` takes.
@@ -136,8 +137,10 @@ def audit(
             for inputs, found in searched
         ]
         spaces = tuple(one.space for one in judged)
-        p_values = np.stack([space.p_values for space in spaces])
-        combined = combined_p_values(p_values)
+        combined, honest = combined_p_values(
+            np.concatenate([one.tests for one in judged]),
+            np.concatenate([one.honest for one in judged]),
+        )
         q = q_values(combined)
         work.seconds["total"] = time.perf_counter() - started
         return Audit(
@@ -150,8 +153,8 @@ def audit(
             q_values=q,
             flagged=q <= level,
             level=level,
-            space=p_values.argmin(axis=0),
-            copied_fraction=_copied_fraction(judged),
+            space=np.stack([one.tests.min(axis=0) for one in judged]).argmin(axis=0),
+            copied_fraction=_copied_fraction(judged, combined, honest),
             duplicates=(repeated, *doubled),
             inputs={role: one.summary for role, one in rows.items()},
             provenance=provenance(seed=seed),
@@ -330,16 +333,12 @@ def _honest_duplicates(
     return [again], spared
 
 
-def _copied_fraction(judged: Sequence[Judged]) -> Result | None:
-    """Over all spaces: of the smallest p-value of each image, honest ones among their own kind."""
-    first = judged[0].space
-    if len(judged) == 1 or first.copied_fraction is None:
-        return first.copied_fraction
-    return copied_fraction_from(
-        generated=np.stack([one.space.p_values for one in judged]).min(axis=0),
-        test=np.stack([one.honest for one in judged]).min(axis=0),
-        train_rows=first.copied_fraction.n["train"],
-    )
+def _copied_fraction(judged: Sequence[Judged], combined: Floats, honest: Floats) -> Result | None:
+    """Over all spaces: of the images' combined p-values against those of honest images."""
+    first = judged[0].space.copied_fraction
+    if len(judged) == 1 or first is None:
+        return first
+    return copied_fraction_from(generated=combined, test=honest, train_rows=first.n["train"])
 
 
 def _categories(train: Rows) -> list[str | None]:

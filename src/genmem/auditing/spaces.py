@@ -185,10 +185,12 @@ class Judged:
 
     Attributes:
         space: for the audit.
-        honest: the honest images' p-values, each among the others, float64 [m].
+        tests: the generated images' p-values by family, float64 [F, n].
+        honest: the honest images' p-values by family, each among the others, float64 [F, m].
     """
 
     space: Space
+    tests: Floats
     honest: Floats
 
 
@@ -220,8 +222,8 @@ def judge_space(
         null = null_distribution(honest)
         p_values.append(null.p_values(statistic_of(matches, found.metric)[0]))
         honest_p_values.append(null.own_p_values(honest))
-    combined = combined_p_values(np.stack(p_values))
-    own = combined_p_values(np.stack(honest_p_values))
+    tests, honest_tests = np.stack(p_values), np.stack(honest_p_values)
+    combined, own = combined_p_values(tests, honest_tests)
     statistic, name = statistic_of(found.generated[AS_THEY_ARE], found.metric)
     honest = statistic_of(found.honest[AS_THEY_ARE], found.metric)[0][~spared]
     null = null_distribution(honest)
@@ -230,10 +232,10 @@ def judge_space(
             _in_all(matches, found.families[family], every)
             for family, matches in found.generated.items()
         ],
-        np.stack(p_values).argmin(axis=0),
+        tests.argmin(axis=0),
         k,
     )
-    one_family = len(p_values) == 1
+    one_family = len(tests) == 1
     space = Space(
         name=found.name,
         metric=found.metric,
@@ -259,7 +261,7 @@ def judge_space(
         ),
         backbone=_backbone(inputs),
     )
-    return Judged(space=space, honest=own)
+    return Judged(space=space, tests=tests, honest=honest_tests)
 
 
 def _in_all(

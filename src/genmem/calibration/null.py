@@ -62,9 +62,13 @@ class NullDistribution:
         return self._with_tail(np.asarray(statistic), (1 + below) / (len(self.values) + 1))
 
     def own_p_values(self, statistic: Floats) -> Floats:
-        """The p-values of honest images that are themselves among the m: each among the others."""
-        among = np.searchsorted(self.values, statistic, side="right")
-        return self._with_tail(np.asarray(statistic), among / len(self.values))
+        """The p-values of honest images that are themselves among the m: each without itself."""
+        among = np.searchsorted(self.values, self.values, side="right")
+        own = among / len(self.values)
+        for place in range(self.tail):
+            others = null_distribution(np.delete(self.values, place))
+            own[place] = others.p_values(self.values[place : place + 1])[0]
+        return own[np.searchsorted(self.values, statistic, side="left")]
 
     def _with_tail(self, statistic: Floats, p: Floats) -> Floats:
         if not self.tail:
@@ -115,19 +119,26 @@ def _exponent(closest: Floats) -> float:
     return float(gammaincinv(degrees, 1 - _CONFIDENCE) / total) if total > 0 else 0.0
 
 
-def combined_p_values(p_values: Floats) -> Floats:
-    """One p-value an image from several spaces: Bonferroni, min(1, S · min p).
+def combined_p_values(p_values: Floats, honest: Floats) -> tuple[Floats, Floats]:
+    """One p-value an image from several tests (spaces, kinds of change): the smallest, judged anew.
 
-    It holds its error rate whatever the dependence between the spaces, and one space that sees a
-    copy is enough.
+    The smallest of several p-values is no p-value; how small it is among honest images, each with
+    the smallest of its own, is one again (Westfall and Young 1993, "minP"). The error rate holds
+    however the tests depend on each other, one test that sees a copy is enough, and a further test
+    costs less the more it agrees with the others: Bonferroni's factor is its worst case.
 
     Args:
-        p_values: float [S, n].
+        p_values: float64 [T, n], of the images in question, by test.
+        honest: float64 [T, m], of the honest images, each among the others.
 
     Returns:
-        float64 [n].
+        float64 [n] and, for the honest images, each among the others, [m].
     """
-    return np.minimum(1.0, len(p_values) * p_values.min(axis=0))
+    if len(p_values) == 1:
+        return p_values[0], honest[0]
+    smallest, own = p_values.min(axis=0), honest.min(axis=0)
+    null = null_distribution(own)
+    return null.p_values(smallest), null.own_p_values(own)
 
 
 def q_values(p_values: Floats) -> Floats:

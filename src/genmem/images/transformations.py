@@ -44,16 +44,23 @@ class Transformation:
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 [H, W, 3] → the same shape; crops are enlarged bicubically."""
+        """uint8 [H, W, 3] → the same shape; crops are of whole pixels, enlarged bicubically."""
         if self.mirrored:
             pixels = np.ascontiguousarray(pixels[:, ::-1])
         if self.box == (0.0, 0.0, 1.0, 1.0):
             return pixels
         height, width = pixels.shape[:2]
         left, top, right, bottom = self.box
-        image = Image.fromarray(pixels)
-        box = (left * width, top * height, right * width, bottom * height)
-        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+        wide, high = round((right - left) * width), round((bottom - top) * height)
+        first, above = _start(left, right, width - wide), _start(top, bottom, height - high)
+        part = Image.fromarray(pixels[above : above + high, first : first + wide])
+        return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _start(low: float, high: float, room: int) -> int:
+    """Where a crop begins in pixels, of the `room` it leaves: rounded down, as croppers do."""
+    left_over = low + 1 - high
+    return int(room * low / left_over + 1e-9) if left_over > 0 else 0
 
 
 AS_IS = Transformation(name="as is", phrase="")
