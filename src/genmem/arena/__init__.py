@@ -1,0 +1,37 @@
+"""The competition server: hosts a competition in which copying does not pay.
+
+A Django project whose settings come from one file, `DIR/arena.toml`:
+
+    load(DIR)                                        # then Django's models can be used
+    genmem.arena.site.wsgi:application               # what a web server serves ($GENMEM_ARENA=DIR)
+
+    site/           addresses, base page, one style sheet, words for times and sizes
+    people/         accounts, teams, roles, who may see what
+    competitions/   competitions and their sides (public, private), made in the browser or from YAML
+    submissions/    receiving and checking uploads, and what became of them
+    boards/         ranks (pure), immutable score versions, final selections
+    desk/           the append-only log of what organisers and teams changed
+
+It computes no score of its own: those come from `genmem.scoring` and below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def load(folder: str | os.PathLike[str]) -> None:
+    """Make this process speak for the arena in `folder`: Django's settings, then its models.
+
+    Raises:
+        UsageError: the folder holds no arena, its settings are wrong, or the extra is missing.
+    """
+    from genmem.arena.configuration import read_configuration
+
+    read_configuration(Path(folder))
+    os.environ["GENMEM_ARENA"] = str(Path(folder).resolve())
+    os.environ["DJANGO_SETTINGS_MODULE"] = "genmem.arena.settings"
+    import django
+
+    django.setup()

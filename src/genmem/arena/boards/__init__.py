@@ -1,0 +1,1 @@
+"""Score versions that never change, ranks by the written rule, final selections."""

@@ -1,0 +1,145 @@
+"""The boards, and choosing finals."""
+
+from __future__ import annotations
+
+import gzip
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from genmem.arena.boards.boards import Row, board, rank_history_of, stamp
+from genmem.arena.boards.finals import FinalsError, choose_finals, finals_of
+from genmem.arena.boards.scores import scores_in_force
+from genmem.arena.competitions.models import Side
+from genmem.arena.people.access import Viewer, visit
+from genmem.arena.submissions.models import Submission
+
+_HIDDEN = "The private board is hidden until the organiser opens it."
+_PAGE_SECONDS = 5
+"""How long the page for strangers is kept while the board stays as it is ("closes in 9 days")."""
+
+
+@require_safe
+def public(request: HttpRequest, slug: str) -> HttpResponse:
+    """The public board, live."""
+    return _board(request, visit(request, slug), "public")
+
+
+@require_safe
+def private(request: HttpRequest, slug: str) -> HttpResponse:
+    """The private board: for everybody once it is open, for reviewers before."""
+    viewer = visit(request, slug)
+    if not viewer.sees_private:
+        raise PermissionDenied(_HIDDEN)
+    return _board(request, viewer, "private")
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+    """How my team's rank went."""
+    viewer = visit(request, slug)
+    if kind not in dict(Side.KINDS):
+        raise Http404
+    if kind == "private" and not viewer.sees_private:
+        raise PermissionDenied(_HIDDEN)
+    if viewer.team is None:
+        return redirect("team", slug)
+    moments = rank_history_of(viewer.team, kind)
+    return render(
+        request,
+        "boards/history.html",
+        {"viewer": viewer, "kind": kind, "moments": moments[::-1]},
+    )
+
+
+@login_required
+def finals(request: HttpRequest, slug: str) -> HttpResponse:
+    """Which of my team's submissions stand for it on the private board."""
+    viewer = visit(request, slug)
+    if viewer.team is None or viewer.user is None:
+        return redirect("team", slug)
+    if request.method == "POST":
+        try:
+            wanted = {uuid.UUID(one) for one in request.POST.getlist("final")}
+            chosen = choose_finals(viewer.team, viewer.user, wanted)
+        except ValueError:
+            messages.error(request, "This is no submission of yours.")
+        except FinalsError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "Saved." if chosen else "Saved: the default applies.")
+        return redirect("finals", slug)
+    scored = list(
+        Submission.objects.filter(team=viewer.team, state="scored").order_by("-received_at")
+    )
+    scores = scores_in_force(scored, private=viewer.sees_private)
+    rows = [(one, scores.get(one.pk, {})) for one in scored]
+    rows.sort(key=lambda row: _public_score(row[1]))
+    standing, chosen_by_team = finals_of(viewer.team)
+    return render(
+        request,
+        "boards/finals.html",
+        {
+            "viewer": viewer,
+            "rows": rows,
+            "standing": standing,
+            "chosen_by_team": chosen_by_team,
+            "open": viewer.competition.phase() != "closed",
+        },
+    )
+
+
+def _public_score(scores: dict) -> float:
+    version = scores.get("public")
+    return float("inf") if version is None or version.score is None else version.score
+
+
+def _board(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+    if request.COOKIES or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return _board_page(request, viewer, kind)
+    return _board_for_strangers(request, viewer, kind)
+
+
+def _board_for_strangers(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+    """The page without anything personal, compressed once for all who look within a few seconds."""
+    key = f"page-{viewer.competition.pk}-{kind}-{stamp()}"
+    packed = cache.get(key)
+    if packed is None:
+        packed = gzip.compress(_board_page(request, viewer, kind).content, mtime=0)
+        cache.set(key, packed, _PAGE_SECONDS)
+    return HttpResponse(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+
+
+def _board_page(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+    rows = board(viewer.competition, kind)
+    mine = next((row for row in rows if viewer.team and row.team_id == viewer.team.pk), None)
+    return render(
+        request,
+        "boards/board.html",
+        {
+            "viewer": viewer,
+            "kind": kind,
+            "table": _table(viewer, kind, rows),
+            "count": len(rows),
+            "mine": mine,
+        },
+    )
+
+
+def _table(viewer: Viewer, kind: str, rows: list[Row]) -> SafeString:
+    """The table's body: the same for everybody, and so kept until the board changes."""
+    key = f"table-{viewer.competition.pk}-{kind}-{stamp()}"
+    html = cache.get(key)
+    if html is None:
+        html = render_to_string("boards/rows.html", {"rows": rows, "kind": kind})
+        cache.set(key, html, 60)
+    return mark_safe(html)

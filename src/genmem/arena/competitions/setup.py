@@ -1,0 +1,84 @@
+"""Changes to a competition, each written to the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from genmem.arena.competitions.forms import CompetitionForm, SideForm
+from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.desk.log import record, record_difference, state_of
+from genmem.arena.people.models import User
+
+
+def save_competition(form: CompetitionForm, *, actor: User | None) -> Competition:
+    """Keep a valid form: a new competition, or changes to one."""
+    with transaction.atomic():
+        if form.instance.pk is None:
+            competition = form.save()
+            record(
+                competition,
+                actor=actor,
+                action="create competition",
+                subject=competition.slug,
+                after=state_of(competition),
+            )
+            return competition
+        before = state_of(Competition.objects.select_for_update().get(pk=form.instance.pk))
+        competition = form.save()
+        record_difference(
+            competition,
+            actor=actor,
+            action="edit competition",
+            subject=competition.slug,
+            before=before,
+            after=state_of(competition),
+        )
+        return competition
+
+
+def save_side(
+    form: SideForm, competition: Competition, kind: str, *, actor: User | None
+) -> Side | None:
+    """Add a version of a side with what a valid form says; None where it says nothing new."""
+    values: dict[str, Any] = {name: form.cleaned_data[name] for name in form.Meta.fields}
+    with transaction.atomic():
+        Competition.objects.select_for_update().get(pk=competition.pk)
+        current = side_in_force(competition, kind)
+        before = {name: getattr(current, name) for name in values} if current else None
+        if before == values:
+            return None
+        side = Side.objects.create(
+            competition=competition,
+            kind=kind,
+            version=current.version + 1 if current else 1,
+            **values,
+        )
+        record(
+            competition,
+            actor=actor,
+            action=f"set {kind} side",
+            subject=f"version {side.version}",
+            before=before,
+            after=values,
+        )
+        return side
+
+
+def open_private_board(competition: Competition, wanted: bool, *, actor: User | None) -> None:
+    """Show everybody the private board, or hide it again."""
+    with transaction.atomic():
+        current = Competition.objects.select_for_update().get(pk=competition.pk)
+        if current.private_open == wanted:
+            return
+        current.private_open = wanted
+        current.save(update_fields=["private_open"])
+        record(
+            competition,
+            actor=actor,
+            action="open private board" if wanted else "hide private board",
+            subject=competition.slug,
+            before={"private_open": not wanted},
+            after={"private_open": wanted},
+        )

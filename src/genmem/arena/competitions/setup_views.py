@@ -1,0 +1,105 @@
+"""The organiser's pages: the competition, its sides, its people, its private board."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from genmem.arena.competitions.forms import CompetitionForm, SideForm
+from genmem.arena.competitions.models import Side, side_in_force
+from genmem.arena.competitions.setup import open_private_board, save_competition, save_side
+from genmem.arena.people.access import Viewer, visit_as_organiser
+from genmem.arena.people.forms import RoleForm
+from genmem.arena.people.models import Role
+from genmem.arena.people.roles import RoleError, give_role, take_role
+
+
+@login_required
+def edit(request: HttpRequest, slug: str) -> HttpResponse:
+    """The competition's own settings."""
+    viewer = visit_as_organiser(request, slug)
+    form = CompetitionForm(request.POST or None, instance=viewer.competition)
+    if request.method == "POST" and form.is_valid():
+        competition = save_competition(form, actor=viewer.user)
+        messages.success(request, "Saved.")
+        return redirect("set up", competition.slug)
+    if request.method == "POST":
+        viewer.competition.refresh_from_db()
+    return render(
+        request,
+        "competitions/setup.html",
+        {"viewer": viewer, "form": form, "missing": _missing_sides(viewer)},
+    )
+
+
+@login_required
+def side(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+    """How the public or the private board is scored, now and before."""
+    viewer = visit_as_organiser(request, slug)
+    if kind not in dict(Side.KINDS):
+        raise Http404
+    current = side_in_force(viewer.competition, kind)
+    form = SideForm(
+        request.POST or None,
+        initial={name: getattr(current, name) for name in SideForm.Meta.fields} if current else {},
+        folders=settings.ARENA.allowed_data_folders,
+        base=settings.ARENA.folder,
+    )
+    if request.method == "POST" and form.is_valid():
+        saved = save_side(form, viewer.competition, kind, actor=viewer.user)
+        messages.success(
+            request, f"Version {saved.version} is in force." if saved else "Nothing was changed."
+        )
+        missing = _missing_sides(viewer)
+        return redirect("set up side", slug, missing[0] if missing else kind)
+    versions = Side.objects.filter(competition=viewer.competition, kind=kind).order_by("-version")
+    return render(
+        request,
+        "competitions/side.html",
+        {"viewer": viewer, "form": form, "kind": kind, "versions": versions},
+    )
+
+
+@login_required
+def people(request: HttpRequest, slug: str) -> HttpResponse:
+    """Who runs and who reviews the competition."""
+    viewer = visit_as_organiser(request, slug)
+    assert viewer.user is not None, "login_required"
+    form = RoleForm(request.POST if "give" in request.POST else None)
+    try:
+        if "take" in request.POST:
+            take_role(viewer.competition, request.POST["take"], by=viewer.user)
+            return redirect("set up people", slug)
+        if form.is_bound and form.is_valid():
+            give_role(viewer.competition, **form.cleaned_data, by=viewer.user)
+            return redirect("set up people", slug)
+    except RoleError as error:
+        messages.error(request, str(error))
+        return redirect("set up people", slug)
+    roles = Role.objects.filter(competition=viewer.competition).select_related("user")
+    return render(
+        request,
+        "competitions/people.html",
+        {"viewer": viewer, "form": form, "roles": roles.order_by("role", "user__display_name")},
+    )
+
+
+@login_required
+@require_POST
+def private_board(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show everybody the private board, or hide it again."""
+    viewer = visit_as_organiser(request, slug)
+    wanted = request.POST.get("show") == "yes"
+    open_private_board(viewer.competition, wanted, actor=viewer.user)
+    messages.success(
+        request, "Everybody sees the private board." if wanted else "The private board is hidden."
+    )
+    return redirect("set up", slug)
+
+
+def _missing_sides(viewer: Viewer) -> list[str]:
+    return [kind for kind, _ in Side.KINDS if side_in_force(viewer.competition, kind) is None]

@@ -1,0 +1,59 @@
+"""The list of competitions, one competition's front page, and making a new one."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from genmem.arena.competitions.forms import CompetitionForm
+from genmem.arena.competitions.models import Competition, side_in_force
+from genmem.arena.competitions.setup import save_competition
+from genmem.arena.people.access import visit
+from genmem.arena.people.models import User
+
+_PHASES = ("open", "upcoming", "closed")
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Every competition: open ones first, then those to come, then closed ones."""
+    found = Competition.objects.annotate(
+        team_count=Count("teams", distinct=True, filter=Q(teams__memberships__isnull=False))
+    ).order_by("closes_at")
+    by_phase: dict[str, list[Competition]] = {phase: [] for phase in _PHASES}
+    for competition in found:
+        by_phase[competition.phase()].append(competition)
+    by_phase["closed"].reverse()
+    return render(request, "competitions/home.html", {"phases": list(by_phase.items())})
+
+
+@require_safe
+def overview(request: HttpRequest, slug: str) -> HttpResponse:
+    """Rules, dates and limits."""
+    viewer = visit(request, slug)
+    return render(
+        request,
+        "competitions/overview.html",
+        {"viewer": viewer, "public_side": side_in_force(viewer.competition, "public")},
+    )
+
+
+@login_required
+def create(request: HttpRequest) -> HttpResponse:
+    """A new competition; for the people who run the site."""
+    user = cast(User, request.user)
+    if not user.is_staff:
+        raise PermissionDenied("Competitions are made by the people who run this site.")
+    form = CompetitionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        competition = save_competition(form, actor=user)
+        messages.success(request, "The competition is made. Now say how it is scored.")
+        return redirect("set up side", competition.slug, "public")
+    return render(request, "competitions/create.html", {"form": form})

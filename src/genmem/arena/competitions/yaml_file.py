@@ -1,0 +1,131 @@
+"""A competition written as YAML: `genmem arena create DIR competition.yaml`.
+
+Its keys are the fields of `Competition` (title, slug, rules or rules_file, opens_at, closes_at,
+merge_until, image_count, …), `time_zone` for dates that name none, and `public` and `private`, each
+with the fields of `Side`. Paths are relative to the file. Sizes and times may be written as words:
+500 MB, 9 h.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db import transaction
+from django.forms import BaseForm
+
+from genmem.arena.competitions.forms import CompetitionForm, SideForm, default_of
+from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.setup import save_competition, save_side
+from genmem.errors import InputError
+
+_OWN = ("time_zone", "rules_file", "public", "private")
+_DATES = ("opens_at", "closes_at", "merge_until")
+_DEFAULTS = {"accepts_images": True, "image_formats": ["png"], "time_zone": "UTC"}
+
+
+def create_from_yaml(path: Path) -> Competition:
+    """Make the competition that a file describes, with both its sides; all of it or nothing.
+
+    Raises:
+        InputError: the file cannot be read, or says something that cannot be; one line says what.
+    """
+    given = _read(path)
+    sides = {kind: given.pop(kind, None) for kind in ("public", "private")}
+    form = CompetitionForm(data=_competition_data(path, given))
+    _refuse_errors(path, form, "")
+    side_forms = {}
+    for kind, values in sides.items():
+        if values is None:
+            raise InputError(
+                f"{path}: {kind}: is missing; give at least its backbone and train, the training "
+                "images"
+            )
+        if not isinstance(values, dict):
+            raise InputError(f"{path}: {kind}: expected keys such as backbone: and train:")
+        _refuse_unknown(path, values, SideForm.Meta.fields, f"{kind}.")
+        side_forms[kind] = SideForm(data=_side_data(values), base=path.resolve().parent)
+        _refuse_errors(path, side_forms[kind], f"{kind}.")
+    with transaction.atomic():
+        competition = save_competition(form, actor=None)
+        for kind, side_form in side_forms.items():
+            save_side(side_form, competition, kind, actor=None)
+    return competition
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from error
+    if not isinstance(given, dict):
+        raise InputError(f"{path}: expected keys such as title: and closes_at:")
+    _refuse_unknown(path, given, (*CompetitionForm.Meta.fields, *_OWN), "")
+    return given
+
+
+def _competition_data(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name in CompetitionForm.Meta.fields:
+        default = default_of(Competition, name)
+        if default is not None:
+            data[name] = default
+    data |= _DEFAULTS | given
+    for name in _DATES:
+        data[name] = _date(path, name, given.get(name), zoned="time_zone" in given)
+    if "merge_until" not in given:
+        data["merge_until"] = data["closes_at"]
+    rules = data.pop("rules_file", None)
+    if rules is not None:
+        try:
+            data["rules"] = (path.parent / str(rules)).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: rules_file: {rules} cannot be read as text") from error
+    if isinstance(data["image_formats"], str):
+        data["image_formats"] = [data["image_formats"]]
+    return data
+
+
+def _date(path: Path, name: str, value: object, *, zoned: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return str(value)
+    if not isinstance(value, datetime):
+        return str(value)
+    if value.tzinfo is None and not zoned:
+        raise InputError(
+            f"{path}: {name}: names no time zone; write 2026-11-30T23:59:00+01:00, or add "
+            "time_zone: Europe/Berlin"
+        )
+    return value.isoformat()
+
+
+def _side_data(values: dict[str, Any]) -> dict[str, Any]:
+    defaults = {name: default_of(Side, name) for name in ("tau", "epsilon")}
+    return defaults | {name: "" if value is None else value for name, value in values.items()}
+
+
+def _refuse_unknown(path: Path, given: dict[str, Any], known: tuple[str, ...], before: str) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise InputError(f"{path}: there is no key {before}{name}; {hint}")
+
+
+def _refuse_errors(path: Path, form: BaseForm, before: str) -> None:
+    for name, errors in form.errors.items():
+        said = " ".join(str(error) for error in errors)
+        missing = "This field is required." in said
+        raise InputError(f"{path}: {before}{name}: {'is missing' if missing else said}")

@@ -1,0 +1,1 @@
+"""The organiser's desk: so far the log that is only ever added to."""

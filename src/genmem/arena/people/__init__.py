@@ -1,0 +1,1 @@
+"""Accounts, teams with invitations and merges, roles, and who may see what."""

@@ -1,0 +1,27 @@
+"""`python -m genmem.arena.sandbox RECORD`: supervise the run of RECORD, as `start` asks for it.
+
+Without RECORD: print whether isolation holds on this machine; exit code 1 where it does not.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from genmem.arena.sandbox import checks, supervisor
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise or report; returns the exit code."""
+    if arguments:
+        supervisor.detach(Path(arguments[0]))
+        return 0
+    report = checks.self_check()
+    print(f"{report.runner}; {report.user}; {report.limits}")
+    for check in report.checks:
+        print(f"{'held' if check.held else 'FAILED'}  {check.name}  {check.detail}")
+    return 0 if report.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The pages' frame: addresses, base page, style sheet, words for times and sizes."""

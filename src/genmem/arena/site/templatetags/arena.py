@@ -1,0 +1,58 @@
+"""Words for templates: `{% load arena %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from genmem.arena import clock
+from genmem.arena.site import words
+from genmem.arena.site.markdown import safe_html
+
+register = template.Library()
+register.filter("size", words.size)
+register.filter("duration", words.duration)
+register.filter("score", words.score)
+
+
+@register.filter
+def moment(at: datetime) -> SafeString:
+    """A `<time>` in UTC: for deadlines, whose seconds are shown where they matter."""
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), words.moment(at))
+
+
+@register.filter
+def minute(at: datetime) -> SafeString:
+    """A `<time>` in UTC, to the minute: for what happened."""
+    return format_html(
+        '<time datetime="{}">{}</time>', at.isoformat(), words.moment(at, seconds=False)
+    )
+
+
+@register.filter
+def exact(at: datetime) -> SafeString:
+    """A `<time>` in UTC, to the second."""
+    return format_html(
+        '<time datetime="{}">{}</time>', at.isoformat(), words.moment(at, seconds=True)
+    )
+
+
+@register.filter
+def relative(at: datetime) -> str:
+    """How far from now: "in 12 days"."""
+    return words.relative(at, clock.now())
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Sanitised HTML of a Markdown text."""
+    return mark_safe(safe_html(text))
+
+
+@register.filter
+def plural(count: int, word: str) -> str:
+    """A count with its word: "1 day", "12 days"."""
+    return words.plural(count, word)

@@ -1,0 +1,1 @@
+"""What teams send in: received, checked, kept, and shown with its steps."""

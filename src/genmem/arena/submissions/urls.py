@@ -1,0 +1,11 @@
+"""Addresses of submissions."""
+
+from django.urls import path
+
+from genmem.arena.submissions import views
+
+urlpatterns = [
+    path("submissions/", views.mine, name="submissions"),
+    path("submissions/new/", views.new, name="new submission"),
+    path("submissions/<uuid:pk>/", views.one, name="submission"),
+]

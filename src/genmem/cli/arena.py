@@ -1,0 +1,107 @@
+"""`genmem arena …`: start, serve and fill the competition server."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+arena = typer.Typer(
+    name="arena",
+    help="Host a competition in which copying does not pay.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The arena's folder.")]
+
+_PACKAGES = ("django", "allauth", "granian", "whitenoise", "yaml", "nh3", "markdown_it")
+
+
+@arena.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    """Host a competition in which copying does not pay."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@arena.command()
+def init(folder: Folder) -> None:
+    """Make a new arena: settings, a secret, an empty database."""
+    _require_extra()
+    from genmem.arena.configuration import write_new
+    from genmem.arena.serving import prepare
+
+    write_new(folder)
+    prepare(folder)
+    print(f"Made an arena in {folder}. Its settings are in {folder / 'arena.toml'}.")
+    print("Next:")
+    print(f"  genmem arena organiser {folder} YOU@EXAMPLE.ORG")
+    print(f"  genmem arena create {folder} competition.yaml")
+    print(f"  genmem arena serve {folder}")
+
+
+@arena.command()
+def serve(
+    folder: Folder,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8000,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Score submissions in here too.")
+    ] = True,
+) -> None:
+    """Serve the pages, and score what comes in, until interrupted."""
+    _require_extra()
+    from genmem.arena.serving import serve as serve_arena
+
+    serve_arena(folder, host=host, port=port, worker=worker)
+
+
+@arena.command()
+def create(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The competition as YAML.")],
+) -> None:
+    """Make a competition from a YAML file."""
+    _require_extra()
+    from genmem.arena.serving import prepare
+
+    prepare(folder)
+    from django.conf import settings
+
+    from genmem.arena.competitions.yaml_file import create_from_yaml
+
+    competition = create_from_yaml(file)
+    print(f"Made {competition.title}: {settings.ARENA.public_address}/c/{competition.slug}/")
+
+
+@arena.command()
+def organiser(
+    folder: Folder,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Their address.")],
+    name: Annotated[str, typer.Option(help="Their name, for a new account.")] = "",
+) -> None:
+    """Let somebody run the whole site; without an account they get one, with a password."""
+    _require_extra()
+    from genmem.arena.serving import prepare
+
+    prepare(folder)
+    from genmem.arena.people.organisers import make_organiser
+
+    password = make_organiser(email, name)
+    print(f"{email} runs this site.")
+    if password:
+        print(f"Password, shown only now: {password}")
+
+
+def _require_extra() -> None:
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        from genmem.errors import UsageError
+
+        raise UsageError(
+            f"the arena needs {', '.join(missing)}; install it with: pip install 'genmem[arena]'"
+        )

@@ -1,0 +1,72 @@
+"""An arena as people start it: made and served by the command line, in processes of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = [sys.executable, "-c", "from genmem.cli.app import main; main()", "arena"]
+COMPETITION = """
+title: Dogs
+slug: dogs
+rules: Be **fair**.
+opens_at: 2026-01-01T00:00Z
+closes_at: 2099-01-01T00:00Z
+image_count: 4
+image_width: 8
+image_height: 8
+public: {backbone: pixels, train: data/train}
+private: {backbone: pixels, train: data/train, tau: 0.2}
+"""
+
+
+def genmem(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make(folder: Path) -> subprocess.CompletedProcess[str]:
+    """An arena with one competition; what `genmem arena create` said."""
+    assert genmem("init", folder).returncode == 0
+    (folder / "data" / "train").mkdir()
+    (folder / "c.yaml").write_text(COMPETITION)
+    return genmem("create", folder, folder / "c.yaml")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address at which it answers."""
+    port = free_port()
+    process = subprocess.Popen(
+        [*COMMAND, "serve", str(folder), "--port", str(port), "--no-worker"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
