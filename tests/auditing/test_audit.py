@@ -60,8 +60,10 @@ def test_a_family_can_be_asked_for_in_one_space():
 
 def test_which_side_is_which_matters(sets):
     swapped = sets | {"generated": sets["train"], "train": sets["generated"]}
-    assert len(audit(**sets, backbones=["pixels"]).flagged) == 440
-    assert len(audit(**swapped, backbones=["pixels"]).flagged) == 900
+    assert audit(**sets, backbones=["pixels"]).flagged[400:420].all()
+    found = audit(**swapped, backbones=["pixels"])
+    # Now it is training images that copy; each names the one "training" image it is.
+    assert [found.nearest(row)[1] for row in range(20)] == list(range(400, 420))
 
 
 def test_the_copied_fraction_is_estimated_with_an_interval(sets):
@@ -93,7 +95,6 @@ def test_several_spaces_are_combined_and_the_most_telling_is_named(sets):
     assert [space.name for space in found.spaces] == ["pixels", "efficientnet-lite0"]
     p = np.stack([space.p_values for space in found.spaces])
     assert (found.space == p.argmin(axis=0)).all()
-    assert (found.p_values >= p.min(axis=0) * 0.9).all()
 
 
 def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
@@ -182,7 +183,8 @@ def test_the_costs_are_said_before_the_work(sets):
     said = []
     audit(**sets, backbones=["pixels"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
-    assert "comparing 840 images with 1,800 training rows" in said[1]
+    assert "comparing 900 training images with all 900 for duplicates" in said[1]
+    assert "comparing 840 images with 1,800 training rows" in said[2]
 
 
 def test_the_same_seed_gives_the_same_audit(sets):

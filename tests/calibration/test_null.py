@@ -90,7 +90,7 @@ def test_an_honest_image_is_judged_among_the_others():
     values = np.sort(np.random.default_rng(4).random(300))
     own = null_distribution(values).own_p_values(values)
     # Rank 1 of 300 among itself and 299 others, and so on, above the tail.
-    assert own[20:] == pytest.approx((np.arange(300) + 1)[20:] / 300)
+    assert own[20:] == pytest.approx((np.arange(300) + 1)[20:] / 301)
 
 
 @pytest.mark.parametrize("values", [[], [-1.0], [np.nan], [[0.1]]])

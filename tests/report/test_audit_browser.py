@@ -227,7 +227,7 @@ def test_a_pair_opens_large_with_its_difference_and_neighbours(page, audit, by_p
     page.locator("#row-0").click()
     expect(dialog).to_be_visible()
     expect(page.locator("#pair-title")).to_have_text(
-        f"{audit.generated_ids[row]} is closest to {audit.train_ids[train]}"
+        f"{audit.generated_ids[row]} is matched with {audit.train_ids[train]}"
     )
     expect(page.locator("#pair-facts")).to_contain_text(f"flipped, in {space.name}")
     expect(page.locator("#view-train-caption")).to_have_text("Training image, flipped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ import numpy as np
 
 from genmem.arrays import check_at_least, check_sets, take_rows
 from genmem.auditing.costs import duration, embedding_cost, search_cost
-from genmem.auditing.duplicates import test_duplicates, train_duplicates
+from genmem.auditing.duplicates import MOST_QUERIES, test_duplicates, train_duplicates
 from genmem.auditing.findings import Audit, Bools, Duplicates, Floats, Ints, Space
 from genmem.auditing.forms import AS_THEY_ARE, Families, augmented, families_named
 from genmem.auditing.pictures import SourcePictures
@@ -22,7 +23,7 @@ from genmem.auditing.spaces import Judged, SpaceSearch, judge_space, search_spac
 from genmem.calibration.null import combined_p_values, q_values
 from genmem.errors import UsageError
 from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
-from genmem.images import Progress, Transformation, open_images
+from genmem.images import ImageSource, Progress, Transformation, open_images
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Result
 from genmem.scoring.inputs import Inputs, Rows, prepare
@@ -31,6 +32,9 @@ from genmem.scoring.score import set_notes
 
 NULL_ROWS = 10_000
 """Training images that are left out in turn where no held-out images are given."""
+
+MOST_NEIGHBORS = 100
+"""Listed for each image: memory and the tables' columns grow with it."""
 
 FEWEST_HONEST = 100
 """Honest images below which p-values are too coarse to flag anything among many images."""
@@ -41,7 +45,7 @@ def audit(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbones: Sequence[str] = ("inception",),
+    backbones: Sequence[str] = ("inception", "pixels"),
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
@@ -99,6 +103,8 @@ def audit(
     if test is not None:
         given["test"] = test
     are_features = {role: is_feature_source(source) for role, source in given.items()}
+    if isinstance(augment, str):
+        raise UsageError(f"augment: expected a list of families, got the text {augment!r}.")
     forms, families = augmented(augment, backbones)
     work = _Work(
         forms=forms,
@@ -117,6 +123,11 @@ def audit(
             role: source if are_features[role] else stack.enter_context(open_images(source))
             for role, source in given.items()
         }
+        if categories and not _has_categories(opened["train"]):
+            raise UsageError(
+                "classes: the training images have none; put each class in a folder of its own, or "
+                "leave --classes out."
+            )
         embedders = _embedders(backbones, are_features, weights, device, progress)
         for embedder in embedders:
             if embedder is not None:
@@ -217,12 +228,17 @@ def _check_call(
         raise UsageError("a weights file belongs to one backbone; name only one.")
     if not 0 < level < 1:
         raise UsageError(f"level: expected a rate between 0 and 1, got {level}.")
-    if work.neighbors < 1:
-        raise UsageError(f"neighbors: expected at least 1, got {work.neighbors}.")
+    if not 1 <= work.neighbors <= MOST_NEIGHBORS:
+        raise UsageError(
+            f"neighbors: expected at least 1 and at most {MOST_NEIGHBORS}, got {work.neighbors}."
+        )
     if not 0 <= work.seed < 2**32:
         raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {work.seed}.")
-    if any(are_features.values()) and len(backbones) > 1:
-        raise UsageError("features are one space; give images to compare in several.")
+    mixed = any(are_features.values()) and not all(are_features.values())
+    if mixed and len(backbones) > 1:
+        raise UsageError(
+            "features are one space: name the one backbone that made them, or give images only."
+        )
     if are_features["train"] and len(work.forms) > 1:
         raise UsageError("augment: features cannot be flipped or cropped; give images as train.")
     if are_features["train"] and asked:
@@ -267,6 +283,7 @@ def _search(
         if repeated is None:
             why = "an audit compares with several images"
             check_at_least(counts["train"], 3, role="train", why=f"{why}.")
+            work.announce(_duplicates_sentence(inputs))
             with work.timed("duplicates in train"):
                 found = train_duplicates(inputs, seed=work.seed, dropped=work.drop_duplicates)
             repeated = found.found
@@ -301,6 +318,17 @@ def _honest(inputs: Inputs, kept: Ints, seed: int) -> Queries:
     if len(kept) > NULL_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(kept, NULL_ROWS, replace=False))
     return Queries(array=take_rows(inputs.rows["train"].array, chosen), own=chosen)
+
+
+def _duplicates_sentence(inputs: Inputs) -> str:
+    """What comparing the training images with each other costs."""
+    count, dimension = (int(length) for length in inputs.rows["train"].array.shape)
+    asked = min(count, MOST_QUERIES)
+    spent = duration(search_cost(asked * count, dimension))
+    return (
+        f"{inputs.backbone}: comparing {asked:,} training images with all {count:,} for "
+        f"duplicates, about {spent}"
+    )
 
 
 def _search_sentence(inputs: Inputs, queries: int, references: int) -> str:
@@ -342,21 +370,15 @@ def _copied_fraction(judged: Sequence[Judged], combined: Floats, honest: Floats)
 
 
 def _categories(train: Rows) -> list[str | None]:
-    """The training images' classes, in row order.
-
-    Raises:
-        UsageError: none has one.
-    """
+    """The training images' classes, in row order."""
     source = train.source
     if source is None:
         raise AssertionError("features were refused")
-    found = [source.category(int(position)) for position in train.positions]
-    if not any(found):
-        raise UsageError(
-            "classes: the training images have none; put each class in a folder of its own, or "
-            "leave --classes out."
-        )
-    return found
+    return [source.category(int(position)) for position in train.positions]
+
+
+def _has_categories(train: ImageSource) -> bool:
+    return any(train.category(position) for position in range(len(train)))
 
 
 def _notes(space: Space, images: int, level: float) -> list[str]:
@@ -373,10 +395,25 @@ def _notes(space: Space, images: int, level: float) -> list[str]:
         )
     if count < FEWEST_HONEST:
         least = 1 / (count + 1)
-        flags = "cannot be flagged" if least * images > level else "can be flagged only together"
+        needed = math.ceil(least * images / level)
+        flags = (
+            "none can be flagged"
+            if needed > images
+            else f"none is flagged unless {needed:,} images come as close"
+        )
         notes.append(
-            f"only {count:,} honest images: a p-value cannot be below {least:.2g}, so single "
-            f"copies {flags}. Look at the closest images; give {FEWEST_HONEST} or more."
+            f"only {count:,} honest images: a p-value cannot be below {least:.2g}, and {flags}. "
+            f"Look at the closest images; give {FEWEST_HONEST} or more."
+        )
+    if null.source == "test" and float(np.median(null.statistic)) == 0:
+        notes.append(
+            "most held-out images are training images too, so they are no yardstick: nothing can "
+            "be flagged. Give images that were not trained on."
+        )
+    elif repeats := int((null.statistic == 0).sum()):
+        notes.append(
+            f"{repeats:,} honest images are exact copies of training images, so a p-value cannot "
+            f"be below {(1 + repeats) / (count + 1):.2g}; --drop-duplicates leaves them out."
         )
     if null.dropped:
         notes.append(

@@ -40,6 +40,14 @@ class TrainDuplicates:
     kept: Ints
 
 
+CERTAIN = 1 / 3
+"""Only pairs within this part are dropped, and equal files.
+
+In features, between it and `RELATIVE`, lie ordinary neighbours too where images are much alike
+(handwritten digits): a null without its closest images would accuse honest ones.
+"""
+
+
 def relative_distance(distances: Floats, metric: Metric) -> Floats:
     """d1 / d10 as lengths, float64 [n]: 1 − cos is half a squared length, so its root is taken."""
     reference = distances[:, min(REFERENCE, distances.shape[1]) - 1]
@@ -85,6 +93,8 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
     later, earlier, distances = later[once], earlier[once], distances[once]
     order = np.argsort(distances, kind="stable")
     later, earlier = later[order], earlier[order]
+    exact = _same_content(train, later, train, earlier)
+    certain = exact | _is_certain(later, earlier, asked, matches, metric)
     found = Duplicates(
         between="train and train",
         space=inputs.backbone,
@@ -94,16 +104,17 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
         first=later,
         second=earlier,
         distances=distances[order],
-        exact=_same_content(train, later, train, earlier),
+        exact=exact,
         examined=len(asked),
         of=count,
         dropped=dropped,
     )
-    return TrainDuplicates(found=found, kept=_representatives(count, later, earlier))
+    kept = _representatives(count, later[certain], earlier[certain])
+    return TrainDuplicates(found=found, kept=kept)
 
 
 def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple[Duplicates, Bools]:
-    """Held-out images that nearly repeat a training image; and which they are, bool [m].
+    """Held-out images that nearly repeat a training image; and those that surely do, bool [m].
 
     Args:
         inputs: the sets in one space.
@@ -115,6 +126,7 @@ def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple
     first, second, distances = _pairs(np.arange(len(matches.distances)), matches, metric)
     order = np.argsort(distances, kind="stable")
     first, second = first[order], second[order]
+    exact = _same_content(test, first, train, second)
     found = Duplicates(
         between="test and train",
         space=inputs.backbone,
@@ -124,23 +136,35 @@ def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple
         first=first,
         second=second,
         distances=distances[order],
-        exact=_same_content(test, first, train, second),
+        exact=exact,
         examined=len(matches.distances),
         of=len(matches.distances),
         dropped=dropped,
     )
-    repeated = np.zeros(len(matches.distances), dtype=bool)
-    repeated[first] = True
+    repeated = _relative(matches, metric) <= CERTAIN
+    repeated[first[exact]] = True
     return found, repeated
+
+
+def _is_certain(later: Ints, earlier: Ints, asked: Ints, matches: Matches, metric: Metric) -> Bools:
+    """bool [p]: pairs of training images that lie within `CERTAIN`, seen from either of them."""
+    sure = _relative(matches, metric) <= CERTAIN
+    links = set(zip(asked[sure].tolist(), matches.train[sure, 0].tolist(), strict=True))
+    pairs = zip(later.tolist(), earlier.tolist(), strict=True)
+    return np.array([(a, b) in links or (b, a) in links for a, b in pairs], dtype=bool)
 
 
 def _pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Ints, Floats]:
     """The rows that repeat their nearest training image, that image, and the distance."""
-    if matches.distances.shape[1] < 2:
-        close = matches.distances[:, 0] == 0
-    else:
-        close = relative_distance(matches.distances, metric) <= RELATIVE[metric]
+    close = _relative(matches, metric) <= RELATIVE[metric]
     return rows[close], matches.train[close, 0], matches.distances[close, 0]
+
+
+def _relative(matches: Matches, metric: Metric) -> Floats:
+    """d1/d10; where there is but one neighbour, 0 for an equal image and ∞ for any other."""
+    if matches.distances.shape[1] < 2:
+        return np.where(matches.distances[:, 0] == 0, 0.0, np.inf)
+    return relative_distance(matches.distances, metric)
 
 
 def _same_content(one: Rows, rows: Ints, other: Rows, others: Ints) -> Bools:

@@ -83,7 +83,7 @@ class Space:
         train: rows of these training images, int64 [n, k].
         transformations: int64 [n, k], into `Audit.transformations`: what was done to them.
         forms: int64, those of `Audit.transformations` that were compared in this space.
-        ratio: d1/d2 to the training images as they are, float64 [n]; 1 where both are 0.
+        ratio: d1/d2 among the forms of the most telling match, float64 [n]; 1 where both are 0.
         statistic: of the training images as they are, what is compared with the null, float64
             [n]: smaller is closer.
         statistic_name: that in words ("distance", "distance relative to the 10th neighbour").
@@ -91,7 +91,8 @@ class Space:
             transformations has a null of its own; their p-values are combined.
         null: the honest images, against training images as they are.
         copied_fraction: the share of generated images closer than honest ones ever are; None
-            where it cannot be told.
+            without held-out images: left-out training images come in pairs that are each other's
+            nearest, and its interval would not hold.
         backbone: as in `Score.backbone`.
     """
 

@@ -224,6 +224,7 @@ def judge_space(
         honest_p_values.append(null.own_p_values(honest))
     tests, honest_tests = np.stack(p_values), np.stack(honest_p_values)
     combined, own = combined_p_values(tests, honest_tests)
+    telling = tests.argmin(axis=0)
     statistic, name = statistic_of(found.generated[AS_THEY_ARE], found.metric)
     honest = statistic_of(found.honest[AS_THEY_ARE], found.metric)[0][~spared]
     null = null_distribution(honest)
@@ -232,7 +233,7 @@ def judge_space(
             _in_all(matches, found.families[family], every)
             for family, matches in found.generated.items()
         ],
-        tests.argmin(axis=0),
+        telling,
         k,
     )
     one_family = len(tests) == 1
@@ -243,7 +244,9 @@ def judge_space(
         train=shown.train,
         transformations=shown.forms,
         forms=np.array([every.index(one) for forms in found.families.values() for one in forms]),
-        ratio=_ratio(found.generated[AS_THEY_ARE].distances),
+        ratio=np.stack([_ratio(one.distances) for one in found.generated.values()])[
+            telling, np.arange(len(telling))
+        ],
         statistic=statistic,
         statistic_name=name,
         p_values=combined,
@@ -258,7 +261,9 @@ def judge_space(
             generated=statistic if one_family else combined,
             test=honest if one_family else own,
             train_rows=int(inputs.rows["train"].array.shape[0]),
-        ),
+        )
+        if source == "test"
+        else None,
         backbone=_backbone(inputs),
     )
     return Judged(space=space, tests=tests, honest=honest_tests)

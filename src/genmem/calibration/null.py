@@ -14,8 +14,9 @@ points locally fill α dimensions (Levina and Bickel 2004, "Maximum Likelihood E
 Intrinsic Dimension"). α is the lower 95 % confidence bound of Hill's estimate (1975), the smallest
 over the closest `_ANCHOR` honest images, twice as many, and so on up to `_TAIL` of all: so p errs
 upward, and a few honest images that are near-duplicates of training images, nearer than the others
-lead one to expect, lower α for all that lies beyond them; where some lie at distance 0, to 0. No
-p-value is put below 1e-9.
+lead one to expect, lower α for all that lies beyond them; where some lie at distance 0, to 0, and
+the counted p-value remains. No p-value is put below 1e-9. What no honest image shows, the law
+cannot know: honest near-duplicates rarer than one in m may be accused.
 """
 
 from __future__ import annotations
@@ -59,28 +60,46 @@ class NullDistribution:
     def p_values(self, statistic: Floats) -> Floats:
         """For each value, the probability of an honest image at least as close; float64 [n]."""
         below = np.searchsorted(self.values, statistic, side="right")
-        return self._with_tail(np.asarray(statistic), (1 + below) / (len(self.values) + 1))
+        return _with_tail(
+            np.asarray(statistic),
+            (1 + below) / (len(self.values) + 1),
+            anchor=float(self.values[min(_ANCHOR, len(self.values)) - 1]),
+            at_anchor=(1 + _ANCHOR) / (len(self.values) + 1),
+            exponent=self.exponent,
+        )
 
     def own_p_values(self, statistic: Floats) -> Floats:
-        """The p-values of honest images that are themselves among the m: each without itself."""
-        among = np.searchsorted(self.values, self.values, side="right")
-        own = among / len(self.values)
+        """The p-values of honest images that are themselves among the m: each without itself.
+
+        Above the tail they are counted as if one more image were as close, so that an image in
+        question never beats honest ones by a tie.
+        """
+        count = len(self.values)
+        own = np.searchsorted(self.values, self.values, side="right") / (count + 1)
+        closest = self.values[: self.tail + 1]
         for place in range(self.tail):
-            others = null_distribution(np.delete(self.values, place))
-            own[place] = others.p_values(self.values[place : place + 1])[0]
+            others = np.delete(closest, place)
+            counted = (1 + np.searchsorted(others, self.values[place], side="right")) / count
+            own[place] = _with_tail(
+                self.values[place : place + 1],
+                np.array([counted]),
+                anchor=float(others[_ANCHOR - 1]),
+                at_anchor=(1 + _ANCHOR) / count,
+                exponent=_smallest_exponent(others[: self.tail]),
+            )[0]
         return own[np.searchsorted(self.values, statistic, side="left")]
 
-    def _with_tail(self, statistic: Floats, p: Floats) -> Floats:
-        if not self.tail:
-            return p
-        anchor = self.values[_ANCHOR - 1]
-        at_anchor = (1 + _ANCHOR) / (len(self.values) + 1)
-        beyond = statistic < anchor
-        if anchor > 0:
-            p = p.copy()
-            extrapolated = at_anchor * (statistic[beyond] / anchor) ** self.exponent
-            p[beyond] = np.maximum(extrapolated, _SMALLEST)
-        return p
+
+def _with_tail(
+    statistic: Floats, counted: Floats, *, anchor: float, at_anchor: float, exponent: float
+) -> Floats:
+    """The counted p-values, replaced by p(u)·(x/u)^α for x below u where there is such a law."""
+    if exponent <= 0:
+        return counted
+    beyond = statistic < anchor
+    p = counted.copy()
+    p[beyond] = np.maximum(at_anchor * (statistic[beyond] / anchor) ** exponent, _SMALLEST)
+    return p
 
 
 def null_distribution(values: Floats) -> NullDistribution:
@@ -101,11 +120,17 @@ def null_distribution(values: Floats) -> NullDistribution:
     tail = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
     if len(values) < 5 * _FEWEST_IN_TAIL:
         return NullDistribution(values=values, tail=0, exponent=0.0)
-    sizes = [tail]
-    while sizes[-1] // 2 >= _ANCHOR:
-        sizes.append(sizes[-1] // 2)
-    exponent = min(_exponent(values[:size]) for size in sizes)
+    exponent = _smallest_exponent(values[:tail])
     return NullDistribution(values=values, tail=tail, exponent=exponent)
+
+
+def _smallest_exponent(closest: Floats) -> float:
+    """The smallest α over all of them, the closest half, and so on down to `_ANCHOR`."""
+    size, found = len(closest), []
+    while size >= _ANCHOR:
+        found.append(_exponent(closest[:size]))
+        size //= 2
+    return min(found)
 
 
 def _exponent(closest: Floats) -> float:

@@ -54,6 +54,11 @@ def check_folder(folder: str, *, inputs: Mapping[str, str | None]) -> None:
     target = Path(folder).resolve()
     for argument, given in inputs.items():
         source = Path(given).resolve() if given else None
+        if source is not None and target in source.parents:
+            raise UsageError(
+                f"--out {folder} holds {argument} ({given}), which could be replaced; name a "
+                "folder elsewhere"
+            )
         if source is not None and source in (target, *target.parents):
             raise UsageError(
                 f"--out {folder} lies inside {argument} ({given}), where the next run would take "

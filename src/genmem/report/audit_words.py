@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from genmem.auditing.findings import Audit, CopiedImage, Duplicates, Space, copied_by_class
 from genmem.images.transformations import Transformation
 from genmem.report.analysis_rows import Grid
@@ -48,7 +50,26 @@ def headline(audit: Audit) -> Verdict:
             "the first rows below."
         )
         return Verdict(level="doubt", word="Suspicious", sentence=sentence)
+    if why := _no_answer(audit):
+        return Verdict(level="open", word="Open", sentence=f"{sentence} {why}")
     return Verdict(level="clear", word="No copies found", sentence=sentence)
+
+
+def _no_answer(audit: Audit) -> str:
+    """Why copies could not have been flagged; empty where they could."""
+    null = audit.spaces[0].null
+    digests = {role: one.digest for role, one in audit.inputs.items()}
+    for role, name in (("train", "training"), ("generated", "generated")):
+        if "test" in digests and digests["test"] == digests[role]:
+            return f"But the held-out images are the {name} images, so this says nothing."
+    if float(np.median(null.statistic)) == 0:
+        return "But most honest images are training images too, so this says nothing."
+    if not null.tail and len(audit.p_values) > audit.level * (len(null.statistic) + 1):
+        return (
+            f"But with only {len(null.statistic):,} honest images a single copy among "
+            f"{len(audit.p_values):,} could not be flagged: look at the first rows below."
+        )
+    return ""
 
 
 def details(audit: Audit, found: Sequence[CopiedImage]) -> list[str]:
@@ -66,7 +87,7 @@ def details(audit: Audit, found: Sequence[CopiedImage]) -> list[str]:
 
 def fraction(estimate: Result | None) -> str:
     """The estimated share of copies with its interval, as a sentence."""
-    if estimate is None:
+    if estimate is None or np.isnan(estimate.value):
         return "The share of copies cannot be estimated from these images."
     interval = estimate.interval
     about = "about none" if estimate.value <= 0 else f"about {share(estimate.value)}"
@@ -104,7 +125,9 @@ def null_sentences(audit: Audit) -> list[str]:
     if any(space.null.tail for space in spaces):
         sentences.append(
             "Images closer than almost every honest one get their p-value from a power law fitted "
-            "to the closest honest images, since counting cannot go below one in their number."
+            "to the closest honest images, since counting cannot go below one in their number. "
+            "Honest near-duplicates that are rarer than that are unknown to it: look before you "
+            "accuse."
         )
     if len(spaces) > 1:
         sentences.append(
@@ -230,7 +253,7 @@ def _tail(space: Space) -> str:
 
 
 def _short_fraction(estimate: Result | None) -> str:
-    if estimate is None:
+    if estimate is None or np.isnan(estimate.value):
         return "cannot be told"
     if estimate.interval is None:
         return share(max(estimate.value, 0.0))

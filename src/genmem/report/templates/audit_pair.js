@@ -32,7 +32,7 @@ function showPair(place) {
   element("next").disabled = place === shown.length - 1;
   if (element("pair-figures")) showPictures(row, image, change);
   element("pair-spaces").replaceChildren(...nearestImages().map((_, place) => spaceTable(place, row)));
-  const status = `Pair ${where}: ${rows.id[row]} is closest to ${train.id[image]}`;
+  const status = `Pair ${where}: ${rows.id[row]} is matched with ${train.id[image]}`;
   element("pair-status").textContent = status;
 }
 
