@@ -76,7 +76,7 @@ def print_audit(audit: Audit) -> None:
         "copies",
         "training image",
         "closest copy",
-        "training image compared",
+        "form",
         "in",
         "distance",
     ):
