@@ -62,6 +62,14 @@ function address(role, columns, place) {
 const generatedPicture = (row) => address("generated", rows, row);
 const trainPicture = (image) => address("train", train, image);
 
+/** Start and length of a crop, as shares of a side of so many pixels: it is cut at whole ones. */
+function wholePixels(low, high, side) {
+  const length = Math.round((high - low) * side);
+  const left = low + 1 - high;
+  const start = left > 1e-9 ? Math.floor(((side - length) * low) / left + 1e-9) : 0;
+  return [start / side, length / side];
+}
+
 /** Put a picture into a frame, changed as the training image was: mirrored first, then cropped. */
 function put(frame, source, alternative, change) {
   frame.classList.toggle("missing", !source);
@@ -73,11 +81,14 @@ function put(frame, source, alternative, change) {
   frame.replaceChildren(image);
   if (change) {
     const [left, top, right, bottom] = change.box;
-    const [across, down] = [1 / (right - left), 1 / (bottom - top)];
-    image.style.width = `${100 * across}%`;
-    image.style.height = `${100 * down}%`;
-    image.style.left = `${-100 * left * across}%`;
-    image.style.top = `${-100 * top * down}%`;
+    image.addEventListener("load", () => {
+      const [x, wide] = wholePixels(left, right, image.naturalWidth);
+      const [y, high] = wholePixels(top, bottom, image.naturalHeight);
+      image.style.width = `${100 / wide}%`;
+      image.style.height = `${100 / high}%`;
+      image.style.left = `${(-100 * x) / wide}%`;
+      image.style.top = `${(-100 * y) / high}%`;
+    });
     image.classList.toggle("mirrored", change.mirrored);
   }
   image.src = source;
