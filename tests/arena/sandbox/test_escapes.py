@@ -197,7 +197,7 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     source = """
         import os, time
         open("/scratch/mine", "w").write("x")
-        open("/tmp/{name}", "w").write("x")
+        open("/scratch/{name}", "w").write("x")
         time.sleep(0.5)
         seen = [name for name in os.listdir("/proc") if name.isdecimal()]
         print(sorted(os.listdir("/scratch")), len(seen))
