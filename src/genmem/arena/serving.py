@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import socket
 import sys
@@ -72,8 +70,9 @@ def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
 
 def _start_worker(folder: Path) -> None:
     """Start the part that scores; it returns at once and works beside the pages."""
-    if importlib.util.find_spec("genmem.arena.scoring") is not None:
-        importlib.import_module("genmem.arena.scoring").start_worker(folder)
+    from genmem.arena.scoring.worker import start_worker
+
+    start_worker(folder)
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -97,6 +97,8 @@ INSTALLED_APPS = [
     "genmem.arena.submissions",
     "genmem.arena.boards",
     "genmem.arena.desk",
+    "genmem.arena.scoring",
+    "genmem.arena.ratings",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

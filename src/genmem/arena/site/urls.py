@@ -41,6 +41,8 @@ _COMPETITION = [
     path("", include("genmem.arena.boards.urls")),
     path("", include("genmem.arena.people.team_urls")),
     path("", include("genmem.arena.submissions.urls")),
+    path("desk/", include("genmem.arena.desk.urls")),
+    path("ratings/", include("genmem.arena.ratings.urls")),
 ]
 urlpatterns = [
     path("", competitions.home, name="home"),
@@ -48,6 +50,7 @@ urlpatterns = [
     path("", include("genmem.arena.people.urls")),
     path("competitions/new/", competitions.create, name="create competition"),
     path("c/<slug:slug>/", include(_COMPETITION)),
+    path("api/", include("genmem.arena.api.urls")),
 ]
 handler400 = errors.bad_request
 handler403 = errors.forbidden

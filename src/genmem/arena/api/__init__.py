@@ -1,0 +1,1 @@
+"""The programming interface: what the command line and other programs speak to."""

@@ -1,0 +1,1 @@
+"""A competition as files: submissions, scores, labels, ratings, history, a datasheet."""

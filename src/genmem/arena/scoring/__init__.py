@@ -1,0 +1,1 @@
+"""Scoring what was received: durable steps, workers, runs of submitted code."""
