@@ -133,3 +133,10 @@ def test_missing_weights_end_with_exit_code_three(genmem, tmp_path, monkeypatch)
     )
     assert code == 3
     assert "Backbones that work right now" in stderr
+
+
+def test_the_help_names_every_family_of_transformations():
+    from genmem.cli.audit import FAMILIES
+    from genmem.images import FAMILIES as KNOWN
+
+    assert tuple(KNOWN) == FAMILIES

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 N = {"generated": 10_000, "train": 50_000}
 
 
-def test_data() -> Path:
+def data_folder() -> Path:
     return ROOT / os.environ.get("GENMEM_TEST_DATA", "../shared/data")
 
 
@@ -34,7 +34,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 def pictures(count: int) -> list[bytes]:
     """Real 32 × 32 images where the data is, smooth colour ramps elsewhere."""
-    archive = test_data() / "cifar10" / "test.zip"
+    archive = data_folder() / "cifar10" / "test.zip"
     if archive.exists():
         with zipfile.ZipFile(archive) as zipped:
             names = [name for name in zipped.namelist() if name.endswith(".jpg")]

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genmem.auditing.spaces import is_streamed
+from genmem.errors import InputError
 from genmem.features import Embedder, is_cached
 from genmem.images import AS_IS, ImageSource, Transformation, decode
 
@@ -44,7 +46,8 @@ def embedding_cost(
     if not left:
         return f"{name}: all {wanted:,} images are in the cache"
     rate = _rate(embedder, next(iter(images.values())))
-    return f"{name}: {left:,} images to embed{known}, about {duration(left / rate)}"
+    expected = "" if rate is None else f", about {duration(left / rate)}"
+    return f"{name}: {left:,} images to embed{known}{expected}"
 
 
 def search_cost(pairs: int, dimension: int) -> float:
@@ -59,26 +62,24 @@ def search_cost(pairs: int, dimension: int) -> float:
     return (time.perf_counter() - started) / side**2 * pairs * 1.3
 
 
-def _rate(embedder: Embedder, source: ImageSource) -> float:
-    """Images a second on one batch of the source's first images."""
+def _rate(embedder: Embedder, source: ImageSource) -> float | None:
+    """Images a second on one batch of the source's first images; None where none can be timed."""
     images = []
     for position in range(min(_TIMED_IMAGES, len(source))):
         try:
-            pixels = decode(source.content(position), name=source.id(position))
-        except Exception:  # broken images are dealt with when they are read in earnest
+            images.append(decode(source.content(position), name=source.id(position)))
+        except InputError:  # broken images are dealt with when they are read in earnest
             continue
-        images.append(pixels)
-    if not images:
-        return 1.0
-    try:
-        batch = np.stack([embedder.transform(pixels) for pixels in images])
-    except ValueError:  # images of several sizes: refused in earnest later
-        return 1.0
-    embedder.embed(batch)
+    if not images or len({embedder.transform(pixels).shape for pixels in images}) > 1:
+        return None
+    _embed(embedder, images)
     started = time.perf_counter()
-    batch = np.stack([embedder.transform(pixels) for pixels in images])
-    embedder.embed(batch)
+    _embed(embedder, images)
     return len(images) / max(time.perf_counter() - started, 1e-6)
+
+
+def _embed(embedder: Embedder, images: Sequence[NDArray[np.uint8]]) -> None:
+    embedder.embed(np.stack([embedder.transform(pixels) for pixels in images]))
 
 
 def duration(seconds: float) -> str:

@@ -95,20 +95,7 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
     later, earlier = later[order], earlier[order]
     exact = _same_content(train, later, train, earlier)
     certain = exact | _is_certain(later, earlier, asked, matches, metric)
-    found = Duplicates(
-        between="train and train",
-        space=inputs.backbone,
-        rule=rule(metric),
-        first_ids=[str(train.ids[int(row)]) for row in later],
-        second_ids=[str(train.ids[int(row)]) for row in earlier],
-        first=later,
-        second=earlier,
-        distances=distances[order],
-        exact=exact,
-        examined=len(asked),
-        of=count,
-        dropped=dropped,
-    )
+    found = _found(inputs, "train", later, earlier, distances[order], exact, len(asked), dropped)
     kept = _representatives(count, later[certain], earlier[certain])
     return TrainDuplicates(found=found, kept=kept)
 
@@ -127,23 +114,40 @@ def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple
     order = np.argsort(distances, kind="stable")
     first, second = first[order], second[order]
     exact = _same_content(test, first, train, second)
-    found = Duplicates(
-        between="test and train",
-        space=inputs.backbone,
-        rule=rule(metric),
-        first_ids=[str(test.ids[int(row)]) for row in first],
-        second_ids=[str(train.ids[int(row)]) for row in second],
-        first=first,
-        second=second,
-        distances=distances[order],
-        exact=exact,
-        examined=len(matches.distances),
-        of=len(matches.distances),
-        dropped=dropped,
-    )
+    examined = len(matches.distances)
+    found = _found(inputs, "test", first, second, distances[order], exact, examined, dropped)
     repeated = _relative(matches, metric) <= CERTAIN
     repeated[first[exact]] = True
     return found, repeated
+
+
+def _found(
+    inputs: Inputs,
+    role: str,
+    first: Ints,
+    second: Ints,
+    distances: Floats,
+    exact: Bools,
+    examined: int,
+    dropped: bool,
+) -> Duplicates:
+    """The pairs of images of one role with training images, with their names."""
+    ids = inputs.rows[role].ids
+    train_ids = inputs.rows["train"].ids
+    return Duplicates(
+        between=f"{role} and train",
+        space=inputs.backbone,
+        rule=rule(metric_of(inputs.backbone)),
+        first_ids=[str(ids[int(row)]) for row in first],
+        second_ids=[str(train_ids[int(row)]) for row in second],
+        first=first,
+        second=second,
+        distances=distances,
+        exact=exact,
+        examined=examined,
+        of=len(ids),
+        dropped=dropped,
+    )
 
 
 def _is_certain(later: Ints, earlier: Ints, asked: Ints, matches: Matches, metric: Metric) -> Bools:

@@ -6,16 +6,11 @@ import io
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from PIL import Image
-
-from genmem.images import decode
 from genmem.scoring.inputs import Rows
+from genmem.scoring.pictures import picture_of
 
 LOSSLESS_SIDE = 64
 """Pixels; up to it every pixel is kept, since differences are looked at."""
-
-MAXIMUM_SIDE = 256
-"""Pixels; larger images are shown reduced to it."""
 
 _QUALITY = 90
 
@@ -50,15 +45,12 @@ class SourcePictures:
 
 
 def _picture(rows: Rows, row: int) -> bytes | None:
-    if rows.source is None:
+    image = picture_of(rows, row)
+    if image is None:
         return None
-    position = int(rows.positions[row])
-    pixels = decode(rows.source.content(position), name=rows.source.describe(position))
-    image = Image.fromarray(pixels)
     buffer = io.BytesIO()
     if max(image.size) <= LOSSLESS_SIDE:
         image.save(buffer, format="PNG")
     else:
-        image.thumbnail((MAXIMUM_SIDE, MAXIMUM_SIDE))
         image.save(buffer, format="WEBP", quality=_QUALITY)
     return buffer.getvalue()

@@ -7,24 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-METRICS = (
-    "fd",
-    "fd_infinity",
-    "inception_score",
-    "kd",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "memorization_distance",
-    "mifid",
-    "c_t",
-    "copied_fraction",
-    "memorization_ratio",
-    "authpct",
-    "nn_quantiles",
-)
-"""For the help, which loads no metric."""
+from genmem.metrics.names import METRIC_NAMES
 
 ALIASES = {"fid": "fd", "kid": "kd"}
 """What two of them are called on Inception features."""
@@ -51,7 +34,7 @@ def score(
         str | None,
         typer.Option(
             metavar="A,B,C",
-            help=f"Only these metrics, of {', '.join(METRICS)}; fid and kid are fd and kd. "
+            help=f"Only these metrics, of {', '.join(METRIC_NAMES)}; fid and kid are fd and kd. "
             "[default: all]",
         ),
     ] = None,
@@ -143,4 +126,4 @@ def _names(metrics: str | None) -> list[str] | None:
 def _name(given: str) -> str:
     """The metric that is meant, in large or small letters; an unknown name stays as it is."""
     name = ALIASES.get(given.lower(), given.lower())
-    return name if name in METRICS else given
+    return name if name in METRIC_NAMES else given

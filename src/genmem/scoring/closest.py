@@ -5,16 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
 
-from genmem.images import decode
 from genmem.neighbors import Nearest
 from genmem.results import Pair
 from genmem.scoring.inputs import Rows
+from genmem.scoring.pictures import picture_of
 
 PAIRS = 24
-MAXIMUM_SIDE = 256
-"""Pixels; larger images are shown reduced to it."""
 
 
 def closest_pairs(found: Nearest, *, generated: Rows, train: Rows) -> tuple[Pair, ...]:
@@ -31,21 +28,17 @@ def closest_pairs(found: Nearest, *, generated: Rows, train: Rows) -> tuple[Pair
             generated_id=str(generated.ids[row]),
             train_id=str(train.ids[neighbor]),
             distance=float(found.distances[row, 0]),
-            generated_png=_picture(generated, int(row)),
-            train_png=_picture(train, int(neighbor)),
+            generated_png=_png(generated, int(row)),
+            train_png=_png(train, int(neighbor)),
         )
         for row, neighbor in zip(order, found.indices[order, 0], strict=True)
     )
 
 
-def _picture(rows: Rows, row: int) -> bytes | None:
-    """The image behind a row as PNG; None where the set came as features."""
-    if rows.source is None:
+def _png(rows: Rows, row: int) -> bytes | None:
+    image = picture_of(rows, row)
+    if image is None:
         return None
-    position = int(rows.positions[row])
-    pixels = decode(rows.source.content(position), name=rows.source.describe(position))
-    image = Image.fromarray(pixels)
-    image.thumbnail((MAXIMUM_SIDE, MAXIMUM_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

@@ -7,25 +7,7 @@ from dataclasses import dataclass
 
 from genmem.errors import UsageError
 from genmem.metrics.mifid import check_tau
-
-METRIC_NAMES = (
-    "fd",
-    "fd_infinity",
-    "inception_score",
-    "kd",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "memorization_distance",
-    "mifid",
-    "c_t",
-    "copied_fraction",
-    "memorization_ratio",
-    "authpct",
-    "nn_quantiles",
-)
-"""All metrics, in reading order."""
+from genmem.metrics.names import METRIC_NAMES
 
 PUBLISHED_TAU = {"inception": 0.1, "nasnet": 0.25}
 """MiFID's τ where one was published: the competition's public and private spaces."""
