@@ -46,21 +46,31 @@ def demo_images(seed: int) -> DemoImages:
     digits, labels = pixels[order], targets[order]
     train = digits[:TRAIN]
     return DemoImages(
-        train=[_png(digit) for digit in train],
-        test=[_png(digit) for digit in digits[TRAIN : TRAIN + TEST]],
-        honest=[_png(digit) for digit in sample_honestly(train, labels[:TRAIN], rng=rng)],
+        train=[digit_png(digit) for digit in train],
+        test=[digit_png(digit) for digit in digits[TRAIN : TRAIN + TEST]],
+        honest=[
+            digit_png(digit)
+            for digit in sample_honestly(train, labels[:TRAIN], count=GENERATED, rng=rng)
+        ],
         copying=[_noisy_jpeg(digit, rng) for digit in train[rng.integers(TRAIN, size=GENERATED)]],
     )
 
 
-def sample_honestly(train: Digits, labels: NDArray, *, rng: np.random.Generator) -> Digits:
+def sample_honestly(
+    train: Digits,
+    labels: NDArray,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    components: int = COMPONENTS,
+) -> Digits:
     """New digits from a small generative model: per class, a Gaussian mixture in PCA space.
 
     What the leading components leave out is drawn as independent noise of the same variance a
     pixel, so that samples are as sharp and as varied as real digits.
 
     Returns:
-        float64 [GENERATED, 64], the classes in equal parts.
+        float64 [count, 64], the classes in equal parts.
     """
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
@@ -69,12 +79,12 @@ def sample_honestly(train: Digits, labels: NDArray, *, rng: np.random.Generator)
     samples = []
     for label in classes:
         digits = train[labels == label]
-        pca = PCA(COMPONENTS, random_state=0).fit(digits)
+        pca = PCA(components, random_state=0).fit(digits)
         codes = pca.transform(digits)
         mixture = GaussianMixture(2, reg_covar=1.0, random_state=int(rng.integers(2**31))).fit(
             codes
         )
-        drawn = pca.inverse_transform(mixture.sample(GENERATED // len(classes))[0])
+        drawn = pca.inverse_transform(mixture.sample(count // len(classes))[0])
         left_out = (digits - pca.inverse_transform(codes)).std(axis=0)
         samples.append(drawn + rng.normal(size=drawn.shape) * left_out)
     return np.clip(np.concatenate(samples), 0, 16)
@@ -94,7 +104,8 @@ def _enlarged(digit: Digits) -> Image.Image:
     return Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BICUBIC).convert("RGB")
 
 
-def _png(digit: Digits) -> bytes:
+def digit_png(digit: Digits) -> bytes:
+    """One digit, [64], as a PNG."""
     buffer = io.BytesIO()
     _enlarged(digit).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""The four ways of cheating seen in the competition, to calibrate and test against."""

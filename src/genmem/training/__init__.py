@@ -1,0 +1,1 @@
+"""Training with less memorization: rejection in any GAN loop, and the models to study it with."""
