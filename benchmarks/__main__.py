@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import machine, sizes
-from benchmarks.cases import distance, frechet, inception, pipeline, quality, scale
+from benchmarks.cases import distance, frechet, inception, optimal, pipeline, quality, scale
 from benchmarks.document import to_document
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row, summary, to_terminal
@@ -25,6 +25,7 @@ CASES: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "inception-score": quality.inception_score,
     "precision-recall": quality.precision_recall,
     "distance": distance.rows,
+    "optimal-denoiser": optimal.rows,
     "inception": inception.rows,
     "pipeline": pipeline.rows,
     "scale": scale.rows,

@@ -168,9 +168,9 @@ def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, see
         for family in families:
             distribution = null_distribution(one.honest[family][null])
             values = [one.copies[family][disguise][which], one.honest[family][honest]]
-            tests.append(distribution.p_values(np.concatenate(values)))
-            own.append(distribution.own_p_values(one.honest[family][null]))
-    return q_values(combined_p_values(np.stack(tests), np.stack(own))[0])
+            tests.append(distribution.scores(np.concatenate(values)))
+            own.append(distribution.own_scores(one.honest[family][null]))
+    return q_values(*combined_p_values(np.stack(tests), np.stack(own)))
 
 
 def rates(

@@ -54,7 +54,8 @@ def database(arena, time) -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
-    shutil.rmtree(arena / "storage" / "submissions", ignore_errors=True)
+    for name in ("submissions", "incoming/uploads"):
+        shutil.rmtree(arena / "storage" / name, ignore_errors=True)
 
 
 class Clock:

@@ -12,6 +12,7 @@ OPEN = [200] * 7
 SIGN_IN = ["in", 200, 200, 200, 200, 200, 200]
 IN_TEAM = ["in", "team", 200, 200, "team", "team", "team"]
 ORGANISERS = ["in", 403, 403, 403, 403, 200, 200]
+DESK = ["in", 403, 403, 403, 200, 200, 200]
 PAGES = {
     "home": OPEN,
     "competition": OPEN,
@@ -21,13 +22,31 @@ PAGES = {
     "team": SIGN_IN,
     "submissions": IN_TEAM,
     "submission": ["in", 404, 404, 200, 200, 200, 200],
+    "run log": ["in", 404, 404, 200, 200, 200, 200],
     "new submission": IN_TEAM,
     "finals": IN_TEAM,
     "set up": ORGANISERS,
     "set up side": ORGANISERS,
     "set up people": ORGANISERS,
+    "desk": DESK,
+    "next entry": ["in", 403, 403, 403, "away", "away", "away"],
+    "distances": DESK,
+    "distance moves": DESK,
+    "entry": DESK,
+    "entry image": DESK,
+    "decisions": DESK,
+    "desk log": DESK,
+    "ratings": SIGN_IN,
+    "new rating round": ORGANISERS,
+    "rate": SIGN_IN,
+    "rating images": ["in", 404, 404, 404, 200, 404, 404],
+    "rating results": ORGANISERS,
+    "rating export": ORGANISERS,
+    "releases": ORGANISERS,
+    "release file": ORGANISERS,
     "create competition": ["in", 403, 403, 403, 403, 403, 200],
     "account": SIGN_IN,
+    "api": OPEN,
     "invitation": SIGN_IN,
     "account_email": SIGN_IN,
     "account_change_password": SIGN_IN,
@@ -54,7 +73,19 @@ POSTS = {
     "withdraw invitation": ["in", 404, 404, "does", 404, 404, 404],
     "accept merge": ["in", 404, 404, "does", 404, 404, 404],
     "drop merge": ["in", 404, 404, "does", 404, 404, 404],
+    "score again": ["in", 403, 403, 403, 403, "does", "does"],
+    "new token": ["in", *[200] * 6],
+    "take back token": ["in", 404, 404, "does", 404, 404, 404],
+    "uploads": [401, *[412] * 6],
+    "upload": [405] * 7,
     "open private board": ["in", 403, 403, 403, 403, "does", "does"],
+    "apply tau": ["in", 403, 403, 403, 403, "does", "does"],
+    "label": ["in", 403, 403, 403, "does", "does", "does"],
+    "note": ["in", 403, 403, 403, "does", "does", "does"],
+    "decide": ["in", 403, 403, 403, 403, "does", "does"],
+    "answer rebuttal": ["in", 403, 403, 403, 403, "does", "does"],
+    "rebut": ["in", 404, 404, "does", 404, 404, 404],
+    "close rating round": ["in", 403, 403, 403, 403, "does", "does"],
 }
 """Addresses that take a form only; "does": it is taken, and leads back to a page."""
 
@@ -66,8 +97,13 @@ def world(competition):
 
     from genmem.arena.people.models import Merge, Role
     from genmem.arena.people.teams import invite
+    from genmem.arena.people.tokens import make_token
+    from genmem.arena.scoring.spaces import keep_bytes
 
+    from .desk.things import disqualified_and_rebutted, keep_distances
     from .making import a_team, a_user, captain, scored, signed_in
+    from .ratings.things import a_page
+    from .release.things import a_release
 
     mine, other, third = (a_team(competition, name) for name in ("mine", "other", "third"))
     people = {
@@ -83,17 +119,36 @@ def world(competition):
     invitation = invite(mine, captain(mine), "friend@example.org")
     merge = Merge.objects.create(team=third, into=mine)
     submission = scored(mine, 20.0, private=98.7654)
+    keep_bytes(b"it ran", f"logs/{submission.pk}.log")
+    keep_distances(submission)
+    rebuttal = disqualified_and_rebutted(mine)
+    page = a_page(submission, people["reviewer"])
+    rounds = ("rate", "rating results", "rating export", "close rating round")
     arguments = {
+        **{name: ["dogs", page.rater.round.pk] for name in rounds},
+        "rating images": ["dogs", page.token],
+        "release file": ["dogs", a_release(competition)],
+        "distances": ["dogs", "private"],
+        "distance moves": ["dogs", "private"],
+        "apply tau": ["dogs", "private"],
+        **{name: ["dogs", submission.pk] for name in ("entry", "label", "note", "decide")},
+        "entry image": ["dogs", submission.pk, "private", 0, "submitted"],
+        "rebut": ["dogs", rebuttal.decision.pk],
+        "answer rebuttal": ["dogs", rebuttal.pk],
         "submission": ["dogs", submission.pk],
+        "run log": ["dogs", submission.pk],
+        "score again": ["dogs", submission.pk],
         "rank history": ["dogs", "private"],
         "set up side": ["dogs", "private"],
         "invitation": [invitation.token],
         "withdraw invitation": ["dogs", invitation.pk],
         "accept merge": ["dogs", merge.pk],
         "drop merge": ["dogs", merge.pk],
+        "take back token": [make_token(people["member"], "laptop")[0].pk],
+        "upload": ["dogs", uuid.uuid4()],
         "account_confirm_email": ["no-such-key"],
         "account_reset_password_from_key": ["a", "b-c"],
-        **{name: [] for name in ("home", "create competition", "account")},
+        **{name: [] for name in ("home", "create competition", "account", "api", "new token")},
     }
     clients = {"anonymous": Client()} | {who: signed_in(one) for who, one in people.items()}
     return clients, arguments

@@ -64,6 +64,12 @@ def test_an_arena_is_never_written_over(folder):
         ("address = 'https://example.org/arena'", "address: expected http"),
         ("database = 'mysql://u:hush@h/d'", "got 'mysql://u:\\*\\*\\*@h/d'"),
         ("database = 'postgresql://h:5432/'", "without the database's name"),
+        ("storage = 'ftp://b/p'", "storage: expected a folder or s3://BUCKET/PREFIX"),
+        ("storage = 's3://'", "storage: expected a folder or s3://BUCKET/PREFIX"),
+        ("storage = 's3://b'\nstorage_endpoint = 'x:9'", "storage_endpoint: expected http"),
+        ("storage = 's3://b'\nstorage_secret = 'hush'", "expected both storage_key and"),
+        ("storage_key = 'k'\nstorage_secret = 'hush'", "go with storage = 's3://BUCKET/PREFIX'"),
+        ("storage_secret = ['hush']", "storage_secret: expected a text, got something else"),
         ("mail = 'pigeon'", "mail: expected file, console or smtp"),
         ("mail_from = 'me'", "mail_from: expected an address"),
         ("verification = 'maybe'", "verification: expected none, optional, mandatory"),
@@ -75,6 +81,13 @@ def test_a_mistake_is_one_line_that_names_it(folder, text, words):
         read_configuration(folder)
     assert "\n" not in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_with_a_bucket_uploads_gather_in_the_arenas_own_folder(folder):
+    write(folder, "storage = 's3://b/p'\nstorage_key = 'k'\nstorage_secret = 'hush'")
+    found = read_configuration(folder)
+    assert found.storage_folder == folder / "storage"
+    assert "hush" not in repr(found)
 
 
 def test_a_folder_without_an_arena_is_told(tmp_path):

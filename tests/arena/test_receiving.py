@@ -160,7 +160,8 @@ def test_a_file_that_arrived_damaged_is_refused_and_not_kept(team, good, arena):
 def test_a_hash_in_capitals_is_the_same_hash(team, good):
     from .making import send
 
-    send(team, good, sha256=hashlib.sha256(good.read_bytes()).hexdigest().upper())
+    found = hashlib.sha256(good.read_bytes()).hexdigest()
+    assert send(team, good, sha256=found.upper()).sha256 == found
 
 
 def test_a_kind_that_is_not_asked_for_is_refused(team, good):
@@ -173,8 +174,9 @@ def test_only_a_member_can_send(team, good):
     assert "You are not in the team" in str(refusal(team, good, author=a_user()))
 
 
-def test_nothing_is_kept_when_the_database_fails(team, good, arena, monkeypatch):
+def test_nothing_is_kept_for_long_when_the_database_fails(team, good, arena, monkeypatch):
     from genmem.arena.submissions import receiving
+    from genmem.arena.submissions.orphans import remove_orphans
 
     from .making import send
 
@@ -184,6 +186,7 @@ def test_nothing_is_kept_when_the_database_fails(team, good, arena, monkeypatch)
     monkeypatch.setattr(receiving.Step.objects, "bulk_create", fail)
     with pytest.raises(RuntimeError):
         send(team, good)
+    assert len(remove_orphans(timedelta(days=-10_000))) == 1
     assert not list((arena / "storage").glob("submissions/*"))
 
 

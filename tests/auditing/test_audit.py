@@ -1,6 +1,8 @@
 """The audit as a whole, on small real images in pixel space: copies are named, honest ones not."""
 
 import io
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import genmem
 from genmem.auditing import audit, copied, copied_by_class
 from genmem.auditing.forms import augmented
 from genmem.errors import InputError, UsageError
+from genmem.features import Embedder
+from genmem.report.audit_words import headline
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +89,9 @@ def test_without_a_test_set_left_out_training_images_are_the_null(sets):
 
 def test_too_few_honest_images_are_said_to_be_too_few(sets):
     found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels"])
-    assert any("only 30 honest images" in note for note in found.notes)
+    assert any("with 30 honest images even a perfect copy" in note for note in found.notes)
     assert not found.flagged.any()
+    assert found.fewest_flagged == math.ceil(440 / 31 / 0.05)
 
 
 def test_several_spaces_are_combined_and_the_most_telling_is_named(sets):
@@ -104,7 +109,7 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         Image.fromarray(pixels).save(folder / f"{row:04d}.png")
     ids = [f"even/{row:04d}.png" for row in range(0, 200, 2)]
     ids += [f"odd/{row:04d}.png" for row in range(1, 200, 2)]
-    copies = np.stack([sets["train"][0]] * 3 + [sets["train"][1]] * 2)
+    copies = np.stack([sets["train"][0]] * 20 + [sets["train"][1]] * 15)
     given = np.concatenate([sets["generated"][:400], copies])
     with audit(
         generated=given,
@@ -115,9 +120,9 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
     ) as found:
         listed = copied(found)
         assert [found.train_ids[one.train] for one in listed[:2]] == [ids[0], "odd/0001.png"]
-        assert [len(one.generated) for one in listed[:2]] == [3, 2]
+        assert [len(one.generated) for one in listed[:2]] == [20, 15]
         by_class = copied_by_class(found)
-        assert by_class["even"][0] >= 3
+        assert by_class["even"][0] >= 20
         assert [images for _, _, images in by_class.values()] == [100, 100]
         picture = found.pictures.train(listed[0].train)
         assert (np.asarray(Image.open(io.BytesIO(picture))) == sets["train"][0]).all()
@@ -135,9 +140,126 @@ def test_duplicates_are_found_and_can_be_dropped(sets):
     assert not inside.exact[inside.first == 905].any()
     assert {400, 401, 402, 403} <= set(between.first.tolist())
     dropped = audit(**given, backbones=["pixels"], drop_duplicates=True)
-    assert dropped.spaces[0].null.dropped == len(dropped.duplicates[1].first) >= 4
+    assert dropped.spaces[0].null.dropped == dropped.duplicates[1].dropped >= 4
+    assert (found.duplicates[0].dropped, found.duplicates[1].dropped) == (0, 0)
     assert not np.isin(dropped.spaces[0].train, inside.first).any()
     assert dropped.p_values[400:420].max() < found.p_values[400:420].max()
+
+
+def headline_of(**given):
+    found = audit(**given)
+    return found, headline(found)
+
+
+def test_nothing_is_clear_where_one_copy_could_not_be_flagged(sets, digits):
+    """The held-out images hold a training image, then half of them are training images."""
+    train, test = sets["train"], sets["test"]
+    three = np.concatenate([digits[1300:1697], train[:3]])
+    one = np.concatenate([test[1:], train[500:501]])
+    half = np.concatenate([test[:200], train[500:700]])
+    for held_out, said in ((one, "unless 40 come as close"), (half, "none of 400 images can be")):
+        found, told = headline_of(generated=three, train=train, test=held_out, backbones=["pixels"])
+        assert told.level == "open"
+        assert said in told.sentence
+        assert any(said in note for note in found.notes)
+        assert found.least_p * 400 > found.level
+
+
+@pytest.mark.parametrize(
+    ("images", "honest", "augment"), [(1, 30, ["flip"]), (3, 60, ["flip", "crops"])]
+)
+def test_one_copy_among_few_honest_images_is_flagged_in_several_forms(
+    sets, digits, images, honest, augment
+):
+    given = np.concatenate([digits[1300 : 1300 + images - 1], sets["train"][:1]])
+    found, told = headline_of(
+        generated=given,
+        train=sets["train"],
+        test=sets["test"][:honest],
+        backbones=["pixels"],
+        augment=augment,
+    )
+    assert told.level == "copying"
+    assert found.least_p == pytest.approx(1 / (honest + 1))
+    honest_only, told = headline_of(
+        generated=digits[1300 : 1300 + 4],
+        train=sets["train"],
+        test=sets["test"][:honest],
+        backbones=["pixels"],
+        augment=augment,
+    )
+    assert told.level == "open"
+    assert honest_only.fewest_flagged in (2, 3)
+
+
+def test_flags_that_rest_on_the_power_law_are_said_to(digits):
+    train, test, honest = digits[:700], digits[700:1300], digits[1300:1700]
+    given = {"train": train, "test": test, "backbones": ["pixels"]}
+    few = audit(generated=np.concatenate([honest, train[:8]]), **given)
+    assert few.flagged[400:].all()
+    assert few.by_law[400:].all()
+    assert any("flags rest on a power law" in note for note in few.notes)
+    assert few.to_dict()["flagged_by_power_law"] == few.by_law.sum()
+    many = audit(generated=np.concatenate([honest, train[:100]]), **given)
+    assert many.flagged[400:].all()
+    assert not many.by_law.any()
+    assert not any("power law" in note for note in many.notes)
+
+
+def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(sets):
+    near = np.stack([jpeg(sets["train"][row]) for row in range(100, 105)])
+    given = sets | {"test": np.concatenate([sets["test"], near])}
+    found = audit(**given, backbones=["pixels"], augment=["flip"], drop_duplicates=True)
+    assert found.spaces[0].null.dropped >= 5
+    for one in (found.copied_fraction, found.spaces[0].copied_fraction):
+        assert one.interval is None
+        assert not {"p_value", "fewest_below"} & one.parts.keys()
+        assert "no interval" in one.notes[0]
+    assert any("no near-duplicates" in note for note in found.notes)
+    assert headline(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
+    # Files that are the same are no matter of distance.
+    clean = audit(**sets, backbones=["pixels"])
+    assert len(clean.duplicates[1].first) <= 1
+    same = sets | {"test": np.concatenate([sets["test"], sets["train"][100:105]])}
+    kept = audit(**same, backbones=["pixels"], drop_duplicates=True)
+    if kept.spaces[0].null.dropped == 5:
+        assert kept.copied_fraction.interval is not None
+
+
+def test_what_rounding_leaves_of_no_distance_counts_as_none():
+    rng = np.random.default_rng(0)
+    train, test, given = (np.abs(rng.standard_normal((n, 64))).astype("f4") for n in (400, 200, 90))
+    test[0], given[0] = 3 * train[0], 3 * train[9]
+    space = audit(generated=given, train=train, test=test).spaces[0]
+    assert space.null.statistic[0] == space.statistic[0] == 0
+
+
+def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_path, monkeypatch):
+    for row, pixels in enumerate(sets["train"][:20]):
+        side = 20 if row == 17 else 16
+        Image.fromarray(pixels).resize((side, side)).save(tmp_path / f"{row:02d}.png")
+    monkeypatch.setattr("genmem.auditing.costs._rate", lambda *_: None)
+    ran = []
+    embed = Embedder.embed
+    monkeypatch.setattr(
+        Embedder,
+        "embed",
+        lambda self, batch: (ran.append(self.backbone.name), embed(self, batch))[1],
+    )
+    with pytest.raises(InputError, match="Make all images one size"):
+        audit(
+            generated=sets["generated"][:20],
+            train=tmp_path,
+            backbones=["efficientnet-lite0", "pixels"],
+        )
+    assert set(ran) <= {"pixels"}
+
+
+def test_a_training_set_that_is_there_twice_is_said_to_be(sets):
+    train = np.concatenate([sets["train"][:300]] * 2)
+    found, told = headline_of(generated=sets["generated"][:50], train=train, backbones=["pixels"])
+    assert "most training images are there twice" in told.sentence
+    assert any("600 training images are there twice" in note for note in found.notes)
 
 
 def test_features_are_audited_in_their_own_space(sets):

@@ -91,10 +91,17 @@ def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, word
         (["--tau", "public=2"], "(0, 1]"),
         (["--tau", "public=near"], "(0, 1]"),
         (["--top", "0"], "--top"),
-        (["--out", "r.csv"], "cannot make the folder r.csv"),
+        (["--out", ""], "got an empty text"),
+        (["--out", "."], "holds RESULTS.csv"),
+        (["--out", "full"], "expected an empty folder or one with an earlier analysis"),
+        (["--out", "nowhere/o"], "is a link that leads nowhere"),
+        (["--out", "r.csv"], "--out r.csv is a file"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, flags, words):
+    (folder / "full").mkdir()
+    (folder / "full" / "notes.txt").touch()
+    (folder / "nowhere").symlink_to(folder / "gone")
     assert run(["analyze", "r.csv", "--out", "o", *flags]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1

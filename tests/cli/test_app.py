@@ -2,14 +2,16 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from genmem import __version__
-from genmem.cli import app as app_module
+from genmem.cli import commands
 from genmem.cli.app import run
 from genmem.errors import InputError, WeightsError
 
@@ -125,14 +127,95 @@ def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, 
     def fail():
         raise error
 
-    command = app_module.typer.Typer()
+    command = typer.Typer()
     command.command()(fail)
     command.callback()(lambda: None)
-    monkeypatch.setattr(app_module, "app", command)
+    monkeypatch.setattr(commands, "app", command)
     assert run(["fail"]) == code
     captured = capsys.readouterr()
     assert one_line(captured.err)
     assert "\x1b" not in captured.err
+
+
+WAITS = """
+import sys, tempfile, time, typer
+from genmem.cli import commands
+from genmem.cli.app import main
+folder = sys.argv.pop()
+commands.app = typer.Typer()
+@commands.app.command()
+def wait() -> None:
+    with tempfile.TemporaryDirectory(dir=folder):
+        print("ready", flush=True)
+        time.sleep(60)
+@commands.app.callback()
+def _more() -> None: ...
+sys.argv.append("wait")
+main()
+"""
+"""A command that has made a temporary folder, and goes on."""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "ended by SIGTERM"),
+        (signal.SIGHUP, 129, "ended by SIGHUP"),
+    ],
+)
+def test_a_signal_is_an_orderly_end_that_leaves_no_temporary_folder(number, code, said, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert list(tmp_path.iterdir())
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert stderr == f"genmem: {said}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_signals_that_are_ignored_stay_ignored():
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        "from genmem.cli.app import _heed_signals; _heed_signals();"
+        "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_an_interrupt_while_the_commands_are_imported_is_one_line():
+    code = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from genmem.cli.app import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "genmem: interrupted\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed):
+    code = "from genmem.cli.app import main; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -c "$1" --version {closed}', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unknown_backbone_ends_with_code_2_and_no_traceback(tmp_path):

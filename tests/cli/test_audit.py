@@ -123,6 +123,15 @@ def test_a_folder_with_other_files_is_left_alone(genmem, tmp_path):
     assert "expected an empty folder or one with an earlier audit" in stderr
 
 
+def test_an_output_that_is_no_folder_is_refused_before_the_work(genmem, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for out, said in (("", "got an empty text"), (tmp_path / "link", "leads nowhere")):
+        code, _, stderr = genmem("generated", "--train", "train", "--out", out)
+        assert code == 2
+        assert said in stderr
+        assert "cost:" not in stderr
+
+
 def test_missing_weights_end_with_exit_code_three(genmem, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     # An address where nobody listens: offline, whatever machine this is.

@@ -148,6 +148,26 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, arguments, wor
     assert words in captured.err
 
 
+def test_a_column_of_disqualified_entries_is_named(folder, capsys):
+    (folder / "t.csv").write_text("distance,labels\n0.3,honest\n999999,ae\n999999,mgan\n")
+    assert run(["calibrate", "t.csv"]) == 2
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "t.csv, column distance: expected distances of cheating entries" in err
+    assert "disqualified (999999)" in err
+
+
+def test_every_backbone_is_looked_up_before_the_first_works(folder, capsys, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    sets = ["honest.npy=honest", "copies.npy=mgan", "--train", "train.npy", "--backbone"]
+    for spaces, code in (("pixels,pixls", 2), ("pixels,inception", 3)):
+        assert run(["calibrate", *sets, spaces]) == code
+        assert "features of" not in capsys.readouterr().err
+    assert not (folder / "cache" / "features").exists()
+
+
 def test_json_on_stdout_stands_alone(folder, capsys):
     assert run(["calibrate", "t.csv", "--json", "-", "--criterion", "balanced-error"]) == 0
     document = json.loads(capsys.readouterr().out)

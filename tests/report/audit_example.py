@@ -148,6 +148,9 @@ def build_audit(
         q_values=q_values,
         flagged=flagged,
         level=level,
+        by_law=flagged & (p_values < 1 / 5_001),
+        least_p=1e-9,
+        fewest_flagged=1,
         space=each.argmin(axis=0),
         copied_fraction=_fraction(copies, count),
         duplicates=_duplicates(train, ids, test=test),
@@ -235,7 +238,7 @@ def _fraction(value: float, count: int) -> Result:
 
 
 def _duplicates(train: int, ids: list[str], *, test: bool) -> tuple[Duplicates, ...]:
-    def found(between: str, first_ids: list[str], pairs: int, dropped: bool) -> Duplicates:
+    def found(between: str, first_ids: list[str], pairs: int, dropped: int) -> Duplicates:
         within = between == "train and train"
         first = np.arange(pairs) * (len(first_ids) // pairs)
         second = first + 1 if within else 5 * first
@@ -256,6 +259,6 @@ def _duplicates(train: int, ids: list[str], *, test: bool) -> tuple[Duplicates, 
 
     held_out = [f"test/{row:05d}.jpg" for row in range(train // 5)]
     return (
-        found("train and train", ids, 36, False),
-        *((found("test and train", held_out, 9, True),) if test else ()),
+        found("train and train", ids, 36, 0),
+        *((found("test and train", held_out, 9, 9),) if test else ()),
     )

@@ -118,8 +118,18 @@ def test_the_folder_holds_page_figures_and_numbers(found, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(found, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot make the folder"):
+    with pytest.raises(UsageError, match="is a file; name a folder"):
         write_analysis(found, tmp_path / "file" / "out", provenance=PROVENANCE)
+
+
+def test_a_later_analysis_replaces_an_earlier_one_and_other_folders_are_left_alone(found, tmp_path):
+    for _ in range(2):
+        write_analysis(found, tmp_path / "out", provenance=PROVENANCE)
+    names = {one.name for one in (tmp_path / "out").iterdir()}
+    assert names == {"analysis.html", "analysis.json", "figures"}
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(UsageError, match=r"expected an empty folder .* found holiday.jpg"):
+        write_analysis(found, tmp_path, provenance=PROVENANCE)
 
 
 def test_the_callers_matplotlib_settings_are_left_alone(found, drawn):

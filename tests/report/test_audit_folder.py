@@ -5,9 +5,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 
 from genmem.errors import UsageError
-from genmem.report import audit as writing
+from genmem.report import folders as writing
 from genmem.report.audit import check_audit_folder, write_audit
 from genmem.report.audit_pictures import PAIRS, page_rows
 
@@ -179,3 +180,20 @@ def test_ids_that_are_no_utf8_can_be_written(audit, tmp_path):
     page = (tmp_path / "audit.html").read_text(encoding="utf-8")
     assert len(re.findall("</script>", page)) == 3
     json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+
+
+def test_what_a_killed_process_left_behind_is_swept_and_what_is_in_use_is_not(audit, tmp_path):
+    for name in ("dead", "alive"):
+        (tmp_path / f".genmem-audit-{name}" / "new").mkdir(parents=True)
+    with FileLock(tmp_path / ".genmem-audit-alive" / "lock"):
+        write_audit(audit, tmp_path)
+    assert names_in(tmp_path) == [".genmem-audit-alive", *FILES]
+
+
+def test_a_link_that_leads_nowhere_and_an_empty_name_are_refused(audit, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for folder in (tmp_path / "link", tmp_path / "link" / "deeper"):
+        with pytest.raises(UsageError, match="a link that leads nowhere"):
+            check_audit_folder(folder)
+    with pytest.raises(UsageError, match="got an empty text"):
+        check_audit_folder("")

@@ -13,7 +13,7 @@ from genmem.auditing.findings import copied
 from genmem.report import audit_page
 from genmem.report.audit_page import render
 from genmem.report.audit_pictures import Album, page_rows
-from genmem.report.audit_words import fraction, headline, null_sentences
+from genmem.report.audit_words import duplicates_sentence, fraction, headline, null_sentences
 from genmem.results import Interval, Result
 
 from .audit_example import build_audit
@@ -60,6 +60,17 @@ def test_the_verdict_follows_the_flags_then_the_estimated_share():
     assert headline(flagged(some, 0)).level == "doubt"
     assert headline(flagged(none, 0)).level == "clear"
     assert headline(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
+    few = replace(none, fewest_flagged=2)
+    assert headline(flagged(few, 0)).level == "open"
+    assert "unless 2 come as close" in headline(flagged(few, 0)).sentence
+    assert (
+        "none of 50 images can be flagged"
+        in headline(flagged(replace(none, fewest_flagged=None), 0)).sentence
+    )
+    large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
+    told = headline(replace(large, fewest_flagged=5))
+    assert told.level == "clear"
+    assert "Fewer than 5 copies could not have been told from chance." in told.sentence
     same = {role: replace(one, digest="same") for role, one in audit.inputs.items()}
     assert headline(flagged(replace(audit, inputs=same), 50)).level == "open"
 
@@ -121,6 +132,22 @@ def test_the_policy_allows_this_script_this_style_and_pictures_only():
     assert "unsafe" not in policy[1]
     assert not re.search(r'<[^>]+ (style|on\w+)="', page)
     assert "http" not in re.sub(r"http-equiv", "", page)
+
+
+def test_what_is_said_of_duplicates_follows_what_was_done_about_them():
+    inside, between = build_audit(30, pictures=None).duplicates
+    assert duplicates_sentence(inside).endswith("They stay in the audit.")
+    assert duplicates_sentence(between).endswith(
+        "Their held-out images were left out of the audit."
+    )
+    some = duplicates_sentence(replace(between, dropped=2))
+    assert some.endswith("the held-out images of 2 pairs; the others stay in the audit.")
+    one = replace(
+        between, first=between.first[:1], exact=between.exact[:1], distances=between.distances[:1]
+    )
+    assert duplicates_sentence(replace(one, dropped=1)).endswith(
+        "Its held-out image was left out of the audit."
+    )
 
 
 def test_the_numbers_on_the_page_are_those_of_the_audit():

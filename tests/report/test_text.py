@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmem.report.text import count, duration, number, plain, printable, share
+from genmem.durations import duration
+from genmem.report.text import count, number, plain, printable, share
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_counts_and_durations_read_as_words():
     assert count(10_000, "image") == "10,000 images"
     assert duration(0.44) == "0.4 s"
     assert duration(185) == "3 min 5 s"
+    assert duration(1512) == "25 min"
     assert duration(7830) == "2 h 10 min"
 
 

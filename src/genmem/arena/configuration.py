@@ -6,7 +6,7 @@ import difflib
 import os
 import secrets
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,7 +15,10 @@ from genmem.errors import UsageError
 FILE = "arena.toml"
 SECRET_FILE = "secret.key"
 LISTENS = "GENMEM_ARENA_LISTENS"
+PARENT = "GENMEM_ARENA_PARENT"
 VERIFICATIONS = ("none", "optional", "mandatory")
+_HIDDEN = ("storage_key", "storage_secret")
+"""Never shown in a message."""
 
 TEMPLATE = """\
 # Settings of this arena. Leave a line out and it has the value shown here.
@@ -32,8 +35,15 @@ address = ""
 # "" is SQLite in this folder; PostgreSQL is postgresql://USER:PASSWORD@HOST:5432/NAME
 database = ""
 
-# The folder for uploads, features and logs; relative to this one.
+# Where uploads, features and logs are kept: a folder, relative to this one, or s3://BUCKET/PREFIX.
+# With a bucket, uploads on their way here still gather in storage/ in this folder.
 storage = "storage"
+
+# For a bucket that is not on AWS: where its service answers, such as "https://s3.example.org".
+# The key of access and its secret; "" takes $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY.
+storage_endpoint = ""
+storage_key = ""
+storage_secret = ""
 
 # Folders in which organisers may name training and reference images; relative to this one.
 data_folders = ["data"]
@@ -61,6 +71,9 @@ class Configuration:
     address: str = ""
     database: str = ""
     storage: str = "storage"
+    storage_endpoint: str = ""
+    storage_key: str = field(default="", repr=False)
+    storage_secret: str = field(default="", repr=False)
     data_folders: tuple[str, ...] = ("data",)
     mail: str = "file"
     mail_from: str = "arena@localhost"
@@ -74,9 +87,14 @@ class Configuration:
         return (self.address or listens).rstrip("/")
 
     @property
+    def storage_is_bucket(self) -> bool:
+        """Whether files are kept in a bucket of an S3-compatible service."""
+        return self.storage.startswith("s3://")
+
+    @property
     def storage_folder(self) -> Path:
-        """Where files are kept, absolute."""
-        return self.folder / self.storage
+        """Where files are kept, absolute; with a bucket, where uploads gather before."""
+        return self.folder / ("storage" if self.storage_is_bucket else self.storage)
 
     @property
     def allowed_data_folders(self) -> tuple[Path, ...]:
@@ -133,7 +151,7 @@ def read_configuration(folder: Path) -> Configuration:
 
 
 def _refuse_unknown(path: Path, given: dict[str, object]) -> None:
-    known = {field.name: field for field in fields(Configuration) if field.kw_only}
+    known = {one.name: one for one in fields(Configuration)}
     for name in ("folder", "secret"):
         del known[name]
     for name, value in given.items():
@@ -144,7 +162,8 @@ def _refuse_unknown(path: Path, given: dict[str, object]) -> None:
         default = known[name].default
         expected = {str: "a text", bool: "true or false", tuple: "a list of texts"}[type(default)]
         if not isinstance(value, list if isinstance(default, tuple) else type(default)):
-            raise UsageError(f"{path}: {name}: expected {expected}, got {value!r}")
+            shown = "something else" if name in _HIDDEN else repr(value)
+            raise UsageError(f"{path}: {name}: expected {expected}, got {shown}")
 
 
 def _texts(path: Path, name: str, values: object) -> list[str]:
@@ -187,10 +206,34 @@ def _check(path: Path, found: Configuration) -> None:
         raise UsageError(
             f"{path}: verification: expected {', '.join(VERIFICATIONS)}, got {found.verification!r}"
         )
+    _check_storage(path, found)
     if "@" not in found.mail_from:
         raise UsageError(f"{path}: mail_from: expected an address, got {found.mail_from!r}")
     if not found.name.strip():
         raise UsageError(f"{path}: name: expected a text, got a blank")
+
+
+def _check_storage(path: Path, found: Configuration) -> None:
+    if "://" in found.storage and not (found.storage_is_bucket and urlsplit(found.storage).netloc):
+        raise UsageError(
+            f"{path}: storage: expected a folder or s3://BUCKET/PREFIX, "
+            f"got {hidden(found.storage)!r}"
+        )
+    endpoint = urlsplit(found.storage_endpoint)
+    if found.storage_endpoint and (
+        endpoint.scheme not in ("http", "https") or not endpoint.hostname
+    ):
+        raise UsageError(
+            f"{path}: storage_endpoint: expected http(s)://HOST[:PORT], "
+            f"got {hidden(found.storage_endpoint)!r}"
+        )
+    if bool(found.storage_key) != bool(found.storage_secret):
+        raise UsageError(f"{path}: expected both storage_key and storage_secret, got one of them")
+    if not found.storage_is_bucket and (found.storage_endpoint or found.storage_key):
+        raise UsageError(
+            f"{path}: storage_endpoint and storage_key go with storage = 's3://BUCKET/PREFIX', "
+            f"got {found.storage!r}"
+        )
 
 
 def _is_mail_server(address: SplitResult) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from genmem.arena import load
-from genmem.arena.configuration import LISTENS, read_configuration
+from genmem.arena.configuration import LISTENS, PARENT, read_configuration
 from genmem.errors import UsageError
 
 _THREADS = 48
@@ -49,8 +50,10 @@ def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
         )
     prepare(folder)
     _refuse_taken(host, port)
+    _tidy_storage()
     if worker:
         _start_worker(folder)
+    os.environ[PARENT] = str(os.getpid())
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
@@ -66,6 +69,18 @@ def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
     ).serve()
+
+
+def _tidy_storage() -> None:
+    """See that files can be kept, and remove what a killed process left half-done."""
+    from django.db import connection
+
+    from genmem.arena.submissions.orphans import remove_orphans
+    from genmem.arena.submissions.storage import check_storage
+
+    check_storage()
+    remove_orphans(older_than=timedelta(hours=1))
+    connection.close()
 
 
 def _start_worker(folder: Path) -> None:

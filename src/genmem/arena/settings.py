@@ -99,6 +99,8 @@ INSTALLED_APPS = [
     "genmem.arena.desk",
     "genmem.arena.scoring",
     "genmem.arena.ratings",
+    "genmem.arena.release",
+    "genmem.arena.api",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,18 +12,30 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import check_at_least, check_sets, take_rows
-from genmem.auditing.costs import duration, embedding_cost, search_cost
-from genmem.auditing.duplicates import MOST_QUERIES, test_duplicates, train_duplicates
-from genmem.auditing.findings import Audit, Bools, Duplicates, Floats, Ints, Space
-from genmem.auditing.forms import AS_THEY_ARE, Families, augmented, families_named
+from genmem.auditing.costs import duplicates_sentence, embedding_cost, search_sentence
+from genmem.auditing.duplicates import spared_images, train_duplicates
+from genmem.auditing.findings import Audit, Duplicates, Floats, Ints
+from genmem.auditing.forms import Families, augmented, families_named
+from genmem.auditing.notes import notes_on_the_null
 from genmem.auditing.pictures import SourcePictures
 from genmem.auditing.search import Queries
-from genmem.auditing.spaces import Judged, SpaceSearch, judge_space, search_space
-from genmem.calibration.null import combined_p_values, q_values
+from genmem.auditing.spaces import (
+    Judged,
+    SpaceSearch,
+    is_streamed,
+    judge_space,
+    search_space,
+    share_of_copies,
+)
+from genmem.calibration.null import (
+    combined_p_values,
+    counted_q_values,
+    fewest_flagged,
+    q_values,
+)
 from genmem.errors import UsageError
 from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
 from genmem.images import ImageSource, Progress, Transformation, open_images
-from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Result
 from genmem.scoring.inputs import Inputs, Rows, prepare
 from genmem.scoring.provenance import provenance
@@ -36,8 +47,8 @@ NULL_ROWS = 10_000
 MOST_NEIGHBORS = 100
 """Listed for each image: memory and the tables' columns grow with it."""
 
-FEWEST_HONEST = 100
-"""Honest images below which p-values are too coarse to flag anything among many images."""
+SEVERAL = "an audit compares with several images"
+"""Why a training set of two is refused."""
 
 
 def audit(
@@ -81,7 +92,9 @@ def audit(
         neighbors: nearest training images to list for each generated image.
         level: false-discovery rate at which images are flagged, in (0, 1).
         drop_duplicates: count near-duplicate training images as one, and leave held-out images
-            that nearly repeat a training image out of the null.
+            that nearly repeat a training image out of the null. Flags then ask whether an image is
+            closer than held-out images that are no near-duplicates, and where any was left out
+            for its distance, the copied fraction has no interval.
         categories: tell the training images' classes (their first-level folder or label).
         seed: of samples.
         weights: the weights file of a single backbone; None: looked for.
@@ -132,10 +145,10 @@ def audit(
         for embedder in embedders:
             if embedder is not None:
                 work.announce(embedding_cost(embedder, opened, _joined(work.families_in(embedder))))
-        searched, repeated = _search(opened, embedders, work, stack)
+        searched, repeated = _search(_prepared(opened, embedders, work, stack), work)
         rows = searched[0][0].rows
         listed = _categories(rows["train"]) if categories else None
-        doubled, spared = _honest_duplicates(searched[0], work)
+        spared = spared_images(*searched[0], dropped=work.drop_duplicates)
         judged = [
             judge_space(
                 found,
@@ -143,16 +156,17 @@ def audit(
                 source="test" if "test" in rows else "train",
                 k=neighbors,
                 every=forms,
-                spared=spared,
+                spared=spared.rows,
+                thinned=spared.thinned,
             )
             for inputs, found in searched
         ]
         spaces = tuple(one.space for one in judged)
-        combined, honest = combined_p_values(
-            np.concatenate([one.tests for one in judged]),
-            np.concatenate([one.honest for one in judged]),
-        )
-        q = q_values(combined)
+        combined, honest, least = _combined(judged)
+        fewest = fewest_flagged(least, honest, images=len(combined), level=level)
+        q = q_values(combined, honest)
+        flagged = q <= level
+        by_law = flagged & (counted_q_values(combined, honest) > level)
         work.seconds["total"] = time.perf_counter() - started
         return Audit(
             generated_ids=rows["generated"].ids,
@@ -162,15 +176,28 @@ def audit(
             spaces=spaces,
             p_values=combined,
             q_values=q,
-            flagged=q <= level,
+            flagged=flagged,
             level=level,
+            by_law=by_law,
+            least_p=least,
+            fewest_flagged=fewest,
             space=np.stack([one.tests.min(axis=0) for one in judged]).argmin(axis=0),
-            copied_fraction=_copied_fraction(judged, combined, honest),
-            duplicates=(repeated, *doubled),
+            copied_fraction=_copied_fraction(judged, thinned=spared.thinned),
+            duplicates=(repeated, *spared.found),
             inputs={role: one.summary for role, one in rows.items()},
             provenance=provenance(seed=seed),
             seconds=work.seconds,
-            notes=(*set_notes(rows), *_notes(spaces[0], len(combined), level)),
+            notes=(
+                *set_notes(rows),
+                *notes_on_the_null(
+                    spaces,
+                    images=len(combined),
+                    least_p=least,
+                    fewest=fewest,
+                    by_law=int(by_law.sum()),
+                    thinned=spared.thinned,
+                ),
+            ),
             pictures=_pictures(rows, stack),
         )
 
@@ -260,17 +287,22 @@ def _embedders(
     ]
 
 
-def _search(
+def _prepared(
     opened: Mapping[str, Any],
     embedders: Sequence[Embedder | None],
     work: _Work,
     stack: ExitStack,
-) -> tuple[list[tuple[Inputs, SpaceSearch]], Duplicates]:
-    """Every space's inputs and searches, and the repetitions inside train."""
-    searched: list[tuple[Inputs, SpaceSearch]] = []
-    repeated: Duplicates | None = None
-    kept = np.empty(0, dtype=np.int64)
-    for embedder in embedders:
+) -> list[Inputs]:
+    """Every space's inputs, in the order asked for.
+
+    Spaces without a network are made first: they refuse images of several sizes before a network
+    has worked for hours.
+    """
+    prepared: dict[int, Inputs] = {}
+    cheap_first = sorted(
+        enumerate(embedders), key=lambda one: one[1] is not None and not is_streamed(one[1])
+    )
+    for place, embedder in cheap_first:
         with work.timed("features"):
             inputs = prepare(
                 dict(opened),
@@ -280,20 +312,32 @@ def _search(
                 progress=work.progress,
             )
             counts = check_sets({role: one.array for role, one in inputs.rows.items()})
-        if repeated is None:
-            why = "an audit compares with several images"
-            check_at_least(counts["train"], 3, role="train", why=f"{why}.")
-            work.announce(_duplicates_sentence(inputs))
-            with work.timed("duplicates in train"):
-                found = train_duplicates(inputs, seed=work.seed, dropped=work.drop_duplicates)
-            repeated = found.found
-            kept = found.kept if work.drop_duplicates else np.arange(counts["train"])
-            check_at_least(len(kept), 3, role="train", why=f"{why}, and the others are duplicates.")
+        check_at_least(counts["train"], 3, role="train", why=f"{SEVERAL}.")
+        prepared[place] = inputs
+    return [prepared[place] for place in range(len(embedders))]
+
+
+def _search(
+    prepared: Sequence[Inputs], work: _Work
+) -> tuple[list[tuple[Inputs, SpaceSearch]], Duplicates]:
+    """Every space's inputs and searches, and the repetitions inside train."""
+    first = prepared[0]
+    work.announce(duplicates_sentence(first))
+    with work.timed("duplicates in train"):
+        repeated = train_duplicates(first, seed=work.seed, dropped=work.drop_duplicates)
+    kept = np.arange(int(first.rows["train"].array.shape[0]))
+    if work.drop_duplicates:
+        kept = repeated.kept
+    check_at_least(len(kept), 3, role="train", why=f"{SEVERAL}, and the others are duplicates.")
+    searched: list[tuple[Inputs, SpaceSearch]] = []
+    for inputs in prepared:
         honest = _honest(inputs, kept, work.seed)
-        queries = counts["generated"] + int(honest.array.shape[0])
-        families = work.families_in(embedder)
+        queries = sum(
+            int(array.shape[0]) for array in (inputs.rows["generated"].array, honest.array)
+        )
+        families = work.families_in(inputs.embedder)
         references = len(kept) * len(_joined(families))
-        work.announce(_search_sentence(inputs, queries, references))
+        work.announce(search_sentence(inputs, queries, references))
         with work.timed(f"search in {inputs.backbone}"):
             search = search_space(
                 inputs,
@@ -305,9 +349,7 @@ def _search(
                 progress=work.progress,
             )
         searched.append((inputs, search))
-    if repeated is None:
-        raise AssertionError("there is at least one space")
-    return searched, repeated
+    return searched, repeated.found
 
 
 def _honest(inputs: Inputs, kept: Ints, seed: int) -> Queries:
@@ -320,53 +362,27 @@ def _honest(inputs: Inputs, kept: Ints, seed: int) -> Queries:
     return Queries(array=take_rows(inputs.rows["train"].array, chosen), own=chosen)
 
 
-def _duplicates_sentence(inputs: Inputs) -> str:
-    """What comparing the training images with each other costs."""
-    count, dimension = (int(length) for length in inputs.rows["train"].array.shape)
-    asked = min(count, MOST_QUERIES)
-    spent = duration(search_cost(asked * count, dimension))
-    return (
-        f"{inputs.backbone}: comparing {asked:,} training images with all {count:,} for "
-        f"duplicates, about {spent}"
-    )
+def _combined(judged: Sequence[Judged]) -> tuple[Floats, Floats, float]:
+    """Over all spaces: p-values [n], the honest images' own [m], and that of a perfect copy."""
+    if len(judged) == 1:
+        return judged[0].space.p_values, judged[0].own, judged[0].least
+    honest = np.concatenate([one.honest for one in judged])
+    combined, own = combined_p_values(np.concatenate([one.tests for one in judged]), honest)
+    least, _ = combined_p_values(np.concatenate([one.perfect for one in judged]), honest)
+    return combined, own, float(least[0])
 
 
-def _search_sentence(inputs: Inputs, queries: int, references: int) -> str:
-    dimension = int(inputs.rows["train"].array.shape[1])
-    spent = search_cost(queries * references, dimension)
-    return (
-        f"{inputs.backbone}: comparing {queries:,} images with {references:,} training rows, about "
-        f"{duration(spent)}"
-    )
-
-
-def _honest_duplicates(
-    first: tuple[Inputs, SpaceSearch], work: _Work
-) -> tuple[list[Duplicates], Bools]:
-    """Held-out images that repeat training images; and which honest images the null leaves out.
-
-    Raises:
-        InputError: none would be left.
-    """
-    inputs, found = first
-    matches = found.honest[AS_THEY_ARE]
-    spared = np.zeros(len(matches.distances), dtype=bool)
-    if "test" not in inputs.rows:
-        return [], spared
-    again, doubled = test_duplicates(inputs, matches, dropped=work.drop_duplicates)
-    if work.drop_duplicates:
-        spared = doubled
-    why = "all held-out images nearly repeat training images, so none is left to compare with."
-    check_at_least(int((~spared).sum()), 1, role="test", why=why)
-    return [again], spared
-
-
-def _copied_fraction(judged: Sequence[Judged], combined: Floats, honest: Floats) -> Result | None:
-    """Over all spaces: of the images' combined p-values against those of honest images."""
+def _copied_fraction(judged: Sequence[Judged], *, thinned: bool) -> Result | None:
+    """Over all spaces: of the images' smallest scores against those of honest images."""
     first = judged[0].space.copied_fraction
     if len(judged) == 1 or first is None:
         return first
-    return copied_fraction_from(generated=combined, test=honest, train_rows=first.n["train"])
+    return share_of_copies(
+        generated=np.concatenate([one.tests for one in judged]).min(axis=0),
+        honest=np.concatenate([one.honest for one in judged]).min(axis=0),
+        train_rows=first.n["train"],
+        thinned=thinned,
+    )
 
 
 def _categories(train: Rows) -> list[str | None]:
@@ -379,48 +395,6 @@ def _categories(train: Rows) -> list[str | None]:
 
 def _has_categories(train: ImageSource) -> bool:
     return any(train.category(position) for position in range(len(train)))
-
-
-def _notes(space: Space, images: int, level: float) -> list[str]:
-    """What a reader of the p-values must know of the null."""
-    null = space.null
-    count = len(null.statistic)
-    notes = []
-    if null.source == "train":
-        notes.append(
-            "no held-out images were given (--test): training images, each left out in turn, stand "
-            "for honest ones. The p-values then say how unusual an image would be among the "
-            "training images themselves; where those repeat one another or come in series, copies "
-            "look less unusual than they are."
-        )
-    if count < FEWEST_HONEST:
-        least = 1 / (count + 1)
-        needed = math.ceil(least * images / level)
-        flags = (
-            "none can be flagged"
-            if needed > images
-            else f"none is flagged unless {needed:,} images come as close"
-        )
-        notes.append(
-            f"only {count:,} honest images: a p-value cannot be below {least:.2g}, and {flags}. "
-            f"Look at the closest images; give {FEWEST_HONEST} or more."
-        )
-    if null.source == "test" and float(np.median(null.statistic)) == 0:
-        notes.append(
-            "most held-out images are training images too, so they are no yardstick: nothing can "
-            "be flagged. Give images that were not trained on."
-        )
-    elif repeats := int((null.statistic == 0).sum()):
-        notes.append(
-            f"{repeats:,} honest images are exact copies of training images, so a p-value cannot "
-            f"be below {(1 + repeats) / (count + 1):.2g}; --drop-duplicates leaves them out."
-        )
-    if null.dropped:
-        notes.append(
-            f"{null.dropped:,} held-out images nearly repeat training images and were left out of "
-            "the null."
-        )
-    return notes
 
 
 def _pictures(rows: dict[str, Rows], stack: ExitStack) -> SourcePictures | None:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.auditing.duplicates import MOST_QUERIES
 from genmem.auditing.spaces import is_streamed
+from genmem.durations import duration
 from genmem.errors import InputError
 from genmem.features import Embedder, is_cached
 from genmem.images import AS_IS, ImageSource, Transformation, decode
+from genmem.scoring.inputs import Inputs
 
 _TIMED_IMAGES = 32
 
@@ -46,8 +49,29 @@ def embedding_cost(
     if not left:
         return f"{name}: all {wanted:,} images are in the cache"
     rate = _rate(embedder, next(iter(images.values())))
-    expected = "" if rate is None else f", about {duration(left / rate)}"
+    expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
     return f"{name}: {left:,} images to embed{known}{expected}"
+
+
+def duplicates_sentence(inputs: Inputs) -> str:
+    """What comparing the training images with each other costs."""
+    count, dimension = (int(length) for length in inputs.rows["train"].array.shape)
+    asked = min(count, MOST_QUERIES)
+    spent = duration(max(1.0, search_cost(asked * count, dimension)))
+    return (
+        f"{inputs.backbone}: comparing {asked:,} training images with all {count:,} for "
+        f"duplicates, about {spent}"
+    )
+
+
+def search_sentence(inputs: Inputs, queries: int, references: int) -> str:
+    """What comparing so many images with so many training rows costs."""
+    dimension = int(inputs.rows["train"].array.shape[1])
+    spent = duration(max(1.0, search_cost(queries * references, dimension)))
+    return (
+        f"{inputs.backbone}: comparing {queries:,} images with {references:,} training rows, about "
+        f"{spent}"
+    )
 
 
 def search_cost(pairs: int, dimension: int) -> float:
@@ -80,11 +104,3 @@ def _rate(embedder: Embedder, source: ImageSource) -> float | None:
 
 def _embed(embedder: Embedder, images: Sequence[NDArray[np.uint8]]) -> None:
     embedder.embed(np.stack([embedder.transform(pixels) for pixels in images]))
-
-
-def duration(seconds: float) -> str:
-    """Roughly: `12 s`, `25 min`, `2.3 h`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import take_rows, to_numpy
+from genmem.arrays import check_at_least, take_rows, to_numpy
 from genmem.auditing.findings import Bools, Duplicates, Floats, Ints
+from genmem.auditing.forms import AS_THEY_ARE
 from genmem.auditing.search import Matches, Queries, nearest_over_forms
-from genmem.auditing.spaces import REFERENCE, metric_of
+from genmem.auditing.spaces import REFERENCE, SpaceSearch, metric_of
 from genmem.images import digest
+from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric
 from genmem.scoring.inputs import Inputs, Rows
 
@@ -41,7 +43,7 @@ class TrainDuplicates:
 
 
 CERTAIN = 1 / 3
-"""Only pairs within this part are dropped, and equal files.
+"""Only pairs within this part are dropped, and equal files: `dropped_rule` in words.
 
 In features, between it and `RELATIVE`, lie ordinary neighbours too where images are much alike
 (handwritten digits): a null without its closest images would accuse honest ones.
@@ -70,7 +72,7 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
     Args:
         inputs: the sets in one space.
         seed: of the sample, where there are more than `MOST_QUERIES` images.
-        dropped: they will be left out; only said in the result.
+        dropped: the certain ones will be left out; only counted in the result.
     """
     train = inputs.rows["train"]
     metric = metric_of(inputs.backbone)
@@ -95,18 +97,34 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
     later, earlier = later[order], earlier[order]
     exact = _same_content(train, later, train, earlier)
     certain = exact | _is_certain(later, earlier, asked, matches, metric)
-    found = _found(inputs, "train", later, earlier, distances[order], exact, len(asked), dropped)
+    out = int(certain.sum()) if dropped else 0
+    found = _found(inputs, "train", later, earlier, distances[order], exact, len(asked), out)
     kept = _representatives(count, later[certain], earlier[certain])
     return TrainDuplicates(found=found, kept=kept)
 
 
-def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple[Duplicates, Bools]:
-    """Held-out images that nearly repeat a training image; and those that surely do, bool [m].
+@dataclass(frozen=True, kw_only=True)
+class TestDuplicates:
+    """Held-out images that repeat training images.
+
+    Attributes:
+        found: the pairs.
+        certain: bool [m], those that surely do.
+        exact: bool [m], those that do to the byte.
+    """
+
+    found: Duplicates
+    certain: Bools
+    exact: Bools
+
+
+def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> TestDuplicates:
+    """Held-out images that nearly repeat a training image.
 
     Args:
         inputs: the sets in one space.
         matches: the held-out images' nearest training images, as they are or in any form.
-        dropped: they are left out of the null; only said in the result.
+        dropped: the certain ones are left out of the null; only counted in the result.
     """
     test, train = inputs.rows["test"], inputs.rows["train"]
     metric = metric_of(inputs.backbone)
@@ -115,10 +133,51 @@ def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> tuple
     first, second = first[order], second[order]
     exact = _same_content(test, first, train, second)
     examined = len(matches.distances)
-    found = _found(inputs, "test", first, second, distances[order], exact, examined, dropped)
-    repeated = _relative(matches, metric) <= CERTAIN
-    repeated[first[exact]] = True
-    return found, repeated
+    same = np.zeros(examined, dtype=bool)
+    same[first[exact]] = True
+    certain = same | (_relative(matches, metric) <= CERTAIN)
+    out = int(certain.sum()) if dropped else 0
+    found = _found(inputs, "test", first, second, distances[order], exact, examined, out)
+    return TestDuplicates(found=found, certain=certain, exact=same)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spared:
+    """What the null leaves out.
+
+    Attributes:
+        found: near-duplicates between held-out and training images; empty without the former.
+        rows: bool [m], honest images that are left out.
+        thinned: some of them for their distance alone.
+    """
+
+    found: tuple[Duplicates, ...]
+    rows: Bools
+    thinned: bool
+
+
+def spared_images(inputs: Inputs, search: SpaceSearch, *, dropped: bool) -> Spared:
+    """Held-out images that repeat training images, and which of them the null leaves out.
+
+    Args:
+        inputs: the sets in the space where they are looked for.
+        search: what was found there.
+        dropped: the certain ones are left out.
+
+    Raises:
+        InputError: none would be left.
+    """
+    matches = search.honest[AS_THEY_ARE]
+    none = np.zeros(len(matches.distances), dtype=bool)
+    if "test" not in inputs.rows:
+        return Spared(found=(), rows=none, thinned=False)
+    again = test_duplicates(inputs, matches, dropped=dropped)
+    if not dropped:
+        return Spared(found=(again.found,), rows=none, thinned=False)
+    why = "all held-out images nearly repeat training images, so none is left to compare with."
+    check_at_least(int((~again.certain).sum()), 1, role="test", why=why)
+    thinned = bool((again.certain & ~again.exact).any())
+    return Spared(found=(again.found,), rows=again.certain, thinned=thinned)
 
 
 def _found(
@@ -129,7 +188,7 @@ def _found(
     distances: Floats,
     exact: Bools,
     examined: int,
-    dropped: bool,
+    dropped: int,
 ) -> Duplicates:
     """The pairs of images of one role with training images, with their names."""
     ids = inputs.rows[role].ids
@@ -167,7 +226,7 @@ def _pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Ints, Fl
 def _relative(matches: Matches, metric: Metric) -> Floats:
     """d1/d10; where there is but one neighbour, 0 for an equal image and ∞ for any other."""
     if matches.distances.shape[1] < 2:
-        return np.where(matches.distances[:, 0] == 0, 0.0, np.inf)
+        return np.where(np.abs(matches.distances[:, 0]) <= NO_DISTANCE, 0.0, np.inf)
     return relative_distance(matches.distances, metric)
 
 

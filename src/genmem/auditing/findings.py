@@ -138,7 +138,8 @@ class Duplicates:
         exact: bool [p]: the stored images are the same to the byte.
         examined: images looked at (a sample where the set is very large).
         of: images in the set.
-        dropped: they were left out of the audit.
+        dropped: pairs of which one image was left out of the audit: the certain ones, the same to
+            the byte or within a third of the tenth nearest's distance; 0 where none was to be.
     """
 
     between: str
@@ -152,7 +153,7 @@ class Duplicates:
     exact: Bools
     examined: int
     of: int
-    dropped: bool
+    dropped: int
 
     def to_dict(self) -> dict[str, Json]:
         """The counts as plain JSON, without the pairs."""
@@ -180,9 +181,15 @@ class Audit:
         transformations: what training images were compared as; the first is "as it is".
         spaces: one finding a feature space, in the order asked for.
         p_values: combined over the spaces, float64 [n].
-        q_values: of these, Benjamini–Hochberg, float64 [n].
+        q_values: of these, Benjamini–Hochberg, float64 [n]; where they rest on a power law, also
+            what an exact test says of its use (`calibration.null.q_values`).
         flagged: q ≤ `level`, bool [n].
         level: the false-discovery rate at which images are flagged.
+        by_law: bool [n], flags that rest on the power law: counting alone would not give them.
+        least_p: the p-value of a perfect copy, at no distance in every space and form: no image can
+            have a smaller one.
+        fewest_flagged: so many perfect copies among the generated images would be flagged, fewer
+            would not; None: not even if all were.
         space: int64 [n], the space with the smallest p-value: the one that tells most.
         copied_fraction: over all spaces together; None where it cannot be told.
         duplicates: near-duplicates among the given images.
@@ -200,6 +207,9 @@ class Audit:
     q_values: Floats
     flagged: Bools
     level: float
+    by_law: Bools
+    least_p: float
+    fewest_flagged: int | None
     space: Ints
     copied_fraction: Result | None
     duplicates: tuple[Duplicates, ...]
@@ -239,6 +249,9 @@ class Audit:
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
                 "level": self.level,
+                "least_p_value": self.least_p,
+                "fewest_flagged": self.fewest_flagged,
+                "flagged_by_power_law": int(self.by_law.sum()),
                 "copied_training_images": len(copied(self)),
                 "copied_fraction": self.copied_fraction.to_dict() if self.copied_fraction else None,
                 "spaces": {space.name: space.to_dict() for space in self.spaces},

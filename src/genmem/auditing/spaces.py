@@ -16,8 +16,9 @@ from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling
 from genmem.calibration.null import combined_p_values, null_distribution
 from genmem.features import Embedder, extract, transform_of
 from genmem.images import AS_IS, ImageSource, Progress, Transformation, read_batches
-from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.metrics.copied_fraction import NO_DISTANCE, copied_fraction_from
 from genmem.neighbors import Metric
+from genmem.results import Result
 from genmem.scoring.inputs import Inputs
 
 REFERENCE = 10
@@ -38,15 +39,19 @@ def statistic_of(matches: Matches, metric: Metric) -> tuple[Floats, str]:
     Features: the distance to the nearest training image. Pixels: that distance divided by the one
     to the tenth nearest, since plain images (sky, studio backgrounds) are near to everything. The
     second nearest, as in the 1/3 rule, would hide copies of an image that the training set holds
-    twice.
+    twice. What rounding leaves of a distance of 0 counts as 0.
     """
-    nearest = matches.distances[:, 0]
+    nearest = _snapped(matches.distances[:, 0])
     if metric != "euclidean":
         return nearest, "distance"
     rank = min(REFERENCE, matches.distances.shape[1])
     reference = matches.distances[:, rank - 1]
     relative = np.divide(nearest, reference, out=np.zeros_like(nearest), where=reference > 0)
     return relative, f"distance relative to neighbour {rank}"
+
+
+def _snapped(distances: Floats) -> Floats:
+    return np.where(np.abs(distances) <= NO_DISTANCE, 0.0, distances)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,13 +190,19 @@ class Judged:
 
     Attributes:
         space: for the audit.
-        tests: the generated images' p-values by family, float64 [F, n].
-        honest: the honest images' p-values by family, each among the others, float64 [F, m].
+        tests: the generated images' scores by family, float64 [F, n].
+        honest: the honest images' scores by family, each among the others, float64 [F, m].
+        perfect: the scores of a perfect copy by family, float64 [F, 1].
+        own: the honest images' p-values in this space, each among the others, float64 [m].
+        least: the p-value of a perfect copy in this space.
     """
 
     space: Space
     tests: Floats
     honest: Floats
+    perfect: Floats
+    own: Floats
+    least: float
 
 
 def judge_space(
@@ -202,6 +213,7 @@ def judge_space(
     k: int,
     every: Sequence[Transformation],
     spared: Bools,
+    thinned: bool,
 ) -> Judged:
     """P-values and copied fraction of one space.
 
@@ -215,19 +227,29 @@ def judge_space(
         k: neighbours to keep for display.
         every: all forms of the audit.
         spared: bool [m], honest images that are left out as duplicates of training images.
+        thinned: some of them for their distance, so that the others are farther off than honest
+            images are, and the copied fraction has no interval.
     """
-    p_values, honest_p_values = [], []
-    for family, matches in found.generated.items():
-        honest = statistic_of(found.honest[family], found.metric)[0][~spared]
-        null = null_distribution(honest)
-        p_values.append(null.p_values(statistic_of(matches, found.metric)[0]))
-        honest_p_values.append(null.own_p_values(honest))
-    tests, honest_tests = np.stack(p_values), np.stack(honest_p_values)
-    combined, own = combined_p_values(tests, honest_tests)
+    statistics = {
+        family: statistic_of(matches, found.metric) for family, matches in found.generated.items()
+    }
+    honest = {
+        family: statistic_of(matches, found.metric)[0][~spared]
+        for family, matches in found.honest.items()
+    }
+    nulls = {family: null_distribution(values) for family, values in honest.items()}
+    tests = np.stack([nulls[family].scores(one) for family, (one, _) in statistics.items()])
+    honest_tests = np.stack([nulls[family].own_scores(one) for family, one in honest.items()])
+    perfect = np.stack([null.scores(np.zeros(1)) for null in nulls.values()])
     telling = tests.argmin(axis=0)
-    statistic, name = statistic_of(found.generated[AS_THEY_ARE], found.metric)
-    honest = statistic_of(found.honest[AS_THEY_ARE], found.metric)[0][~spared]
-    null = null_distribution(honest)
+    statistic, name = statistics[AS_THEY_ARE]
+    null = nulls[AS_THEY_ARE]
+    if len(tests) == 1:
+        combined, own = null.p_values(statistic), null.own_p_values(honest[AS_THEY_ARE])
+        least = null.p_values(np.zeros(1))
+    else:
+        combined, own = combined_p_values(tests, honest_tests)
+        least, _ = combined_p_values(perfect, honest_tests)
     shown = telling_first(
         [
             _in_all(matches, found.families[family], every)
@@ -257,16 +279,51 @@ def judge_space(
             exponent=null.exponent,
             dropped=int(spared.sum()),
         ),
-        copied_fraction=copied_fraction_from(
-            generated=statistic if one_family else combined,
-            test=honest if one_family else own,
+        copied_fraction=share_of_copies(
+            generated=statistic if one_family else tests.min(axis=0),
+            honest=honest[AS_THEY_ARE] if one_family else honest_tests.min(axis=0),
             train_rows=int(inputs.rows["train"].array.shape[0]),
+            thinned=thinned,
         )
         if source == "test"
         else None,
         backbone=_backbone(inputs),
     )
-    return Judged(space=space, tests=tests, honest=honest_tests)
+    return Judged(
+        space=space,
+        tests=tests,
+        honest=honest_tests,
+        perfect=perfect,
+        own=own,
+        least=float(least[0]),
+    )
+
+
+def share_of_copies(*, generated: Floats, honest: Floats, train_rows: int, thinned: bool) -> Result:
+    """`copied_fraction` of an audit.
+
+    Args:
+        generated: float64 [n], statistics or scores, small for copies.
+        honest: float64 [m], the same of held-out images.
+        train_rows: size of the training set, for the result.
+        thinned: held-out images were left out for the very distance that is compared. The
+            estimate then counts whatever is closer than the others, honest near-duplicates too;
+            no interval about copies can be given.
+    """
+    found = copied_fraction_from(generated=generated, test=honest, train_rows=train_rows)
+    if not thinned:
+        return found
+    uncertain = ("p_value", "fewest_below")
+    return replace(
+        found,
+        interval=None,
+        parts={name: value for name, value in found.parts.items() if name not in uncertain},
+        notes=(
+            "no interval: held-out images that nearly repeat training images were left out "
+            "(--drop-duplicates), and honest generated images that do so too would count as copies "
+            "here.",
+        ),
+    )
 
 
 def _in_all(
@@ -281,7 +338,7 @@ def _ratio(distances: Floats) -> Floats:
     """d1/d2, float64 [n]; 1 where both are 0 or there is no second."""
     if distances.shape[1] < 2:
         return np.ones(len(distances))
-    first, second = distances[:, 0], distances[:, 1]
+    first, second = _snapped(distances[:, 0]), _snapped(distances[:, 1])
     return np.divide(first, second, out=np.ones_like(first), where=second > 0)
 
 

@@ -17,7 +17,7 @@ from genmem.calibration.findings import (
 )
 from genmem.calibration.labels import Labels
 from genmem.calibration.margins import margins
-from genmem.calibration.tables import read_table
+from genmem.calibration.tables import DISQUALIFIED, read_table
 from genmem.calibration.thresholds import check_distances, threshold
 from genmem.errors import InputError, UsageError
 
@@ -114,6 +114,12 @@ def calibrate_table(
     for space, column in distances.items():
         present = ~table.disqualified[column]
         values = table.numbers[column]
+        for name, mask in (("honest", honest), ("cheating", cheating)):
+            if not (mask & present).any():
+                raise InputError(
+                    f"{path}, column {column}: expected distances of {name} entries, but all of "
+                    f"them are marked as disqualified ({DISQUALIFIED:.0f})."
+                )
         one = calibrate(
             honest=values[honest & present],
             cheating=values[cheating & present],

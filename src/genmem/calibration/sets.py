@@ -16,7 +16,7 @@ from genmem.calibration.findings import Bools, Calibration, Criterion, Floats
 from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.errors import InputError, UsageError
-from genmem.features import Device
+from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
@@ -85,18 +85,14 @@ def calibrate_sets(
     is_honest, _ = labels.masks(list(sets.values()))
     found: list[Calibration] = []
     measured: list[SetDistances] = []
-    for backbone in backbones:
+    for embedder in _embedders([train, *sets], backbones, weights, device, progress):
         one = set_distances(
             list(sets),
             train=train,
-            backbone=backbone,
-            weights=weights,
-            device=device,
+            backbone=embedder,
             skip_broken=skip_broken,
             progress=progress,
         )
-        if measured and one.space == measured[-1].space:
-            break  # features were given: every backbone would give the same
         means = np.asarray(list(one.means.values()))
         images = [one.images[source] for source in sets]
         by_set = calibrate(
@@ -119,7 +115,7 @@ def set_distances(
     sources: Sequence[str],
     *,
     train: Any,
-    backbone: str = "inception",
+    backbone: str | Embedder = "inception",
     weights: str | Path | None = None,
     device: Device = "auto",
     skip_broken: bool = False,
@@ -130,7 +126,7 @@ def set_distances(
     Args:
         sources: the sets, as `genmem score` takes them.
         train: the training set.
-        backbone: what turns images into features.
+        backbone: what turns images into features, by name or opened.
         weights: its weights file; None: looked for.
         device: "auto", "cpu", "cuda" or "mps".
         skip_broken: leave broken images out instead of stopping at the first.
@@ -175,6 +171,24 @@ def _joined(images: Sequence[Floats], mask: Bools) -> Floats:
     return np.concatenate([one for one, wanted in zip(images, mask, strict=True) if wanted])
 
 
+def _embedders(
+    sources: Sequence[Any],
+    backbones: Sequence[str],
+    weights: str | Path | None,
+    device: Device,
+    progress: Progress | None,
+) -> list[str | Embedder]:
+    """The opened backbones, all before the first works: a missing one is no later surprise.
+
+    Where all sets are features, one that is not used: every backbone would give the same.
+    """
+    if all(map(is_feature_source, sources)):
+        return ["features"]
+    return [
+        load_backbone(name, weights=weights, device=device, progress=progress) for name in backbones
+    ]
+
+
 def _check(
     sets: Mapping[str, str],
     labels: Labels,
@@ -197,5 +211,7 @@ def _check(
             raise UsageError(f"expected a set that is {name}, SOURCE={known[0]}; got none.")
     if not backbones or len(set(backbones)) < len(backbones):
         raise UsageError("expected one backbone or several different ones, A,B,C.")
+    for name in backbones:
+        find_backbone(name)
     if weights is not None and len(backbones) > 1:
         raise UsageError("a weights file belongs to one backbone; name only one.")

@@ -52,12 +52,16 @@ def analyze(
     """
     from pathlib import Path
 
+    from genmem.cli.outputs import check_folder
+
+    check_folder(out, inputs={"RESULTS.csv": results})
     from genmem.calibration import analyze as compute
     from genmem.cli.labelled import parse_labels
-    from genmem.report.analysis import NUMBERS, PAGE, write_analysis
+    from genmem.report.analysis import NUMBERS, PAGE, check_analysis_folder, write_analysis
     from genmem.report.analysis_rows import headline
     from genmem.report.text import printable
 
+    check_analysis_folder(out)
     found = compute(
         results,
         boards=_boards(board or [], tau or []),

@@ -1,89 +1,61 @@
-"""The `genmem` command: its commands, and how every kind of ending becomes a line and a code.
+"""The `genmem` command: how every kind of ending becomes a line and a code.
 
     0     done
     2     the input or the call is wrong, or a file cannot be read or written (a full disk);
           one line on stderr says what and how to mend it
     3     a backbone's weights are missing and cannot be obtained
+    129   ended by SIGHUP (the terminal was closed)
     130   interrupted from the keyboard
     141   whoever read our output stopped reading
+    143   ended by SIGTERM
 
-Nothing heavy is imported here, so that `genmem --help` answers at once: each command imports what
-it needs when it runs.
+The commands are imported when one is wanted (`commands.py`), so that an interrupt while Python
+still reads them ends like any other.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from types import FrameType
 
-import typer
-
-from genmem.cli.analyze import analyze
-from genmem.cli.arena import arena
-from genmem.cli.audit import audit
-from genmem.cli.backbones import backbones
-from genmem.cli.calibrate import calibrate
-from genmem.cli.demo import demo
-from genmem.cli.features import features
-from genmem.cli.score import score
-from genmem.errors import GenmemError
+from genmem.errors import GenmemError, UsageError
 
 INTERRUPTED = 130
 READER_GONE = 141
-
-app = typer.Typer(
-    name="genmem",
-    help="Measure training-sample memorization in generative image models.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+ENDING = {"SIGHUP": 129, "SIGTERM": 143}
+"""Signals that ask for an end, which then is an orderly one; by name, since not every system has
+them all."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from genmem import __version__
+class Ended(BaseException):
+    """A signal asked for an end: what is half done is cleared away as the stack unwinds."""
 
-        print(f"genmem {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
-    """Measure training-sample memorization in generative image models."""
-
-
-for _command in (score, audit, calibrate, analyze, features, backbones, demo):
-    app.command()(_command)
-app.add_typer(arena)
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ended by {name}")
+        self.code = ENDING[name]
 
 
 def main() -> None:
     """Run the command that `sys.argv` asks for, and exit with its code."""
+    _heed_signals()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code, after at most one line on stderr."""
     try:
+        _open_streams()
         code = _invoke(arguments)
         sys.stdout.flush()
     except GenmemError as error:
         return _complain(str(error), error.exit_code)
-    except typer.TyperException as error:
-        return _complain(error.format_message(), GenmemError.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
+    except Ended as ending:
+        return _complain(str(ending), ending.code)
     except BrokenPipeError:
         _forget_stdout()
         return READER_GONE
@@ -94,13 +66,46 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     """Run one command line to its end or to its `typer.Exit`; returns the exit code."""
+    import typer
+
+    from genmem.cli.commands import app
+
     command = typer.main.get_command(app)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as ending:
         return ending.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        raise UsageError(error.format_message()) from None
     return 0
+
+
+def _heed_signals() -> None:
+    """Make signals that ask for an end raise `Ended`; those that are ignored (nohup) stay so."""
+    process = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        if os.getpid() != process:  # a forked helper ends at once, as if nothing were heeded
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        raise Ended(signal.Signals(number).name)
+
+    for name in ENDING:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+def _open_streams() -> None:
+    """Open streams that were closed before the start (`>&-`): what goes there is lost."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
 def _failure(error: OSError) -> str:

@@ -61,6 +61,19 @@ def serve(
 
 
 @arena.command()
+def worker(folder: Folder) -> None:
+    """Score submissions, beside those that `serve` and other workers score, until interrupted."""
+    _require_extra()
+    from genmem.arena.configuration import read_configuration
+    from genmem.arena.scoring.worker import keep
+
+    read_configuration(folder)
+    code = keep(folder)
+    if code:
+        raise typer.Exit(code)
+
+
+@arena.command()
 def create(
     folder: Folder,
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The competition as YAML.")],
@@ -95,6 +108,50 @@ def organiser(
     print(f"{email} runs this site.")
     if password:
         print(f"Password, shown only now: {password}")
+
+
+@arena.command()
+def export(
+    folder: Folder,
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="The competition's short name.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="With the private side, though its board is hidden.")
+    ] = False,
+    with_names: Annotated[
+        bool, typer.Option("--with-names", help="With names and what people wrote.")
+    ] = False,
+    agreed: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="E-mail addresses, one a line, of who may be named."),
+    ] = None,
+) -> None:
+    """Write a competition's data as tables with a datasheet, under pseudonyms."""
+    _require_extra()
+    from genmem.arena.serving import prepare
+
+    prepare(folder)
+    from genmem.arena.release.command import export_by_slug
+
+    for line in export_by_slug(slug, out, private=private, names=with_names, agreed=agreed):
+        print(line)
+
+
+@arena.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where it is made, and found the next time.")
+    ] = Path("arena-demo"),
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8000,
+) -> None:
+    """Make a small competition with teams, scores and cheats in it, and serve it."""
+    _require_extra()
+    from genmem.arena.serving import serve as serve_arena
+    from genmem.cli.arena_demo import make, say_who_is_there
+
+    make(folder)
+    say_who_is_there(port)
+    serve_arena(folder, host="127.0.0.1", port=port, worker=False)
 
 
 def _require_extra() -> None:

@@ -49,8 +49,11 @@ def check_folder(folder: str, *, inputs: Mapping[str, str | None]) -> None:
     """Refuse an output folder that is an input, or lies in a folder of input images.
 
     Raises:
-        UsageError: the next run would take what is written there for images.
+        UsageError: it has no name, is an input, holds one, or the next run would take what is
+            written there for images.
     """
+    if not folder:
+        raise UsageError("--out: expected the name of a folder, got an empty text")
     target = Path(folder).resolve()
     for argument, given in inputs.items():
         source = Path(given).resolve() if given else None
@@ -58,6 +61,10 @@ def check_folder(folder: str, *, inputs: Mapping[str, str | None]) -> None:
             raise UsageError(
                 f"--out {folder} holds {argument} ({given}), which could be replaced; name a "
                 "folder elsewhere"
+            )
+        if source == target and target.is_file():
+            raise UsageError(
+                f"--out {folder} is a file, and what is read as {argument}; name a folder elsewhere"
             )
         if source is not None and source in (target, *target.parents):
             raise UsageError(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genmem.report import score_table
-from genmem.report.text import number, printable, share
+from genmem.report.text import count, number, printable, share
 from genmem.results import Score
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ def print_audit(audit: Audit) -> None:
 
     flagged, images = int(audit.flagged.sum()), len(audit.flagged)
     print(
-        f"{flagged:,} of {images:,} generated images are flagged as copies, at a false-discovery "
-        f"rate of {share(audit.level)}."
+        f"{flagged:,} of {images:,} generated {'image' if images == 1 else 'images'} "
+        f"{'is' if flagged == 1 else 'are'} flagged as "
+        f"{'a copy' if flagged == 1 else 'copies'}, at a false-discovery rate of "
+        f"{share(audit.level)}."
     )
     fraction = audit.copied_fraction
     if fraction is not None:
@@ -94,10 +96,11 @@ def print_audit(audit: Audit) -> None:
     if found:
         print_wide(table)
     for one in audit.duplicates:
-        if len(one.first):
+        if pairs := len(one.first):
+            dropped = f"; {one.dropped:,} left out" if one.dropped else ""
             print(
-                f"note: {len(one.first):,} near-duplicates between {one.between} "
-                f"({int(one.exact.sum()):,} exact), in {one.space}.",
+                f"note: {count(pairs, 'near-duplicate')} between {one.between} "
+                f"({int(one.exact.sum()):,} exact), in {one.space}{dropped}.",
                 file=sys.stderr,
             )
     notes = [*audit.notes, *(fraction.notes if fraction is not None else ())]

@@ -149,7 +149,7 @@ def _result(below: int, *, threshold: float, rank: int, n: dict[str, int]) -> Re
             f"{images:,} generated and {held_out:,} held-out images are too few to tell any share "
             "of copies from none.",
         )
-    elif low == 0 and fewest / images >= WORTH_A_NOTE:
+    elif low == 0 and fewest > 1 and fewest / images >= WORTH_A_NOTE:
         notes = (
             f"with {images:,} generated and {held_out:,} held-out images, fewer than {fewest:,} "
             f"images below the threshold ({fewest / images:.1%}) cannot be told from none.",

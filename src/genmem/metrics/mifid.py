@@ -59,15 +59,15 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-
     """
     check_tau(tau, epsilon)
     penalised = distance.value < tau
-    penalty = float(_penalty(np.array(distance.value), tau, epsilon))
+    factor = float(penalty(np.array(distance.value), tau, epsilon))
     return Result(
         name="mifid",
-        value=fd.value * penalty,
+        value=fd.value * factor,
         n=fd.n,
         parts={
             "fd": fd.value,
             "memorization_distance": distance.value,
-            "penalty": penalty,
+            "penalty": factor,
             "penalised": penalised,
             "tau": tau,
             "epsilon": epsilon,
@@ -101,7 +101,7 @@ def mifid_interval(
     near = np.where(zero_rows, 0.0, distances)
     moved, near, kept = _resampled_means([influence, near, (~zero_rows).astype(np.float64)], seed)
     distance = np.divide(near, kept, out=np.full_like(near, np.inf), where=kept > 0)
-    values = np.maximum(found.parts["fd"] + moved, 0.0) * _penalty(distance, tau, epsilon)
+    values = np.maximum(found.parts["fd"] + moved, 0.0) * penalty(distance, tau, epsilon)
     low, high = np.quantile(values, [SIDE, 1 - SIDE])
     below = float((distance < tau).mean())
     notes = found.notes
@@ -134,8 +134,11 @@ def _resampled_means(columns: Sequence[NDArray[np.float64]], seed: int) -> NDArr
     return means
 
 
-def _penalty(distance: NDArray[np.float64], tau: float, epsilon: float) -> NDArray[np.float64]:
-    # s + ε ≤ 1 + ε: the penalty never rewards a generator that is far from the training set.
+def penalty(distance: NDArray[np.float64], tau: float, epsilon: float) -> NDArray[np.float64]:
+    """What FD is multiplied with, for many distances at once: 1 / (s + ε) if s < τ, 1 otherwise.
+
+    It is never below 1: a generator far from the training set is not rewarded for it.
+    """
     return np.where(distance < tau, np.maximum(1.0, 1.0 / (distance + epsilon)), 1.0)
 
 

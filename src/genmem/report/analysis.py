@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from genmem.errors import UsageError
 from genmem.report._templates import template
 from genmem.report.analysis_figures import Drawing, drawings
 from genmem.report.analysis_rows import (
@@ -20,7 +19,7 @@ from genmem.report.analysis_rows import (
     review_table,
     threshold_table,
 )
-from genmem.report.files import written_whole
+from genmem.report.folders import Kind, check_folder, written_folder
 from genmem.report.provenance import Provenance, Source
 from genmem.report.text import count, plain, printable
 from genmem.results import Json
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 PAGE, NUMBERS, FIGURES = "analysis.html", "analysis.json", "figures"
 
+ANALYSIS = Kind(name="analysis", numbers=NUMBERS, page=PAGE, folders=(FIGURES,))
+
 
 def write_analysis(
     analysis: Analysis, folder: str | Path, *, provenance: Mapping[str, Json]
@@ -37,19 +38,23 @@ def write_analysis(
     """Write `analysis.html`, `analysis.json` and `figures/NAME.svg` and `.png` into `folder`.
 
     The page holds its figures itself: it asks for nothing over the network and runs no script.
-    Files of an earlier analysis are replaced one by one, each whole or not at all.
+    An earlier analysis stays as it was until the new one is complete (`written_folder`).
 
     Args:
         analysis: what `calibration.analyze` found.
-        folder: made where it is missing.
+        folder: made where it is missing. An earlier analysis in it is replaced, its `figures` as
+            a whole; other files beside it stay.
         provenance: versions, seed, date, options; JSON values.
 
     Raises:
-        UsageError: the folder or a file in it cannot be written.
+        UsageError: the folder holds something else than an analysis, or cannot be written.
     """
-    folder = Path(folder)
     drawn = drawings(analysis)
-    document = {**analysis.to_dict(), "provenance": dict(provenance)}
+    document = {
+        "kind": ANALYSIS.marker,
+        **analysis.to_dict(),
+        "provenance": dict(provenance),
+    }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     files = {
         PAGE: render(analysis, drawn, provenance=provenance).encode("utf-8", "backslashreplace"),
@@ -58,14 +63,19 @@ def write_analysis(
     for drawing in drawn:
         files[f"{FIGURES}/{drawing.name}.svg"] = drawing.svg
         files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
-    try:
-        (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"cannot make the folder {folder}: {reason}") from error
-    for name, content in files.items():
-        with written_whole(folder / name) as file:
-            file.write(content)
+    with written_folder(folder, ANALYSIS) as new:
+        (new / FIGURES).mkdir()
+        for name, content in files.items():
+            (new / name).write_bytes(content)
+
+
+def check_analysis_folder(folder: str | Path) -> None:
+    """Make sure that an analysis can be written into `folder`, before the work.
+
+    Raises:
+        UsageError: it is a file, cannot be written, or holds files but no earlier analysis.
+    """
+    check_folder(folder, ANALYSIS)
 
 
 def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str, Json]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmem.auditing.findings import Audit, CopiedImage, Duplicates, Space, copied_by_class
+from genmem.auditing.notes import what_is_flagged
 from genmem.images.transformations import Transformation
 from genmem.report.analysis_rows import Grid
 from genmem.report.audit_pictures import PAIRS
@@ -16,6 +17,9 @@ from genmem.results import Result
 
 CLASSES = 60
 """Classes in the table; the rest is counted."""
+
+UNSEEN = 0.01
+"""A share of copies that may go unseen before nothing is said to be clear."""
 
 METRICS = {"absolute_cosine": "absolute cosine distance", "euclidean": "Euclidean distance"}
 
@@ -52,7 +56,9 @@ def headline(audit: Audit) -> Verdict:
         return Verdict(level="doubt", word="Suspicious", sentence=sentence)
     if why := _no_answer(audit):
         return Verdict(level="open", word="Open", sentence=f"{sentence} {why}")
-    return Verdict(level="clear", word="No copies found", sentence=sentence)
+    return Verdict(
+        level="clear", word="No copies found", sentence=f"{sentence}{_too_few_to_see(audit)}"
+    )
 
 
 def _no_answer(audit: Audit) -> str:
@@ -63,13 +69,21 @@ def _no_answer(audit: Audit) -> str:
         if "test" in digests and digests["test"] == digests[role]:
             return f"But the held-out images are the {name} images, so this says nothing."
     if float(np.median(null.statistic)) == 0:
-        return "But most honest images are training images too, so this says nothing."
-    if not null.tail and len(audit.p_values) > audit.level * (len(null.statistic) + 1):
-        return (
-            f"But with only {len(null.statistic):,} honest images a single copy among "
-            f"{len(audit.p_values):,} could not be flagged: look at the first rows below."
-        )
+        if null.source == "test":
+            return "But most held-out images are training images too, so this says nothing."
+        return "But most training images are there twice or more, so this says nothing."
+    images, fewest = len(audit.p_values), audit.fewest_flagged
+    if fewest is None or (fewest > 1 and fewest > UNSEEN * images):
+        honest = count(len(null.statistic), "honest image")
+        return f"But with {honest} {what_is_flagged(images, fewest)}: look at the first rows below."
     return ""
+
+
+def _too_few_to_see(audit: Audit) -> str:
+    """How many copies may have been missed for their small number alone; empty where none."""
+    if audit.fewest_flagged in (None, 1):
+        return ""
+    return f" Fewer than {audit.fewest_flagged:,} copies could not have been told from chance."
 
 
 def details(audit: Audit, found: Sequence[CopiedImage]) -> list[str]:
@@ -126,8 +140,9 @@ def null_sentences(audit: Audit) -> list[str]:
         sentences.append(
             "Images closer than almost every honest one get their p-value from a power law fitted "
             "to the closest honest images, since counting cannot go below one in their number. "
-            "Honest near-duplicates that are rarer than that are unknown to it: look before you "
-            "accuse."
+            "Honest near-duplicates that are rarer than that are unknown to it, so it flags only "
+            "where more images are closer than all honest ones than an honest generator would "
+            "show: look before you accuse."
         )
     if len(spaces) > 1:
         sentences.append(
@@ -217,11 +232,27 @@ def duplicates_sentence(one: Duplicates) -> str:
         return f"None among {looked} {whose} images, in {space}."
     exact = int(one.exact.sum())
     same = f", {exact:,} of them the same to the byte" if exact else ""
-    done = "They were left out of the audit." if one.dropped else "They stay in the audit."
+    done = _left_out(one, whose)
     shown = f" The nearest {PAIRS:,} are shown." if pairs > PAIRS else ""
     return (
         f"{count(pairs, 'pair')} among {looked} {whose} images{same}. Two images count as "
         f"duplicates when, in {space}, {printable(one.rule)}. {done}{shown}"
+    )
+
+
+def _left_out(one: Duplicates, whose: str) -> str:
+    """What was done about the pairs of one kind."""
+    pairs = len(one.first)
+    if not one.dropped:
+        return "It stays in the audit." if pairs == 1 else "They stay in the audit."
+    image = f"{whose} image"
+    if one.dropped == pairs:
+        them = f"Its {image} was" if pairs == 1 else f"Their {image}s were"
+        return f"{them} left out of the audit."
+    of_pairs = f"{image} of 1 pair" if one.dropped == 1 else f"{image}s of {one.dropped:,} pairs"
+    return (
+        "Only what is certain, the same to the byte or within a third of that, was left out: the "
+        f"{of_pairs}; the others stay in the audit."
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from genmem.durations import duration
 from genmem.report._reading import MEANT
-from genmem.report.text import duration, plain, printable
+from genmem.report.text import plain, printable
 from genmem.results import InputSummary, Json, Score
 
 SKIPPED_SHOWN = 50

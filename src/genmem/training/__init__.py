@@ -1,1 +1,30 @@
 """Training with less memorization: rejection in any GAN loop, and the models to study it with."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genmem.training.callbacks import (
+        MemorizationRejectionCallback as MemorizationRejectionCallback,
+    )
+    from genmem.training.rejection import MemorizationRejection as MemorizationRejection
+    from genmem.training.rejection import RejectsEverythingError as RejectsEverythingError
+    from genmem.training.rejection import ramp as ramp
+
+_HOMES = {
+    "MemorizationRejection": "genmem.training.rejection",
+    "MemorizationRejectionCallback": "genmem.training.callbacks",
+    "RejectsEverythingError": "genmem.training.rejection",
+    "ramp": "genmem.training.rejection",
+}
+
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: Lightning only with its callback."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'genmem.training' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

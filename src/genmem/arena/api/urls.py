@@ -1,5 +1,11 @@
 """Addresses below /api/."""
 
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from genmem.arena.api import docs
+from genmem.arena.api.routes import api
+
+urlpatterns = [
+    path("", docs.page, name="api"),
+    path("", api.urls),
+]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
 
-from django.core.cache import cache
-from django.db.models import Count, Max
+from django.db.models import Count
 
+from genmem.arena.boards.kept import kept, score_stamp, stamp
 from genmem.arena.boards.models import Final, ScoreVersion
 from genmem.arena.boards.ranking import Entry, Moment, finals_of_all, rank, rank_history
 from genmem.arena.boards.scores import entries
 from genmem.arena.competitions.models import Competition
-from genmem.arena.desk.models import LogEntry
+from genmem.arena.desk.models import Decision, LogEntry
 from genmem.arena.people.models import Team
 from genmem.arena.submissions.models import Submission
-
-_SECONDS = 60
-"""A board is computed anew after this long whatever happens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +34,22 @@ class Row:
 
 def board(competition: Competition, kind: str) -> list[Row]:
     """The public board (best of all scored submissions) or the private one (best of the finals)."""
-    key = f"board-{competition.pk}-{kind}-{stamp()}"
-    rows = cache.get(key)
-    if rows is None:
-        rows = _compute(competition, kind)
-        cache.set(key, rows, _SECONDS)
-    return rows
+    return kept(("board", competition.pk, kind), stamp(), lambda: _compute(competition, kind))
 
 
-def stamp() -> str:
-    """Changes whenever a score, a selection, a team or a setting does."""
-    scores = ScoreVersion.objects.aggregate(last=Max("pk"), count=Count("pk"))
-    log = LogEntry.objects.aggregate(last=Max("pk"), count=Count("pk"))
-    return "-".join(str(one[name]) for one in (scores, log) for name in ("last", "count"))
+def standing(competition: Competition) -> set[str]:
+    """The submissions that stand for their teams on the private board, by the written rule.
+
+    Disqualified ones are among them: they are not replaced.
+    """
+
+    def find() -> set[str]:
+        public = entries(competition, "public", with_disqualified=True)
+        return finals_of_all(public, chosen_finals(competition), count=competition.final_count)
+
+    changes = LogEntry.objects.filter(action="choose finals").count()
+    now = (*score_stamp(), changes, competition.final_count)
+    return kept(("standing", competition.pk), now, find)
 
 
 def chosen_finals(competition: Competition) -> dict[Hashable, list[str]]:
@@ -62,34 +64,49 @@ def chosen_finals(competition: Competition) -> dict[Hashable, list[str]]:
 
 def rank_history_of(team: Team, kind: str = "public") -> list[Moment]:
     """How a team's rank went, as scores were made: the best of all its scores at each time."""
-    key = f"history-{team.pk}-{kind}-{stamp()}"
-    moments = cache.get(key)
-    if moments is None:
-        moments = rank_history(_scored_in_time(team.competition, kind), team=team.pk)
-        cache.set(key, moments, _SECONDS)
-    return moments
+    competition, now = team.competition, stamp()
+    scored = kept(
+        ("in time", competition.pk, kind), now, lambda: list(_scored_in_time(competition, kind))
+    )
+    return kept(("history", team.pk, kind), now, lambda: rank_history(scored, team=team.pk))
 
 
 def _scored_in_time(competition: Competition, kind: str) -> Iterator[tuple[datetime, Entry]]:
-    """Every score version ever made on one side, with its time."""
-    rows = (
+    """Every score version ever made on one side, with its time, and every decision: an entry is
+    without a score while it is disqualified.
+    """
+    scores = (
         ScoreVersion.objects.filter(side__competition=competition, side__kind=kind)
         .order_by("made_at", "pk")
         .values_list(
             "made_at", "submission_id", "submission__team_id", "score", "submission__received_at"
         )
     )
-    for made_at, submission, team, score, received_at in rows.iterator():
-        entry = Entry(team=team, submission=str(submission), score=score, received_at=received_at)
-        yield made_at, entry
+    decisions = (
+        Decision.objects.filter(submission__team__competition=competition)
+        .order_by("at", "pk")
+        .values_list("at", "submission_id", "kind")
+    )
+    known: dict[uuid.UUID, Entry] = {}
+    gone: set[uuid.UUID] = set()
+    for at, submission, *rest in merge(scores, decisions, key=lambda row: row[0]):
+        if len(rest) == 1:
+            (gone.add if rest[0] == "disqualified" else gone.discard)(submission)
+        else:
+            team, score, received_at = rest
+            known[submission] = Entry(
+                team=team, submission=str(submission), score=score, received_at=received_at
+            )
+        if submission in known:
+            entry = known[submission]
+            yield at, replace(entry, score=None) if submission in gone else entry
 
 
 def _compute(competition: Competition, kind: str) -> list[Row]:
-    public = entries(competition, "public")
-    ranked = public
+    ranked = entries(competition, kind)
     if kind == "private":
-        finals = finals_of_all(public, chosen_finals(competition), count=competition.final_count)
-        ranked = [one for one in entries(competition, "private") if one.submission in finals]
+        finals = standing(competition)
+        ranked = [one for one in ranked if one.submission in finals]
     names = dict(Team.objects.filter(competition=competition).values_list("pk", "name"))
     counts = dict(
         Submission.objects.filter(team__competition=competition, state="scored")

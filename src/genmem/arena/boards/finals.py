@@ -68,6 +68,7 @@ def finals_of(team: Team) -> tuple[set[uuid.UUID], bool]:
     chosen = set(Final.objects.filter(team=team).values_list("submission_id", flat=True))
     if chosen:
         return chosen, True
-    own = [one for one in entries(team.competition, "public") if one.team == team.pk]
+    public = entries(team.competition, "public", with_disqualified=True)
+    own = [one for one in public if one.team == team.pk]
     picked = default_finals(own, count=team.competition.final_count)
     return {uuid.UUID(one.submission) for one in picked}, False

@@ -5,7 +5,8 @@
     whatever else happens.
 
 On the public board a team's entries are all its scored submissions; on the private board they are
-its final selections.
+its final selections. Disqualified submissions are in neither: one that was a final is not replaced
+by another.
 """
 
 from __future__ import annotations

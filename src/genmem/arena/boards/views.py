@@ -7,16 +7,16 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from genmem.arena.boards.boards import Row, board, rank_history_of, stamp
+from genmem.arena.boards.boards import Row, board, rank_history_of
 from genmem.arena.boards.finals import FinalsError, choose_finals, finals_of
+from genmem.arena.boards.kept import kept, stamp
+from genmem.arena.boards.rows import rows_html
 from genmem.arena.boards.scores import scores_in_force
 from genmem.arena.competitions.models import Side
 from genmem.arena.people.access import Viewer, visit
@@ -111,11 +111,12 @@ def _board(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
 
 def _board_for_strangers(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
     """The page without anything personal, compressed once for all who look within a few seconds."""
-    key = f"page-{viewer.competition.pk}-{kind}-{stamp()}"
-    packed = cache.get(key)
-    if packed is None:
-        packed = gzip.compress(_board_page(request, viewer, kind).content, mtime=0)
-        cache.set(key, packed, _PAGE_SECONDS)
+    packed = kept(
+        ("page", viewer.competition.pk, kind),
+        stamp(),
+        lambda: gzip.compress(_board_page(request, viewer, kind).content, mtime=0),
+        seconds=_PAGE_SECONDS,
+    )
     return HttpResponse(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
 
 
@@ -137,9 +138,4 @@ def _board_page(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse
 
 def _table(viewer: Viewer, kind: str, rows: list[Row]) -> SafeString:
     """The table's body: the same for everybody, and so kept until the board changes."""
-    key = f"table-{viewer.competition.pk}-{kind}-{stamp()}"
-    html = cache.get(key)
-    if html is None:
-        html = render_to_string("boards/rows.html", {"rows": rows, "kind": kind})
-        cache.set(key, html, 60)
-    return mark_safe(html)
+    return kept(("table", viewer.competition.pk, kind), tuple(rows), lambda: rows_html(rows))

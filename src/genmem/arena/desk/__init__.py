@@ -1,1 +1,1 @@
-"""The organiser's desk: so far the log that is only ever added to."""
+"""The desk: review queue, labels, decisions, τ and the log, all only ever added to."""

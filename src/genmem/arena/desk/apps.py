@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DeskConfig(AppConfig):
-    """The organiser's desk: so far the log that is only ever added to."""
+    """The desk: review queue, labels, decisions, τ and the log, all only ever added to."""
 
     name = "genmem.arena.desk"
     label = "desk"

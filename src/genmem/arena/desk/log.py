@@ -12,6 +12,9 @@ from genmem.arena.competitions.models import Competition, Side
 from genmem.arena.desk.models import LogEntry
 from genmem.arena.people.models import User
 
+QUIET = ("label", "note", "rebut", "answer rebuttal")
+"""Actions that move no board."""
+
 
 def record(
     competition: Competition,

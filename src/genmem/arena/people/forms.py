@@ -32,6 +32,14 @@ class NameForm(forms.ModelForm):
         help_texts = {"display_name": "Your team and the organisers see it."}
 
 
+class TokenForm(forms.Form):
+    """Making a token."""
+
+    name = forms.CharField(
+        label="What it is for", max_length=60, help_text="Such as the machine it is used on."
+    )
+
+
 class TeamForm(forms.Form):
     """Making a team."""
 

@@ -6,5 +6,7 @@ from genmem.arena.people import views
 
 urlpatterns = [
     path("account/", views.account, name="account"),
+    path("account/tokens/", views.new_token, name="new token"),
+    path("account/tokens/<int:pk>/take-back/", views.drop_token, name="take back token"),
     path("invitations/<str:token>/", views.invitation, name="invitation"),
 ]

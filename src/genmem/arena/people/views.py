@@ -6,12 +6,15 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST
 
-from genmem.arena.people.forms import NameForm
-from genmem.arena.people.models import Invitation, Membership, Role, User
+from genmem.arena.people.forms import NameForm, TokenForm
+from genmem.arena.people.models import ApiToken, Invitation, Membership, Role, User
 from genmem.arena.people.teams import TeamError, accept_invitation
+from genmem.arena.people.tokens import TokenError, make_token, take_back
 
 
 @login_required
@@ -28,8 +31,41 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "people/account.html",
-        {"form": form, "memberships": memberships, "roles": roles},
+        {
+            "form": form,
+            "memberships": memberships,
+            "roles": roles,
+            "tokens": ApiToken.objects.filter(user=user).order_by("-created_at"),
+            "token_form": TokenForm(),
+        },
     )
+
+
+@login_required
+@require_POST
+@sensitive_variables("text")
+def new_token(request: HttpRequest) -> HttpResponse:
+    """A new token; this page, and no other, shows it."""
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say what the token is for, in 60 letters or fewer.")
+        return redirect("account")
+    try:
+        made, text = make_token(cast(User, request.user), form.cleaned_data["name"])
+    except TokenError as error:
+        messages.error(request, str(error))
+        return redirect("account")
+    return render(request, "people/token.html", {"token": made, "text": text})
+
+
+@login_required
+@require_POST
+def drop_token(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take one of my tokens back."""
+    if not take_back(cast(User, request.user), pk):
+        raise Http404
+    messages.success(request, "Taken back: nothing can be done with it any more.")
+    return redirect("account")
 
 
 @login_required

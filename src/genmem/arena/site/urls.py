@@ -41,8 +41,10 @@ _COMPETITION = [
     path("", include("genmem.arena.boards.urls")),
     path("", include("genmem.arena.people.team_urls")),
     path("", include("genmem.arena.submissions.urls")),
+    path("", include("genmem.arena.scoring.urls")),
     path("desk/", include("genmem.arena.desk.urls")),
     path("ratings/", include("genmem.arena.ratings.urls")),
+    path("release/", include("genmem.arena.release.urls")),
 ]
 urlpatterns = [
     path("", competitions.home, name="home"),

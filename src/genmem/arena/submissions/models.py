@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 
@@ -18,7 +19,15 @@ STEPS = (
     "private score",
     "publish",
 )
-"""What is done with every submission, in this order."""
+"""What is done with every submission of images, in this order."""
+
+CODE_STEPS = ("run", *STEPS)
+"""What is done with every submission of code: its images are then scored as any others."""
+
+
+def steps_of(kind: str) -> tuple[str, ...]:
+    """The steps of a submission of this kind, in order."""
+    return CODE_STEPS if kind == "code" else STEPS
 
 
 class Submission(models.Model):
@@ -30,6 +39,7 @@ class Submission(models.Model):
         message: shown to the team.
         counts_against_limit: false for what was refused or failed.
         file: below the storage folder.
+        round: how many times an organiser had it scored again after it was refused or failed.
     """
 
     STATES = (
@@ -52,6 +62,7 @@ class Submission(models.Model):
     message = models.TextField(blank=True)
     counts_against_limit = models.BooleanField(default=True)
     file = models.CharField(max_length=255)
+    round = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.original_name} ({str(self.id)[:8]})"
@@ -77,9 +88,15 @@ class Upload(models.Model):
 
 
 class Step(models.Model):
-    """One step of scoring one submission, with its log."""
+    """One step of scoring one submission, with its log.
 
-    NAMES = tuple((name, name.capitalize()) for name in STEPS)
+    Attributes:
+        starts: how many times it was begun; more than once where a worker died on it.
+        log: for the team, as far as its members see what the step is about.
+        detail: for organisers only: what went wrong, in full.
+    """
+
+    NAMES = tuple((name, name.capitalize()) for name in CODE_STEPS)
     STATES = (
         ("waiting", "Waiting"),
         ("running", "Running"),
@@ -92,7 +109,9 @@ class Step(models.Model):
     state = models.CharField(max_length=7, choices=STATES, default="waiting")
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    starts = models.PositiveIntegerField(default=0)
     log = models.TextField(blank=True)
+    detail = models.TextField(blank=True)
 
     class Meta:
         constraints = (
@@ -101,3 +120,10 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.state}"
+
+    @property
+    def took(self) -> timedelta:
+        """From its last beginning to its end; nothing where it has not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return timedelta()
+        return self.ended_at - self.started_at

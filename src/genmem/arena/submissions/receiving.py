@@ -4,7 +4,8 @@
     receive(path, team=…, …)                      when the last byte is here; this one decides
 
 A submission is in time when it was complete by the deadline, by the server's clock. One upload is
-one submission or none: the file is kept and the row written in one transaction.
+one submission or none: the file is kept first, then the row is written that names it. Where that
+was cut short (or may have been: a commit whose answer is lost), `remove_orphans` clears up later.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from genmem.arena import clock
 from genmem.arena.competitions.models import Competition
 from genmem.arena.people.models import Membership, Team, User
 from genmem.arena.site import words
-from genmem.arena.submissions.models import STEPS, Step, Submission
-from genmem.arena.submissions.storage import keep
+from genmem.arena.submissions.models import Step, Submission, Upload, steps_of
+from genmem.arena.submissions.storage import keep, remove
 from genmem.errors import GenmemError
 
 _PIECE = 2**20
@@ -110,6 +111,8 @@ def receive(
     kind: str,
     original_name: str,
     sha256: str = "",
+    received_at: datetime | None = None,
+    upload: Upload | None = None,
 ) -> Submission:
     """Take a complete upload: a submission in the state "received", with its steps waiting.
 
@@ -120,11 +123,14 @@ def receive(
         kind: "images" or "code".
         original_name: as its author calls it.
         sha256: what its author says its hash is; "" checks nothing.
+        received_at: when its last byte was here, by the server's clock; None: now.
+        upload: by which it came; it is marked as finished together with the submission, and so
+            becomes one submission however often this is asked for.
 
     Raises:
         Refused: too late, too large, too many today, damaged on the way, …; nothing is kept.
     """
-    received_at = clock.now()
+    received_at = received_at or clock.now()
     size = file_path.stat().st_size
     check_welcome(team, author, kind=kind, size=size, at=received_at)
     found = _sha256(file_path)
@@ -135,7 +141,8 @@ def receive(
             status=400,
         )
     identity = uuid.uuid4()
-    kept = keep(file_path, f"submissions/{identity}.zip")
+    kept = f"submissions/{identity}.zip"
+    keep(file_path, kept)
     try:
         with transaction.atomic():
             Team.objects.select_for_update().get(pk=team.pk)
@@ -150,13 +157,22 @@ def receive(
                 size=size,
                 sha256=found,
                 original_name=_file_name(original_name),
-                file=f"submissions/{identity}.zip",
+                file=kept,
             )
-            Step.objects.bulk_create(Step(submission=submission, name=name) for name in STEPS)
-    except BaseException:
-        kept.unlink(missing_ok=True)
+            Step.objects.bulk_create(
+                Step(submission=submission, name=name) for name in steps_of(kind)
+            )
+            if upload is not None:
+                _finish(upload, submission)
+    except Refused:
+        remove(kept)
         raise
     return submission
+
+
+def _finish(upload: Upload, submission: Submission) -> None:
+    if not Upload.objects.filter(pk=upload.pk, finished=None).update(finished=submission):
+        raise Refused("This upload has become a submission already.", status=409)
 
 
 def _check_dates(competition: Competition, at: datetime) -> None:

@@ -18,7 +18,7 @@ from genmem.arena.boards.scores import scores_in_force
 from genmem.arena.people.access import Viewer, visit, visit_as_member
 from genmem.arena.people.models import Team, User
 from genmem.arena.submissions.forms import SubmissionForm
-from genmem.arena.submissions.models import STEPS, Step, Submission
+from genmem.arena.submissions.models import Step, Submission, steps_of
 from genmem.arena.submissions.receiving import Refused, allowance, check_welcome, receive
 from genmem.arena.submissions.upload_handler import LimitedUpload
 
@@ -69,7 +69,7 @@ def one(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
         {
             "viewer": viewer,
             "submission": submission,
-            "steps": _steps(viewer, submission),
+            "steps": shown_steps(viewer, submission),
             "scores": scores_in_force([submission], private=viewer.sees_private).get(
                 submission.pk, {}
             ),
@@ -136,10 +136,13 @@ def _page(
     )
 
 
-def _steps(viewer: Viewer, submission: Submission) -> list[Step]:
+def shown_steps(viewer: Viewer, submission: Submission) -> list[Step]:
     """All steps in order; the logs of private ones are kept from those who may not see them."""
     found = {step.name: step for step in Step.objects.filter(submission=submission)}
-    steps = [found.get(name) or Step(submission=submission, name=name) for name in STEPS]
+    steps = [
+        found.get(name) or Step(submission=submission, name=name)
+        for name in steps_of(submission.kind)
+    ]
     for step in steps:
         if step.name.startswith("private") and not viewer.sees_private:
             step.log = ""

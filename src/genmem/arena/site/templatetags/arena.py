@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils.html import format_html
@@ -44,6 +44,13 @@ def exact(at: datetime) -> SafeString:
 def relative(at: datetime) -> str:
     """How far from now: "in 12 days"."""
     return words.relative(at, clock.now())
+
+
+@register.filter
+def lasted(length: timedelta) -> str:
+    """How long something took: "0.4 s", "12 minutes"."""
+    seconds = length.total_seconds()
+    return f"{seconds:.1f} s" if seconds < 10 else words.span(length)
 
 
 @register.filter

@@ -1,0 +1,1 @@
+"""Words of this part for templates."""

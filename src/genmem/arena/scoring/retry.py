@@ -1,0 +1,54 @@
+"""Scoring again what was refused or failed, at an organiser's word."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from genmem.arena.desk.log import record
+from genmem.arena.people.models import User
+from genmem.arena.scoring.models import CodeRun
+from genmem.arena.submissions.models import Step, Submission
+from genmem.errors import GenmemError
+
+
+class RetryError(GenmemError):
+    """This submission cannot be scored again; the message says why."""
+
+
+def retry(submission: Submission, actor: User | None) -> Submission:
+    """Have a submission scored again from the first step that is not done.
+
+    Raises:
+        RetryError: it is under way, or scored.
+    """
+    with transaction.atomic():
+        found = (
+            Submission.objects.select_for_update(of=("self",))
+            .select_related("team__competition")
+            .get(pk=submission.pk)
+        )
+        if found.state not in ("refused", "failed"):
+            raise RetryError(
+                f"Only what was refused or failed can be scored again; this is "
+                f"{found.get_state_display().lower()}."  # type: ignore[attr-defined]
+            )
+        before = {"state": found.state, "message": found.message}
+        found.state, found.message, found.counts_against_limit = "received", "", True
+        found.round += 1
+        found.save(update_fields=["state", "message", "counts_against_limit", "round"])
+        steps = Step.objects.filter(submission=found)
+        again = steps.exclude(state="done")
+        if found.kind == "code" and not steps.filter(name="validate", state="done").exists():
+            again = steps  # what the program made was refused: it is run once more
+        again.update(state="waiting", starts=0, started_at=None, ended_at=None, log="", detail="")
+        if again.filter(name="run").exists():
+            CodeRun.objects.filter(submission=found).delete()
+        record(
+            found.team.competition,
+            actor=actor,
+            action="score again",
+            subject=str(found),
+            before=before,
+            after={"state": "received", "round": found.round},
+        )
+    return found

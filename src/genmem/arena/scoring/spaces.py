@@ -1,0 +1,228 @@
+"""The organiser's own features: made once for each side, kept, and opened again by every step.
+
+    sides/<space>/train.npy              float32 [m, d]
+    sides/<space>/train.json             the names of the training images, in the same order
+    sides/<space>/reference-<hash>.npy   float32, where the reference is another set
+
+<space> is a short hash of what distances depend on: the backbone, its weights and the content of
+the training images. So a change of τ, ε or the reference set keeps all that was computed in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from genmem.arena.competitions.models import Side
+from genmem.arena.scoring.models import Prepared
+from genmem.arena.submissions import storage
+from genmem.errors import GenmemError
+from genmem.features import (
+    Embedder,
+    extract,
+    is_feature_source,
+    load_backbone,
+    load_features,
+)
+from genmem.images import digest, open_images
+
+Told = Callable[[str, int, int | None], None]
+"""Told (stage, done, total)."""
+
+_opening = threading.Lock()
+
+
+class SideError(GenmemError):
+    """A side cannot be made ready. The message is for organisers: it may name their files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Where the features of one side live.
+
+    Attributes:
+        name: the short hash.
+        reference: the name of its reference features in storage.
+        weights_sha256: "" for a backbone without weights.
+    """
+
+    name: str
+    reference: str
+    weights_sha256: str
+
+    @property
+    def train(self) -> str:
+        """The name of the training features in storage."""
+        return f"sides/{self.name}/train.npy"
+
+
+def embedder_of(side: Side) -> Embedder:
+    """The side's backbone, loaded once in this process.
+
+    Raises:
+        SideError: it cannot be loaded.
+    """
+    with _opening:
+        try:
+            return _embedder(side.backbone, side.weights)
+        except (GenmemError, OSError) as error:
+            raise SideError(f"the backbone {side.backbone} cannot be loaded: {error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _embedder(backbone: str, weights: str) -> Embedder:
+    return load_backbone(backbone, weights=weights or None)
+
+
+def space_of(side: Side, *, told: Told | None = None) -> Space:
+    """The space of a side; its own features are made first where nobody has done so yet.
+
+    Raises:
+        SideError: its images, its backbone or its weights cannot be used.
+    """
+    row = Prepared.objects.filter(side=side).first()
+    if row is None:
+        row = _prepared(side, told)
+    name = f"reference-{row.reference}" if row.reference else "train"
+    return Space(
+        name=row.space,
+        reference=f"sides/{row.space}/{name}.npy",
+        weights_sha256=row.weights_sha256,
+    )
+
+
+def space_name(*, backbone: str, weights_sha256: str, train_digest: str) -> str:
+    """The short hash of a space."""
+    return _short("\n".join((backbone, weights_sha256, train_digest)))
+
+
+def opened(name: str) -> NDArray[np.float32]:
+    """Kept features of a side, mapped; the same array for everybody in this process."""
+    with _opening:
+        return _opened(settings.ARENA.folder, name)
+
+
+@functools.lru_cache(maxsize=16)
+def _opened(folder: Path, name: str) -> NDArray[np.float32]:
+    del folder  # part of the key: names are unique in one arena only
+    with storage.local(name) as path:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def scratch_folder(*parts: str) -> Path:
+    """A folder for half-done work that a later attempt on this machine takes up."""
+    return settings.ARENA.folder.joinpath("work", *parts)
+
+
+def _prepared(side: Side, told: Told | None) -> Prepared:
+    embedder = embedder_of(side)
+    with ExitStack() as stack:
+        train = _Set(side.train, embedder, stack)
+        space = space_name(
+            backbone=side.backbone,
+            weights_sha256=embedder.weights_hash or "",
+            train_digest=train.digest,
+        )
+        train.keep(f"sides/{space}/train.npy", names=f"sides/{space}/train.json", told=told)
+        reference, short = train, ""
+        if side.reference:
+            reference = _Set(side.reference, embedder, stack)
+            if reference.digest != train.digest:
+                short = _short(reference.digest)
+                reference.keep(f"sides/{space}/reference-{short}.npy", told=told)
+        row, _ = Prepared.objects.get_or_create(
+            side=side,
+            defaults={
+                "space": space,
+                "reference": short,
+                "weights_sha256": embedder.weights_hash or "",
+                "train_count": train.count,
+                "reference_count": reference.count,
+            },
+        )
+        return row
+
+
+class _Set:
+    """One set of the organiser's: images, or features made of them elsewhere."""
+
+    def __init__(self, source: str, embedder: Embedder, stack: ExitStack) -> None:
+        self._where, self._embedder = source, embedder
+        self._work = scratch_folder("sides")
+        self._images: Any = None
+        try:
+            if is_feature_source(source):
+                self._features = load_features(source)
+                self.digest, self.count = self._features.digest, len(self._features.array)
+            else:
+                self._images = stack.enter_context(open_images(source))
+                self.digest, self.count = digest(self._images).hexdigest, len(self._images)
+                self._work = scratch_folder("sides", _short(self.digest + embedder.backbone.name))
+        except (GenmemError, OSError) as error:
+            raise SideError(f"{source} cannot be used: {error}") from error
+        if self.count < 2:
+            raise SideError(f"{source}: expected 2 images or more, found {self.count}")
+
+    def keep(self, name: str, *, names: str = "", told: Told | None = None) -> None:
+        """Put the features into storage unless they are there."""
+        if storage.exists(name) and (not names or storage.exists(names)):
+            return
+        try:
+            array, ids = self._rows(told)
+        except (GenmemError, OSError) as error:
+            raise SideError(f"{self._where} cannot be used: {error}") from error
+        if names:
+            keep_bytes(json.dumps(list(ids)).encode(), names)
+        keep_array(array, name)
+        if self._images is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _rows(self, told: Told | None) -> tuple[NDArray[np.float32], Sequence[str]]:
+        if self._images is None:
+            return np.asarray(self._features.array, np.float32), self._features.ids
+        found = extract(
+            self._images,
+            embedder=self._embedder,
+            cache=self._work,
+            progress=told,
+        )
+        return found.array, found.ids
+
+
+def keep_array(array: NDArray[Any], name: str) -> None:
+    """Put an array into storage as .npy."""
+    with storage.scratch() as folder:
+        np.save(folder / "array.npy", array, allow_pickle=False)
+        storage.keep(folder / "array.npy", name)
+
+
+def keep_bytes(content: bytes, name: str) -> None:
+    """Put a few bytes into storage."""
+    with storage.scratch() as folder:
+        (folder / "bytes").write_bytes(content)
+        storage.keep(folder / "bytes", name)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_dimension(features: NDArray[Any], train: NDArray[Any]) -> None:
+    """Raise SideError where given features do not fit the backbone's."""
+    if features.shape[1] != train.shape[1]:
+        raise SideError(
+            f"the backbone gives {features.shape[1]:,} features, the side's own have "
+            f"{train.shape[1]:,}: make them anew with this backbone"
+        )

@@ -1,0 +1,10 @@
+"""Addresses of scoring, below a submission's."""
+
+from django.urls import path
+
+from genmem.arena.scoring import views
+
+urlpatterns = [
+    path("submissions/<uuid:pk>/again/", views.again, name="score again"),
+    path("submissions/<uuid:pk>/log/", views.log, name="run log"),
+]

@@ -1,0 +1,51 @@
+"""For organisers: scoring again. For teams: the whole log of a run."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from genmem.arena.people.access import visit, visit_as_organiser
+from genmem.arena.scoring.retry import RetryError, retry
+from genmem.arena.submissions import storage
+from genmem.arena.submissions.models import Submission
+
+
+@login_required
+@require_POST
+def again(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
+    """Have a submission scored again."""
+    viewer = visit_as_organiser(request, slug)
+    submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
+    try:
+        retry(submission, viewer.user)
+        messages.success(request, "It is scored again as soon as a worker is free.")
+    except RetryError as error:
+        messages.error(request, str(error))
+    return redirect("submission", slug, pk)
+
+
+@login_required
+@require_safe
+def log(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
+    """What a submission's program printed, as plain text."""
+    viewer = visit(request, slug)
+    submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
+    if not viewer.may_see_submissions_of(submission.team.pk):
+        raise Http404
+    try:
+        with storage.open_read(log_name(submission)) as kept:
+            content = kept.read()
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return HttpResponse(content, content_type="text/plain; charset=utf-8")
+
+
+def log_name(submission: Submission) -> str:
+    """Where the log of a submission's run is kept."""
+    return f"logs/{submission.pk}.log"

@@ -1,0 +1,120 @@
+"""Files in a bucket of an S3-compatible service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from genmem.arena.submissions.storage import StorageError
+
+_SINGLE_PUT = 5 * 2**30
+"""The most that S3 takes in one put; what is larger goes in parts, completed in one step."""
+
+_MISSING = ("404", "NoSuchKey", "NotFound")
+
+
+class Bucket:
+    """Files below a prefix of a bucket.
+
+    Args:
+        address: s3://BUCKET/PREFIX.
+        endpoint: where the service answers; "" is AWS.
+        key: of access; "" leaves both to the environment, as boto3 reads it.
+        secret: to the key.
+        scratch: an empty local folder for as long as its block lasts.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        endpoint: str,
+        key: str,
+        secret: str,
+        scratch: Callable[[], AbstractContextManager[Path]],
+    ) -> None:
+        parts = urlsplit(address)
+        self.scratch = scratch
+        self.address, self.bucket = address, parts.netloc
+        self.prefix = "".join(f"{part}/" for part in parts.path.split("/") if part)
+        self.client = Session().client(
+            "s3",
+            endpoint_url=endpoint or None,
+            aws_access_key_id=key or None,
+            aws_secret_access_key=secret or None,
+            config=Config(
+                connect_timeout=10,
+                read_timeout=60,
+                retries={"max_attempts": 5, "mode": "standard"},
+                s3={"addressing_style": "path" if endpoint else "auto"},
+            ),
+        )
+        self.transfer = TransferConfig(multipart_threshold=_SINGLE_PUT, use_threads=False)
+
+    def keep(self, source: Path, name: str) -> None:
+        """In one put, of a file that is here in full: the service shows it whole or not at all."""
+        with self._answers(name), source.open("rb") as file:
+            self.client.upload_fileobj(file, self.bucket, self.prefix + name, Config=self.transfer)
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """Downloaded, and deleted when the block ends."""
+        with self.scratch() as folder:
+            path = folder / name.rpartition("/")[2]
+            with self._answers(name):
+                self.client.download_file(self.bucket, self.prefix + name, str(path))
+            yield path
+
+    def open_read(self, name: str) -> BinaryIO:
+        """A stream from the service."""
+        with self._answers(name):
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
+        return cast(BinaryIO, answer["Body"])
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            with self._answers(name):
+                self.client.head_object(Bucket=self.bucket, Key=self.prefix + name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, name: str) -> None:
+        """Delete it, if it is there."""
+        with self._answers(name):
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
+
+    def listing(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """A page of a thousand at a time."""
+        with self._answers(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            )
+            for page in pages:
+                for one in page.get("Contents", ()):
+                    yield one["Key"].removeprefix(self.prefix), one["LastModified"]
+
+    @contextmanager
+    def _answers(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            if said.get("Code") in _MISSING:
+                raise FileNotFoundError(2, "nothing is kept under this name", name) from error
+            raise StorageError(
+                f"the storage {self.address} refused: {said.get('Code')}: {said.get('Message')}"
+            ) from error
+        except (Boto3Error, BotoCoreError) as error:
+            raise StorageError(f"the storage {self.address} does not answer: {error}") from error

@@ -1,0 +1,319 @@
+"""`genmem train diffusion`: a diffusion model, and how much of its training set it memorizes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from genmem.cli.score import LARGEST_SEED, SOURCE
+
+if TYPE_CHECKING:
+    from genmem.training.diffusion.settings import TrainingSettings
+    from genmem.training.diffusion.unet import UNetSettings
+
+INTERRUPTED = 130
+
+
+AT_RESUMING = ("out", "resume", "device")
+"""Options that go with --resume; the others are the run's own."""
+
+
+def diffusion(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option(metavar="RUN", help="The run's folder: settings, log, snapshots.")
+    ],
+    data: Annotated[str | None, typer.Option(help=f"The training images: a {SOURCE}.")] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Train on N images, drawn by the seed. [default: all]"),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="SIDE", help="Resize to SIDE × SIDE. [default: as it is]")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only images of these classes.")
+    ] = None,
+    without_duplicates: Annotated[
+        bool, typer.Option("--without-duplicates", help="Leave out images that repeat another.")
+    ] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out unreadable images.")
+    ] = False,
+    model: Annotated[
+        Literal["ddpm++", "ncsn++"],
+        typer.Option(
+            help="ncsn++: Fourier time embedding, filtered resampling, the image at every size."
+        ),
+    ] = "ddpm++",
+    parametrization: Annotated[
+        Literal["vp", "ve", "edm"], typer.Option(help="Preconditioning and loss.")
+    ] = "vp",
+    channels: Annotated[int, typer.Option(help="Width of the network.")] = 128,
+    multipliers: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Of the width, one a resolution.")
+    ] = "2,2,2",
+    blocks: Annotated[int, typer.Option(help="Residual blocks a resolution.")] = 2,
+    attention: Annotated[
+        str, typer.Option(metavar="SIDES", help="Resolutions with attention; none for none.")
+    ] = "16",
+    time_embedding: Annotated[
+        Literal["positional", "fourier"] | None,
+        typer.Option(help="How the noise level is told. [default: the model's]"),
+    ] = None,
+    dropout: Annotated[float, typer.Option(help="In every block.")] = 0.13,
+    without_skips: Annotated[
+        str | None,
+        typer.Option(
+            metavar="32,16.0,…",
+            help="Skip connections to zero: all at a resolution, or one by its number there.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="none|true|random[:C]|unique",
+            help="What the network is told of an image: nothing, its class, one of C drawn once, "
+            "or its number.",
+        ),
+    ] = "none",
+    batch: Annotated[int, typer.Option(help="Images a step, of all processes.")] = 512,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40_000,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimizer steps in all. [default: by --epochs]")
+    ] = None,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of Adam at a batch of 512; in proportion at others.")
+    ] = 2e-4,
+    warm_up: Annotated[
+        int, typer.Option(help="Passes in which the learning rate rises from 0.")
+    ] = 200,
+    weight_decay: Annotated[float, typer.Option(help="L2, added to the gradient.")] = 0.0,
+    ema: Annotated[float, typer.Option(help="Decay of the averaged weights per step.")] = 0.99929,
+    precision: Annotated[
+        Literal["full", "bf16", "fp16"], typer.Option(help="Mixed precision, on a GPU.")
+    ] = "full",
+    snapshots: Annotated[int, typer.Option(help="Averaged weights kept, evenly spaced.")] = 10,
+    samples: Annotated[
+        int,
+        typer.Option(help="Images drawn at each snapshot to measure how many are memorized; or 0."),
+    ] = 1_000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run, by its own settings.")
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")
+    ] = "auto",
+) -> None:
+    """Train a diffusion model on the images of --data, and measure its memorization on the way.
+
+    The defaults are those of "On Memorization in Diffusion Models" (a day on a GPU). Several
+    devices by `accelerate launch`.
+    """
+    from genmem.cli.labelled import split_names
+
+    if resume:
+        _refuse_options(context)
+        return _train(out, *_saved(out), resume=True, device=device)
+    if data is None:
+        from genmem.errors import UsageError
+
+        raise UsageError("--data: expected the training images; or --resume, for a run that began.")
+    kind, random_classes = _labels(labels)
+    source = {
+        "source": data,
+        "size": size,
+        "count": count,
+        "seed": seed,
+        "classes": kind == "true",
+        "only": [] if only is None else list(split_names(only)),
+        "without_duplicates": without_duplicates,
+        "skip_broken": skip_broken,
+    }
+
+    def settings(side: int) -> TrainingSettings:
+        from genmem.training.diffusion.settings import TrainingSettings
+
+        return TrainingSettings(
+            network=_network(
+                side,
+                model=model,
+                channels=channels,
+                multipliers=_numbers(multipliers, option="--multipliers"),
+                blocks=blocks,
+                attention=() if attention == "none" else _numbers(attention, option="--attention"),
+                time_embedding=time_embedding,
+                dropout=dropout,
+                without_skips=() if without_skips is None else tuple(split_names(without_skips)),
+            ),
+            parametrization=parametrization,
+            labels=kind,
+            random_classes=random_classes,
+            batch_size=batch,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            steps=steps,
+            warm_up_epochs=warm_up,
+            ema=ema,
+            precision="no" if precision == "full" else precision,
+            snapshots=snapshots,
+            samples=samples,
+            seed=seed,
+        )
+
+    return _train(out, source, settings, resume=False, device=device)
+
+
+def _train(
+    out: Path,
+    source: dict[str, Any],
+    settings: Callable[[int], TrainingSettings],
+    *,
+    resume: bool,
+    device: Any,
+) -> None:
+    """Read the images, train, and show what was measured."""
+    from genmem.cli.outputs import check_folder
+    from genmem.cli.progress import progress_on_stderr
+
+    check_folder(str(out), inputs={"--data": source["source"]})
+    from genmem.training.data import load_training_images
+    from genmem.training.diffusion.loop import train
+
+    with progress_on_stderr() as progress:
+        images = load_training_images(**source, progress=progress)
+        for note in images.notes:
+            print("note:", note, file=sys.stderr)
+        chosen = settings(images.size)
+        total = chosen.total_steps(len(images))
+        print(
+            f"{len(images):,} images of {images.size} × {images.size}, {total:,} steps of "
+            f"{chosen.batch_size}",
+            file=sys.stderr,
+        )
+        ending = train(
+            images,
+            out,
+            chosen,
+            resume=resume,
+            device=device,
+            progress=progress,
+            source=source,
+        )
+    if ending.interrupted:
+        print(
+            f"genmem: interrupted; saved after {ending.step:,} steps. Go on with: "
+            f"genmem train diffusion --out {out} --resume",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED)
+    _show(out)
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Raise UsageError when options come with --resume that the run has settings for."""
+    from genmem.errors import UsageError
+
+    for name in context.params:
+        found = context.get_parameter_source(name)
+        if found is not None and found.name == "COMMANDLINE" and name not in AT_RESUMING:
+            raise UsageError(
+                f"--resume goes on by the run's own settings; leave --{name.replace('_', '-')} out."
+            )
+
+
+def _saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]:
+    """Where a run's images came from, and its settings."""
+    from genmem.errors import InputError
+    from genmem.training.diffusion import runs
+    from genmem.training.diffusion.settings import settings_from
+
+    document = runs.read_settings(out)
+    if not document.get("source"):
+        raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
+    settings = settings_from(document["settings"])
+    return document["source"], lambda side: settings
+
+
+def _labels(text: str) -> tuple[Any, int]:
+    """The kind of labels, and how many random ones."""
+    from genmem.errors import UsageError
+
+    kind, colon, number = text.partition(":")
+    if kind not in ("none", "true", "random", "unique") or (colon and kind != "random"):
+        raise UsageError(
+            f"--labels: expected none, true, random, random:C or unique, got {text!r}."
+        )
+    if not colon:
+        return kind, 10
+    if not number.isdigit() or int(number) < 1:
+        raise UsageError(f"--labels: expected random:C with a number of classes, got {text!r}.")
+    return kind, int(number)
+
+
+def _numbers(text: str, *, option: str) -> tuple[int, ...]:
+    from genmem.errors import UsageError
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdigit() for part in parts):
+        raise UsageError(f"{option}: expected whole numbers, A,B,…, got {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
+def _network(
+    side: int,
+    *,
+    model: str,
+    channels: int,
+    multipliers: tuple[int, ...],
+    blocks: int,
+    attention: tuple[int, ...],
+    time_embedding: Literal["positional", "fourier"] | None,
+    dropout: float,
+    without_skips: tuple[str, ...],
+) -> UNetSettings:
+    from dataclasses import replace
+
+    from genmem.training.diffusion.unet import UNetSettings, ncsnpp
+
+    network = UNetSettings(
+        image_size=side,
+        channels=channels,
+        multipliers=multipliers,
+        blocks=blocks,
+        attention=attention,
+        dropout=dropout,
+        without_skips=without_skips,
+    )
+    if model == "ncsn++":
+        network = ncsnpp(network)
+    return replace(network, time_embedding=time_embedding) if time_embedding else network
+
+
+def _show(out: Path) -> None:
+    """The ratios that were measured, as a table; the largest is the model's."""
+    from rich.table import Table
+
+    from genmem.cli.show import print_wide
+    from genmem.training.diffusion import runs
+    from genmem.training.runlog import read_log
+
+    lines = [line for line in read_log(out / runs.LOG) if "memorization_ratio" in line]
+    if lines:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for column in ("step", "memorization ratio", "interval"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for line in lines:
+            found = line["memorization_ratio"]
+            low, high = found["interval"]["low"], found["interval"]["high"]
+            table.add_row(f"{line['step']:,}", f"{found['value']:.1%}", f"{low:.1%}–{high:.1%}")
+        print_wide(table)
+    print(f"run: {out}", file=sys.stderr)

@@ -1,0 +1,171 @@
+"""Checkpoints: tensors and the run's state in one .safetensors file, written whole or not at all.
+
+The state is JSON in the file's header. Nothing is ever unpickled, and a disk that fills up, or a
+machine that stops, while a checkpoint is written leaves the one before it as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from genmem.errors import InputError
+from genmem.report.files import written_whole
+from genmem.results import Json, to_json
+
+FORMAT = "genmem checkpoint 1"
+"""Of the header's JSON; raised when older checkpoints can no longer be read."""
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        tensors: by name, on the CPU.
+        state: what was given to `save_checkpoint`.
+        path: the file, for error messages.
+    """
+
+    tensors: Tensors
+    state: dict[str, Json]
+    path: Path
+
+    def below(self, prefix: str) -> Tensors:
+        """The tensors named `prefix.…`, without the prefix."""
+        start = f"{prefix}."
+        return {
+            name.removeprefix(start): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(start)
+        }
+
+
+def save_checkpoint(
+    path: Path, *, kind: str, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Json]
+) -> None:
+    """Write a checkpoint in the place of the one at `path`, if any, in one step.
+
+    Args:
+        path: a file ending in .safetensors.
+        kind: what it is of ("diffusion", "gan"): only this is loaded again.
+        tensors: by name; on any device.
+        state: JSON: the step, the settings.
+
+    Raises:
+        UsageError: it cannot be written; the old file is as it was.
+    """
+    header = {"format": FORMAT, "kind": kind, "state": to_json(state)}
+    alone = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    content = save_tensors(alone, metadata={"genmem": json.dumps(header, allow_nan=False)})
+    with written_whole(path) as file:
+        file.write(content)
+
+
+def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        InputError: there is none, it is cut short, or of another kind or version.
+    """
+    try:
+        content = path.read_bytes()
+        with safetensors.safe_open(path, "pt") as opened:
+            header = json.loads((opened.metadata() or {}).get("genmem", "null"))
+        tensors = load_tensors(content)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot read the checkpoint: {reason}.") from error
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a checkpoint, or cut short ({error}). Go on from another one, or start "
+            "anew."
+        ) from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else "none of genmem's"
+        raise InputError(
+            f"{path}: expected a checkpoint of format {FORMAT!r}, got {found!r}. It was made by "
+            "another version; go on with that one, or start anew."
+        )
+    if header["kind"] != kind:
+        raise InputError(f"{path}: expected a {kind} checkpoint, got one of {header['kind']!r}.")
+    return Checkpoint(tensors=tensors, state=header["state"], path=path)
+
+
+def module_tensors(prefix: str, module: nn.Module) -> Tensors:
+    """A module's weights and buffers, named `prefix.…`."""
+    return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
+
+
+def load_module(module: nn.Module, prefix: str, checkpoint: Checkpoint) -> None:
+    """Give a module the weights that `module_tensors` took.
+
+    Raises:
+        InputError: they are of another model.
+    """
+    found, expected = checkpoint.below(prefix), module.state_dict()
+    wrong = sorted(found.keys() ^ expected.keys()) or [
+        name for name, tensor in found.items() if tensor.shape != expected[name].shape
+    ]
+    if wrong:
+        raise InputError(
+            f"{checkpoint.path}: is of another model: {wrong[0]} is missing, too many or of "
+            "another shape. Use the settings that it was trained with."
+        )
+    module.load_state_dict(found)
+
+
+def optimizer_tensors(prefix: str, optimizer: Any) -> Tensors:
+    """An optimizer's state, named `prefix.PARAMETER.NAME`; its settings are not in it."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}.{parameter}.{name}": torch.as_tensor(value)
+        for parameter, values in state.items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
+    """Give an optimizer, made with the same settings, the state that `optimizer_tensors` took.
+
+    Raises:
+        InputError: it is of another model.
+    """
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in checkpoint.below(prefix).items():
+        parameter, key = name.split(".", 1)
+        state.setdefault(int(parameter), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    if state and max(state) >= sum(len(group["params"]) for group in groups):
+        raise InputError(f"{checkpoint.path}: its optimizer is of another model.")
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def rng_tensors(prefix: str = "rng") -> Tensors:
+    """The states of torch's random generators, of the CPU and of every CUDA device."""
+    states = {f"{prefix}.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        for number, state in enumerate(torch.cuda.get_rng_state_all()):
+            states[f"{prefix}.cuda{number}"] = state
+    return states
+
+
+def restore_rng(checkpoint: Checkpoint, prefix: str = "rng") -> None:
+    """Set the generators as `rng_tensors` found them; devices that are not there are left out."""
+    for name, state in checkpoint.below(prefix).items():
+        if name == "cpu":
+            torch.set_rng_state(state)
+        elif torch.cuda.is_available() and int(name[4:]) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(state, int(name[4:]))

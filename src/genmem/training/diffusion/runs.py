@@ -1,0 +1,176 @@
+"""A run's folder: what training leaves there, and denoisers read back from it.
+
+RUN/settings.json              settings, the training images' names and hash, versions
+RUN/log.jsonl                  loss, learning rate and ratios by step
+RUN/checkpoint.safetensors     everything to go on from
+RUN/snapshots/00012000.safetensors   averaged weights after 12,000 steps
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from genmem.errors import InputError, UsageError
+from genmem.images import Progress
+from genmem.metrics.memorization_ratio import memorization_ratio
+from genmem.report.files import written_whole
+from genmem.results import Json, Result
+from genmem.training.checkpoints import Checkpoint, load_checkpoint, load_module
+from genmem.training.data import TrainingImages
+from genmem.training.diffusion.preconditioning import NetworkDenoiser, preconditioning
+from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
+from genmem.training.diffusion.settings import TrainingSettings, settings_from
+from genmem.training.diffusion.unet import UNet
+
+KIND = "diffusion"
+SETTINGS = "settings.json"
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+SNAPSHOTS = "snapshots"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A trained model, read back.
+
+    Attributes:
+        denoiser: with the averaged weights, in evaluation mode.
+        settings: of its training.
+        step: after how many steps.
+        classes: how many labels it knows; 0: none.
+    """
+
+    denoiser: NetworkDenoiser
+    settings: TrainingSettings
+    step: int
+    classes: int
+
+
+def make_denoiser(settings: TrainingSettings) -> NetworkDenoiser:
+    """The network of these settings, with fresh weights, in its preconditioning."""
+    return NetworkDenoiser(UNet(settings.network), preconditioning(settings.parametrization))
+
+
+def snapshot_file(folder: Path, step: int) -> Path:
+    """Where the averaged weights after so many steps are."""
+    return folder / SNAPSHOTS / f"{step:08d}.safetensors"
+
+
+def snapshots(folder: Path) -> list[int]:
+    """The steps of the snapshots in a run's folder, the earliest first."""
+    found = (folder / SNAPSHOTS).glob("*.safetensors")
+    return sorted(int(path.stem) for path in found if path.stem.isdigit())
+
+
+def write_settings(folder: Path, document: dict[str, Json]) -> None:
+    """Write RUN/settings.json."""
+    with written_whole(folder / SETTINGS) as file:
+        file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_settings(folder: Path) -> dict[str, Json]:
+    """Read RUN/settings.json.
+
+    Raises:
+        InputError: there is none, or it is no JSON.
+    """
+    path = folder / SETTINGS
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read; expected the folder of a training run."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}.") from error
+
+
+def load_run(
+    folder: str | Path, *, step: int | None = None, device: str | torch.device = "cpu"
+) -> Run:
+    """Read a model back.
+
+    Args:
+        folder: the run's.
+        step: of the snapshot; None: the latest.
+        device: where to put it.
+
+    Raises:
+        InputError: no run, no such snapshot, or one of another version.
+    """
+    folder = Path(folder)
+    settings = settings_from(read_settings(folder)["settings"])
+    there = snapshots(folder)
+    if step is None and there:
+        step = there[-1]
+    if step not in there:
+        raise InputError(
+            f"{folder}: expected a snapshot after {step} steps, found "
+            f"{', '.join(map(str, there)) or 'none yet'}."
+        )
+    checkpoint = load_checkpoint(snapshot_file(folder, step), kind=f"{KIND} snapshot")
+    return Run(
+        denoiser=averaged(settings, checkpoint).to(device),
+        settings=settings,
+        step=step,
+        classes=settings.network.classes,
+    )
+
+
+def averaged(settings: TrainingSettings, checkpoint: Checkpoint) -> NetworkDenoiser:
+    """The denoiser with a checkpoint's averaged weights, in evaluation mode."""
+    denoiser = make_denoiser(settings)
+    load_module(denoiser, "ema", checkpoint)
+    return denoiser.eval().requires_grad_(False)
+
+
+def memorized(
+    denoiser: Denoiser,
+    data: TrainingImages,
+    *,
+    samples: int = 10_000,
+    classes: int = 0,
+    seed: int = 0,
+    batch_size: int = 256,
+    device: str | torch.device = "cpu",
+    schedule: Schedule | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """The memorization ratio of samples: d1/d2 < 1/3, in pixels.
+
+    Args:
+        denoiser: the model.
+        data: what it was trained on; at least two different images.
+        samples: how many are drawn.
+        classes: labels it knows, drawn uniformly; 0: none.
+        seed: of the samples.
+        batch_size: samples at a time.
+        device: where the model is.
+        schedule: noise levels; None: the paper's.
+        progress: told how many samples are done.
+    """
+    if samples < 1:
+        raise UsageError(f"samples: expected at least 1, got {samples}.")
+    drawn = sample(
+        denoiser,
+        samples,
+        shape=data.pixels.shape[1:],
+        classes=classes,
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        schedule=schedule,
+        progress=progress,
+    )
+    generated, train = (
+        torch.from_numpy(np.ascontiguousarray(pixels).reshape(len(pixels), -1))
+        .to(device)
+        .to(torch.float32)
+        for pixels in (drawn, data.pixels)
+    )
+    return memorization_ratio(generated=generated, train=train)

@@ -1,0 +1,177 @@
+"""What a training run is made of: a file's worth of settings that name every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import InputError, UsageError
+from genmem.results import Json, to_json
+from genmem.training.data import TrainingImages
+from genmem.training.diffusion.preconditioning import PARAMETRIZATIONS, Parametrization
+from genmem.training.diffusion.unet import UNetSettings
+
+Labels = Literal["none", "true", "random", "unique"]
+"""What the network is told: nothing, each image's class, a class drawn for each image once, or each
+image's number."""
+
+Precision = Literal["no", "bf16", "fp16"]
+
+PAPER_BATCH = 512
+"""The batch size that the learning rate of 2e-4 goes with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """One training run. The defaults are those of "On Memorization in Diffusion Models".
+
+    Attributes:
+        network: the U-Net; its `classes` are set by `labels`.
+        parametrization: preconditioning and loss.
+        labels: what the network is told.
+        random_classes: how many classes random labels have.
+        batch_size: images a step, over all processes.
+        learning_rate: of Adam at a batch of 512; other batches get it in proportion.
+        weight_decay: L2, added to the gradient (of the loss summed over pixels).
+        epochs: passes over the training set, whatever its size.
+        steps: optimizer steps; None: `epochs`' worth.
+        warm_up_epochs: passes in which the learning rate rises from 0, in a straight line.
+        ema: decay of the averaged weights per step; 0: the latest weights.
+        precision: of the network's products; "bf16" and "fp16" need a GPU to be of use.
+        snapshots: how many times averaged weights are kept, evenly spaced, the last at the end.
+        samples: images that are drawn from each snapshot to measure its memorization ratio; 0: it
+            is not measured.
+        seed: of weights, order, noise and labels.
+    """
+
+    network: UNetSettings = field(default_factory=UNetSettings)
+    parametrization: Parametrization = "vp"
+    labels: Labels = "none"
+    random_classes: int = 10
+    batch_size: int = 512
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.0
+    epochs: int = 40_000
+    steps: int | None = None
+    warm_up_epochs: int = 200
+    ema: float = 0.99929
+    precision: Precision = "no"
+    snapshots: int = 10
+    samples: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "parametrization": PARAMETRIZATIONS,
+            "labels": get_args(Labels),
+            "precision": get_args(Precision),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise UsageError(
+                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}."
+                )
+        least = {
+            "random_classes": 1,
+            "batch_size": 1,
+            "epochs": 1,
+            "warm_up_epochs": 0,
+            "snapshots": 1,
+            "samples": 0,
+            "seed": 0,
+        }
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UsageError(f"{name}: expected at least {low}, got {getattr(self, name)}.")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"steps: expected at least 1, got {self.steps}.")
+        if not self.learning_rate > 0 or self.weight_decay < 0:
+            raise UsageError("expected a learning rate above 0 and a weight decay of 0 or more.")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"ema: expected a decay in [0, 1), got {self.ema}.")
+
+    def total_steps(self, images: int) -> int:
+        """Optimizer steps in all, on so many images."""
+        if self.steps is not None:
+            return self.steps
+        return max(1, round(self.epochs * images / self.batch_size))
+
+    def learning_rate_at(self, step: int, images: int) -> float:
+        """Of step 0, 1, …: in proportion to the batch, after a straight warm-up."""
+        full = self.learning_rate * self.batch_size / PAPER_BATCH
+        warm_up = self.warm_up_epochs * images / self.batch_size
+        return full * min(1.0, (step + 1) / warm_up) if warm_up else full
+
+    def snapshot_steps(self, images: int) -> tuple[int, ...]:
+        """After how many steps a snapshot is kept."""
+        total = self.total_steps(images)
+        return tuple(
+            sorted(
+                {-(-total * number // self.snapshots) for number in range(1, self.snapshots + 1)}
+            )
+        )
+
+    def to_dict(self) -> dict[str, Json]:
+        """As plain JSON; `settings_from` reads it."""
+        return to_json(asdict(self))
+
+
+def settings_from(document: Mapping[str, Any]) -> TrainingSettings:
+    """The settings that `to_dict` wrote.
+
+    Raises:
+        InputError: a name is unknown or missing: another version wrote them.
+    """
+    try:
+        network = dict(document["network"])
+        for name in ("multipliers", "attention", "without_skips"):
+            network[name] = tuple(network[name])
+        rest = {key: value for key, value in document.items() if key != "network"}
+        return TrainingSettings(network=UNetSettings(**network), **rest)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"settings: expected those of a run of this version, but {error}. Train anew, or use "
+            "the version that wrote them."
+        ) from error
+
+
+def differing(ours: TrainingSettings, theirs: TrainingSettings) -> list[str]:
+    """Names of the settings that differ, those of the network as `network.NAME`."""
+    names = [
+        f"network.{one.name}"
+        for one in fields(UNetSettings)
+        if getattr(ours.network, one.name) != getattr(theirs.network, one.name)
+    ]
+    return names + [
+        one.name
+        for one in fields(TrainingSettings)
+        if one.name != "network" and getattr(ours, one.name) != getattr(theirs, one.name)
+    ]
+
+
+def training_labels(
+    settings: TrainingSettings, data: TrainingImages
+) -> tuple[NDArray[np.int64] | None, int]:
+    """What each image's label is, int64 [n], and how many classes there are.
+
+    Raises:
+        InputError: true labels are asked for, and the images have none.
+    """
+    count = len(data)
+    if settings.labels == "none":
+        return None, 0
+    if settings.labels == "unique":
+        return np.arange(count, dtype=np.int64), count
+    if settings.labels == "random":
+        classes = settings.random_classes
+        drawn = np.random.default_rng([settings.seed, 1]).integers(classes, size=count)
+        return drawn.astype(np.int64), classes
+    if data.labels is None:
+        raise InputError(
+            f"{data.name}: true labels need images with classes; load them with classes=True."
+        )
+    return data.labels, len(data.classes)

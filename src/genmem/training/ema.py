@@ -1,0 +1,41 @@
+"""The exponential moving average of a network's weights: what samples are drawn from."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from genmem.errors import UsageError
+
+
+class Ema:
+    """θ̄ ← decay·θ̄ + (1 − decay)·θ after every step; buffers are copied as they are.
+
+    Attributes:
+        module: the averaged network, in evaluation mode, closed to gradients.
+        decay: per step, in [0, 1); 0 keeps the latest weights.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        """Begin with a copy of `module`, on its device.
+
+        Raises:
+            UsageError: the decay is out of range.
+        """
+        if not 0 <= decay < 1:
+            raise UsageError(f"EMA: expected a decay in [0, 1), got {decay}.")
+        self.decay = decay
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, decay: float | None = None) -> None:
+        """Take in the weights of `module`; `decay` for this once (0 copies them)."""
+        decay = self.decay if decay is None else decay
+        averages: list[torch.Tensor] = list(self.module.parameters())
+        weights = [parameter.detach() for parameter in module.parameters()]
+        get_ema_multi_avg_fn(decay)(averages, weights, None)
+        for average, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
+            average.copy_(buffer)

@@ -1,0 +1,1 @@
+"""Three GANs to study rejection with, and the loop that trains them."""

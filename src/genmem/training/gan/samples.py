@@ -1,0 +1,115 @@
+"""Images from a generator: batches for measuring, grids to look at, and from a finished run."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from genmem.report.files import written_whole
+from genmem.training.embedding import to_uint8
+from genmem.training.gan import checkpoints
+from genmem.training.gan.models import build_generator
+from genmem.training.gan.settings import make_settings
+
+BATCH = 100
+COLUMNS = 10
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[nn.Module]:
+    """The module in evaluation mode, without gradients, and as it was afterwards."""
+    was = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield module
+    finally:
+        module.train(was)
+
+
+def generated(
+    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """uint8 [n, 3, size, size], an image for each label; the seed decides the noise."""
+    rng = np.random.default_rng(seed)
+    device = next(generator.parameters()).device
+    parts = []
+    with evaluating(generator):
+        for start in range(0, len(labels), BATCH):
+            some = torch.from_numpy(labels[start : start + BATCH]).to(device)
+            noise = torch.from_numpy(rng.standard_normal((len(some), z), dtype=np.float32))
+            parts.append(to_uint8(generator(noise.to(device), some)).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def even_labels(count: int, classes: int) -> NDArray[np.int64]:
+    """`count` labels, the classes in turn."""
+    return np.arange(count, dtype=np.int64) % classes
+
+
+def write_grid(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Images uint8 [n, 3, h, w] as one PNG, `COLUMNS` a row, each row left to right."""
+    count, _, height, width = pixels.shape
+    rows = -(-count // COLUMNS)
+    sheet = np.full((rows * (height + 2), COLUMNS * (width + 2), 3), 255, np.uint8)
+    for number, image in enumerate(pixels):
+        top, left = number // COLUMNS * (height + 2), number % COLUMNS * (width + 2)
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    picture = Image.fromarray(sheet)
+    if max(sheet.shape) < 500:
+        picture = picture.resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    with written_whole(path) as file:
+        file.write(buffer.getvalue())
+
+
+def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
+    """The generator of a run's checkpoint (its moving average where it has one).
+
+    Returns:
+        The module in evaluation mode on the CPU, the names of its classes, and z.
+
+    Raises:
+        InputError: there is no checkpoint, or one of another version.
+    """
+    path = Path(run) / checkpoints.FILE
+    state = checkpoints.read_state(path)
+    settings = make_settings({**state["settings"], "data": "-"})
+    generator = build_generator(settings, classes=len(state["classes"]))
+    tensors = checkpoints.read_tensors(path)
+    name = "average" if settings.average_decay > 0 else "generator"
+    checkpoints.load_module(name, generator, tensors)
+    return generator.eval(), tuple(state["classes"]), settings.z
+
+
+def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """`count` images of a run's generator, uint8 [n, 3, h, w], its classes in turn."""
+    generator, classes, z = load_generator(run)
+    return generated(generator, even_labels(count, len(classes)), z=z, seed=(seed,))
+
+
+def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None:
+    """`sample_run` as PNGs in a zip, a folder a class where the run has several.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    generator, classes, z = load_generator(run)
+    labels = even_labels(count, len(classes))
+    pixels = generated(generator, labels, z=z, seed=(seed,))
+    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+            buffer = io.BytesIO()
+            Image.fromarray(image.transpose(1, 2, 0)).save(buffer, format="PNG")
+            folder = f"{classes[label]}/" if len(classes) > 1 else ""
+            archive.writestr(f"{folder}{number:06d}.png", buffer.getvalue())

@@ -1,0 +1,303 @@
+"""One training under way: networks, optimizers, rejection, and the step that moves them on.
+
+Everything random in step s comes from one generator seeded with (seed, s, process): the order of
+the real images, flips, noise, labels, augmentations. Nothing is kept between steps but what a
+checkpoint holds. Several processes share a batch; gradients are averaged, and so is the mean over
+accepted images: over those of all processes together.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from genmem.errors import UsageError
+from genmem.results import Json
+from genmem.training.gan import checkpoints
+from genmem.training.gan.augment import augmented
+from genmem.training.gan.data import ImageSet
+from genmem.training.gan.ema import update_average
+from genmem.training.gan.losses import discriminator_loss, generator_loss
+from genmem.training.gan.models import build_models
+from genmem.training.gan.settings import Settings, fixed
+from genmem.training.rejection import MemorizationRejection, RejectsEverythingError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+STEP, ORDER, SAMPLES = 0, 1, 2
+"""What a random number generator is for, the second part of its seed."""
+
+
+class Training:
+    """The state of a run. `step` takes one generator step and those of the discriminator before it.
+
+    Attributes:
+        step_count: generator steps taken.
+        generator, discriminator, average: the networks; `average` is `generator` itself where the
+            settings ask for no moving average.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: ImageSet,
+        accelerator: Accelerator,
+        rejection: MemorizationRejection | None,
+    ) -> None:
+        if settings.batch % accelerator.num_processes:
+            raise UsageError(
+                f"batch: expected a multiple of the {accelerator.num_processes} processes, got "
+                f"{settings.batch}."
+            )
+        self.settings, self.data, self.rejection = settings, data, rejection
+        self.accelerator, self.device = accelerator, accelerator.device
+        self.share = settings.batch // accelerator.num_processes
+        self.step_count = 0
+        generator, discriminator = build_models(settings, classes=len(data.classes))
+        self.generator = generator.to(self.device).train()
+        self.discriminator = discriminator.to(self.device).train()
+        self.average = generator
+        if settings.average_decay > 0:
+            self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self._optimizers = {
+            "generator_adam": self._adam(self.generator),
+            "discriminator_adam": self._adam(self.discriminator),
+        }
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def _adam(self, module: nn.Module) -> Any:
+        settings = self.settings
+        adam = torch.optim.Adam(
+            module.parameters(),
+            lr=settings.learning_rate,
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.adam_eps,
+        )
+        return self.accelerator.prepare(adam)
+
+    def step(self) -> dict[str, float]:
+        """One generator step after `discriminator_steps` of the discriminator.
+
+        Returns:
+            `discriminator_loss` (of its last step) and `generator_loss`, means over all processes.
+
+        Raises:
+            RejectsEverythingError: τ lets no image pass in any process; nothing of the generator
+                has changed then.
+        """
+        rng = np.random.default_rng(
+            [self.settings.seed, STEP, self.step_count, self.accelerator.process_index]
+        )
+        losses = []
+        for number in range(self.settings.discriminator_steps):
+            losses.append(self._discriminator_step(number, rng))
+        losses.append(self._generator_step(rng))
+        if self.accelerator.num_processes > 1:
+            self._share_power_iterations()
+        decay = self.settings.average_decay
+        if self.average is not self.generator:
+            late = self.step_count >= self.settings.average_from
+            update_average(self.average, self.generator, decay=decay if late else 0.0)
+        self.step_count += 1
+        last = self._mean(torch.stack(losses[-2:])).tolist()
+        return {"discriminator_loss": last[0], "generator_loss": last[1]}
+
+    def _discriminator_step(self, number: int, rng: np.random.Generator) -> torch.Tensor:
+        real, real_labels = self._real(number, rng)
+        with torch.no_grad(), self.accelerator.autocast():
+            labels = self._labels(rng)
+            fake = self.generator(self._noise(len(labels), rng), labels).float()
+        images = torch.cat([real, fake])
+        if self.settings.augment:
+            images = augmented(images, rng)
+        with self.accelerator.autocast():
+            scores = self.discriminator(images, torch.cat([real_labels, labels])).float()
+        loss = discriminator_loss(scores[: len(real)], scores[len(real) :])
+        self._descend("discriminator_adam", self.discriminator, loss)
+        return loss.detach()
+
+    def _generator_step(self, rng: np.random.Generator) -> torch.Tensor:
+        def draw(labels: torch.Tensor) -> torch.Tensor:
+            with self.accelerator.autocast():
+                return self.generator(self._noise(len(labels), rng), labels).float()
+
+        labels = self._labels(rng)
+        failure: RejectsEverythingError | None = None
+        fake: torch.Tensor | None = None
+        if self.rejection is None:
+            fake = draw(labels)
+        else:
+            try:
+                fake, labels = self.rejection.sample_labelled(draw, labels)
+            except RejectsEverythingError as error:
+                failure = error
+        count = 0 if fake is None else len(fake)
+        processes = self.accelerator.num_processes
+        total = self._sum(count)
+        if failure is not None:
+            if total == 0:
+                raise failure
+            if self.rejection is not None:
+                self.rejection.step()  # as in the processes where some image passed
+        if fake is None:
+            self._descend("generator_adam", self.generator, None)
+            return torch.zeros((), device=self.device)
+        if self.settings.augment:
+            fake = augmented(fake, rng)
+        self.discriminator.requires_grad_(False)
+        with self.accelerator.autocast():
+            scores = self.discriminator(fake, labels).float()
+        loss = generator_loss(scores) * (count * processes / total)
+        self._descend("generator_adam", self.generator, loss)
+        self.discriminator.requires_grad_(True)
+        return loss.detach()
+
+    def _descend(self, name: str, module: nn.Module, loss: torch.Tensor | None) -> None:
+        """One step of Adam on the gradient of `loss` (None: 0 here), averaged over processes."""
+        optimizer = self._optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        if loss is not None:
+            self.accelerator.backward(loss)
+        if self.accelerator.num_processes > 1:
+            self._average_gradients(module)
+        optimizer.step()
+
+    def _average_gradients(self, module: nn.Module) -> None:
+        """Gradients and batch statistics become their means over all processes."""
+        for parameter in module.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        shared = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+        shared += [value for name, value in module.named_buffers() if ".running_" in name]
+        flat = self._mean(torch.cat([value.flatten() for value in shared]))
+        for value, mean in zip(shared, flat.split([v.numel() for v in shared]), strict=True):
+            value.copy_(mean.view_as(value))
+
+    def _share_power_iterations(self) -> None:
+        """The vectors of spectral norm become the first process's.
+
+        They move on with every forward pass, and redraws differ between processes.
+        """
+        from accelerate.utils import broadcast
+
+        shared = [
+            value
+            for module in (self.generator, self.discriminator)
+            for name, value in module.named_buffers()
+            if name.endswith((".u", ".v"))
+        ]
+        flat = torch.as_tensor(broadcast(torch.cat(shared)))
+        for value, first in zip(shared, flat.split([len(v) for v in shared]), strict=True):
+            value.copy_(first)
+
+    def _mean(self, value: torch.Tensor) -> torch.Tensor:
+        if self.accelerator.num_processes == 1:
+            return value
+        return torch.as_tensor(self.accelerator.reduce(value, reduction="mean"))
+
+    def _sum(self, count: int) -> int:
+        if self.accelerator.num_processes == 1:
+            return count
+        value = torch.tensor(float(count), device=self.device)
+        return int(torch.as_tensor(self.accelerator.reduce(value, reduction="sum")).item())
+
+    def anywhere(self, here: bool) -> bool:
+        """Whether something is so in any process; all of them must ask."""
+        return self._sum(int(here)) > 0
+
+    def _noise(self, count: int, rng: np.random.Generator) -> torch.Tensor:
+        drawn = rng.standard_normal((count, self.settings.z), dtype=np.float32)
+        return torch.from_numpy(drawn).to(self.device)
+
+    def _labels(self, rng: np.random.Generator) -> torch.Tensor:
+        drawn = rng.integers(len(self.data.classes), size=self.share)
+        return torch.from_numpy(drawn).to(self.device)
+
+    def _real(self, number: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """This process's share of the next real images, some of them mirrored, and their labels.
+
+        Every pass over the images has an order of its own, which the seed and the pass decide.
+        """
+        settings, count = self.settings, len(self.data.labels)
+        batches = self.step_count * settings.discriminator_steps + number
+        first = batches * settings.batch + self.accelerator.process_index * self.share
+        chosen = []
+        for position in range(first, first + self.share):
+            epoch, place = divmod(position, count)
+            if self._order[0] != epoch:
+                order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(count)
+                self._order = (epoch, order)
+            chosen.append(int(self._order[1][place]))
+        pixels = torch.from_numpy(self.data.pixels[chosen]).to(self.device)
+        if settings.flips:
+            mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5).to(self.device)
+            pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+        labels = torch.from_numpy(self.data.labels[chosen]).to(self.device)
+        return pixels.float() / 127.5 - 1, labels
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(
+            bool(value.isfinite().all())
+            for module in (self.generator, self.discriminator)
+            for value in module.parameters()
+        )
+
+    def save(self, path: Any) -> None:
+        """Write a checkpoint; see `checkpoints`."""
+        tensors = checkpoints.module_tensors("generator", self.generator)
+        tensors |= checkpoints.module_tensors("discriminator", self.discriminator)
+        if self.average is not self.generator:
+            tensors |= checkpoints.module_tensors("average", self.average)
+        for name, optimizer in self._optimizers.items():
+            tensors |= checkpoints.optimizer_tensors(name, optimizer)
+        checkpoints.write_checkpoint(path, tensors, self._state())
+
+    def _state(self) -> Json:
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step_count,
+            "settings": fixed(self.settings.to_dict()),
+            "classes": list(self.data.classes),
+            "images": self.data.digest,
+            "rejection": None if self.rejection is None else self.rejection.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+
+    def load(self, path: Any) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            InputError: it is none, or of another version of genmem.
+            UsageError: it is of another model, other settings or other images.
+        """
+        state = checkpoints.read_state(path)
+        own = fixed(self.settings.to_dict())
+        for name, value in state["settings"].items():
+            if own.get(name) != value:
+                raise UsageError(
+                    f"{path}: the checkpoint was made with {name} = {value!r}, this run has "
+                    f"{own.get(name)!r}. Resume the run it belongs to, or start another."
+                )
+        if state["images"] != self.data.digest:
+            raise UsageError(
+                f"{path}: the checkpoint was trained on other images than {self.settings.data} "
+                "holds now. Resume with the same images."
+            )
+        tensors = checkpoints.read_tensors(path)
+        checkpoints.load_module("generator", self.generator, tensors)
+        checkpoints.load_module("discriminator", self.discriminator, tensors)
+        if self.average is not self.generator:
+            checkpoints.load_module("average", self.average, tensors)
+        for name, optimizer in self._optimizers.items():
+            checkpoints.load_optimizer(name, optimizer, tensors)
+        if self.rejection is not None and state["rejection"] is not None:
+            self.rejection.load_state_dict(state["rejection"])
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step_count = int(state["step"])

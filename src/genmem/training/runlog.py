@@ -1,0 +1,58 @@
+"""A run's log: one JSON object a line, so that curves can be drawn while it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from genmem.errors import UsageError
+from genmem.report.files import written_whole
+from genmem.results import Json, to_json
+
+
+class RunLog:
+    """Appends to a JSON-lines file; every line has its `step`."""
+
+    def __init__(self, path: Path, *, resumed_at: int | None = None) -> None:
+        """Begin the log at `path`.
+
+        Args:
+            path: the file; it is made new unless the run is resumed.
+            resumed_at: the step of the checkpoint that the run goes on from: lines of later steps,
+                which will be taken again, are dropped. None: a new run.
+        """
+        self.path = path
+        kept = [] if resumed_at is None else [e for e in read_log(path) if e["step"] <= resumed_at]
+        with written_whole(path) as file:
+            file.write("".join(_line(entry) for entry in kept).encode())
+
+    def write(self, step: int, **values: Json) -> None:
+        """Append one line.
+
+        Raises:
+            UsageError: it cannot be written (a full disk).
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line({"step": step, **values}))
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {self.path}: {(error.strerror or str(error)).lower()}"
+            ) from error
+
+
+def read_log(path: Path) -> list[dict[str, Json]]:
+    """The lines of a log, oldest first; a last line that was cut short is left out."""
+    if not path.is_file():
+        return []
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return entries
+
+
+def _line(entry: dict[str, Json]) -> str:
+    return json.dumps(to_json(entry), allow_nan=False) + "\n"

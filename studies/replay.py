@@ -1,0 +1,418 @@
+"""A competition played again: how fast the arena's pages are, and how many reviews it takes.
+
+    python -m studies.replay TABLE.csv [--repeats N]
+
+TABLE.csv is the public results table of the Generative Dog Images competition (1,666 entries). It
+goes into a fresh arena as scored submissions, one team each since the table names no teams, with
+its labels as those of two reviewers who agree. Then the pages are asked for over HTTP, the board is
+ranked anew at other τ, and reviews are counted by following the review queue. The same again with
+11,192 submissions of 924 teams, drawn from the table's entries (`drawn`). Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.calibration import Labels, penalised_score, read_table
+
+if TYPE_CHECKING:
+    from genmem.arena.competitions.models import Competition
+
+Floats = NDArray[np.float64]
+
+TAUS = {"public": 0.1, "private": 0.25}
+LABELS: dict[str, str] = {
+    "non-mem": "legitimate",
+    "mgan": "MGAN",
+    "sup": "SUP",
+    "aug": "AUG",
+    "ae": "AE",
+}
+SUBMISSIONS, TEAMS = 11_192, 924
+TOP = 100
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Entries of a competition, in the order they were received.
+
+    Attributes:
+        ids: as in the table, or made up.
+        teams: the number of each one's team, from 0.
+        fd, distance: by side, float64 [n].
+        labels: of the arena; "" where nobody reviewed the entry.
+    """
+
+    ids: Sequence[str]
+    teams: Sequence[int]
+    fd: dict[str, Floats]
+    distance: dict[str, Floats]
+    labels: Sequence[str]
+
+
+def table_rows(path: Path) -> Rows:
+    """The entries of the public table, a team each."""
+    columns = {kind: (f"FID_{kind}", f"distance_{kind}") for kind in TAUS}
+    table = read_table(
+        path,
+        numbers=[name for pair in columns.values() for name in pair],
+        label="labels",
+        labels=Labels(),
+        identifier="submission_id",
+    )
+    return Rows(
+        ids=table.ids,
+        teams=range(len(table)),
+        fd={kind: table.numbers[pair[0]] for kind, pair in columns.items()},
+        distance={kind: table.numbers[pair[1]] for kind, pair in columns.items()},
+        labels=[LABELS.get(one, "") for one in table.labels],
+    )
+
+
+def drawn(rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, seed: int = 0) -> Rows:
+    """Entries drawn with replacement, FD and distance each moved by up to 2 %.
+
+    Every team has one, and the others are spread by a power law: some teams have hundreds.
+    """
+    rng = np.random.default_rng(seed)
+    picked = rng.integers(0, len(rows.ids), submissions)
+    labels: list[str] = [str(rows.labels[place]) for place in picked.tolist()]
+    weights = 1 / np.arange(1, teams + 1) ** 0.7
+    owners = np.concatenate(
+        [np.arange(teams), rng.choice(teams, submissions - teams, p=weights / weights.sum())]
+    )
+
+    def moved(values: Floats) -> Floats:
+        return values[picked] * rng.uniform(0.98, 1.02, submissions)
+
+    return Rows(
+        ids=[f"drawn-{place:05d}" for place in range(submissions)],
+        teams=rng.permutation(owners).tolist(),
+        fd={kind: moved(values) for kind, values in rows.fd.items()},
+        distance={kind: moved(values) for kind, values in rows.distance.items()},
+        labels=labels,
+    )
+
+
+def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
+    """A closed competition in the loaded arena with these entries, all scored.
+
+    Args:
+        rows: the entries.
+        slug: of the competition.
+        labelled: whether two reviewers hold the rows' labels.
+    """
+    from django.db import transaction
+
+    from genmem.arena.boards.models import ScoreVersion
+    from genmem.arena.competitions.models import Competition, Side
+    from genmem.arena.desk.models import Label
+    from genmem.arena.people.models import Role, Team, User
+    from genmem.arena.submissions.models import Submission
+
+    with transaction.atomic():
+        competition = Competition.objects.create(
+            slug=slug,
+            title=f"Replay {slug}",
+            opens_at=START - timedelta(days=1),
+            merge_until=START,
+            closes_at=START + timedelta(days=60),
+            image_formats=["png"],
+        )
+        author = User.objects.create_user(f"author-{slug}@example.org", display_name="Author")
+        teams = Team.objects.bulk_create(
+            Team(competition=competition, name=f"Team {number + 1}")
+            for number in range(max(rows.teams) + 1)
+        )
+        submissions = Submission.objects.bulk_create(
+            [
+                Submission(
+                    id=uuid.uuid5(uuid.NAMESPACE_URL, f"{slug}/{name}"),
+                    team=teams[team],
+                    author=author,
+                    kind="images",
+                    received_at=START + timedelta(seconds=400 * place),
+                    size=1,
+                    sha256="0" * 64,
+                    original_name=f"{name}.zip",
+                    state="scored",
+                    file=f"submissions/{name}.zip",
+                )
+                for place, (name, team) in enumerate(zip(rows.ids, rows.teams, strict=True))
+            ],
+            batch_size=1000,
+        )
+        for kind, tau in TAUS.items():
+            side = Side.objects.create(
+                competition=competition,
+                kind=kind,
+                version=1,
+                backbone="pixels",
+                train="/nowhere",
+                tau=tau,
+            )
+            scores = penalised_score(fd=rows.fd[kind], distance=rows.distance[kind], tau=tau)
+            ScoreVersion.objects.bulk_create(
+                [
+                    ScoreVersion(
+                        submission=submission,
+                        side=side,
+                        fd=float(fd),
+                        distance=float(distance),
+                        score=float(score),
+                        tau=tau,
+                        epsilon=side.epsilon,
+                        backbone="pixels",
+                        made_at=submission.received_at + timedelta(minutes=10),
+                    )
+                    for submission, fd, distance, score in zip(
+                        submissions, rows.fd[kind], rows.distance[kind], scores, strict=True
+                    )
+                ],
+                batch_size=1000,
+            )
+        reviewers = [
+            User.objects.create_user(
+                f"reviewer{n}-{slug}@example.org", display_name=f"Reviewer {n}"
+            )
+            for n in (1, 2)
+        ]
+        Role.objects.bulk_create(
+            Role(competition=competition, user=one, role="reviewer") for one in reviewers
+        )
+        if labelled:
+            Label.objects.bulk_create(
+                [
+                    Label(submission=submission, reviewer=one, label=label, reason="replayed")
+                    for submission, label in zip(submissions, rows.labels, strict=True)
+                    for one in reviewers
+                    if label
+                ],
+                batch_size=1000,
+            )
+    return competition
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Entries reviewed until the private top is clean, and the reviews that took (two each)."""
+
+    entries: int
+    reviews: int
+
+
+def reviews_until_clean(
+    rows: Rows, *, tau: float | None, blank_is_clean: bool, top: int = TOP
+) -> Counted:
+    """Follow the review queue of a private board; the rows' labels are what reviewers find.
+
+    An entry without a label is found legitimate, or (`blank_is_clean` False) falls, as it holds no
+    place in the count that docs/reproduction.md makes from the table alone.
+
+    Args:
+        rows: the entries; each is its team's only final if the team has no other entry.
+        tau: of the private side; None: ranked by FD, without a penalty.
+        blank_is_clean: what is found where the table has no label.
+        top: how much of the board is to be clean.
+    """
+    from genmem.arena.boards.ranking import Entry
+    from genmem.arena.desk.queue import entries_reviewed
+
+    scores = penalised_score(fd=rows.fd["private"], distance=rows.distance["private"], tau=tau)
+    entries = [
+        Entry(team=team, submission=str(place), score=float(score), received_at=START)
+        for place, (team, score) in enumerate(zip(rows.teams, scores, strict=True), 10_000_000)
+    ]
+
+    def copies(entry: Entry) -> bool:
+        label = rows.labels[int(entry.submission) - 10_000_000]
+        return not blank_is_clean if label == "" else label != "legitimate"
+
+    found = entries_reviewed(entries, copies, top=top)
+    return Counted(found, 2 * found)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Milliseconds: the median and the 95th percentile."""
+
+    median: float
+    p95: float
+
+
+def timed(repeats: int, act: Callable[[int], object]) -> Timed:
+    """How long `act` takes, called with 0, 1, …"""
+    found = []
+    for number in range(repeats):
+        start = time.perf_counter()
+        act(number)
+        found.append(1000 * (time.perf_counter() - start))
+    return Timed(float(np.median(found)), float(np.percentile(found, 95)))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of an arena's pages while `genmem arena serve` runs."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from genmem.cli.app import main; main()", "arena", "serve"]
+    process = subprocess.Popen([*command, str(folder), "--port", str(port), "--no-worker"])
+    try:
+        for _ in range(300):
+            try:
+                fetch(f"http://127.0.0.1:{port}", "/")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def fetch(address: str, where: str, cookie: str = "") -> bytes:
+    """A page, over a fresh connection."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    try:
+        connection.request("GET", where, headers={"Cookie": cookie} if cookie else {})
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{where}: {answer.status}")
+        return content
+    finally:
+        connection.close()
+
+
+def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[str, list[Timed]]:
+    """For every page: as it is asked for again, and after a change that it shows."""
+    from genmem.arena.competitions.models import Competition
+    from genmem.arena.desk.log import record
+
+    competition = Competition.objects.get(slug=slug)
+    taus = np.linspace(0.05, 0.45, repeats)
+    pages: dict[str, Callable[[int], str]] = {
+        "public board, to a stranger": lambda _: f"/c/{slug}/board/",
+        "public board": lambda _: f"/c/{slug}/board/",
+        "private board": lambda _: f"/c/{slug}/board/private/",
+        "review queue": lambda _: f"/c/{slug}/desk/",
+        "distances": lambda _: f"/c/{slug}/desk/distances/private/",
+        "τ moved: the board ranked anew": lambda number: (
+            f"/c/{slug}/desk/distances/private/moves/?tau={taus[number]:.4f}"
+        ),
+    }
+    found = {}
+    for name, where in pages.items():
+        signed_in = "" if "stranger" in name else cookie
+        fetch(address, where(0), signed_in)
+        warm = timed(repeats, lambda n, w=where, s=signed_in: fetch(address, w(n), s))
+        cold = []
+        for number in range(repeats):
+            record(competition, actor=None, action="measure", subject=f"{name} {number}")
+            start = time.perf_counter()
+            fetch(address, where(number), signed_in)
+            cold.append(1000 * (time.perf_counter() - start))
+        found[name] = [warm, Timed(float(np.median(cold)), float(np.percentile(cold, 95)))]
+    return found
+
+
+def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timed]:
+    """Ranking everything anew, in this process; and putting another τ in force."""
+    from genmem.arena.desk.retune import apply_tau
+    from genmem.arena.desk.snapshot import moves, snapshot
+
+    found = snapshot(competition, "private")
+    assert found is not None
+    taus = np.linspace(0.05, 0.45, repeats)
+    ranked = timed(repeats, lambda number: moves(found, float(taus[number])))
+    applied = timed(
+        6,
+        lambda number: apply_tau(
+            competition, "private", 0.26 + 0.01 * number, reason="measured", actor=None
+        ),
+    )
+    return {"ranking all in memory": ranked, "putting another τ in force": applied}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Replay a competition in a scratch arena.")
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--repeats", type=int, default=50)
+    given = parser.parse_args()
+    from genmem.arena.configuration import write_new
+
+    rows = table_rows(given.table)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "arena"
+        write_new(folder)
+        from genmem.arena.serving import prepare
+
+        prepare(folder)
+        from django.test import Client
+
+        from genmem.arena.people.models import User
+
+        user = User.objects.create_user("o@example.org", display_name="O", is_staff=True)
+        client = Client()
+        client.force_login(user)
+        cookie = f"sessionid={client.cookies['sessionid'].value}"
+        print_reviews(rows)
+        for slug, one in (("table", rows), ("full", drawn(rows))):
+            competition = fill(one, slug=slug)
+            with served(folder) as address:
+                pages = measure_pages(address, slug, cookie, given.repeats)
+            print_times(slug, one, pages, measure_ranking(competition, given.repeats))
+
+
+def print_reviews(rows: Rows) -> None:
+    """The counts, as a table."""
+    print(f"\n| reviews until the private top {TOP} is clean | blank is clean | blank falls |")
+    print("|---|---|---|")
+    for name, tau in (("by FD, no penalty", None), ("by MiFID, τ = 0.25", TAUS["private"])):
+        cells = [
+            reviews_until_clean(rows, tau=tau, blank_is_clean=clean) for clean in (True, False)
+        ]
+        print(
+            f"| {name} | " + " | ".join(f"{c.reviews} ({c.entries} entries)" for c in cells) + " |"
+        )
+
+
+def print_times(
+    slug: str, rows: Rows, pages: dict[str, list[Timed]], ranking: dict[str, Timed]
+) -> None:
+    """The times, as a table."""
+    print(f"\n{slug}: {len(rows.ids):,} submissions, {len(set(rows.teams)):,} teams, ms (p95)\n")
+    print("| | asked for again | after a change |")
+    print("|---|---|---|")
+    for name, found in pages.items():
+        print(
+            f"| {name} | " + " | ".join(f"{one.median:.0f} ({one.p95:.0f})" for one in found) + " |"
+        )
+    for name, one in ranking.items():
+        print(f"| {name} | {one.median:.1f} ({one.p95:.1f}) | |")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

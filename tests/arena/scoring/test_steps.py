@@ -1,0 +1,310 @@
+"""What the steps do, one by one and again: every submission ends, with one score on each side."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ..pictures import COUNT, png
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def dogs(database, tmp_path):
+    from .steps_taken import a_real_competition
+
+    return a_real_competition(tmp_path)
+
+
+def scores_of(submission):
+    from genmem.arena.boards.models import ScoreVersion
+
+    return {one.side.kind: one for one in ScoreVersion.objects.filter(submission=submission)}
+
+
+def step(submission, name):
+    from genmem.arena.submissions.models import Step
+
+    return Step.objects.get(submission=submission, name=name)
+
+
+def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_side(dogs, tmp_path):
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    assert take_steps(submission) == ["done"] * 6
+    assert submission.state == "scored"
+    found = scores_of(submission)
+    assert set(found) == {"public", "private"}
+    assert found["public"].score != found["private"].score
+    for name in ("validate", "publish"):
+        assert step(submission, name).state == "done"
+        assert step(submission, name).ended_at is not None
+
+
+def test_the_scores_are_those_of_genmem_score(dogs, tmp_path):
+    import genmem
+
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission)
+    for kind, version in scores_of(submission).items():
+        expected = genmem.score(
+            generated=tmp_path / "0.zip",
+            train=tmp_path / "dogs" / kind,
+            backbone="pixels",
+            metrics=["fd", "memorization_distance", "mifid"],
+            tau=version.tau,
+        )
+        assert version.fd == pytest.approx(expected["fd"].value, rel=1e-9)
+        assert version.distance == pytest.approx(expected["memorization_distance"].value, rel=1e-6)
+        assert version.score == pytest.approx(expected["mifid"].value, rel=1e-6)
+
+
+def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
+    from genmem.arena.scoring.models import Prepared
+    from genmem.arena.submissions import storage
+
+    from .steps_taken import TRAIN, sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission)
+    spaces = {one.side.kind: one.space for one in Prepared.objects.all()}
+    assert len(set(spaces.values())) == 2
+    for kind, space in spaces.items():
+        assert scores_of(submission)[kind].distances == f"distances/{submission.pk}/{space}.npz"
+        with storage.local(f"features/{submission.pk}/{space}.npy") as path:
+            assert np.load(path).shape == (COUNT, 8 * 8 * 3)
+        with storage.local(f"distances/{submission.pk}/{space}.npz") as path:
+            kept = np.load(path)
+            assert list(kept["names"]) == [f"{n}.png" for n in range(COUNT)]
+            assert (kept["distance"].dtype, kept["train"].dtype) == (np.float32, np.int64)
+            assert kept["train"].max() < TRAIN
+        with storage.local(f"sides/{space}/train.json") as path:
+            assert json.loads(path.read_text())[0] == "000.png"
+
+
+def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(dogs, tmp_path):
+    from genmem.arena.submissions import storage
+
+    from ..making import a_team, send
+    from .steps_taken import take_steps, zipped
+
+    images = [png(1003), png(1007), png(1), png(2)]
+    submission = send(a_team(dogs), zipped(tmp_path / "copies.zip", images=images))
+    take_steps(submission)
+    with storage.local(scores_of(submission)["public"].distances) as path:
+        kept = np.load(path)
+        assert kept["distance"][:2] == pytest.approx(0, abs=1e-6)
+        assert list(kept["train"][:2]) == [3, 7]
+
+
+def test_doing_every_step_again_changes_nothing(dogs, tmp_path):
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission)
+    before = {kind: one.pk for kind, one in scores_of(submission).items()}
+    assert take_steps(submission) == ["done"] * 6
+    assert {kind: one.pk for kind, one in scores_of(submission).items()} == before
+
+
+def test_two_workers_on_the_same_step_write_one_score(dogs, tmp_path):
+    """The slower one finds the step done when it comes to write, whatever it has computed."""
+    import uuid
+
+    from genmem.arena.scoring.steps import begin
+    from genmem.arena.scoring.work import do_score
+
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission, "validate", "public features")
+    slow = begin(uuid.UUID(str(submission.pk)), 0, "public score")
+    assert slow is not None
+    take_steps(submission, "public score")
+    do_score(slow, lambda: None)
+    from genmem.arena.boards.models import ScoreVersion
+
+    assert ScoreVersion.objects.filter(submission=submission).count() == 1
+
+
+def test_nothing_is_on_the_board_or_shown_before_it_is_published(dogs, tmp_path):
+    from genmem.arena.boards.boards import board
+    from genmem.arena.boards.scores import scores_in_force
+
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission, "validate", "public features", "public score")
+    assert submission.state == "scoring"
+    assert board(dogs, "public") == []
+    assert scores_in_force([submission], private=True) == {}
+    take_steps(submission)
+    assert [row.name for row in board(dogs, "public")] == [submission.team.name]
+    assert set(scores_in_force([submission], private=True)[submission.pk]) == {"public", "private"}
+
+
+def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_path):
+    from genmem.arena.submissions.receiving import allowance
+
+    from ..making import a_team, send
+    from .steps_taken import take_steps, zipped
+
+    team = a_team(dogs)
+    images = [png(1), png(2, size=(9, 8)), b"no image", png(3)]
+    submission = send(team, zipped(tmp_path / "bad.zip", images=images))
+    assert allowance(team).used == 1
+    assert take_steps(submission) == ["refused"]
+    assert submission.state == "refused"
+    assert "2 of 4 files are wrong" in submission.message
+    assert "1.png: it has 9 × 8 pixels" in submission.message
+    assert allowance(team).used == 0
+    assert step(submission, "validate").state == "failed"
+    assert step(submission, "public features").state == "waiting"
+
+
+def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path):
+    from .steps_taken import a_side, sent, take_steps
+
+    a_side(dogs, "private", train="/no/such/secret/folder")
+    submission = sent(dogs, tmp_path)
+    assert take_steps(submission)[-1] == "failed"
+    assert submission.state == "failed"
+    assert submission.counts_against_limit is False
+    failed = step(submission, "private features")
+    assert failed.state == "failed"
+    assert "/no/such/secret/folder" in failed.detail
+    assert "secret" not in submission.message + failed.log
+
+
+def test_a_step_that_fails_for_a_passing_reason_is_tried_again(dogs, tmp_path, monkeypatch):
+    from genmem.arena.scoring import measuring, performing
+
+    from .steps_taken import sent, take_steps
+
+    monkeypatch.setattr(performing, "_PAUSE", 0)
+    real, calls = measuring.nearest, []
+
+    def full_disk_at_first(*given, **named):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return real(*given, **named)
+
+    monkeypatch.setattr(measuring, "nearest", full_disk_at_first)
+    submission = sent(dogs, tmp_path)
+    assert take_steps(submission) == ["done"] * 6
+
+
+def test_a_step_that_always_fails_ends_after_three_tries(dogs, tmp_path, monkeypatch):
+    from genmem.arena.scoring import measuring, performing
+
+    from .steps_taken import sent, take_steps
+
+    monkeypatch.setattr(performing, "_PAUSE", 0)
+    calls = []
+
+    def full_disk(*given, **named):
+        calls.append(1)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(measuring, "nearest", full_disk)
+    submission = sent(dogs, tmp_path)
+    assert take_steps(submission) == ["done", "failed"]
+    assert len(calls) == performing.TRIES
+    assert "No space left on device" in step(submission, "public features").detail
+
+
+def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(dogs, tmp_path):
+    from genmem.arena.scoring.steps import MOST_STARTS, begin
+
+    from .steps_taken import sent, take_steps
+
+    submission = sent(dogs, tmp_path)
+    take_steps(submission, "validate")
+    for _ in range(MOST_STARTS):
+        assert begin(submission.pk, 0, "public features") is not None  # and the worker dies
+    assert take_steps(submission, "public features") == ["failed"]
+    assert submission.state == "failed"
+    assert "the worker died" in step(submission, "public features").detail
+
+
+def test_black_images_have_no_direction_and_so_no_score(dogs, tmp_path):
+    import io
+
+    from PIL import Image
+
+    from ..making import a_team, send
+    from .steps_taken import take_steps, zipped
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, format="PNG")
+    submission = send(a_team(dogs), zipped(tmp_path / "black.zip", images=[buffer.getvalue()] * 4))
+    assert take_steps(submission) == ["done"] * 6
+    assert scores_of(submission)["public"].score is None
+    assert scores_of(submission)["public"].fd is not None
+    assert submission.counts_against_limit
+    assert "no direction" in step(submission, "public score").log
+
+
+def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypatch):
+    from genmem.arena.scoring import spaces
+
+    from .steps_taken import a_folder, a_side, sent, take_steps
+
+    real, asked = spaces.extract, []
+    for first, kind in ((7000, "public"), (8000, "private")):
+        a_side(dogs, kind, train=str(a_folder(tmp_path / "own" / kind, 12, first)))
+
+    def counted(source, **named):
+        asked.append(source.name)
+        return real(source, **named)
+
+    monkeypatch.setattr(spaces, "extract", counted)
+    for seed in range(3):
+        take_steps(sent(dogs, tmp_path, seed=10 * seed))
+    a_side(dogs, "public", tau=0.5)
+    take_steps(sent(dogs, tmp_path, seed=100))
+    assert asked == ["public", "private"]
+
+
+def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path):
+    from genmem.arena.scoring.models import Prepared
+
+    from .steps_taken import a_folder, a_side, sent, take_steps
+
+    reference = a_folder(tmp_path / "reference", 20, 3000)
+    side = a_side(dogs, "public", reference=str(reference))
+    submission = sent(dogs, tmp_path)
+    take_steps(submission)
+    assert Prepared.objects.get(side=side).reference_count == 20
+    import genmem
+
+    expected = genmem.score(
+        generated=tmp_path / "0.zip", train=reference, backbone="pixels", metrics=["fd"]
+    )
+    assert scores_of(submission)["public"].fd == pytest.approx(expected["fd"].value, rel=1e-9)
+
+
+def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
+    import genmem
+
+    from .steps_taken import a_real_competition, sent, take_steps
+
+    dogs = a_real_competition(tmp_path, backbone="efficientnet-lite0")
+    submission = sent(dogs, tmp_path)
+    assert take_steps(submission) == ["done"] * 6
+    version = scores_of(submission)["public"]
+    assert len(version.weights_sha256) == 64
+    expected = genmem.score(
+        generated=tmp_path / "0.zip",
+        train=tmp_path / "dogs" / "public",
+        backbone="efficientnet-lite0",
+        metrics=["fd", "mifid"],
+        tau=0.1,
+    )
+    assert version.fd == pytest.approx(expected["fd"].value, rel=1e-5)
+    assert version.score == pytest.approx(expected["mifid"].value, rel=1e-5)

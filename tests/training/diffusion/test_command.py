@@ -1,0 +1,98 @@
+"""`genmem train diffusion`, from images to a run's folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+from genmem.cli.app import run
+
+SMALL = [
+    "--channels",
+    "8",
+    "--multipliers",
+    "1,2",
+    "--blocks",
+    "1",
+    "--attention",
+    "none",
+    "--batch",
+    "8",
+    "--steps",
+    "4",
+]
+SMALL += ["--snapshots", "2", "--samples", "3", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(256, size=(20, 8, 8, 3), dtype=np.uint8)
+    np.save("train.npy", np.concatenate([pixels, pixels[:2]]))
+    return tmp_path
+
+
+def test_a_run_is_trained_measured_and_shown(folder, capsys):
+    code = run(["train", "diffusion", "--data", "train.npy", "--out", "run", *SMALL])
+    captured = capsys.readouterr()
+    assert code == 0
+    assert captured.out.split()[:3] == ["step", "memorization", "ratio"]
+    assert [line.split()[0] for line in captured.out.splitlines()[1:]] == ["2", "4"]
+    assert "2 images repeat an earlier one" in captured.err
+    assert "22 images of 8 × 8, 4 steps of 8" in captured.err
+    assert (folder / "run" / "snapshots" / "00000004.safetensors").is_file()
+
+
+def test_options_reach_the_settings(folder):
+    options = ["--model", "ncsn++", "--time-embedding", "positional", "--labels", "random:4"]
+    options += ["--without-skips", "8.1,4", "--parametrization", "edm", "--count", "10"]
+    options += ["--size", "4", "--without-duplicates", "--ema", "0", "--weight-decay", "0.1"]
+    options = [option.replace("8.1,4", "4.1,2") for option in options]
+    assert run(["train", "diffusion", "--data", "train.npy", "--out", "r", *SMALL, *options]) == 0
+    found = json.loads((folder / "r" / "settings.json").read_text())
+    network = found["settings"]["network"]
+    assert network["without_skips"] == ["4.1", "2"]
+    assert network["time_embedding"] == "positional"
+    assert network["resampling"] == "fir"
+    assert network["classes"] == 4
+    assert found["settings"]["parametrization"] == "edm"
+    assert (found["settings"]["ema"], found["settings"]["weight_decay"]) == (0.0, 0.1)
+    assert (found["data"]["count"], network["image_size"]) == (10, 4)
+
+
+def test_a_run_is_resumed_by_its_own_settings_alone(capsys):
+    run(["train", "diffusion", "--data", "train.npy", "--out", "run", *SMALL])
+    capsys.readouterr()
+    assert run(["train", "diffusion", "--out", "run", "--resume"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert run(["train", "diffusion", "--out", "run", "--resume", "--steps", "9"]) == 2
+    assert "leave --steps out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "none.npy"], "there is no such file"),
+        (["--data", "train.npy", "--count", "23"], "expected at least 23 images, found 22"),
+        (["--data", "train.npy", "--labels", "true"], "has no class"),
+        (["--data", "train.npy", "--labels", "random:x"], "--labels: expected random:C"),
+        (["--data", "train.npy", "--multipliers", "1,2,2,2,2"], "multiple of 16, got 8"),
+        (["--data", "train.npy", "--without-skips", "32"], "no skip connection '32'"),
+        (["--data", "train.npy", "--precision", "fp16"], "needs a GPU"),
+        (["--resume"], "expected the folder of a training run"),
+        ([], "--data: expected the training images"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(options, words, capsys):
+    given = [] if "--resume" in options else [*SMALL]
+    assert run(["train", "diffusion", "--out", "run", *given, *options]) == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert complaint.startswith("genmem: ")
+    assert words in complaint
+
+
+def test_images_that_are_not_square_are_refused(capsys):
+    np.save("wide.npy", np.zeros((5, 8, 6, 3), np.uint8))
+    assert run(["train", "diffusion", "--data", "wide.npy", "--out", "run", *SMALL]) == 2
+    assert "expected square images, got 6 × 8" in capsys.readouterr().err

@@ -1,0 +1,218 @@
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from genmem.errors import InputError, UsageError
+from genmem.training.checkpoints import load_checkpoint
+from genmem.training.diffusion import loop, runs
+from genmem.training.diffusion.loop import DivergedError, batch_positions, train
+from genmem.training.diffusion.optimal import OptimalDenoiser
+from genmem.training.diffusion.settings import (
+    TrainingSettings,
+    settings_from,
+    training_labels,
+)
+from genmem.training.diffusion.unet import UNetSettings, ncsnpp
+from genmem.training.runlog import read_log
+
+NETWORK = UNetSettings(
+    image_size=8, channels=8, multipliers=(1, 2), blocks=1, attention=(4,), dropout=0.1
+)
+SETTINGS = TrainingSettings(
+    network=NETWORK, batch_size=10, steps=12, warm_up_epochs=1, snapshots=3, ema=0.9, seed=3
+)
+FILES = ("settings.json", "log.jsonl", "checkpoint.safetensors", "snapshots/00000012.safetensors")
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize("labels", ["none", "random"])
+def test_a_run_interrupted_anywhere_ends_as_if_it_had_not_been(made, tmp_path, labels):
+    settings = replace(SETTINGS, labels=labels)
+    train(made, tmp_path / "whole", settings, device="cpu")
+    for steps in (1, 4, 7, 12):
+        ending = train(
+            made, tmp_path / "cut", settings, device="cpu", stop_after=steps, resume=steps > 1
+        )
+        assert ending.step == steps
+        assert ending.interrupted == (steps < 12)
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_training_does_not_touch_the_caller_s_random_numbers(made, tmp_path):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    train(made, tmp_path / "run", replace(SETTINGS, steps=1, snapshots=1), device="cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_signal_ends_the_step_saves_and_returns(made, tmp_path):
+    def progress(stage, done, total):
+        if done == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = train(made, tmp_path / "run", SETTINGS, device="cpu", progress=progress)
+    assert ending.interrupted
+    found = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors", kind="diffusion")
+    assert found.state["step"] == ending.step == 5
+    assert train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True).step == 12
+
+
+@pytest.mark.parametrize(
+    ("parametrization", "network"),
+    [("vp", NETWORK), ("ve", NETWORK), ("edm", NETWORK), ("edm", ncsnpp(NETWORK))],
+)
+def test_every_parametrization_learns(cifar10, tmp_path, monkeypatch, network, parametrization):
+    monkeypatch.setattr(loop, "LOG_STEPS", 10)
+    settings = TrainingSettings(
+        network=replace(network, attention=()),
+        parametrization=parametrization,
+        batch_size=24,
+        learning_rate=0.1,
+        steps=40,
+        warm_up_epochs=0,
+        snapshots=1,
+        ema=0.9,
+    )
+    train(cifar10, tmp_path / "run", settings, device="cpu")
+    losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_snapshot_read_back_is_the_average_that_was_kept(made, tmp_path):
+    train(made, tmp_path / "run", replace(SETTINGS, labels="true"), device="cpu")
+    run = runs.load_run(tmp_path / "run")
+    assert (run.step, run.classes) == (12, 3)
+    assert runs.snapshots(tmp_path / "run") == [4, 8, 12]
+    kept = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors", kind="diffusion")
+    for name, tensor in run.denoiser.state_dict().items():
+        assert torch.equal(tensor, kept.tensors[f"ema.{name}"])
+    x = torch.randn(2, 3, 8, 8)
+    found = run.denoiser.denoise(x, 1.0, torch.tensor([0, 2]))
+    assert torch.equal(found, run.denoiser.denoise(x, 1.0, torch.tensor([0, 2])))  # no dropout
+    earlier = runs.load_run(tmp_path / "run", step=4).denoiser
+    assert not torch.equal(earlier.denoise(x, 1.0, torch.tensor([0, 2])), found)
+    with pytest.raises(InputError, match="expected a snapshot after 5 steps, found 4, 8, 12"):
+        runs.load_run(tmp_path / "run", step=5)
+
+
+def test_snapshots_are_measured_as_the_settings_ask(made, tmp_path):
+    train(made, tmp_path / "run", replace(SETTINGS, samples=3, snapshots=1), device="cpu")
+    line = read_log(tmp_path / "run" / "log.jsonl")[-1]
+    assert line["step"] == 12
+    assert line["memorization_ratio"]["n"] == {"generated": 3, "train": 24}
+
+
+def test_the_optimal_denoiser_is_measured_as_a_perfect_memorizer(cifar10):
+    found = runs.memorized(OptimalDenoiser(cifar10.pixels), cifar10, samples=20)
+    assert found.value == 1.0
+
+
+def test_an_optimal_denoiser_has_no_greater_loss_than_any_other(made):
+    """The closed form is the training loss's minimum: any other denoiser does worse."""
+    clean = torch.from_numpy(made.pixels).float() / 127.5 - 1
+    optimal, random = OptimalDenoiser(made.pixels), torch.Generator().manual_seed(0)
+    for sigma in (0.5, 5.0, 20.0):
+        picked = torch.randint(24, (400,), generator=random)
+        x = clean[picked] + sigma * torch.randn(400, 3, 8, 8, generator=random)
+        best = (optimal.denoise(x, sigma) - clean[picked]).square().mean()
+        for other in (x, clean.mean(dim=0), optimal.denoise(x, 1.3 * sigma)):
+            assert best <= (other - clean[picked]).square().mean() + 1e-6
+
+
+def test_passes_take_every_image_once_and_batches_run_across_them():
+    taken = np.concatenate(
+        [batch_positions(step, images=7, batch_size=3, seed=1) for step in range(14)]
+    )
+    for start in range(0, 42, 7):
+        assert sorted(taken[start : start + 7]) == list(range(7))
+    assert not np.array_equal(taken[:7], taken[7:14])
+    assert len(batch_positions(0, images=3, batch_size=10, seed=0)) == 10
+
+
+def test_steps_learning_rate_and_snapshots_are_the_paper_s():
+    paper = TrainingSettings()
+    assert paper.total_steps(1_000) == 78_125
+    assert paper.learning_rate_at(100_000, 1_000) == 2e-4
+    assert paper.learning_rate_at(0, 1_000) == pytest.approx(2e-4 * 512 / 200_000)
+    assert replace(paper, batch_size=128).learning_rate_at(10**6, 1_000) == pytest.approx(5e-5)
+    assert replace(paper, steps=10, snapshots=4).snapshot_steps(100) == (3, 5, 8, 10)
+
+
+def test_labels_are_none_the_classes_drawn_ones_or_the_image_s_number(made):
+    settings = replace(SETTINGS, random_classes=5)
+    assert training_labels(settings, made) == (None, 0)
+    true, classes = training_labels(replace(settings, labels="true"), made)
+    assert (true.tolist(), classes) == (made.labels.tolist(), 3)
+    unique, classes = training_labels(replace(settings, labels="unique"), made)
+    assert (unique.tolist(), classes) == (list(range(24)), 24)
+    drawn, classes = training_labels(replace(settings, labels="random"), made)
+    assert (set(drawn.tolist()), classes) == (set(range(5)), 5)
+    assert np.array_equal(training_labels(replace(settings, labels="random"), made)[0], drawn)
+    with pytest.raises(InputError, match="true labels need images with classes"):
+        training_labels(replace(settings, labels="true"), replace(made, labels=None))
+
+
+def test_settings_come_back_from_their_json():
+    settings = replace(SETTINGS, network=replace(NETWORK, without_skips=("8.1",)), labels="unique")
+    assert settings_from(settings.to_dict()) == settings
+    with pytest.raises(InputError, match="of this version"):
+        settings_from({"network": {"colours": 3}})
+
+
+def test_a_run_is_not_begun_twice_nor_resumed_as_another(made, cifar10, tmp_path):
+    folder = tmp_path / "run"
+    train(made, folder, SETTINGS, device="cpu", stop_after=2)
+    with pytest.raises(UsageError, match="holds a run already"):
+        train(made, folder, SETTINGS, device="cpu")
+    wider = replace(SETTINGS, network=replace(NETWORK, channels=16), ema=0.5)
+    with pytest.raises(UsageError, match=r"began with another network\.channels, ema"):
+        train(made, folder, wider, device="cpu", resume=True)
+    with pytest.raises(InputError, match="other training images"):
+        train(cifar10, folder, SETTINGS, device="cpu", resume=True)
+    with pytest.raises(InputError, match="cannot be read"):
+        train(made, tmp_path / "none", SETTINGS, device="cpu", resume=True)
+
+
+def test_images_of_another_size_than_the_network_s_are_refused(made, tmp_path):
+    larger = replace(SETTINGS, network=replace(NETWORK, image_size=16))
+    with pytest.raises(InputError, match=r"expected images of shape \[3, 16, 16\]"):
+        train(made, tmp_path / "run", larger, device="cpu")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+    made, tmp_path, monkeypatch
+):
+    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    monkeypatch.setattr(
+        loop, "weighted_loss", lambda denoiser, *rest: denoiser.network.last.weight.sum() / 0
+    )
+    with pytest.raises(DivergedError, match="the last good checkpoint, after 4 steps"):
+        train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"ema": 1.0},
+        {"learning_rate": 0.0},
+        {"weight_decay": -1.0},
+        {"steps": 0},
+        {"labels": "some"},
+        {"precision": "fp8"},
+        {"snapshots": 0},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong):
+    with pytest.raises(UsageError, match="expected"):
+        replace(SETTINGS, **wrong)

@@ -1,0 +1,125 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from genmem.errors import InputError, UsageError
+from genmem.report import files
+from genmem.training.checkpoints import (
+    load_checkpoint,
+    load_module,
+    load_optimizer,
+    module_tensors,
+    optimizer_tensors,
+    restore_rng,
+    rng_tensors,
+    save_checkpoint,
+)
+from genmem.training.ema import Ema
+from genmem.training.runlog import RunLog, read_log
+
+
+def stepped(seed=0):
+    torch.manual_seed(seed)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    optimizer = torch.optim.Adam(module.parameters())
+    module(torch.randn(5, 3)).square().sum().backward()
+    optimizer.step()
+    return module, optimizer
+
+
+def test_module_optimizer_and_generators_come_back_to_the_last_bit(tmp_path):
+    module, optimizer = stepped()
+    tensors = {
+        **module_tensors("model", module),
+        **optimizer_tensors("adam", optimizer),
+        **rng_tensors(),
+    }
+    save_checkpoint(tmp_path / "a.safetensors", kind="x", tensors=tensors, state={"step": 7})
+    drawn = torch.rand(4)
+    other, its = stepped(seed=1)
+    found = load_checkpoint(tmp_path / "a.safetensors", kind="x")
+    load_module(other, "model", found)
+    load_optimizer(its, "adam", found)
+    restore_rng(found)
+    assert found.state == {"step": 7}
+    assert torch.equal(torch.rand(4), drawn)
+    x = torch.randn(5, 3)
+    for one, its_own in ((module, optimizer), (other, its)):
+        its_own.zero_grad()
+        one(x).square().sum().backward()
+        its_own.step()
+    for a, b in zip(module.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_another_kind_model_or_version_is_refused(tmp_path):
+    module, _ = stepped()
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, kind="gan", tensors=module_tensors("model", module), state={})
+    with pytest.raises(InputError, match="expected a diffusion checkpoint, got one of 'gan'"):
+        load_checkpoint(path, kind="diffusion")
+    with pytest.raises(InputError, match="of another model"):
+        load_module(torch.nn.Linear(3, 4), "model", load_checkpoint(path, kind="gan"))
+    save_file({"a": torch.zeros(1)}, path, {"genmem": json.dumps({"format": "0"})})
+    with pytest.raises(InputError, match="made by another version"):
+        load_checkpoint(path, kind="gan")
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="none of genmem's"):
+        load_checkpoint(path, kind="gan")
+
+
+def test_a_checkpoint_that_is_missing_or_cut_short_is_an_error_that_names_it(tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(InputError, match=r"a\.safetensors: cannot read"):
+        load_checkpoint(path, kind="x")
+    save_checkpoint(path, kind="x", tensors={"a": torch.zeros(100)}, state={})
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match="cut short"):
+        load_checkpoint(path, kind="x")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, kind="x", tensors={"a": torch.zeros(3)}, state={"step": 1})
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(UsageError, match="no space left on device"):
+        save_checkpoint(path, kind="x", tensors={"a": torch.ones(3)}, state={"step": 2})
+    assert load_checkpoint(path, kind="x").state == {"step": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_the_average_follows_its_formula_and_copies_buffers():
+    module, _ = stepped()
+    ema = Ema(module, 0.9)
+    before = module[0].weight.detach().clone()
+    module[0].weight.data += 1.0
+    module[1].running_mean += 5.0
+    ema.update(module)
+    assert torch.allclose(ema.module[0].weight, 0.9 * before + 0.1 * (before + 1.0))
+    assert torch.equal(ema.module[1].running_mean, module[1].running_mean)
+    ema.update(module, decay=0.0)
+    assert torch.equal(ema.module[0].weight, module[0].weight)
+    assert not ema.module.training
+    with pytest.raises(UsageError, match="decay in"):
+        Ema(module, 1.0)
+
+
+def test_a_resumed_log_drops_the_steps_that_are_taken_again(tmp_path):
+    log = RunLog(tmp_path / "log.jsonl")
+    for step in (1, 2, 3):
+        log.write(step, loss=np.float64(step / 2))
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    RunLog(tmp_path / "log.jsonl", resumed_at=2).write(3, loss=9.0)
+    assert read_log(tmp_path / "log.jsonl") == [
+        {"step": 1, "loss": 0.5},
+        {"step": 2, "loss": 1.0},
+        {"step": 3, "loss": 9.0},
+    ]
