@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,20 +38,31 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def make(folder: Path) -> subprocess.CompletedProcess[str]:
-    """An arena with one competition; what `genmem arena create` said."""
+def make(
+    folder: Path, competition: str = COMPETITION, train: Mapping[str, bytes] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """An arena with one competition and its training images; what `genmem arena create` said."""
     assert genmem("init", folder).returncode == 0
     (folder / "data" / "train").mkdir()
-    (folder / "c.yaml").write_text(COMPETITION)
+    for name, content in (train or {}).items():
+        (folder / "data" / "train" / name).write_bytes(content)
+    (folder / "c.yaml").write_text(competition)
     return genmem("create", folder, folder / "c.yaml")
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address at which it answers."""
+def serving(folder: Path, *, worker: bool = False) -> Iterator[str]:
+    """The address at which it answers, with or without a worker that scores."""
     port = free_port()
     process = subprocess.Popen(
-        [*COMMAND, "serve", str(folder), "--port", str(port), "--no-worker"],
+        [
+            *COMMAND,
+            "serve",
+            str(folder),
+            "--port",
+            str(port),
+            "--worker" if worker else "--no-worker",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -28,7 +28,7 @@ from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.receiving import receive
 from genmem.errors import GenmemError
 
-PASSWORD = "look-around"  # noqa: S105
+PASSWORD = "look-around"
 """Of every account of the demo, which listens on this machine only."""
 
 ORGANISER = "organiser@example.org"

@@ -211,7 +211,7 @@ def _check(
             raise UsageError(f"expected a set that is {name}, SOURCE={known[0]}; got none.")
     if not backbones or len(set(backbones)) < len(backbones):
         raise UsageError("expected one backbone or several different ones, A,B,C.")
-    for name in backbones:
-        find_backbone(name)
     if weights is not None and len(backbones) > 1:
         raise UsageError("a weights file belongs to one backbone; name only one.")
+    for name in backbones:
+        find_backbone(name)

@@ -17,12 +17,13 @@ def make(folder: Path) -> None:
     Raises:
         UsageError: the folder holds something else.
     """
-    from genmem.arena.configuration import read_configuration, write_new
+    from genmem.arena.configuration import write_new
     from genmem.arena.scoring.worker import start_worker
+    from genmem.arena.serving import prepare
     from genmem.errors import UsageError
 
     if (folder / MARKER).is_file():
-        read_configuration(folder)
+        prepare(folder)
         start_worker(folder)
         return
     if folder.exists() and any(folder.iterdir()):
@@ -35,8 +36,6 @@ def make(folder: Path) -> None:
     print(f"Making the demo in {folder}: two competitions, seven teams, honest and not.")
     digits = demo_competition(seed=0)
     write_new(folder)
-    from genmem.arena.serving import prepare
-
     prepare(folder)
     from genmem.arena import demo
 

@@ -121,6 +121,12 @@ def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
     try:
         if path.suffix.lower() == ".npz":
             return _read_archive(path), str(source)
+        with path.open("rb") as file:
+            if _header(file)[1].hasobject:
+                raise InputError(
+                    f"{source} holds Python objects, which are never loaded; expected features: "
+                    "floating point, one row per image, [n, d]"
+                )
         return np.load(path, mmap_mode="r", allow_pickle=False), str(source)
     except (InputError, MemoryError):
         raise

@@ -77,15 +77,24 @@ class Rows:
             stop = min(count, start + self.step())
             yield slice(start, stop) if positions is None else positions[start:stop]
 
-    def block(self, part: Part, dtype: torch.dtype) -> torch.Tensor:
-        """Centred rows [m, d] on the device: a copy."""
+    def room(self, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Memory for one block, to be used again and again: new pages cost as much as the work."""
+        return torch.empty(min(self.step(), len(self)), len(self.mean), dtype=dtype).to(self.device)
+
+    def block(
+        self, part: Part, dtype: torch.dtype, room: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Centred rows [m, d] on the device: a copy, in `room` where that is given."""
         if is_torch_array(self._images):
             raw = self._images[part if isinstance(part, slice) else part.to(self.device)]
         else:
             found = self._images[part if isinstance(part, slice) else part.cpu().numpy()]
             raw = torch.from_numpy(np.array(found)).to(self.device)
-        rows = raw.reshape(len(raw), -1).to(dtype, copy=True)
-        return rows.sub_(self.mean.to(dtype))
+        rows = raw.reshape(len(raw), -1)
+        out = None if room is None else room[: len(rows)]
+        if out is None:
+            out = torch.empty(rows.shape, dtype=dtype, device=self.device)
+        return out.copy_(rows).sub_(self.mean.to(dtype))
 
     def inward(self, images: torch.Tensor) -> torch.Tensor:
         """Images [b, ...] as centred rows, float64 [b, d]."""

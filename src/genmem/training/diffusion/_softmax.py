@@ -85,8 +85,9 @@ def dense(
     total = torch.zeros(rows.shape, dtype=torch.float32, device=rows.device)
     heavy: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     buffer = torch.empty(0, dtype=dtype, device=rows.device)
+    room = train.room()
     for part in train.parts(among):
-        block = train.block(part, torch.float32)
+        block = train.block(part, torch.float32, room)
         exact = train.block(part, dtype) if wide else block
         bias = -train.half_squares[part].to(dtype)
         if buffer.numel() < len(rows) * len(block):
@@ -94,7 +95,8 @@ def dense(
         weights = buffer[: len(rows) * len(block)].view(len(rows), len(block))
         torch.addmm(bias, rows, exact.T, out=weights)
         weights.mul_(per_unit)
-        larger = torch.maximum(largest, weights.amax(dim=1, keepdim=True))
+        highest = weights.amax(dim=1, keepdim=True)
+        larger = torch.maximum(largest, highest)
         _exp_(weights.sub_(larger))
         shrink = _exp_(largest - larger)
         largest = larger
@@ -102,7 +104,8 @@ def dense(
         total.mul_(shrink)
         total.addmm_(weights.float() if wide else weights, block)
         if again and not wide:
-            heavy.append(_heavy(weights, weight, larger, _positions(part, rows.device)))
+            positions = _positions(part, rows.device)
+            heavy.append(_heavy(weights, highest, weight, larger, positions))
     if heavy:
         total, weight = _weigh_again(train, queries, total, weight, largest, heavy)
     return total / weight
@@ -110,7 +113,7 @@ def dense(
 
 def _exp_(logits: torch.Tensor) -> torch.Tensor:
     """exp in place, 0 below e^`LEAST`: numbers too small to be normal slow products tenfold."""
-    return functional.threshold_(logits, LEAST, -torch.inf).exp_()
+    return functional.threshold(logits, LEAST, -torch.inf, inplace=True).exp_()
 
 
 def _positions(part: slice | torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -120,11 +123,15 @@ def _positions(part: slice | torch.Tensor, device: torch.device) -> torch.Tensor
 
 
 def _heavy(
-    weights: torch.Tensor, weight: torch.Tensor, largest: torch.Tensor, positions: torch.Tensor
+    weights: torch.Tensor,
+    highest: torch.Tensor,
+    weight: torch.Tensor,
+    largest: torch.Tensor,
+    positions: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Queries, rows and float32 logits that may carry more than `HEAVY` of the weight."""
     least = HEAVY * weight.to(weights.dtype)
-    some = (weights.amax(dim=1, keepdim=True) >= least).flatten().nonzero().flatten()
+    some = ((highest - largest).exp() >= 0.99 * least).flatten().nonzero().flatten()
     chosen = weights[some]
     which, columns = (chosen >= least[some]).nonzero(as_tuple=True)
     logits = chosen[which, columns].double().log_() + largest.flatten()[some[which]]
@@ -176,8 +183,9 @@ def near(
     found = _Candidates(margin)
     rows = queries.rows.float()
     buffer = torch.empty(0, device=rows.device)
+    room = train.room()
     for part in train.parts(among):
-        block = train.block(part, torch.float32)
+        block = train.block(part, torch.float32, room)
         bias = -train.half_squares[part].float()
         if buffer.numel() < len(rows) * len(block):
             buffer = torch.empty(len(rows) * len(block), device=rows.device)
