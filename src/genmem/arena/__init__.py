@@ -10,7 +10,13 @@ A Django project whose settings come from one file, `DIR/arena.toml`:
     competitions/   competitions and their sides (public, private), made in the browser or from YAML
     submissions/    receiving and checking uploads, and what became of them
     boards/         ranks (pure), immutable score versions, final selections
-    desk/           the append-only log of what organisers and teams changed
+    scoring/        workers, durable steps, runs of code, scoring anew when a side changes
+    sandbox/        foreign code, isolated (no Django)
+    desk/           review queue, thresholds, labels, decisions, rebuttals; the append-only log
+    ratings/        quality and diversity, rated blind
+    release/        a competition as files
+    api/            the programming interface and its tokens' guard
+    demo.py         an arena to look around in
 
 It computes no score of its own: those come from `genmem.scoring` and below.
 """

@@ -52,12 +52,27 @@ than the threshold allows are penalised. Lower is better.
 
 
 class Entry(Protocol):
-    """One submission of the demo; `images` are PNGs, `label` is what it is."""
+    """One submission of the demo."""
 
-    team: str
-    label: str
-    file_name: str
-    images: list[bytes]
+    @property
+    def team(self) -> str:
+        """Who sends it."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What it is, as reviewers label."""
+        ...
+
+    @property
+    def file_name(self) -> str:
+        """As its team calls it."""
+        ...
+
+    @property
+    def images(self) -> list[bytes]:
+        """PNGs."""
+        ...
 
 
 def fill(folder: Path, train: Sequence[bytes], entries: Sequence[Entry]) -> None:
@@ -74,7 +89,7 @@ def fill(folder: Path, train: Sequence[bytes], entries: Sequence[Entry]) -> None
         for reviewer in reviewers:
             Role.objects.create(competition=competition, user=reviewer, role="reviewer")
         _send_all(competition, entries)
-    record(competition, actor=organiser, action="fill demo", subject=", ".join(SLUGS))
+        record(competition, actor=organiser, action="fill demo", subject=slug)
 
 
 def wait_until_scored(since: float) -> None:
