@@ -1,5 +1,7 @@
 """The site in a real browser: a first visit to a first submission, on a desktop and a phone."""
 
+import re
+
 import pytest
 
 from ..report.browser import chromium, needs_chromium, overflow
@@ -67,7 +69,9 @@ def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
         visitor.press("Make the team")
         visitor.go("/c/dogs/submissions/new/")
         page.get_by_label("Zip file").set_input_files(a_zip(tmp_path / "dogs.zip"))
-        visitor.press("Send")
+        page.get_by_role("button", name="Send", exact=True).click()
+        page.wait_for_url(re.compile(r"/submissions/[0-9a-f-]{36}/$"))
+        visitor.check()
         assert page.get_by_role("status").first.inner_text().startswith("Received")
         for where in ("submissions/", "finals/", "board/", "team/", ""):
             visitor.go(f"/c/dogs/{where}")
