@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from genmem.errors import InputError, UsageError
+from genmem.training.ema import update_average
 from genmem.training.gan.augment import augmented
-from genmem.training.gan.ema import update_average
 from genmem.training.gan.layers import SelfAttention
 from genmem.training.gan.losses import discriminator_loss, generator_loss
 from genmem.training.gan.models import build_generator, build_models

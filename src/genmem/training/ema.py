@@ -30,12 +30,16 @@ class Ema:
         self.decay = decay
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
 
-    @torch.no_grad()
     def update(self, module: nn.Module, decay: float | None = None) -> None:
         """Take in the weights of `module`; `decay` for this once (0 copies them)."""
-        decay = self.decay if decay is None else decay
-        averages: list[torch.Tensor] = list(self.module.parameters())
-        weights = [parameter.detach() for parameter in module.parameters()]
-        get_ema_multi_avg_fn(decay)(averages, weights, None)
-        for average, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
-            average.copy_(buffer)
+        update_average(self.module, module, decay=self.decay if decay is None else decay)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, module: nn.Module, *, decay: float) -> None:
+    """θ̄ ← decay·θ̄ + (1 − decay)·θ for parameters, in place; buffers are copied as they are."""
+    averages: list[torch.Tensor] = list(average.parameters())
+    weights = [parameter.detach() for parameter in module.parameters()]
+    get_ema_multi_avg_fn(decay)(averages, weights, None)
+    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(buffer)

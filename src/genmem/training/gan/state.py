@@ -17,10 +17,10 @@ from torch import nn
 
 from genmem.errors import UsageError
 from genmem.results import Json
+from genmem.training.ema import update_average
 from genmem.training.gan import checkpoints
 from genmem.training.gan.augment import augmented
 from genmem.training.gan.data import ImageSet
-from genmem.training.gan.ema import update_average
 from genmem.training.gan.losses import discriminator_loss, generator_loss
 from genmem.training.gan.models import build_models
 from genmem.training.gan.settings import Settings, fixed
