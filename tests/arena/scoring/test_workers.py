@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
 import pytest
 
@@ -71,9 +72,11 @@ def test_one_competition_does_not_block_another(tmp_path):
     finally:
         worker.terminate()
         worker.wait(timeout=60)
-    lines = (tmp_path / "log").read_text().splitlines()
-    published = [line.split()[2] for line in lines if "publish: done" in line]
-    assert published.index(one[0][:8]) < 8
+    published = arena.query(
+        "select submission_id from submissions_step where name = 'publish' order by ended_at"
+    )
+    assert len(published) == 26
+    assert [uuid.UUID(str(row[0])) for row in published].index(uuid.UUID(one[0])) < 8
 
 
 def test_serve_starts_a_worker_that_is_started_again_and_ends_with_it(tmp_path):
