@@ -50,4 +50,5 @@ def drop() -> None:
 def say(text: str) -> None:
     """One line on the worker's terminal."""
     now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-    print(f"{now} {text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"{now} {text}\n")  # in one piece: print writes the end of a line by itself
+    sys.stderr.flush()
