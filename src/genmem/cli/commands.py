@@ -18,6 +18,7 @@ from genmem.cli.calibrate import calibrate
 from genmem.cli.demo import demo
 from genmem.cli.features import features
 from genmem.cli.score import score
+from genmem.cli.study import study
 from genmem.cli.submit import submit
 from genmem.cli.train import train
 
@@ -55,3 +56,4 @@ for _command in (score, audit, calibrate, analyze, features, backbones, submit, 
     app.command()(_command)
 app.add_typer(arena)
 app.add_typer(train)
+app.add_typer(study)
