@@ -168,11 +168,11 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
-def images(folder: Path, count: int, *, first: int) -> None:
+def images(folder: Path, count: int, *, first: int, side: int = SIDE) -> None:
     """A folder of random images."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        (folder / f"{number:03d}.png").write_bytes(png(first + number))
+        (folder / f"{number:03d}.png").write_bytes(png(first + number, side))
     for place in (folder.parent, folder):
         place.chmod(0o755)
 
@@ -185,9 +185,9 @@ def zipped(path: Path, seed: int) -> Path:
     return path
 
 
-def png(seed: int) -> bytes:
+def png(seed: int, side: int = SIDE) -> bytes:
     """A random image."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from genmem.calibration import Labels, penalised_score, read_table
 
 if TYPE_CHECKING:
-    from genmem.arena.competitions.models import Competition
+    from genmem.arena.competitions.models import Competition, Side
+    from genmem.arena.submissions.models import Submission
 
 Floats = NDArray[np.float64]
 
@@ -111,31 +112,16 @@ def drawn(rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, see
     )
 
 
-def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
-    """A closed competition in the loaded arena with these entries, all scored.
-
-    Args:
-        rows: the entries.
-        slug: of the competition.
-        labelled: whether two reviewers hold the rows' labels.
-    """
+def add_entries(rows: Rows, competition: Competition, sides: Sequence[Side]) -> list[Submission]:
+    """Add entries to a competition, scored on these sides, each by one author of all."""
     from django.db import transaction
 
     from genmem.arena.boards.models import ScoreVersion
-    from genmem.arena.competitions.models import Competition, Side
-    from genmem.arena.desk.models import Label
-    from genmem.arena.people.models import Role, Team, User
+    from genmem.arena.people.models import Team, User
     from genmem.arena.submissions.models import Submission
 
+    slug = competition.slug
     with transaction.atomic():
-        competition = Competition.objects.create(
-            slug=slug,
-            title=f"Replay {slug}",
-            opens_at=START - timedelta(days=1),
-            merge_until=START,
-            closes_at=START + timedelta(days=60),
-            image_formats=["png"],
-        )
         author = User.objects.create_user(f"author-{slug}@example.org", display_name="Author")
         teams = Team.objects.bulk_create(
             Team(competition=competition, name=f"Team {number + 1}")
@@ -159,15 +145,8 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
             ],
             batch_size=1000,
         )
-        for kind, tau in TAUS.items():
-            side = Side.objects.create(
-                competition=competition,
-                kind=kind,
-                version=1,
-                backbone="pixels",
-                train="/nowhere",
-                tau=tau,
-            )
+        for side in sides:
+            kind, tau = side.kind, side.tau
             scores = penalised_score(fd=rows.fd[kind], distance=rows.distance[kind], tau=tau)
             ScoreVersion.objects.bulk_create(
                 [
@@ -188,6 +167,44 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
                 ],
                 batch_size=1000,
             )
+    return submissions
+
+
+def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
+    """A closed competition in the loaded arena with these entries, all scored.
+
+    Args:
+        rows: the entries.
+        slug: of the competition.
+        labelled: whether two reviewers hold the rows' labels.
+    """
+    from django.db import transaction
+
+    from genmem.arena.competitions.models import Competition, Side
+    from genmem.arena.desk.models import Label
+    from genmem.arena.people.models import Role, User
+
+    with transaction.atomic():
+        competition = Competition.objects.create(
+            slug=slug,
+            title=f"Replay {slug}",
+            opens_at=START - timedelta(days=1),
+            merge_until=START,
+            closes_at=START + timedelta(days=60),
+            image_formats=["png"],
+        )
+        sides = [
+            Side.objects.create(
+                competition=competition,
+                kind=kind,
+                version=1,
+                backbone="pixels",
+                train="/nowhere",
+                tau=tau,
+            )
+            for kind, tau in TAUS.items()
+        ]
+        submissions = add_entries(rows, competition, sides)
         reviewers = [
             User.objects.create_user(
                 f"reviewer{n}-{slug}@example.org", display_name=f"Reviewer {n}"
@@ -268,15 +285,17 @@ def timed(repeats: int, act: Callable[[int], object]) -> Timed:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of an arena's pages while `genmem arena serve` runs."""
+def served(folder: Path, *, worker: bool = False) -> Iterator[str]:
+    """The address of an arena's pages while `genmem arena serve` runs, scoring too or not."""
     import socket
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", "from genmem.cli.app import main; main()", "arena", "serve"]
-    process = subprocess.Popen([*command, str(folder), "--port", str(port), "--no-worker"])
+    process = subprocess.Popen(
+        [*command, str(folder), "--port", str(port), *([] if worker else ["--no-worker"])]
+    )
     try:
         for _ in range(300):
             try:

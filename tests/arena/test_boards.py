@@ -218,6 +218,32 @@ def test_a_member_sees_their_rank_and_how_it_went(teams, time):
     assert client.get("/c/dogs/board/other/history/").status_code == 404
 
 
+def test_a_long_board_comes_in_pages_and_a_team_finds_the_one_it_is_on(
+    competition, teams, monkeypatch
+):
+    from django.test import Client
+
+    from genmem.arena.boards import views
+
+    from .making import captain, scored, signed_in
+
+    monkeypatch.setattr(views, "_ROWS", 2)
+    for team, score in zip(teams, (3.0, 5.0, 9.0), strict=True):
+        scored(team, score)
+    first = Client().get("/c/dogs/board/").content.decode()
+    assert "alpha" in first
+    assert "beta" in first
+    assert "gamma" not in first
+    assert 'href="?page=2">3–3' in first
+    second = Client().get("/c/dogs/board/?page=2").content.decode()
+    assert "gamma" in second
+    assert "alpha" not in second
+    mine = signed_in(captain(teams[2])).get("/c/dogs/board/").content.decode()
+    assert f'href="?page=2#team-{teams[2].pk}"' in mine
+    for wrong in ("0", "3", "-1", "x", "²", "9" * 30):
+        assert Client().get(f"/c/dogs/board/?page={wrong}").status_code == 404
+
+
 def test_strangers_get_one_compressed_page_until_the_board_changes(competition, teams):
     import gzip
 

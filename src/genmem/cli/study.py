@@ -1,8 +1,10 @@
-"""`genmem study …`: many trainings or measurements, gone on with where they stopped, on one page."""
+"""`genmem study …`: many trainings or measurements, resumable, on one page."""
 
 from __future__ import annotations
 
 import typer
+
+from genmem.cli.study_denoiser import denoiser
 
 study = typer.Typer(
     name="study",
@@ -18,3 +20,6 @@ def _help(context: typer.Context) -> None:
     """Whole studies: many runs, resumable, one page."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+study.command()(denoiser)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from django.core.cache import cache
-from django.db.models import Count, Max
+from django.db import connection
 
 from genmem.arena.boards.models import ScoreVersion
 from genmem.arena.competitions.models import Competition, Side
@@ -24,6 +24,20 @@ from genmem.arena.desk.models import LogEntry
 from genmem.arena.submissions.models import Submission
 
 T = TypeVar("T")
+
+_STAMP = """
+    SELECT (SELECT max(id) FROM {scores}),
+           (SELECT count(*) FROM {scores}),
+           (SELECT count(*) FROM {submissions} WHERE state = 'scored'),
+           (SELECT count(*) FROM {log} WHERE action = 'merge teams'),
+           (SELECT max(id) FROM {log} WHERE action NOT IN {quiet}),
+           (SELECT count(*) FROM {log} WHERE action NOT IN {quiet})
+""".format(
+    scores=ScoreVersion._meta.db_table,
+    submissions=Submission._meta.db_table,
+    log=LogEntry._meta.db_table,
+    quiet=f"({', '.join(['%s'] * len(QUIET))})",
+)
 
 _SECONDS = 60
 """Everything is computed anew after this long whatever happens."""
@@ -80,16 +94,14 @@ def kept(name: Hashable, stamp: Hashable, make: Callable[[], T], seconds: float 
 
 def score_stamp() -> tuple[int | None, ...]:
     """Changes whenever a score or the set of scored submissions does, or teams merge."""
-    scores = ScoreVersion.objects.aggregate(last=Max("pk"), count=Count("pk"))
-    published = Submission.objects.filter(state="scored").count()
-    merges = LogEntry.objects.filter(action="merge teams").count()
-    return scores["last"], scores["count"], published, merges
+    return stamp()[:4]
 
 
 def stamp() -> tuple[int | None, ...]:
     """Changes whenever a score, a selection, a decision, a team or a setting does."""
-    log = LogEntry.objects.exclude(action__in=QUIET).aggregate(last=Max("pk"), count=Count("pk"))
-    return *score_stamp(), log["last"], log["count"]
+    with connection.cursor() as cursor:  # one statement: every request for a board asks this
+        cursor.execute(_STAMP, QUIET * 2)
+        return cursor.fetchone()
 
 
 def in_force(competition: Competition, kind: str) -> list[InForce]:

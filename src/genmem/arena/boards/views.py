@@ -23,6 +23,9 @@ from genmem.arena.people.access import Viewer, visit
 from genmem.arena.submissions.models import Submission
 
 _HIDDEN = "The private board is hidden until the organiser opens it."
+_ROWS = 200
+"""Rows on one page of a board."""
+
 _PAGE_SECONDS = 5
 """How long the page for strangers is kept while the board stays as it is ("closes in 9 days")."""
 
@@ -104,38 +107,60 @@ def _public_score(scores: dict) -> float:
 
 
 def _board(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+    shown = _number(request)
+    if not 1 <= shown <= max(1, -(-len(board(viewer.competition, kind)) // _ROWS)):
+        raise Http404
     if request.COOKIES or "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return _board_page(request, viewer, kind)
-    return _board_for_strangers(request, viewer, kind)
+        return _board_page(request, viewer, kind, shown)
+    return _board_for_strangers(request, viewer, kind, shown)
 
 
-def _board_for_strangers(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+def _board_for_strangers(
+    request: HttpRequest, viewer: Viewer, kind: str, shown: int
+) -> HttpResponse:
     """The page without anything personal, compressed once for all who look within a few seconds."""
     packed = kept(
-        ("page", viewer.competition.pk, kind),
+        ("page", viewer.competition.pk, kind, shown),
         stamp(),
-        lambda: gzip.compress(_board_page(request, viewer, kind).content, mtime=0),
+        lambda: gzip.compress(_board_page(request, viewer, kind, shown).content, mtime=0),
         seconds=_PAGE_SECONDS,
     )
     return HttpResponse(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
 
 
-def _board_page(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
+def _board_page(request: HttpRequest, viewer: Viewer, kind: str, shown: int) -> HttpResponse:
     rows = board(viewer.competition, kind)
-    mine = next((row for row in rows if viewer.team and row.team_id == viewer.team.pk), None)
+    found = (
+        (n, row) for n, row in enumerate(rows) if viewer.team and row.team_id == viewer.team.pk
+    )
+    place, mine = next(found, (0, None))
+    pages = [
+        (number, start + 1, min(start + _ROWS, len(rows)))
+        for number, start in enumerate(range(0, len(rows), _ROWS), 1)
+    ]
     return render(
         request,
         "boards/board.html",
         {
             "viewer": viewer,
             "kind": kind,
-            "table": _table(viewer, kind, rows),
+            "table": _table(viewer, kind, rows, shown),
             "count": len(rows),
             "mine": mine,
+            "mine_on": place // _ROWS + 1,
+            "pages": pages if len(pages) > 1 else [],
+            "shown": shown,
         },
     )
 
 
-def _table(viewer: Viewer, kind: str, rows: list[Row]) -> SafeString:
-    """The table's body: the same for everybody, and so kept until the board changes."""
-    return kept(("table", viewer.competition.pk, kind), tuple(rows), lambda: rows_html(rows))
+def _number(request: HttpRequest) -> int:
+    """Which page of the board is asked for, from 1; -1 where that is no number."""
+    asked = request.GET.get("page", "1")
+    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 7 else -1
+
+
+def _table(viewer: Viewer, kind: str, rows: list[Row], page: int) -> SafeString:
+    """The body of a page's table: the same for everybody, and so kept until the board changes."""
+    some = rows[(page - 1) * _ROWS : page * _ROWS]
+    return kept(("table", viewer.competition.pk, kind, page), tuple(some), lambda: rows_html(some))

@@ -130,7 +130,7 @@ def work(folder: Path, *, parent: int | None = None) -> None:
     from genmem.arena.scoring.sweep import DeclaredDeadError, Sweep, sign_in, sign_out
 
     _refuse_old_database()
-    os.nice(5)  # the pages of a small machine come first
+    os.nice(10)  # the pages of a small machine come first
     worker = patiently(lambda: sign_in(os.getpid()))
     engine.launch(str(worker.pk))
     say(f"{worker} takes work (process {os.getpid()})")

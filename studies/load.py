@@ -1,0 +1,257 @@
+"""Two hundred people read the board of an arena while twenty send their images.
+
+    python -m studies.load TABLE.csv [--seconds 60]
+
+An arena is served as people do it (`genmem arena serve`, which also scores), its board filled with
+the entries of TABLE.csv (see `studies.replay`). Readers, half of them signed in, keep a connection
+open as browsers do, ask for the public board, and again two to three seconds after it came.
+Uploads of 10,000 images each begin together a few seconds later and come in by the tus protocol in
+pieces of 8 MB, each over a line of 10 Mbit/s. Readers and senders run on the same machine, in
+processes of their own. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import http.client
+import io
+import multiprocessing
+import random
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from studies import arenas
+from studies.replay import add_entries, served, table_rows
+
+if TYPE_CHECKING:
+    from genmem.arena.competitions.models import Competition
+
+READERS, UPLOADS, READING_PROCESSES = 200, 20, 2
+PAUSE = (2.0, 3.0)
+"""Seconds between a page and the next request of its reader."""
+IMAGES, SIDE = 10_000, 16
+LINE = 10_000_000 / 8
+"""Bytes a second of a sender's line."""
+PIECE, WRITE = 8 * 2**20, 2**15
+SLUG = "load"
+COMPETITION = f"""
+title: Load
+slug: {SLUG}
+rules: None.
+opens_at: 2026-01-01T00:00Z
+closes_at: 2099-01-01T00:00Z
+image_count: {IMAGES}
+image_width: {SIDE}
+image_height: {SIDE}
+daily_limit: 100
+public: {{backbone: pixels, train: data/public}}
+private: {{backbone: pixels, train: data/private, tau: 0.2}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """One request for the board: when it was made, and how long its answer took, in seconds."""
+
+    at: float
+    took: float
+
+
+def read_board(address: str, cookies: list[str], until: float) -> tuple[list[Read], list[str]]:
+    """Readers, one a cookie ("" for strangers), until that moment; their requests and errors."""
+    reads: list[Read] = []
+    errors: list[str] = []
+    threads = [
+        threading.Thread(target=_read, args=(address, cookie, until, reads, errors))
+        for cookie in cookies
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return reads, errors
+
+
+def _read(address: str, cookie: str, until: float, reads: list[Read], errors: list[str]) -> None:
+    headers = {"Accept-Encoding": "gzip"} | ({"Cookie": cookie} if cookie else {})
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    time.sleep(random.uniform(0, PAUSE[1]))
+    while time.time() < until:
+        began = time.time()
+        try:
+            connection.request("GET", f"/c/{SLUG}/board/", headers=headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200 or len(content) < 1000:
+                errors.append(f"{answer.status}, {len(content)} bytes")
+        except OSError as error:
+            errors.append(repr(error))
+            connection.close()
+        reads.append(Read(at=began, took=time.time() - began))
+        time.sleep(random.uniform(*PAUSE))
+    connection.close()
+
+
+def send(address: str, token: str, file: Path) -> str:
+    """Send a file over a line of `LINE` bytes a second; "" or what went wrong."""
+    content = file.read_bytes()
+    told = {"filename": file.name, "kind": "images", "sha256": hashlib.sha256(content).hexdigest()}
+    metadata = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in told.items())
+    always = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=120)
+    begin = {"Upload-Length": str(len(content)), "Upload-Metadata": metadata}
+    connection.request("POST", f"/c/{SLUG}/uploads/", headers=always | begin)
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status != 201:
+        return f"POST {answer.status} {said[:200]!r}"
+    where = urlsplit(answer.headers["Location"]).path
+    for offset in range(0, len(content), PIECE):
+        piece = content[offset : offset + PIECE]
+        headers = always | {
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(len(piece)),
+        }
+        connection.request("PATCH", where, body=_slowly(piece), headers=headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != 204:
+            return f"PATCH {answer.status} {said[:200]!r}"
+    return ""
+
+
+def _slowly(piece: bytes) -> Iterator[bytes]:
+    began = time.monotonic()
+    for offset in range(0, len(piece), WRITE):
+        yield piece[offset : offset + WRITE]
+        time.sleep(max(0.0, began + (offset + WRITE) / LINE - time.monotonic()))
+
+
+def _send_all(address: str, tokens: list[str], file: Path) -> tuple[list[str], float]:
+    """All uploads at once; what went wrong, and seconds until the last was there."""
+    errors: list[str] = []
+
+    def one(token: str) -> None:
+        said = send(address, token, file)
+        if said:
+            errors.append(said)
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=one, args=(token,)) for token in tokens]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors, time.monotonic() - began
+
+
+def make_zip(path: Path) -> None:
+    """A submission of random images."""
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(IMAGES):
+            buffer = io.BytesIO()
+            pixels = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+            Image.fromarray(pixels).save(buffer, format="PNG")
+            archive.writestr(f"{number:05d}.png", buffer.getvalue())
+
+
+def make_people(competition: Competition) -> tuple[list[str], list[str]]:
+    """Cookies of readers who are signed in, and tokens of the captains of teams."""
+    from django.test import Client
+
+    from genmem.arena.people.models import Membership, Team, User
+    from genmem.arena.people.tokens import make_token
+
+    cookies, tokens = [], []
+    for number in range(READERS // 2):
+        user = User.objects.create_user(f"r{number}@example.org", display_name=f"Reader {number}")
+        client = Client()
+        client.force_login(user)
+        cookies.append(f"sessionid={client.cookies['sessionid'].value}")
+    for number in range(UPLOADS):
+        user = User.objects.create_user(f"s{number}@example.org", display_name=f"Sender {number}")
+        team = Team.objects.create(competition=competition, name=f"Senders {number}")
+        Membership.objects.create(team=team, user=user, captain=True)
+        tokens.append(make_token(user, "load")[1])
+    return cookies, tokens
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Load a scratch arena.")
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "arena"
+        arenas.command("init", folder)
+        for place, kind in enumerate(("public", "private")):
+            arenas.images(folder / "data" / kind, 200, first=1000 * (place + 1), side=SIDE)
+        (folder / "load.yaml").write_text(COMPETITION)
+        arenas.command("create", folder, folder / "load.yaml")
+        from genmem.arena import load
+
+        load(folder)
+        from genmem.arena.competitions.models import Competition, Side
+
+        competition = Competition.objects.get(slug=SLUG)
+        add_entries(table_rows(given.table), competition, list(Side.objects.all()))
+        cookies, tokens = make_people(competition)
+        make_zip(Path(scratch) / "entry.zip")
+        size = (Path(scratch) / "entry.zip").stat().st_size
+        with served(folder, worker=True) as address:
+            measure(address, cookies, tokens, Path(scratch) / "entry.zip", given.seconds)
+        from genmem.arena.submissions.models import Submission
+
+        sent = Submission.objects.filter(team__name__startswith="Senders")
+        print(f"{sent.count()} uploads of {size / 2**20:.0f} MiB are submissions.")
+
+
+def measure(
+    address: str, cookies: list[str], tokens: list[str], file: Path, seconds: float
+) -> None:
+    """Let everybody loose, and print what they saw."""
+    readers = cookies + [""] * (READERS - len(cookies))
+    random.seed(0)
+    random.shuffle(readers)
+    shares = [readers[start::READING_PROCESSES] for start in range(READING_PROCESSES)]
+    until = time.time() + seconds
+    with ProcessPoolExecutor(
+        READING_PROCESSES + 1, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
+        reading = [pool.submit(read_board, address, share, until) for share in shares]
+        time.sleep(5)
+        began = time.time()
+        failed, took = pool.submit(_send_all, address, tokens, file).result()
+        found = [one.result() for one in reading]
+    reads = [read for one in found for read in one[0]]
+    errors = [text for one in found for text in one[1]]
+    during = [read for read in reads if began <= read.at <= began + took]
+    print("\n| | requests | median | 95th percentile | longest | errors |")
+    print("|---|---|---|---|---|---|")
+    for name, some in (("while images are sent", during), ("in all", reads)):
+        times = 1000 * np.array([read.took for read in some])
+        print(
+            f"| board, {READERS} readers, {name} | {len(some):,} | {np.median(times):.0f} ms | "
+            f"{np.percentile(times, 95):.0f} ms | {times.max():.0f} ms | {len(errors)} |"
+        )
+    print(f"\n{len(tokens)} uploads in {took:.0f} s, {len(failed)} failed {failed[:3]}{errors[:3]}")
+
+
+if __name__ == "__main__":
+    main()
