@@ -17,6 +17,7 @@ def _database(found: Configuration) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": found.folder / "arena.sqlite3",
+            "CONN_MAX_AGE": 600,  # the last to close a file writes all of its log back, and waits
             "OPTIONS": {
                 "timeout": 30,
                 "transaction_mode": "IMMEDIATE",
@@ -87,6 +88,18 @@ CSRF_FAILURE_VIEW = "genmem.arena.site.errors.csrf_failure"
 
 DATABASES = {"default": _database(ARENA)}
 globals().update(_mail(ARENA))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "counts",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # beyond it, counts of requests would be forgotten
+    },
+    "galleries": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "galleries",
+        "OPTIONS": {"MAX_ENTRIES": 16},  # up to 5 MB each
+    },
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "people.User"
 
@@ -183,6 +196,7 @@ ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = ARENA.verification
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{ARENA.name}] "
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"invite": "40/d/user,2/d/key"}  # mails; allauth's own stay as they are
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _https else 0
 
 LOGGING = {

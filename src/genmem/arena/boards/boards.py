@@ -33,8 +33,12 @@ class Row:
 
 
 def board(competition: Competition, kind: str) -> list[Row]:
-    """The public board (best of all scored submissions) or the private one (best of the finals)."""
-    return kept(("board", competition.pk, kind), stamp(), lambda: _compute(competition, kind))
+    """The public board (best of all scored submissions) or the private one (best of the finals).
+
+    While one thread ranks anew, the others have the board as it was a moment ago.
+    """
+    name = "board", competition.pk, kind
+    return kept(name, stamp(), lambda: _compute(competition, kind), wait=False)
 
 
 def standing(competition: Competition) -> set[str]:

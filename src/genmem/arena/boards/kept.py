@@ -59,7 +59,7 @@ class InForce(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    stamp: Hashable
+    stamp: tuple[str, Hashable]
     until: float
     value: Any
 
@@ -69,7 +69,14 @@ _gates: dict[Hashable, threading.Lock] = {}
 _lock = threading.Lock()
 
 
-def kept(name: Hashable, stamp: Hashable, make: Callable[[], T], seconds: float = _SECONDS) -> T:
+def kept(
+    name: Hashable,
+    stamp: Hashable,
+    make: Callable[[], T],
+    seconds: float = _SECONDS,
+    *,
+    wait: bool = True,
+) -> T:
     """What `make` made under this stamp, or makes now; callers must not change it.
 
     Args:
@@ -77,19 +84,28 @@ def kept(name: Hashable, stamp: Hashable, make: Callable[[], T], seconds: float 
         stamp: of the state it was made in.
         make: reads the database; called by one thread at a time.
         seconds: for how long it is good at most.
+        wait: for another thread that is making it; else what was kept before is good enough
+            meanwhile. So one change does not hold up all who look at a busy board.
     """
     # An empty cache, as at the start of a test, forgets what is kept here too.
-    stamp = cache.get_or_set("kept", lambda: uuid.uuid4().hex, None), stamp
+    cleared = str(cache.get_or_set("kept", lambda: uuid.uuid4().hex, None))
+    whole = cleared, stamp
     found = _kept.get(name)
-    if found is None or found.stamp != stamp or found.until < time.monotonic():
-        with _lock:
-            gate = _gates.setdefault(name, threading.Lock())
-        with gate:
-            found = _kept.get(name)
-            if found is None or found.stamp != stamp or found.until < time.monotonic():
-                found = _Kept(stamp, time.monotonic() + seconds, make())
-                _kept[name] = found
-    return found.value
+    if found is not None and found.stamp == whole and found.until >= time.monotonic():
+        return found.value
+    with _lock:
+        gate = _gates.setdefault(name, threading.Lock())
+    before = found if found is not None and found.stamp[0] == cleared else None
+    if not gate.acquire(blocking=wait or before is None) and before is not None:
+        return before.value
+    try:
+        found = _kept.get(name)
+        if found is None or found.stamp != whole or found.until < time.monotonic():
+            found = _Kept(whole, time.monotonic() + seconds, make())
+            _kept[name] = found
+        return found.value
+    finally:
+        gate.release()
 
 
 def score_stamp() -> tuple[int | None, ...]:

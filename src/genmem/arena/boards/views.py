@@ -107,29 +107,25 @@ def _public_score(scores: dict) -> float:
 
 
 def _board(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
-    shown = _number(request)
-    if not 1 <= shown <= max(1, -(-len(board(viewer.competition, kind)) // _ROWS)):
+    rows, shown = board(viewer.competition, kind), _number(request)
+    if not 1 <= shown <= max(1, -(-len(rows) // _ROWS)):
         raise Http404
     if request.COOKIES or "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return _board_page(request, viewer, kind, shown)
-    return _board_for_strangers(request, viewer, kind, shown)
-
-
-def _board_for_strangers(
-    request: HttpRequest, viewer: Viewer, kind: str, shown: int
-) -> HttpResponse:
-    """The page without anything personal, compressed once for all who look within a few seconds."""
+        return _page(request, viewer, kind, rows, shown)
+    # Nothing in it is personal: it is compressed once for all who look within a few seconds.
     packed = kept(
         ("page", viewer.competition.pk, kind, shown),
-        stamp(),
-        lambda: gzip.compress(_board_page(request, viewer, kind, shown).content, mtime=0),
+        (stamp(), len(rows), tuple(_shown(rows, shown))),
+        lambda: gzip.compress(_page(request, viewer, kind, rows, shown).content, mtime=0),
         seconds=_PAGE_SECONDS,
+        wait=False,
     )
     return HttpResponse(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
 
 
-def _board_page(request: HttpRequest, viewer: Viewer, kind: str, shown: int) -> HttpResponse:
-    rows = board(viewer.competition, kind)
+def _page(
+    request: HttpRequest, viewer: Viewer, kind: str, rows: list[Row], shown: int
+) -> HttpResponse:
     found = (
         (n, row) for n, row in enumerate(rows) if viewer.team and row.team_id == viewer.team.pk
     )
@@ -144,7 +140,7 @@ def _board_page(request: HttpRequest, viewer: Viewer, kind: str, shown: int) -> 
         {
             "viewer": viewer,
             "kind": kind,
-            "table": _table(viewer, kind, rows, shown),
+            "table": _table(viewer, kind, _shown(rows, shown), shown),
             "count": len(rows),
             "mine": mine,
             "mine_on": place // _ROWS + 1,
@@ -152,6 +148,10 @@ def _board_page(request: HttpRequest, viewer: Viewer, kind: str, shown: int) -> 
             "shown": shown,
         },
     )
+
+
+def _shown(rows: list[Row], page: int) -> list[Row]:
+    return rows[(page - 1) * _ROWS : page * _ROWS]
 
 
 def _number(request: HttpRequest) -> int:
@@ -162,5 +162,4 @@ def _number(request: HttpRequest) -> int:
 
 def _table(viewer: Viewer, kind: str, rows: list[Row], page: int) -> SafeString:
     """The body of a page's table: the same for everybody, and so kept until the board changes."""
-    some = rows[(page - 1) * _ROWS : page * _ROWS]
-    return kept(("table", viewer.competition.pk, kind, page), tuple(some), lambda: rows_html(some))
+    return kept(("table", viewer.competition.pk, kind, page), tuple(rows), lambda: rows_html(rows))

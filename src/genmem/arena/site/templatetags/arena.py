@@ -60,6 +60,12 @@ def markdown(text: str) -> SafeString:
 
 
 @register.filter
+def plain(value: float) -> str:
+    """A number as it would be typed in: "0.1", "1e-15"."""
+    return f"{value:g}"
+
+
+@register.filter
 def plural(count: int, word: str) -> str:
     """A count with its word: "1 day", "12 days"."""
     return words.plural(count, word)
