@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from genmem.cli.study_denoiser import denoiser
+from genmem.cli.study_rejection import rejection
 
 study = typer.Typer(
     name="study",
@@ -23,3 +24,6 @@ def _help(context: typer.Context) -> None:
 
 
 study.command()(denoiser)
+
+
+study.command()(rejection)

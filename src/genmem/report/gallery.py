@@ -54,18 +54,16 @@ def exhibits(pairs: Sequence[Pair]) -> list[Exhibit]:
             distance=f"{pair.distance:.3g}",
             generated_id=printable(pair.generated_id),
             train_id=printable(pair.train_id),
-            generated=_picture(
+            generated=picture(
                 pair.generated_png, f"Generated image {printable(pair.generated_id)}"
             ),
-            train=_picture(
-                pair.train_png, f"Its nearest training image {printable(pair.train_id)}"
-            ),
+            train=picture(pair.train_png, f"Its nearest training image {printable(pair.train_id)}"),
         )
         for rank, pair in enumerate(pairs[:SHOWN], start=1)
     ]
 
 
-def _picture(png: bytes | None, alt: str) -> Picture | None:
+def picture(png: bytes | None, alt: str) -> Picture | None:
     """`png` for the page; None unless it starts as a PNG file does."""
     if png is None or len(png) < 24 or not png.startswith(_SIGNATURE):
         return None

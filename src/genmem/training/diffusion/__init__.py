@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genmem.training.diffusion.loop import train as train
     from genmem.training.diffusion.optimal import OptimalDenoiser as OptimalDenoiser
+    from genmem.training.diffusion.others import measure_denoiser as measure_denoiser
+    from genmem.training.diffusion.others_models import open_model as open_model
     from genmem.training.diffusion.runs import load_run as load_run
     from genmem.training.diffusion.runs import memorized as memorized
     from genmem.training.diffusion.sampler import Denoiser as Denoiser
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "loop": ("train",),
     "optimal": ("OptimalDenoiser",),
+    "others": ("measure_denoiser",),
+    "others_models": ("open_model",),
     "runs": ("load_run", "memorized"),
     "sampler": ("Denoiser", "Schedule", "sample"),
     "settings": ("TrainingSettings",),
