@@ -47,10 +47,11 @@ def arena(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture
 def database(arena, time) -> Iterator[None]:
     """Whatever a test writes is gone after it."""
-    from django.core.cache import cache
+    from django.core.cache import caches
     from django.db import transaction
 
-    cache.clear()
+    for cache in caches.all():
+        cache.clear()
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -1,5 +1,6 @@
 """`genmem arena …` as a person types it: made, filled and served in a few seconds."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -108,3 +109,18 @@ def test_models_and_migrations_agree(made):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_are_served_without_torch(made):
+    """It would make a small server slow to begin, and four times as large."""
+    script = (
+        "import sys; import genmem.arena.site.wsgi; from django.urls import get_resolver; "
+        "get_resolver()._populate(); sys.exit('torch' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"GENMEM_ARENA": str(made)},
+        timeout=120,
+        check=False,
+    )
+    assert found.returncode == 0

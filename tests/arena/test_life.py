@@ -108,7 +108,8 @@ class Person:
         page.get_by_label("Zip file").set_input_files(path)
         page.get_by_role("button", name="Send", exact=True).click()
         page.wait_for_url(re.compile(r"/submissions/[0-9a-f-]{36}/$"), timeout=60_000)
-        page.locator("[role=status]", has_text="Scored").wait_for(timeout=240_000)
+        scored = re.compile(r"^\s*Scored\s*$")  # and not "Being scored"
+        page.locator("[role=status]", has_text=scored).wait_for(timeout=240_000)
         self.check()
 
     def label(self, file_name, label, reason=""):

@@ -296,3 +296,32 @@ def test_a_rule_that_stands_against_it_is_said_on_the_page(team):
 
     answer = signed_in(captain(team)).post("/c/dogs/team/merge/", {"name": "Nobody"}, follow=True)
     assert "There is no team called" in answer.content.decode()
+
+
+def test_a_request_that_was_taken_back_meanwhile_is_not_accepted(pair):
+    from genmem.arena.people.models import Merge
+    from genmem.arena.people.teams import accept_merge
+
+    from .making import captain
+
+    first, second, request = pair
+    Merge.objects.filter(pk=request.pk).delete()
+    with refused("taken back just now"):
+        accept_merge(request, captain(second))
+    assert first.memberships.count() == 2
+
+
+def test_no_address_is_flooded_with_mail(team, monkeypatch):
+    from django.conf import settings
+    from django.core import mail
+
+    from .making import captain, signed_in
+
+    monkeypatch.setattr(settings, "ACCOUNT_RATE_LIMITS", {"invite": "3/d/user,2/d/key"})
+    client, before = signed_in(captain(team)), len(mail.outbox)
+    for _ in range(5):
+        client.post("/c/dogs/team/invite/", {"email": "friend@example.org"})
+    assert len(mail.outbox) - before == 2
+    page = client.get("/c/dogs/team/").content.decode()
+    assert "pass the link on by hand" in page
+    assert "friend@example.org" in page

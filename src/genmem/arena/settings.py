@@ -97,7 +97,7 @@ CACHES = {
     "galleries": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "galleries",
-        "OPTIONS": {"MAX_ENTRIES": 16},  # up to 5 MB each
+        "OPTIONS": {"MAX_ENTRIES": 16},  # up to 10 MB each
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import UsageError
 from genmem.metrics._intervals import LEVEL, SIDE
 from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance
+from genmem.metrics.penalty import check_tau, penalty
 from genmem.results import Interval, Result
 
 RESAMPLES = 1_000
@@ -132,19 +132,3 @@ def _resampled_means(columns: Sequence[NDArray[np.float64]], seed: int) -> NDArr
         for mean, column in zip(means, columns, strict=True):
             mean[start:stop] = column[rows].mean(axis=1)
     return means
-
-
-def penalty(distance: NDArray[np.float64], tau: float, epsilon: float) -> NDArray[np.float64]:
-    """What FD is multiplied with, for many distances at once: 1 / (s + ε) if s < τ, 1 otherwise.
-
-    It is never below 1: a generator far from the training set is not rewarded for it.
-    """
-    return np.where(distance < tau, np.maximum(1.0, 1.0 / (distance + epsilon)), 1.0)
-
-
-def check_tau(tau: float, epsilon: float = 1e-15) -> None:
-    """Raise UsageError unless 0 < τ ≤ 1 and ε > 0."""
-    if not 0 < tau <= 1:
-        raise UsageError(f"tau: expected a distance in (0, 1], got {tau}.")
-    if not epsilon > 0:
-        raise UsageError(f"epsilon: expected a positive number, got {epsilon}.")

@@ -234,6 +234,40 @@ def test_the_gallery_shows_the_nearest_images_first_beside_their_training_images
         assert world.clients["first"].get(f"{world.where}images/{wrong}/").status_code == 404
 
 
+def test_the_gallery_finds_training_images_by_name_where_the_set_has_changed(world, tmp_path):
+    import json
+
+    from django.db import connection
+
+    from genmem.arena.scoring.spaces import keep_bytes
+
+    from ..pictures import COUNT
+    from .things import a_train_folder, keep_distances
+
+    train = a_train_folder(tmp_path)
+    connection.cursor().execute("UPDATE competitions_side SET train = %s", [str(train)])
+    keep_distances(world.one)
+    names = [f"t{number:04d}.png" for number in range(COUNT)]
+    keep_bytes(json.dumps(names).encode(), "sides/space/train.json")
+    (train / "t0000.png").unlink()  # every later one is at another position now
+    page = world.clients["first"].get(world.where).content.decode()
+    assert [f"Training: {name}" in page for name in names] == [False, *[True] * (COUNT - 1)]
+    assert "The training images have changed since it was scored." in page
+    pairs = page.index("Submitted: 0003.png"), page.index("Training: t0003.png")
+    assert abs(pairs[0] - pairs[1]) < 400
+
+
+def test_what_is_not_scored_cannot_be_labelled_or_disqualified(world):
+    from genmem.arena.submissions.models import Submission
+
+    Submission.objects.filter(pk=world.one.pk).update(state="received")
+    for who in ("first", "organiser"):
+        page = world.clients[who].get(world.where).content.decode()
+        assert "Only scored submissions are reviewed; this one is received." in page
+        assert 'id="label-form"' not in page
+        assert "Disqualify" not in page
+
+
 def test_an_entry_whose_files_are_gone_still_has_its_page(world, tmp_path):
     from genmem.arena.submissions import storage
 

@@ -101,3 +101,18 @@ def test_without_the_private_side_it_has_the_public_columns(competition, full, t
     assert len(found) == 7
     assert set(found.labels) == {""}
     assert "--board public=FID_public,distance_public,public_score" in made.results.command
+
+
+@pytest.mark.parametrize(
+    ("private", "words"),
+    [(False, "labels, which belong to the private side"), (True, "legitimate ones (there are 0)")],
+)
+def test_without_labels_it_is_said_why_it_cannot_be_analysed(competition, tmp_path, private, words):
+    from genmem.arena.release.command import export_by_slug
+
+    out = tmp_path / "out"
+    said = list(export_by_slug("dogs", out, private=private, names=False, agreed=None))
+    assert words in said[-1]
+    datasheet = (out / "DATASHEET.md").read_text()
+    assert "`genmem analyze` needs honest and copying labels" in datasheet
+    assert "genmem analyze results.csv" not in datasheet

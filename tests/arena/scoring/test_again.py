@@ -221,3 +221,28 @@ def test_the_team_sees_the_message_and_not_the_detail(dogs, tmp_path):
     assert "does not count against the daily limit" in page
     assert "/hidden/place" not in page
     assert "Score again" not in page
+
+
+def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(dogs):
+    from genmem.arena.scoring.models import Rescore
+    from genmem.arena.scoring.rescore import rescore
+
+    from ..making import a_team, a_user, scored, signed_in
+    from .steps_taken import a_side
+
+    imported = scored(a_team(dogs, "Terriers"), 20.0, 30.0)
+    side = a_side(dogs, "public", train=a_side(dogs, "private").train)
+    rescore(side, "other images", None)
+    organiser = signed_in(a_user(is_staff=True))
+    where = "/c/dogs/setup/sides/public/"
+    assert "1 submission waits for a worker" in organiser.get(where).content.decode()
+    assert anew(side) == ["failed"]
+    page = organiser.get(where).content.decode()
+    assert "1 submission could not be scored under version" in page
+    assert "Terriers" in page
+    assert "nothing is kept under this name" in page
+    answer = organiser.post(f"{where}again/", follow=True)
+    assert "1 submission to be scored anew once more" in answer.content.decode()
+    row = Rescore.objects.get(submission=imported)
+    assert (row.state, row.round, row.starts, row.detail) == ("waiting", 1, 0, "")
+    assert anew(side) == ["failed"]

@@ -247,3 +247,23 @@ def test_a_machine_that_has_gone_gives_its_runs_back(dogs, tmp_path, worker, mon
     runs.advance(worker)
     run.refresh_from_db()
     assert (run.host, run.starts) == ("", 1)
+
+
+def test_no_team_has_two_runs_while_another_waits(dogs, tmp_path, worker, monkeypatch):
+    from genmem.arena.scoring import runs
+    from genmem.arena.scoring.models import CodeRun
+
+    from ..making import a_team, send
+
+    monkeypatch.setattr(runs, "_sandbox_holds", lambda *_: True)
+    monkeypatch.setattr(runs, "_move", lambda *_: None)
+    path = code_of(tmp_path / "code.zip", main__py=GOOD)
+    greedy, modest = a_team(dogs), a_team(dogs)
+    for one in (greedy, greedy, modest):
+        send(one, path, kind="code")
+    runs.advance(worker)
+    taken = CodeRun.objects.exclude(host="").values_list("submission__team_id", flat=True)
+    assert sorted(taken) == [greedy.pk, modest.pk]
+    CodeRun.objects.filter(submission__team=modest).update(outcome={})
+    runs.advance(worker)
+    assert sorted(taken.all()) == [greedy.pk, greedy.pk, modest.pk]

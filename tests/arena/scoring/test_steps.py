@@ -308,3 +308,24 @@ def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     )
     assert version.fd == pytest.approx(expected["fd"].value, rel=1e-5)
     assert version.score == pytest.approx(expected["mifid"].value, rel=1e-5)
+
+
+def test_two_who_make_a_side_ready_at_once_both_find_it_ready(dogs, tmp_path, monkeypatch):
+    """The one that ends last finds its scratch cleared away by the one that ended first."""
+    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.scoring import spaces
+    from genmem.errors import UsageError
+
+    side = side_in_force(dogs, "public")
+    rows, first = spaces._Set._rows, []
+
+    def slow(one, told):
+        if not first:
+            first.append(one)
+            spaces._prepared(side, None)
+            raise UsageError("cannot write the cache folder (No such file or directory)")
+        return rows(one, told)
+
+    monkeypatch.setattr(spaces._Set, "_rows", slow)
+    space = spaces.space_of(side)
+    assert spaces.opened(space.train).shape[0] == 12

@@ -133,3 +133,28 @@ def test_a_worker_that_was_declared_dead_notices(queue, worker):
     sign_out(worker)
     with pytest.raises(DeclaredDeadError):
         swept(worker)
+
+
+def test_what_killed_processes_left_is_removed_every_hour(worker, queue, arena, monkeypatch):
+    from genmem.arena.scoring import sweep
+
+    tidied = []
+    monkeypatch.setattr(sweep, "remove_orphans", lambda older_than: tidied.append(older_than))
+    one = sweep.Sweep(worker)
+    one.once()
+    assert tidied == []
+    one._tidied -= sweep.TIDY_EVERY + 1
+    one.once()
+    one.once()
+    assert tidied == [timedelta(hours=1)]
+
+
+def test_storage_that_is_away_ends_no_worker(monkeypatch, capsys, arena):
+    from genmem.arena.scoring import sweep
+
+    def away(older_than):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sweep, "remove_orphans", away)
+    sweep.tidy()
+    assert "Input/output error" in capsys.readouterr().err

@@ -189,3 +189,10 @@ def test_a_token_that_was_taken_back_opens_nothing(world, content):
     where = begun(Sender(Client(), token=token), content)
     take_back(captain(world), made.pk)
     assert Sender(Client(), token=token).head(where).status_code == 401
+
+
+def test_a_name_with_what_no_database_takes_is_kept_without_it(sender, content):
+    from genmem.arena.submissions.models import Upload
+
+    sender.begin(len(content), filename="a\0b/../c\0\nd.zip")
+    assert Upload.objects.get().original_name == "cd.zip"

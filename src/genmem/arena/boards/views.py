@@ -19,6 +19,7 @@ from genmem.arena.boards.kept import kept, stamp
 from genmem.arena.boards.rows import rows_html
 from genmem.arena.boards.scores import scores_in_force
 from genmem.arena.competitions.models import Side
+from genmem.arena.desk.decisions import disqualified_ids
 from genmem.arena.people.access import Viewer, visit
 from genmem.arena.submissions.models import Submission
 
@@ -96,6 +97,7 @@ def finals(request: HttpRequest, slug: str) -> HttpResponse:
             "rows": rows,
             "standing": standing,
             "chosen_by_team": chosen_by_team,
+            "disqualified": disqualified_ids(viewer.competition),
             "open": viewer.competition.phase() != "closed",
         },
     )

@@ -16,6 +16,7 @@ from genmem.arena.people.access import Viewer, visit_as_organiser
 from genmem.arena.people.forms import RoleForm
 from genmem.arena.people.models import Role
 from genmem.arena.people.roles import RoleError, give_role, take_role
+from genmem.arena.scoring.retry import left
 
 
 @login_required
@@ -57,10 +58,18 @@ def side(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         missing = _missing_sides(viewer)
         return redirect("set up side", slug, missing[0] if missing else kind)
     versions = Side.objects.filter(competition=viewer.competition, kind=kind).order_by("-version")
+    waiting, failed = left(current) if current else (0, [])
     return render(
         request,
         "competitions/side.html",
-        {"viewer": viewer, "form": form, "kind": kind, "versions": versions},
+        {
+            "viewer": viewer,
+            "form": form,
+            "kind": kind,
+            "versions": versions,
+            "waiting": waiting,
+            "failed": failed,
+        },
     )
 
 

@@ -28,7 +28,7 @@ from genmem.arena.desk.visits import (
     visit_desk,
     visit_desk_as_organiser,
 )
-from genmem.arena.submissions.models import STEPS, Step
+from genmem.arena.submissions.models import Step, steps_of
 
 KEYS = dict(zip((name for name, _ in LABELS), "lmsauo", strict=True))
 """The key that chooses each label."""
@@ -68,7 +68,11 @@ def entry(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
             "gallery": gallery(scores[kind]) if kind in scores else None,
             "code": code_of(submission),
             "log": log_of(submission) if submission.kind == "code" else "",
-            "steps": [steps[name] for name in STEPS if name in steps and steps[name].log],
+            "steps": [
+                steps[name]
+                for name in steps_of(submission.kind)
+                if name in steps and steps[name].log
+            ],
             "notes": Note.objects.filter(submission=submission).select_related("by").order_by("pk"),
             "decisions": decisions,
             "disqualified": bool(decisions) and decisions[0].kind == "disqualified",

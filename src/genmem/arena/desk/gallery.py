@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from django.core.cache import cache
+from django.core.cache import caches
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,7 +20,7 @@ from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.zip_index import files_in, plain_name
 from genmem.errors import GenmemError
-from genmem.images import decode, open_images
+from genmem.images import ImageSource, decode, open_images
 
 SHOWN = 24
 _SIDE = 256
@@ -67,7 +68,7 @@ def gallery(version: ScoreVersion) -> Gallery | None:
     """The suspects of one score; None where its distances are not kept."""
     if not version.distances:
         return None
-    key = f"gallery-{version.pk}"
+    key, cache = f"gallery-{version.pk}", caches["galleries"]
     found = cache.get(key)
     if found is None:
         found = _gallery(version)
@@ -90,7 +91,7 @@ def _gallery(version: ScoreVersion) -> Gallery | None:
         return None
     nearest = np.argsort(distance, kind="stable")[:SHOWN].tolist()
     pictures, trouble = _submitted(version.submission, names, nearest)
-    sources, more = _training(version.side.train, train[nearest])
+    sources, more = _training(version.side.train, train[nearest], _train_names(version))
     return Gallery(
         pairs=[
             Pair(
@@ -130,17 +131,48 @@ def _submitted(
         return blank, f"The submitted images cannot be read: {error}."
 
 
-def _training(train: str, rows: NDArray[np.int64]) -> tuple[list[tuple[str, bytes | None]], str]:
-    """Name and picture of some training images, and what went wrong."""
+def _train_names(version: ScoreVersion) -> list[str]:
+    """The names of the training images as they were when distances were taken; none: not kept."""
+    try:
+        space = PurePosixPath(version.distances).stem
+        with storage.open_read(f"sides/{space}/train.json") as kept:
+            return json.load(kept)
+    except (OSError, ValueError):
+        return []
+
+
+def _training(
+    train: str, rows: NDArray[np.int64], names: list[str]
+) -> tuple[list[tuple[str, bytes | None]], str]:
+    """Name and picture of some training images, and what went wrong.
+
+    Images are found by name: a set that holds broken ones, or has changed, has other positions.
+    """
     try:
         with ExitStack() as stack:
             source = stack.enter_context(
                 open_images(train if train.startswith("hf:") else Path(train))
             )
-            return [(source.id(int(row)), _png(source.content(int(row)))) for row in rows], ""
+            places = _places(source, rows.tolist(), names)
+            found = [
+                (source.id(place), _png(source.content(place)))
+                if place is not None
+                else (names[row], None)
+                for row, place in zip(rows.tolist(), places, strict=True)
+            ]
+            gone = None in places
+            return found, "The training images have changed since it was scored." if gone else ""
     except (OSError, GenmemError, IndexError) as error:
         blank: list[tuple[str, bytes | None]] = [(f"image {int(row) + 1}", None) for row in rows]
         return blank, f"The training images cannot be read: {error}."
+
+
+def _places(source: ImageSource, rows: list[int], names: list[str]) -> list[int | None]:
+    """Where rows of the training features are in the set as it is now; None: nowhere."""
+    if not names or all(row < len(source) and source.id(row) == names[row] for row in rows):
+        return list(rows)
+    by_name = {source.id(place): place for place in range(len(source))}
+    return [by_name.get(names[row]) for row in rows]
 
 
 def _png(content: bytes | NDArray[np.uint8]) -> bytes | None:

@@ -13,7 +13,7 @@ from genmem.arena.boards.kept import in_force, kept, score_stamp, stamp
 from genmem.arena.competitions.models import Competition, Side, side_in_force
 from genmem.arena.desk.decisions import disqualified_ids
 from genmem.arena.people.models import Team
-from genmem.metrics.mifid import check_tau, penalty
+from genmem.metrics.penalty import check_tau, penalty
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -76,6 +77,9 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 
     def send() -> None:
         invitation = teams.invite(mine, user, form.cleaned_data["email"])
+        if not ratelimit.consume(request, action="invite", user=user, key=invitation.email):
+            messages.warning(request, "No more mail is sent there today: pass the link on by hand.")
+            return
         send_mail(
             f"[{settings.ARENA.name}] Join {mine.name}",
             _invitation_text(mine, user, invitation),

@@ -136,9 +136,15 @@ def accept_merge(merge: Merge, by: User) -> Team:
     team, into = merge.team, merge.into
     _refuse_unless_captain(into, by)
     with transaction.atomic():
-        merge = Merge.objects.select_for_update().get(pk=merge.pk)
+        # As an upload does that is received, and in one order: each waits for the other.
+        list(Team.objects.select_for_update().filter(pk__in=(team.pk, into.pk)).order_by("pk"))
+        found = Merge.objects.select_for_update().filter(pk=merge.pk).first()
+        if found is None:
+            raise TeamError("The request to merge was taken back just now.")
+        merge = found
         if merge.accepted_at is not None:
             raise TeamError("The teams have merged already.")
+        _refuse_unless_captain(into, by)
         _refuse_regrouping(into.competition)
         _refuse_too_many(team, into)
         members = Membership.objects.filter(team=team)

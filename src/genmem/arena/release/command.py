@@ -8,7 +8,8 @@ from pathlib import Path
 
 from genmem.arena.competitions.models import Competition
 from genmem.arena.desk.log import record
-from genmem.arena.release.export import export
+from genmem.arena.release.export import Released, export
+from genmem.arena.release.results_csv import FILE
 from genmem.arena.site.words import plural
 from genmem.errors import InputError, UsageError
 
@@ -36,7 +37,7 @@ def export_by_slug(
     )
     for name, count in made.rows.items():
         yield f"{name + '.parquet':<22} {plural(count, 'row'):>14}"
-    yield f"{'results.csv':<22} {plural(made.results.rows, 'row'):>14}"
+    yield f"{FILE:<22} {plural(made.results.rows, 'row'):>14}"
     if not made.private:
         yield "The private board is not open: nothing of the private side is in it (--private)."
     if names:
@@ -44,6 +45,22 @@ def export_by_slug(
     yield f"Exported to {out}; what it means is in {out / 'DATASHEET.md'}."
     if made.results.honest and made.results.cheating:
         yield f"In there: {made.results.command}"
+    else:
+        yield _why_not(made)
+
+
+def _why_not(made: Released) -> str:
+    """Why `genmem analyze` has nothing to go by."""
+    if not made.private:
+        return (
+            f"genmem analyze cannot use {FILE} yet: it needs labels, which belong to the private "
+            "side (--private, or open the board)."
+        )
+    return (
+        f"genmem analyze cannot use {FILE} yet: it needs entries that two reviewers agree on, "
+        f"legitimate ones (there are {made.results.honest:,}) and copying ones "
+        f"({made.results.cheating:,})."
+    )
 
 
 def _unknown(slug: str) -> UsageError:

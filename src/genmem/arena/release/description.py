@@ -127,10 +127,10 @@ def _results(results: Results, scope: Scope) -> str:
         )
     if results.left_out:
         text += f"Left out: {plural(results.left_out, 'submission')} without a score (N/A). "
-    text += f"It is analysed by\n\n    {results.command}\n"
-    if not (results.honest and results.cheating):
-        text += "\nwhich needs honest and copying labels; there are not both in this release."
-    return text.rstrip()
+    if results.honest and results.cheating:
+        return text + f"It is analysed by\n\n    {results.command}"
+    why = "there are not both in it" if scope.private else "labels belong to the private side"
+    return f"{text}`genmem analyze` needs honest and copying labels, and {why}."
 
 
 def _left_out(scope: Scope, left_out: list[Table]) -> str:

@@ -14,7 +14,8 @@ there: one that fails half-way costs its team no attempt, so it must not tell a 
     work.py        what each step does
     spaces.py      the organiser's features, made once and kept
     measuring.py   a submission's features, distances and score, by genmem's own layers
-    runs.py        runs of code in the sandbox, moved on by sweeps; code.py: the zip of code
+    runs.py        runs of code in the sandbox, moved on by sweeps
+    programs.py    what is run for one of them; code.py: its zip, packages.py: what it locks
     rescore.py     scores made anew when a side changes; anew.py: where workers are needed for it
     retry.py       scoring again what failed, at an organiser's word
     patience.py    waiting for a database that is away

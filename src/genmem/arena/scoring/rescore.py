@@ -14,6 +14,7 @@ from genmem.arena.boards.scores import add_scores
 from genmem.arena.competitions.models import Side
 from genmem.arena.people.models import User
 from genmem.arena.scoring.models import Rescore
+from genmem.metrics.penalty import penalty
 
 _SETTINGS = ("backbone", "weights", "train", "reference")
 """What a side's FD and distances depend on; τ and ε only enter the penalty."""
@@ -71,8 +72,6 @@ def _stale(side: Side):
 
 def _penalised(versions: list[ScoreVersion], side: Side) -> list[float | None]:
     """FD times the penalty of each version under another τ and ε; None where there is no score."""
-    from genmem.metrics.mifid import penalty  # loads torch
-
     fd, distance = (
         np.array([getattr(one, name) for one in versions], dtype=np.float64)
         for name in ("fd", "distance")

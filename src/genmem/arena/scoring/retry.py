@@ -1,12 +1,14 @@
-"""Scoring again what was refused or failed, at an organiser's word."""
+"""Scoring again what was refused or failed, submissions and new scores, at an organiser's word."""
 
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import F
 
+from genmem.arena.competitions.models import Side
 from genmem.arena.desk.log import record
 from genmem.arena.people.models import User
-from genmem.arena.scoring.models import CodeRun
+from genmem.arena.scoring.models import CodeRun, Rescore
 from genmem.arena.submissions.models import Step, Submission
 from genmem.errors import GenmemError
 
@@ -52,3 +54,29 @@ def retry(submission: Submission, actor: User | None) -> Submission:
             after={"state": "received", "round": found.round},
         )
     return found
+
+
+def retry_anew(side: Side, actor: User | None) -> int:
+    """Queue every score that could not be made anew under a side once more; how many those are."""
+    with transaction.atomic():
+        failed = Rescore.objects.select_for_update(of=("self",)).filter(side=side, state="failed")
+        wanted = list(failed.values_list("pk", flat=True))
+        if wanted:
+            Rescore.objects.filter(pk__in=wanted).update(
+                state="waiting", round=F("round") + 1, starts=0, detail=""
+            )
+            record(
+                side.competition,
+                actor=actor,
+                action="score anew again",
+                subject=str(side),
+                after={"submissions": len(wanted)},
+            )
+    return len(wanted)
+
+
+def left(side: Side) -> tuple[int, list[Rescore]]:
+    """How many scores wait to be made anew under a side, and those that could not be."""
+    rows = Rescore.objects.filter(side=side)
+    failed = rows.filter(state="failed").select_related("submission__team").order_by("pk")
+    return rows.filter(state="waiting").count(), list(failed)

@@ -11,11 +11,10 @@ anew elsewhere, a few times.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 import time
 import uuid
+from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -25,8 +24,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from genmem.arena import clock, sandbox
-from genmem.arena.competitions.models import Competition, side_in_force
-from genmem.arena.scoring import code
+from genmem.arena.scoring import code, programs
 from genmem.arena.scoring.models import CodeRun, Worker
 from genmem.arena.scoring.patience import AWAY, say
 from genmem.arena.scoring.spaces import keep_bytes
@@ -47,7 +45,7 @@ from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Step, Submission
 
 AT_ONCE = 2
-"""Runs at one time on one machine, no two of them of one competition while another waits."""
+"""Runs at one time on one machine, no two of them of one competition or team while others wait."""
 
 MOST_RUNS = 3
 """A program whose run was lost so often is not started again."""
@@ -108,14 +106,23 @@ def _is_abandoned(run: CodeRun) -> bool:
 
 
 def _take(waiting: list[tuple[Submission, CodeRun]], worker: Worker) -> None:
-    """Take runs that nobody has, the earliest first, a competition without a run before others."""
+    """Take runs that nobody has, the earliest first; competitions, and then teams, that have none
+    under way here come before others, so that nobody's nine hours hold up everybody.
+    """
     here = CodeRun.objects.filter(
         host=worker.host, outcome=None, submission__state__in=UNDER_WAY
     ).exclude(submission__steps__in=Step.objects.filter(name="run", state="done"))
-    busy = list(here.values_list("submission__team__competition_id", flat=True))
-    for submission, run in sorted(waiting, key=lambda one: busy.count(one[0].team.competition.pk)):
-        if len(busy) >= AT_ONCE:
-            return
+    places = here.values_list("submission__team__competition_id", "submission__team_id")
+    competitions, teams = Counter(one for one, _ in places), Counter(one for _, one in places)
+
+    def crowding(one: tuple[Submission, CodeRun]) -> tuple[int, int]:
+        team = one[0].team
+        return competitions[team.competition.pk], teams[team.pk]
+
+    left = list(waiting)
+    while left and teams.total() < AT_ONCE:
+        submission, run = min(left, key=crowding)
+        left.remove((submission, run))
         if not _sandbox_holds(submission):
             continue
         taken = CodeRun.objects.filter(pk=run.pk, host="").update(
@@ -125,7 +132,8 @@ def _take(waiting: list[tuple[Submission, CodeRun]], worker: Worker) -> None:
             claimed_at=Now(),
         )
         if taken:
-            busy.append(submission.team.competition.pk)
+            competitions[submission.team.competition.pk] += 1
+            teams[submission.team.pk] += 1
             run.refresh_from_db()
             say(f"{str(submission.pk)[:8]} run: taken")
             _move(submission, run)
@@ -190,51 +198,18 @@ def _start(submission: Submission, run: CodeRun, record: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for place in (folder, folder.parent, folder.parent.parent):
         place.chmod(0o700)
-    with storage.local(submission.file) as path:
-        code.unpack(path, folder / "code", zip_bytes=competition.maximum_upload_bytes)
-    command = code.command_in(folder / "code")
+    command = programs.unpacked(submission, folder)
     if command.image is not None and not _sandbox_holds(submission, command.image):
         raise Refusal(
             f"The image {command.image} cannot be run here. Leave image out of {code.MANIFEST}, or "
             "ask the organisers to fetch it."
         )
-    program = sandbox.Program(
-        folder=folder / "code",
-        command=command.words,
-        output=folder / "output",
-        inputs=_inputs(competition),
-        environment=None if command.image else Path(sys.prefix),
-        image=command.image,
-    )
-    sandbox.start(program, _limits(competition), record)
+    program = programs.program_of(competition, command, folder)
+    sandbox.start(program, programs.limits_of(competition), record)
     Submission.objects.filter(pk=submission.pk, state="received").update(
         state="scoring", message=""
     )
     say(f"{str(submission.pk)[:8]} run: started")
-
-
-def _inputs(competition: Competition) -> dict[str, Path]:
-    """The public training images and nothing else."""
-    side = side_in_force(competition, "public")
-    if side is None:
-        raise Failure("the competition has no public side: set it up, then score again")
-    if side.train.startswith("hf:"):
-        return {}
-    path = Path(side.train)
-    if not path.exists():
-        raise Failure(f"{path} is missing on {os.uname().nodename}, where the code would run")
-    return {f"train{'' if path.is_dir() else path.suffix}": path}
-
-
-def _limits(competition: Competition) -> sandbox.Limits:
-    return sandbox.Limits(
-        wall_seconds=competition.wall_seconds,
-        memory_bytes=competition.memory_bytes,
-        disk_bytes=competition.maximum_upload_bytes,
-        file_bytes=competition.maximum_upload_bytes,
-        cpus=os.cpu_count() or 1,
-        files=2 * competition.image_count + 1_000,
-    )
 
 
 def _tell(submission: Submission, status: sandbox.Status, record: Path) -> None:

@@ -182,6 +182,8 @@ class _Set:
         try:
             array, ids = self._rows(told)
         except (GenmemError, OSError) as error:
+            if storage.exists(name):  # another made them meanwhile, and cleared its scratch away
+                return
             raise SideError(f"{self._where} cannot be used: {error}") from error
         if names:
             keep_bytes(json.dumps(list(ids)).encode(), names)

@@ -3,7 +3,7 @@
 Every second, by every worker: say that one lives; take over from workers that do not; queue what
 was received; move runs of code on. Every quarter of a minute: compare all that is under way with
 what the queue says of it, and queue scores that a changed side makes stale. Each of these can be
-done by several workers at the same moment.
+done by several workers at the same moment. Every hour: remove files that no row names.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from genmem.arena.scoring.patience import say
 from genmem.arena.scoring.rescore import rescore, stale_count
 from genmem.arena.scoring.steps import OURS, UNDER_WAY, end
 from genmem.arena.submissions.models import CODE_STEPS, Step, Submission
+from genmem.arena.submissions.orphans import remove_orphans
+from genmem.arena.submissions.storage import StorageError
 
 LEASE = 120.0
 """Seconds of silence after which a worker on another machine counts as dead."""
 
 SEEN_EVERY = 5.0
 COMPARE_EVERY = 15.0
+TIDY_EVERY = 3600.0
 
 _ANEW_AT_ONCE = 50
 """Scores to be made anew that are in the queue at one time."""
@@ -82,6 +85,7 @@ class Sweep:
         self._worker = worker
         self._queued: set[str] = set()
         self._compared = self._seen = 0.0
+        self._tidied = time.monotonic()  # `serve` has tidied when it began
 
     def once(self) -> None:
         """One sweep.
@@ -99,6 +103,9 @@ class Sweep:
             self._compared = time.monotonic()
         else:
             self._queue_all()
+        if time.monotonic() - self._tidied > TIDY_EVERY:
+            self._tidied = time.monotonic()
+            tidy()
 
     def _live(self) -> None:
         alive = Worker.objects.filter(pk=self._worker.pk, ended_at=None)
@@ -157,6 +164,14 @@ def take_over_from_the_dead(me: Worker) -> None:
         taken = engine.take_over(sorted(lost))
         say(f"took over {taken} under way from {len(lost)} that died")
     Worker.objects.filter(ended_at__lt=clock.now() - _KEPT).delete()
+
+
+def tidy() -> None:
+    """Remove what killed processes left in storage; storage that is away is left for next time."""
+    try:
+        remove_orphans(older_than=timedelta(hours=1))
+    except (OSError, StorageError) as error:
+        say(f"storage could not be tidied: {error}")
 
 
 def queue_stale() -> None:

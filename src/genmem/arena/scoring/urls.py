@@ -1,4 +1,4 @@
-"""Addresses of scoring, below a submission's."""
+"""Addresses of scoring, below a competition's."""
 
 from django.urls import path
 
@@ -7,4 +7,5 @@ from genmem.arena.scoring import views
 urlpatterns = [
     path("submissions/<uuid:pk>/again/", views.again, name="score again"),
     path("submissions/<uuid:pk>/log/", views.log, name="run log"),
+    path("setup/sides/<str:kind>/again/", views.anew_again, name="score anew again"),
 ]

@@ -1,4 +1,4 @@
-"""For organisers: scoring again. For teams: the whole log of a run."""
+"""For organisers: scoring again, submissions and new scores. For teams: the whole log of a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from genmem.arena.competitions.models import Side, side_in_force
 from genmem.arena.people.access import visit, visit_as_organiser
-from genmem.arena.scoring.retry import RetryError, retry
+from genmem.arena.scoring.retry import RetryError, retry, retry_anew
+from genmem.arena.site.words import plural
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 
@@ -28,6 +30,19 @@ def again(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     except RetryError as error:
         messages.error(request, str(error))
     return redirect("submission", slug, pk)
+
+
+@login_required
+@require_POST
+def anew_again(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+    """Try once more to make the scores that could not be made anew under a side."""
+    viewer = visit_as_organiser(request, slug)
+    if kind not in dict(Side.KINDS):
+        raise Http404
+    side = side_in_force(viewer.competition, kind)
+    count = retry_anew(side, viewer.user) if side is not None else 0
+    messages.success(request, f"{plural(count, 'submission')} to be scored anew once more.")
+    return redirect("set up side", slug, kind)
 
 
 @login_required

@@ -156,7 +156,7 @@ def receive(
                 received_at=received_at,
                 size=size,
                 sha256=found,
-                original_name=_file_name(original_name),
+                original_name=file_name(original_name),
                 file=kept,
             )
             Step.objects.bulk_create(
@@ -193,7 +193,7 @@ def _sha256(path: Path) -> str:
     return found.hexdigest()
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """The last part of a path, as one line of printable text."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(c for c in last if c.isprintable())[:255] or "unnamed.zip"

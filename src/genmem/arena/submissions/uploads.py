@@ -28,7 +28,7 @@ from genmem.arena import clock
 from genmem.arena.people.models import Team, User
 from genmem.arena.submissions import durable
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.receiving import Refused, check_welcome, receive
+from genmem.arena.submissions.receiving import Refused, check_welcome, file_name, receive
 from genmem.arena.submissions.storage import free_bytes, incoming, scratch
 from genmem.errors import GenmemError
 
@@ -86,7 +86,7 @@ def begin(
             kind=kind,
             length=length,
             sha256=sha256.strip().lower(),
-            original_name=original_name[:255],
+            original_name=file_name(original_name),
             expires_at=clock.now() + KEPT_FOR,
         )
         path = path_of(upload)

@@ -1,0 +1,160 @@
+"""Packages that submitted code locks: used as they are, installed from wheels, or refused."""
+
+import hashlib
+import importlib.metadata
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..sandbox.attempts import needs_bubblewrap
+from .test_runs import GOOD, advanced, dogs, worker  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.usefixtures("database")
+
+HERE = f"numpy=={importlib.metadata.version('numpy')}"
+USES_THEM = (
+    f"import tinywords, tinynumbers\nprint(tinywords.WORD, tinynumbers.WORD, sep=', ')\n{GOOD}"
+)
+
+
+def a_wheel(folder, name="tinywords", tags="py3-none-any"):
+    """A wheel of one module, as pip takes it."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-1.2-{tags}.whl"
+    told = f"{name}-1.2.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "WORD = __name__ + ' of version 1.2'\n")
+        archive.writestr(f"{told}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        archive.writestr(
+            f"{told}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n"
+        )
+        archive.writestr(f"{told}/RECORD", "")
+    return path
+
+
+def digest(path):
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def sent_with(dogs, tmp_path, lock, wheel=None, main=USES_THEM, manifest=""):  # noqa: F811
+    from ..making import a_team, send
+
+    path = tmp_path / "code.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("main.py", main)
+        archive.writestr("requirements.lock", lock)
+        if manifest:
+            archive.writestr("submission.toml", manifest)
+        if wheel is not None:
+            archive.write(wheel, f"wheels/{wheel.name}")
+    return send(a_team(dogs), path, kind="code")
+
+
+def refusal(act):
+    from genmem.arena.scoring.steps import Refusal
+
+    with pytest.raises(Refusal) as caught:
+        act()
+    return str(caught.value)
+
+
+@needs_bubblewrap
+def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
+    dogs,  # noqa: F811
+    tmp_path,
+    worker,  # noqa: F811
+    arena,
+):
+    import shutil
+
+    theirs = a_wheel(tmp_path / "w", "tinywords")
+    ours = a_wheel(arena / "wheels", "tinynumbers")
+    dogs.wall_seconds = 300
+    dogs.save()
+    lock = f"# by hand\n{HERE}\ntinywords==1.2 \\\n    --hash={digest(theirs)}\ntinynumbers==1.2\n"
+    try:
+        step = advanced(worker, sent_with(dogs, tmp_path, lock, theirs), seconds=300)
+    finally:
+        shutil.rmtree(ours.parent)
+    assert step.state == "done", step.log
+    assert "tinywords of version 1.2, tinynumbers of version 1.2" in step.log
+
+
+@pytest.mark.parametrize(
+    ("lock", "wheel", "said"),
+    [
+        ("tinywords==1.2", False, "not on this machine: tinywords==1.2. There is no network"),
+        ("tinywords==1.3", True, "not on this machine: tinywords==1.3."),
+        ("numpy==0.1", False, f"numpy==0.1 ({HERE.removeprefix('numpy==')} is here)"),
+        (f"tinywords==1.2 --hash=sha256:{'0' * 64}", True, "(its wheel has another hash)"),
+        ("tinywords>=1.2", True, "expected lines such as NAME==VERSION"),
+        ("tinywords @ https://example.org/x.whl", True, "expected lines such as NAME==VERSION"),
+        ("-r other.txt", True, "expected lines such as NAME==VERSION"),
+        ("tinywords==1.*", True, "expected lines such as NAME==VERSION"),
+    ],
+)
+def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(
+    dogs,  # noqa: F811
+    tmp_path,
+    worker,  # noqa: F811
+    lock,
+    wheel,
+    said,
+    monkeypatch,
+):
+    from genmem.arena import sandbox
+    from genmem.arena.scoring import runs
+
+    monkeypatch.setattr(runs, "_sandbox_holds", lambda *_: True)
+    monkeypatch.setattr(sandbox, "start", lambda *_: pytest.fail("it was run"))
+    submission = sent_with(dogs, tmp_path, lock, a_wheel(tmp_path / "w") if wheel else None)
+    step = advanced(worker, submission)
+    assert (step.state, submission.state) == ("failed", "refused")
+    assert said in submission.message
+    assert not submission.counts_against_limit
+
+
+def test_a_lock_beside_an_image_is_refused(dogs, tmp_path, worker, monkeypatch):  # noqa: F811
+    from genmem.arena.scoring import runs
+
+    monkeypatch.setattr(runs, "_sandbox_holds", lambda *_: True)
+    submission = sent_with(dogs, tmp_path, HERE, manifest='image = "python:3.11"')
+    advanced(worker, submission)
+    assert "packages of an image are part of it" in submission.message
+
+
+def test_what_the_environment_has_in_that_version_needs_no_wheel(tmp_path):
+    from genmem.arena.scoring.packages import pins_in, wheels_for
+
+    assert wheels_for(pins_in(HERE), [tmp_path]) == []
+
+
+def test_a_wheel_for_another_machine_is_none(tmp_path):
+    from genmem.arena.scoring.packages import pins_in, wheels_for
+
+    a_wheel(tmp_path, tags="cp27-cp27m-win32")
+    pins = pins_in("tinywords==1.2")
+    assert "not on this machine" in refusal(lambda: wheels_for(pins, [tmp_path]))
+    good = a_wheel(tmp_path)
+    assert wheels_for(pins, [tmp_path]) == [good]
+
+
+def test_lines_for_other_systems_are_passed_over():
+    from genmem.arena.scoring.packages import pins_in
+
+    assert pins_in('colorama==0.4 ; sys_platform == "win32"\n') == []
+    assert [one.name for one in pins_in('Tiny_Words==1 ; python_version >= "3"')] == ["tiny-words"]
+
+
+@given(st.text(max_size=60))
+def test_any_line_is_understood_or_refused(text):
+    from genmem.arena.scoring.packages import pins_in
+    from genmem.arena.scoring.steps import Refusal
+
+    try:
+        found = pins_in(text)
+    except Refusal:
+        return
+    assert all(len(one.wanted) == 1 for one in found)
