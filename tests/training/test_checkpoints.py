@@ -13,8 +13,6 @@ from genmem.training.checkpoints import (
     load_optimizer,
     module_tensors,
     optimizer_tensors,
-    restore_rng,
-    rng_tensors,
     save_checkpoint,
 )
 from genmem.training.ema import Ema
@@ -30,22 +28,15 @@ def stepped(seed=0):
     return module, optimizer
 
 
-def test_module_optimizer_and_generators_come_back_to_the_last_bit(tmp_path):
+def test_module_and_optimizer_come_back_to_the_last_bit(tmp_path):
     module, optimizer = stepped()
-    tensors = {
-        **module_tensors("model", module),
-        **optimizer_tensors("adam", optimizer),
-        **rng_tensors(),
-    }
+    tensors = {**module_tensors("model", module), **optimizer_tensors("adam", optimizer)}
     save_checkpoint(tmp_path / "a.safetensors", kind="x", tensors=tensors, state={"step": 7})
-    drawn = torch.rand(4)
     other, its = stepped(seed=1)
     found = load_checkpoint(tmp_path / "a.safetensors", kind="x")
     load_module(other, "model", found)
     load_optimizer(its, "adam", found)
-    restore_rng(found)
     assert found.state == {"step": 7}
-    assert torch.equal(torch.rand(4), drawn)
     x = torch.randn(5, 3)
     for one, its_own in ((module, optimizer), (other, its)):
         its_own.zero_grad()
@@ -79,6 +70,16 @@ def test_a_checkpoint_that_is_missing_or_cut_short_is_an_error_that_names_it(tmp
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(InputError, match="cut short"):
         load_checkpoint(path, kind="x")
+
+
+def test_equal_states_give_equal_files(tmp_path):
+    for name in "ab":
+        tensors = {"b": torch.ones(2), "a": torch.zeros(3)}
+        if name == "b":
+            tensors = dict(reversed(tensors.items()))
+        state = {"step": 1, "settings": {"z": 8}}
+        save_checkpoint(tmp_path / name, kind="x", tensors=tensors, state=state)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
@@ -117,6 +118,7 @@ def test_a_resumed_log_drops_the_steps_that_are_taken_again(tmp_path):
         log.write(step, loss=np.float64(step / 2))
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [1, 2, 3]
     RunLog(tmp_path / "log.jsonl", resumed_at=2).write(3, loss=9.0)
     assert read_log(tmp_path / "log.jsonl") == [
         {"step": 1, "loss": 0.5},

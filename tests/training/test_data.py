@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from genmem.errors import InputError, UsageError
-from genmem.training.data import load_training_images
+from genmem.training.data import in_classes_of, load_shared_images, load_training_images
 
 
 def write(folder, pixels, names=None):
@@ -40,11 +40,48 @@ def test_more_images_than_there_are_is_an_error_that_names_both_numbers(pixels):
         load_training_images(pixels, count=13)
 
 
-def test_images_that_are_not_square_are_refused(tmp_path, pixels):
-    with pytest.raises(InputError, match="expected square images, got 6 × 8"):
-        load_training_images(write(tmp_path / "a", pixels[:, :, :6]))
-    with pytest.raises(InputError, match="expected square images"):
-        load_training_images(tmp_path / "a", size=4)
+def test_images_that_are_not_square_become_their_central_square_and_it_is_said(tmp_path, pixels):
+    found = load_training_images(write(tmp_path / "a", pixels[:, :, 1:7]))
+    assert np.array_equal(found.pixels, pixels[:, 1:7, 1:7].transpose(0, 3, 1, 2))
+    assert found.notes == ("12 images were not square: their central square was taken.",)
+    smaller = load_training_images(tmp_path / "a", size=4)
+    expected = Image.fromarray(pixels[0, 1:7, 1:7]).resize((4, 4), Image.Resampling.LANCZOS)
+    assert np.array_equal(smaller.pixels[0].transpose(1, 2, 0), np.asarray(expected))
+
+
+def test_images_shared_by_processes_are_those_of_every_other_training(tmp_path, pixels):
+    folder = write(tmp_path / "a", pixels[:, :, 1:7], [f"{'ab'[n % 2]}/{n}.png" for n in range(12)])
+    plain = load_training_images(folder, size=4, classes=True)
+    for _ in range(2):  # read, and mapped from the cache
+        shared = load_shared_images(folder, size=4)
+        assert shared.digest == plain.digest
+        assert shared.ids == plain.ids
+    none = load_shared_images(pixels, size=8)
+    assert (none.labels, none.classes) == (None, ())
+
+
+def test_a_limit_takes_as_many_images_of_each_class(tmp_path, pixels):
+    folder = write(tmp_path / "a", pixels, [f"{'ab'[n % 2]}/{n:02d}.png" for n in range(12)])
+    found = load_shared_images(folder, size=8, limit=5)
+    assert np.bincount(found.labels).tolist() == [3, 2]
+    assert found.ids == ("a/00.png", "a/02.png", "a/04.png", "b/01.png", "b/03.png")
+    with pytest.raises(InputError, match="there are 12"):
+        load_shared_images(folder, size=8, limit=13)
+    write(folder, pixels[:1], ["c/12.png"])
+    with pytest.raises(InputError, match="some have fewer than 3"):
+        load_shared_images(folder, size=8, limit=9)
+
+
+def test_held_out_labels_are_numbered_as_the_training_images_are(tmp_path, pixels):
+    train = write(tmp_path / "train", pixels, [f"{'abc'[n % 3]}/{n:02d}.png" for n in range(12)])
+    test = write(tmp_path / "test", pixels[:4], [f"{'cb'[n % 2]}/{n:02d}.png" for n in range(4)])
+    train, test = (load_shared_images(folder, size=8) for folder in (train, test))
+    found = in_classes_of(test, train)
+    assert found.classes == ("a", "b", "c")
+    assert found.labels.tolist() == [1, 1, 2, 2]
+    with pytest.raises(InputError, match="class 'a' is not among"):
+        in_classes_of(train, test)
+    assert in_classes_of(test, load_shared_images(pixels, size=8)).labels is None
 
 
 def test_images_of_several_sizes_need_a_size(tmp_path, pixels):

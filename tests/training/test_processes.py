@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from genmem.training.gan import checkpoints, log
+from genmem.training import checkpoints
+from genmem.training.checkpoints import load_checkpoint
 
 PROGRAM = Path(__file__).with_name("two_processes.py")
 
@@ -25,11 +26,16 @@ def launch(given, out, *, steps=(0,), rejects_in=()):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return [log.read(out.parent / f"{out.name}-{process}.json")[0] for process in range(2)]
+    written = [out.parent / f"{out.name}-{process}.json" for process in range(2)]
+    return [json.loads(path.read_text()) for path in written]
+
+
+def saved(path):
+    return load_checkpoint(path, kind="gan").tensors
 
 
 def tensors(out, process):
-    return checkpoints.read_tensors(out.parent / f"{out.name}-{process}.safetensors")
+    return saved(out.parent / f"{out.name}-{process}.safetensors")
 
 
 def equal(first, second):
@@ -48,9 +54,9 @@ def test_two_processes_stay_equal_and_resume_to_the_bit(small, tmp_path):
     assert equal(tensors(whole, 0), tensors(whole, 1))
     # Only one process is asked to stop: the other must follow, and both save the same.
     assert launch(given, parts, steps=(2, 0)) == [{}, {}]
-    saved = checkpoints.read_tensors(whole / checkpoints.FILE)
-    assert equal(saved, checkpoints.read_tensors(parts / checkpoints.FILE))
-    assert equal(saved, tensors(whole, 1))
+    kept = saved(whole / checkpoints.FILE)
+    assert equal(kept, saved(parts / checkpoints.FILE))
+    assert equal(kept, tensors(whole, 1))
 
 
 def test_a_process_in_which_nothing_passes_goes_on_with_the_others(small, tmp_path):

@@ -11,8 +11,8 @@ import torch
 
 import genmem.training.gan.state as state_module
 from genmem.errors import InputError, UsageError
-from genmem.training import RejectsEverythingError
-from genmem.training.gan import checkpoints, log
+from genmem.training import RejectsEverythingError, checkpoints, runlog
+from genmem.training.checkpoints import load_checkpoint
 from genmem.training.gan.loop import NotFiniteError, train
 from genmem.training.gan.samples import sample_run
 from genmem.training.gan.settings import changed, make_settings
@@ -20,6 +20,10 @@ from genmem.training.gan.settings import changed, make_settings
 
 def run(small, out, **given):
     return train(make_settings(small | given), out, device="cpu")
+
+
+def saved(folder):
+    return load_checkpoint(folder / checkpoints.FILE, kind="gan")
 
 
 def content(folder):
@@ -47,7 +51,7 @@ def test_a_run_interrupted_at_random_steps_equals_the_uninterrupted_one_to_the_b
         assert ending.interrupted == (stop is not None)
     assert content(tmp_path / "parts") == content(tmp_path / "whole"), stops
     logged = [
-        [line["step"] for line in log.read(tmp_path / name / "log.jsonl")]
+        [line["step"] for line in runlog.read_log(tmp_path / name / "log.jsonl")]
         for name in ("whole", "parts")
     ]
     assert set(logged[0]) <= set(logged[1])
@@ -64,8 +68,8 @@ def test_the_same_settings_give_the_same_run_and_another_seed_another(small, tmp
 def test_a_threshold_of_zero_trains_as_no_rejection_does(small, tmp_path):
     run(small, tmp_path / "none", steps=3, tau=None)
     run(small, tmp_path / "zero", steps=3, tau=0.0)
-    without = checkpoints.read_tensors(tmp_path / "none" / checkpoints.FILE)
-    zero = checkpoints.read_tensors(tmp_path / "zero" / checkpoints.FILE)
+    without = saved(tmp_path / "none").tensors
+    zero = saved(tmp_path / "zero").tensors
     assert all(torch.equal(without[name], zero[name]) for name in without)
 
 
@@ -84,7 +88,7 @@ def test_a_run_writes_configuration_log_samples_measurements_and_curves(small, t
     folder = tmp_path / "run"
     again = make_settings(json.loads((folder / "config.json").read_text()))
     assert again.steps == 4
-    lines = log.read(folder / "log.jsonl")
+    lines = runlog.read_log(folder / "log.jsonl")
     assert [line["step"] for line in lines] == [2, 4]
     for line in lines:
         assert line["rejection"]["images"] > 0
@@ -113,8 +117,8 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     monkeypatch.setattr(state_module, "generator_loss", fails_in_the_fifth_step)
     with pytest.raises(NotFiniteError, match=r"at step 5; the last good checkpoint, of step 4"):
         run(small, tmp_path / "run")
-    assert checkpoints.read_state(tmp_path / "run" / checkpoints.FILE)["step"] == 4
-    tensors = checkpoints.read_tensors(tmp_path / "run" / checkpoints.FILE)
+    assert saved(tmp_path / "run").state["step"] == 4
+    tensors = saved(tmp_path / "run").tensors
     assert all(bool(value.isfinite().all()) for value in tensors.values())
 
 
@@ -133,14 +137,14 @@ def test_a_full_disk_while_saving_leaves_the_old_checkpoint_whole(small, tmp_pat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     settings = changed(make_settings(small | {"steps": 2}), {"steps": 4})
-    written = checkpoints.write_checkpoint
+    written = state_module.save_checkpoint
 
-    def on_a_full_disk(*arguments):
+    def on_a_full_disk(path, **what):
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", full)
-            written(*arguments)
+            written(path, **what)
 
-    monkeypatch.setattr(checkpoints, "write_checkpoint", on_a_full_disk)
+    monkeypatch.setattr(state_module, "save_checkpoint", on_a_full_disk)
     with pytest.raises(UsageError, match="no space left on device"):
         train(settings, tmp_path / "run", resume=True, device="cpu")
     assert content(tmp_path / "run") == before
@@ -159,7 +163,7 @@ def test_an_interrupt_saves_after_the_step_and_the_run_can_go_on(small, tmp_path
     ending = train(settings, tmp_path / "run", device="cpu", stop=interrupt)
     assert ending.interrupted
     assert signal.getsignal(signal.SIGINT) is before
-    assert checkpoints.read_state(tmp_path / "run" / checkpoints.FILE)["step"] == ending.step
+    assert saved(tmp_path / "run").state["step"] == ending.step
     assert train(settings, tmp_path / "run", resume=True, device="cpu").step == 6
 
 
@@ -198,11 +202,11 @@ def test_a_checkpoint_of_another_version_or_none_is_refused(small, tmp_path, mon
         train(make_settings(small), tmp_path / "run", resume=True, device="cpu")
     run(small, tmp_path / "run", steps=2)
     path = tmp_path / "run" / checkpoints.FILE
-    monkeypatch.setattr(checkpoints, "FORMAT", "genmem gan checkpoint 9")
-    with pytest.raises(InputError, match="expected 'genmem gan checkpoint 9'"):
+    monkeypatch.setattr(checkpoints, "FORMAT", "genmem checkpoint 9")
+    with pytest.raises(InputError, match="expected a checkpoint of format 'genmem checkpoint 9'"):
         train(make_settings(small), tmp_path / "run", resume=True, device="cpu")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="cut short"):
         train(make_settings(small), tmp_path / "run", resume=True, device="cpu")
 
 
@@ -210,14 +214,3 @@ def test_a_run_is_not_written_over(small, tmp_path):
     run(small, tmp_path / "run", steps=2)
     with pytest.raises(UsageError, match="--resume"):
         run(small, tmp_path / "run", steps=2)
-
-
-def test_the_classes_limit_takes_as_many_images_of_each(images):
-    from genmem.training.gan.data import load_images
-
-    found = load_images(str(images), size=16, limit=10)
-    assert np.bincount(found.labels).tolist() == [5, 5]
-    assert found.classes == ("cat", "dog")
-    assert load_images(str(images), size=16).digest != found.digest
-    with pytest.raises(InputError, match="there are 24"):
-        load_images(str(images), size=16, limit=100)

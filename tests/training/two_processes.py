@@ -14,7 +14,6 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 
 import genmem.training.gan.state as state_module
 from genmem.training import MemorizationRejection, RejectsEverythingError
-from genmem.training.gan import log
 from genmem.training.gan.loop import train
 from genmem.training.gan.settings import make_settings
 
@@ -55,7 +54,7 @@ def in_each(given, out, steps, rejects_in):
             )
     except RejectsEverythingError as error:
         ended = {"error": str(error)}
-    log.append(log_of(out, PartialState().process_index), ended)
+    log_of(out, PartialState().process_index).write_text(json.dumps(ended))
 
 
 def log_of(out, process):

@@ -15,7 +15,9 @@ from genmem.cli.arena import arena
 from genmem.cli.audit import audit
 from genmem.cli.backbones import backbones
 from genmem.cli.calibrate import calibrate
+from genmem.cli.cheat import cheat
 from genmem.cli.demo import demo
+from genmem.cli.emm import emm
 from genmem.cli.features import features
 from genmem.cli.score import score
 from genmem.cli.study import study
@@ -52,7 +54,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, calibrate, analyze, features, backbones, submit, demo):
+for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, emm, demo):
     app.command()(_command)
 app.add_typer(arena)
 app.add_typer(train)

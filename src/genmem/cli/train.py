@@ -245,11 +245,16 @@ def _settings(given: dict[str, Any], out: Path, config: Path | None, *, resume: 
         there = out / "config.json"
         if not there.is_file():
             raise InputError(f"{out}: there is no run to resume: config.json is missing.")
-        return changed(make_settings(_read_config(there)), given)
-    return make_settings((_read_config(config) if config is not None else {}) | given)
+        return changed(make_settings(read_config(there)), given)
+    return make_settings((read_config(config) if config is not None else {}) | given)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """Settings by name from a JSON file.
+
+    Raises:
+        InputError: it cannot be read, or is not an object.
+    """
     import json
 
     from genmem.errors import InputError

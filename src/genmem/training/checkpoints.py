@@ -1,7 +1,8 @@
 """Checkpoints: tensors and the run's state in one .safetensors file, written whole or not at all.
 
-The state is JSON in the file's header. Nothing is ever unpickled, and a disk that fills up, or a
-machine that stops, while a checkpoint is written leaves the one before it as it was.
+The state is JSON in the file's header; equal states give equal files. Nothing is ever unpickled,
+and a disk that fills up, or a machine that stops, while a checkpoint is written leaves the one
+before it as it was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from genmem.results import Json, to_json
 
 FORMAT = "genmem checkpoint 1"
 """Of the header's JSON; raised when older checkpoints can no longer be read."""
+
+FILE = "checkpoint.safetensors"
+"""The name of a run's checkpoint in its folder."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -79,19 +83,26 @@ def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
     Raises:
         InputError: there is none, it is cut short, or of another kind or version.
     """
+    state = load_state(path, kind=kind)
     try:
-        content = path.read_bytes()
+        tensors = load_tensors(path.read_bytes())
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return Checkpoint(tensors=tensors, state=state, path=path)
+
+
+def load_state(path: Path, *, kind: str) -> dict[str, Json]:
+    """The state alone, without reading the tensors.
+
+    Raises:
+        InputError: as of `load_checkpoint`.
+    """
+    try:
+        path.stat()
         with safetensors.safe_open(path, "pt") as opened:
             header = json.loads((opened.metadata() or {}).get("genmem", "null"))
-        tensors = load_tensors(content)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: cannot read the checkpoint: {reason}.") from error
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a checkpoint, or cut short ({error}). Go on from another one, or start "
-            "anew."
-        ) from error
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else "none of genmem's"
         raise InputError(
@@ -100,7 +111,16 @@ def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
         )
     if header["kind"] != kind:
         raise InputError(f"{path}: expected a {kind} checkpoint, got one of {header['kind']!r}.")
-    return Checkpoint(tensors=tensors, state=header["state"], path=path)
+    return header["state"]
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
+        return InputError(f"{path}: cannot read the checkpoint: {reason}.")
+    return InputError(
+        f"{path}: not a checkpoint, or cut short ({error}). Go on from another one, or start anew."
+    )
 
 
 def module_tensors(prefix: str, module: nn.Module) -> Tensors:
@@ -151,21 +171,3 @@ def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
     if state and max(state) >= sum(len(group["params"]) for group in groups):
         raise InputError(f"{checkpoint.path}: its optimizer is of another model.")
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def rng_tensors(prefix: str = "rng") -> Tensors:
-    """The states of torch's random generators, of the CPU and of every CUDA device."""
-    states = {f"{prefix}.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        for number, state in enumerate(torch.cuda.get_rng_state_all()):
-            states[f"{prefix}.cuda{number}"] = state
-    return states
-
-
-def restore_rng(checkpoint: Checkpoint, prefix: str = "rng") -> None:
-    """Set the generators as `rng_tensors` found them; devices that are not there are left out."""
-    for name, state in checkpoint.below(prefix).items():
-        if name == "cpu":
-            torch.set_rng_state(state)
-        elif torch.cuda.is_available() and int(name[4:]) < torch.cuda.device_count():
-            torch.cuda.set_rng_state(state, int(name[4:]))

@@ -1,20 +1,23 @@
-"""Training images in memory: decoded, resized, counted out, their duplicates found."""
+"""Training images in memory: decoded, cropped, resized, counted out, their duplicates found.
+
+Every training takes its images from here: an image becomes its central square, resized by Lanczos
+(as "On Memorization in Diffusion Models" makes its small images), the same for every model.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from genmem.errors import InputError, UsageError
-from genmem.images import ImageSource, Progress, Transform, open_images, read_batches
-
-_BATCH = 512
+from genmem.images import ImageSource, Progress, open_images
+from genmem.training._classes import classes_of, eligible, evenly
+from genmem.training._pixels import Fitting, read_pixels, shared_pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,8 @@ class TrainingImages:
 
     Attributes:
         pixels: uint8 [n, 3, H, H], C-contiguous.
-        labels: int64 [n], each image's place in `classes`; None where classes were not asked for.
+        labels: int64 [n], each image's place in `classes`; None where classes were not asked for,
+            or there are none.
         classes: names of the classes, sorted.
         ids: each image's id in its source.
         name: the last part of what was given.
@@ -64,30 +68,30 @@ def load_training_images(
     size: int | None = None,
     count: int | None = None,
     seed: int = 0,
-    classes: bool = False,
+    classes: bool | None = False,
     only: Sequence[str] = (),
     without_duplicates: bool = False,
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> TrainingImages:
-    """Read a source of images into memory.
+    """Read a source of images into memory, all of it or a draw from it.
 
     Args:
         source: whatever `open_images` takes.
-        size: side to which images are resized (Lanczos, as "On Memorization in Diffusion Models"
-            makes its small images); None: as they are.
+        size: side to which the images' central squares are resized; None: as they are.
         count: how many images, drawn by `seed`; smaller counts of one seed are subsets of larger
             ones. None: all, in the source's order.
         seed: of the draw.
-        classes: ask for each image's class: its first-level folder or its label.
+        classes: ask for each image's class: its first-level folder or its label. None: where there
+            are any.
         only: names of classes to which the choice is limited; empty: all.
         without_duplicates: leave out images that repeat an earlier one (others are drawn instead).
         skip_broken: leave out files that are no images and images that cannot be decoded.
         progress: told how many images are read.
 
     Raises:
-        InputError: no images, fewer than `count`, not square, of several sizes, or without a class
-            though classes were asked for.
+        InputError: no images, fewer than `count`, of several sizes though no size was given, or
+            without a class though classes were asked for.
         UsageError: `size` or `count` is below 1.
     """
     for name, value in {"size": size, "count": count}.items():
@@ -95,13 +99,23 @@ def load_training_images(
             raise UsageError(f"{name}: expected at least 1, got {value}.")
     opened = open_images(source)
     try:
+        order = eligible(opened, tuple(only))
+        wanted = len(order) if count is None else count
+        if wanted > len(order):
+            of = f" in {', '.join(only)}" if only else ""
+            raise InputError(
+                f"{opened.where}: expected at least {wanted:,} images{of}, found {len(order):,}. "
+                "Ask for fewer, or give more images."
+            )
+        if count is not None:
+            order = np.random.default_rng(seed).permutation(order)
         return _load(
             opened,
+            order,
+            wanted,
             size=size,
-            count=count,
-            seed=seed,
             classes=classes,
-            only=tuple(only),
+            enough=count or 1,
             without_duplicates=without_duplicates,
             skip_broken=skip_broken,
             progress=progress,
@@ -111,49 +125,106 @@ def load_training_images(
             opened.close()
 
 
+def load_shared_images(
+    source: Any, *, size: int, limit: int | None = None, progress: Progress | None = None
+) -> TrainingImages:
+    """Read images into the cache once, and map them from there in every process and later run.
+
+    Labels are there where the images have classes.
+
+    Args:
+        source: whatever `open_images` takes.
+        size: side to which the images' central squares are resized.
+        limit: so many images, evenly of all classes, the first of each; None: all.
+        progress: told how many images are read, the first time.
+
+    Raises:
+        InputError: no images, fewer than `limit` or than an even share in some class, or some in a
+            class and some in none.
+        UsageError: the cache folder cannot be written.
+    """
+    opened = open_images(source)
+    try:
+        order = np.arange(len(opened))
+        if not len(order):
+            raise InputError(f"{opened.where}: expected images, found none.")
+        if limit is not None:
+            order = evenly(opened, limit)
+        labels, names = classes_of(opened, order.tolist(), needed=False)
+        pixels = shared_pixels(opened, order, size, progress=progress)
+        duplicates = _count_repeats(pixels)
+        return TrainingImages(
+            pixels=pixels,
+            labels=labels,
+            classes=names,
+            ids=tuple(opened.id(position) for position in order.tolist()),
+            name=opened.name,
+            duplicates=duplicates,
+            notes=_notes(duplicates, False, 0, 0),
+        )
+    finally:
+        if opened is not source:
+            opened.close()
+
+
+def in_classes_of(images: TrainingImages, train: TrainingImages) -> TrainingImages:
+    """Held-out images with their labels numbered as the training images' are.
+
+    Without classes on either side they have no labels.
+
+    Raises:
+        InputError: a class that the training images have not.
+    """
+    if images.labels is None or train.labels is None:
+        return replace(images, labels=None, classes=())
+    strange = sorted(set(images.classes) - set(train.classes))
+    if strange:
+        raise InputError(
+            f"{images.name}: class {strange[0]!r} is not among the training images' "
+            f"({', '.join(train.classes)})."
+        )
+    numbers = np.array([train.classes.index(name) for name in images.classes], np.int64)
+    return replace(images, labels=numbers[images.labels], classes=train.classes)
+
+
 def _load(
     source: ImageSource,
+    order: NDArray[np.int64],
+    wanted: int,
     *,
     size: int | None,
-    count: int | None,
-    seed: int,
-    classes: bool,
-    only: tuple[str, ...],
+    classes: bool | None,
+    enough: int,
     without_duplicates: bool,
     skip_broken: bool,
     progress: Progress | None,
 ) -> TrainingImages:
-    order = _eligible(source, only)
-    wanted = len(order) if count is None else count
-    if wanted > len(order):
-        of = f" in {', '.join(only)}" if only else ""
-        raise InputError(
-            f"{source.where}: expected at least {wanted:,} images{of}, found {len(order):,}. Ask "
-            "for fewer, or give more images."
-        )
-    if count is not None:
-        order = np.random.default_rng(seed).permutation(order)
+    """The first `wanted` images of `order` that can be used; an error below `enough`."""
     seen: set[bytes] = set()
     parts: list[NDArray[np.uint8]] = []
     kept: list[int] = []
+    fitting = Fitting(size)
     duplicates = broken = used = 0
     while len(kept) < wanted and used < len(order):
         chosen = order[used : used + wanted - len(kept)]
         used += len(chosen)
-        for positions, images in _read(source, chosen, size, skip_broken, progress):
-            _refuse_other_size(source, images, parts, int(positions[0]))
+        for positions, images in read_pixels(
+            source, chosen, fitting, skip_broken=skip_broken, progress=progress
+        ):
             repeats = np.array([not _is_new(image, seen) for image in images])
             duplicates += int(repeats.sum())
             use = ~repeats if without_duplicates else np.ones(len(images), bool)
             parts.append(images[use])
             kept.extend(positions[use].tolist())
         broken = used - len(kept) - (duplicates if without_duplicates else 0)
-    if not kept or (count is not None and len(kept) < count):
+    if len(kept) < enough:
         raise InputError(
-            f"{source.where}: expected at least {max(wanted, 1):,} images, found {len(kept):,} "
+            f"{source.where}: expected at least {enough:,} images, found {len(kept):,} "
             f"besides {duplicates:,} duplicates and {broken:,} that cannot be read."
         )
-    labels, names = _classes(source, kept) if classes else (None, ())
+    labels, names = (
+        (None, ()) if classes is False else classes_of(source, kept, needed=classes is True)
+    )
     return TrainingImages(
         pixels=np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)),
         labels=labels,
@@ -161,89 +232,8 @@ def _load(
         ids=tuple(source.id(position) for position in kept),
         name=source.name,
         duplicates=duplicates,
-        notes=_notes(duplicates, without_duplicates, broken),
+        notes=_notes(duplicates, without_duplicates, broken, len(fitting.cropped)),
     )
-
-
-def _eligible(source: ImageSource, only: tuple[str, ...]) -> NDArray[np.int64]:
-    if not only:
-        return np.arange(len(source))
-    categories = [source.category(position) for position in range(len(source))]
-    missing = [name for name in only if name not in set(categories)]
-    if missing:
-        known = ", ".join(sorted({name for name in categories if name is not None})[:20])
-        raise InputError(
-            f"{source.where}: no class named {', '.join(missing)}; the classes are "
-            f"{known or 'none, for there are no first-level folders and no labels'}."
-        )
-    return np.array([i for i, name in enumerate(categories) if name in only], np.int64)
-
-
-class _Chosen(ImageSource):
-    """Some of the entries of a source, in a given order."""
-
-    def __init__(self, source: ImageSource, positions: NDArray[np.int64]) -> None:
-        self.name, self.where = source.name, source.where
-        self.stranger_count, self.first_stranger = source.stranger_count, source.first_stranger
-        self._source, self._positions = source, positions
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    def id(self, position: int) -> str:
-        return self._source.id(int(self._positions[position]))
-
-    def content(self, position: int) -> bytes | NDArray[np.uint8]:
-        return self._source.content(int(self._positions[position]))
-
-
-def _read(
-    source: ImageSource,
-    chosen: NDArray[np.int64],
-    size: int | None,
-    skip_broken: bool,
-    progress: Progress | None,
-) -> Any:
-    """Positions in `source` and pixels [b, H, H, 3] of the chosen images, a batch at a time."""
-    view = _Chosen(source, chosen)
-    done = 0
-    for batch in read_batches(
-        view, transform=_squared(size), batch_size=_BATCH, skip_broken=skip_broken
-    ):
-        if len(batch.positions):
-            if batch.array.shape[1] != batch.array.shape[2]:
-                height, width = batch.array.shape[1:3]
-                raise InputError(
-                    f"{view.describe(int(batch.positions[0]))}: expected square images, got "
-                    f"{width} × {height} (width × height). Crop them first."
-                )
-            yield chosen[batch.positions], batch.array
-        done += len(batch.positions) + len(batch.broken)
-        if progress:
-            progress(f"reading {source.name}", done, len(chosen))
-
-
-def _squared(size: int | None) -> Transform:
-    """Resizes square images to `size`; others are left for the caller to refuse."""
-
-    def transform(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = pixels.shape[:2]
-        if size is None or height != width or height == size:
-            return pixels
-        resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)
-        return np.asarray(resized)
-
-    return transform
-
-
-def _refuse_other_size(
-    source: ImageSource, images: NDArray[np.uint8], parts: list[NDArray[np.uint8]], first: int
-) -> None:
-    if parts and images.shape[1:] != parts[0].shape[1:]:
-        raise InputError(
-            f"{source.describe(first)}: expected {parts[0].shape[1]} pixels a side, as before, got "
-            f"{images.shape[1]}. Give a size that all images are resized to."
-        )
 
 
 def _is_new(image: NDArray[np.uint8], seen: set[bytes]) -> bool:
@@ -254,19 +244,12 @@ def _is_new(image: NDArray[np.uint8], seen: set[bytes]) -> bool:
     return True
 
 
-def _classes(source: ImageSource, kept: list[int]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    categories = [source.category(position) for position in kept]
-    without = next((i for i, name in enumerate(categories) if name is None), None)
-    if without is not None:
-        raise InputError(
-            f"{source.describe(kept[without])}: has no class. Expected every image in a "
-            "first-level folder, or a column of labels."
-        )
-    names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
-    return labels.astype(np.int64), tuple(names.tolist())
+def _count_repeats(pixels: NDArray[np.uint8]) -> int:
+    seen: set[bytes] = set()
+    return sum(not _is_new(image, seen) for image in pixels)
 
 
-def _notes(duplicates: int, left_out: bool, broken: int) -> tuple[str, ...]:
+def _notes(duplicates: int, left_out: bool, broken: int, cropped: int) -> tuple[str, ...]:
     notes = []
     if duplicates and left_out:
         notes.append(f"{duplicates:,} images repeat an earlier one and were left out.")
@@ -277,4 +260,6 @@ def _notes(duplicates: int, left_out: bool, broken: int) -> tuple[str, ...]:
         )
     if broken:
         notes.append(f"{broken:,} files that cannot be read as images were left out.")
+    if cropped:
+        notes.append(f"{cropped:,} images were not square: their central square was taken.")
     return tuple(notes)

@@ -9,6 +9,9 @@ from genmem.errors import UsageError
 from genmem.report.files import written_whole
 from genmem.results import Json, to_json
 
+FILE = "log.jsonl"
+"""The name of a run's log in its folder."""
+
 
 class RunLog:
     """Appends to a JSON-lines file; every line has its `step`."""
@@ -42,7 +45,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, Json]]:
-    """The lines of a log, oldest first; a last line that was cut short is left out."""
+    """The lines of a log, oldest first; one that was cut short is passed over."""
     if not path.is_file():
         return []
     entries = []
@@ -50,7 +53,7 @@ def read_log(path: Path) -> list[dict[str, Json]]:
         try:
             entries.append(json.loads(line))
         except json.JSONDecodeError:
-            break
+            continue
     return entries
 
 

@@ -8,14 +8,15 @@ import torch
 
 from genmem.errors import InputError, UsageError
 from genmem.training.checkpoints import load_checkpoint
-from genmem.training.diffusion import loop, runs
-from genmem.training.diffusion.loop import DivergedError, batch_positions, train
+from genmem.training.diffusion import loop, runs, state
+from genmem.training.diffusion.loop import DivergedError, train
 from genmem.training.diffusion.optimal import OptimalDenoiser
 from genmem.training.diffusion.settings import (
     TrainingSettings,
     settings_from,
     training_labels,
 )
+from genmem.training.diffusion.state import batch_positions
 from genmem.training.diffusion.unet import UNetSettings, ncsnpp
 from genmem.training.runlog import read_log
 
@@ -193,7 +194,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     monkeypatch.setattr(
-        loop, "weighted_loss", lambda denoiser, *rest: denoiser.network.last.weight.sum() / 0
+        state, "weighted_loss", lambda denoiser, *rest: denoiser.network.last.weight.sum() / 0
     )
     with pytest.raises(DivergedError, match="the last good checkpoint, after 4 steps"):
         train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)

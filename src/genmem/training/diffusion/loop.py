@@ -1,8 +1,6 @@
-"""Training: every random number is a function of seed, step and process, so a run resumes exactly.
+"""Training: steps one after the other, what is due after each, and how a run ends.
 
-Step s takes the images at places s·b … s·b + b − 1 of an endless list, one shuffled pass over the
-training set after the other; noise levels, noise and dropout come from generators seeded by
-(seed, s). Weights, their average, Adam's moments and the step are then all there is to keep.
+Interrupted anywhere, a run resumes exactly (see `state`).
 """
 
 from __future__ import annotations
@@ -12,47 +10,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError
 from genmem.images import Progress
 from genmem.results import Json
-from genmem.training.checkpoints import (
-    Checkpoint,
-    load_checkpoint,
-    load_module,
-    load_optimizer,
-    module_tensors,
-    optimizer_tensors,
-    save_checkpoint,
-)
+from genmem.training.checkpoints import module_tensors, save_checkpoint
 from genmem.training.data import TrainingImages
 from genmem.training.diffusion import runs
-from genmem.training.diffusion.preconditioning import weighted_loss
-from genmem.training.diffusion.settings import (
-    TrainingSettings,
-    differing,
-    settings_from,
-    training_labels,
-)
-from genmem.training.ema import Ema
+from genmem.training.diffusion.beginning import check_images, checkpoint_of, prepare_folder
+from genmem.training.diffusion.settings import TrainingSettings, training_labels
+from genmem.training.diffusion.state import Device, Training, make_accelerator
 from genmem.training.runlog import RunLog
 from genmem.training.stopping import asked_to_stop
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 CHECKPOINT_SECONDS = 300.0
 """How often everything is saved, at least."""
 
 LOG_STEPS = 50
 """How often the mean loss is logged, and looked at."""
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 class DivergedError(InputError):
@@ -103,203 +80,15 @@ def train(
     folder = Path(folder)
     labels, classes = training_labels(settings, data)
     settings = replace(settings, network=replace(settings.network, classes=classes))
-    _check_images(data, settings)
-    checkpoint = _begin(folder, settings, data, resume=resume)
+    check_images(data, settings)
+    checkpoint = checkpoint_of(folder, settings, data, resume=resume)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        training = _Training(data, labels, settings, _accelerator(settings, device))
+        training = Training(data, labels, settings, make_accelerator(settings, device))
         if checkpoint is not None:
             training.load(checkpoint)
         if training.main and checkpoint is None:
-            _prepare(folder, settings, data, source or {})
+            prepare_folder(folder, settings, data, source or {})
         return _Loop(training, folder, progress, stop_after).go(resumed=checkpoint is not None)
-
-
-def _check_images(data: TrainingImages, settings: TrainingSettings) -> None:
-    expected = settings.network.image_shape
-    if tuple(data.pixels.shape[1:]) != expected:
-        raise InputError(
-            f"{data.name}: expected images of shape {list(expected)} (channels, height, width), as "
-            f"the network takes, got {list(data.pixels.shape[1:])}."
-        )
-
-
-def _begin(
-    folder: Path, settings: TrainingSettings, data: TrainingImages, *, resume: bool
-) -> Checkpoint | None:
-    """The checkpoint to go on from; None for a new run."""
-    there = (folder / runs.CHECKPOINT).is_file() or (folder / runs.SETTINGS).is_file()
-    if there and not resume:
-        raise UsageError(
-            f"{folder} holds a run already; go on with it by --resume, or name another folder."
-        )
-    if not resume:
-        return None
-    document = runs.read_settings(folder)
-    other = differing(settings, settings_from(document["settings"]))
-    if other:
-        raise UsageError(
-            f"{folder}: the run began with another {', '.join(other)}; resume it with the settings "
-            f"in its {runs.SETTINGS}, or begin another run."
-        )
-    if document["data"]["digest"] != data.digest:
-        raise InputError(
-            f"{folder}: the run began with other training images ({document['data']['name']}, "
-            f"{document['data']['count']:,} images); expected the same ones to resume it."
-        )
-    if not (folder / runs.CHECKPOINT).is_file():
-        return None  # stopped before the first checkpoint
-    return load_checkpoint(folder / runs.CHECKPOINT, kind=runs.KIND)
-
-
-def _prepare(
-    folder: Path, settings: TrainingSettings, data: TrainingImages, source: Mapping[str, Json]
-) -> None:
-    from genmem import __version__
-
-    try:
-        (folder / runs.SNAPSHOTS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}.") from error
-    described: dict[str, Json] = {
-        "name": data.name,
-        "count": len(data),
-        "digest": data.digest,
-        "duplicates": data.duplicates,
-        "classes": list(data.classes),
-    }
-    versions = {"genmem": __version__, "torch": torch.__version__}
-    runs.write_settings(
-        folder,
-        {
-            "settings": settings.to_dict(),
-            "data": described,
-            "source": dict(source),
-            "versions": versions,
-        },
-    )
-
-
-def _accelerator(settings: TrainingSettings, device: Device) -> Accelerator:
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise UsageError("training needs accelerate: pip install 'genmem[train]'.") from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device 'cuda' is not available here; use auto or cpu.")
-    cpu = device == "cpu" or not torch.cuda.is_available()
-    if settings.precision == "fp16" and cpu:
-        raise UsageError("precision 'fp16' needs a GPU; use no, or bf16, which a CPU can.")
-    try:
-        made = Accelerator(mixed_precision=settings.precision, cpu=cpu)
-    except ValueError as error:
-        raise UsageError(
-            "one process trains in one precision on one kind of device; start another process."
-        ) from error
-    if settings.batch_size % made.num_processes:
-        raise UsageError(
-            f"batch size: expected a multiple of {made.num_processes}, the number of processes, "
-            f"got {settings.batch_size}."
-        )
-    return made
-
-
-def batch_positions(step: int, *, images: int, batch_size: int, seed: int) -> NDArray[np.int64]:
-    """Which images step 0, 1, … takes, int64 [batch_size].
-
-    Places s·b … s·b + b − 1 of one shuffled pass after the other; a batch may hold several passes.
-    """
-    first, last = step * batch_size, (step + 1) * batch_size
-    passes = range(first // images, (last - 1) // images + 1)
-    orders = [np.random.default_rng([seed, 0, number]).permutation(images) for number in passes]
-    start = first - passes.start * images
-    return np.concatenate(orders)[start : start + batch_size]
-
-
-def seed_of(*numbers: int) -> int:
-    """A 63-bit seed for a torch generator, from several numbers."""
-    high, low = np.random.SeedSequence(numbers).generate_state(2, np.uint32).tolist()
-    return (high << 31) ^ low
-
-
-class _Training:
-    """The model, its average, its optimizer and one step of all."""
-
-    def __init__(
-        self,
-        data: TrainingImages,
-        labels: NDArray[np.int64] | None,
-        settings: TrainingSettings,
-        accelerator: Accelerator,
-    ) -> None:
-        self.data, self.settings, self.accelerator = data, settings, accelerator
-        self.main = accelerator.is_main_process
-        self.device = accelerator.device
-        self.step = 0
-        self.pixels = torch.from_numpy(np.ascontiguousarray(data.pixels)).to(self.device)
-        self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
-        torch.manual_seed(seed_of(settings.seed, 2))
-        made = runs.make_denoiser(settings).to(self.device)
-        self.ema = Ema(made, settings.ema)
-        optimizer = torch.optim.Adam(made.parameters(), weight_decay=settings.weight_decay)
-        self.denoiser, self.optimizer = accelerator.prepare(made, optimizer)
-        self.own = made
-        self.preconditioned = made.preconditioned
-
-    def take_step(self) -> torch.Tensor:
-        """One step; the loss per pixel of this process, a tensor on the device."""
-        settings, count = self.settings, len(self.data)
-        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        positions = batch_positions(
-            self.step, images=count, batch_size=settings.batch_size, seed=settings.seed
-        )[rank::processes]
-        chosen = torch.from_numpy(positions).to(self.device)
-        seed = seed_of(settings.seed, 3, self.step, rank)
-        sigma = self.preconditioned.training_sigmas(
-            len(chosen), torch.Generator().manual_seed(seed)
-        ).to(self.device)
-        torch.manual_seed(seed + 1)  # noise, and dropout inside the network
-        clean = self.pixels[chosen].float() / 127.5 - 1
-        noise = torch.randn(clean.shape, device=self.device)
-        labels = None if self.labels is None else self.labels[chosen]
-        loss = weighted_loss(self.denoiser, self.preconditioned, clean, noise, sigma, labels).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        rate = settings.learning_rate_at(self.step, count)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.ema.update(self.own)
-        self.step += 1
-        return loss.detach().double() / clean[0].numel()
-
-    def save(self, path: Path, state: dict[str, Json]) -> None:
-        scaler = self.accelerator.scaler
-        save_checkpoint(
-            path,
-            kind=runs.KIND,
-            tensors={
-                **module_tensors("model", self.own),
-                **module_tensors("ema", self.ema.module),
-                **optimizer_tensors("adam", self.optimizer.optimizer),
-            },
-            state={
-                "step": self.step,
-                "scaler": None if scaler is None else scaler.state_dict(),
-                **state,
-            },
-        )
-
-    def load(self, checkpoint: Checkpoint) -> None:
-        load_module(self.own, "model", checkpoint)
-        load_module(self.ema.module, "ema", checkpoint)
-        load_optimizer(self.optimizer.optimizer, "adam", checkpoint)
-        self.step = int(checkpoint.state["step"])
-        self.state = checkpoint.state
-        if self.accelerator.scaler is not None and checkpoint.state["scaler"]:
-            self.accelerator.scaler.load_state_dict(checkpoint.state["scaler"])
-
-    state: dict[str, Json] | None = None
-    """What was saved beside the weights; None in a new run."""
 
 
 class _Loop:
@@ -307,7 +96,7 @@ class _Loop:
 
     def __init__(
         self,
-        training: _Training,
+        training: Training,
         folder: Path,
         progress: Progress | None,
         stop_after: int | None,

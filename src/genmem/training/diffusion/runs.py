@@ -20,6 +20,7 @@ from genmem.images import Progress
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.report.files import written_whole
 from genmem.results import Json, Result
+from genmem.training import checkpoints, runlog
 from genmem.training.checkpoints import Checkpoint, load_checkpoint, load_module
 from genmem.training.data import TrainingImages
 from genmem.training.diffusion.preconditioning import NetworkDenoiser, preconditioning
@@ -29,8 +30,8 @@ from genmem.training.diffusion.unet import UNet
 
 KIND = "diffusion"
 SETTINGS = "settings.json"
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
+CHECKPOINT = checkpoints.FILE
+LOG = runlog.FILE
 SNAPSHOTS = "snapshots"
 
 

@@ -15,29 +15,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import torch
+from typing import Any
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.report.files import written_whole
-from genmem.training.gan import checkpoints, curves, log
-from genmem.training.gan.data import ImageSet, load_images
+from genmem.training import checkpoints, runlog
+from genmem.training.checkpoints import load_checkpoint
+from genmem.training.gan import curves
 from genmem.training.gan.measuring import Measuring
+from genmem.training.gan.parts import (
+    Device,
+    make_accelerator,
+    make_measuring,
+    make_rejection,
+    training_images,
+)
 from genmem.training.gan.samples import even_labels, generated, write_grid
 from genmem.training.gan.settings import Settings
-from genmem.training.gan.state import SAMPLES, Training
-from genmem.training.rejection import MemorizationRejection, ramp
+from genmem.training.gan.state import KIND, SAMPLES, Training
+from genmem.training.runlog import RunLog, read_log
 from genmem.training.stopping import asked_to_stop
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 CONFIG = "config.json"
 GRID = 100
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 class NotFiniteError(UsageError):
@@ -85,46 +86,26 @@ def train(
         WeightsError: a backbone's weights are missing.
     """
     folder = Path(out)
-    accelerator = _accelerator(settings, device)
+    accelerator = make_accelerator(settings, device)
     main = accelerator.is_main_process
     shown = progress if main else None
     _check_folder(folder, resume=resume)
-    data = load_images(settings.data, size=settings.size, limit=settings.limit, progress=shown)
-    rejection = _rejection(settings, data, accelerator, shown)
+    data = training_images(settings, shown)
+    rejection = make_rejection(settings, data, accelerator, shown)
     training = Training(settings, data, accelerator, rejection)
     if resume:
-        training.load(folder / checkpoints.FILE)
+        training.load(load_checkpoint(folder / checkpoints.FILE, kind=KIND))
     if training.step_count >= settings.steps:
         raise UsageError(
             f"{folder}: the run is at step {training.step_count:,} of {settings.steps:,} already; "
             "give more --steps to train on."
         )
-    measuring = _measuring(settings, data, accelerator, shown) if main else None
+    measuring = make_measuring(settings, data, accelerator, shown) if main else None
     accelerator.wait_for_everyone()
-    if main:
-        _prepare(folder, settings, training.step_count)
-    ending = _Run(training, folder, measuring, shown, stop).go()
+    log = _prepare(folder, settings, training.step_count) if main else None
+    ending = _Run(training, folder, log, measuring, shown, stop).go()
     accelerator.wait_for_everyone()  # what the main process wrote is there when any returns
     return ending
-
-
-def _accelerator(settings: Settings, device: Device) -> Accelerator:
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise UsageError("training needs accelerate: pip install 'genmem[train]'.") from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device 'cuda' is not available here; use auto or cpu.")
-    kinds = {"full": "no", "bf16": "bf16", "fp16": "fp16"}
-    cpu = device == "cpu" or not torch.cuda.is_available()
-    if settings.precision == "fp16" and cpu:
-        raise UsageError("precision 'fp16' needs a GPU; use full, or bf16, which a CPU can.")
-    try:
-        return Accelerator(mixed_precision=kinds[settings.precision], cpu=cpu)
-    except ValueError as error:
-        raise UsageError(
-            "one process trains in one precision on one kind of device; start another process."
-        ) from error
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:
@@ -138,52 +119,15 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         )
 
 
-def _rejection(
-    settings: Settings, data: ImageSet, accelerator: Accelerator, progress: Progress | None
-) -> MemorizationRejection | None:
-    if settings.tau is None:
-        return None
-    tau: Any = settings.tau
-    mode: Any = settings.mode
-    return MemorizationRejection(
-        data.pixels,
-        embedding=settings.embedding,
-        tau=tau,
-        mode=mode,
-        max_tries=settings.max_tries,
-        warm_up=settings.warm_up,
-        schedule=ramp(settings.ramp) if settings.ramp else None,
-        flips=settings.reject_flips,
-        categories=data.labels.tolist() if settings.reject_by_class else None,
-        search=settings.search,
-        half=settings.half,
-        device=accelerator.device,
-        progress=progress,
-    )
-
-
-def _measuring(
-    settings: Settings, data: ImageSet, accelerator: Accelerator, progress: Progress | None
-) -> Measuring | None:
-    if not settings.measure_with:
-        return None
-    test = None
-    if settings.test is not None:
-        test = load_images(
-            settings.test, size=settings.size, classes=data.classes, progress=progress
-        )
-    return Measuring(settings, data, test, device=accelerator.device.type, progress=progress)
-
-
-def _prepare(folder: Path, settings: Settings, step: int) -> None:
-    """Make the run's folder and write its configuration; cut the log at the checkpoint."""
+def _prepare(folder: Path, settings: Settings, step: int) -> RunLog:
+    """Make the run's folder, write its configuration, begin its log or cut it at the checkpoint."""
     try:
         (folder / "samples").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}") from error
     with written_whole(folder / CONFIG) as file:
         file.write((json.dumps(settings.to_dict(), indent=2) + "\n").encode())
-    log.cut(folder / log.FILE, step)
+    return RunLog(folder / runlog.FILE, resumed_at=step or None)
 
 
 class _Run:
@@ -193,12 +137,13 @@ class _Run:
         self,
         training: Training,
         folder: Path,
+        log: RunLog | None,
         measuring: Measuring | None,
         progress: Progress | None,
         stop: Callable[[int], bool] | None,
     ) -> None:
         self.training, self.settings = training, training.settings
-        self.folder, self.measuring = folder, measuring
+        self.folder, self.log, self.measuring = folder, log, measuring
         self.progress, self.stop = progress, stop
         self.main = training.accelerator.is_main_process
         self.saved: int | None = training.step_count or None
@@ -250,7 +195,7 @@ class _Run:
         def due(every: int) -> bool:
             return every > 0 and (finished or step % every == 0)
 
-        line: dict[str, Any] = {"step": step}
+        line: dict[str, Any] = {}
         if due(settings.log_every):
             line |= self._logged()
         if finished or stopping or due(settings.save_every):
@@ -264,11 +209,11 @@ class _Run:
             began = time.perf_counter()
             line["measured"] = self.measuring(self.training.average, self._told(step))
             self.clock += time.perf_counter() - began
-        if len(line) > 1:
-            log.append(self.folder / log.FILE, line)
+        if line and self.log is not None:
+            self.log.write(step, **line)
         if "measured" in line or (finished and due(settings.log_every)):
             title = f"{settings.model}, tau {settings.tau}, {self.folder.name}"
-            lines = log.read(self.folder / log.FILE)
+            lines = read_log(self.folder / runlog.FILE)
             curves.write_curves(lines, self.folder / curves.FILE, title=title)
 
     def _logged(self) -> dict[str, Any]:
@@ -296,7 +241,7 @@ class _Run:
         return show
 
     def _grid(self, step: int) -> None:
-        labels = even_labels(GRID, len(self.training.data.classes))
+        labels = even_labels(GRID, self.training.classes)
         seed = (self.settings.seed, SAMPLES)
         pixels = generated(self.training.average, labels, z=self.settings.z, seed=seed)
         write_grid(pixels, self.folder / "samples" / f"step-{step:07d}.png")

@@ -18,8 +18,8 @@ from genmem.metrics.memorization_distance import memorization_distance_from, zer
 from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import nearest
 from genmem.results import Json
+from genmem.training.data import TrainingImages
 from genmem.training.embedding import find_embedding
-from genmem.training.gan.data import ImageSet
 from genmem.training.gan.samples import even_labels, generated
 from genmem.training.gan.settings import Settings
 
@@ -47,8 +47,8 @@ class Measuring:
     def __init__(
         self,
         settings: Settings,
-        train: ImageSet,
-        test: ImageSet | None,
+        train: TrainingImages,
+        test: TrainingImages | None,
         *,
         device: str,
         progress: Progress | None = None,
@@ -56,7 +56,7 @@ class Measuring:
         if len(set(settings.measure_with)) < len(settings.measure_with):
             raise UsageError("measure_with: a backbone is named twice.")
         self._settings = settings
-        self._classes = len(train.classes)
+        self._classes = max(1, len(train.classes))
         self._spaces = {
             name: _space(name, train, test, device, progress) for name in settings.measure_with
         }
@@ -70,22 +70,27 @@ class Measuring:
 
 
 def _space(
-    name: str, train: ImageSet, test: ImageSet | None, device: str, progress: Progress | None
+    name: str,
+    train: TrainingImages,
+    test: TrainingImages | None,
+    device: str,
+    progress: Progress | None,
 ) -> _Space:
     embedder = load_backbone(
         find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
-    rows = _features(embedder, train.pixels, progress, keep=True)
+    rows = features_of(embedder, train.pixels, progress, keep=True)
     distances = None
     if test is not None:
-        tested = _features(embedder, test.pixels, progress, keep=True)
+        tested = features_of(embedder, test.pixels, progress, keep=True)
         distances = nearest(tested, rows, metric="absolute_cosine").distances[:, 0]
     return _Space(embedder, rows, moments(rows), distances)
 
 
-def _features(
+def features_of(
     embedder: Embedder, pixels: NDArray[np.uint8], progress: Progress | None, *, keep: bool
 ) -> NDArray[np.float32]:
+    """Features float32 [n, d] of uint8 [n, 3, H, W]; `keep`: in the cache, by content."""
     images = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
     with open_images(images) as source:
         cache = "default" if keep else None
@@ -94,7 +99,7 @@ def _features(
 
 def _metrics(space: _Space, pixels: NDArray[np.uint8], progress: Progress | None) -> Json:
     """FD, memorization distance and, with held-out images, C_T (one cell)."""
-    rows = _features(space.embedder, pixels, progress, keep=False)
+    rows = features_of(space.embedder, pixels, progress, keep=False)
     distances = nearest(rows, space.train, metric="absolute_cosine").distances[:, 0]
     found = {
         "fd": fd(generated=rows, train=space.train_moments),

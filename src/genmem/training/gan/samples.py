@@ -15,10 +15,12 @@ from PIL import Image
 from torch import nn
 
 from genmem.report.files import written_whole
+from genmem.training import checkpoints
+from genmem.training.checkpoints import load_checkpoint, load_module
 from genmem.training.embedding import to_uint8
-from genmem.training.gan import checkpoints
 from genmem.training.gan.models import build_generator
 from genmem.training.gan.settings import make_settings
+from genmem.training.gan.state import KIND
 
 BATCH = 100
 COLUMNS = 10
@@ -77,25 +79,25 @@ def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
     """The generator of a run's checkpoint (its moving average where it has one).
 
     Returns:
-        The module in evaluation mode on the CPU, the names of its classes, and z.
+        The module in evaluation mode on the CPU, the names of its classes (none where its images
+        had none), and z.
 
     Raises:
         InputError: there is no checkpoint, or one of another version.
     """
-    path = Path(run) / checkpoints.FILE
-    state = checkpoints.read_state(path)
-    settings = make_settings({**state["settings"], "data": "-"})
-    generator = build_generator(settings, classes=len(state["classes"]))
-    tensors = checkpoints.read_tensors(path)
+    checkpoint = load_checkpoint(Path(run) / checkpoints.FILE, kind=KIND)
+    settings = make_settings({**checkpoint.state["settings"], "data": "-"})
+    classes = tuple(checkpoint.state["classes"])
+    generator = build_generator(settings, classes=max(1, len(classes)))
     name = "average" if settings.average_decay > 0 else "generator"
-    checkpoints.load_module(name, generator, tensors)
-    return generator.eval(), tuple(state["classes"]), settings.z
+    load_module(generator, name, checkpoint)
+    return generator.eval(), classes, settings.z
 
 
 def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
     """`count` images of a run's generator, uint8 [n, 3, h, w], its classes in turn."""
     generator, classes, z = load_generator(run)
-    return generated(generator, even_labels(count, len(classes)), z=z, seed=(seed,))
+    return generated(generator, even_labels(count, max(1, len(classes))), z=z, seed=(seed,))
 
 
 def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None:
@@ -105,7 +107,7 @@ def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None
         UsageError: the file cannot be written.
     """
     generator, classes, z = load_generator(run)
-    labels = even_labels(count, len(classes))
+    labels = even_labels(count, max(1, len(classes)))
     pixels = generated(generator, labels, z=z, seed=(seed,))
     with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
         for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):

@@ -9,6 +9,7 @@ accepted images: over those of all processes together.
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,17 @@ from torch import nn
 
 from genmem.errors import UsageError
 from genmem.results import Json
+from genmem.training.checkpoints import (
+    Checkpoint,
+    load_module,
+    load_optimizer,
+    module_tensors,
+    optimizer_tensors,
+    save_checkpoint,
+)
+from genmem.training.data import TrainingImages
 from genmem.training.ema import update_average
-from genmem.training.gan import checkpoints
 from genmem.training.gan.augment import augmented
-from genmem.training.gan.data import ImageSet
 from genmem.training.gan.losses import discriminator_loss, generator_loss
 from genmem.training.gan.models import build_models
 from genmem.training.gan.settings import Settings, fixed
@@ -28,6 +36,9 @@ from genmem.training.rejection import MemorizationRejection, RejectsEverythingEr
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+KIND = "gan"
+"""Of the checkpoints."""
 
 STEP, ORDER, SAMPLES = 0, 1, 2
 """What a random number generator is for, the second part of its seed."""
@@ -38,6 +49,7 @@ class Training:
 
     Attributes:
         step_count: generator steps taken.
+        classes: how many labels the networks know; 1 where the images have no classes.
         generator, discriminator, average: the networks; `average` is `generator` itself where the
             settings ask for no moving average.
     """
@@ -45,7 +57,7 @@ class Training:
     def __init__(
         self,
         settings: Settings,
-        data: ImageSet,
+        data: TrainingImages,
         accelerator: Accelerator,
         rejection: MemorizationRejection | None,
     ) -> None:
@@ -58,7 +70,10 @@ class Training:
         self.accelerator, self.device = accelerator, accelerator.device
         self.share = settings.batch // accelerator.num_processes
         self.step_count = 0
-        generator, discriminator = build_models(settings, classes=len(data.classes))
+        self.classes = max(1, len(data.classes))
+        self._labels_of_data = np.zeros(len(data), np.int64) if data.labels is None else data.labels
+        self._digest = data.digest
+        generator, discriminator = build_models(settings, classes=self.classes)
         self.generator = generator.to(self.device).train()
         self.discriminator = discriminator.to(self.device).train()
         self.average = generator
@@ -215,7 +230,7 @@ class Training:
         return torch.from_numpy(drawn).to(self.device)
 
     def _labels(self, rng: np.random.Generator) -> torch.Tensor:
-        drawn = rng.integers(len(self.data.classes), size=self.share)
+        drawn = rng.integers(self.classes, size=self.share)
         return torch.from_numpy(drawn).to(self.device)
 
     def _real(self, number: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -223,7 +238,7 @@ class Training:
 
         Every pass over the images has an order of its own, which the seed and the pass decide.
         """
-        settings, count = self.settings, len(self.data.labels)
+        settings, count = self.settings, len(self.data)
         batches = self.step_count * settings.discriminator_steps + number
         first = batches * settings.batch + self.accelerator.process_index * self.share
         chosen = []
@@ -237,7 +252,7 @@ class Training:
         if settings.flips:
             mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5).to(self.device)
             pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
-        labels = torch.from_numpy(self.data.labels[chosen]).to(self.device)
+        labels = torch.from_numpy(self._labels_of_data[chosen]).to(self.device)
         return pixels.float() / 127.5 - 1, labels
 
     def is_finite(self) -> bool:
@@ -248,35 +263,34 @@ class Training:
             for value in module.parameters()
         )
 
-    def save(self, path: Any) -> None:
+    def save(self, path: Path) -> None:
         """Write a checkpoint; see `checkpoints`."""
-        tensors = checkpoints.module_tensors("generator", self.generator)
-        tensors |= checkpoints.module_tensors("discriminator", self.discriminator)
+        tensors = module_tensors("generator", self.generator)
+        tensors |= module_tensors("discriminator", self.discriminator)
         if self.average is not self.generator:
-            tensors |= checkpoints.module_tensors("average", self.average)
+            tensors |= module_tensors("average", self.average)
         for name, optimizer in self._optimizers.items():
-            tensors |= checkpoints.optimizer_tensors(name, optimizer)
-        checkpoints.write_checkpoint(path, tensors, self._state())
+            tensors |= optimizer_tensors(name, optimizer)
+        save_checkpoint(path, kind=KIND, tensors=tensors, state=self._state())
 
-    def _state(self) -> Json:
+    def _state(self) -> dict[str, Json]:
         scaler = self.accelerator.scaler
         return {
             "step": self.step_count,
             "settings": fixed(self.settings.to_dict()),
             "classes": list(self.data.classes),
-            "images": self.data.digest,
+            "images": self._digest,
             "rejection": None if self.rejection is None else self.rejection.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
         }
 
-    def load(self, path: Any) -> None:
+    def load(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint.
 
         Raises:
-            InputError: it is none, or of another version of genmem.
             UsageError: it is of another model, other settings or other images.
         """
-        state = checkpoints.read_state(path)
+        state, path = checkpoint.state, checkpoint.path
         own = fixed(self.settings.to_dict())
         for name, value in state["settings"].items():
             if own.get(name) != value:
@@ -284,18 +298,17 @@ class Training:
                     f"{path}: the checkpoint was made with {name} = {value!r}, this run has "
                     f"{own.get(name)!r}. Resume the run it belongs to, or start another."
                 )
-        if state["images"] != self.data.digest:
+        if state["images"] != self._digest:
             raise UsageError(
                 f"{path}: the checkpoint was trained on other images than {self.settings.data} "
                 "holds now. Resume with the same images."
             )
-        tensors = checkpoints.read_tensors(path)
-        checkpoints.load_module("generator", self.generator, tensors)
-        checkpoints.load_module("discriminator", self.discriminator, tensors)
+        load_module(self.generator, "generator", checkpoint)
+        load_module(self.discriminator, "discriminator", checkpoint)
         if self.average is not self.generator:
-            checkpoints.load_module("average", self.average, tensors)
+            load_module(self.average, "average", checkpoint)
         for name, optimizer in self._optimizers.items():
-            checkpoints.load_optimizer(name, optimizer, tensors)
+            load_optimizer(optimizer, name, checkpoint)
         if self.rejection is not None and state["rejection"] is not None:
             self.rejection.load_state_dict(state["rejection"])
         if self.accelerator.scaler is not None and state["scaler"] is not None:

@@ -1,0 +1,193 @@
+"""A rejection study's findings and tables as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genmem.report.analysis_rows import Grid
+from genmem.report.text import count, number, printable, share
+
+Cell = Mapping[str, Any]
+"""One model at one τ, as `study.json` has it."""
+
+METRICS = {
+    "fd": "FD",
+    "c_t": "C_T",
+    "c_t_by_class": "C_T, by class",
+    "c_t_cells": "C_T, 3 cells",
+    "copied_fraction": "Copied",
+    "memorization_distance": "Distance",
+}
+DIFFERENCES = ("fd", "c_t")
+NONE = "–"
+
+
+def tau_words(cell: Cell) -> str:
+    """`0, no rejection`, `0.05`, `auto (0.0696)`."""
+    if cell["tau"] == 0:
+        return "0, no rejection"
+    if cell["tau"] == "auto":
+        found = cell["log"]["tau"]["mean"]
+        return "auto" if found is None else f"auto ({number(found)})"
+    return number(float(cell["tau"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A cell of a table: a number, and below it its interval ("" where there is none)."""
+
+    value: str
+    interval: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A caption, the columns' names, and rows: a header and its entries."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Entry, ...]], ...]
+
+
+def entry(found: Mapping[str, Any], *, percent: bool = False) -> Entry:
+    """A mean over seeds, as `study.json` has it."""
+    say = share if percent else _short
+    if found["mean"] is None:
+        return Entry(value=NONE)
+    if found["low"] is None:
+        return Entry(value=say(found["mean"]))
+    low = max(found["low"], 0.0) if percent else found["low"]
+    high = min(found["high"], 1.0) if percent else found["high"]
+    unit = " %" if percent else ""
+    return Entry(value=say(found["mean"]), interval=f"{say(low).removesuffix(unit)} to {say(high)}")
+
+
+def _short(value: float) -> str:
+    """Three significant digits, all before the point: seeds spread more than a fourth tells."""
+    return number(value if abs(value) >= 1000 else float(f"{value:.3g}"))
+
+
+def cells_of(document: Mapping[str, Any], model: str) -> list[Cell]:
+    """A model's cells that have a measured run, in the order of τ."""
+    return [one for one in document["cells"] if one["model"] == model and one["seeds"]]
+
+
+def finding(document: Mapping[str, Any], model: str, space: str) -> str:
+    """What rejection did to this model, in one or two sentences.
+
+    Of the τ at which FD did not get worse (its mean at most 5 % higher, or its difference's
+    interval holding 0), the one with the highest C_T is named.
+    """
+    cells = cells_of(document, model)
+    base = next((one for one in cells if one["tau"] == 0), None)
+    if base is None:
+        return "There is no run without rejection to compare with."
+    start = base["spaces"][space]["metrics"]
+    if start["c_t"]["mean"] is None:
+        return "C_T is not defined here."
+    with_rejection = [one for one in cells if one["tau"] != 0]
+    if not with_rejection:
+        return "No τ was tried."
+    kept = [one for one in with_rejection if _fd_holds(one["spaces"][space]["metrics"], start)]
+    if not kept:
+        return (
+            f"Every τ tried made FD worse. Without rejection C_T is {_short(start['c_t']['mean'])} "
+            f"at FD {_short(start['fd']['mean'])}."
+        )
+    best = max(kept, key=lambda one: one["spaces"][space]["metrics"]["c_t"]["mean"])
+    metrics = best["spaces"][space]["metrics"]
+    change = metrics["c_t"]["difference"]
+    runs = count(change["n"], "pair") + " of runs"
+    return (
+        f"At τ = {tau_words(best)} C_T is {_short(metrics['c_t']['mean'])}, against "
+        f"{_short(start['c_t']['mean'])} without rejection: {_change(change)} over {runs}. FD is "
+        f"{_short(metrics['fd']['mean'])}, against {_short(start['fd']['mean'])}."
+    )
+
+
+def _fd_holds(metrics: Mapping[str, Any], start: Mapping[str, Any]) -> bool:
+    if metrics["c_t"]["mean"] is None:
+        return False
+    low = metrics["fd"]["difference"]["low"]
+    return (low is not None and low <= 0) or metrics["fd"]["mean"] <= 1.05 * start["fd"]["mean"]
+
+
+def _change(difference: Mapping[str, Any]) -> str:
+    if difference["mean"] is None:
+        return "no seed has both"
+    moved = "rose" if difference["mean"] > 0 else "fell" if difference["mean"] < 0 else "moved"
+    words = f"it {moved} by {_short(abs(difference['mean']))}"
+    if difference["low"] is None:
+        return f"{words} (one seed, so no interval)"
+    interval = f"{_short(difference['low'])} to {_short(difference['high'])}"
+    chance = ", so it may be chance" if difference["low"] <= 0 <= difference["high"] else ""
+    return f"{words} (95 % interval of the change {interval}{chance})"
+
+
+def main_table(document: Mapping[str, Any], model: str, space: str) -> Table:
+    """τ by τ: quality, copying, cost."""
+    rows = []
+    for cell in cells_of(document, model):
+        metrics, log = cell["spaces"][space]["metrics"], cell["log"]
+        acceptance, ratio = log["acceptance"]["mean"], log["cost_ratio"]["mean"]
+        row = [
+            Entry(value=f"{len(cell['seeds'])}"),
+            Entry(value=NONE if ratio is None else f"{_short(ratio)}×"),
+            Entry(value=NONE if acceptance is None else share(acceptance)),
+        ]
+        for name in METRICS:
+            row.append(entry(metrics[name], percent=name == "copied_fraction"))
+            if name in DIFFERENCES:
+                none = cell["tau"] == 0
+                row.append(Entry(value=NONE) if none else entry(metrics[name]["difference"]))
+        rows.append((tau_words(cell), tuple(row)))
+    columns = ["τ", "Runs", "Step time", "Accepted"]
+    for name, words in METRICS.items():
+        columns += [words, "change"] if name in DIFFERENCES else [words]
+    return Table(
+        caption=f"{printable(model)}, measured in {printable(space)}: means over seeds, 95 % "
+        "intervals below",
+        columns=tuple(columns),
+        rows=tuple(rows),
+    )
+
+
+def reference_table(document: Mapping[str, Any], space: str) -> Grid:
+    """How far each reference set is from the training images."""
+    found = document["spaces"][space]["references"]
+    return Grid(
+        caption=f"Reference sets in {printable(space)}: distance to the nearest training image",
+        columns=("Reference", "Images", "Mean distance"),
+        rows=tuple(
+            (printable(name), f"{one['count']:,}", number(one["mean_distance"]))
+            for name, one in found.items()
+        ),
+    )
+
+
+def ended_early(document: Mapping[str, Any]) -> list[str]:
+    """A sentence for each run that did not come to its last step."""
+    return [
+        f"{printable(run['name'])} ended before its last step: {printable(run['ended'])}"
+        for run in document["runs"]
+        if "ended" in run
+    ]
+
+
+def subtitle(document: Mapping[str, Any]) -> str:
+    """What was trained on what: `12 runs: 2 models × 3 thresholds × 2 seeds, …`."""
+    plan = document["plan"]
+    runs = len(document["runs"])
+    parts = (
+        count(len(plan["models"]), "model"),
+        count(len(plan["taus"]), "threshold"),
+        count(len(plan["seeds"]), "seed"),
+    )
+    side = plan["training"]["size"]
+    return (
+        f"{count(runs, 'run')}: {' × '.join(parts)}; {count(plan['train']['count'], 'image')} of "
+        f"{side} × {side} to train on, {count(plan['training']['steps'], 'generator step')}; "
+        f"rejection in {printable(plan['embedding'])}"
+    )

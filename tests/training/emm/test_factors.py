@@ -1,0 +1,120 @@
+import pytest
+
+from genmem.errors import InputError, UsageError
+from genmem.training.emm.configuring import configuration
+from genmem.training.emm.factors import (
+    FACTORS,
+    Configuration,
+    configuration_from,
+    vary,
+)
+
+from .tiny import TINY
+
+
+@pytest.mark.parametrize(
+    ("factor", "value", "found"),
+    [
+        ("dimension", "8", lambda c: c.training.network.image_size == 8),
+        ("classes", "2", lambda c: c.classes == 2),
+        ("diversity", "0.25", lambda c: c.second_share == 0.25),
+        ("width", "8", lambda c: c.training.network.channels == 8),
+        ("blocks", "3", lambda c: c.training.network.blocks == 3),
+        ("skips", "4", lambda c: c.training.network.without_skips == ("2.0", "2.1")),
+        ("skips", "all", lambda c: c.training.network.without_skips == ()),
+        ("skips", "none", lambda c: len(c.training.network.without_skips) == 4),
+        ("skips", "4.0+2", lambda c: c.training.network.without_skips == ("4.1",)),
+        ("time-embedding", "fourier", lambda c: c.training.network.time_embedding == "fourier"),
+        ("batch", "8", lambda c: c.training.batch_size == 8),
+        ("weight-decay", "0.01", lambda c: c.training.weight_decay == 0.01),
+        ("ema", "0", lambda c: c.training.ema == 0),
+        ("labels", "unique", lambda c: c.training.labels == "unique"),
+        (
+            "labels",
+            "random:5",
+            lambda c: (c.training.labels, c.training.random_classes) == ("random", 5),
+        ),
+    ],
+)
+def test_a_factor_changes_what_it_names_and_nothing_else(factor, value, found):
+    varied = vary(TINY, factor, value)
+    assert found(varied)
+    before, after = flat(TINY.to_dict()), flat(varied.to_dict())
+    changed = {name for name in before if before[name] != after[name]}
+    assert len(changed) <= (2 if factor == "labels" else 1)
+
+
+def flat(document):
+    training = document.pop("training")
+    return {**document, **training.pop("network"), **training}
+
+
+def test_every_factor_of_the_paper_is_there():
+    assert set(FACTORS) == {
+        "dimension",
+        "classes",
+        "diversity",
+        "width",
+        "blocks",
+        "skips",
+        "time-embedding",
+        "batch",
+        "weight-decay",
+        "ema",
+        "labels",
+    }
+
+
+@pytest.mark.parametrize(
+    ("factor", "value", "words"),
+    [
+        ("colour", "1", "factor: expected one of dimension"),
+        ("width", "wide", "width: expected whole numbers, got 'wide'"),
+        ("width", "6", "multiple of 4 channels"),
+        ("dimension", "7", "multiple of 2"),
+        ("skips", "16", "skips: expected all, none, or those to keep"),
+        ("skips", "none+4", "got 'none'"),
+        ("labels", "some", "labels: expected one of"),
+        ("labels", "true:3", "only random takes a number"),
+        ("ema", "1", "ema: expected a decay"),
+        ("classes", "0", "classes: expected at least 1"),
+        ("diversity", "2", r"a share in \[0, 1\]"),
+        ("time-embedding", "none", "positional or fourier"),
+    ],
+)
+def test_values_that_a_factor_cannot_take_are_refused(factor, value, words):
+    with pytest.raises(UsageError, match=words):
+        vary(TINY, factor, value)
+
+
+def test_a_configuration_comes_back_from_its_json():
+    varied = vary(vary(TINY, "classes", "2"), "skips", "4")
+    assert configuration_from(varied.to_dict()) == varied
+
+
+def test_options_go_before_the_file_before_the_paper(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text('{"network": {"channels": 64, "dropout": 0}, "steps": 9, "ema": 0.5}')
+    made = configuration(file, {"channels": 32, "size": 8, "epochs": None}, labels="random:3")
+    assert (made.training.network.channels, made.training.network.image_size) == (32, 8)
+    assert (made.training.network.dropout, made.training.steps, made.training.ema) == (0, 9, 0.5)
+    assert (made.training.labels, made.training.random_classes) == ("random", 3)
+    assert made.training.batch_size == Configuration().training.batch_size
+    assert configuration(file, {"epochs": 3}).training.steps is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "expected an object"),
+        ("{", "not JSON"),
+        ('{"colour": 1}', "no setting 'colour'"),
+        ('{"network": {"colour": 1}}', "no setting 'colour'"),
+        ('{"network": 3}', "network: expected an object"),
+        ('{"steps": "many"}', "settings: expected"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_used_is_refused(tmp_path, content, words):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=words):
+        configuration(tmp_path / "config.json", {})

@@ -1,0 +1,155 @@
+"""A tiny study through the real command: trained, stopped, gone on with, measured, on one page."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from genmem.cli.app import run
+from genmem.metrics.c_t import c_t
+from genmem.training.gan.samples import generated, load_generator
+from genmem.training.study.measuring import SAMPLES
+from genmem.training.study.running import ENDED_FILE
+
+
+def arguments(sets, training, folder, **options):
+    config = folder.with_suffix(".json")
+    config.write_text(json.dumps(training))
+    given = {
+        "data": sets["train"],
+        "test": sets["test"],
+        "model": "dcgan",
+        "tau": "0.02,2",
+        "seeds": 1,
+        "embedding": "pixels",
+        "measure-with": "pixels",
+        "config": config,
+        "device": "cpu",
+        "out": folder,
+    } | options
+    flags = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    return ["study", "rejection", *flags]
+
+
+def checkpoints(folder):
+    return {path.parent.name: path.read_bytes() for path in folder.glob("runs/*/*.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def whole(sets, training, tmp_path_factory):
+    """A finished study of two runs, and one that ended early."""
+    folder = tmp_path_factory.mktemp("study") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENMEM_CACHE", str(folder.parent / "cache"))
+        assert run(arguments(sets, training, folder)) == 0
+    return folder
+
+
+def test_a_study_is_trained_measured_written_and_not_done_again(
+    whole, sets, training, monkeypatch, capsys
+):
+    document = json.loads((whole / "study.json").read_text())
+    assert [run["name"] for run in document["runs"]] == [
+        "dcgan-tau-0-seed-0",
+        "dcgan-tau-0.02-seed-0",
+        "dcgan-tau-2-seed-0",
+    ]
+    cell = document["cells"][1]
+    assert cell["log"]["tau"]["mean"] == 0.02
+    assert 0 < cell["log"]["acceptance"]["mean"] <= 1
+    assert cell["log"]["cost_ratio"]["n"] == 1
+    for name, found in cell["spaces"]["pixels"]["metrics"].items():
+        assert (found["low"], found["high"]) == (None, None), name
+    assert sum(cell["spaces"]["pixels"]["histogram"]) == pytest.approx(1)
+    page = (whole / "study.html").read_text()
+    assert "There is one seed: no interval can be given" in page
+    assert page.count("data:image/png") >= 2 * 5
+    for heading in (
+        "FD to the training images",
+        "Nearest distances by τ",
+        "Samples among training images",
+    ):
+        assert heading in page
+    # The same numbers from the formula, on samples drawn anew.
+    generator, _, z = load_generator(whole / "runs" / "dcgan-tau-0.02-seed-0")
+    pixels = generated(generator, np.zeros(60, np.int64), z=z, seed=(0, SAMPLES))
+    rows = pixels.transpose(0, 2, 3, 1).reshape(60, -1) / np.float32(1)
+    train, test = (
+        np.load(sets[name]).reshape(len(np.load(sets[name])), -1).astype(np.float32)
+        for name in ("train", "test")
+    )
+    expected = c_t(generated=rows, train=train, test=test, metric="cosine")
+    assert cell["spaces"]["pixels"]["metrics"]["c_t"]["mean"] == pytest.approx(float(expected))
+
+    def no_more(*args, **kwargs):
+        raise AssertionError("a finished study trained or measured again")
+
+    monkeypatch.setattr(subprocess, "Popen", no_more)
+    monkeypatch.setattr("genmem.training.study.measuring.values_of", no_more)
+    before = (whole / "study.json").read_bytes()
+    assert run(arguments(sets, training, whole)) == 0, capsys.readouterr().err
+    assert (whole / "study.json").read_bytes() == before
+
+
+def test_a_study_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
+    sets, training, tmp_path, whole, capsys
+):
+    cut = tmp_path / "cut"
+    asked = arguments(sets, training, cut, tau="0")
+
+    def interrupt():
+        deadline = time.monotonic() + 300
+        while not checkpoints(cut) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    assert run(asked) == 130
+    assert "same command again" in capsys.readouterr().err
+    assert not (cut / "study.json").exists()
+    assert run(asked) == 0
+    assert checkpoints(cut).items() <= checkpoints(whole).items()
+    first = [json.loads((of / "study.json").read_text())["cells"][0] for of in (cut, whole)]
+    for cell in first:
+        del cell["log"]  # seconds
+        del cell["spaces"]["pixels"]["histogram"]  # its bins reach as far as any run's distances
+    assert first[0] == first[1]
+
+
+def test_a_tau_that_rejects_everything_ends_its_run_and_not_the_study(whole):
+    page = (whole / "study.html").read_text()
+    assert "ended before its last step: memorization rejection: none of" in page
+    assert (whole / "runs" / "dcgan-tau-2-seed-0" / ENDED_FILE).is_file()
+
+
+def test_runs_of_other_settings_are_not_taken_for_the_study_s(whole, sets, training, capsys):
+    assert run(arguments(sets, training | {"batch": 4}, whole)) == 2
+    assert "made with batch = 8, the study asks for 4" in capsys.readouterr().err
+    assert run(arguments(sets | {"train": sets["test"]}, training, whole)) == 2
+    assert "trained on other images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tau": "0.1,much"}, "--tau: expected numbers in [0, 2] and auto, T,T,…, got 'much'"),
+        ({"model": "dcgan,gan"}, "expected one of dcgan, sagan, biggan, got 'gan'"),
+        ({"reference": "other"}, "--reference: expected NAME=SOURCE"),
+        ({"processes": 0}, "processes: expected at least 1"),
+        ({"data": "nothing.zip"}, "nothing.zip"),
+        ({"measure-with": "pixel"}, "pixels"),
+    ],
+)
+def test_bad_input_is_one_line_before_the_first_step(
+    sets, training, tmp_path, capsys, options, words
+):
+    assert run(arguments(sets, training, tmp_path / "study", **options)) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+    assert not checkpoints(tmp_path / "study")
