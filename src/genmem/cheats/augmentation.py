@@ -1,0 +1,114 @@
+"""AUG: training images cropped, mirrored, morphed into look-alikes, or with noise.
+
+Crops are the strong ones: in the competition only 27 of the 52 AUG entries fell below the private
+threshold (Bai et al., KDD 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genmem.cheats.pixels import Pixels
+from genmem.images import Progress
+
+CROP_SIDES = (0.7, 0.9)
+"""Shares of the sides that a crop keeps, drawn evenly between these."""
+
+MORPH_SHARES = (0.6, 0.9)
+"""Shares of the image in a morph; the rest is its look-alike."""
+
+NOISE = 4.0
+"""Standard deviation of the noise, of 255 levels."""
+
+CANDIDATES = 256
+"""Training images among which a morph's look-alike is sought."""
+
+_THUMBNAIL = 8
+
+Image3 = NDArray[np.uint8]
+"""One image, uint8 [H, W, 3]."""
+
+
+def cropped(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """A part of the image that lies anywhere, enlarged bilinearly to its size."""
+    height, width = image.shape[:2]
+    side = rng.uniform(*CROP_SIDES)
+    high, wide = max(1, round(height * side)), max(1, round(width * side))
+    top, left = rng.integers(height - high + 1), rng.integers(width - wide + 1)
+    part = Image.fromarray(np.ascontiguousarray(image[top : top + high, left : left + wide]))
+    return np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def flipped(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """Left and right change places."""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def morphed(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """The image blended with a look-alike: the nearest of some training images, seen coarsely."""
+    drawn = images[rng.choice(len(images), min(CANDIDATES, len(images)), replace=False)]
+    gaps = np.square(_coarse(drawn) - _coarse(image[None])).sum(axis=(1, 2, 3))
+    gaps[(drawn == image).all(axis=(1, 2, 3))] = np.inf
+    other = drawn[int(gaps.argmin())]
+    share = rng.uniform(*MORPH_SHARES)
+    return np.rint(share * image.astype(np.float64) + (1 - share) * other).astype(np.uint8)
+
+
+def noisy(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """Independent normal noise on every value."""
+    values = image + rng.normal(0, NOISE, image.shape)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+_WAYS: dict[str, Callable[[Image3, Pixels, np.random.Generator], Image3]] = {
+    "crops": cropped,
+    "flips": flipped,
+    "morphs": morphed,
+    "noise": noisy,
+}
+
+MIXTURE = "mixture"
+TRANSFORMATIONS = (*_WAYS, MIXTURE)
+"""What can be asked for: one of the ways, or one drawn for each image."""
+
+
+def augmented(
+    images: Pixels,
+    members: NDArray[np.int64],
+    transformation: str,
+    *,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Training images transformed.
+
+    Args:
+        images: uint8 [n, H, W, 3], at least two that differ.
+        members: int64 [m], which of them to transform, repeated at will.
+        transformation: one of `TRANSFORMATIONS`.
+        rng: of everything random.
+        progress: told how many are done.
+
+    Returns:
+        uint8 [m, H, W, 3].
+    """
+    names = list(_WAYS) if transformation == MIXTURE else [transformation]
+    made = np.empty((len(members), *images.shape[1:]), np.uint8)
+    for place, member in enumerate(members):
+        way = _WAYS[names[int(rng.integers(len(names)))]]
+        made[place] = way(images[member], images, rng)
+        if progress:
+            progress("transforming", place + 1, len(members))
+    return made
+
+
+def _coarse(images: Pixels) -> NDArray[np.float64]:
+    """The images thinned to at most 8 × 8 pixels, float64 [n, ≤ 8, ≤ 8, 3]."""
+    height, width = images.shape[1:3]
+    rows = np.linspace(0, height - 1, min(height, _THUMBNAIL)).astype(np.int64)
+    columns = np.linspace(0, width - 1, min(width, _THUMBNAIL)).astype(np.int64)
+    return images[:, rows][:, :, columns].astype(np.float64)

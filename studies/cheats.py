@@ -1,0 +1,286 @@
+"""Which metric catches which cheat: the four methods, an honest GAN and held-out CIFAR-10 images.
+
+    python -m studies.cheats DATA --out docs/cheats.md
+
+DATA is a folder that holds `train.zip` and `test.zip`. Sets, the GAN's checkpoint and features are
+kept in the cache, so that a second run only measures. The tables go to the file, in place of what
+stood above its line `READING`; a picture goes beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.auditing import audit
+from genmem.calibration import Calibration, Labels
+from genmem.calibration.sets import calibrate_sets
+from genmem.cheats.mixing import drawn_members
+from genmem.cli.progress import progress_on_stderr
+from genmem.features.cache import default_cache
+from genmem.images import Progress
+from genmem.report.files import check_writable, written_whole
+from genmem.results import Score
+from genmem.scoring import score
+from genmem.scoring.inputs import prepare
+from studies.cheat_dilution import diluted
+from studies.cheat_sets import CHEATS, HONEST, SEED, Sizes, draw_nearest, made_sets, some_images
+
+SPACES = ("efficientnet-lite0", "pixels")
+FURTHER = ("efficientnet-lite1", "efficientnet-lite2")
+COPYING = ("memorization_distance", "c_t", "memorization_ratio", "copied_fraction")
+AUGMENT = ("flip", "pixels:crops")
+READING = "## Reading"
+"""Where the hand-written part of the page begins; it is kept."""
+
+SHOWN = 8
+"""Training images in the picture: of those that every cheat began with."""
+
+CLEAR_C_T = -3.0
+NEAR_COPIES = 0.01
+FLAGGED = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What everything says of one set.
+
+    Attributes:
+        scores: by feature space.
+        flagged: the share that the audit flags, plain and with transformations.
+    """
+
+    scores: Mapping[str, Score]
+    flagged: tuple[float, float]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the study and write its page."""
+    parser = argparse.ArgumentParser(prog="python -m studies.cheats", description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--train-images", type=int, default=2_000)
+    parser.add_argument("--images", type=int, default=1_000)
+    parser.add_argument("--few", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=2_000)
+    parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--crops-in-features", action="store_true")
+    given = parser.parse_args(arguments)
+    check_writable(given.out)
+    sizes = Sizes(
+        train=given.train_images,
+        test=given.images,
+        images=given.images,
+        few=given.few,
+        steps=given.steps,
+        width=given.width,
+    )
+    name = f"cheats-{sizes.train}-{sizes.images}-{sizes.steps}-{sizes.width}"
+    with progress_on_stderr() as progress:
+        paths = made_sets(given.data, default_cache() / "studies" / name, sizes, progress)
+        picture = given.out.with_suffix(".png")
+        features = embedded(paths, progress)
+        used = np.sort(drawn_members(sizes.images, sizes.train, np.random.default_rng(SEED)))
+        rows = used[np.linspace(0, len(used), SHOWN, endpoint=False).astype(int)]
+        draw_nearest(paths, features, picture, rows=rows.tolist())
+        margins = calibrations(paths, SPACES, None, progress)
+        taus = {one.space: one.tau for one in margins}
+        augment = ("flip", "crops") if given.crops_in_features else AUGMENT
+        judged = {one: judge(one, paths, taus, augment, progress) for one in (*HONEST, *CHEATS)}
+        tables = [measured(judged, augment), caught(judged, margins, augment), diluted(features)]
+        write_page(given.out, sizes, [*tables, separated(margins, sizes)])
+        margins += calibrations(paths, FURTHER, sizes.few, progress)
+    write_page(given.out, sizes, [*tables, separated(margins, sizes)])
+
+
+def embedded(paths: Mapping[str, Path], progress: Progress) -> dict[str, NDArray[np.float32]]:
+    """The sets' features in the first space, float32 [n, d]."""
+    with ExitStack() as stack:
+        inputs = prepare(dict(paths), stack=stack, backbone=SPACES[0], progress=progress)
+        return {name: np.array(rows.array) for name, rows in inputs.rows.items()}
+
+
+def calibrations(
+    paths: Mapping[str, Path], spaces: Sequence[str], few: int | None, progress: Progress
+) -> list[Calibration]:
+    """Of each backbone, from all images of each set or from a few."""
+    sets = {}
+    for name in (*HONEST, *CHEATS):
+        path = paths[name] if few is None else some_images(paths[name], few)
+        sets[str(path)] = "honest" if name in HONEST else "cheating"
+    found, _ = calibrate_sets(
+        sets, train=str(paths["train"]), labels=Labels(), backbones=spaces, progress=progress
+    )
+    return found
+
+
+def judge(
+    name: str,
+    paths: Mapping[str, Path],
+    taus: Mapping[str, float],
+    augment: Sequence[str],
+    progress: Progress,
+) -> Judged:
+    """Score and audit one set."""
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        progress(f"{name}: {stage}", done, total)
+
+    scores = {
+        space: score(
+            generated=paths[name],
+            train=paths["train"],
+            test=paths["test"],
+            backbone=space,
+            metrics=("fd", "mifid", *COPYING) if space == SPACES[0] else COPYING,
+            tau=taus[space] if space == SPACES[0] else None,
+            progress=told,
+        )
+        for space in SPACES
+    }
+    flagged = []
+    for families in ((), augment):
+        with audit(
+            generated=paths[name],
+            train=paths["train"],
+            test=paths["test"],
+            backbones=SPACES,
+            augment=families,
+            progress=told,
+        ) as found:
+            flagged.append(float(found.flagged.mean()))
+    return Judged(scores=scores, flagged=(flagged[0], flagged[1]))
+
+
+def write_page(path: Path, sizes: Sizes, tables: Sequence[str]) -> None:
+    """The tables, and what people wrote below them."""
+    parts = [
+        heading(sizes),
+        f"![The nearest images]({path.with_suffix('.png').name})",
+        *tables,
+    ]
+    if path.exists():
+        _, mark, reading = path.read_text(encoding="utf-8").partition(READING)
+        parts += [(mark + reading).rstrip()] if mark else []
+    with written_whole(path) as file:
+        file.write(("\n\n".join(parts) + "\n").encode())
+
+
+def heading(sizes: Sizes) -> str:
+    """What the page is, and when it was measured."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return (
+        "# The four cheats, and which metric catches them\n\n"
+        f"`python -m studies.cheats DATA`, {today}: {sizes.train:,} CIFAR-10 training images, "
+        f"{sizes.images:,} images of each set, {sizes.test:,} other held-out images as the "
+        "yardstick of C_T, copied_fraction and the audit. The honest GAN is a DCGAN "
+        f"({sizes.width} channels, DiffAugment) after {sizes.steps:,} steps on the same training "
+        "images. A row of the picture: a training image, and of each set the image nearest to it "
+        f"in `{SPACES[0]}`."
+    )
+
+
+def measured(judged: Mapping[str, Judged], augment: Sequence[str]) -> str:
+    """The table of numbers; in features and in pixels where a cell has two."""
+    lines = [
+        "## Numbers",
+        f"FD, s and MiFID in `{SPACES[0]}`; elsewhere two numbers are that space and pixels. In "
+        "brackets: 95 % intervals. Audit: share flagged at a false-discovery rate of 5 % in both "
+        f"spaces, plain and with `--augment {','.join(augment)}`.\n",
+        "| set | FD | s | MiFID | C_T | 1/3 ratio | copied_fraction, features "
+        "| copied_fraction, pixels | audit | with transformations |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in judged.items():
+        features, pixels = (one.scores[space].metrics for space in SPACES)
+        shares = []
+        for metrics in (features, pixels):
+            result = metrics["copied_fraction"]
+            inside = ""
+            if result.interval:
+                inside = f" [{result.interval.low:.3f}, {result.interval.high:.3f}]"
+            shares.append(f"{result.value:.3f}{inside}")
+        cells = [
+            name,
+            f"{features['fd'].value:.1f}",
+            f"{features['memorization_distance'].value:.4f}",
+            f"{features['mifid'].value:,.1f}",
+            f"{features['c_t'].value:.1f}, {pixels['c_t'].value:.1f}",
+            ", ".join(f"{one['memorization_ratio'].value:.3f}" for one in (features, pixels)),
+            *shares,
+            *(f"{share:.3f}" for share in one.flagged),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def caught(
+    judged: Mapping[str, Judged], margins: Sequence[Calibration], augment: Sequence[str]
+) -> str:
+    """The table of verdicts, with the rule of each."""
+    taus = {one.space: one.tau for one in margins}
+    lines = [
+        "## Who is caught",
+        f"Rules: **MiFID** s < τ, the largest τ that penalises no honest set here "
+        f"({', '.join(f'{space} {taus[space]:.4f}' for space in SPACES)}; chosen on these very "
+        f"sets); **C_T** ≤ {CLEAR_C_T:g}; **ratio** the interval of the share of images with "
+        f"d1/d2 < 1/3 lies above {NEAR_COPIES:.0%}; **copied** the interval of copied_fraction "
+        f"lies above 0; **audit** more than {FLAGGED:.0%} flagged. F: by features, P: by pixels; "
+        f"audit A: plain, +: with {','.join(augment)}.\n".replace("%", " %"),
+        "| set | MiFID | C_T | ratio | copied | audit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in judged.items():
+        rows: list[list[str]] = [[], [], [], []]
+        for space, letter in zip(SPACES, "FP", strict=True):
+            metrics = one.scores[space].metrics
+            ratio, copied = metrics["memorization_ratio"], metrics["copied_fraction"]
+            verdicts = (
+                metrics["memorization_distance"].value < taus[space],
+                metrics["c_t"].value <= CLEAR_C_T,
+                ratio.interval is not None and ratio.interval.low > NEAR_COPIES,
+                copied.interval is not None and copied.interval.low > 0,
+            )
+            for row, verdict in zip(rows, verdicts, strict=True):
+                row += [letter] if verdict else []
+        rows.append(
+            [word for word, share in zip("A+", one.flagged, strict=True) if share > FLAGGED]
+        )
+        lines.append(f"| {name} | {' | '.join(' '.join(row) or '–' for row in rows)} |")
+    return "\n".join(lines)
+
+
+def separated(margins: Sequence[Calibration], sizes: Sizes) -> str:
+    """The table of margins by backbone."""
+    lines = [
+        "## Memorization margins",
+        f"`genmem calibrate` with {len(HONEST)} honest and {len(CHEATS)} cheating sets; the last "
+        "columns take every image for itself, honest against cheating. "
+        f"{' and '.join(FURTHER)} from {sizes.few} images of each set.\n",
+        "| backbone | τ* | cheats below τ* | gap/σ of sets | AUC of images | d′ of images "
+        "| d(M), relative |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in sorted(margins, key=lambda one: -one.image_margins.auc if one.image_margins else 0):
+        images, chosen = one.image_margins, one.thresholds[one.chosen]
+        assert images is not None
+        inside = images.auc_interval
+        between = f" [{inside.low:.3f}, {inside.high:.3f}]" if inside else ""
+        lines.append(
+            f"| {one.space} | {one.tau:.4f} | {chosen.caught} of {chosen.cheating} "
+            f"| {one.margins.normalised_gap:.2f} | {images.auc:.3f}{between} "
+            f"| {images.d_prime:.2f} | {one.margins.dispersion.relative_variance:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
