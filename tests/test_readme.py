@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import typer.core
 
 from genmem.cli.commands import app
 
@@ -43,7 +44,12 @@ def test_every_command_of_the_readme_exists_with_its_options(line):
     _, name, *words = shlex.split(line, comments=True)
     known = typer.main.get_group(app).commands
     assert name in known
-    options = {option for one in known[name].params for option in one.opts}
+    command = known[name]
+    if isinstance(command, typer.core.TyperGroup):
+        name, *words = words
+        assert name in command.commands
+        command = command.commands[name]
+    options = {option for one in command.params for option in one.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options
-    with known[name].make_context(name, words):
+    with command.make_context(name, words):
         pass  # it parses: nothing is missing, nothing is too much
