@@ -1,0 +1,145 @@
+"""The training set of one training: nested subsets by seed, of some classes, of one or two sources.
+
+Smaller sets of one seed are subsets of larger ones, so that a seed's curve of ratio against |D|
+is that of one growing set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from genmem.errors import InputError, UsageError
+from genmem.images import Progress, open_images
+from genmem.images.digest import digest
+from genmem.training.data import TrainingImages, load_training_images
+from genmem.training.emm.factors import Configuration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where training images come from.
+
+    Attributes:
+        given: what the user named: a folder, an archive, ….
+        name: the last part of it.
+        count: how many images there are.
+        classes: names of their classes, sorted; empty where there are none.
+        digest: hash of all images, names and their order, 32 hexadecimal digits.
+    """
+
+    given: Any
+    name: str
+    count: int
+    classes: tuple[str, ...]
+    digest: str
+
+
+def look_at(given: Any, *, progress: Progress | None = None) -> Source:
+    """Find out what a source holds, without decoding an image.
+
+    Raises:
+        InputError: it cannot be opened or holds no images.
+    """
+    with open_images(given) as opened:
+        hashed = blake2b(digest(opened, progress=progress).hexdigest.encode(), digest_size=16)
+        categories = set()
+        for position in range(len(opened)):
+            hashed.update(opened.id(position).encode("utf-8", "surrogateescape") + b"\0")
+            categories.add(opened.category(position))
+        named = sorted(name for name in categories if name is not None)
+        return Source(
+            given=given,
+            name=opened.name,
+            count=len(opened),
+            classes=() if None in categories else tuple(named),
+            digest=hashed.hexdigest(),
+        )
+
+
+def training_images(
+    source: Source,
+    second: Source | None,
+    configuration: Configuration,
+    *,
+    count: int,
+    seed: int,
+    without_duplicates: bool,
+    progress: Progress | None = None,
+) -> TrainingImages:
+    """The `count` images that a training of this configuration and seed sees.
+
+    Args:
+        source: the images.
+        second: a second source, for a configuration with a share of it.
+        configuration: says side, number of classes and share of the second source.
+        count: |D|.
+        seed: of the choice; smaller counts give subsets.
+        without_duplicates: leave out images that repeat an earlier one of their source.
+        progress: told how many images are read.
+
+    Raises:
+        InputError: too few images, not square, or without the classes that are asked for.
+        UsageError: a share of a second source without one.
+    """
+    from_second = round(configuration.second_share * count)
+    if from_second and second is None:
+        raise UsageError("diversity: expected a second source of images to take a share from.")
+    parts = [(source, count - from_second), (second, from_second)]
+    loaded = [
+        load_training_images(
+            part.given,
+            size=configuration.size,
+            count=wanted,
+            seed=seed,
+            classes=configuration.training.labels == "true",
+            only=_chosen_classes(part, configuration.classes, seed),
+            without_duplicates=without_duplicates,
+            progress=progress,
+        )
+        for part, wanted in parts
+        if part is not None and wanted
+    ]
+    return loaded[0] if len(loaded) == 1 else _joined(loaded)
+
+
+def _chosen_classes(source: Source, count: int | None, seed: int) -> tuple[str, ...]:
+    """Names of `count` classes, drawn by the seed; fewer are a subset of more. Empty: all."""
+    if count is None:
+        return ()
+    if count > len(source.classes):
+        found = f"{len(source.classes)}" if source.classes else "no classes"
+        raise InputError(
+            f"{source.name}: expected at least {count} classes (first-level folders, or labels), "
+            f"found {found}."
+        )
+    order = np.random.default_rng([seed, 4]).permutation(len(source.classes))
+    return tuple(source.classes[number] for number in sorted(order[:count].tolist()))
+
+
+def _joined(parts: list[TrainingImages]) -> TrainingImages:
+    """Two sets as one, with the union of their classes."""
+    first, second = parts
+    classes = tuple(sorted({*first.classes, *second.classes}))
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = np.concatenate(
+            [
+                np.array([classes.index(name) for name in part.classes], np.int64)[part.labels]
+                for part in (first, second)
+                if part.labels is not None
+            ]
+        )
+    return replace(
+        first,
+        pixels=np.concatenate([first.pixels, second.pixels]),
+        labels=labels,
+        classes=classes,
+        ids=first.ids + second.ids,
+        name=f"{first.name} and {second.name}",
+        duplicates=first.duplicates + second.duplicates,
+        notes=first.notes + second.notes,
+    )
