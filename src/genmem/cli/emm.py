@@ -229,7 +229,7 @@ def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:
 
     try:
         study.go(workers, progress=progress)
-    except StoppedError:
+    except (StoppedError, KeyboardInterrupt):
         print(
             f"genmem: interrupted; all is saved in {out}. The same command goes on from there.",
             file=sys.stderr,

@@ -24,7 +24,7 @@ from genmem.report.emm_words import (
 )
 from genmem.report.files import written_whole
 from genmem.report.gallery import picture
-from genmem.report.text import count, number, plain, printable
+from genmem.report.text import capitalized, count, number, plain, printable
 from genmem.results import Json
 
 SHOWN = 8
@@ -80,23 +80,21 @@ def _sentence(document: Json) -> str:
     curves = [one for one in document["curves"] if one["factor"] == factor and one["means"]]
     if not curves:
         return "No training is finished yet."
+    by = f", by {FACTORS[factor][0].lower()}" if factor else ""
     if document["every_size"]:
         size = telling_size(curves)
-        said = [
-            f"{percent(mean['ratio'])} with {name_of(curve)}"
+        told = {
+            name_of(curve): percent(mean["ratio"])
             for curve in curves
             if (mean := mean_at(curve, size)) is not None
-        ]
-        return f"Of {size:,} training images, samples replay: {', '.join(said)}."
-    share = percent(document["threshold"])
-    said = [
-        f"{emm_words(curve['emm'])}{' with ' + name_of(curve) if len(curves) > 1 else ''}"
-        for curve in curves
-    ]
-    return (
-        f"The largest training set that {share} of the samples replay, in images: "
-        f"{'; '.join(said)}."
-    )
+        }
+        before = f"Samples that replay one of {size:,} training images{by}"
+    else:
+        told = {name_of(curve): emm_words(curve["emm"]) for curve in curves}
+        share = percent(document["threshold"])
+        before = f"The largest training set that {share} of the samples replay, in images{by}"
+    said = "; ".join(f"{name}: {value}" if factor else value for name, value in told.items())
+    return f"{before}: {said}." if not factor else f"{before}. {capitalized(said)}."
 
 
 def _section(document: Json, factor: str, drawn: Sequence[Drawing]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_a_study_at_fixed_sizes_or_without_a_training_has_a_page_too(request_of,
     assert "not finished" in page
     study.go(Curve(lambda *_: 0.5))
     page = render(findings(study))
-    assert "Of 4 training images" in page
+    assert "Samples that replay one of 4 training images: 50 %." in page
     assert "EMM 4" not in page
 
 
