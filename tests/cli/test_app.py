@@ -138,7 +138,8 @@ def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, 
 
 
 WAITS = """
-import sys, tempfile, time, typer
+import signal, sys, tempfile, time, typer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's "&"
 from genmem.cli import commands
 from genmem.cli.app import main
 folder = sys.argv.pop()

@@ -55,5 +55,8 @@ def test_a_machine_that_is_lost_while_it_trains_changes_no_number(
     cut.go(workers)
     thread.join()
     assert len(lost) == 2  # both were still at it
-    assert workers.places == 1
+    end = time.monotonic() + 120
+    while workers.places != 1:  # until the cluster has noticed, by a missing answer
+        assert time.monotonic() < end
+        time.sleep(0.2)
     assert json.dumps(findings(cut)) == json.dumps(findings(whole))
