@@ -16,6 +16,7 @@ below is only the last resort, since a run of nine hours may outlive many worker
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,7 +82,11 @@ def launch(executor: str) -> None:
 
 
 def close(*, patience: int) -> None:
-    """Take no more work, and wait at most `patience` seconds for what is under way."""
+    """Take no more work, and wait at most `patience` seconds for what is under way.
+
+    What has not ended then is another worker's, and what DBOS would say of it no error.
+    """
+    logging.getLogger("dbos").disabled = True
     DBOS.destroy(workflow_completion_timeout_sec=patience)
 
 
