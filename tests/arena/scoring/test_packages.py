@@ -93,6 +93,12 @@ def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
         ("tinywords @ https://example.org/x.whl", True, "expected lines such as NAME==VERSION"),
         ("-r other.txt", True, "expected lines such as NAME==VERSION"),
         ("tinywords==1.*", True, "expected lines such as NAME==VERSION"),
+        ('tinywords==1.2; sys_platform ~= "x"', True, "expected lines such as NAME==VERSION"),
+        (f"numpy=={'1' * 5000}", False, "expected lines such as NAME==VERSION"),
+        (f"a==1; {'(' * 3000}", False, "expected lines such as NAME==VERSION"),
+        (f"a==1{' ' * 900_000}b", False, "expected lines such as NAME==VERSION"),
+        ("tinywords==1.2\nTinyWords==1.2", True, "expected every package once, got tinywords"),
+        ("#" * 2**20 + "#", False, "expected at most 1,048,576 bytes"),
     ],
 )
 def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(

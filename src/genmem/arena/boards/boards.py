@@ -32,13 +32,13 @@ class Row:
     submissions: int
 
 
-def board(competition: Competition, kind: str) -> list[Row]:
+def board(competition: Competition, kind: str, *, wait: bool = True) -> list[Row]:
     """The public board (best of all scored submissions) or the private one (best of the finals).
 
-    While one thread ranks anew, the others have the board as it was a moment ago.
+    While one thread ranks anew, others who do not `wait` have the board as it was a moment ago.
     """
     name = "board", competition.pk, kind
-    return kept(name, stamp(), lambda: _compute(competition, kind), wait=False)
+    return kept(name, stamp(), lambda: _compute(competition, kind), wait=wait)
 
 
 def standing(competition: Competition) -> set[str]:

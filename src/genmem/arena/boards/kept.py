@@ -42,6 +42,9 @@ _STAMP = """
 _SECONDS = 60
 """Everything is computed anew after this long whatever happens."""
 
+_STALE = 10
+"""Seconds since what was kept was still right, at most, for those who do not wait."""
+
 _AT_ONCE = 500
 """Submissions that are looked up by number; more are read with all others."""
 
@@ -66,6 +69,7 @@ class _Kept(NamedTuple):
 
 _kept: dict[Hashable, _Kept] = {}
 _gates: dict[Hashable, threading.Lock] = {}
+_right: dict[Hashable, float] = {}
 _lock = threading.Lock()
 
 
@@ -84,18 +88,22 @@ def kept(
         stamp: of the state it was made in.
         make: reads the database; called by one thread at a time.
         seconds: for how long it is good at most.
-        wait: for another thread that is making it; else what was kept before is good enough
-            meanwhile. So one change does not hold up all who look at a busy board.
+        wait: for another thread that is making it; else what was kept before, and was right within
+            the last seconds, is good enough meanwhile. So one change does not hold up all
+            who look at a busy board.
     """
     # An empty cache, as at the start of a test, forgets what is kept here too.
     cleared = str(cache.get_or_set("kept", lambda: uuid.uuid4().hex, None))
     whole = cleared, stamp
     found = _kept.get(name)
     if found is not None and found.stamp == whole and found.until >= time.monotonic():
+        _right[name] = time.monotonic()
         return found.value
     with _lock:
         gate = _gates.setdefault(name, threading.Lock())
     before = found if found is not None and found.stamp[0] == cleared else None
+    if _right.get(name, 0.0) < time.monotonic() - _STALE:
+        before = None
     if not gate.acquire(blocking=wait or before is None) and before is not None:
         return before.value
     try:
@@ -103,6 +111,7 @@ def kept(
         if found is None or found.stamp != whole or found.until < time.monotonic():
             found = _Kept(whole, time.monotonic() + seconds, make())
             _kept[name] = found
+            _right[name] = time.monotonic()
         return found.value
     finally:
         gate.release()

@@ -109,7 +109,7 @@ def _public_score(scores: dict) -> float:
 
 
 def _board(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
-    rows, shown = board(viewer.competition, kind), _number(request)
+    rows, shown = board(viewer.competition, kind, wait=False), _number(request)
     if not 1 <= shown <= max(1, -(-len(rows) // _ROWS)):
         raise Http404
     if request.COOKIES or "gzip" not in request.headers.get("Accept-Encoding", ""):

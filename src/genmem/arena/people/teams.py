@@ -77,7 +77,11 @@ def accept_invitation(invitation: Invitation, user: User) -> Team:
     if user.email.lower() != invitation.email.lower():
         raise TeamError(f"This invitation is for {invitation.email}; sign in with that address.")
     with transaction.atomic():
-        invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        Team.objects.select_for_update().get(pk=team.pk)  # it may be merging into another
+        found = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
+        if found is None:
+            raise TeamError("This invitation was taken back just now.")
+        invitation = found
         if invitation.accepted_at is not None:
             raise TeamError("This invitation has been used.")
         _refuse_regrouping(competition)

@@ -34,7 +34,9 @@ def _perform(rescore_id: int, round: int) -> str:
     if row.state != "waiting" or row.round != round:
         return row.state
     row.starts += 1
-    row.save(update_fields=["starts"])
+    mine = Rescore.objects.filter(pk=rescore_id, round=round, state="waiting")
+    if not mine.update(starts=row.starts):
+        return Rescore.objects.get(pk=rescore_id).state
     try:
         if row.starts > MOST_STARTS:
             raise spaces.SideError("begun too often: each time the worker died or was lost")
@@ -42,7 +44,7 @@ def _perform(rescore_id: int, round: int) -> str:
         row.state, row.detail = "done", ""
     except (spaces.SideError, InputError, FileNotFoundError) as error:
         row.state, row.detail = "failed", full_reason(error)
-    row.save(update_fields=["state", "detail"])
+    mine.update(state=row.state, detail=row.detail)  # unless it was begun again meanwhile
     return row.state
 
 

@@ -14,15 +14,15 @@ import importlib.util
 import re
 import shlex
 import shutil
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.markers import UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from genmem.arena.scoring.steps import Failure, Refusal
 
@@ -30,6 +30,9 @@ LOCK = "requirements.lock"
 WHEELS = "wheels"
 PLACE = "/scratch/packages"
 """Where the program finds them: in `/scratch`, and so within its size."""
+
+LARGEST, MOST = 2**20, 1_000
+"""Bytes of a lock, and packages in it."""
 
 _NAMED = 10
 _SYSTEM_WHEELS = Path("/usr/share/python-wheels")
@@ -41,34 +44,50 @@ class Pin:
     """One locked package; `hashes` are of the files that may be it, none: any."""
 
     name: str
-    wanted: SpecifierSet
+    version: Version
     hashes: frozenset[str]
 
     def __str__(self) -> str:
-        return f"{self.name}{self.wanted}"
+        return f"{self.name}=={self.version}"
+
+    def is_met_by(self, version: Version) -> bool:
+        """A locked version without a local part (1.0) is met by one with any (1.0+cpu)."""
+        return self.version in (version, Version(version.public))
 
 
 def pins_in(text: str) -> list[Pin]:
     """What a lock asks for on this machine: lines whose markers do not fit are passed over.
 
     Raises:
-        Refusal: a line is not of the form NAME==VERSION, with --hash=sha256:… or without.
+        Refusal: a line is not of the form NAME==VERSION, with --hash=sha256:… or without; a
+            package is named twice, or there are too many.
     """
-    found = []
+    found: dict[str, Pin] = {}
     for line in _lines(text):
-        words, *hashes = re.split(r"\s+--hash[=\s]", line)
+        words, *hashes = re.split(" --hash[= ]", line)
         try:
             asked = Requirement(words)
             fits = asked.marker is None or asked.marker.evaluate()
-        except (InvalidRequirement, UndefinedEnvironmentName):
+            version = _exact(asked)
+        except (ValueError, RecursionError):  # what packaging raises, for markers too
             raise _misread(line) from None
-        versions = [(one.operator, "*" in one.version) for one in asked.specifier]
-        if asked.url or versions != [("==", False)]:
-            raise _misread(line)
-        if fits:
-            digests = frozenset(one.strip().lower() for one in hashes)
-            found.append(Pin(canonicalize_name(asked.name), asked.specifier, digests))
-    return found
+        name = canonicalize_name(asked.name)
+        if not fits:
+            continue
+        if name in found:
+            raise Refusal(f"{LOCK}: expected every package once, got {name} twice.")
+        found[name] = Pin(name, version, frozenset(one.strip().lower() for one in hashes))
+        if len(found) > MOST:
+            raise Refusal(f"{LOCK}: expected at most {MOST:,} packages.")
+    return list(found.values())
+
+
+def _exact(asked: Requirement) -> Version:
+    """The one version that is asked for; ValueError where there is another condition."""
+    (only,) = asked.specifier
+    if asked.url or only.operator != "==" or "*" in only.version:
+        raise ValueError(str(asked))
+    return Version(only.version)
 
 
 def wheels_for(pins: Iterable[Pin], folders: Sequence[Path]) -> list[Path]:
@@ -77,14 +96,13 @@ def wheels_for(pins: Iterable[Pin], folders: Sequence[Path]) -> list[Path]:
     Raises:
         Refusal: some are nowhere; the message names the first ten.
     """
-    known = [path for folder in folders for path in sorted(folder.glob("*.whl"))]
-    ranks = {tag: rank for rank, tag in enumerate(sys_tags())}
+    known = _wheels_in(folders)
     found, missing = [], []
     for pin in pins:
         here = _installed(pin.name)
-        if here is not None and pin.wanted.contains(here, prereleases=True):
+        if here is not None and pin.is_met_by(Version(here)):
             continue
-        fitting = [path for path in known if _is(path, pin, ranks)]
+        fitting = [path for version, path in known.get(pin.name, ()) if pin.is_met_by(version)]
         good = [path for path in fitting if not pin.hashes or _digest(path) in pin.hashes]
         if good:
             found.append(good[0])
@@ -98,6 +116,24 @@ def wheels_for(pins: Iterable[Pin], folders: Sequence[Path]) -> list[Path]:
             f"{WHEELS}/ in the zip, lock the versions that are here, or ask the organisers."
         )
     return found
+
+
+def size_of(wheels: Iterable[Path]) -> tuple[int, int]:
+    """Files and bytes that wheels become when they are installed.
+
+    Raises:
+        Refusal: one is no wheel.
+    """
+    files = size = 0
+    for path in wheels:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.infolist()
+        except (OSError, zipfile.BadZipFile):
+            raise Refusal(f"{path.name} in {WHEELS}/ is not a wheel.") from None
+        files += len(entries)
+        size += sum(entry.file_size for entry in entries)
+    return files, size
 
 
 def gather(wheels: Iterable[Path], folder: Path) -> None:
@@ -136,7 +172,7 @@ def installing(command: Sequence[str], wheels: str) -> tuple[str, ...]:
 def _lines(text: str) -> Iterator[str]:
     """The lines that ask for something: continued ones joined, comments left out."""
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
-        plain = re.sub(r"(^|\s)#.*$", "", line).strip()
+        plain = " ".join(re.sub(r"(^|\s)#.*$", "", line).split())
         if plain:
             yield plain
 
@@ -155,14 +191,17 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _is(path: Path, pin: Pin, ranks: dict) -> bool:
-    """Whether a wheel is of this package and version, and for this machine."""
-    try:
-        name, version, _, tags = parse_wheel_filename(path.name)
-    except InvalidWheelFilename:
-        return False
-    fits = any(tag in ranks for tag in tags)
-    return fits and name == pin.name and pin.wanted.contains(version, prereleases=True)
+def _wheels_in(folders: Sequence[Path]) -> dict[str, list[tuple[Version, Path]]]:
+    """The wheels that fit this machine, by package, in the order of the folders."""
+    here, found = frozenset(sys_tags()), {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.whl"))):
+        try:
+            name, version, _, tags = parse_wheel_filename(path.name)
+        except InvalidWheelFilename:
+            continue
+        if path.is_file() and not here.isdisjoint(tags):
+            found.setdefault(name, []).append((version, path))
+    return found
 
 
 def _reason(here: str | None, has_wheel: bool) -> str:
@@ -179,7 +218,7 @@ def _digest(path: Path) -> str:
 def _pip() -> list[str]:
     """The words that start pip: the environment's own, or the one that comes with Python."""
     if importlib.util.find_spec("pip"):
-        return ["python3", "-m", "pip"]
+        return ["python3", "-I", "-m", "pip"]  # not a module of the program that is called so
     found = importlib.util.find_spec("ensurepip")
     bundled = [Path(found.origin).parent / "_bundled"] if found and found.origin else []
     for folder in (*bundled, _SYSTEM_WHEELS):

@@ -56,15 +56,26 @@ def program_of(competition: Competition, command: code.Command, folder: Path) ->
     )
 
 
-def limits_of(competition: Competition) -> sandbox.Limits:
-    """What one run may take."""
+def limits_of(competition: Competition, program: sandbox.Program) -> sandbox.Limits:
+    """What one run may take; its packages, which lie in `/scratch` twice for a moment, are extra.
+
+    Raises:
+        Refusal: its packages do not fit into `/scratch`.
+    """
+    wheels = program.inputs.get(packages.WHEELS)
+    files, size = packages.size_of(sorted(wheels.iterdir())) if wheels else (0, 0)
+    if size > program.scratch_bytes:
+        raise Refusal(
+            f"The packages of {packages.LOCK} that are not on this machine take {size:,} bytes; "
+            f"there are {program.scratch_bytes:,} for them and what the program writes."
+        )
     return sandbox.Limits(
         wall_seconds=competition.wall_seconds,
         memory_bytes=competition.memory_bytes,
         disk_bytes=competition.maximum_upload_bytes,
         file_bytes=competition.maximum_upload_bytes,
         cpus=os.cpu_count() or 1,
-        files=2 * competition.image_count + 1_000,
+        files=2 * competition.image_count + 1_000 + 4 * files,  # folders count too
     )
 
 
@@ -86,6 +97,8 @@ def _wheels(folder: Path) -> Path | None:
     lock = folder / "code" / packages.LOCK
     if not lock.is_file():
         return None
+    if lock.stat().st_size > packages.LARGEST:
+        raise Refusal(f"{packages.LOCK}: expected at most {packages.LARGEST:,} bytes.")
     try:
         pins = packages.pins_in(lock.read_text(encoding="utf-8"))
     except UnicodeDecodeError:

@@ -205,7 +205,7 @@ def _start(submission: Submission, run: CodeRun, record: Path) -> None:
             "ask the organisers to fetch it."
         )
     program = programs.program_of(competition, command, folder)
-    sandbox.start(program, programs.limits_of(competition), record)
+    sandbox.start(program, programs.limits_of(competition, program), record)
     Submission.objects.filter(pk=submission.pk, state="received").update(
         state="scoring", message=""
     )

@@ -160,7 +160,6 @@ class _Set:
 
     def __init__(self, source: str, embedder: Embedder, stack: ExitStack) -> None:
         self._where, self._embedder = source, embedder
-        self._work = scratch_folder("sides")
         self._images: Any = None
         try:
             if is_feature_source(source):
@@ -169,7 +168,6 @@ class _Set:
             else:
                 self._images = stack.enter_context(open_images(source))
                 self.digest, self.count = digest(self._images).hexdigest, len(self._images)
-                self._work = scratch_folder("sides", _short(self.digest + embedder.backbone.name))
         except (GenmemError, OSError) as error:
             raise SideError(f"{source} cannot be used: {error}") from error
         if self.count < 2:
@@ -179,8 +177,9 @@ class _Set:
         """Put the features into storage unless they are there."""
         if storage.exists(name) and (not names or storage.exists(names)):
             return
+        work = scratch_folder("sides", _short(name))
         try:
-            array, ids = self._rows(told)
+            array, ids = self._rows(work, told)
         except (GenmemError, OSError) as error:
             if storage.exists(name):  # another made them meanwhile, and cleared its scratch away
                 return
@@ -189,15 +188,15 @@ class _Set:
             keep_bytes(json.dumps(list(ids)).encode(), names)
         keep_array(array, name)
         if self._images is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
 
-    def _rows(self, told: Told | None) -> tuple[NDArray[np.float32], Sequence[str]]:
+    def _rows(self, work: Path, told: Told | None) -> tuple[NDArray[np.float32], Sequence[str]]:
         if self._images is None:
             return np.asarray(self._features.array, np.float32), self._features.ids
         found = extract(
             self._images,
             embedder=self._embedder,
-            cache=self._work,
+            cache=work,
             progress=told,
         )
         return found.array, found.ids

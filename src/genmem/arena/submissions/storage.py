@@ -186,7 +186,9 @@ class Folder:
             name = path.relative_to(self.root).as_posix()
             hidden = path.name.startswith(".") or name.startswith(f"{INCOMING}/")
             if name.startswith(prefix) and not hidden and path.is_file():
-                yield name, datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                found = path.stat()  # a file that was linked here has the time of its source
+                written = max(found.st_mtime, found.st_ctime)
+                yield name, datetime.fromtimestamp(written, UTC)
 
 
 def _checked(name: str) -> str:

@@ -188,11 +188,17 @@ def _finish_once(upload: Upload, last_byte_at: datetime) -> None:
     except Upload.DoesNotExist:
         raise Gone("This upload is no more; begin anew.") from None
     if upload.finished is None:
+        team = upload.team.pk
         try:
             _receive(upload, last_byte_at)
         except Refused as refusal:
-            if refusal.status != 429:
-                discard(upload)
+            if refusal.status == 429:
+                raise
+            upload.refresh_from_db()
+            if upload.team.pk != team:  # merged meanwhile: it is the other team's now
+                _receive(upload, last_byte_at)
+                return
+            discard(upload)
             raise
 
 
