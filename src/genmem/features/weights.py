@@ -111,8 +111,8 @@ class PackageFile:
 
     @property
     def url(self) -> str:
-        """The package's page."""
-        return f"https://pypi.org/project/{self.distribution}/"
+        """Where it comes from: the package, as installers name it."""
+        return f"the Python package {self.distribution}"
 
     @property
     def place(self) -> str:
