@@ -30,6 +30,7 @@ class Visitor:
             self.complaints.append(f"asked for {request.url}")
 
     def check(self):
+        self.page.wait_for_load_state()
         assert self.complaints == []
         assert overflow(self.page) <= 0, self.page.url
         assert self.page.locator("h1").count() == 1

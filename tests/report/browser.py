@@ -68,4 +68,5 @@ def visited(
 
 def overflow(page: Page) -> int:
     """By how many pixels the page is wider than the window."""
-    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    # A locator waits for the element: a page that has just been asked for has none yet.
+    return page.locator("html").evaluate("(html) => html.scrollWidth - window.innerWidth")

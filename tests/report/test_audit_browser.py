@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -249,24 +250,31 @@ def test_a_pair_opens_large_with_its_difference_and_neighbours(page, audit, by_p
 
 
 def test_the_difference_of_a_copy_is_dark_and_that_of_an_honest_image_is_not(page, audit, by_p):
-    """Seen, not computed: the brightness of a screenshot."""
+    """Seen, not computed: the brightness of a screenshot, once the pictures are painted."""
 
     def brightness():
         page.evaluate(
             "Promise.all([...document.querySelectorAll('#view-difference img')]"
-            ".map((image) => image.decode())).then(() => new Promise((done) =>"
-            " requestAnimationFrame(() => requestAnimationFrame(done))))"
+            ".map((image) => image.decode()))"
         )
         shot = page.locator("#view-difference").screenshot()
         return float(np.asarray(Image.open(io.BytesIO(shot)).convert("L")).mean())
 
+    def becomes(told):
+        deadline = time.monotonic() + 10
+        while not told(seen := brightness()):
+            assert time.monotonic() < deadline, seen
+            page.wait_for_timeout(50)
+
     page.locator("#grid").focus()
     page.keyboard.press("Enter")
-    copy = brightness()
+    expect(page.locator("#pair-generated")).to_have_text(audit.generated_ids[by_p[0]])
+    becomes(lambda seen: seen < 40)
     page.keyboard.press("Escape")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    assert copy < 40 < brightness()
+    expect(page.locator("#pair-generated")).to_have_text(audit.generated_ids[by_p[-1]])
+    becomes(lambda seen: seen > 40)
 
 
 def test_arrows_walk_through_the_pairs_in_the_current_order(page, audit, by_p):

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from genmem.report._templates import template
 from genmem.report.analysis_figures import Drawing, drawings
 from genmem.report.analysis_rows import (
@@ -84,7 +82,7 @@ def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str,
         {
             "name": printable(board.name),
             "headline": headline(board),
-            "drawings": [_shown(one) for one in drawn if one.group == board.name],
+            "drawings": [one for one in drawn if one.group == board.name],
             "thresholds": threshold_table(board),
             "reviews": review_table(board),
             "correlations": correlation_table(board),
@@ -97,7 +95,7 @@ def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str,
         title=printable(analysis.source),
         subtitle=subtitle(analysis),
         boards=boards,
-        shared=[_shown(one) for one in drawn if not one.group],
+        shared=[one for one in drawn if not one.group],
         agreements=agreement_table(analysis),
         top=first.reviews[0].blank_is_neither.top,
         notes=[printable(note) for note in analysis.notes],
@@ -116,16 +114,6 @@ def subtitle(analysis: Analysis) -> str:
     listed = ", ".join(f"{n:,} {name}" for name, n in groups.items() if n)
     total = len(analysis.labels)
     return f"{count(total, 'entry') if total == 1 else f'{total:,} entries'}: {listed}"
-
-
-def _shown(drawing: Drawing) -> dict[str, object]:
-    return {
-        "name": drawing.name,
-        "title": drawing.title,
-        "caption": drawing.caption,
-        "description": drawing.description,
-        "svg": Markup(drawing.inline),
-    }
 
 
 def _provenance(analysis: Analysis, values: Mapping[str, Json]) -> Provenance:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from markupsafe import Markup
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
@@ -35,7 +37,7 @@ class Drawing:
     png: bytes
 
     @property
-    def inline(self) -> str:
+    def inline(self) -> Markup:
         """The SVG element for the page: no XML head, ids of its own, the style sheet's colours."""
         text = self.svg.decode("utf-8")
         text = text[text.index("<svg ") :]
@@ -44,7 +46,7 @@ class Drawing:
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{self.name}-", text)
         # The page scales it.
-        return re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2)
+        return Markup(re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2))
 
 
 @cache

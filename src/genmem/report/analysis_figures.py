@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections.abc import Iterable
@@ -12,46 +11,22 @@ import numpy as np
 
 from genmem.report.analysis_drawing import Drawing, palette
 from genmem.report.analysis_rows import CASES
+from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.report.text import number, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from genmem.calibration.findings import Analysis, BoardFinding
-
-SIZE = (4.8, 3.6)
-"""Inches. Small, so that the text stays readable when a phone shows the whole width."""
-
-PNG_DPI = 200
 
 CHEAT_COLOURS = ("copying", "test", "open", "clear")
 CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
 
-STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 10.5,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # labels are other people's text
-}
-
 
 def drawings(analysis: Analysis) -> list[Drawing]:
     """All figures of an analysis, in reading order."""
-    import matplotlib
-
     made: list[Drawing] = []
-    # Settings of the caller's own (a notebook's style) are left alone, and not used.
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        settings: Any = {**STYLE, **_colours()}
-        matplotlib.rcParams.update(settings)
+    with page_style(), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes in the PNG; the SVG has it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         boards = list(analysis.boards.values())
@@ -72,7 +47,7 @@ def _board(analysis: Analysis, board: BoardFinding, slug: str) -> Iterable[Drawi
 
 def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     """FD against distance, a mark an entry, by label."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
     for label, (colour, marker) in _looks(analysis).items():
         mask = labels == label
@@ -92,24 +67,25 @@ def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     axes.set(xlabel="memorization distance", ylabel="Fréchet distance")
     if board.fd.min() > 0:
         _log_scale(axes)
-    _legend(figure, columns=3, markerscale=1.8, handletextpad=0.1)
+    legend(figure, columns=3, markerscale=1.8, handletextpad=0.1)
     said = "; ".join(
         f"{one.group} r = {number(one.pearson)}" for one in board.correlations if one.n > 2
     )
-    return _saved(
+    return drawing(
         figure,
-        name,
-        board.name,
-        "Fréchet distance against memorization distance",
-        "Each mark is an entry. Copies lie at the lower left: a low Fréchet distance, bought with "
-        "a small distance to the training set.",
-        f"Scatter plot by label. Correlations: {said}.",
+        name=name,
+        group=board.name,
+        title="Fréchet distance against memorization distance",
+        caption="Each mark is an entry. Copies lie at the lower left: a low Fréchet distance, "
+        "bought with a small distance to the training set.",
+        description=f"Scatter plot by label. Correlations: {said}.",
+        with_png=True,
     )
 
 
 def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     """Distances of honest and of cheating entries, with τ."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
     top = float(board.sweep.taus[-1])
     bins = np.linspace(0, 1.03 * top if top > 0 else 1.0, 51)
@@ -130,22 +106,23 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
         )
     _thresholds(axes, board)
     axes.set(xlabel="memorization distance", ylabel="entries", xlim=(0, None))
-    _legend(figure, columns=2)
-    return _saved(
+    legend(figure, columns=2)
+    return drawing(
         figure,
-        name,
-        board.name,
-        "Memorization distances with the thresholds",
-        "Whatever lies left of a threshold is penalised. Entries that nobody reviewed are not "
-        "drawn.",
-        f"Histograms of honest and cheating entries. Area under the ROC curve "
+        name=name,
+        group=board.name,
+        title="Memorization distances with the thresholds",
+        caption="Whatever lies left of a threshold is penalised. Entries that nobody reviewed are "
+        "not drawn.",
+        description=f"Histograms of honest and cheating entries. Area under the ROC curve "
         f"{number(board.calibration.margins.auc)}, d′ {number(board.calibration.margins.d_prime)}.",
+        with_png=True,
     )
 
 
 def _sweep(board: BoardFinding, name: str) -> Drawing:
     """Shares caught and penalised as τ moves."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     sweep, found = board.sweep, board.calibration.margins
     axes.plot(
         sweep.taus,
@@ -164,22 +141,24 @@ def _sweep(board: BoardFinding, name: str) -> Drawing:
     )
     _thresholds(axes, board)
     axes.set(xlabel="threshold τ", ylabel="% of the group", xlim=(0, None), ylim=(0, 103))
-    _legend(figure, columns=2)
+    legend(figure, columns=2)
     best = board.calibration.thresholds["false_penalty"]
-    return _saved(
+    return drawing(
         figure,
-        name,
-        board.name,
-        "Caught and penalised as τ moves",
-        "The best threshold stands where the cheats' line is high and the honest one still low.",
-        f"At τ = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are caught and "
-        f"{best.penalised:,} of {best.honest:,} honest entries penalised.",
+        name=name,
+        group=board.name,
+        title="Caught and penalised as τ moves",
+        caption="The best threshold stands where the cheats' line is high and the honest one still "
+        "low.",
+        description=f"At τ = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are "
+        f"caught and {best.penalised:,} of {best.honest:,} honest entries penalised.",
+        with_png=True,
     )
 
 
 def _review(board: BoardFinding, name: str) -> Drawing:
     """Entries opened until the top k are clean."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     lines = {
         "no penalty": ("copying", "-"),
         "in force": ("test", (0, (1, 1))),
@@ -202,23 +181,24 @@ def _review(board: BoardFinding, name: str) -> Drawing:
     axes.plot([0, longest], [0, longest], color=palette()["rule"], linewidth=1, zorder=0)
     axes.set(xlabel="clean entries wanted at the top", ylabel="entries opened")
     axes.set(xlim=(0, longest), ylim=(0, None))
-    _legend(figure, columns=2)
+    legend(figure, columns=2)
     said = "; ".join(
         f"{CASES[case.name]}: {case.blank_is_neither.opened:,} opened" for case in board.reviews
     )
-    return _saved(
+    return drawing(
         figure,
-        name,
-        board.name,
-        "Entries to open until the top is clean",
-        "The thin line is a board without cheats, where each entry opened is a clean one.",
-        f"{said}.",
+        name=name,
+        group=board.name,
+        title="Entries to open until the top is clean",
+        caption="The thin line is a board without cheats, where each entry opened is a clean one.",
+        description=f"{said}.",
+        with_png=True,
     )
 
 
 def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: str) -> Drawing:
     """The same honest entries' ranks on two boards."""
-    figure, axes = _axes()
+    figure, axes = new_axes()
     honest = np.isin(np.asarray(analysis.labels, dtype=object), analysis.honest_labels)
     ranks = [
         np.argsort(np.argsort(board.fd[honest], kind="stable")) + 1 for board in (first, second)
@@ -240,14 +220,15 @@ def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: 
         for one in analysis.agreements
         if one.boards == (first.name, second.name) and (one.by, one.group) == ("fd", "honest")
     )
-    return _saved(
+    return drawing(
         figure,
-        name,
-        "",
-        f"Honest entries by Fréchet distance: {names[0]} and {names[1]}",
-        "Entries on the line have the same rank on both boards.",
-        f"Ranks of the same {found.n:,} entries; Spearman {number(found.spearman)}, mean absolute "
-        f"difference {number(found.mean_rank_difference)} places.",
+        name=name,
+        group="",
+        title=f"Honest entries by Fréchet distance: {names[0]} and {names[1]}",
+        caption="Entries on the line have the same rank on both boards.",
+        description=f"Ranks of the same {found.n:,} entries; Spearman {number(found.spearman)}, "
+        f"mean absolute difference {number(found.mean_rank_difference)} places.",
+        with_png=True,
     )
 
 
@@ -282,12 +263,6 @@ def _log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _legend(figure: Figure, *, columns: int, **options: float) -> None:
-    """A legend below the axes, where it hides nothing."""
-    settings: Any = options
-    figure.legend(loc="outside lower center", ncols=columns, columnspacing=1.4, **settings)
-
-
 def _looks(analysis: Analysis) -> dict[str, tuple[str, str]]:
     """Colour and marker by label, in drawing order: not reviewed, honest, cheating."""
     counts = analysis.counts
@@ -300,48 +275,6 @@ def _looks(analysis: Analysis) -> dict[str, tuple[str, str]]:
             CHEAT_MARKERS[position % len(CHEAT_MARKERS)],
         )
     return looks
-
-
-def _colours() -> dict[str, str]:
-    colours = palette()
-    return {
-        "figure.facecolor": colours["card"],
-        "axes.facecolor": colours["card"],
-        "savefig.facecolor": colours["card"],
-        "axes.edgecolor": colours["muted"],
-        "axes.labelcolor": colours["ink"],
-        "text.color": colours["ink"],
-        "xtick.color": colours["muted"],
-        "ytick.color": colours["muted"],
-        "grid.color": colours["rule"],
-    }
-
-
-def _axes() -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
-    axes.grid(visible=True, linewidth=0.7)
-    return figure, axes
-
-
-def _saved(
-    figure: Figure, name: str, group: str, title: str, caption: str, description: str
-) -> Drawing:
-    """The figure as bytes; the same figure gives the same bytes."""
-    import matplotlib
-
-    files = {}
-    for kind in ("svg", "png"):
-        buffer = io.BytesIO()
-        with matplotlib.rc_context({"svg.hashsalt": name}):
-            metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-            figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)
-        files[kind] = buffer.getvalue()
-    return Drawing(
-        name=name, group=group, title=title, caption=caption, description=description, **files
-    )
 
 
 def _slugs(names: list[str]) -> list[str]:

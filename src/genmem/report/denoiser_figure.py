@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.report.analysis_drawing import Drawing, palette
-from genmem.report.analysis_figures import STYLE
+from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.report.text import number
 from genmem.results import Json
 
@@ -33,38 +32,28 @@ def curve_drawing(curves: Mapping[str, Json]) -> Drawing:
     Args:
         curves: by role ("train", "test"): lists `sigma`, `distance`, `standard_error` and `clean`.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        settings: Any = {**STYLE, **_colours(), "svg.hashsalt": "denoiser"}
-        matplotlib.rcParams.update(settings)
-        figure = Figure(figsize=SIZE, layout="constrained")
-        axes = figure.subplots()
-        axes.grid(visible=True, linewidth=0.7)
+    with page_style():
+        figure, axes = new_axes(SIZE)
         axes.set(xscale="log", yscale="log", xlabel="noise level σ", ylabel="squared distance")
         floored = [_draw(axes, role, curve) for role, curve in curves.items()]
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))
             axis.set_minor_formatter(NullFormatter())
-        figure.legend(loc="outside lower center", ncols=2, columnspacing=1.4)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return Drawing(
-        name="distance",
-        group="",
-        title="Distance to the optimal denoiser",
-        caption="Mean of ‖D − D*‖² per pixel value, images in [−1, 1]; bands are 95 % intervals "
-        "over the images. The lower a line, the more the model only replays training images at "
-        "that noise level. Dashed: a denoiser that gives back the image without its noise, which "
-        "on test images D* cannot."
-        + (f" Values below {number(FLOOR)} are drawn at it." if any(floored) else ""),
-        description=_description(curves),
-        svg=buffer.getvalue(),
-        png=b"",
-    )
+        legend(figure, columns=2)
+        return drawing(
+            figure,
+            name="distance",
+            group="",
+            title="Distance to the optimal denoiser",
+            caption="Mean of ‖D − D*‖² per pixel value, images in [−1, 1]; bands are 95 % "
+            "intervals over the images. The lower a line, the more the model only replays "
+            "training images at that noise level. Dashed: a denoiser that gives back the image "
+            "without its noise, which on test images D* cannot."
+            + (f" Values below {number(FLOOR)} are drawn at it." if any(floored) else ""),
+            description=_description(curves),
+        )
 
 
 def _draw(axes: Axes, role: str, curve: Json) -> bool:
@@ -115,18 +104,3 @@ def _description(curves: Mapping[str, Json]) -> str:
             f"{number(curve['sigma'][top])}"
         )
     return "; ".join(parts) + "."
-
-
-def _colours() -> dict[str, str]:
-    colours = palette()
-    return {
-        "figure.facecolor": colours["card"],
-        "axes.facecolor": colours["card"],
-        "savefig.facecolor": colours["card"],
-        "axes.edgecolor": colours["muted"],
-        "axes.labelcolor": colours["ink"],
-        "text.color": colours["ink"],
-        "xtick.color": colours["muted"],
-        "ytick.color": colours["muted"],
-        "grid.color": colours["rule"],
-    }

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from genmem.durations import duration
@@ -97,19 +96,13 @@ def write_denoiser(
 def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequence[Trio]) -> str:
     """The page as text."""
     curves = document["distance_to_optimal_denoiser"]
-    drawing = curve_drawing(curves)
     copied = document["copied"]
     return template("denoiser.html").render(
         title=printable(document["model"]["name"]),
         subtitle=_subtitle(document),
         verdict={key: text.replace(" %", "\u00a0%") for key, text in verdict(document).items()},
         rows=_rows(document),
-        drawing={
-            "title": drawing.title,
-            "caption": drawing.caption,
-            "description": drawing.description,
-            "svg": Markup(drawing.inline),
-        },
+        drawing=curve_drawing(curves),
         levels=_levels(curves),
         closest=[_shown(trio) for trio in closest],
         drawn=[_shown(trio) for trio in drawn],

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genmem.report.analysis_drawing import Drawing, palette
-from genmem.report.analysis_figures import STYLE
 from genmem.report.emm_words import name_of, percent, size_words
+from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.results import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SIZE = (4.8, 3.7)
 """Inches. Small, so that the text stays readable when a phone shows the whole width."""
@@ -30,13 +28,8 @@ def drawings(document: Json) -> dict[str, list[Drawing]]:
     Args:
         document: `training.emm.findings`.
     """
-    import matplotlib
-
     made: dict[str, list[Drawing]] = {}
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        settings: Any = {**STYLE, **_colours()}
-        matplotlib.rcParams.update(settings)
+    with page_style():
         for place, factor in enumerate(_factors(document)):
             curves = [one for one in document["curves"] if one["factor"] == factor]
             curves = [one for one in curves if one["trainings"]]
@@ -54,7 +47,7 @@ def _factors(document: Json) -> list[str]:
 
 def _by_size(document: Json, curves: Sequence[Json], name: str) -> Drawing:
     """Ratio against |D|: a mean and a mark a training, with the 1 − ε line and the EMM."""
-    figure, axes = _axes()
+    figure, axes = new_axes(SIZE)
     threshold = document["threshold"]
     axes.axhline(100 * threshold, color=palette()["muted"], linewidth=1, linestyle=(0, (5, 3)))
     axes.annotate(
@@ -91,21 +84,20 @@ def _by_size(document: Json, curves: Sequence[Json], name: str) -> Drawing:
             _mark_emm(axes, curve["emm"], 100 * threshold, colour)
     axes.set(xlabel="|D|, training images", ylabel="memorized samples, %", ylim=(-3, 103))
     _size_scale(axes, [one["size"] for curve in curves for one in curve["means"]])
-    _legend(figure, len(curves), columns=4 if document["every_size"] else 2)
+    legend(figure, columns=min(len(curves), 4 if document["every_size"] else 2))
     said = "; ".join(
         f"{name_of(curve)}: "
         + ", ".join(f"{percent(one['ratio'])} at {one['size']:,}" for one in curve["means"])
         for curve in curves
     )
     marks = "" if document["every_size"] else " Vertical marks on the dashed line are the EMM."
-    return Drawing(
+    return drawing(
+        figure,
         name=name,
         group="",
         title="Memorization ratio by size of the training set",
         caption="Lines are means over seeds, small marks the trainings." + marks,
         description=f"{said}.",
-        svg=_svg(figure, name),
-        png=b"",
     )
 
 
@@ -131,7 +123,7 @@ def _legend_name(curve: Json, *, with_emm: bool) -> str:
 
 def _over_training(curves: Sequence[Json], name: str) -> Drawing:
     """Ratio at every snapshot of the trainings at one |D|, the mean over seeds."""
-    figure, axes = _axes()
+    figure, axes = new_axes(SIZE)
     size = telling_size(curves)
     shown = []
     for curve, (colour, marker) in zip(curves, _looks(len(curves)), strict=True):
@@ -152,16 +144,15 @@ def _over_training(curves: Sequence[Json], name: str) -> Drawing:
         shown.append(f"{name_of(curve)}: {percent(ratios.mean(axis=0)[-1])} at the end")
     axes.set(xlabel="steps of training", ylabel="memorized samples, %", ylim=(-3, 103))
     axes.set_xlim(left=0)
-    _legend(figure, len(shown), columns=4)
-    return Drawing(
+    legend(figure, columns=min(len(shown), 4))
+    return drawing(
+        figure,
         name=name,
         group="",
         title=f"Over training, at {size:,} images",
         caption="Means over seeds of what the averaged weights replay. The largest value of a "
         "training is its memorization ratio.",
         description=f"{'; '.join(shown)}.",
-        svg=_svg(figure, name),
-        png=b"",
     )
 
 
@@ -198,42 +189,3 @@ def _size_scale(axes: Axes, sizes: Sequence[int]) -> None:
 def _short(size: float) -> str:
     """`500`, `1k`, `1.5k`."""
     return f"{size:.0f}" if size < 1000 else f"{size / 1000:.3g}k"
-
-
-def _axes() -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
-    axes.grid(visible=True, linewidth=0.7)
-    return figure, axes
-
-
-def _legend(figure: Figure, count: int, *, columns: int) -> None:
-    """Below the axes, where it hides nothing."""
-    figure.legend(loc="outside lower center", ncols=min(count, columns), columnspacing=1.4)
-
-
-def _svg(figure: Figure, name: str) -> bytes:
-    """The same figure gives the same bytes."""
-    import matplotlib
-
-    file = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
-
-
-def _colours() -> dict[str, str]:
-    colours = palette()
-    return {
-        "figure.facecolor": colours["card"],
-        "axes.facecolor": colours["card"],
-        "savefig.facecolor": colours["card"],
-        "axes.edgecolor": colours["muted"],
-        "axes.labelcolor": colours["ink"],
-        "text.color": colours["ink"],
-        "xtick.color": colours["muted"],
-        "ytick.color": colours["muted"],
-        "grid.color": colours["rule"],
-    }

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from genmem.report._templates import template
 from genmem.report.analysis_drawing import Drawing
 from genmem.report.emm_figures import drawings, telling_size
@@ -102,15 +100,7 @@ def _section(document: Json, factor: str, drawn: Sequence[Drawing]) -> dict[str,
     return {
         "heading": FACTORS[factor][0],
         "meaning": FACTORS[factor][1],
-        "drawings": [
-            {
-                "title": one.title,
-                "caption": one.caption,
-                "description": one.description,
-                "svg": Markup(one.inline),
-            }
-            for one in drawn
-        ],
+        "drawings": drawn,
         "found": None if document["every_size"] else _found(curves),
         "ratios": _ratios(document, curves),
         "differences": _differences(document, curves),

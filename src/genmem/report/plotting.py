@@ -8,11 +8,28 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from genmem.report.analysis_drawing import Drawing, palette
-from genmem.report.analysis_figures import PNG_DPI, SIZE, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+SIZE = (4.8, 3.6)
+"""Inches. Small, so that the text stays readable when a phone shows the whole width."""
+
+PNG_DPI = 200
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # labels are other people's text
+}
 
 LOOKS = (
     ("generated", "o"),
@@ -58,26 +75,38 @@ def new_axes(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def legend(figure: Figure, *, columns: int) -> None:
-    """A legend below the axes, where it hides nothing."""
-    figure.legend(loc="outside lower center", ncols=columns, columnspacing=1.4)
+def legend(figure: Figure, *, columns: int, **options: float) -> None:
+    """A legend below the axes, where it hides nothing; `options` are matplotlib's."""
+    settings: Any = {"columnspacing": 1.4, **options}
+    figure.legend(loc="outside lower center", ncols=columns, **settings)
 
 
 def drawing(
-    figure: Figure, *, name: str, group: str, title: str, caption: str, description: str
+    figure: Figure,
+    *,
+    name: str,
+    group: str,
+    title: str,
+    caption: str,
+    description: str,
+    with_png: bool = False,
 ) -> Drawing:
-    """The figure as an SVG for the page, without a PNG; the same figure gives the same bytes."""
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None, "Creator": None})
+    """The figure as an SVG for the page, and as a PNG where asked; equal figures, equal bytes."""
     return Drawing(
         name=name,
         group=group,
         title=title,
         caption=caption,
         description=description,
-        svg=buffer.getvalue(),
-        png=b"",
+        svg=_saved(figure, "svg", {"Date": None, "Creator": None}, salt=name),
+        png=_saved(figure, "png", {"Software": None}, salt=name) if with_png else b"",
     )
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, None], *, salt: str) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)
+    return buffer.getvalue()

@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from genmem.report._templates import template
-from genmem.report.analysis_drawing import Drawing
 from genmem.report.files import written_whole
 from genmem.report.provenance import Provenance, Source
 from genmem.report.study_figures import by_model, curves
@@ -60,7 +57,7 @@ def render(document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]]) -
         spaces=[
             {
                 "name": printable(space),
-                "drawings": [_shown(one) for one in curves(document, space, place)],
+                "drawings": curves(document, space, place),
                 "tables": [main_table(document, model, space) for model in models],
                 "references": reference_table(document, space),
                 "own": space == plan["embedding"],
@@ -70,8 +67,8 @@ def render(document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]]) -
         models=[
             {
                 "name": printable(model),
-                "drawings": [_shown(one) for one in by_model(document, model, first, place)],
-                "maps": [_shown(one) for one in maps(document, model, place)],
+                "drawings": by_model(document, model, first, place),
+                "maps": maps(document, model, place),
                 "exhibits": [
                     _exhibit(one, cells_of(document, model))
                     for one in exhibits
@@ -84,16 +81,6 @@ def render(document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]]) -
         images=f"{plan['images']:,}",
         provenance=_provenance(document),
     )
-
-
-def _shown(drawn: Drawing) -> dict[str, object]:
-    return {
-        "name": drawn.name,
-        "title": drawn.title,
-        "caption": drawn.caption,
-        "description": drawn.description,
-        "svg": Markup(drawn.inline),
-    }
 
 
 def _exhibit(one: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
