@@ -53,6 +53,24 @@ def test_a_stage_of_unknown_length_is_counted(clock, capsys):
     assert capsys.readouterr().err == "reading: 50\n"
 
 
+def test_what_a_resumed_run_brought_along_counts_in_no_rate(clock, capsys):
+    with progress_on_stderr() as progress:
+        for done in range(900, 1001):
+            clock.now = float(done)
+            progress("training", done, 1000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "training: 930 of 1,000 (1/s, 1 min 10 s left)"
+    assert lines[-1] == "training: 1,000 in 1 min 40 s (1/s)"
+
+
+def test_slow_work_has_a_rate_too(clock, capsys):
+    with progress_on_stderr() as progress:
+        for done in range(3):
+            clock.now = 40.0 * done
+            progress("training", done, 2)
+    assert capsys.readouterr().err.splitlines()[0] == "training: 1 of 2 (0.025/s, 40 s left)"
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

@@ -11,7 +11,7 @@ def cell(tau, fd, c_t, change=None, low=None, high=None):
         return {"mean": value, "low": None, "high": None, "n": 3, "difference": none | difference}
 
     metrics = {
-        "fd": mean(fd, mean=fd - 10.0, n=3),
+        "fd_test": mean(fd, mean=fd - 10.0, n=3),
         "c_t": mean(c_t, mean=change, low=low, high=high, n=3),
     }
     log = {"tau": {"mean": tau}}
@@ -46,7 +46,10 @@ def test_the_best_tau_at_no_worse_fd_is_named_with_its_interval():
     [
         ([cell(0.1, 10, -3)], "There is no run without rejection"),
         ([cell(0, 10.0, -5.0)], "No τ was tried"),
-        ([cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0)], "Every τ tried made FD worse"),
+        (
+            [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0)],
+            "Every τ tried made FD to the test images worse",
+        ),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -3.0, 2.0)], "one seed, so no interval"),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -5.5, -0.5, -2.0, 1.0)], "it fell by 0.5"),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -4.0, 1.0, -1.0, 3.0)], "so it may be chance"),

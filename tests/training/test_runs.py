@@ -92,7 +92,12 @@ def test_a_run_writes_configuration_log_samples_measurements_and_curves(small, t
     assert [line["step"] for line in lines] == [2, 4]
     for line in lines:
         assert line["rejection"]["images"] > 0
-        assert set(line["measured"]["pixels"]) >= {"fd", "memorization_distance", "c_t"}
+        assert set(line["measured"]["pixels"]) >= {
+            "fd",
+            "fd_test",
+            "memorization_distance",
+            "c_t",
+        }
     assert (folder / "curves.png").stat().st_size > 5_000
     assert len(list((folder / "samples").glob("*.png"))) == 1
     assert sample_run(folder, 5).shape == (5, 3, 16, 16)

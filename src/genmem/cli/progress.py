@@ -42,7 +42,7 @@ def _bars() -> Iterator[Progress]:
             rate = task.finished_speed or task.speed
             if rate is None and task.elapsed:
                 rate = task.completed / task.elapsed
-            return Text(f"{rate:,.0f}/s" if rate else "", style="progress.data.speed")
+            return Text(_rate(rate) if rate else "", style="progress.data.speed")
 
     columns = (
         rich_progress.TextColumn("{task.description}", markup=False),
@@ -83,21 +83,30 @@ class _Throttle:
 
 
 class _Lines:
-    """Plain lines: none when a stage is over at once, one now and then, one at its end."""
+    """Plain lines: none when a stage is over at once, one now and then, one at its end.
+
+    Rates count from the stage's first call: what a resumed run brought along took no time here.
+    """
 
     def __init__(self) -> None:
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        spent = now - self._started.setdefault(stage, now)
+        since, brought = self._started.setdefault(stage, (now, done))
+        spent = now - since
         if spent < 1:
             return
-        rate = done / spent
+        rate = (done - brought) / spent
         text = f"{stage}: {done:,}"
         if done == total:
-            text += f" in {duration(spent)} ({rate:,.0f}/s)"
+            text += f" in {duration(spent)} ({_rate(rate)})"
         elif total is not None and rate > 0:
             left = duration((total - done) / rate)
-            text += f" of {total:,} ({rate:,.0f}/s, {left} left)"
+            text += f" of {total:,} ({_rate(rate)}, {left} left)"
         print(text, file=sys.stderr, flush=True)
+
+
+def _rate(rate: float) -> str:
+    """`1,234/s`; below ten, two digits: `0.043/s`."""
+    return f"{rate:,.0f}/s" if rate >= 9.95 else f"{rate:.2g}/s"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = {
-    "fd": ("FD to the training images", "FD", "Lower is better."),
+    "fd": ("FD to the training images", "FD", "Copies lower it as quality does."),
+    "fd_test": ("FD to the test images", "FD", "Lower is better."),
     "c_t": ("C_T with the test images", "C_T", "Below 0 is copying; 0 is as close as test images."),
     "memorization_distance": (
         "Mean distance to the nearest training image",
@@ -43,7 +44,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 
 
 def curves(document: Mapping[str, Any], space: str, place: int) -> list[Drawing]:
-    """FD, C_T, mean distance and copied fraction against τ, a line a model."""
+    """FD to both sets, C_T, mean distance and copied fraction against τ, a line a model."""
     with page_style():
         return [_curve(document, space, metric, f"{metric}-{place}") for metric in CURVES]
 

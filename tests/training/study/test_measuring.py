@@ -40,6 +40,7 @@ def measured(rows, model):
         train=rows["train"],
         test=rows["test"],
         train_moments=moments(rows["train"]),
+        test_moments=moments(rows["test"]),
         nearest_train=near["test"].indices[:, 0],
         references={TEST: near["test"].distances[:, 0], LEAVE_ONE_OUT: np.full(150, 0.5)},
     )
@@ -53,6 +54,8 @@ def test_the_numbers_are_those_of_the_metrics(rows):
     found, _, _ = measured(rows, "sagan")
     sides = {"generated": rows["generated"], "train": rows["train"]}
     assert found["fd"] == pytest.approx(float(fd(**sides)))
+    to_test = fd(generated=rows["generated"], train=rows["test"])
+    assert found["fd_test"] == pytest.approx(float(to_test)) != found["fd"]
     assert found["memorization_distance"] == pytest.approx(float(memorization_distance(**sides)))
     both = sides | {"test": rows["test"]}
     assert found["copied_fraction"] == pytest.approx(float(copied_fraction(**both)))

@@ -12,7 +12,8 @@ from genmem.report.files import written_whole
 FILE = "curves.png"
 
 _MEASURED = (
-    ("fd", "FD to the training images (lower is better)"),
+    ("fd", "FD to the training images (copies lower it)"),
+    ("fd_test", "FD to the test images (lower is better)"),
     ("memorization_distance", "memorization distance (low: copies)"),
     ("c_t", "C_T (below 0: copying)"),
 )

@@ -33,6 +33,7 @@ class _Space:
     embedder: Embedder
     train: NDArray[np.float32]
     train_moments: Moments
+    test_moments: Moments | None
     test_distances: NDArray[np.float64] | None
 
 
@@ -80,11 +81,12 @@ def _space(
         find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
     rows = features_of(embedder, train.pixels, progress, keep=True)
-    distances = None
+    of_test, distances = None, None
     if test is not None:
         tested = features_of(embedder, test.pixels, progress, keep=True)
+        of_test = moments(tested)
         distances = nearest(tested, rows, metric="absolute_cosine").distances[:, 0]
-    return _Space(embedder, rows, moments(rows), distances)
+    return _Space(embedder, rows, moments(rows), of_test, distances)
 
 
 def features_of(
@@ -98,7 +100,7 @@ def features_of(
 
 
 def _metrics(space: _Space, pixels: NDArray[np.uint8], progress: Progress | None) -> Json:
-    """FD, memorization distance and, with held-out images, C_T (one cell)."""
+    """FD, memorization distance and, with held-out images, FD to them and C_T (one cell)."""
     rows = features_of(space.embedder, pixels, progress, keep=False)
     distances = nearest(rows, space.train, metric="absolute_cosine").distances[:, 0]
     found = {
@@ -107,7 +109,8 @@ def _metrics(space: _Space, pixels: NDArray[np.uint8], progress: Progress | None
             distances=distances, zero_rows=zero_rows(rows), train_rows=len(space.train)
         ),
     }
-    if space.test_distances is not None:
+    if space.test_moments is not None and space.test_distances is not None:
+        found["fd_test"] = fd(generated=rows, train=space.test_moments)
         found["c_t"] = c_t_from_distances(
             generated=distances, test=space.test_distances, train_rows=len(space.train)
         )

@@ -31,7 +31,7 @@ from genmem.training.study.measured import (
 from genmem.training.study.plan import TEST, Case
 from genmem.training.study.spaces import METRIC, Sets, Space
 
-VERSION = "rejection study 2"
+VERSION = "rejection study 3"
 """Raised when the same samples would be measured otherwise."""
 
 SAMPLES = 4
@@ -55,6 +55,9 @@ def measure(
     case: Case, sets: Sets, space: Space, *, images: int, progress: Progress | None = None
 ) -> Measured:
     """FD, memorization distance, copied fraction and C_T of a run's samples, computed once.
+
+    FD is to the training images (`fd`, as in the papers), which copies of them lower, and to the
+    held-out ones (`fd_test`).
 
     C_T is taken over one cell (`c_t`), over k-means cells (`c_t_cells`), with every reference set,
     and class by class where the training images have classes (`c_t_by_class`, their mean): against
@@ -143,6 +146,7 @@ def values_of(
     scored = [one["c_t"] for one in classes.values() if one["c_t"] is not None]
     return {
         "fd": _number(fd(generated=rows, train=space.train_moments)),
+        "fd_test": _number(fd(generated=rows, train=space.test_moments)),
         "memorization_distance": _number(mean),
         "copied_fraction": _number(copied),
         "c_t": of_reference[TEST],

@@ -41,7 +41,7 @@ class Space:
         name: of the backbone.
         embedder: to embed samples with.
         train, test: features float32 [n, d], [m, d].
-        train_moments: of the training rows, for FD.
+        train_moments, test_moments: of the training and the held-out rows, for FD.
         nearest_train: int64 [m], the training row nearest to each held-out row.
         references: distance of each image of a reference to its nearest training row, float64, by
             name; the training images themselves leave one out.
@@ -52,6 +52,7 @@ class Space:
     train: NDArray[np.float32]
     test: NDArray[np.float32]
     train_moments: Moments
+    test_moments: Moments
     nearest_train: NDArray[np.int64]
     references: Mapping[str, NDArray[np.float64]]
 
@@ -104,6 +105,7 @@ def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None 
         train=train,
         test=rows[TEST],
         train_moments=moments(train),
+        test_moments=moments(rows[TEST]),
         nearest_train=found[TEST].indices[:, 0],
         references={LEAVE_ONE_OUT: _left_out(train), **distances},
     )

@@ -17,6 +17,7 @@ from genmem.training.study.statistics import mean_over_seeds, paired_difference,
 
 METRICS = (
     "fd",
+    "fd_test",
     "memorization_distance",
     "copied_fraction",
     "c_t",
