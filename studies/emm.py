@@ -49,7 +49,10 @@ SIZES = (8, 16, 32)
 PARTS: dict[str, dict[str, Any]] = {
     "skips": {"sizes": (16,), "factors": (("skips", ("all", "8", "4")),)},
     "size": {"sizes": (16, 32), "factors": (("dimension", ("8",)),)},
-    "labels": {"sizes": (32,), "factors": (("labels", ("none", "true", "random:4")),)},
+    "labels": {
+        "sizes": (32,),
+        "factors": (("labels", ("none", "true", "random:4", "random:16", "unique")),),
+    },
     "dimension": {"sizes": (16,), "factors": (("dimension", ("8", "16")),)},
     "emm": {"sizes": SIZES, "factors": (("dimension", ("8", "16")),), "every_size": False},
     "sizes": {"sizes": SIZES, "factors": (("dimension", ("8",)),)},

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.cli.digits import TRAIN, Digits, digit_png, sample_honestly
+from genmem.cli.digits import TRAIN, pictures_of, png, sample_honestly
+
+if TYPE_CHECKING:
+    from genmem.cheats.making import Method
 
 COUNT = 200
 """Images of one entry."""
@@ -39,7 +42,8 @@ class DemoCompetition:
     entries: list[DemoEntry]
 
 
-Maker = Callable[[Digits, NDArray, np.random.Generator], Digits]
+Pictures = NDArray[np.uint8]
+"""Digits as their images, uint8 [n, 32, 32, 3]."""
 
 
 def demo_competition(seed: int) -> DemoCompetition:
@@ -50,74 +54,71 @@ def demo_competition(seed: int) -> DemoCompetition:
     pixels, targets = map(np.asarray, load_digits(return_X_y=True))
     chosen = rng.permutation(len(pixels))[:TRAIN]
     train, labels = pixels[chosen], targets[chosen]
+    pictures = pictures_of(train)
+
+    def made(entry: Honest | Cheat) -> Pictures:
+        if isinstance(entry, Cheat):
+            return _cheated(pictures, entry, seed=int(rng.integers(2**31)))
+        components = entry.components
+        return pictures_of(
+            sample_honestly(train, labels, count=COUNT, components=components, rng=rng)
+        )
+
     return DemoCompetition(
-        train=[digit_png(digit) for digit in train],
+        train=[png(picture) for picture in pictures],
         entries=[
             DemoEntry(
                 team=team,
                 label=label,
                 file_name=file_name,
-                images=[digit_png(digit) for digit in make(train, labels, rng)],
+                images=[png(picture) for picture in made(entry)],
             )
-            for team, label, file_name, make in _ENTRIES
+            for team, label, file_name, entry in _ENTRIES
         ],
     )
 
 
-def _mixture(components: int) -> Maker:
-    """An honest model; more components make better digits."""
+@dataclass(frozen=True)
+class Honest:
+    """A model of its own; more components make better digits."""
 
-    def make(train: Digits, labels: NDArray, rng: np.random.Generator) -> Digits:
-        return sample_honestly(train, labels, count=COUNT, components=components, rng=rng)
-
-    return make
+    components: int
 
 
-def _blend(share: float) -> Maker:
-    """`share` of one training image and the rest of another of its class."""
+@dataclass(frozen=True, kw_only=True)
+class Cheat:
+    """One of `genmem cheat`, with its options."""
 
-    def make(train: Digits, labels: NDArray, rng: np.random.Generator) -> Digits:
-        first = rng.integers(len(train), size=COUNT)
-        second = [rng.choice(np.flatnonzero(labels == labels[one])) for one in first]
-        return share * train[first] + (1 - share) * train[second]
-
-    return make
+    method: Method
+    mix: float | None = None
+    transformation: str | None = None
 
 
-def _reconstructions(train: Digits, labels: NDArray, rng: np.random.Generator) -> Digits:
-    """A linear autoencoder's outputs on training images."""
-    from sklearn.decomposition import PCA
+def _cheated(pictures: Pictures, cheat: Cheat, *, seed: int) -> Pictures:
+    """What the cheat makes of the training images."""
+    from genmem.cheats.making import make
 
-    pca = PCA(30, random_state=0).fit(train)
-    chosen = train[rng.integers(len(train), size=COUNT)]
-    return np.clip(pca.inverse_transform(pca.transform(chosen)), 0, 16)
-
-
-def _moved(train: Digits, labels: NDArray, rng: np.random.Generator) -> Digits:
-    """Training images moved by a pixel to the left or right."""
-    chosen = train[rng.integers(len(train), size=COUNT)].reshape(-1, 8, 8)
-    ways = rng.choice([-1, 1], size=COUNT)
-    moved = [np.roll(digit, way, axis=1) for digit, way in zip(chosen, ways, strict=True)]
-    return np.stack(moved).reshape(-1, 64)
+    return make(
+        cheat.method,
+        pictures,
+        count=COUNT,
+        seed=seed,
+        mix=cheat.mix,
+        transformation=cheat.transformation,
+    )
 
 
-def _noisy(train: Digits, labels: NDArray, rng: np.random.Generator) -> Digits:
-    """Training images with a little noise."""
-    chosen = train[rng.integers(len(train), size=COUNT)]
-    return np.clip(chosen + rng.normal(0, 0.5, chosen.shape), 0, 16)
-
-
-_ENTRIES: tuple[tuple[str, str, str, Maker], ...] = (
-    ("Halcyon", "legitimate", "first-try.zip", _mixture(2)),
-    ("Blue Heron", "legitimate", "mixture-4.zip", _mixture(4)),
-    ("Tin Drum", "other", "release.zip", _noisy),
-    ("Paper Moon", "legitimate", "digits.zip", _mixture(6)),
-    ("Halcyon", "legitimate", "second-try.zip", _mixture(8)),
-    ("Quiet Fox", "SUP", "decoder.zip", _blend(0.99)),
-    ("Copper Kettle", "MGAN", "store.zip", _blend(0.7)),
-    ("North Star", "AE", "bottleneck-30.zip", _reconstructions),
-    ("Paper Moon", "AUG", "moved.zip", _moved),
-    ("Blue Heron", "legitimate", "mixture-16.zip", _mixture(16)),
-    ("Halcyon", "legitimate", "final.zip", _mixture(12)),
+_ENTRIES: tuple[tuple[str, str, str, Honest | Cheat], ...] = (
+    ("Halcyon", "legitimate", "first-try.zip", Honest(2)),
+    ("Blue Heron", "legitimate", "mixture-4.zip", Honest(4)),
+    ("Tin Drum", "AUG", "release.zip", Cheat(method="aug", transformation="noise")),
+    ("Paper Moon", "legitimate", "digits.zip", Honest(6)),
+    ("Halcyon", "legitimate", "second-try.zip", Honest(8)),
+    ("Quiet Fox", "SUP", "decoder.zip", Cheat(method="sup")),
+    ("Copper Kettle", "MGAN", "store.zip", Cheat(method="mgan-store", mix=0.7)),
+    ("North Star", "AE", "bottleneck.zip", Cheat(method="ae")),
+    ("Paper Moon", "AUG", "transformed.zip", Cheat(method="aug")),
+    ("Blue Heron", "legitimate", "mixture-16.zip", Honest(16)),
+    ("Halcyon", "legitimate", "final.zip", Honest(12)),
 )
-"""Team, label, file and maker of each entry, as sent."""
+"""Team, label, file and making of each entry, as sent."""

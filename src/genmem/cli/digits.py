@@ -46,12 +46,9 @@ def demo_images(seed: int) -> DemoImages:
     digits, labels = pixels[order], targets[order]
     train = digits[:TRAIN]
     return DemoImages(
-        train=[digit_png(digit) for digit in train],
-        test=[digit_png(digit) for digit in digits[TRAIN : TRAIN + TEST]],
-        honest=[
-            digit_png(digit)
-            for digit in sample_honestly(train, labels[:TRAIN], count=GENERATED, rng=rng)
-        ],
+        train=_pngs(train),
+        test=_pngs(digits[TRAIN : TRAIN + TEST]),
+        honest=_pngs(sample_honestly(train, labels[:TRAIN], count=GENERATED, rng=rng)),
         copying=[_noisy_jpeg(digit, rng) for digit in train[rng.integers(TRAIN, size=GENERATED)]],
     )
 
@@ -104,11 +101,20 @@ def _enlarged(digit: Digits) -> Image.Image:
     return Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BICUBIC).convert("RGB")
 
 
-def digit_png(digit: Digits) -> bytes:
-    """One digit, [64], as a PNG."""
+def pictures_of(digits: Digits) -> NDArray[np.uint8]:
+    """Digits, float64 [n, 64], as images, uint8 [n, 32, 32, 3]."""
+    return np.stack([np.asarray(_enlarged(digit)) for digit in digits])
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """One image, uint8 [H, W, 3], as a PNG."""
     buffer = io.BytesIO()
-    _enlarged(digit).save(buffer, format="PNG")
+    Image.fromarray(picture).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _pngs(digits: Digits) -> list[bytes]:
+    return [png(picture) for picture in pictures_of(digits)]
 
 
 def _noisy_jpeg(digit: Digits, rng: np.random.Generator) -> bytes:

@@ -22,7 +22,7 @@ from genmem.features.preprocessing import Crop, Stretch
 from genmem.images import Progress
 from genmem.report.files import written_whole
 
-VERSION = "training features 1"
+VERSION = "training features 2"
 """Part of the cache key; to be raised when the same images would give other features."""
 
 SMALLEST_SIDE = 32
@@ -64,7 +64,9 @@ def open_embedding(embedding: str | nn.Module) -> tuple[nn.Module, str | None]:
     """
     if isinstance(embedding, str):
         is_file = Path(embedding).suffix in files.SUFFIXES  # whose content its name does not tell
-        return torch_module(find_embedding(embedding)), None if is_file else embedding
+        # On a CPU small images pass three times as fast with their channels last.
+        module = torch_module(find_embedding(embedding)).to(memory_format=torch.channels_last)
+        return module, None if is_file else embedding
     return embedding.eval().requires_grad_(False), None
 
 
