@@ -74,8 +74,9 @@ class Training:
         self._labels_of_data = np.zeros(len(data), np.int64) if data.labels is None else data.labels
         self._digest = data.digest
         generator, discriminator = build_models(settings, classes=self.classes)
-        self.generator = generator.to(self.device).train()
-        self.discriminator = discriminator.to(self.device).train()
+        layout = torch.channels_last  # in which convolutions of few channels are faster
+        self.generator = generator.to(self.device, memory_format=layout).train()
+        self.discriminator = discriminator.to(self.device, memory_format=layout).train()
         self.average = generator
         if settings.average_decay > 0:
             self.average = copy.deepcopy(generator).requires_grad_(False).eval()
