@@ -63,6 +63,15 @@ def test_what_a_resumed_run_brought_along_counts_in_no_rate(clock, capsys):
     assert lines[-1] == "training: 1,000 in 1 min 40 s (1/s)"
 
 
+def test_a_second_stage_of_the_same_name_has_its_own_rate(clock, capsys):
+    with progress_on_stderr() as progress:
+        for first in (0, 100):
+            for done in range(41):
+                clock.now = float(first + done)
+                progress("reading", done, 40)
+    assert capsys.readouterr().err.splitlines()[-1] == "reading: 40 in 40 s (1/s)"
+
+
 def test_slow_work_has_a_rate_too(clock, capsys):
     with progress_on_stderr() as progress:
         for done in range(3):

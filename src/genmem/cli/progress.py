@@ -89,11 +89,14 @@ class _Lines:
     """
 
     def __init__(self) -> None:
-        self._started: dict[str, tuple[float, int]] = {}
+        self._seen: dict[str, tuple[float, int, int]] = {}  # began when, at, was last at
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        since, brought = self._started.setdefault(stage, (now, done))
+        since, brought, before = self._seen.get(stage, (now, done, done))
+        if done < before:  # another stage of the same name
+            since, brought = now, done
+        self._seen[stage] = since, brought, done
         spent = now - since
         if spent < 1:
             return
