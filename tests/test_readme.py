@@ -20,9 +20,9 @@ def links(page):
     return [target for target in targets if not re.match(r"[a-z]+:|#", target)]
 
 
-def commands():
-    """The `genmem …` lines of the README's code blocks, as words."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def commands(page):
+    """The `genmem …` lines of a page's code blocks, as they are written."""
+    text = page.read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line.startswith("genmem ")]
@@ -36,11 +36,12 @@ def test_every_relative_link_leads_to_a_file(page):
 
 def test_the_readme_has_links_and_commands_to_check():
     assert links(ROOT / "README.md")
-    assert commands()
+    assert commands(ROOT / "README.md")
+    assert commands(ROOT / "docs" / "rejection.md")
 
 
-@pytest.mark.parametrize("line", commands())
-def test_every_command_of_the_readme_exists_with_its_options(line):
+@pytest.mark.parametrize("line", [line for page in PAGES for line in commands(page)])
+def test_every_command_of_the_pages_exists_with_its_options(line):
     _, name, *words = shlex.split(line, comments=True)
     known = typer.main.get_group(app).commands
     assert name in known

@@ -102,7 +102,9 @@ def test_a_broken_image_is_named_and_can_be_left_out(tmp_path, images):
         (["ae", "--data", "{data}", "--out", "gen.zip", "--mix", "0.7"], "ae mixes no images"),
         (["gan", "--data", "{data}", "--out", "gen.zip"], "gan"),
         (["sup", "--data", "{data}", "--out", "gen.zip", "--n", "0"], "--n"),
+        (["sup", "--data", "{data}", "--out", "gen.zip", "--n", "1000000000000"], "--n"),
         (["sup", "--data", "{data}", "--out", "gen.zip", "--size", "4"], "--size"),
+        (["sup", "--data", "{data}", "--out", "gen.zip", "--size", "100000"], "--size"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_no_file(
@@ -141,6 +143,12 @@ def test_an_interrupted_writing_leaves_the_old_file(tmp_path, images):
     assert [path.name for path in tmp_path.iterdir()] == ["gen.zip"]
 
 
-def test_a_size_below_eight_is_refused(data):
-    with pytest.raises(UsageError, match="at least 8 pixels"):
-        load_training_images(data, size=7)
+@pytest.mark.parametrize("size", [7, 4_097])
+def test_a_size_below_eight_or_beyond_any_memory_is_refused(data, size):
+    with pytest.raises(UsageError, match="at least 8 pixels a side and at most 4,096"):
+        load_training_images(data, size=size)
+
+
+def test_more_images_than_memory_and_six_digits_hold_are_refused(images):
+    with pytest.raises(UsageError, match="at most 1,000,000, got 1,000,001"):
+        make("aug", images, count=1_000_001)

@@ -31,6 +31,41 @@ def one_line(text):
     return text.startswith("genmem: ") and text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "memory does not suffice. Ask for fewer"),
+        (MemoryError("Unable to allocate 7.15 TiB for an array"), "suffice for 7.15 TiB."),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 b"),
+            "memory does not suffice",
+        ),
+        (RuntimeError("Storage size calculation overflowed with sizes=[9]"), "does not suffice"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."), "the GPU's memory"),
+    ],
+)
+def test_memory_that_does_not_suffice_is_one_line_and_exit_code_2(
+    error, words, capsys, monkeypatch
+):
+    def refuse(arguments):
+        raise error
+
+    monkeypatch.setattr("genmem.cli.app._invoke", refuse)
+    assert run(["score"]) == 2
+    said = capsys.readouterr().err
+    assert one_line(said)
+    assert words in said
+
+
+def test_another_runtime_error_is_a_fault_of_the_program_and_is_not_hidden(monkeypatch):
+    def fail(arguments):
+        raise RuntimeError("expected scalar type Long")
+
+    monkeypatch.setattr("genmem.cli.app._invoke", fail)
+    with pytest.raises(RuntimeError, match="scalar type"):
+        run(["score"])
+
+
 def test_the_version_is_printed_on_stdout(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"genmem {__version__}\n"
@@ -41,6 +76,12 @@ def test_help_lists_every_command(arguments, capsys):
     assert run(arguments) == 0
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown for name in ("score", "features", "backbones", "demo"))
+
+
+def test_the_help_of_train_names_all_that_it_trains(capsys):
+    assert run(["train", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Train a GAN, with memorization rejection or without, or a diffusion model." in shown
 
 
 @pytest.mark.parametrize(
@@ -105,6 +146,7 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuff
         (["score", "a", "--train", "b", "--seed", "-1"], "Invalid value for '--seed'"),
         (["score", "a", "--train", "b", "--seed", str(2**32)], "Invalid value for '--seed'"),
         (["features", "a"], "Missing option '--out'"),
+        (["train", "sample", "a", "--out", "b.zip", "--n", str(10**12)], "value for '--n'"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, words, capsys):

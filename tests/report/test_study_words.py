@@ -28,17 +28,36 @@ def said(*cells):
     return finding({"cells": list(cells)}, "sagan", "x")
 
 
-def test_the_best_tau_at_no_worse_fd_is_named_with_its_interval():
+def test_of_the_tau_at_which_fd_held_the_one_with_c_t_nearest_0_is_named_as_the_best_of_so_many():
     found = said(
         cell(0, 10.0, -5.0),
-        cell(0.1, 10.2, -3.0, 2.0, 1.0, 3.0),
-        cell(0.2, 14.0, 0.0, 5.0, 4.0, 6.0),
+        cell(0.1, 10.5, -2.0, 3.0, 1.0, 5.0),
+        cell(0.15, 10.0, 4.0, 9.0, 8.0, 10.0),
+        cell(0.2, 10.6, 0.0, 5.0, 4.0, 6.0),
     )
     assert found.startswith(
-        "At τ = 0.1 C_T is −3, against −5 without rejection: it rose by 2 (95 %"
+        "At τ = 0.1, the best of 3 tried (its C_T is nearest 0 of the 2 at which FD to the test "
+        "images held), C_T is −2, against −5 without rejection: it rose by 3 (95 %"
     )
-    assert "1 to 3)" in found
+    assert "1 to 5)" in found
     assert "chance" not in found
+
+
+def test_a_worse_fd_is_not_taken_to_hold_because_its_interval_is_wide():
+    wide = cell(0.1, 11.0, -3.0, 2.0)
+    wide["spaces"]["x"]["metrics"]["fd_test"]["difference"] |= {"low": -8.0, "high": 10.0}
+    assert "rose by more than 5 % at the τ tried" in said(cell(0, 10.0, -5.0), wide)
+
+
+def test_a_tau_whose_runs_all_ended_early_counts_among_those_tried():
+    ended = cell(0.9, 1.0, 0.0) | {"seeds": []}
+    found = said(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0), ended)
+    assert "At τ = 0.1, the best of 2 tried" in found
+
+
+def test_the_only_tau_tried_is_not_called_the_best():
+    found = said(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0))
+    assert found.startswith("At τ = 0.1 C_T is −3")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +67,11 @@ def test_the_best_tau_at_no_worse_fd_is_named_with_its_interval():
         ([cell(0, 10.0, -5.0)], "No τ was tried"),
         (
             [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0)],
-            "Every τ tried made FD to the test images worse",
+            "FD to the test images rose by more than 5 % at the τ tried",
+        ),
+        (
+            [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0), cell(0.3, 15.0, 0.0, 5.0)],
+            "at each of the 2 τ tried",
         ),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -3.0, 2.0)], "one seed, so no interval"),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -5.5, -0.5, -2.0, 1.0)], "it fell by 0.5"),

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from genmem.errors import InputError, UsageError
 from genmem.report import files
+from genmem.training import checkpoints
 from genmem.training.checkpoints import (
     load_checkpoint,
     load_module,
@@ -72,6 +73,53 @@ def test_a_checkpoint_that_is_missing_or_cut_short_is_an_error_that_names_it(tmp
         load_checkpoint(path, kind="x")
 
 
+def test_a_damaged_byte_of_tensors_or_state_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    module, optimizer = stepped()
+    tensors = {**module_tensors("model", module), **optimizer_tensors("adam", optimizer)}
+    save_checkpoint(path, kind="x", tensors=tensors, state={"step": 1234})
+    whole = path.read_bytes()
+    assert load_checkpoint(path, kind="x").state == {"step": 1234}
+    for damaged in (
+        whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:],
+        whole.replace(b"1234", b"1235"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.safetensors: the checkpoint is damaged"):
+            load_checkpoint(path, kind="x")
+
+
+def test_a_checkpoint_without_a_checksum_as_older_versions_wrote_them_is_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    header = {"format": checkpoints.FORMAT, "kind": "x", "state": {"step": 7}}
+    save_file({"a": torch.ones(2)}, path, {"genmem": json.dumps(header)})
+    found = load_checkpoint(path, kind="x")
+    assert found.state == {"step": 7}
+    assert torch.equal(found.tensors["a"], torch.ones(2))
+
+
+@pytest.mark.parametrize("wrong", [{"kind": None}, {"state": None}, {"state": [1]}])
+def test_a_header_without_kind_or_state_is_refused(tmp_path, wrong):
+    path = tmp_path / "a.safetensors"
+    header = {"format": checkpoints.FORMAT, "kind": "x", "state": {}} | wrong
+    header = {name: value for name, value in header.items() if (name, value) != ("kind", None)}
+    save_file({"a": torch.ones(2)}, path, {"genmem": json.dumps(header)})
+    with pytest.raises(InputError, match=r"a\.safetensors"):
+        load_checkpoint(path, kind="x")
+
+
+@pytest.mark.parametrize(
+    "name", ["adam.first.step", "adam.0", "adam.99.step", "adam.0.exp_avg", "adam.0.momentum"]
+)
+def test_an_optimizer_with_an_odd_key_or_shape_is_refused(tmp_path, name):
+    module, optimizer = stepped()
+    tensors = optimizer_tensors("adam", optimizer) | {name: torch.zeros(1)}
+    save_checkpoint(tmp_path / "a.safetensors", kind="x", tensors=tensors, state={})
+    found = load_checkpoint(tmp_path / "a.safetensors", kind="x")
+    with pytest.raises(InputError, match=r"a\.safetensors"):
+        load_optimizer(torch.optim.Adam(module.parameters()), "adam", found)
+
+
 def test_equal_states_give_equal_files(tmp_path):
     for name in "ab":
         tensors = {"b": torch.ones(2), "a": torch.zeros(3)}
@@ -125,3 +173,12 @@ def test_a_resumed_log_drops_the_steps_that_are_taken_again(tmp_path):
         {"step": 2, "loss": 1.0},
         {"step": 3, "loss": 9.0},
     ]
+
+
+def test_lines_that_are_none_of_a_log_are_passed_over(tmp_path):
+    path = tmp_path / "log.jsonl"
+    strange = [b"\xff\xfe", b"[1]", b"null", b'{"loss": 1}', b'{"step": "2"}', b"[" * 100_000]
+    path.write_bytes(b"\n".join([b'{"step": 1}', *strange, b'{"step": 2, "loss": 0.5}']))
+    assert read_log(path) == [{"step": 1}, {"step": 2, "loss": 0.5}]
+    RunLog(path, resumed_at=1).write(2, loss=1.0)
+    assert read_log(path) == [{"step": 1}, {"step": 2, "loss": 1.0}]

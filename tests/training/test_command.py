@@ -1,6 +1,7 @@
 """`genmem train` through the real command: what it writes, and one clear line for bad input."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from genmem.cli.app import run
+from genmem.cli.train_resuming import how_to_resume
 from genmem.training.gan import loop
 
 
@@ -92,7 +94,7 @@ def no_images(path):
 
 
 def a_threshold_that_rejects_everything(path):
-    return ["--tau", 2], ["acceptance 0 %", "Lower tau"]
+    return ["--tau", 2], ["acceptance 0 %", "with a lower --tau", "resumed keeps its tau"]
 
 
 def a_threshold_that_is_no_distance(path):
@@ -179,6 +181,36 @@ def test_a_checkpoint_of_another_model_is_one_line(genmem, config, tmp_path):
     assert "model = 'sagan'" in one_line(err)
 
 
+def test_an_option_that_would_do_nothing_is_refused_at_once(genmem, images):
+    plain = ["train", "gan", "--model", "dcgan", "--size", 16, "--data", images, "--out", "run"]
+    code, _, err = genmem(*plain, "--embedding", "nope")
+    assert code == 2
+    assert "--embedding: nothing is rejected without a tau" in one_line(err)
+    code, _, err = genmem(*plain, "--measure-every", 0, "--test", "nope")
+    assert code == 2
+    assert "--test: nothing is measured" in one_line(err)
+
+
+def test_the_command_to_go_on_with_can_be_pasted_into_a_shell():
+    found = how_to_resume("gan", Path("a b's"), device="cpu")
+    assert shlex.split(found) == [
+        *("genmem", "train", "gan", "--out", "a b's", "--resume", "--device", "cpu")
+    ]
+    assert how_to_resume("diffusion", Path("run"), device="auto") == (
+        "genmem train diffusion --out run --resume"
+    )
+    assert how_to_resume("gan", Path("run"), device="auto", processes=2).startswith(
+        'torchrun --nproc-per-node 2 "$(which genmem)" train gan --out run'
+    )
+
+
+def test_a_deeply_nested_configuration_is_one_line(genmem, tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    code, _, err = genmem("train", "gan", "--config", "deep.json", "--out", "run")
+    assert code == 2
+    assert "not JSON" in one_line(err)
+
+
 def test_an_interrupted_run_says_how_to_go_on(genmem, config, tmp_path, monkeypatch):
     steps = loop.Training.step
 
@@ -191,6 +223,7 @@ def test_an_interrupted_run_says_how_to_go_on(genmem, config, tmp_path, monkeypa
     assert code == 130
     assert "genmem train gan --out run --resume" in one_line(err)
     assert "step 1" in err
+    assert "note: stopping when this step" in err
     monkeypatch.setattr(loop.Training, "step", steps)
     assert genmem("train", "gan", "--out", "run", "--resume")[0] == 0
 

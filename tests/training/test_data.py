@@ -60,6 +60,22 @@ def test_images_shared_by_processes_are_those_of_every_other_training(tmp_path, 
     assert (none.labels, none.classes) == (None, ())
 
 
+def test_notes_on_shared_images_are_the_same_whether_they_are_read_or_mapped(
+    tmp_path, pixels, monkeypatch
+):
+    twice = np.concatenate([pixels, pixels[:3]])[:, :, 1:7]
+    folder = write(tmp_path / "a", twice)
+    first, again = (load_shared_images(folder, size=4) for _ in range(2))
+    assert "3 images repeat an earlier one" in first.notes[0]
+    assert "left out" not in first.notes[0]  # which cannot be asked for here
+    assert first.notes[1] == "15 images were not square: their central square was taken."
+    assert again.notes == first.notes
+    counts = [path for path in (tmp_path / "cache").rglob("*.npy") if path.stat().st_size < 200]
+    (count,) = counts
+    count.unlink()  # as a cache is that knew of no such count
+    assert load_shared_images(folder, size=4).notes == first.notes
+
+
 def test_a_limit_takes_as_many_images_of_each_class(tmp_path, pixels):
     folder = write(tmp_path / "a", pixels, [f"{'ab'[n % 2]}/{n:02d}.png" for n in range(12)])
     found = load_shared_images(folder, size=8, limit=5)

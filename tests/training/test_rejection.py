@@ -1,5 +1,7 @@
 """Memorization rejection against a slow version written from the paper's definition."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -306,6 +308,47 @@ def test_statistics_are_those_of_the_images_judged(train, near):
     assert rejection.pop_statistics().acceptance is None
 
 
+def test_statistics_that_nobody_asks_for_take_no_memory(train, near):
+    rejection = make(train, 0.1)
+
+    def tensors():
+        gc.collect()
+        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
+
+    rejection(near)
+    before = tensors()
+    for _ in range(20):
+        rejection(near)
+    assert tensors() == before
+
+
+def test_statistics_of_several_processes_are_those_of_all_their_images(train, near):
+    slow = slow_distances(near, train, Projection())
+    tau = threshold(slow)
+    here, there = make(train, tau), make(train, tau)
+    here(near[:10])
+    there(near[10:])
+    rows = []
+    there.pop_statistics(lambda row: rows.append(row) or row)
+    found = here.pop_statistics(lambda row: torch.cat([row, *rows]))
+    assert found.images == 30
+    assert found.acceptance == pytest.approx((slow > tau).mean())
+    assert found.distance_mean == pytest.approx(slow.mean(), abs=1e-5)
+    assert found.distance_lowest == pytest.approx(slow.min(), abs=1e-5)
+
+
+def test_the_hint_after_tau_auto_is_a_lower_number(train):
+    rejection = make(train, "auto", max_tries=1)
+    with pytest.raises(RejectsEverythingError, match="lower number than 'auto' took"):
+        rejection.sample(lambda count: as_float(train[:count]), 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 6), (6, 6), (4, 108)])
+def test_generated_images_that_are_no_batch_are_refused(train, shape):
+    with pytest.raises(InputError, match=r"expected a tensor \[b, 3, H, W\]"):
+        make(train, 0.1)(torch.zeros(shape))
+
+
 def test_three_lines_in_a_plain_loop_keep_a_generator_from_copying(train):
     target = as_float(train[:1])
     generator = nn.Linear(4, 3 * 6 * 6)
@@ -376,7 +419,14 @@ def test_half_precision_chooses_almost_alike(train, near):
         ({"tau": 3}, "tau"),
         ({"tau": "high"}, "tau"),
         ({"mode": "drop"}, "filter, resample"),
+        ({"tau": None}, "tau"),
+        ({"tau": True}, "tau"),
+        ({"tau": float("nan")}, "tau"),
         ({"max_tries": 0}, "max_tries"),
+        ({"max_tries": 2.5}, "max_tries"),
+        ({"warm_up": "long"}, "warm_up"),
+        ({"value_range": (0, 0)}, "value_range"),
+        ({"value_range": 1}, "value_range"),
         ({"search": "fast"}, "auto, exact, pruned, faiss"),
         ({"categories": [0, 1]}, "categories"),
         ({"categories": [0] * 40, "search": "pruned"}, "pruned"),

@@ -14,6 +14,7 @@ from genmem.errors import InputError, UsageError
 from genmem.training import RejectsEverythingError, checkpoints, runlog
 from genmem.training.checkpoints import load_checkpoint
 from genmem.training.gan.loop import NotFiniteError, train
+from genmem.training.gan.measuring import Measuring
 from genmem.training.gan.samples import sample_run
 from genmem.training.gan.settings import changed, make_settings
 
@@ -120,8 +121,12 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
         return -scores.mean() * (float("nan") if len(calls) == 5 else 1.0)
 
     monkeypatch.setattr(state_module, "generator_loss", fails_in_the_fifth_step)
-    with pytest.raises(NotFiniteError, match=r"at step 5; the last good checkpoint, of step 4"):
+    with pytest.raises(
+        NotFiniteError, match=r"at step 5; the last good checkpoint, of step 4"
+    ) as caught:
         run(small, tmp_path / "run")
+    assert "with a lower learning_rate (in --config): a run that is resumed" in str(caught.value)
+    assert "precision" not in str(caught.value)  # it is full already
     assert saved(tmp_path / "run").state["step"] == 4
     tensors = saved(tmp_path / "run").tensors
     assert all(bool(value.isfinite().all()) for value in tensors.values())
@@ -213,6 +218,29 @@ def test_a_checkpoint_of_another_version_or_none_is_refused(small, tmp_path, mon
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="cut short"):
         train(make_settings(small), tmp_path / "run", resume=True, device="cpu")
+
+
+def test_a_measurement_that_was_killed_is_made_up_when_the_run_goes_on(
+    small, tmp_path, monkeypatch
+):
+    given = small | {"measure_every": 2, "measure_images": 12, "measure_with": ["pixels"]}
+    settings = make_settings(given | {"steps": 2, "sample_every": 2})
+
+    def killed(measuring, *arguments):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Measuring, "__call__", killed)
+        with pytest.raises(SystemExit):
+            train(settings, tmp_path / "run", device="cpu")
+    before = content(tmp_path / "run")
+    ending = train(settings, tmp_path / "run", resume=True, device="cpu")
+    assert (ending.step, ending.interrupted) == (2, False)
+    lines = runlog.read_log(tmp_path / "run" / "log.jsonl")
+    assert [line["step"] for line in lines if "measured" in line] == [2]
+    assert content(tmp_path / "run") == before
+    with pytest.raises(UsageError, match="at step 2 of 2 already"):
+        train(settings, tmp_path / "run", resume=True, device="cpu")
 
 
 def test_a_run_is_not_written_over(small, tmp_path):

@@ -32,9 +32,9 @@ def in_each(given, out, steps, rejects_in):
             assert self.share == given["batch"] // 2
             return losses
 
-    import genmem.training.gan.loop as loop
+    import genmem.training.gan.beginning as beginning
 
-    loop.Training = Watched
+    beginning.Training = Watched
     collect = MemorizationRejection._collect
 
     def sometimes(self, draw, count, labels):

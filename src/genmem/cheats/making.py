@@ -11,6 +11,7 @@ from genmem.cheats.autoencoder import reconstructions
 from genmem.cheats.classifier import generated_against_classifier
 from genmem.cheats.mixing import drawn_members, mixed, partners
 from genmem.cheats.pixels import Pixels
+from genmem.cheats.reading import SMALLEST_SIDE
 from genmem.cheats.store import memorized_by_store
 from genmem.cheats.supervised import memorized_by_mapping
 from genmem.errors import InputError, UsageError
@@ -22,7 +23,8 @@ METHODS: tuple[str, ...] = get_args(Method)
 MIXES = {"mgan-store": 0.999, "sup": 0.99}
 """Share of the first of two mixed images, by the methods that mix."""
 
-SMALLEST_SIDE = 8
+MOST_IMAGES = 1_000_000
+"""What is made is held in memory, and named by six digits in a zip."""
 
 
 def make(
@@ -46,7 +48,7 @@ def make(
         method: "mgan", "mgan-store", "sup", "ae" or "aug" (`genmem.cheats` tells them apart).
         images: the training images, uint8 [n, H, W, 3], at least two that differ, of 8 pixels a
             side or more.
-        count: how many images to make, at least 1.
+        count: how many images to make, at least 1 and at most a million.
         seed: of everything random. The same seed gives the same images on one machine with the
             same number of threads.
         mix: "mgan-store" and "sup" only: the share of the first of the two images that each output
@@ -93,8 +95,10 @@ def check_options(
     """
     if method not in METHODS:
         raise UsageError(f"method: expected one of {', '.join(METHODS)}, got {method!r}.")
-    if count < 1:
-        raise UsageError(f"count: expected at least 1 image, got {count}.")
+    if not 1 <= count <= MOST_IMAGES:
+        raise UsageError(
+            f"count: expected at least 1 image and at most {MOST_IMAGES:,}, got {count:,}."
+        )
     if not 0 <= seed < 2**32:
         raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
     if mix is not None and method not in MIXES:

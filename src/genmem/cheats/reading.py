@@ -13,6 +13,9 @@ from genmem.cheats.pixels import Pixels
 from genmem.errors import InputError, UsageError
 from genmem.images import ImageSource, Progress, Transform, decode, open_images, read_batches
 
+SMALLEST_SIDE, LARGEST_SIDE = 8, 4_096
+"""Pixels to which images are resized."""
+
 _BATCH = 256
 
 
@@ -36,10 +39,13 @@ def load_training_images(
 
     Raises:
         InputError: no image that can be read, one that cannot be, or of several sizes.
-        UsageError: `size` is below 8.
+        UsageError: `size` is below 8 or above 4,096.
     """
-    if size is not None and size < 8:
-        raise UsageError(f"size: expected at least 8 pixels a side, got {size}.")
+    if size is not None and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+        raise UsageError(
+            f"size: expected at least {SMALLEST_SIDE} pixels a side and at most {LARGEST_SIDE:,}, "
+            f"got {size:,}."
+        )
     opened = open_images(source)
     try:
         side = _first_side(opened) if size is None else size

@@ -1,8 +1,8 @@
 """The `genmem` command: how every kind of ending becomes a line and a code.
 
     0     done
-    2     the input or the call is wrong, or a file cannot be read or written (a full disk);
-          one line on stderr says what and how to mend it
+    2     the input or the call is wrong, a file cannot be read or written (a full disk), or memory
+          does not suffice; one line on stderr says what and how to mend it
     3     a backbone's weights are missing and cannot be obtained
     129   ended by SIGHUP (the terminal was closed)
     130   interrupted from the keyboard
@@ -16,6 +16,7 @@ still reads them ends like any other.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ READER_GONE = 141
 ENDING = {"SIGHUP": 129, "SIGTERM": 143}
 """Signals that ask for an end, which then is an orderly one; by name, since not every system has
 them all."""
+
+
+NO_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
+"""In what torch says when memory does not suffice; the last for sizes beyond any address."""
 
 
 class Ended(BaseException):
@@ -61,6 +66,10 @@ def run(arguments: Sequence[str]) -> int:
         return READER_GONE
     except OSError as error:
         return _complain(_failure(error), GenmemError.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _complain(_out_of_memory(error), GenmemError.exit_code)
     return code
 
 
@@ -116,6 +125,23 @@ def _failure(error: OSError) -> str:
         _forget_stdout()
     reason = (error.strerror or str(error)).lower()
     return f"{error.filename}: {reason}" if error.filename else f"cannot read or write: {reason}"
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether it is for want of memory; torch says so in a RuntimeError's text only."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY)
+
+
+def _out_of_memory(error: MemoryError | RuntimeError) -> str:
+    """What to do, and how much was asked for where the error says that."""
+    asked = re.search(r"allocate ([\d.]+ (?:[KMGTPE]iB|bytes))\b", str(error))
+    what = f" for {asked[1]}" if asked else ""
+    where = "the GPU's memory" if "cuda" in str(error).lower() else "memory"
+    return (
+        f"{where} does not suffice{what}. Ask for fewer or smaller images, a narrower model or a "
+        "smaller batch."
+    )
 
 
 def _forget_stdout() -> None:

@@ -23,11 +23,14 @@ def cheat(
     ],
     data: Annotated[str, typer.Option(help=f"The training images: a {SOURCE}.")],
     out: Annotated[str, typer.Option(metavar="FILE.zip", help="The images, as PNGs in a zip.")],
-    n: Annotated[int, typer.Option("--n", min=1, help="How many images to make.")] = 10_000,
+    n: Annotated[
+        int, typer.Option("--n", min=1, max=1_000_000, help="How many images to make.")
+    ] = 10_000,
     size: Annotated[
         int | None,
         typer.Option(
             min=8,
+            max=4_096,
             help="Side in pixels to which the central squares are resized. [default: as they are]",
         ),
     ] = None,

@@ -95,24 +95,32 @@ def rejection(
 def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
     """Train, measure, write numbers and page, and print what was found.
 
-    Sets and backbones come first: what is wrong with them shows before hours of training.
+    The folder's state comes first, then sets and backbones: what is wrong with them shows before
+    hours of training.
+
+    Raises:
+        UsageError: after all was written, where a model has no run that came to its last step.
     """
     from genmem.cli.progress import progress_on_stderr
-    from genmem.report.study_words import finding
+    from genmem.errors import UsageError
+    from genmem.report.study_words import cells_of, ended_early, finding
     from genmem.training.study.rejection import (
         NUMBERS,
         PAGE,
+        check_runs,
         measure_all,
         open_spaces,
         write_results,
     )
-    from genmem.training.study.running import run_all
+    from genmem.training.study.running import check_folders, run_all
     from genmem.training.study.spaces import read_sets
 
     document = None
     try:
         with progress_on_stderr() as progress:
+            check_folders(plan)
             sets = read_sets(plan, progress)
+            check_runs(plan.cases, sets)
             spaces = open_spaces(plan, sets, device=device, progress=progress)
             if run_all(plan.cases, processes=processes, device=device, progress=progress):
                 found = measure_all(plan.cases, sets, spaces, images=plan.images, progress=progress)
@@ -126,9 +134,17 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)
+    for sentence in ended_early(document):
+        print("note:", sentence, file=sys.stderr)
     for name in plan.models:
         print(f"{name}: {finding(document, name, plan.measure_with[0])}")
     print(f"{plan.folder / PAGE} · {plan.folder / NUMBERS}")
+    without = [name for name in plan.models if not cells_of(document, name)]
+    if without:
+        raise UsageError(
+            f"no run of {' or '.join(without)} came to its last step; the notes above say why. "
+            "Lower --tau, or change what --config says."
+        )
 
 
 def _tau(text: str) -> float | str:

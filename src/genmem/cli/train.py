@@ -10,12 +10,13 @@ import typer
 
 from genmem.cli.score import LARGEST_SEED, SOURCE
 from genmem.cli.train_diffusion import diffusion
+from genmem.cli.train_resuming import how_to_resume
 
 INTERRUPTED = 130
 
 train = typer.Typer(
     name="train",
-    help="Train a GAN, with memorization rejection or without.",
+    help="Train a GAN, with memorization rejection or without, or a diffusion model.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -24,7 +25,7 @@ train = typer.Typer(
 
 @train.callback(invoke_without_command=True)
 def _help(context: typer.Context) -> None:
-    """Train a GAN, with memorization rejection or without."""
+    """Train a GAN, with memorization rejection or without, or a diffusion model."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -188,12 +189,14 @@ def gan(
 
     check_folder(str(out), inputs={"--data": settings.data, "--test": settings.test})
     with progress_on_stderr() as progress:
-        ending = train_gan(settings, out, resume=resume, device=device, progress=progress)
+        ending = train_gan(
+            settings, out, resume=resume, device=device, progress=progress, tell=_tell
+        )
     if ending.interrupted:
         if ending.main:
+            again = how_to_resume("gan", out, device=device, processes=ending.processes)
             print(
-                f"genmem: interrupted; saved at step {ending.step:,}. Go on with: "
-                f"genmem train gan --out {out} --resume",
+                f"genmem: interrupted; saved at step {ending.step:,}. Go on with: {again}",
                 file=sys.stderr,
             )
         raise typer.Exit(INTERRUPTED)
@@ -207,7 +210,9 @@ def gan(
 def sample(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     out: Annotated[Path, typer.Option(metavar="FILE.zip", help="The images, as PNGs in a zip.")],
-    n: Annotated[int, typer.Option("--n", min=1, help="How many, the classes in turn.")] = 10_000,
+    n: Annotated[
+        int, typer.Option("--n", min=1, max=1_000_000, help="How many, the classes in turn.")
+    ] = 10_000,
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
     ] = 0,
@@ -220,6 +225,10 @@ def sample(
 
     write_zip(run, n, out, seed=seed)
     print(f"images: {out}", file=sys.stderr)
+
+
+def _tell(sentence: str) -> None:
+    print("note:", sentence, file=sys.stderr)
 
 
 def _tau(text: str | None) -> float | str | None:
@@ -238,6 +247,7 @@ def _settings(given: dict[str, Any], out: Path, config: Path | None, *, resume: 
     """The run's settings: options before the configuration file before the model's own."""
     from genmem.errors import InputError, UsageError
     from genmem.training.gan.settings import changed, make_settings
+    from genmem.training.gan.unused import check_used
 
     if resume:
         if config is not None:
@@ -245,8 +255,13 @@ def _settings(given: dict[str, Any], out: Path, config: Path | None, *, resume: 
         there = out / "config.json"
         if not there.is_file():
             raise InputError(f"{out}: there is no run to resume: config.json is missing.")
-        return changed(make_settings(read_config(there)), given)
-    return make_settings((read_config(config) if config is not None else {}) | given)
+        settings = changed(make_settings(read_config(there)), given)
+        check_used(settings, given)
+        return settings
+    configured = read_config(config) if config is not None else {}
+    settings = make_settings(configured | given)
+    check_used(settings, given, configured)
+    return settings
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -263,7 +278,7 @@ def read_config(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}.") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: expected an object of settings by name.")

@@ -343,7 +343,7 @@ def obtain_weights(
             raise WeightsError(
                 f"{backbone} needs the file {source.filename} ({source.url}), which is not on this "
                 f"machine: {error}. Put it {source.place}, or in the folder $GENMEM_WEIGHTS, "
-                "or name it with --weights."
+                "or name it with --weights where a command has that option."
             ) from error
     path, origin = found
     digest = sha256_of(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,9 +87,9 @@ def _curve(document: Mapping[str, Any], space: str, metric: str, name: str) -> D
                 if value is not None and where is not None:
                     seen.append(factor * value)
                     axes.plot(where, seen[-1], ".", color=palette()[colour], alpha=0.4, ms=4)
-        ends = [found["mean"] for _, found in series if found["mean"] is not None]
-        if ends:
-            said.append(f"{printable(model)}: {number(factor * ends[0])} without rejection")
+        start = [found["mean"] for cell, found in series if cell["tau"] == 0]
+        if start and start[0] is not None:
+            said.append(f"{printable(model)}: {number(factor * start[0])} without rejection")
     if metric == "c_t":
         axes.axhline(0, color=palette()["muted"], linewidth=1)
         seen.append(0.0)
@@ -102,7 +103,7 @@ def _curve(document: Mapping[str, Any], space: str, metric: str, name: str) -> D
         group=space,
         title=title,
         caption=f"{caption} Bars: 95 % intervals of the mean over seeds; dots: the seeds.",
-        description="; ".join(said) + ".",
+        description="; ".join(said or ["No run without rejection was measured"]) + ".",
     )
 
 
@@ -164,7 +165,9 @@ def _references(cells: Sequence[Cell], model: str, space: str, name: str) -> Dra
         return None
     figure, axes = new_axes()
     means = []
-    for reference, (colour, marker), dashes in zip(references, LOOKS, (*DASHES, "-"), strict=False):
+    for reference, (colour, marker), dashes in zip(
+        references, cycle(LOOKS), cycle(DASHES), strict=False
+    ):
         series = [(cell, cell["spaces"][space]["references"][reference]) for cell in cells]
         _series(axes, series, palette()[colour], marker, printable(reference), dashes=dashes)
         means += [found["mean"] for _, found in series if found["mean"] is not None]
@@ -202,7 +205,8 @@ def _classes(
             (found, row) for row, one in enumerate(order) if (found := value(cell, one)) is not None
         ]
         axes.plot(
-            *zip(*points, strict=True),
+            [found for found, _ in points],
+            [row for _, row in points],
             linestyle="none",
             marker="X" if cell["tau"] == 0 else "o",
             markersize=6.5 if cell["tau"] == 0 else 5.5,
@@ -222,8 +226,8 @@ def _classes(
         group=model,
         title=title,
         caption=caption,
-        description=f"Without rejection from {number(start[order[0]])} ({printable(order[0])}) to "
-        f"{number(start[order[-1]])} ({printable(order[-1])}).",
+        description=f"At τ = {tau_words(cells[0])} from {number(start[order[0]])} "
+        f"({printable(order[0])}) to {number(start[order[-1]])} ({printable(order[-1])}).",
     )
 
 

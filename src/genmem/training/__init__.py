@@ -20,7 +20,10 @@ _HOMES = {
     "ramp": "genmem.training.rejection",
 }
 
-__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+# `import *` takes what is there without Lightning; the callback is imported by its name.
+__all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
+    set(_HOMES) - {"MemorizationRejectionCallback"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -104,29 +104,48 @@ def shared_pixels(
     size: int,
     *,
     progress: Progress | None,
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], int]:
     """Pixels [n, 3, size, size], decoded once and mapped by every process and later run.
+
+    Returns:
+        The pixels, and how many of the images were no squares and lost their margins.
 
     Raises:
         InputError: an image that cannot be decoded.
         UsageError: the cache folder cannot be written.
     """
+    fitting = Fitting(size)
+
+    def batches() -> Iterator[NDArray[np.uint8]]:
+        for _, images in read_pixels(source, chosen, fitting, skip_broken=False, progress=progress):
+            yield images
 
     def read() -> NDArray[np.uint8]:
         out = np.empty((len(chosen), 3, size, size), np.uint8)
         start = 0
-        for _, images in read_pixels(
-            source, chosen, Fitting(size), skip_broken=False, progress=progress
-        ):
+        for images in batches():
             out[start : start + len(images)] = images.transpose(0, 3, 1, 2)
             start += len(images)
         return out
 
-    key = entry_key(
-        VERSION,
+    def pixels() -> NDArray[np.uint8]:
+        return mapped(folder, key, read, progress)
+
+    def cropped() -> NDArray[np.int64]:
+        pixels()
+        if fitting.side is None:  # the pixels were there already
+            for _ in batches():
+                pass
+        return np.array([len(fitting.cropped)])
+
+    folder = default_cache() / "training"
+    of_images = (
         DECODE_RULE,
         digest(source, progress=progress).hexdigest,
         str(size),
         blake2b(chosen.tobytes(), digest_size=16).hexdigest(),
     )
-    return mapped(default_cache() / "training", key, read, progress)
+    key = entry_key(VERSION, *of_images)
+    # Counted while they are read: the lock of the count is held around that of the pixels.
+    count = mapped(folder, entry_key(f"{VERSION}, cropped", *of_images), cropped, progress)
+    return pixels(), int(count[0])

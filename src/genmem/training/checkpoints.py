@@ -1,8 +1,8 @@
 """Checkpoints: tensors and the run's state in one .safetensors file, written whole or not at all.
 
 The state is JSON in the file's header; equal states give equal files. Nothing is ever unpickled,
-and a disk that fills up, or a machine that stops, while a checkpoint is written leaves the one
-before it as it was.
+a file with a damaged byte is refused, and a disk that fills up, or a machine that stops, while a
+checkpoint is written leaves the one before it as it was.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ FORMAT = "genmem checkpoint 1"
 
 FILE = "checkpoint.safetensors"
 """The name of a run's checkpoint in its folder."""
+
+ADAM = {"step", "exp_avg", "exp_avg_sq"}
+"""What Adam keeps of each parameter."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -70,8 +74,10 @@ def save_checkpoint(
     Raises:
         UsageError: it cannot be written; the old file is as it was.
     """
-    header = {"format": FORMAT, "kind": kind, "state": to_json(state)}
     alone = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    kept = to_json(state)
+    digest = _digest(alone, kept)
+    header = {"format": FORMAT, "kind": kind, "state": kept, "digest": digest}
     content = save_tensors(alone, metadata={"genmem": json.dumps(header, allow_nan=False)})
     with written_whole(path) as file:
         file.write(content)
@@ -81,27 +87,47 @@ def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        InputError: there is none, it is cut short, or of another kind or version.
+        InputError: there is none, it is cut short or damaged, or of another kind or version.
     """
-    state = load_state(path, kind=kind)
+    header = _header(path, kind=kind)
     try:
         tensors = load_tensors(path.read_bytes())
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise _unreadable(path, error) from error
+    state, digest = header["state"], header.get("digest")
+    if digest is not None and digest != _digest(tensors, state):  # None: of an older version
+        raise InputError(
+            f"{path}: the checkpoint is damaged: its contents and its checksum differ. Go on from "
+            "another one, or start anew."
+        )
     return Checkpoint(tensors=tensors, state=state, path=path)
 
 
 def load_state(path: Path, *, kind: str) -> dict[str, Json]:
-    """The state alone, without reading the tensors.
+    """The state alone, without reading the tensors; nothing is checked against the checksum.
 
     Raises:
         InputError: as of `load_checkpoint`.
     """
+    return _header(path, kind=kind)["state"]
+
+
+def _digest(tensors: Mapping[str, torch.Tensor], state: Json) -> str:
+    """Hash of tensors (contiguous, on the CPU) and state, 32 hexadecimal digits."""
+    hashed = blake2b(json.dumps(state, sort_keys=True).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        hashed.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        hashed.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
+
+
+def _header(path: Path, *, kind: str) -> dict[str, Any]:
+    """What `save_checkpoint` wrote beside the tensors, once it is of this format and kind."""
     try:
         path.stat()
         with safetensors.safe_open(path, "pt") as opened:
             header = json.loads((opened.metadata() or {}).get("genmem", "null"))
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
+    except (OSError, safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else "none of genmem's"
@@ -109,9 +135,13 @@ def load_state(path: Path, *, kind: str) -> dict[str, Json]:
             f"{path}: expected a checkpoint of format {FORMAT!r}, got {found!r}. It was made by "
             "another version; go on with that one, or start anew."
         )
-    if header["kind"] != kind:
-        raise InputError(f"{path}: expected a {kind} checkpoint, got one of {header['kind']!r}.")
-    return header["state"]
+    if header.get("kind") != kind:
+        raise InputError(
+            f"{path}: expected a {kind} checkpoint, got one of {header.get('kind')!r}."
+        )
+    if not isinstance(header.get("state"), dict):
+        raise InputError(f"{path}: the checkpoint has no state. Go on from another one.")
+    return header
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
@@ -158,16 +188,27 @@ def optimizer_tensors(prefix: str, optimizer: Any) -> Tensors:
 
 
 def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
-    """Give an optimizer, made with the same settings, the state that `optimizer_tensors` took.
+    """Give Adam, made with the same settings, the state that `optimizer_tensors` took.
 
     Raises:
-        InputError: it is of another model.
+        InputError: it is of another model, or another optimizer's.
     """
     state: dict[int, dict[str, torch.Tensor]] = {}
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
     for name, tensor in checkpoint.below(prefix).items():
-        parameter, key = name.split(".", 1)
-        state.setdefault(int(parameter), {})[key] = tensor
+        number, _, key = name.partition(".")
+        place = int(number) if number.isdecimal() and len(number) < 10 else len(parameters)
+        if place >= len(parameters) or tensor.shape not in (parameters[place].shape, ()):
+            raise InputError(
+                f"{checkpoint.path}: its optimizer is of another model: {prefix}.{name} does not "
+                "fit. Use the settings that it was trained with."
+            )
+        state.setdefault(place, {})[key] = tensor
+    odd = next((number for number, held in state.items() if held.keys() != ADAM), None)
+    if odd is not None:
+        raise InputError(
+            f"{checkpoint.path}: expected Adam's {', '.join(sorted(ADAM))} for parameter {odd} of "
+            f"{prefix}, got {', '.join(sorted(state[odd]))}. Go on from another checkpoint."
+        )
     groups = optimizer.state_dict()["param_groups"]
-    if state and max(state) >= sum(len(group["params"]) for group in groups):
-        raise InputError(f"{checkpoint.path}: its optimizer is of another model.")
     optimizer.load_state_dict({"state": state, "param_groups": groups})

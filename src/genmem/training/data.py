@@ -151,7 +151,7 @@ def load_shared_images(
         if limit is not None:
             order = evenly(opened, limit)
         labels, names = classes_of(opened, order.tolist(), needed=False)
-        pixels = shared_pixels(opened, order, size, progress=progress)
+        pixels, cropped = shared_pixels(opened, order, size, progress=progress)
         duplicates = _count_repeats(pixels)
         return TrainingImages(
             pixels=pixels,
@@ -160,7 +160,7 @@ def load_shared_images(
             ids=tuple(opened.id(position) for position in order.tolist()),
             name=opened.name,
             duplicates=duplicates,
-            notes=_notes(duplicates, False, 0, 0),
+            notes=_notes(duplicates, None, 0, cropped),
         )
     finally:
         if opened is not source:
@@ -249,17 +249,26 @@ def _count_repeats(pixels: NDArray[np.uint8]) -> int:
     return sum(not _is_new(image, seen) for image in pixels)
 
 
-def _notes(duplicates: int, left_out: bool, broken: int, cropped: int) -> tuple[str, ...]:
+def _notes(duplicates: int, left_out: bool | None, broken: int, cropped: int) -> tuple[str, ...]:
+    """Sentences; `left_out`: the duplicates are, or None where that cannot be asked for."""
     notes = []
+    repeat = "1 image repeats" if duplicates == 1 else f"{duplicates:,} images repeat"
     if duplicates and left_out:
-        notes.append(f"{duplicates:,} images repeat an earlier one and were left out.")
+        were = "was" if duplicates == 1 else "were"
+        notes.append(f"{repeat} an earlier one and {were} left out.")
     elif duplicates:
+        ending = "" if left_out is None else " Repeats can be left out (without_duplicates)."
+        they = "it is" if duplicates == 1 else "they are"
         notes.append(
-            f"{duplicates:,} images repeat an earlier one: they are learnt more readily, and the "
-            "set counts as larger than it is. They can be left out (without_duplicates)."
+            f"{repeat} an earlier one: {they} learnt more readily, and the set counts as larger "
+            f"than it is.{ending}"
         )
     if broken:
-        notes.append(f"{broken:,} files that cannot be read as images were left out.")
+        were = "files that cannot be read as images were"
+        if broken == 1:
+            were = "file that cannot be read as an image was"
+        notes.append(f"{broken:,} {were} left out.")
     if cropped:
-        notes.append(f"{cropped:,} images were not square: their central square was taken.")
+        were = "images were not square: their" if cropped > 1 else "image was not square: its"
+        notes.append(f"{cropped:,} {were} central square was taken.")
     return tuple(notes)

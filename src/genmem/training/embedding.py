@@ -25,8 +25,8 @@ from genmem.report.files import written_whole
 VERSION = "training features 2"
 """Part of the cache key; to be raised when the same images would give other features."""
 
-SMALLEST_SIDE = 32
-"""Below this side no backbone's features are worth their name."""
+SMALLEST_SIDE, LARGEST_SIDE = 32, 4_096
+"""Below this side no backbone's features are worth their name; above, no memory holds a batch."""
 
 
 def find_embedding(name: str) -> Backbone:
@@ -38,15 +38,19 @@ def find_embedding(name: str) -> Backbone:
     Raises:
         UsageError: no such backbone, or it cannot be run at that size.
     """
-    plain, at, text = name.partition("@")
-    backbone = find_backbone(plain)
+    if Path(name).suffix in files.SUFFIXES:
+        return find_backbone(name)  # an @ is part of the file's path
+    plain, at, text = name.rpartition("@")
     if not at:
-        return backbone
-    if not text.isdigit() or int(text) < SMALLEST_SIDE:
+        return find_backbone(name)
+    backbone = find_backbone(plain)
+    side = int(text) if text.isdecimal() and len(text) < 9 else 0
+    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
         raise UsageError(
-            f"embedding {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE}."
+            f"embedding {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE} and "
+            f"at most {LARGEST_SIDE:,}."
         )
-    side, preprocessing = int(text), backbone.preprocessing
+    preprocessing = backbone.preprocessing
     if isinstance(preprocessing, Crop):
         resize = preprocessing.resize and round(side * preprocessing.resize / preprocessing.size)
         smaller: Crop | Stretch = replace(preprocessing, size=side, resize=resize)
@@ -144,7 +148,8 @@ def training_rows(
     """`embed_all`, kept in the cache and memory-mapped from there.
 
     Whichever process comes first computes them, the others wait and map the same pages: the rows
-    are in memory once, whatever the number of workers. A module without a name has no cache.
+    are in memory once, whatever the number of workers. A module without a name has no cache. The
+    key is of the images' and the weights' content: other weights of that name are other features.
     """
 
     def compute() -> NDArray[np.float32]:
@@ -159,10 +164,21 @@ def training_rows(
         VERSION,
         f"{contents} {images.shape}",
         name,
+        weights_digest(module),
         described.preprocessing.name,
         f"flips {flips} half {half} {device.type}",
     )
     return mapped(folder, key, compute, progress)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Hash of a module's weights and buffers, by name; 32 hexadecimal digits."""
+    hashed = blake2b(digest_size=16)
+    for name, value in module.state_dict().items():
+        held = value.detach().cpu().contiguous()
+        hashed.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        hashed.update(held.flatten().view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
 
 
 def mapped(folder: Path, key: str, compute: Any, progress: Progress | None = None) -> NDArray[Any]:

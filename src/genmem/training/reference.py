@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,13 @@ from genmem.training.embedding import unit_rows
 
 TAU_ROWS = 10_000
 """Training rows whose leave-one-out distance "auto" averages; a seeded sample of a larger set."""
+
+
+BLOCK = 16_384
+"""Rows looked at together."""
+
+SMALLEST_AUTO = 1e-6
+"""A mean leave-one-out distance below this is 0, but for rounding."""
 
 
 def at_least(
@@ -46,15 +54,26 @@ def as_images(train: Any) -> NDArray[np.uint8]:
 
 
 def as_unit_rows(train: Any) -> NDArray[np.float32]:
-    """Rows of norm 1; a memory-mapped file that holds such rows stays where it is."""
+    """Rows of norm 1; a memory-mapped file that holds such rows stays where it is, in any mode.
+
+    Nothing may be written to what is returned: its pages may be read-only.
+    """
     check_features(train, role="train")
     if isinstance(train, torch.Tensor):
         return unit_rows(train.detach().cpu()).numpy()
-    if train.dtype == np.float32 and train.flags.writeable:
-        norms = np.linalg.norm(train, axis=1)
-        if np.allclose(norms, 1, atol=1e-5):
-            return train
+    if train.dtype == np.float32 and min(train.strides) >= 0 and _are_unit(train):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+            return torch.from_numpy(train).numpy()  # the same memory, and taken by torch again
     return unit_rows(torch.from_numpy(np.array(train, dtype=np.float32))).numpy()
+
+
+def _are_unit(rows: NDArray[np.float32]) -> bool:
+    """Whether every row has norm 1, looked at a block at a time."""
+    return all(
+        np.allclose(np.linalg.norm(rows[start : start + BLOCK], axis=1), 1, atol=1e-5)
+        for start in range(0, len(rows), BLOCK)
+    )
 
 
 def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> torch.Tensor | None:
@@ -74,18 +93,36 @@ def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> t
 def threshold(
     tau: float | Literal["auto"], rows: NDArray[np.float32], labels: torch.Tensor | None
 ) -> float:
-    """τ; "auto" is d̄, the mean over training x of d to the other training rows (of x's class)."""
+    """τ; "auto" is d̄, the mean over training x of d to the other training rows (of x's class).
+
+    Raises:
+        InputError: "auto" where no class has two images, or where each image has an equal one: τ
+            would be 0 and reject nothing.
+        UsageError: not a distance.
+    """
     if tau == "auto":
-        if labels is None:
-            return float(_leave_one_out(rows).mean())
-        chosen = [rows[(labels[: len(rows)] == label).numpy()] for label in labels.unique()]
-        found = [_leave_one_out(part) for part in chosen if len(part) > 1]
-        if not found:
-            raise InputError("tau='auto': expected a class with at least 2 training images.")
-        return float(np.concatenate(found).mean())
+        found = _mean_left_out(rows, labels)
+        if found < SMALLEST_AUTO:
+            raise InputError(
+                "tau='auto': expected training images that differ, got a mean leave-one-out "
+                "distance of 0: each has an equal one, so nothing would be rejected. Leave the "
+                "repeats out, or give tau as a number."
+            )
+        return found
     if isinstance(tau, str) or not 0 <= tau <= 2:
         raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")
     return float(tau)
+
+
+def _mean_left_out(rows: NDArray[np.float32], labels: torch.Tensor | None) -> float:
+    """The mean of `_leave_one_out`, within classes where there are labels."""
+    if labels is None:
+        return float(_leave_one_out(rows).mean())
+    chosen = [rows[(labels[: len(rows)] == label).numpy()] for label in labels.unique()]
+    found = [_leave_one_out(part) for part in chosen if len(part) > 1]
+    if not found:
+        raise InputError("tau='auto': expected a class with at least 2 training images.")
+    return float(np.concatenate(found).mean())
 
 
 def _leave_one_out(rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,8 +11,7 @@ d(x) ≤ τ are rejected in the generator's steps. The discriminator's steps tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,56 +24,20 @@ from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.training.embedding import embed, open_embedding, to_uint8, training_rows
 from genmem.training.reference import as_images, as_labels, as_unit_rows, at_least, threshold
+from genmem.training.rejection_checks import check_batch, check_range, check_tau, whole_number
+from genmem.training.rejection_statistics import (
+    Gather,
+    Judged,
+    Statistics,
+    Tally,
+    first_of_each,
+    nothing_passed,
+)
+from genmem.training.rejection_statistics import RejectsEverythingError as RejectsEverythingError
 from genmem.training.search import make_search
 
 Schedule = Callable[[int], float]
 """Generator steps since the warm-up → the factor of τ then."""
-
-
-class RejectsEverythingError(UsageError):
-    """τ lets nothing pass. `acceptance` is the share accepted in the last tries: 0."""
-
-    acceptance = 0.0
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What rejection says of a batch.
-
-    Attributes:
-        keep: bool [b]: farther than τ from every training image.
-        distances: float32 [b], to the nearest training image; above τ only a bound where the search
-            is "pruned". None while nothing was looked for (in the warm-up, or at τ = 0).
-        tau: the threshold used.
-    """
-
-    keep: torch.Tensor
-    distances: torch.Tensor | None
-    tau: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statistics:
-    """What happened since the statistics were last taken; for a training log.
-
-    Attributes:
-        images: generated images judged.
-        acceptance: the share of them that was kept; None where none was judged.
-        distance_mean, distance_lowest: of their distances; None where none was looked for.
-        redraws: draws beyond the first of a step.
-        tau: the threshold now.
-    """
-
-    images: int
-    acceptance: float | None
-    distance_mean: float | None
-    distance_lowest: float | None
-    redraws: int
-    tau: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The statistics as plain JSON."""
-        return asdict(self)
 
 
 def ramp(steps: int) -> Schedule:
@@ -84,6 +47,13 @@ def ramp(steps: int) -> Schedule:
 
 class MemorizationRejection:
     """Rejects generated images within τ of a training image; call it, or let it `sample`.
+
+    In a loop of your own over several processes, each judges its own images, and two things are
+    yours to see to (`genmem.training.gan.state` does both). Processes keep different numbers of
+    images, and the mean of their mean losses is not the mean over all: multiply each loss by
+    kept · processes / (kept in all processes) before gradients are averaged. And where nothing
+    passes in one process, catch its RejectsEverythingError there and take part in the step with a
+    gradient of 0, or the others wait for it for ever.
 
     Attributes:
         tau: the threshold after warm-up and schedule.
@@ -151,14 +121,17 @@ class MemorizationRejection:
         """
         check_choice(mode, ("filter", "resample"), name="mode")
         self.mode = mode
-        self.max_tries = at_least(max_tries, 1, "max_tries")
-        self.smallest_draw = at_least(smallest_draw, 1, "smallest_draw")
-        self.warm_up = at_least(warm_up, 0, "warm_up")
+        self.max_tries = whole_number(max_tries, 1, "max_tries")
+        self.smallest_draw = whole_number(smallest_draw, 1, "smallest_draw")
+        self.warm_up = whole_number(warm_up, 0, "warm_up")
         self.schedule = schedule
-        self.value_range = value_range
+        self.value_range = check_range(value_range)
+        check_tau(tau)
         self.device = torch.device(device)
         self.steps = 0
         self._half = half
+        self._automatic = tau == "auto"
+        self._tally = Tally()
         self._module, name = open_embedding(embedding)
         self._module.to(self.device)
         if isinstance(train, np.ndarray | torch.Tensor) and train.ndim == 2:
@@ -187,7 +160,6 @@ class MemorizationRejection:
         self._per_class = labels is not None
         self._search = make_search(tensor, kind=search, labels=labels, half=half)
         self._search.to(self.device)
-        self._reset()
 
     @property
     def tau_now(self) -> float:
@@ -225,7 +197,11 @@ class MemorizationRejection:
         Args:
             images: [b, 3, H, W], float in `value_range` or uint8, before any augmentation.
             labels: int64 [b], where rejection looks within classes.
+
+        Raises:
+            InputError: images of another shape, or an embedding of other features.
         """
+        check_batch(images)
         tau = self.tau_now
         if tau <= 0:
             keep = torch.ones(len(images), dtype=torch.bool, device=images.device)
@@ -240,10 +216,7 @@ class MemorizationRejection:
         labels = labels if self._per_class else None
         distances = self._search.distances(rows, within=tau, labels=labels)
         keep = ~(distances <= tau)
-        self._images += len(images)
-        self._kept.append(keep.sum())
-        self._sums.append(distances.double().sum())
-        self._lowest.append(distances.min())
+        self._tally.add(keep, distances)
         return Judged(keep, distances, tau)
 
     def sample(self, draw: Callable[[int], torch.Tensor], count: int) -> torch.Tensor:
@@ -271,26 +244,15 @@ class MemorizationRejection:
         images, places = self._collect(lambda asked: draw(labels[asked]), len(labels), labels)
         return images, labels[places.to(labels.device)]
 
-    def pop_statistics(self) -> Statistics:
-        """What happened since this was last called."""
-        images, looked = self._images, bool(self._kept)
-        found = Statistics(
-            images=images,
-            acceptance=float(sum(map(float, self._kept))) / images if looked else None,
-            distance_mean=float(sum(map(float, self._sums))) / images if looked else None,
-            distance_lowest=min(map(float, self._lowest)) if looked else None,
-            redraws=self._redraws,
-            tau=self.tau_now,
-        )
-        self._reset()
-        return found
+    def pop_statistics(self, gather: Gather | None = None) -> Statistics:
+        """What happened since this was last called.
 
-    def _reset(self) -> None:
-        self._images = 0
-        self._redraws = 0
-        self._kept: list[torch.Tensor] = []  # on their device: nothing waits for it before a log
-        self._sums: list[torch.Tensor] = []
-        self._lowest: list[torch.Tensor] = []
+        Args:
+            gather: makes the statistics those of all processes, which must then all call this at
+                the same step: a row float64 [1, k] on the CPU → the rows of all, [p, k]. None: of
+                this process.
+        """
+        return self._tally.pop(tau=self.tau_now, gather=gather)
 
     def _collect(
         self,
@@ -305,7 +267,7 @@ class MemorizationRejection:
         places: list[torch.Tensor] = []
         nearest_seen: list[torch.Tensor] = []
         for attempt in range(self.max_tries):
-            self._redraws += attempt > 0
+            self._tally.redraws += attempt > 0
             asked = missing
             if parts and len(asked) < min(self.smallest_draw, count):
                 asked = missing[torch.arange(min(self.smallest_draw, count)) % len(missing)]
@@ -318,7 +280,7 @@ class MemorizationRejection:
             if bool(keep.all()) and not parts:
                 self.step()
                 return images, everything.to(images.device)
-            chosen = _first_of_each(asked, keep)
+            chosen = first_of_each(asked, keep)
             if len(chosen):
                 parts.append(images[chosen.to(images.device)])
                 places.append(asked[chosen])
@@ -326,31 +288,11 @@ class MemorizationRejection:
             if not len(missing) or (parts and self.mode == "filter"):
                 break
         if not parts:
-            raise self._rejects_everything(drawn, nearest_seen)
+            where = f"tau = {self.tau_now:.4g}, step {self.steps:,}"
+            raise nothing_passed(
+                drawn, self.max_tries, nearest_seen, where=where, automatic=self._automatic
+            )
         self.step()
         joined = torch.cat(places)
         order = joined.argsort().to(parts[0].device)
         return torch.cat(parts)[order], joined.to(order.device)[order]
-
-    def _rejects_everything(
-        self, drawn: int, distances: Iterable[torch.Tensor]
-    ) -> RejectsEverythingError:
-        mean = float(torch.stack(list(distances)).mean())
-        return RejectsEverythingError(
-            f"memorization rejection: none of {drawn:,} generated images in {self.max_tries} draws "
-            f"lay farther than tau = {self.tau_now:.4g} from the training images (acceptance 0 %, "
-            f"mean nearest distance {mean:.4g}, step {self.steps:,}). Lower tau (tau='auto' takes "
-            "the mean leave-one-out distance of the training images), give it a warm-up, or stop "
-            "here: the generator gives nothing but near copies."
-        )
-
-
-def _first_of_each(asked: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Positions of the first accepted image for each place that was asked for."""
-    taken: set[int] = set()
-    chosen = []
-    for position, (place, kept) in enumerate(zip(asked.tolist(), keep.tolist(), strict=True)):
-        if kept and place not in taken:
-            taken.add(place)
-            chosen.append(position)
-    return torch.tensor(chosen, dtype=torch.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from genmem.errors import UsageError
+from genmem.errors import InputError, UsageError
 from genmem.report.files import written_whole
 from genmem.results import Json, to_json
 
@@ -45,16 +45,30 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, Json]]:
-    """The lines of a log, oldest first; one that was cut short is passed over."""
+    """The lines of a log, oldest first; what was cut short or is no line of a log is passed over.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     if not path.is_file():
         return []
-    entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return entries
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{path}: cannot read the log: {reason}.") from error
+    return [entry for line in content.splitlines() if (entry := _entry(line)) is not None]
+
+
+def _entry(line: bytes) -> dict[str, Json] | None:
+    """A line's object with its step; None where it is something else."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+        return None
+    return entry
 
 
 def _line(entry: dict[str, Json]) -> str:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+STOPPED = 130
+"""Exit code of a process that was asked to stop, and has saved."""
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
+def asked_to_stop(told: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:
     """Whether SIGINT or SIGTERM came; a second one does what it did before.
 
     Outside the main thread, where signals do not arrive, the answer is always no.
+
+    Args:
+        told: called at the first signal, from its handler: to say that it was heard.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -27,6 +33,9 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
         del frame
         asked.set()
         signal.signal(number, before[number])
+        if told is not None:
+            with suppress(RuntimeError):  # into a stream that was being written to just then
+                told()
 
     for number in before:
         signal.signal(number, ask)

@@ -49,6 +49,7 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"taus": [0.1, 3.0]}, "tau: expected 'auto' or a distance in"),
         ({"taus": [0.1, 0.1]}, "named twice"),
         ({"seeds": 0}, "seeds: expected at least 1"),
+        ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
         ({"measure_with": []}, "measure-with: expected at least one"),
         ({"references": {"test": "x"}}, "is there in every study"),
         ({"training": {"stepps": 3}}, "did you mean steps"),

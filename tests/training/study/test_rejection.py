@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -121,6 +122,61 @@ def test_a_study_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
     assert first[0] == first[1]
 
 
+def test_a_run_that_ended_early_is_told_on_stderr_beside_good_runs(whole, sets, training, capsys):
+    assert run(arguments(sets, training, whole)) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert len(notes) == 1
+    assert "dcgan-tau-2-seed-0 ended before its last step" in notes[0]
+
+
+def test_a_study_none_of_whose_runs_of_a_model_finished_is_written_and_exits_with_2(
+    sets, training, tmp_path, whole, capsys
+):
+    folder = tmp_path / "study"
+    shutil.copytree(whole, folder)
+    for case in (folder / "runs").iterdir():
+        if not (case / ENDED_FILE).is_file():
+            settings = json.loads(
+                (folder / "runs" / "dcgan-tau-2-seed-0" / ENDED_FILE).read_text()
+            )["settings"]
+            tau = {"dcgan-tau-0-seed-0": None, "dcgan-tau-0.02-seed-0": 0.02}[case.name]
+            ended = {"reason": "the loss is no number", "settings": settings | {"tau": tau}}
+            (case / "checkpoint.safetensors").unlink()
+            (case / ENDED_FILE).write_text(json.dumps(ended))
+    assert run(arguments(sets, training, folder)) == 2
+    said = capsys.readouterr()
+    assert said.err.count("ended before its last step: the loss is no number") == 2
+    assert "genmem: no run of dcgan came to its last step" in said.err
+    assert "There is no run without rejection" in said.out
+    assert "the loss is no number" in (folder / "study.html").read_text()
+
+
+def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_read(
+    whole, sets, training, tmp_path, monkeypatch, capsys
+):
+    def too_late(*arguments):
+        raise AssertionError("images were read first")
+
+    monkeypatch.setattr("genmem.training.study.spaces.read_sets", too_late)
+    (tmp_path / "cases.py").write_text("")
+    torn = tmp_path / "torn" / "runs" / "dcgan-tau-0-seed-0"
+    torn.mkdir(parents=True)
+    (torn / "checkpoint.safetensors").write_bytes(b"cut short")
+    taken = tmp_path / "taken" / "runs"
+    taken.mkdir(parents=True)
+    (taken / "dcgan-tau-0-seed-0").write_text("")
+    for folder, settings, words in (
+        (tmp_path / "cases.py", training, "cases.py is a file"),
+        (tmp_path / "cases.py" / "study", training, "cannot write into"),
+        (tmp_path / "torn", training, "not a checkpoint, or cut short"),
+        (tmp_path / "taken", training, "dcgan-tau-0-seed-0 is a file"),
+        (whole, training | {"batch": 4}, "made with batch = 8"),
+    ):
+        asked = [*arguments(sets, settings, tmp_path / "any")[:-1], str(folder)]
+        assert run(asked) == 2
+        assert words in capsys.readouterr().err
+
+
 def test_a_tau_that_rejects_everything_ends_its_run_and_not_the_study(whole):
     page = (whole / "study.html").read_text()
     assert "ended before its last step: memorization rejection: none of" in page
@@ -132,6 +188,13 @@ def test_runs_of_other_settings_are_not_taken_for_the_study_s(whole, sets, train
     assert "made with batch = 8, the study asks for 4" in capsys.readouterr().err
     assert run(arguments(sets | {"train": sets["test"]}, training, whole)) == 2
     assert "trained on other images" in capsys.readouterr().err
+
+
+def test_settings_nested_too_deep_for_json_are_one_line(sets, training, tmp_path, capsys):
+    asked = arguments(sets, training, tmp_path / "study")
+    (tmp_path / "study.json").write_text("[" * 100_000)
+    assert run(asked) == 2
+    assert "study.json: not JSON: maximum recursion depth" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from genmem.report.files import written_whole
+from genmem.report.plotting import page_style
+from genmem.report.text import printable
 
 FILE = "curves.png"
+
+Series = dict[str, list[tuple[int, float]]]
+"""Steps and values, by the line's name."""
 
 _MEASURED = (
     ("fd", "FD to the training images (copies lower it)"),
@@ -22,15 +28,28 @@ _MEASURED = (
 def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
     """Draw what a log holds; a panel without a line of it is left out.
 
+    Args:
+        lines: of the log, oldest first.
+        path: of the PNG.
+        title: above the panels, as it is, whatever it holds.
+
     Raises:
         UsageError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = _panels(lines)
     if not panels:
         return
+    with page_style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        content = _drawn(panels, printable(title))
+    with written_whole(path) as file:
+        file.write(content)
+
+
+def _drawn(panels: Sequence[tuple[str, Series]], title: str) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout="constrained")
@@ -40,7 +59,8 @@ def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) 
         axes = figure.add_subplot(rows, columns, number + 1)
         for name, points in series.items():
             marker = "o" if len(points) < 30 else ""
-            axes.plot(*zip(*points, strict=True), label=name, marker=marker, ms=3, lw=1.2)
+            label = printable(name)
+            axes.plot(*zip(*points, strict=True), label=label, marker=marker, ms=3, lw=1.2)
         if heading.startswith("C_T"):
             axes.axhline(0, color="gray", lw=0.8)
         axes.set_title(heading, fontsize=9)
@@ -51,11 +71,7 @@ def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) 
             axes.legend(fontsize=7, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    with written_whole(path) as file:
-        file.write(buffer.getvalue())
-
-
-Series = dict[str, list[tuple[int, float]]]
+    return buffer.getvalue()
 
 
 def _panels(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, Series]]:

@@ -12,28 +12,24 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import UsageError
 from genmem.images import Progress
 from genmem.report.files import written_whole
+from genmem.report.text import capitalized
 from genmem.training import checkpoints, runlog
-from genmem.training.checkpoints import load_checkpoint
 from genmem.training.gan import curves
+from genmem.training.gan.beginning import Tell, begin, is_due, left_undone, samples_file
 from genmem.training.gan.measuring import Measuring
-from genmem.training.gan.parts import (
-    Device,
-    make_accelerator,
-    make_measuring,
-    make_rejection,
-    training_images,
-)
+from genmem.training.gan.parts import Device
 from genmem.training.gan.samples import even_labels, generated, write_grid
 from genmem.training.gan.settings import Settings
-from genmem.training.gan.state import KIND, SAMPLES, Training
+from genmem.training.gan.state import SAMPLES, Training
+from genmem.training.rejection import RejectsEverythingError
 from genmem.training.runlog import RunLog, read_log
 from genmem.training.stopping import asked_to_stop
 
@@ -49,12 +45,13 @@ class NotFiniteError(UsageError):
 class Ending:
     """How a run ended: at which step, whether because it was asked to stop, and who is to say so.
 
-    `main` is False in all processes but the first.
+    `main` is False in all processes but the first of `processes`.
     """
 
     step: int
     interrupted: bool
     main: bool = True
+    processes: int = 1
 
 
 def train(
@@ -65,18 +62,21 @@ def train(
     device: Device = "auto",
     progress: Progress | None = None,
     stop: Callable[[int], bool] | None = None,
+    tell: Tell | None = None,
 ) -> Ending:
     """Train a GAN, with or without memorization rejection, or go on with a run.
 
-    A first SIGINT (Ctrl-C) or SIGTERM lets the step end, saves and returns.
+    A first SIGINT (Ctrl-C) or SIGTERM lets the step end, saves and returns. A run that goes on
+    first draws and measures what was due at its checkpoint's step and was left undone.
 
     Args:
         settings: from `make_settings`.
         out: the run's folder; a new one unless `resume`.
-        resume: go on from the run's checkpoint.
+        resume: go on from the run's checkpoint, in as many processes as before.
         device: "auto" takes what accelerate finds; processes are those accelerate launched.
         progress: told about every stage.
         stop: asked after each step whether to save and end there.
+        tell: told what whoever trains must know: of the images, and that an interrupt was heard.
 
     Raises:
         InputError: images that cannot be used; a checkpoint of another version.
@@ -86,37 +86,17 @@ def train(
         WeightsError: a backbone's weights are missing.
     """
     folder = Path(out)
-    accelerator = make_accelerator(settings, device)
-    main = accelerator.is_main_process
-    shown = progress if main else None
-    _check_folder(folder, resume=resume)
-    data = training_images(settings, shown)
-    rejection = make_rejection(settings, data, accelerator, shown)
-    training = Training(settings, data, accelerator, rejection)
-    if resume:
-        training.load(load_checkpoint(folder / checkpoints.FILE, kind=KIND))
-    if training.step_count >= settings.steps:
-        raise UsageError(
-            f"{folder}: the run is at step {training.step_count:,} of {settings.steps:,} already; "
-            "give more --steps to train on."
-        )
-    measuring = make_measuring(settings, data, accelerator, shown) if main else None
+    training, measuring = begin(
+        settings, folder, resume=resume, device=device, progress=progress, tell=tell
+    )
+    accelerator, main = training.accelerator, training.accelerator.is_main_process
+    undone = left_undone(folder, settings, training.step_count) if resume else set[str]()
     accelerator.wait_for_everyone()
     log = _prepare(folder, settings, training.step_count) if main else None
-    ending = _Run(training, folder, log, measuring, shown, stop).go()
+    shown, told = (progress, tell) if main else (None, None)
+    ending = _Run(training, folder, log, measuring, shown, stop, told).go(undone)
     accelerator.wait_for_everyone()  # what the main process wrote is there when any returns
     return ending
-
-
-def _check_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse to write over a run, or to resume where there is none."""
-    there = (folder / checkpoints.FILE).is_file()
-    if resume and not there:
-        raise InputError(f"{folder}: there is no {checkpoints.FILE} to resume from.")
-    if there and not resume:
-        raise UsageError(
-            f"{folder} holds a run already; go on with it by --resume, or name another folder."
-        )
 
 
 def _prepare(folder: Path, settings: Settings, step: int) -> RunLog:
@@ -141,36 +121,73 @@ class _Run:
         measuring: Measuring | None,
         progress: Progress | None,
         stop: Callable[[int], bool] | None,
+        tell: Tell | None,
     ) -> None:
         self.training, self.settings = training, training.settings
         self.folder, self.log, self.measuring = folder, log, measuring
-        self.progress, self.stop = progress, stop
+        self.progress, self.stop, self.tell = progress, stop, tell
         self.main = training.accelerator.is_main_process
         self.saved: int | None = training.step_count or None
-        self.losses: list[dict[str, float]] = []
+        self.sums: dict[str, float] = {}
+        self.steps_summed = 0
         self.clock = time.perf_counter()
 
-    def go(self) -> Ending:
-        """Train to the last step, or until asked to stop."""
+    def go(self, undone: Collection[str] = ()) -> Ending:
+        """Do what was left undone, then train to the last step, or until asked to stop."""
         training, settings = self.training, self.settings
         stage = f"training {settings.model}"
         if self.progress:
             self.progress(stage, training.step_count, settings.steps)
-        with asked_to_stop() as asked:
+        with asked_to_stop(self._say_that_it_stops) as asked:
+            if self.main and undone:
+                self._at_intervals(training.step_count, {}, set(undone))
             while training.step_count < settings.steps:
-                losses = training.step()
+                losses = self._step()
                 step = training.step_count
                 self._check(losses, step)
-                self.losses.append(losses)
+                line = self._line(losses, step)
                 here = asked() or (self.stop is not None and self.stop(step))
                 stopping = training.anywhere(here)
-                if self.main:
-                    self._at(step, finished=step == settings.steps, stopping=stopping)
+                self._after(step, line, stopping=stopping)
                 if self.progress:
                     self.progress(stage, step, settings.steps)
                 if stopping:
-                    return Ending(step, interrupted=step < settings.steps, main=self.main)
-        return Ending(training.step_count, interrupted=False, main=self.main)
+                    undone = left_undone(self.folder, settings, step)
+                    return self._ending(interrupted=step < settings.steps or bool(undone))
+        return self._ending(interrupted=False)
+
+    def _ending(self, *, interrupted: bool) -> Ending:
+        processes = self.training.accelerator.num_processes
+        return Ending(self.training.step_count, interrupted, self.main, processes)
+
+    def _say_that_it_stops(self) -> None:
+        if self.tell is not None:
+            self.tell(
+                "stopping when this step, and the measurement where one is under way, is done; a "
+                "second time stops at once."
+            )
+
+    def _step(self) -> dict[str, float]:
+        """One step; a τ that lets nothing pass is told in the words of the command."""
+        try:
+            return self.training.step()
+        except RejectsEverythingError as error:
+            lower = (
+                "with --tau as a lower number than auto took"
+                if self.settings.tau == "auto"
+                else "with a lower --tau (auto takes the training images' mean leave-one-out "
+                "distance)"
+            )
+            raise RejectsEverythingError(
+                error.what,
+                f"{capitalized(self._kept())}. Start another run {lower}, or with a --warm-up: a "
+                "run that is resumed keeps its tau.",
+            ) from error
+
+    def _kept(self) -> str:
+        if self.saved:
+            return f"the last good checkpoint, of step {self.saved:,}, is in {self.folder}"
+        return "there was no checkpoint yet"
 
     def _check(self, losses: dict[str, float], step: int) -> None:
         for name, value in losses.items():
@@ -178,55 +195,64 @@ class _Run:
                 raise self._not_finite(f"{name.replace('_', ' ')} became {value}", step)
 
     def _not_finite(self, what: str, step: int) -> NotFiniteError:
-        kept = (
-            f"the last good checkpoint, of step {self.saved:,}, is in {self.folder}"
-            if self.saved
-            else "there was no checkpoint yet"
-        )
+        full = "" if self.settings.precision == "full" else "with --precision full, or "
         return NotFiniteError(
-            f"the {what} at step {step:,}; {kept}. Start again from there with full precision, or "
-            "a new run with a lower learning_rate."
+            f"the {what} at step {step:,}; {self._kept()}. Start another run, {full}with a lower "
+            "learning_rate (in --config): a run that is resumed keeps its settings."
         )
 
-    def _at(self, step: int, *, finished: bool, stopping: bool) -> None:
-        """What is due after this step; on the main process. Stopping, it saves and no more."""
+    def _line(self, losses: dict[str, float], step: int) -> dict[str, Any]:
+        """Means since the last line of the log where one is due; all processes ask for it."""
+        if self.settings.log_every == 0:
+            return {}
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps_summed += 1
+        if not is_due(self.settings.log_every, step, self.settings):
+            return {}
+        now, count = time.perf_counter(), self.steps_summed
+        line: dict[str, Any] = {name: value / count for name, value in self.sums.items()}
+        line["seconds_per_step"] = (now - self.clock) / count
+        rejected = self.training.pop_statistics()
+        if rejected is not None:
+            line["rejection"] = rejected.to_dict()
+        self.sums, self.steps_summed, self.clock = {}, 0, now
+        return line
+
+    def _after(self, step: int, line: dict[str, Any], *, stopping: bool) -> None:
+        """What is due after this step. Stopping, it saves and logs and no more."""
         settings = self.settings
-
-        def due(every: int) -> bool:
-            return every > 0 and (finished or step % every == 0)
-
-        line: dict[str, Any] = {}
-        if due(settings.log_every):
-            line |= self._logged()
-        if finished or stopping or due(settings.save_every):
+        if stopping or step == settings.steps or is_due(settings.save_every, step, settings):
             if not self.training.is_finite():
                 raise self._not_finite("weights are no numbers any more", step)
-            self.training.save(self.folder / checkpoints.FILE)
+            if self.main:
+                self.training.save(self.folder / checkpoints.FILE)
             self.saved = step
-        if due(settings.sample_every) and not stopping:
+        due: set[str] = set()
+        if is_due(settings.sample_every, step, settings) and not stopping:
+            due.add("samples")
+        if is_due(settings.measure_every, step, settings) and not stopping:
+            due.add("measured")
+        if self.main:
+            self._at_intervals(step, line, due)
+
+    def _at_intervals(self, step: int, line: dict[str, Any], due: Collection[str]) -> None:
+        """Draw and measure what is due, and log it with the rest of the line.
+
+        None of its time counts as the steps'.
+        """
+        began, logged = time.perf_counter(), bool(line)
+        if "samples" in due:
             self._grid(step)
-        if self.measuring and due(settings.measure_every) and not stopping:
-            began = time.perf_counter()
+        if self.measuring and "measured" in due:
             line["measured"] = self.measuring(self.training.average, self._told(step))
-            self.clock += time.perf_counter() - began
         if line and self.log is not None:
             self.log.write(step, **line)
-        if "measured" in line or (finished and due(settings.log_every)):
-            title = f"{settings.model}, tau {settings.tau}, {self.folder.name}"
+        if "measured" in line or (logged and step == self.settings.steps):
+            title = f"{self.settings.model}, tau {self.settings.tau}, {self.folder.name}"
             lines = read_log(self.folder / runlog.FILE)
             curves.write_curves(lines, self.folder / curves.FILE, title=title)
-
-    def _logged(self) -> dict[str, Any]:
-        """Means since the last line."""
-        now, count = time.perf_counter(), len(self.losses)
-        out: dict[str, Any] = {
-            name: sum(losses[name] for losses in self.losses) / count for name in self.losses[0]
-        }
-        out["seconds_per_step"] = (now - self.clock) / count
-        if self.training.rejection is not None:
-            out["rejection"] = self.training.rejection.pop_statistics().to_dict()
-        self.losses, self.clock = [], now
-        return out
+        self.clock += time.perf_counter() - began
 
     def _told(self, step: int) -> Progress | None:
         """The progress of one measurement, under a name of its own."""
@@ -244,4 +270,4 @@ class _Run:
         labels = even_labels(GRID, self.training.classes)
         seed = (self.settings.seed, SAMPLES)
         pixels = generated(self.training.average, labels, z=self.settings.z, seed=seed)
-        write_grid(pixels, self.folder / "samples" / f"step-{step:07d}.png")
+        write_grid(pixels, samples_file(self.folder, step))

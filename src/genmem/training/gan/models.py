@@ -13,6 +13,11 @@ from genmem.training.gan.sagan import SaganGenerator
 from genmem.training.gan.settings import Settings
 
 
+def knows_classes(model: str) -> bool:
+    """Whether the networks of this model look at labels."""
+    return model != "dcgan"
+
+
 def build_generator(settings: Settings, *, classes: int) -> nn.Module:
     """z [b, z] and labels [b] → images [b, 3, size, size] in [−1, 1]."""
     size, width, z = settings.size, settings.width, settings.z
@@ -39,7 +44,7 @@ def build_models(settings: Settings, *, classes: int) -> tuple[nn.Module, nn.Mod
         InputError: the model needs classes and there is one.
         UsageError: z does not divide into BigGAN's chunks.
     """
-    if settings.model != "dcgan" and classes < 2:
+    if knows_classes(settings.model) and classes < 2:
         raise InputError(
             f"{settings.data}: {settings.model} learns classes and found one; put each class in a "
             "folder of its own, or take --model dcgan, which needs none."

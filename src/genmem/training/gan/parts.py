@@ -9,7 +9,9 @@ import torch
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.training.data import TrainingImages, in_classes_of, load_shared_images
+from genmem.training.embedding import find_embedding
 from genmem.training.gan.measuring import Measuring
+from genmem.training.gan.models import knows_classes
 from genmem.training.gan.settings import Settings
 from genmem.training.rejection import MemorizationRejection, ramp
 
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Device = Literal["auto", "cpu", "cuda"]
+
+
+def check_backbones(settings: Settings) -> None:
+    """Look up the backbones that the settings name, without opening them.
+
+    Raises:
+        UsageError: an unknown one, or one that cannot be run at that size.
+    """
+    measured = settings.measure_with if settings.measure_every else ()
+    for name in (*measured, *(() if settings.tau is None else (settings.embedding,))):
+        find_embedding(name)
 
 
 def training_images(settings: Settings, progress: Progress | None = None) -> TrainingImages:
@@ -63,7 +76,11 @@ def make_accelerator(settings: Settings, device: Device) -> Accelerator:
 def make_rejection(
     settings: Settings, data: TrainingImages, accelerator: Accelerator, progress: Progress | None
 ) -> MemorizationRejection | None:
-    """The rejection that the settings ask for; None where they name no tau."""
+    """The rejection that the settings ask for; None where they name no tau.
+
+    Raises:
+        UsageError: rejection by class where the model, or the images, know no classes.
+    """
     if settings.tau is None:
         return None
     tau: Any = settings.tau
@@ -85,20 +102,44 @@ def make_rejection(
     )
 
 
-def make_measuring(
-    settings: Settings, data: TrainingImages, accelerator: Accelerator, progress: Progress | None
-) -> Measuring | None:
-    """What measures samples at intervals; None where the settings name no backbone for it."""
-    if not settings.measure_with:
+def held_out_images(
+    settings: Settings, data: TrainingImages, progress: Progress | None
+) -> TrainingImages | None:
+    """The held-out images; None where the settings name none, or nothing is measured.
+
+    Raises:
+        InputError: unreadable images, or a class that the training images have not.
+    """
+    if settings.test is None or not settings.measure_every or not settings.measure_with:
         return None
-    test = None
-    if settings.test is not None:
-        test = load_shared_images(settings.test, size=settings.size, progress=progress)
-        test = in_classes_of(test, data)
+    test = load_shared_images(settings.test, size=settings.size, progress=progress)
+    return in_classes_of(test, data)
+
+
+def make_measuring(
+    settings: Settings,
+    data: TrainingImages,
+    test: TrainingImages | None,
+    accelerator: Accelerator,
+    progress: Progress | None,
+) -> Measuring | None:
+    """What measures samples at intervals; None where the settings say never, or with nothing."""
+    if not settings.measure_every or not settings.measure_with:
+        return None
     return Measuring(settings, data, test, device=accelerator.device.type, progress=progress)
 
 
 def _categories(settings: Settings, data: TrainingImages) -> list[int] | None:
-    if not settings.reject_by_class or data.labels is None:
+    if not settings.reject_by_class:
         return None
+    if not knows_classes(settings.model):
+        raise UsageError(
+            f"reject_by_class: {settings.model} knows no classes, so its images are of none to "
+            "look in. Leave it out, or train sagan or biggan."
+        )
+    if data.labels is None:
+        raise UsageError(
+            f"reject_by_class: the images of {settings.data} have no classes. Leave it out, or put "
+            "each class in a folder of its own."
+        )
     return data.labels.tolist()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +15,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from genmem.errors import InputError, UsageError
 from genmem.report.files import written_whole
+from genmem.report.text import printable
 from genmem.training import checkpoints
-from genmem.training.checkpoints import load_checkpoint, load_module
+from genmem.training.checkpoints import load_module
 from genmem.training.embedding import to_uint8
-from genmem.training.gan.models import build_generator
+from genmem.training.gan.models import build_generator, knows_classes
+from genmem.training.gan.saved import load_gan
 from genmem.training.gan.settings import make_settings
-from genmem.training.gan.state import KIND
+
+LONGEST_NAME = 100
+"""Characters of a class's folder."""
 
 BATCH = 100
 COLUMNS = 10
@@ -42,15 +48,20 @@ def generated(
     generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
 ) -> NDArray[np.uint8]:
     """uint8 [n, 3, size, size], an image for each label; the seed decides the noise."""
+    return np.concatenate(list(_batches(generator, labels, z=z, seed=seed)))
+
+
+def _batches(
+    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+) -> Iterator[NDArray[np.uint8]]:
+    """`generated`, at most `BATCH` images at a time."""
     rng = np.random.default_rng(seed)
     device = next(generator.parameters()).device
-    parts = []
-    with evaluating(generator):
-        for start in range(0, len(labels), BATCH):
-            some = torch.from_numpy(labels[start : start + BATCH]).to(device)
-            noise = torch.from_numpy(rng.standard_normal((len(some), z), dtype=np.float32))
-            parts.append(to_uint8(generator(noise.to(device), some)).cpu().numpy())
-    return np.concatenate(parts)
+    for start in range(0, len(labels), BATCH):
+        some = torch.from_numpy(labels[start : start + BATCH]).to(device)
+        noise = torch.from_numpy(rng.standard_normal((len(some), z), dtype=np.float32))
+        with evaluating(generator):
+            yield to_uint8(generator(noise.to(device), some)).cpu().numpy()
 
 
 def even_labels(count: int, classes: int) -> NDArray[np.int64]:
@@ -79,19 +90,22 @@ def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
     """The generator of a run's checkpoint (its moving average where it has one).
 
     Returns:
-        The module in evaluation mode on the CPU, the names of its classes (none where its images
-        had none), and z.
+        The module in evaluation mode on the CPU, the names of the classes it knows (none where its
+        images had none, or the model looks at none), and z.
 
     Raises:
-        InputError: there is no checkpoint, or one of another version.
+        InputError: there is no checkpoint, or one that is damaged or another program's.
     """
-    checkpoint = load_checkpoint(Path(run) / checkpoints.FILE, kind=KIND)
-    settings = make_settings({**checkpoint.state["settings"], "data": "-"})
+    checkpoint = load_gan(Path(run) / checkpoints.FILE)
     classes = tuple(checkpoint.state["classes"])
-    generator = build_generator(settings, classes=max(1, len(classes)))
+    try:
+        settings = make_settings({**checkpoint.state["settings"], "data": "-"})
+        generator = build_generator(settings, classes=max(1, len(classes)))
+    except UsageError as error:
+        raise InputError(f"{checkpoint.path}: cannot be sampled from: {error}") from error
     name = "average" if settings.average_decay > 0 else "generator"
     load_module(generator, name, checkpoint)
-    return generator.eval(), classes, settings.z
+    return generator.eval(), classes if knows_classes(settings.model) else (), settings.z
 
 
 def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
@@ -101,17 +115,39 @@ def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint
 
 
 def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None:
-    """`sample_run` as PNGs in a zip, a folder a class where the run has several.
+    """`sample_run` as PNGs in a zip, a folder a class where the model knows several.
 
     Raises:
+        InputError: the run cannot be read.
         UsageError: the file cannot be written.
     """
     generator, classes, z = load_generator(run)
     labels = even_labels(count, max(1, len(classes)))
-    pixels = generated(generator, labels, z=z, seed=(seed,))
+    folders = [f"{name}/" for name in folder_names(classes)] if len(classes) > 1 else [""]
+    batches = _batches(generator, labels, z=z, seed=(seed,))
+    images = (image for batch in batches for image in batch)
     with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+        for number, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
             buffer = io.BytesIO()
             Image.fromarray(image.transpose(1, 2, 0)).save(buffer, format="PNG")
-            folder = f"{classes[label]}/" if len(classes) > 1 else ""
-            archive.writestr(f"{folder}{number:06d}.png", buffer.getvalue())
+            archive.writestr(f"{folders[label]}{number:06d}.png", buffer.getvalue())
+
+
+def folder_names(classes: Sequence[str]) -> list[str]:
+    """A folder's name for each class, no two the same where case does not count.
+
+    A class's name is other people's text: what could lead to another folder, or is no file's name
+    on some system, becomes an underscore.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in classes:
+        safe = re.sub(r'[\\/:*?"<>|]', "_", printable(name))[:LONGEST_NAME].rstrip(". ")
+        safe = re.sub(r"^[. ]+", lambda dots: "_" * len(dots[0]), safe) or "_"
+        plain, number = safe, 1
+        while safe.casefold() in taken:
+            number += 1
+            safe = f"{plain}-{number}"
+        taken.add(safe.casefold())
+        found.append(safe)
+    return found

@@ -19,6 +19,9 @@ Model = Literal["dcgan", "sagan", "biggan"]
 MODELS: tuple[str, ...] = ("dcgan", "sagan", "biggan")
 SIZES = (16, 32, 64)
 PRECISIONS = ("full", "bf16", "fp16")
+LARGEST_SEED = 2**32 - 1
+LARGEST_BATCH = 16_384
+"""Eight times the largest of BigGAN's own; a slip of the keyboard is to be an error at once."""
 CHUNK = 20
 """Numbers of z that BigGAN's first layer and each of its blocks take."""
 
@@ -204,6 +207,11 @@ def _check_ranges(settings: Settings) -> None:
     for name, bound in least.items() | dict.fromkeys((*zero, "measure_every"), 0).items():
         if getattr(settings, name) < bound:
             raise UsageError(f"{name}: expected at least {bound}, got {getattr(settings, name)}.")
+    for name, bound in (("seed", LARGEST_SEED), ("batch", LARGEST_BATCH)):
+        if getattr(settings, name) > bound:
+            raise UsageError(
+                f"{name}: expected at most {bound:,}, got {getattr(settings, name):,}."
+            )
     if settings.limit is not None and settings.limit < 2:
         raise UsageError(f"limit: expected at least 2 images, got {settings.limit}.")
     for name in ("learning_rate", "adam_eps"):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from genmem.errors import UsageError
+from genmem.errors import InputError, UsageError
 from genmem.results import Json
 from genmem.training.checkpoints import (
     Checkpoint,
@@ -31,14 +31,20 @@ from genmem.training.ema import update_average
 from genmem.training.gan.augment import augmented
 from genmem.training.gan.losses import discriminator_loss, generator_loss
 from genmem.training.gan.models import build_models
+from genmem.training.gan.processes import (
+    average_gradients,
+    mean_of,
+    rows_of,
+    share_power_iterations,
+    sum_of,
+)
+from genmem.training.gan.saved import KIND, check_same_run
 from genmem.training.gan.settings import Settings, fixed
 from genmem.training.rejection import MemorizationRejection, RejectsEverythingError
+from genmem.training.rejection_statistics import Statistics
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-KIND = "gan"
-"""Of the checkpoints."""
 
 STEP, ORDER, SAMPLES = 0, 1, 2
 """What a random number generator is for, the second part of its seed."""
@@ -67,6 +73,7 @@ class Training:
                 f"{settings.batch}."
             )
         self.settings, self.data, self.rejection = settings, data, rejection
+        self._rejection_state: dict[str, int] | None = None
         self.accelerator, self.device = accelerator, accelerator.device
         self.share = settings.batch // accelerator.num_processes
         self.step_count = 0
@@ -75,8 +82,8 @@ class Training:
         self._digest = data.digest
         generator, discriminator = build_models(settings, classes=self.classes)
         layout = torch.channels_last  # in which convolutions of few channels are faster
-        self.generator = generator.to(self.device, memory_format=layout).train()
-        self.discriminator = discriminator.to(self.device, memory_format=layout).train()
+        self.generator = generator.to(self.device).to(memory_format=layout).train()
+        self.discriminator = discriminator.to(self.device).to(memory_format=layout).train()
         self.average = generator
         if settings.average_decay > 0:
             self.average = copy.deepcopy(generator).requires_grad_(False).eval()
@@ -114,13 +121,13 @@ class Training:
             losses.append(self._discriminator_step(number, rng))
         losses.append(self._generator_step(rng))
         if self.accelerator.num_processes > 1:
-            self._share_power_iterations()
+            share_power_iterations((self.generator, self.discriminator))
         decay = self.settings.average_decay
         if self.average is not self.generator:
             late = self.step_count >= self.settings.average_from
             update_average(self.average, self.generator, decay=decay if late else 0.0)
         self.step_count += 1
-        last = self._mean(torch.stack(losses[-2:])).tolist()
+        last = mean_of(self.accelerator, torch.stack(losses[-2:])).tolist()
         return {"discriminator_loss": last[0], "generator_loss": last[1]}
 
     def _discriminator_step(self, number: int, rng: np.random.Generator) -> torch.Tensor:
@@ -154,7 +161,7 @@ class Training:
                 failure = error
         count = 0 if fake is None else len(fake)
         processes = self.accelerator.num_processes
-        total = self._sum(count)
+        total = sum_of(self.accelerator, count)
         if failure is not None:
             if total == 0:
                 raise failure
@@ -180,51 +187,18 @@ class Training:
         if loss is not None:
             self.accelerator.backward(loss)
         if self.accelerator.num_processes > 1:
-            self._average_gradients(module)
+            average_gradients(self.accelerator, module)
         optimizer.step()
 
-    def _average_gradients(self, module: nn.Module) -> None:
-        """Gradients and batch statistics become their means over all processes."""
-        for parameter in module.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        shared = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-        shared += [value for name, value in module.named_buffers() if ".running_" in name]
-        flat = self._mean(torch.cat([value.flatten() for value in shared]))
-        for value, mean in zip(shared, flat.split([v.numel() for v in shared]), strict=True):
-            value.copy_(mean.view_as(value))
-
-    def _share_power_iterations(self) -> None:
-        """The vectors of spectral norm become the first process's.
-
-        They move on with every forward pass, and redraws differ between processes.
-        """
-        from accelerate.utils import broadcast
-
-        shared = [
-            value
-            for module in (self.generator, self.discriminator)
-            for name, value in module.named_buffers()
-            if name.endswith((".u", ".v"))
-        ]
-        flat = torch.as_tensor(broadcast(torch.cat(shared)))
-        for value, first in zip(shared, flat.split([len(v) for v in shared]), strict=True):
-            value.copy_(first)
-
-    def _mean(self, value: torch.Tensor) -> torch.Tensor:
-        if self.accelerator.num_processes == 1:
-            return value
-        return torch.as_tensor(self.accelerator.reduce(value, reduction="mean"))
-
-    def _sum(self, count: int) -> int:
-        if self.accelerator.num_processes == 1:
-            return count
-        value = torch.tensor(float(count), device=self.device)
-        return int(torch.as_tensor(self.accelerator.reduce(value, reduction="sum")).item())
+    def pop_statistics(self) -> Statistics | None:
+        """What the rejection did in all processes since the last time; all of them must ask."""
+        if self.rejection is None:
+            return None
+        return self.rejection.pop_statistics(lambda row: rows_of(self.accelerator, row))
 
     def anywhere(self, here: bool) -> bool:
         """Whether something is so in any process; all of them must ask."""
-        return self._sum(int(here)) > 0
+        return sum_of(self.accelerator, int(here)) > 0
 
     def _noise(self, count: int, rng: np.random.Generator) -> torch.Tensor:
         drawn = rng.standard_normal((count, self.settings.z), dtype=np.float32)
@@ -283,35 +257,39 @@ class Training:
             "images": self._digest,
             "rejection": None if self.rejection is None else self.rejection.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
+            "processes": self.accelerator.num_processes,
         }
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint.
+        """Go on from a checkpoint of `load_gan`.
 
         Raises:
-            UsageError: it is of another model, other settings or other images.
+            UsageError: it is of another model, other settings, images or processes.
+            InputError: its tensors do not fit.
         """
-        state, path = checkpoint.state, checkpoint.path
-        own = fixed(self.settings.to_dict())
-        for name, value in state["settings"].items():
-            if own.get(name) != value:
-                raise UsageError(
-                    f"{path}: the checkpoint was made with {name} = {value!r}, this run has "
-                    f"{own.get(name)!r}. Resume the run it belongs to, or start another."
-                )
-        if state["images"] != self._digest:
-            raise UsageError(
-                f"{path}: the checkpoint was trained on other images than {self.settings.data} "
-                "holds now. Resume with the same images."
-            )
+        state, processes = checkpoint.state, self.accelerator.num_processes
+        check_same_run(checkpoint, self.settings, images=self._digest, processes=processes)
         load_module(self.generator, "generator", checkpoint)
         load_module(self.discriminator, "discriminator", checkpoint)
         if self.average is not self.generator:
             load_module(self.average, "average", checkpoint)
         for name, optimizer in self._optimizers.items():
             load_optimizer(optimizer, name, checkpoint)
-        if self.rejection is not None and state["rejection"] is not None:
-            self.rejection.load_state_dict(state["rejection"])
+        self._rejection_state = state["rejection"]
+        self.reject_with(self.rejection)
         if self.accelerator.scaler is not None and state["scaler"] is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+            try:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            except (KeyError, RuntimeError, TypeError) as error:
+                raise InputError(
+                    f"{checkpoint.path}: the scale of its gradients cannot be read. Go on from "
+                    "another checkpoint."
+                ) from error
         self.step_count = int(state["step"])
+
+    def reject_with(self, rejection: MemorizationRejection | None) -> None:
+        """Take up a rejection, at the step that a checkpoint loaded before was at."""
+        self.rejection = rejection
+        if rejection is not None and self._rejection_state is not None:
+            rejection.load_state_dict(self._rejection_state)
+            self._rejection_state = None

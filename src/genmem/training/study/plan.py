@@ -16,6 +16,9 @@ RUNS = "runs"
 LEAVE_ONE_OUT, TEST = "train, leave one out", "test"
 """References that every study has."""
 
+MOST_SEEDS = 1_000
+"""Runs of one model and τ."""
+
 Tau = float | str
 """A distance, or "auto"; 0 is training without rejection."""
 
@@ -104,8 +107,8 @@ def make_plan(
     Raises:
         UsageError: a model, setting or number that is not possible, or named twice.
     """
-    if seeds < 1:
-        raise UsageError(f"seeds: expected at least 1, got {seeds}.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UsageError(f"seeds: expected at least 1 and at most {MOST_SEEDS:,}, got {seeds:,}.")
     for option, given in (("tau", taus), ("model", models), ("measure-with", measure_with)):
         if not given:
             raise UsageError(f"{option}: expected at least one, got none.")

@@ -16,9 +16,9 @@ from genmem.images import Progress
 from genmem.report.files import written_whole
 from genmem.report.study_page import write_study
 from genmem.results import Json
-from genmem.training.checkpoints import FILE, load_state
+from genmem.training.checkpoints import FILE
 from genmem.training.gan.parts import Device
-from genmem.training.gan.state import KIND
+from genmem.training.gan.saved import load_gan_state
 from genmem.training.study.measured import Measured
 from genmem.training.study.measuring import check_images, measure
 from genmem.training.study.pictures import exhibits, maps
@@ -44,6 +44,19 @@ def open_spaces(
     return [open_space(name, sets, device=kind, progress=progress) for name in plan.measure_with]
 
 
+def check_runs(cases: Sequence[Case], sets: Sets) -> None:
+    """Refuse to go on with runs of other training images.
+
+    Raises:
+        InputError: a checkpoint that cannot be read.
+        UsageError: a run of other images.
+    """
+    for case in cases:
+        path = case.folder / FILE
+        if path.is_file():
+            check_images(case, str(load_gan_state(path)["images"]), sets)
+
+
 def measure_all(
     cases: Sequence[Case],
     sets: Sets,
@@ -58,13 +71,12 @@ def measure_all(
         InputError: a checkpoint that cannot be read.
         UsageError: a run of other training images, or a full disk.
     """
+    check_runs(cases, sets)
     finished = [case for case in cases if is_finished(case)]
     found: dict[tuple[str, str], Measured] = {}
     for number, case in enumerate(finished):
         if progress:
             progress("runs measured", number, len(finished))
-        trained_on = load_state(case.folder / FILE, kind=KIND)["images"]
-        check_images(case, str(trained_on), sets)
         for space in spaces:
             found[case.name, space.name] = measure(case, sets, space, images=images)
     if progress and finished:

@@ -19,12 +19,12 @@ from genmem.errors import UsageError
 from genmem.images import Progress
 from genmem.images.parallel import usable_cores
 from genmem.report.files import written_whole
-from genmem.training.checkpoints import FILE, load_state
+from genmem.training.checkpoints import FILE
 from genmem.training.gan.parts import Device
+from genmem.training.gan.saved import load_gan_state
 from genmem.training.gan.settings import fixed
-from genmem.training.gan.state import KIND
 from genmem.training.stopping import asked_to_stop
-from genmem.training.study.plan import Case
+from genmem.training.study.plan import RUNS, Case, Plan
 from genmem.training.study.worker import ENDED, FAILED, STOPPED
 
 ENDED_FILE = "ended.json"
@@ -43,7 +43,7 @@ def is_finished(case: Case) -> bool:
     path = case.folder / FILE
     if not path.is_file():
         return False
-    state = load_state(path, kind=KIND)
+    state = load_gan_state(path)
     own = fixed(case.settings.to_dict())
     for name, value in state["settings"].items():
         if own.get(name) != value:
@@ -58,6 +58,28 @@ def is_finished(case: Case) -> bool:
             "many, or name another --out."
         )
     return step == steps
+
+
+def check_folders(plan: Plan) -> None:
+    """Refuse a study's folder that cannot be used, or holds other runs, before anything is read.
+
+    Raises:
+        UsageError: it, or a run's, is a file; it cannot be written; a run there is of other
+            settings, or of more steps.
+        InputError: a checkpoint there cannot be read.
+    """
+    for folder in (plan.folder, plan.folder / RUNS, *(case.folder for case in plan.cases)):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file; name another --out, or move it away.")
+    there = next(one for one in (plan.folder, *plan.folder.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"cannot write into {there}: {reason}; name another --out.") from error
+    for case in plan.cases:
+        is_finished(case)
 
 
 def ended_early(case: Case) -> str | None:
