@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genmem.cli.app import INTERRUPTED
 from genmem.cli.score import SOURCE
 
 if TYPE_CHECKING:
     from genmem.training.emm.images import Source
     from genmem.training.emm.study import Request, Study
     from genmem.training.emm.workers import Workers
-
-INTERRUPTED = 130
 
 
 def emm(
@@ -106,7 +105,7 @@ def emm(
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="CPU threads of a training. [default: cores/N]")
+        int | None, typer.Option(min=1, help="CPU threads of a training. [default: cores/N]")
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")
@@ -121,6 +120,7 @@ def emm(
     from genmem.cli.labelled import split_names, split_pairs
     from genmem.cli.outputs import check_folder
     from genmem.cli.progress import progress_on_stderr
+    from genmem.cli.training import print_notes
     from genmem.training.emm.configuring import configuration
     from genmem.training.emm.study import Request, Study
 
@@ -150,26 +150,23 @@ def emm(
             without_duplicates=without_duplicates,
         )
         study = Study(request, out, threads=threads or _threads(processes, ray))
+        if threads not in (None, study.threads):
+            print(_other_threads(study, out), file=sys.stderr)
         notes = study.check_images(progress=progress)
-        for note in notes:
-            print("note:", note, file=sys.stderr)
+        print_notes(notes)
         workers = _workers(study, processes, ray, device, progress)
         _train(study, workers, out, progress)
     _show(study, request, notes, out)
 
 
 def _look_at(data: str, second: str | None, progress: Any) -> tuple[Source, Source | None]:
+    from genmem.cli.training import absolute
     from genmem.training.emm.images import look_at
 
-    paths = [None if given is None else _absolute(given) for given in (data, second)]
+    paths = [None if given is None else absolute(given) for given in (data, second)]
     found = [None if path is None else look_at(path, progress=progress) for path in paths]
     assert found[0] is not None
     return found[0], found[1]
-
-
-def _absolute(given: str) -> str:
-    """A path that other processes understand too; a data set's name as it is."""
-    return given if given.startswith("hf:") else str(Path(given).absolute())
 
 
 def _sizes(
@@ -181,7 +178,7 @@ def _sizes(
     at: str | None,
 ) -> tuple[int, ...]:
     """The training-set sizes that the options name."""
-    from genmem.cli.train_diffusion import _numbers
+    from genmem.cli.training import whole_numbers
     from genmem.errors import UsageError
     from genmem.training.emm.search import lattice
 
@@ -191,7 +188,7 @@ def _sizes(
     listed = sizes if sizes is not None else at
     if listed is not None:
         option = "--sizes" if sizes is not None else "--at"
-        return tuple(sorted(set(_numbers(listed, option=option))))
+        return tuple(sorted(set(whole_numbers(listed, option=option))))
     first = min(500, source.count) if smallest is None else smallest
     last = source.count if largest is None else largest
     return lattice(first, last, within=0.25 if within is None else within)
@@ -201,12 +198,22 @@ def _threads(processes: int | None, ray: str | None) -> int:
     """One on a cluster, whose machines may differ; else the cores, shared out."""
     from genmem.images.parallel import usable_cores
 
-    return 1 if ray is not None else max(1, usable_cores() // (processes or 1))
+    return 1 if ray is not None else max(1, usable_cores() // max(1, processes or 1))
+
+
+def _other_threads(study: Study, out: Path) -> str:
+    from genmem.report.text import count
+
+    return (
+        f"note: {out} was begun with {count(study.threads, 'CPU thread')} a training, on which the "
+        "last digits depend; it goes on with that. Another number of threads needs another folder."
+    )
 
 
 def _workers(
     study: Study, processes: int | None, ray: str | None, device: Any, progress: Any
 ) -> Workers:
+    from genmem.cli.training import say_stopping
     from genmem.errors import UsageError
     from genmem.training.emm.workers import InProcess, Processes
 
@@ -217,11 +224,11 @@ def _workers(
 
         return Cluster(ray, device=device, threads=study.threads)
     if processes is None or processes == 1:
-        return InProcess(device=device, progress=progress)
+        return InProcess(device=device, progress=progress, on_stop=say_stopping)
     import torch
 
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
-    return Processes(processes, device=device, gpus=gpus)
+    return Processes(processes, device=device, gpus=gpus, on_stop=say_stopping)
 
 
 def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:

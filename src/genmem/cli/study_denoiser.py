@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -58,6 +57,7 @@ def denoiser(
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.progress import progress_on_stderr
+    from genmem.cli.training import print_notes
 
     check_folder(
         out, inputs={"MODEL": _local(model), "--data": _local(data), "--test": _local(test)}
@@ -70,7 +70,6 @@ def denoiser(
         verdict,
         write_denoiser,
     )
-    from genmem.report.text import printable
     from genmem.scoring.provenance import provenance
     from genmem.training.diffusion.others import measure_denoiser
     from genmem.training.diffusion.others_models import load_for, load_test_for, open_model
@@ -87,8 +86,7 @@ def denoiser(
             skip_broken=skip_broken,
             progress=progress,
         )
-        for note in train.notes:
-            print("note:", printable(note), file=sys.stderr)
+        print_notes(train.notes)
         held_out = None
         if test is not None:
             held_out = load_test_for(

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genmem.cli.app import INTERRUPTED
 from genmem.cli.score import SOURCE
 
 if TYPE_CHECKING:
     from genmem.training.study.plan import Plan
-
-INTERRUPTED = 130
 
 
 def rejection(

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genmem.cli.app import INTERRUPTED
+from genmem.cli.diffusion_options import (
+    check_sides,
+    make_network,
+    parse_labels,
+    parse_sides,
+    saved,
+)
 from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.train_resuming import how_to_resume
 
 if TYPE_CHECKING:
     from genmem.training.diffusion.settings import TrainingSettings
-    from genmem.training.diffusion.unet import UNetSettings
-
-INTERRUPTED = 130
-
 
 AT_RESUMING = ("out", "resume", "device")
 """Options that go with --resume; the others are the run's own."""
@@ -59,8 +65,11 @@ def diffusion(
     ] = "2,2,2",
     blocks: Annotated[int, typer.Option(help="Residual blocks a resolution.")] = 2,
     attention: Annotated[
-        str, typer.Option(metavar="SIDES", help="Resolutions with attention; none for none.")
-    ] = "16",
+        str | None,
+        typer.Option(
+            metavar="SIDES", help="Resolutions with attention; none for none. [default: 16]"
+        ),
+    ] = None,
     time_embedding: Annotated[
         Literal["positional", "fourier"] | None,
         typer.Option(help="How the noise level is told. [default: the model's]"),
@@ -117,57 +126,64 @@ def diffusion(
     The defaults are those of "On Memorization in Diffusion Models" (a day on a GPU). Several
     devices by `accelerate launch`.
     """
-    from genmem.cli.labelled import split_names
+    from genmem.cli.training import absolute, names, whole_numbers
 
     if resume:
         _refuse_options(context)
-        return _train(out, *_saved(out), resume=True, device=device)
+        return _train(out, *saved(out), resume=True, device=device)
     if data is None:
         from genmem.errors import UsageError
 
         raise UsageError("--data: expected the training images; or --resume, for a run that began.")
-    kind, random_classes = _labels(labels)
+    from genmem.training.diffusion.settings import TrainingSettings
+
+    kind, random_classes = parse_labels(labels)
+    skips = names(without_skips, option="--without-skips")
+    sides = parse_sides(attention)
     source = {
-        "source": data,
+        "source": absolute(data),
         "size": size,
         "count": count,
         "seed": seed,
         "classes": kind == "true",
-        "only": [] if only is None else list(split_names(only)),
+        "only": list(names(only, option="--only")),
         "without_duplicates": without_duplicates,
         "skip_broken": skip_broken,
     }
 
-    def settings(side: int) -> TrainingSettings:
-        from genmem.training.diffusion.settings import TrainingSettings
+    base = TrainingSettings(
+        parametrization=parametrization,
+        labels=kind,
+        random_classes=random_classes,
+        batch_size=batch,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        epochs=epochs,
+        steps=steps,
+        warm_up_epochs=warm_up,
+        ema=ema,
+        precision="no" if precision == "full" else precision,
+        snapshots=snapshots,
+        samples=samples,
+        seed=seed,
+    )
+    widths = whole_numbers(multipliers, option="--multipliers")
 
-        return TrainingSettings(
-            network=_network(
-                side,
-                model=model,
-                channels=channels,
-                multipliers=_numbers(multipliers, option="--multipliers"),
-                blocks=blocks,
-                attention=() if attention == "none" else _numbers(attention, option="--attention"),
-                time_embedding=time_embedding,
-                dropout=dropout,
-                without_skips=() if without_skips is None else tuple(split_names(without_skips)),
-            ),
-            parametrization=parametrization,
-            labels=kind,
-            random_classes=random_classes,
-            batch_size=batch,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            epochs=epochs,
-            steps=steps,
-            warm_up_epochs=warm_up,
-            ema=ema,
-            precision="no" if precision == "full" else precision,
-            snapshots=snapshots,
-            samples=samples,
-            seed=seed,
+    def settings(side: int) -> TrainingSettings:
+        network = make_network(
+            side,
+            model=model,
+            channels=channels,
+            multipliers=widths,
+            blocks=blocks,
+            attention=sides,
+            time_embedding=time_embedding,
+            dropout=dropout,
+            without_skips=skips,
         )
+        if attention is not None:
+            check_sides(network)
+        return replace(base, network=network)
 
     return _train(out, source, settings, resume=False, device=device)
 
@@ -184,19 +200,23 @@ def _train(
     from genmem.cli.outputs import check_folder
     from genmem.cli.progress import progress_on_stderr
 
-    check_folder(str(out), inputs={"--data": source["source"]})
+    check_folder(str(out), inputs={"--data": _local(source["source"])})
+    from genmem.cli.training import print_notes, say_stopping
+    from genmem.report.text import count
     from genmem.training.data import load_training_images
+    from genmem.training.diffusion.beginning import check_new
     from genmem.training.diffusion.loop import train
 
+    if not resume:
+        check_new(out)
     with progress_on_stderr() as progress:
         images = load_training_images(**source, progress=progress)
-        for note in images.notes:
-            print("note:", note, file=sys.stderr)
+        print_notes(images.notes)
         chosen = settings(images.size)
         total = chosen.total_steps(len(images))
         print(
-            f"{len(images):,} images of {images.size} × {images.size}, {total:,} steps of "
-            f"{chosen.batch_size}",
+            f"{count(len(images), 'image')} of {images.size} × {images.size}, "
+            f"{count(total, 'step')} of {chosen.batch_size}",
             file=sys.stderr,
         )
         ending = train(
@@ -207,11 +227,12 @@ def _train(
             device=device,
             progress=progress,
             source=source,
+            on_stop=say_stopping,
         )
     if ending.interrupted:
         print(
-            f"genmem: interrupted; saved after {ending.step:,} steps. Go on with: "
-            f"genmem train diffusion --out {out} --resume",
+            f"genmem: interrupted; saved after {count(ending.step, 'step')}. Go on with: "
+            f"{how_to_resume('diffusion', out, device=device)}",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)
@@ -230,72 +251,9 @@ def _refuse_options(context: typer.Context) -> None:
             )
 
 
-def _saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]:
-    """Where a run's images came from, and its settings."""
-    from genmem.errors import InputError
-    from genmem.training.diffusion import runs
-    from genmem.training.diffusion.settings import settings_from
-
-    document = runs.read_settings(out)
-    if not document.get("source"):
-        raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
-    settings = settings_from(document["settings"])
-    return document["source"], lambda side: settings
-
-
-def _labels(text: str) -> tuple[Any, int]:
-    """The kind of labels, and how many random ones."""
-    from genmem.errors import UsageError
-
-    kind, colon, number = text.partition(":")
-    if kind not in ("none", "true", "random", "unique") or (colon and kind != "random"):
-        raise UsageError(
-            f"--labels: expected none, true, random, random:C or unique, got {text!r}."
-        )
-    if not colon:
-        return kind, 10
-    if not number.isdigit() or int(number) < 1:
-        raise UsageError(f"--labels: expected random:C with a number of classes, got {text!r}.")
-    return kind, int(number)
-
-
-def _numbers(text: str, *, option: str) -> tuple[int, ...]:
-    from genmem.errors import UsageError
-
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdigit() for part in parts):
-        raise UsageError(f"{option}: expected whole numbers, A,B,…, got {text!r}.")
-    return tuple(int(part) for part in parts)
-
-
-def _network(
-    side: int,
-    *,
-    model: str,
-    channels: int,
-    multipliers: tuple[int, ...],
-    blocks: int,
-    attention: tuple[int, ...],
-    time_embedding: Literal["positional", "fourier"] | None,
-    dropout: float,
-    without_skips: tuple[str, ...],
-) -> UNetSettings:
-    from dataclasses import replace
-
-    from genmem.training.diffusion.unet import UNetSettings, ncsnpp
-
-    network = UNetSettings(
-        image_size=side,
-        channels=channels,
-        multipliers=multipliers,
-        blocks=blocks,
-        attention=attention,
-        dropout=dropout,
-        without_skips=without_skips,
-    )
-    if model == "ncsn++":
-        network = ncsnpp(network)
-    return replace(network, time_embedding=time_embedding) if time_embedding else network
+def _local(source: str) -> str | None:
+    """What may be a path; a name on the hub is none."""
+    return None if source.startswith("hf:") else source
 
 
 def _show(out: Path) -> None:

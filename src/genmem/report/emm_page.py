@@ -18,6 +18,7 @@ from genmem.report.emm_words import (
     name_of,
     percent,
     ratio_words,
+    seeds_words,
     span,
 )
 from genmem.report.files import written_whole
@@ -160,7 +161,11 @@ def _difference(mean: Json | None) -> str:
         return ""
     value = f"{100 * mean['difference']:+.0f}".replace("-", "−")
     interval = mean["difference_interval"]
-    return value if interval is None else f"{value} ({span(interval)})"
+    if interval is None and mean["difference_seeds"] == 1:
+        return value
+    return (
+        f"{value} ({seeds_words(mean['difference_seeds']) if interval is None else span(interval)})"
+    )
 
 
 def _exhibits(curves: Sequence[Json]) -> list[dict[str, Any]]:

@@ -37,13 +37,18 @@ def mean_at(curve: Json, size: int) -> Json | None:
 
 
 def ratio_words(curve: Json, size: int) -> str:
-    """`61 % (50–72)`, `61 % (1 seed)`; nothing where nothing was trained."""
+    """`61 % (50–72)`, `61 % (1 seed)`, `0 % (all 3 seeds)`; nothing where nothing was trained."""
     mean = mean_at(curve, size)
     if mean is None:
         return ""
     if mean["interval"] is None:
-        return f"{percent(mean['ratio'])} (1 seed)"
+        return f"{percent(mean['ratio'])} ({seeds_words(mean['seeds'])})"
     return f"{percent(mean['ratio'])} ({span(mean['interval'])})"
+
+
+def seeds_words(seeds: int) -> str:
+    """What stands in an interval's place: `1 seed`, or `all 3 seeds`, which agree."""
+    return "1 seed" if seeds == 1 else f"all {seeds} seeds"
 
 
 def span(interval: Json) -> str:
@@ -54,12 +59,12 @@ def span(interval: Json) -> str:
 
 
 def emm_words(emm: Json) -> str:
-    """`1,070 (980–1,170)`, or in words what is known."""
+    """`1,070 (980–1,170)`, `1,070 (all 3 seeds)`, or in words what is known."""
     if emm["value"] is None:
         return emm["words"]
     value = size_words(emm["value"])
     if emm["interval"] is None:
-        return value
+        return f"{value} ({emm['words']})" if emm["words"] else value
     low, high = emm["interval"]["low"], emm["interval"]["high"]
     return f"{value} ({size_words(low)}–{size_words(high)})"
 

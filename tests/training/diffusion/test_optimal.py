@@ -188,3 +188,28 @@ def test_labels_that_do_not_fit_are_refused(made):
         OptimalDenoiser(made.pixels).denoise(x, 1.0, torch.tensor([0]))
     with pytest.raises(InputError, match="no training image has label 7"):
         OptimalDenoiser(made.pixels, labels=made.labels).denoise(x, 1.0, torch.tensor([7]))
+
+
+def test_an_image_that_is_no_number_is_refused_not_answered(made):
+    optimal = OptimalDenoiser(made.pixels)
+    for wrong in (float("nan"), float("inf")):
+        x = torch.zeros(2, 3, 8, 8)
+        x[1, 0, 0, 0] = wrong
+        with pytest.raises(InputError, match="x: expected finite pixels"):
+            optimal.denoise(x, 1.0)
+
+
+@pytest.mark.parametrize(
+    "labels", [torch.tensor([0]), torch.tensor([0.0, 1.0]), torch.tensor([True, False])]
+)
+def test_labels_that_are_not_one_whole_number_an_image_are_refused(made, labels):
+    optimal = OptimalDenoiser(made.pixels, labels=made.labels)
+    with pytest.raises(InputError, match="labels: expected 2 whole numbers, one an image"):
+        optimal.denoise(torch.zeros(2, 3, 8, 8), 1.0, labels)
+
+
+def test_of_no_images_it_makes_none(made):
+    optimal = OptimalDenoiser(made.pixels, labels=made.labels)
+    none = torch.zeros(0, 3, 8, 8)
+    for labels in (None, torch.zeros(0, dtype=torch.int64)):
+        assert optimal.denoise(none, torch.zeros(0), labels).shape == (0, 3, 8, 8)

@@ -1,6 +1,7 @@
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -212,8 +213,111 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
         {"labels": "some"},
         {"precision": "fp8"},
         {"snapshots": 0},
+        {"weight_decay": float("nan")},
+        {"learning_rate": float("inf")},
+        {"batch_size": 16.5},
+        {"batch_size": True},
+        {"batch_size": 2_000_000_000},
+        {"parametrization": ["vp"]},
+        {"network": {"channels": 8}},
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
         replace(SETTINGS, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time_embedding": "foo"},
+        {"resampling": "foo"},
+        {"channels": 8.0},
+        {"multipliers": [1, 2]},
+        {"multipliers": ("1",)},
+        {"without_skips": "8"},
+        {"progressive_input": 1},
+        {"dropout": float("nan")},
+        {"image_channels": 0},
+    ],
+)
+def test_networks_that_cannot_be_are_refused(wrong):
+    with pytest.raises(UsageError, match="expected"):
+        replace(NETWORK, **wrong)
+
+
+def test_more_snapshots_than_steps_are_one_a_step():
+    settings = replace(SETTINGS, steps=3, snapshots=2_000_000_000)
+    assert settings.snapshot_steps(24) == (1, 2, 3)
+
+
+def test_images_that_are_all_the_same_are_refused_before_the_first_step(made, tmp_path):
+    same = replace(made, pixels=np.repeat(made.pixels[:1], 24, axis=0))
+    with pytest.raises(InputError, match="expected at least two different images, got 24 images"):
+        train(same, tmp_path / "run", replace(SETTINGS, samples=2), device="cpu")
+    assert not (tmp_path / "run").exists()
+    train(same, tmp_path / "run", replace(SETTINGS, steps=1, snapshots=1), device="cpu")
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_a_signal_while_a_snapshot_is_measured_saves_and_the_rest_is_measured_later(
+    made, tmp_path, monkeypatch, at
+):
+    monkeypatch.setattr(runs, "memorized", partial(runs.memorized, batch_size=2))
+    settings = replace(SETTINGS, samples=6, snapshots=2)
+    train(made, tmp_path / "whole", settings, device="cpu")
+    calls, heard = [], []
+
+    def progress(stage, done, total):
+        if stage.startswith("sampling after"):
+            calls.append(stage)
+            if len(calls) == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def train_on(**options):
+        return train(made, tmp_path / "cut", settings, device="cpu", **options)
+
+    ending = train_on(progress=progress, on_stop=lambda: heard.append(True))
+    assert ending.interrupted
+    assert ending.step == (12 if at == 5 else 6)
+    assert heard == [True]
+    assert len(calls) == at  # nothing was drawn after it
+    found = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors", kind="diffusion")
+    assert found.state["step"] == ending.step
+    measured = [line["step"] for line in read_log(tmp_path / "cut" / "log.jsonl")]
+    assert (ending.step in measured) == (at == 5)  # its loss alone, at the end
+    assert not train_on(resume=True).interrupted
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_a_signal_in_the_step_before_a_snapshot_ends_without_measuring_it(made, tmp_path):
+    settings = replace(SETTINGS, samples=3, snapshots=2)
+
+    def progress(stage, done, total):
+        assert stage == "training"
+        if done == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = train(made, tmp_path / "cut", settings, device="cpu", progress=progress)
+    assert (ending.step, ending.interrupted) == (6, True)
+    train(made, tmp_path / "cut", settings, device="cpu", resume=True)
+    train(made, tmp_path / "whole", settings, device="cpu")
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{}", "expected an object 'settings'"),
+        ("[]", "expected a JSON object"),
+        ('{"settings": {}, "data": {}, "source": {}}', "'name' of the data"),
+        ('{"settings": {}, "data": {"name": "", "digest": "", "count": 1}}', "object 'source'"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_settings_of_a_run_that_are_damaged_are_one_error(made, tmp_path, content, words):
+    (tmp_path / "settings.json").write_text(content)
+    with pytest.raises(InputError, match=words):
+        runs.load_run(tmp_path)
+    with pytest.raises(InputError, match=words):
+        train(made, tmp_path, SETTINGS, device="cpu", resume=True)

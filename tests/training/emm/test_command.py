@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,13 +73,17 @@ def test_an_interrupted_study_says_how_to_go_on(folder, capsys, monkeypatch):
         (["--factor", "diversity=0.5"], "expected a second source"),
         (["--at", "4", "--epsilon", "1"], "epsilon: expected"),
         (["--at", "4", "--seeds", "0"], "seeds: expected"),
+        (["--at", "4", "--threads", "-1"], "--threads"),
+        (["--at", "4", "--threads", "0"], "--threads"),
+        (["--at", "4,²"], "--at: expected whole numbers"),
+        (["--at", "4", "--factor", "width=,"], "factor width: expected values V1,V2"),
         (["--at", "4", "--samples", "0"], "samples: expected at least 1"),
         (["--at", "4", "--processes", "0"], "processes: expected at least 1"),
         (["--at", "4", "--processes", "2", "--ray", "local"], "--processes and --ray"),
         (["--at", "20", "--factor", "classes=1"], "expected at least 20 images"),
         (["--at", "4", "--size", "6", "--factor", "blocks=0"], "at least one resolution"),
         (["--data", "none.zip", "--at", "4"], "there is no such file"),
-        (["--at", "4", "--labels", "some"], "labels: expected one of"),
+        (["--at", "4", "--labels", "some"], "labels: expected none, true"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_before_any_training(folder, capsys, options, words):
@@ -87,6 +92,33 @@ def test_bad_input_is_one_line_and_exit_code_2_before_any_training(folder, capsy
     assert complaint.startswith("genmem: ")
     assert words in complaint
     assert not list(folder.glob("study/trials/*"))
+
+
+def test_threads_that_the_study_did_not_begin_with_are_said_to_count_for_nothing(folder, capsys):
+    options = [*SMALL, "--at", "4", "--seeds", "1"]
+    assert run(["emm", *options]) == 0
+    assert "was begun with" not in capsys.readouterr().err
+    assert run(["emm", *options, "--threads", "2"]) == 0
+    assert "note: study was begun with 1 CPU thread a training" in capsys.readouterr().err
+    assert len(list(folder.glob("study/trials/*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nonsense", "--ray: expected HOST:PORT"),
+        ("ray://nonsense:x", "--ray: expected HOST:PORT"),
+        ("127.0.0.1:1", "--ray 127.0.0.1:1: no cluster answers there (connection refused)"),
+        (f"{'x' * 100}.invalid:6379", "no cluster answers there"),
+    ],
+)
+def test_an_address_where_no_cluster_is_is_said_before_ray_tries(
+    address, words, monkeypatch, capsys
+):
+    never = SimpleNamespace(is_initialized=lambda: False, init=lambda **_: pytest.fail("it tried"))
+    monkeypatch.setitem(sys.modules, "ray", never)
+    assert run(["emm", *SMALL, "--at", "4", "--ray", address]) == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_without_ray_the_message_names_the_extra(monkeypatch, capsys):

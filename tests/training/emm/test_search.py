@@ -137,3 +137,17 @@ def test_sizes_of_a_lattice_are_a_fixed_factor_apart():
 def test_a_lattice_that_cannot_be_is_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
         lattice(*wrong[:2], within=wrong[2])
+
+
+def test_a_lattice_finer_than_whole_numbers_is_all_of_them():
+    assert lattice(2, 40, within=1e-13) == tuple(range(2, 41))
+    assert lattice(2, 40, within=5e-324) == tuple(range(2, 41))
+    assert lattice(100, 101, within=1e300) == (100, 101)
+
+
+@given(smallest=st.integers(2, 300), more=st.integers(0, 300), within=st.floats(1e-4, 5))
+def test_a_lattice_is_the_rounded_geometric_series(smallest, more, within):
+    largest = smallest + more
+    steps = max(1, math.ceil(math.log(largest / smallest) / math.log1p(within) - 1e-9))
+    series = np.geomspace(smallest, largest, steps + 1).round().astype(int).tolist()
+    assert lattice(smallest, largest, within=within) == tuple(sorted(set(series)))

@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from genmem.errors import InputError, UsageError
+from genmem.report.emm_words import emm_words, ratio_words
 from genmem.training.emm.findings import findings, t_interval
+from genmem.training.emm.images import look_at
 from genmem.training.emm.search import lattice
 from genmem.training.emm.study import Study
 
@@ -158,3 +161,44 @@ def test_duplicates_are_found_said_and_left_out_on_request(request_of, tmp_path)
         Study(
             request_of(sizes=sizes, without_duplicates=True), tmp_path / "u", threads=1
         ).check_images()
+
+
+def test_the_threshold_is_the_decimal_number_that_epsilon_says(request_of):
+    assert 1 - 0.18 != 0.82
+    assert request_of(epsilon=0.18).threshold == 0.82
+
+
+def test_seeds_that_agree_give_no_interval_and_it_is_said(request_of, tmp_path):
+    assert t_interval([0.1 + 0.2, 0.3, 0.3]) is None
+    found = study_of(request_of(seeds=3), tmp_path / "s", Curve(lambda _, count, seed: 4 / count))
+    curve = found["curves"][0]
+    assert all(mean["interval"] is None for mean in curve["means"])
+    assert ratio_words(curve, 4) == "100 % (all 3 seeds)"
+    assert curve["emm"]["interval"] is None
+    assert emm_words(curve["emm"]) == "4.8 (all 3 seeds)"
+    assert any("no interval: so few seeds" in note for note in found["notes"])
+
+
+def test_intervals_of_differences_end_at_100_points(request_of, tmp_path):
+    request = request_of(factors=(("labels", ("none", "true")),), every_size=True, sizes=(4,))
+
+    def ratio(configuration, count, seed):
+        return 0.0 if configuration.training.labels == "none" else 1 - 0.3 * seed
+
+    mean = study_of(request, tmp_path / "s", Curve(ratio))["curves"][1]["means"][0]
+    free = t_interval([1.0, 0.7])
+    assert (free.low < -1, free.high > 1) == (True, True)
+    assert (mean["difference_interval"]["low"], mean["difference_interval"]["high"]) == (-1, 1)
+
+
+def test_where_classes_are_drawn_by_the_seed_every_seed_s_images_are_read(
+    images, request_of, tmp_path
+):
+    for number in (0, 3):
+        (images / "a" / f"{number:02d}.png").unlink()  # leaves 7; seed 0 draws c, which has 8
+    changes = {"source": look_at(str(images)), "base": replace(TINY, classes=1), "sizes": (4, 8)}
+    first = Study(request_of(**changes, seeds=1), tmp_path / "s", threads=1)
+    assert first.check_images() == ()
+    eight = Study(request_of(**changes, seeds=8), tmp_path / "t", threads=1)
+    with pytest.raises(InputError, match="expected at least 8 images in a, found 7"):
+        eight.check_images()

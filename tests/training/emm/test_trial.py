@@ -148,3 +148,17 @@ def test_a_worker_says_why_it_cannot_and_that_is_the_study_s_error(request_of, t
     request = request_of(base=with_training(learning_rate=1e30), sizes=(4,), seeds=1)
     with pytest.raises(InputError, match="the loss became"):
         Study(request, tmp_path / "s", threads=1).go(Processes(1, device="cpu"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"ratio": "half"}', "{", "[" * 100_000])
+def test_a_damaged_outcome_or_task_says_what_to_delete(request_of, tmp_path, content):
+    study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
+    trial = study.trial(("", ""), 8, 0)
+    folder = study.place(trial)
+    write_task(folder, trial)
+    (folder / "outcome.json").write_text(content)
+    with pytest.raises(InputError, match="Delete its folder to do the trial anew"):
+        findings(study)
+    (folder / "task.json").write_text(content)
+    with pytest.raises(InputError, match="Delete its folder to do the trial anew"):
+        read_task(folder)

@@ -98,7 +98,7 @@ class Rows:
 
     def inward(self, images: torch.Tensor) -> torch.Tensor:
         """Images [b, ...] as centred rows, float64 [b, d]."""
-        rows = images.to(self.device, torch.float64).reshape(len(images), -1)
+        rows = images.to(self.device, torch.float64).flatten(start_dim=1)
         return (rows - self.shift) / self.scale - self.mean
 
     def outward(self, rows: torch.Tensor) -> torch.Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from genmem.errors import InputError, UsageError
+from genmem.report.text import count
 from genmem.results import Json
 from genmem.training.checkpoints import Checkpoint, load_checkpoint
 from genmem.training.data import TrainingImages
@@ -16,12 +18,31 @@ from genmem.training.diffusion.settings import TrainingSettings, differing, sett
 
 
 def check_images(data: TrainingImages, settings: TrainingSettings) -> None:
-    """Raise InputError unless the images are of the shape that the network takes."""
+    """Refuse images that cannot be trained on, or not be measured at the first snapshot.
+
+    Raises:
+        InputError: another shape than the network takes, or fewer than two different images
+            though snapshots are to be measured: d1/d2 needs two.
+    """
     expected = settings.network.image_shape
     if tuple(data.pixels.shape[1:]) != expected:
         raise InputError(
             f"{data.name}: expected images of shape {list(expected)} (channels, height, width), as "
             f"the network takes, got {list(data.pixels.shape[1:])}."
+        )
+    if settings.samples and all(np.array_equal(data.pixels[0], one) for one in data.pixels[1:]):
+        raise InputError(
+            f"{data.name}: expected at least two different images, got {count(len(data), 'image')} "
+            "with the same pixels: snapshots are measured by the distances to the two nearest. "
+            "Give more images, or ask for samples of 0."
+        )
+
+
+def check_new(folder: Path) -> None:
+    """Raise UsageError where the folder holds a run already."""
+    if any((folder / name).is_file() for name in (runs.CHECKPOINT, runs.SETTINGS)):
+        raise UsageError(
+            f"{folder} holds a run already; go on with it by --resume, or name another folder."
         )
 
 
@@ -34,12 +55,8 @@ def checkpoint_of(
         InputError: other images than the run began with, or a checkpoint that cannot be used.
         UsageError: a run that is there already, or other settings than it began with.
     """
-    there = (folder / runs.CHECKPOINT).is_file() or (folder / runs.SETTINGS).is_file()
-    if there and not resume:
-        raise UsageError(
-            f"{folder} holds a run already; go on with it by --resume, or name another folder."
-        )
     if not resume:
+        check_new(folder)
         return None
     document = runs.read_settings(folder)
     other = differing(settings, settings_from(document["settings"]))

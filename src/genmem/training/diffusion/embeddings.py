@@ -32,7 +32,7 @@ class Fourier(nn.Module):
     """Sines and cosines of 2π·fⱼ·t with fⱼ ~ N(0, scale²), drawn once and kept.
 
     NCSN++ ("Score-Based Generative Modeling through SDEs", Song et al. 2021, appendix H.2), after
-    Tancik et al. 2020; scale 16.
+    Tancik et al. 2020; scale 16. Song's networks take 2·width of them, ours `channels` = width.
     """
 
     frequencies: torch.Tensor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from genmem.training.diffusion import runs
 from genmem.training.diffusion.beginning import check_images, checkpoint_of, prepare_folder
 from genmem.training.diffusion.settings import TrainingSettings, training_labels
 from genmem.training.diffusion.state import Device, Training, make_accelerator
-from genmem.training.runlog import RunLog
+from genmem.training.runlog import RunLog, read_log
 from genmem.training.stopping import asked_to_stop
 
 CHECKPOINT_SECONDS = 300.0
@@ -36,9 +36,16 @@ class DivergedError(InputError):
     """The loss is no number any more; the checkpoint is the one before that."""
 
 
+class _AskedError(Exception):
+    """A snapshot's measurement was asked to stop."""
+
+
 @dataclass(frozen=True)
 class Ending:
-    """How training ended: after how many steps, and whether it was asked to stop before the end."""
+    """How training ended: after how many steps, and whether it was asked to stop before the end.
+
+    The end is when the last snapshot is measured, too.
+    """
 
     step: int
     interrupted: bool
@@ -54,10 +61,12 @@ def train(
     progress: Progress | None = None,
     stop_after: int | None = None,
     source: Mapping[str, Json] | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> Ending:
     """Train a diffusion model, or go on with a run; on as many devices as accelerate launched.
 
-    A first Ctrl-C or SIGTERM lets the step end, saves and returns.
+    A first Ctrl-C or SIGTERM lets the step end, or the batch of samples that a snapshot is measured
+    by, saves and returns; what was not measured is measured by whoever resumes the run.
 
     Args:
         data: the training images.
@@ -66,14 +75,16 @@ def train(
         resume: go on from the checkpoint. On a CPU the result is that of an uninterrupted run, bit
             for bit.
         device: "auto" takes what accelerate finds.
-        progress: told how many steps are done.
+        progress: told how many steps are done, and how many samples of a snapshot are drawn.
         stop_after: save and return after so many steps in all.
         source: where the images came from and how they were chosen, kept in the run's settings for
             whoever resumes it.
+        on_stop: called at the first Ctrl-C or SIGTERM, to say that it was heard.
 
     Raises:
-        InputError: images that do not fit the network, other images than the run began with, a
-            checkpoint that cannot be used, or a loss that is no number (DivergedError).
+        InputError: images that do not fit the network, or all the same, other images than the run
+            began with, a checkpoint that cannot be used, or a loss that is no number
+            (DivergedError).
         UsageError: a run that is there already, other settings than the run began with, a disk
             that is full.
     """
@@ -88,7 +99,8 @@ def train(
             training.load(checkpoint)
         if training.main and checkpoint is None:
             prepare_folder(folder, settings, data, source or {})
-        return _Loop(training, folder, progress, stop_after).go(resumed=checkpoint is not None)
+        loop = _Loop(training, folder, progress, stop_after, on_stop)
+        return loop.go(resumed=checkpoint is not None)
 
 
 class _Loop:
@@ -100,9 +112,11 @@ class _Loop:
         folder: Path,
         progress: Progress | None,
         stop_after: int | None,
+        on_stop: Callable[[], None] | None,
     ) -> None:
         self.training, self.folder = training, folder
         self.progress = progress if training.main else None
+        self.on_stop = on_stop if training.main else None
         settings, images = training.settings, len(training.data)
         self.total = settings.total_steps(images)
         self.due = set(settings.snapshot_steps(images))
@@ -118,16 +132,19 @@ class _Loop:
         if training.main:
             at = training.step if resumed else None
             self.log = RunLog(self.folder / runs.LOG, resumed_at=at)
-        clock = time.monotonic()
+        clock, measured = time.monotonic(), True
         if self.progress:
             self.progress("training", training.step, self.total)
-        with asked_to_stop() as asked:
-            while training.step < self.stop_after:
+        with asked_to_stop(self.on_stop) as asked:
+            if resumed and training.step in self.due:  # stopped before it was measured, perhaps
+                measured = self._measure(asked)
+            while measured and training.step < self.stop_after:
                 self.loss += training.take_step()
                 self.losses += 1
                 if self.progress:
                     self.progress("training", training.step, self.total)
-                stopping = self._anywhere(asked()) or training.step == self.stop_after
+                ended = self._anywhere(asked())
+                stopping = ended or training.step == self.stop_after
                 if training.step % LOG_STEPS == 0 or training.step == self.total:
                     self._write_loss()
                 snapshot = training.step in self.due
@@ -136,9 +153,11 @@ class _Loop:
                 if snapshot or stopping or time.monotonic() - clock > CHECKPOINT_SECONDS:
                     self._save()
                     clock = time.monotonic()
-                if stopping:
+                if snapshot and training.settings.samples:
+                    measured = not ended and self._measure(asked)
+                if ended:
                     break
-        return Ending(training.step, interrupted=training.step < self.total)
+        return Ending(training.step, interrupted=training.step < self.total or not measured)
 
     def _anywhere(self, here: bool) -> bool:
         """Whether any process was asked to stop: all end after the same step."""
@@ -189,18 +208,42 @@ class _Loop:
             tensors=module_tensors("ema", training.ema.module),
             state={"step": step},
         )
-        count = training.settings.samples
-        if count and self.log is not None:
-            found = runs.memorized(
-                training.ema.module,  # pyright: ignore[reportArgumentType]
-                training.data,
-                samples=count,
-                classes=training.settings.network.classes,
-                seed=training.settings.seed,
-                device=training.device,
-            )
-            ratio = found.to_dict()
-            self.log.write(step, memorization_ratio=ratio)
+
+    def _measure(self, asked: Callable[[], bool]) -> bool:
+        """Log the ratio of the snapshot just kept, once; whether it is there, in all processes."""
+        done = True
+        if self.training.settings.samples and self.log is not None and not self._is_measured():
+            try:
+                self._log_ratio(self.log, asked)
+            except _AskedError:
+                done = False
+        return not self._anywhere(not done)
+
+    def _is_measured(self) -> bool:
+        lines = read_log(self.folder / runs.LOG)
+        return any(
+            line["step"] == self.training.step and "memorization_ratio" in line for line in lines
+        )
+
+    def _log_ratio(self, log: RunLog, asked: Callable[[], bool]) -> None:
+        training, step = self.training, self.training.step
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            if self.progress:
+                self.progress(f"{stage} after {step:,} steps", done, total)
+            if asked() and done != total:
+                raise _AskedError
+
+        found = runs.memorized(
+            training.ema.module,  # pyright: ignore[reportArgumentType]
+            training.data,
+            samples=training.settings.samples,
+            classes=training.settings.network.classes,
+            seed=training.settings.seed,
+            device=training.device,
+            progress=progress,
+        )
+        log.write(step, memorization_ratio=found.to_dict())
 
     def _save(self) -> None:
         self._mean_loss()

@@ -56,11 +56,7 @@ class OptimalDenoiser:
         self._order = self._sorted = None
         if labels is not None:
             found = torch.as_tensor(labels).cpu()
-            if found.shape != (len(self._rows),) or found.is_floating_point():
-                raise InputError(
-                    f"labels: expected {len(self._rows)} whole numbers, one an image, got "
-                    f"{found.dtype} of shape {list(found.shape)}."
-                )
+            _check_labels(found, len(self._rows))
             self._sorted, self._order = found.long().sort(stable=True)
 
     def __len__(self) -> int:
@@ -89,14 +85,16 @@ class OptimalDenoiser:
             Like `x`.
 
         Raises:
-            InputError: `x` is not images of the training images' shape, or σ is not positive, or no
-                training image has the label.
+            InputError: `x` is not images of the training images' shape with finite pixels, or σ is
+                not positive, or the labels are not one whole number an image, or no training image
+                has the label.
             UsageError: labels are given, but the training images have none.
         """
         queries = self._queries(x, sigma)
         if labels is None:
             means = self._means(queries, among=None)
         else:
+            _check_labels(labels, len(x))
             means = torch.empty_like(queries.rows)
             labels = labels.to(queries.rows.device)
             for label in labels.unique().tolist():
@@ -112,6 +110,8 @@ class OptimalDenoiser:
                 f"x: expected floating-point images [b, {', '.join(map(str, self.shape))}], as the "
                 f"training images are, got {x.dtype} of shape {list(x.shape)}."
             )
+        if not bool(x.isfinite().all()):
+            raise InputError("x: expected finite pixels, got NaN or infinity.")
         rows = self._rows.inward(x)
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=rows.device).flatten()
         if len(sigmas) not in (1, len(x)) or not bool(((sigmas > 0) & sigmas.isfinite()).all()):
@@ -164,6 +164,16 @@ class OptimalDenoiser:
         if len(rest):
             means[rest] = dense(self._rows, queries[rest], among=among, wide=True).double()
         return means
+
+
+def _check_labels(labels: torch.Tensor, images: int) -> None:
+    """Raise InputError unless there is one whole number an image."""
+    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if tuple(labels.shape) != (images,) or not whole:
+        raise InputError(
+            f"labels: expected {images} whole numbers, one an image, got {labels.dtype} of shape "
+            f"{list(labels.shape)}."
+        )
 
 
 _TYPICAL = 0.3

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import nn
 
 Parametrization = Literal["vp", "ve", "edm"]
-PARAMETRIZATIONS: tuple[str, ...] = get_args(Parametrization)
 
 
 class Coefficients(NamedTuple):

@@ -78,17 +78,36 @@ def read_settings(folder: Path) -> dict[str, Json]:
     """Read RUN/settings.json.
 
     Raises:
-        InputError: there is none, or it is no JSON.
+        InputError: there is none, or it is not what `prepare_folder` wrote.
     """
     path = folder / SETTINGS
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read; expected the folder of a training run."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}.") from error
+    wrong = _wrong(found)
+    if wrong:
+        raise InputError(
+            f"{path}: damaged, or no run's: expected {wrong}. Put the file back, or train anew."
+        )
+    return found
+
+
+def _wrong(document: Json) -> str | None:
+    """What is not there as `prepare_folder` writes it; None: all is."""
+    if not isinstance(document, dict):
+        return "a JSON object"
+    for name in ("settings", "data", "source"):
+        if not isinstance(document.get(name), dict):
+            return f"an object {name!r}"
+    for name, kind in {"name": str, "digest": str, "count": int}.items():
+        if not isinstance(document["data"].get(name), kind):
+            return f"{name!r} of the data, {'a number' if kind is int else 'a text'}"
+    return None
 
 
 def load_run(

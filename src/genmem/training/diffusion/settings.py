@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from genmem.errors import InputError, UsageError
 from genmem.results import Json, to_json
 from genmem.training.data import TrainingImages
-from genmem.training.diffusion.preconditioning import PARAMETRIZATIONS, Parametrization
+from genmem.training.diffusion._kinds import check_kinds
+from genmem.training.diffusion.preconditioning import Parametrization
 from genmem.training.diffusion.unet import UNetSettings
 
 Labels = Literal["none", "true", "random", "unique"]
@@ -20,6 +21,9 @@ Labels = Literal["none", "true", "random", "unique"]
 image's number."""
 
 Precision = Literal["no", "bf16", "fp16"]
+
+LARGEST_BATCH = 2**16
+"""Images a step, at most: a larger batch is a slip, and its first step would not end."""
 
 PAPER_BATCH = 512
 """The batch size that the learning rate of 2e-4 goes with."""
@@ -65,16 +69,7 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        choices = {
-            "parametrization": PARAMETRIZATIONS,
-            "labels": get_args(Labels),
-            "precision": get_args(Precision),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise UsageError(
-                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}."
-                )
+        check_kinds(self)
         least = {
             "random_classes": 1,
             "batch_size": 1,
@@ -87,6 +82,11 @@ class TrainingSettings:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UsageError(f"{name}: expected at least {low}, got {getattr(self, name)}.")
+        if self.batch_size > LARGEST_BATCH:
+            raise UsageError(
+                f"batch_size: expected at most {LARGEST_BATCH:,} images a step, got "
+                f"{self.batch_size:,}: a step holds them all in memory."
+            )
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"steps: expected at least 1, got {self.steps}.")
         if not self.learning_rate > 0 or self.weight_decay < 0:
@@ -109,11 +109,8 @@ class TrainingSettings:
     def snapshot_steps(self, images: int) -> tuple[int, ...]:
         """After how many steps a snapshot is kept."""
         total = self.total_steps(images)
-        return tuple(
-            sorted(
-                {-(-total * number // self.snapshots) for number in range(1, self.snapshots + 1)}
-            )
-        )
+        count = min(self.snapshots, total)  # more than one a step there cannot be
+        return tuple(-(-total * number // count) for number in range(1, count + 1))
 
     def to_dict(self) -> dict[str, Json]:
         """As plain JSON; `settings_from` reads it."""
@@ -125,18 +122,43 @@ def settings_from(document: Mapping[str, Any]) -> TrainingSettings:
 
     Raises:
         InputError: a name is unknown or missing: another version wrote them.
+        UsageError: a value that a setting cannot have.
     """
     try:
-        network = dict(document["network"])
-        for name in ("multipliers", "attention", "without_skips"):
-            network[name] = tuple(network[name])
+        network: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in dict(document["network"]).items()
+        }
         rest = {key: value for key, value in document.items() if key != "network"}
         return TrainingSettings(network=UNetSettings(**network), **rest)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"settings: expected those of a run of this version, but {error}. Train anew, or use "
             "the version that wrote them."
         ) from error
+
+
+def labels_from(text: str) -> tuple[Labels, int | None]:
+    """What a text such as `random:4` names: the kind of labels, and how many random classes.
+
+    Args:
+        text: none, true, random, random:C or unique.
+
+    Returns:
+        The kind; C, or None where it is not given.
+
+    Raises:
+        UsageError: the text names no labels.
+    """
+    kind, colon, number = text.partition(":")
+    for known in get_args(Labels):
+        if kind == known and not colon:
+            return known, None
+        if kind == known == "random" and number.isdecimal() and int(number) > 0:
+            return known, int(number)
+    raise UsageError(
+        f"labels: expected none, true, random, random:C with C classes, or unique, got {text!r}."
+    )
 
 
 def differing(ours: TrainingSettings, theirs: TrainingSettings) -> list[str]:

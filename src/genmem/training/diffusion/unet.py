@@ -5,6 +5,11 @@ and the settings that table 7 of "Elucidating the Design Space" (Karras et al. 2
 2206.00364) lists. NCSN++ differs from DDPM++ by Fourier features for the noise level, filtered
 resampling, and the image itself fed in at every resolution ("residual" progressive input).
 
+Two departures. NCSN++ has twice as many Fourier features as the network is wide (Karras's code has
+channel_mult_noise=2); here there are as many as positional ones, the width, so that changing the
+time embedding changes nothing else. A label's vector starts at N(0, 1), as torch's tables do, not
+as a linear layer on one-hot labels would.
+
 With L resolutions and B blocks each, the encoder makes L·(B + 1) tensors that the decoder takes
 back: at each resolution one from the first convolution or the block that halves, and B from the
 blocks, numbered from 0 in that order.
@@ -21,6 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 from genmem.errors import InputError, UsageError
+from genmem.training.diffusion._kinds import check_kinds
 from genmem.training.diffusion.embeddings import Fourier, Positional
 from genmem.training.diffusion.layers import (
     NEARLY_ZERO,
@@ -68,6 +74,7 @@ class UNetSettings:
     without_skips: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         halvings = len(self.multipliers) - 1
         if halvings < 0 or min(self.multipliers, default=1) < 1 or self.blocks < 1:
             raise UsageError(
@@ -75,6 +82,10 @@ class UNetSettings:
             )
         if self.channels < 4 or self.channels % 4:
             raise UsageError(f"network: expected a multiple of 4 channels, got {self.channels}.")
+        if self.image_channels < 1:
+            raise UsageError(
+                f"network: expected images of at least 1 channel, got {self.image_channels}."
+            )
         if self.image_size < 1 or self.image_size % 2**halvings or not self.resolutions[-1]:
             raise UsageError(
                 f"network: {halvings + 1} resolutions need images whose side is a multiple of "

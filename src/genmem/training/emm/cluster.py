@@ -6,6 +6,7 @@ lost is begun again on another one and goes on from its checkpoint.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from genmem.training.emm.trial import do_trial
 from genmem.training.emm.workers import TRIES, StoppedError
 
 _STOPPING_SECONDS = 60.0
+_ANSWER_SECONDS = 5.0
 
 
 class Cluster:
@@ -33,6 +35,8 @@ class Cluster:
             UsageError: Ray is not installed, or there is no cluster at the address.
         """
         self._ray = ray = _ray()
+        if not ray.is_initialized():
+            _probe(address)
         self._device: Device = device
         self._threads = threads
         self._began = not ray.is_initialized()
@@ -92,6 +96,25 @@ class Cluster:
         self._folders.clear()
         if self._began:
             self._ray.shutdown()
+
+
+def _probe(address: str) -> None:
+    """Raise UsageError where no one answers: Ray itself would try for minutes."""
+    if address in ("auto", "local"):
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdecimal() and 0 < int(port) < 2**16):
+        raise UsageError(
+            f"--ray: expected HOST:PORT, ray://HOST:PORT, auto or local, got {address!r}."
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"--ray {address}: no cluster answers there ({why.lower()}). Start one with ray start "
+            "--head, or use --processes on this machine."
+        ) from error
 
 
 def _remote_trial(folder: str, device: Device) -> tuple[str, Any]:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.errors import InputError
-from genmem.training.diffusion.settings import settings_from
+from genmem.errors import InputError, UsageError
+from genmem.training.diffusion._kinds import check_kind, kinds_of
+from genmem.training.diffusion.settings import TrainingSettings, settings_from
+from genmem.training.diffusion.unet import UNetSettings
 from genmem.training.emm.factors import Configuration, vary
 
 SIZE = 32
@@ -31,13 +33,14 @@ def configuration(
         labels: none, true, random, random:C or unique.
 
     Raises:
-        InputError: the file cannot be read, or names a setting that there is not.
+        InputError: the file cannot be read, names a setting that there is not, or gives one a value
+            of another type.
         UsageError: a value that cannot be.
     """
     document = Configuration().training.to_dict()
     document["network"]["image_size"] = SIZE
     if file is not None:
-        _take(document, _read(file), file)
+        _take(document, _read(file), TrainingSettings, file)
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         if name in _OF_THE_NETWORK:
@@ -50,8 +53,16 @@ def configuration(
     return base if labels is None else vary(base, "labels", labels)
 
 
-def _take(document: dict[str, Any], given: Mapping[str, Any], file: Path) -> None:
-    """Put the file's values into the document, each into its place."""
+def _take(document: dict[str, Any], given: Mapping[str, Any], settings: type, file: Path) -> None:
+    """Put the file's values into the document, each into its place.
+
+    Args:
+        document: of the settings, as JSON.
+        given: some of them.
+        settings: the class of the settings, which says of what type they are.
+        file: for messages.
+    """
+    kinds = kinds_of(settings)
     for name, value in given.items():
         if name not in document:
             raise InputError(
@@ -60,8 +71,13 @@ def _take(document: dict[str, Any], given: Mapping[str, Any], file: Path) -> Non
         if name == "network":
             if not isinstance(value, dict):
                 raise InputError(f"{file}: network: expected an object of settings by name.")
-            _take(document["network"], value, file)
+            _take(document["network"], value, UNetSettings, file)
         else:
+            held = tuple(value) if isinstance(value, list) else value
+            try:
+                check_kind(f"{file}: {name}", held, kinds[name])
+            except UsageError as error:
+                raise InputError(str(error)) from error
             document[name] = value
 
 
@@ -70,7 +86,7 @@ def _read(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {(error.strerror or '').lower()}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not JSON: {error}.") from error
     if not isinstance(found, dict):
         raise InputError(f"{file}: expected an object of settings by name.")

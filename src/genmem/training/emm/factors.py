@@ -8,7 +8,7 @@ from typing import Any
 
 from genmem.errors import UsageError
 from genmem.results import Json, to_json
-from genmem.training.diffusion.settings import TrainingSettings, settings_from
+from genmem.training.diffusion.settings import TrainingSettings, labels_from, settings_from
 
 SAMPLES = 10_000
 """Images drawn from every snapshot, as in the paper."""
@@ -142,12 +142,9 @@ def _time_embedding(base: Configuration, value: str) -> Configuration:
 
 
 def _labels(base: Configuration, value: str) -> Configuration:
-    kind, colon, number = value.partition(":")
-    if colon and kind != "random":
-        raise UsageError(f"labels: only random takes a number of classes, got {value!r}.")
-    classes = _number(number, "labels", int) if colon else base.training.random_classes
-    changes: dict[str, Any] = {"labels": kind, "random_classes": classes}
-    return replace(base, training=replace(base.training, **changes))
+    kind, classes = labels_from(value)
+    classes = base.training.random_classes if classes is None else classes
+    return replace(base, training=replace(base.training, labels=kind, random_classes=classes))
 
 
 FACTORS: dict[str, Callable[[Configuration, str], Configuration]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,9 @@ from genmem.training.emm.search import bracket, crossing
 from genmem.training.emm.study import BASE, Study
 
 LEVEL = 0.95
+
+SAME = 1e-9
+"""Values of several seeds that lie this close are the same, but for rounding."""
 
 T_METHOD = "Student's t over seeds"
 LOG_T_METHOD = "Student's t over seeds, of log |D|"
@@ -30,7 +34,8 @@ def findings(study: Study, *, notes: Sequence[str] = ()) -> dict[str, Json]:
     Returns:
         `curves`, one a configuration: `factor`, `value`, `trainings` (each with its `size`, `seed`,
         `ratio`, `step`, `snapshots`), `means` (ratio over seeds by size, and the difference to the
-        first configuration of the factor, seed by seed), `searches` (each seed's bracket and EMM),
+        first configuration of the factor, seed by seed; no interval where all seeds agree),
+        `searches` (each seed's bracket and EMM),
         `emm` and `exhibits`; with the request, `trainings` in all, and `notes`.
     """
     request = study.request
@@ -60,7 +65,7 @@ def findings(study: Study, *, notes: Sequence[str] = ()) -> dict[str, Json]:
                 }
             ),
             "finished": not any(True for _ in study.wanted()),
-            "notes": [*notes, *_seed_notes(request.seeds)],
+            "notes": [*notes, *_seed_notes(request.seeds, curves)],
         }
     )
 
@@ -123,25 +128,32 @@ def _mean(
         for seed, by_size in ratios.items()
         if size in by_size and size in first[seed]
     ]
-    shares = t_interval(found)
+    shares, differences = t_interval(found), t_interval(paired)
     return {
         "size": size,
         "ratio": float(np.mean(found)),
-        "interval": None
-        if shares is None
-        else Interval(
-            low=max(0.0, shares.low), high=min(1.0, shares.high), level=LEVEL, method=T_METHOD
-        ).to_dict(),
+        "interval": None if shares is None else _within(shares, 0.0, 1.0).to_dict(),
         "seeds": len(found),
         "difference": None if not paired else float(np.mean(paired)),
-        "difference_interval": None if (span := t_interval(paired)) is None else span.to_dict(),
+        "difference_interval": None
+        if differences is None
+        else _within(differences, -1.0, 1.0).to_dict(),
+        "difference_seeds": len(paired),
     }
 
 
+def _within(interval: Interval, low: float, high: float) -> Interval:
+    """What of an interval can be: Student's t knows no bounds."""
+    return replace(interval, low=max(low, interval.low), high=min(high, interval.high))
+
+
 def t_interval(values: Sequence[float]) -> Interval | None:
-    """mean ± t·s/√n at 95 %; None for fewer than two values."""
+    """mean ± t·s/√n at 95 %; None for fewer than two values, or where all are the same.
+
+    A few seeds that agree show no spread, which does not mean that there is none.
+    """
     count = len(values)
-    if count < 2:
+    if count < 2 or max(values) - min(values) <= SAME:
         return None
     mean = float(np.mean(values))
     half = float(student_t.ppf((1 + LEVEL) / 2, count - 1) * np.std(values, ddof=1)) / count**0.5
@@ -177,7 +189,7 @@ def _emm(searches: list[dict[str, Json]], sizes: Sequence[int], images: int) -> 
             else Interval(
                 low=math.exp(span.low), high=math.exp(span.high), level=LEVEL, method=LOG_T_METHOD
             ).to_dict(),
-            "words": None,
+            "words": f"all {len(values)} seeds" if span is None and len(values) > 1 else None,
         }
     words = "not measured to its end"
     if all(one["done"] for one in searches):
@@ -194,5 +206,13 @@ def _emm(searches: list[dict[str, Json]], sizes: Sequence[int], images: int) -> 
     return {"value": None, "interval": None, "words": words}
 
 
-def _seed_notes(seeds: int) -> list[str]:
-    return ["One seed gives no interval; ask for more."] if seeds == 1 else []
+def _seed_notes(seeds: int, curves: Sequence[dict[str, Json]]) -> list[str]:
+    if seeds == 1:
+        return ["One seed gives no interval; ask for more."]
+    means = [mean for curve in curves for mean in curve["means"]]
+    if any(mean["interval"] is None and mean["seeds"] > 1 for mean in means):
+        return [
+            "Where all seeds give the same number there is no interval: so few seeds cannot tell "
+            "how much it varies."
+        ]
+    return []

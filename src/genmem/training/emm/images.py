@@ -11,10 +11,12 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress, open_images
 from genmem.images.digest import digest
+from genmem.report.text import count as count_of
 from genmem.training.data import TrainingImages, load_training_images
 from genmem.training.emm.factors import Configuration
 
@@ -28,7 +30,7 @@ class Source:
         name: the last part of it.
         count: how many images there are.
         classes: names of their classes, sorted; empty where there are none.
-        digest: hash of all images, names and their order, 32 hexadecimal digits.
+        digest: hash of all images, names, labels and their order, 32 hexadecimal digits.
     """
 
     given: Any
@@ -48,8 +50,11 @@ def look_at(given: Any, *, progress: Progress | None = None) -> Source:
         hashed = blake2b(digest(opened, progress=progress).hexdigest.encode(), digest_size=16)
         categories = set()
         for position in range(len(opened)):
-            hashed.update(opened.id(position).encode("utf-8", "surrogateescape") + b"\0")
-            categories.add(opened.category(position))
+            name, category = opened.id(position), opened.category(position)
+            hashed.update(name.encode("utf-8", "surrogateescape") + b"\0")
+            if category is not None and not name.startswith(f"{category}/"):
+                hashed.update(b"\1" + category.encode("utf-8", "surrogateescape") + b"\0")
+            categories.add(category)
         named = sorted(name for name in categories if name is not None)
         return Source(
             given=given,
@@ -78,7 +83,9 @@ def training_images(
         configuration: says side, number of classes and share of the second source.
         count: |D|.
         seed: of the choice; smaller counts give subsets.
-        without_duplicates: leave out images that repeat an earlier one of their source.
+        without_duplicates: leave out images that repeat an earlier one, of the first source too;
+            others are drawn instead. (Of two sources with images in common, smaller sets are
+            subsets of larger ones but for those.)
         progress: told how many images are read.
 
     Raises:
@@ -88,9 +95,9 @@ def training_images(
     from_second = round(configuration.second_share * count)
     if from_second and second is None:
         raise UsageError("diversity: expected a second source of images to take a share from.")
-    parts = [(source, count - from_second), (second, from_second)]
-    loaded = [
-        load_training_images(
+
+    def load(part: Source, wanted: int) -> TrainingImages:
+        return load_training_images(
             part.given,
             size=configuration.size,
             count=wanted,
@@ -100,10 +107,41 @@ def training_images(
             without_duplicates=without_duplicates,
             progress=progress,
         )
-        for part, wanted in parts
-        if part is not None and wanted
-    ]
-    return loaded[0] if len(loaded) == 1 else _joined(loaded)
+
+    if second is None or not from_second:
+        return load(source, count)
+    if from_second == count:
+        return load(second, count)
+    first, other = load(source, count - from_second), load(second, from_second)
+    repeats = _repeats(first, other)
+    if not without_duplicates:
+        return _joined(first, other, repeats)
+    asked = from_second
+    while len(other) - len(repeats) < from_second:
+        asked += from_second - (len(other) - len(repeats))
+        other = load(second, asked)
+        repeats = _repeats(first, other)
+    new = np.setdiff1d(np.arange(len(other)), repeats)[:from_second]
+    return _joined(first, _chosen(other, new), repeats[repeats < new[-1]], left_out=True)
+
+
+def _repeats(first: TrainingImages, second: TrainingImages) -> NDArray[np.int64]:
+    """Positions of the second's images that are among the first's, to the last bit; ascending."""
+    there = {_hash(image) for image in first.pixels}
+    return np.array([n for n, one in enumerate(second.pixels) if _hash(one) in there], np.int64)
+
+
+def _hash(image: NDArray[np.uint8]) -> bytes:
+    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+
+
+def _chosen(images: TrainingImages, positions: NDArray[np.int64]) -> TrainingImages:
+    return replace(
+        images,
+        pixels=images.pixels[positions],
+        labels=None if images.labels is None else images.labels[positions],
+        ids=tuple(images.ids[position] for position in positions.tolist()),
+    )
 
 
 def _chosen_classes(source: Source, count: int | None, seed: int) -> tuple[str, ...]:
@@ -120,9 +158,14 @@ def _chosen_classes(source: Source, count: int | None, seed: int) -> tuple[str, 
     return tuple(source.classes[number] for number in sorted(order[:count].tolist()))
 
 
-def _joined(parts: list[TrainingImages]) -> TrainingImages:
-    """Two sets as one, with the union of their classes."""
-    first, second = parts
+def _joined(
+    first: TrainingImages,
+    second: TrainingImages,
+    repeats: NDArray[np.int64],
+    *,
+    left_out: bool = False,
+) -> TrainingImages:
+    """Two sets as one, with the union of their classes; `repeats` are in both, or were."""
     classes = tuple(sorted({*first.classes, *second.classes}))
     labels = None
     if first.labels is not None and second.labels is not None:
@@ -140,6 +183,25 @@ def _joined(parts: list[TrainingImages]) -> TrainingImages:
         classes=classes,
         ids=first.ids + second.ids,
         name=f"{first.name} and {second.name}",
-        duplicates=first.duplicates + second.duplicates,
-        notes=first.notes + second.notes,
+        duplicates=first.duplicates + second.duplicates + _more(second, repeats, left_out),
+        notes=first.notes + second.notes + _notes(first, second, len(repeats), left_out),
     )
+
+
+def _more(second: TrainingImages, repeats: NDArray[np.int64], left_out: bool) -> int:
+    """Repeats of the first set that do not repeat an earlier image of the second set as well."""
+    if left_out:
+        return len(repeats)
+    return len({_hash(second.pixels[position]) for position in repeats.tolist()})
+
+
+def _notes(
+    first: TrainingImages, second: TrainingImages, repeats: int, left_out: bool
+) -> tuple[str, ...]:
+    if not repeats:
+        return ()
+    verb = "is" if repeats == 1 else "are"
+    said = f"{count_of(repeats, 'image')} of {second.name} {verb} in {first.name} too"
+    if left_out:
+        return (f"{said} and {'was' if repeats == 1 else 'were'} left out.",)
+    return (f"{said}: learnt more readily. They can be left out (without_duplicates).",)

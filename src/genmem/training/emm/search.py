@@ -52,9 +52,13 @@ def lattice(smallest: int, largest: int, *, within: float) -> tuple[int, ...]:
         )
     if not (math.isfinite(within) and within > 0):
         raise UsageError(f"within: expected a relative width above 0, got {within}.")
-    steps = math.ceil(math.log(largest / smallest) / math.log1p(within) - 1e-9)
-    if steps <= 0:
+    if largest == smallest:
         return (smallest,)
+    span = math.log(largest / smallest)
+    steps = span / math.log1p(within) - 1e-9
+    if steps >= largest * span:  # they lie less than 1 apart, up to the largest
+        return tuple(range(smallest, largest + 1))
+    steps = max(1, math.ceil(steps))
     return tuple(
         sorted(set(np.geomspace(smallest, largest, steps + 1).round().astype(int).tolist()))
     )

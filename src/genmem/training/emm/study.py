@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.report.files import written_whole
+from genmem.training.diffusion._kinds import check_kind
 from genmem.training.emm.factors import Configuration, vary
 from genmem.training.emm.images import Source, training_images
 from genmem.training.emm.search import next_size
@@ -70,6 +71,9 @@ class Request:
             raise UsageError(f"epsilon: expected a share between 0 and 1, got {self.epsilon}.")
         if self.seeds < 1:
             raise UsageError(f"seeds: expected at least 1, got {self.seeds}.")
+        for factor, values in self.factors:
+            if not values:
+                raise UsageError(f"factor {factor}: expected values V1,V2,…, got none.")
         there = self.source.count + (self.second.count if self.second else 0)
         if self.sizes[-1] > there:
             raise InputError(
@@ -80,8 +84,8 @@ class Request:
 
     @property
     def threshold(self) -> float:
-        """1 − ε."""
-        return 1 - self.epsilon
+        """1 − ε, without what binary fractions add to it."""
+        return round(1 - self.epsilon, 12)
 
     def configurations(self) -> dict[tuple[str, str], Configuration]:
         """By factor and value, in the order asked for."""
@@ -103,11 +107,15 @@ class Study:
         Args:
             request: what is to be found out.
             folder: of the study; made.
-            threads: torch's threads in every training, unless the study has chosen before.
+            threads: torch's threads in every training, unless the study has chosen before: see the
+                attribute `threads` for what holds.
 
         Raises:
-            UsageError: the folder cannot be made.
+            InputError: the folder's study.json cannot be read.
+            UsageError: fewer than 1 thread, or the folder cannot be made.
         """
+        if threads < 1:
+            raise UsageError(f"threads: expected at least 1, got {threads}.")
         self.request, self.folder = request, folder
         self.configurations = request.configurations()
         try:
@@ -151,6 +159,8 @@ class Study:
     def check_images(self, *, progress: Progress | None = None) -> tuple[str, ...]:
         """Read the largest training set of every kind, before hours of training end in an error.
 
+        Where classes are drawn by the seed, that of every seed.
+
         Returns:
             Sentences about the images that whoever reads the study must know (duplicates).
         """
@@ -166,16 +176,19 @@ class Study:
             if kind in seen:
                 continue
             seen.add(kind)
-            data = training_images(
-                self.request.source,
-                self.request.second,
-                configuration,
-                count=self.request.sizes[-1],
-                seed=0,
-                without_duplicates=self.request.without_duplicates,
-                progress=progress,
-            )
-            notes |= dict.fromkeys(data.notes)
+            drawn = configuration.classes is not None and self.request.seeds > 1
+            for seed in range(self.request.seeds if drawn else 1):
+                data = training_images(
+                    self.request.source,
+                    self.request.second,
+                    configuration,
+                    count=self.request.sizes[-1],
+                    seed=seed,
+                    without_duplicates=self.request.without_duplicates,
+                    progress=progress,
+                )
+                of = f"Seed {seed}: " if drawn else ""
+                notes |= dict.fromkeys(of + note for note in data.notes)
         return tuple(notes)
 
     def go(self, workers: Workers, *, progress: Progress | None = None) -> None:
@@ -242,8 +255,12 @@ def _kept_threads(path: Path, threads: int) -> int:
     """The threads that the study was begun with; `threads` for a new one."""
     try:
         if path.is_file():
-            return int(json.loads(path.read_text(encoding="utf-8"))["threads"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            kept = json.loads(path.read_text(encoding="utf-8"))["threads"]
+            check_kind("threads", kept, int)
+            if kept < 1:
+                raise ValueError(kept)
+            return kept
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
         raise InputError(
             f"{path}: cannot be read; expected the folder of a study. Name another folder."
         ) from error

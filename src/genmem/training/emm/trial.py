@@ -12,7 +12,7 @@ snapshots but the one with the largest ratio are deleted.
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -109,8 +109,17 @@ def write_task(folder: Path, trial: Trial) -> None:
 
 
 def read_task(folder: Path) -> Trial:
-    """What `write_task` left."""
-    return trial_from(_read(folder / TASK))
+    """What `write_task` left.
+
+    Raises:
+        InputError: it is not there, or damaged.
+    """
+    path = folder / TASK
+    found = _read(path)
+    try:
+        return trial_from(found)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, repr(error)) from error
 
 
 def outcome(folder: Path) -> dict[str, Json] | None:
@@ -120,16 +129,38 @@ def outcome(folder: Path) -> dict[str, Json] | None:
         `ratio`, the largest over the snapshots; `step`, whose it is; `snapshots`, each with its
         `step`, `ratio`, `low` and `high` (95 %, Clopper and Pearson) and `samples`; `duplicates`;
         `digest` of the training images; `exhibits`.
+
+    Raises:
+        InputError: the file is damaged.
     """
-    return _read(folder / OUTCOME) if (folder / OUTCOME).is_file() else None
+    path = folder / OUTCOME
+    if not path.is_file():
+        return None
+    found = _read(path)
+    kinds = {"ratio": (int, float), "step": int, "duplicates": int}
+    kinds |= {"snapshots": list, "exhibits": list}
+    for name, kind in kinds.items():
+        if not isinstance(found.get(name), kind):
+            raise _damaged(path, f"no {name}")
+    return found
 
 
 def do_trial(
-    folder: Path, *, device: Device = "auto", progress: Progress | None = None
+    folder: Path,
+    *,
+    device: Device = "auto",
+    progress: Progress | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> dict[str, Json] | None:
     """Do the trial that FOLDER/task.json describes, or go on with it.
 
     A second process that is given the same folder waits for the first.
+
+    Args:
+        folder: the trial's.
+        device: where to train.
+        progress: told how far training and measuring are.
+        on_stop: called at the first Ctrl-C or SIGTERM, to say that it was heard.
 
     Returns:
         What it found, as `outcome` reads it; None: it was asked to stop (Ctrl-C or SIGTERM), and
@@ -147,13 +178,17 @@ def do_trial(
         threads = torch.get_num_threads()
         torch.set_num_threads(trial.threads)
         try:
-            return _do(trial, folder, device, progress)
+            return _do(trial, folder, device, progress, on_stop)
         finally:
             torch.set_num_threads(threads)
 
 
 def _do(
-    trial: Trial, folder: Path, device: Device, progress: Progress | None
+    trial: Trial,
+    folder: Path,
+    device: Device,
+    progress: Progress | None,
+    on_stop: Callable[[], None] | None,
 ) -> dict[str, Json] | None:
     data = training_images(
         trial.source,
@@ -171,6 +206,7 @@ def _do(
         resume=(folder / runs.SETTINGS).is_file(),
         device=device,
         progress=progress,
+        on_stop=on_stop,
     )
     if ending.interrupted:
         return None
@@ -216,11 +252,6 @@ def _tidy(folder: Path, *, keep: int) -> None:
             runs.snapshot_file(folder, step).unlink(missing_ok=True)
 
 
-def forget(folder: Path) -> None:
-    """Delete a trial's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _write(path: Path, document: Json) -> None:
     with written_whole(path) as file:
         file.write((json.dumps(to_json(document), allow_nan=False) + "\n").encode())
@@ -228,8 +259,13 @@ def _write(path: Path, document: Json) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}). Delete its folder to do the trial anew."
-        ) from error
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(found, dict):
+        raise _damaged(path, "no JSON object")
+    return found
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: cannot be read ({why}). Delete its folder to do the trial anew.")

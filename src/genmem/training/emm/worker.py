@@ -15,7 +15,7 @@ from typing import Any
 
 from genmem.errors import GenmemError
 from genmem.training.emm.trial import do_trial
-from genmem.training.emm.workers import STOPPED
+from genmem.training.stopping import STOPPED
 
 
 def main(folder: Path, device: Any) -> int:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +14,7 @@ from genmem.errors import GenmemError, InputError, UsageError
 from genmem.images import Progress
 from genmem.training.diffusion.state import Device
 from genmem.training.emm.trial import do_trial, outcome
-
-STOPPED = 130
-"""Exit code of a worker that was asked to stop, and has saved."""
+from genmem.training.stopping import STOPPED
 
 TRIES = 3
 """How often a trial is begun again whose process was killed, before the study gives up."""
@@ -58,9 +57,22 @@ class InProcess:
 
     places = 1
 
-    def __init__(self, *, device: Device = "auto", progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        device: Device = "auto",
+        progress: Progress | None = None,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            device: where to train.
+            progress: told how far each trial is.
+            on_stop: called at the first Ctrl-C or SIGTERM of a trial, to say that it was heard.
+        """
         self._device: Device = device
-        self._progress = progress
+        self._progress, self._on_stop = progress, on_stop
         self._folder: Path | None = None
 
     def start(self, folder: Path) -> None:
@@ -71,7 +83,9 @@ class InProcess:
         """See `Workers`."""
         assert self._folder is not None
         folder, self._folder = self._folder, None
-        found = do_trial(folder, device=self._device, progress=self._progress)
+        found = do_trial(
+            folder, device=self._device, progress=self._progress, on_stop=self._on_stop
+        )
         if found is None:
             raise StoppedError(f"{folder}: stopped; it has saved.")
         return folder, found
@@ -84,11 +98,29 @@ class InProcess:
 class Processes:
     """So many trials at a time, a process each; every process sees one GPU, if there are any."""
 
-    def __init__(self, places: int, *, device: Device = "auto", gpus: int = 0) -> None:
+    def __init__(
+        self,
+        places: int,
+        *,
+        device: Device = "auto",
+        gpus: int = 0,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
+        """Make them; none is started yet.
+
+        Args:
+            places: how many trials at a time.
+            device: where to train.
+            gpus: how many there are to share.
+            on_stop: called when trials are asked to save and end, which may take a while.
+
+        Raises:
+            UsageError: no place.
+        """
         if places < 1:
             raise UsageError(f"processes: expected at least 1, got {places}.")
         self.places = places
-        self._device, self._gpus = device, gpus
+        self._device, self._gpus, self._on_stop = device, gpus, on_stop
         self._going: dict[Path, tuple[subprocess.Popen[bytes], int]] = {}
         self._tries: dict[Path, int] = {}
 
@@ -129,6 +161,8 @@ class Processes:
 
     def stop(self) -> None:
         """See `Workers`."""
+        if self._going and self._on_stop:
+            self._on_stop()
         for process, _ in self._going.values():
             process.terminate()
         for folder, (process, _) in list(self._going.items()):

@@ -23,9 +23,9 @@ from genmem.training.checkpoints import FILE
 from genmem.training.gan.parts import Device
 from genmem.training.gan.saved import load_gan_state
 from genmem.training.gan.settings import fixed
-from genmem.training.stopping import asked_to_stop
+from genmem.training.stopping import STOPPED, asked_to_stop
 from genmem.training.study.plan import RUNS, Case, Plan
-from genmem.training.study.worker import ENDED, FAILED, STOPPED
+from genmem.training.study.worker import ENDED, FAILED
 
 ENDED_FILE = "ended.json"
 """In the folder of a run that came to an end before its last step: the reason."""

@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-FINISHED, FAILED, ENDED, STOPPED = 0, 2, 4, 130
+from genmem.training.stopping import STOPPED
+
+FINISHED, FAILED, ENDED = 0, 2, 4
 
 
 def train_one(asked: dict[str, Any]) -> tuple[int, str]:
