@@ -162,7 +162,7 @@ def test_broken_images_are_an_error_or_left_out_and_replaced(tmp_path, pixels):
         load_training_images(folder)
     found = load_training_images(folder, skip_broken=True)
     assert len(found) == 11
-    assert "1 files that cannot be read" in found.notes[0]
+    assert "1 file that cannot be read" in found.notes[0]
     assert len(load_training_images(folder, skip_broken=True, count=11)) == 11
 
 
