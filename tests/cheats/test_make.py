@@ -123,7 +123,7 @@ def test_images_that_cannot_be_used_are_refused(method, images, message):
     ("method", "options", "message"),
     [
         ("gan", {}, "expected one of mgan, mgan-store, sup, ae, aug, got 'gan'"),
-        ("ae", {"count": 0}, "at least 1 image, got 0"),
+        ("ae", {"count": 0}, "at least 1 image and at most 1,000,000, got 0"),
         ("ae", {"seed": -1}, "from 0 to"),
         ("ae", {"mix": 0.9}, "ae mixes no images"),
         ("sup", {"mix": 0.4}, r"a share in \[0.5, 1\], got 0.4"),

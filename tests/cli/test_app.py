@@ -182,6 +182,7 @@ def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, 
 WAITS = """
 import signal, sys, tempfile, time, typer
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's "&"
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and below nohup
 from genmem.cli import commands
 from genmem.cli.app import main
 folder = sys.argv.pop()
