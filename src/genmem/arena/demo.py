@@ -36,8 +36,9 @@ REVIEWERS = ("ada@example.org", "grace@example.org")
 SLUGS = ("digits-open", "digits-closed")
 
 _BACKBONE = "efficientnet-lite0"
-_PUBLIC_TAU = 0.01
-"""Too low on purpose, as in the competition of the paper: most cheats lead the public board."""
+_PUBLIC_TAU = 0.001
+"""Too low on purpose, as in the competition of the paper: the boldest cheat leads the public
+board."""
 _PRIVATE_TAU = 0.055
 _PATIENCE = 1_800
 """Seconds until scoring is given up."""
