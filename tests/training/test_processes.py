@@ -1,9 +1,6 @@
 """Two processes on the CPU, started by accelerate's own launcher for that."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
@@ -12,21 +9,15 @@ from genmem.training import checkpoints
 from genmem.training.checkpoints import load_checkpoint
 from genmem.training.runlog import read_log
 
+from .launching import run_program
+
 PROGRAM = Path(__file__).with_name("two_processes.py")
 
 
 def launch(given, out, *, steps=(0,), rejects_in=()):
     """What both processes ended with."""
     asked = {"given": given, "out": out, "steps": steps, "rejects_in": rejects_in}
-    done = subprocess.run(
-        [sys.executable, PROGRAM, json.dumps(asked, default=str)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_program(PROGRAM, json.dumps(asked, default=str))
     written = [out.parent / f"{out.name}-{process}.json" for process in range(2)]
     return [json.loads(path.read_text()) for path in written]
 

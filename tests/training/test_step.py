@@ -2,9 +2,6 @@
 
 import copy
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,8 @@ from genmem.training.gan.augment import augmented
 from genmem.training.gan.parts import make_accelerator
 from genmem.training.gan.settings import make_settings
 from genmem.training.gan.state import Training
+
+from .launching import run_program
 
 PROGRAM = Path(__file__).with_name("unequal_processes.py")
 KEPT = [0, 2, 3]
@@ -169,15 +168,7 @@ def test_what_is_judged_is_the_generator_s_own_image_before_augmentation(setting
 
 
 def test_two_processes_of_unequal_survivors_take_the_gradient_of_one_over_all_of_them(tmp_path):
-    done = subprocess.run(
-        [sys.executable, PROGRAM, tmp_path],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_program(PROGRAM, tmp_path)
     found = [json.loads((tmp_path / f"{process}.json").read_text()) for process in range(2)]
     assert [one["count"] for one in found] == [3, 1]
     sums = [torch.tensor(one["gradient_of_sum"]) for one in found]
