@@ -152,7 +152,7 @@ def load_shared_images(
             order = evenly(opened, limit)
         labels, names = classes_of(opened, order.tolist(), needed=False)
         pixels, cropped = shared_pixels(opened, order, size, progress=progress)
-        duplicates = _count_repeats(pixels)
+        duplicates = count_repeats(pixels)
         return TrainingImages(
             pixels=pixels,
             labels=labels,
@@ -236,15 +236,21 @@ def _load(
     )
 
 
+def image_key(image: NDArray[np.uint8]) -> bytes:
+    """The same for images that are equal to the last bit, and no others."""
+    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+
+
 def _is_new(image: NDArray[np.uint8], seen: set[bytes]) -> bool:
-    key = blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+    key = image_key(image)
     if key in seen:
         return False
     seen.add(key)
     return True
 
 
-def _count_repeats(pixels: NDArray[np.uint8]) -> int:
+def count_repeats(pixels: NDArray[np.uint8]) -> int:
+    """How many of uint8 [n, 3, H, W] images repeat an earlier one."""
     seen: set[bytes] = set()
     return sum(not _is_new(image, seen) for image in pixels)
 

@@ -17,7 +17,7 @@ from genmem.errors import InputError, UsageError
 from genmem.images import Progress, open_images
 from genmem.images.digest import digest
 from genmem.report.text import count as count_of
-from genmem.training.data import TrainingImages, load_training_images
+from genmem.training.data import TrainingImages, count_repeats, image_key, load_training_images
 from genmem.training.emm.factors import Configuration
 
 
@@ -127,12 +127,8 @@ def training_images(
 
 def _repeats(first: TrainingImages, second: TrainingImages) -> NDArray[np.int64]:
     """Positions of the second's images that are among the first's, to the last bit; ascending."""
-    there = {_hash(image) for image in first.pixels}
-    return np.array([n for n, one in enumerate(second.pixels) if _hash(one) in there], np.int64)
-
-
-def _hash(image: NDArray[np.uint8]) -> bytes:
-    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+    there = {image_key(image) for image in first.pixels}
+    return np.array([n for n, one in enumerate(second.pixels) if image_key(one) in there], np.int64)
 
 
 def _chosen(images: TrainingImages, positions: NDArray[np.int64]) -> TrainingImages:
@@ -176,23 +172,18 @@ def _joined(
                 if part.labels is not None
             ]
         )
+    pixels = np.concatenate([first.pixels, second.pixels])
+    duplicates = first.duplicates + second.duplicates + len(repeats)
     return replace(
         first,
-        pixels=np.concatenate([first.pixels, second.pixels]),
+        pixels=pixels,
         labels=labels,
         classes=classes,
         ids=first.ids + second.ids,
         name=f"{first.name} and {second.name}",
-        duplicates=first.duplicates + second.duplicates + _more(second, repeats, left_out),
+        duplicates=duplicates if left_out else count_repeats(pixels),
         notes=first.notes + second.notes + _notes(first, second, len(repeats), left_out),
     )
-
-
-def _more(second: TrainingImages, repeats: NDArray[np.int64], left_out: bool) -> int:
-    """Repeats of the first set that do not repeat an earlier image of the second set as well."""
-    if left_out:
-        return len(repeats)
-    return len({_hash(second.pixels[position]) for position in repeats.tolist()})
 
 
 def _notes(
