@@ -44,7 +44,7 @@ TRAINING = TrainingSettings(
 )
 BASE = Configuration(training=TRAINING, classes=4)
 
-SIZES = (8, 16, 32)
+SIZES = (4, 8, 16, 32)
 
 PARTS: dict[str, dict[str, Any]] = {
     "skips": {"sizes": (16,), "factors": (("skips", ("all", "8", "4")),)},

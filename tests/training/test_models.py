@@ -172,7 +172,7 @@ def test_settings_of_the_paper_come_with_the_model():
     [
         ({"stepz": 3}, "did you mean steps"),
         ({"steps": 0}, "at least 1"),
-        ({"steps": "many"}, "expected int"),
+        ({"steps": "many"}, "expected a whole number"),
         ({"flips": 1}, "expected bool"),
         ({"size": 20}, "16, 32, 64"),
         ({"model": "vae"}, "dcgan, sagan, biggan"),

@@ -101,6 +101,7 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
         UsageError: after all was written, where a model has no run that came to its last step.
     """
     from genmem.cli.progress import progress_on_stderr
+    from genmem.cli.training import print_notes
     from genmem.errors import UsageError
     from genmem.report.study_words import cells_of, ended_early, finding
     from genmem.training.study.rejection import (
@@ -119,6 +120,7 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
         with progress_on_stderr() as progress:
             check_folders(plan)
             sets = read_sets(plan, progress)
+            print_notes(sets.train.notes)
             check_runs(plan.cases, sets)
             spaces = open_spaces(plan, sets, device=device, progress=progress)
             if run_all(plan.cases, processes=processes, device=device, progress=progress):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from genmem.errors import InputError, UsageError
 from genmem.results import Json, to_json
 from genmem.training.data import TrainingImages
-from genmem.training.diffusion._kinds import check_kinds
 from genmem.training.diffusion.preconditioning import Parametrization
 from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.kinds import check_kinds
 
 Labels = Literal["none", "true", "random", "unique"]
 """What the network is told: nothing, each image's class, a class drawn for each image once, or each

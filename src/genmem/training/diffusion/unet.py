@@ -26,7 +26,6 @@ from torch import nn
 from torch.nn import functional
 
 from genmem.errors import InputError, UsageError
-from genmem.training.diffusion._kinds import check_kinds
 from genmem.training.diffusion.embeddings import Fourier, Positional
 from genmem.training.diffusion.layers import (
     NEARLY_ZERO,
@@ -38,6 +37,7 @@ from genmem.training.diffusion.layers import (
     group_norm,
     linear,
 )
+from genmem.training.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)

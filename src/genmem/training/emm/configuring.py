@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import InputError, UsageError
-from genmem.training.diffusion._kinds import check_kind, kinds_of
 from genmem.training.diffusion.settings import TrainingSettings, settings_from
 from genmem.training.diffusion.unet import UNetSettings
 from genmem.training.emm.factors import Configuration, vary
+from genmem.training.kinds import check_kind, kinds_of
 
 SIZE = 32
 """Side of the images, where neither file nor option says it."""

@@ -21,12 +21,12 @@ from filelock import FileLock, Timeout
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.report.files import written_whole
-from genmem.training.diffusion._kinds import check_kind
 from genmem.training.emm.factors import Configuration, vary
 from genmem.training.emm.images import Source, training_images
 from genmem.training.emm.search import next_size
 from genmem.training.emm.trial import Trial, outcome, write_task
 from genmem.training.emm.workers import Workers
+from genmem.training.kinds import check_kind
 
 STUDY = "study.json"
 TRIALS = "trials"

@@ -94,5 +94,5 @@ def check_same_run(
     if state["images"] != images:
         raise UsageError(
             f"{path}: the checkpoint was trained on other images than {settings.data} "
-            "holds now. Resume with the same images."
+            "gives now. Resume with the same images, and the same limit where there is one."
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from genmem.errors import UsageError
 from genmem.results import Json
+from genmem.training.kinds import check_kind, kinds_of
 
 Model = Literal["dcgan", "sagan", "biggan"]
 
@@ -107,6 +108,7 @@ class Settings:
 MAY_CHANGE = (
     "data",
     "test",
+    "limit",
     "steps",
     "log_every",
     "save_every",
@@ -149,13 +151,14 @@ def make_settings(given: Mapping[str, Json]) -> Settings:
     Raises:
         UsageError: an unknown name, a value of the wrong kind or out of range, or no model or data.
     """
-    known = {field.name: field for field in fields(Settings)}
+    known = kinds_of(Settings)
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise UsageError(f"settings: there is no setting {name!r}{hint}")
-        _check_kind(name, value, str(known[name].type))
+        plain = tuple(value) if isinstance(value, list) else value
+        check_kind(f"settings: {name}", plain, known[name])
     for name in ("model", "data"):
         if given.get(name) is None:
             raise UsageError(f"settings: {name} is missing; give --{name} or name it in --config.")
@@ -170,25 +173,6 @@ def make_settings(given: Mapping[str, Json]) -> Settings:
     settings = Settings(**values)
     _check_ranges(settings)
     return settings
-
-
-def _check_kind(name: str, value: Json, kind: str) -> None:
-    """Refuse a value that is not of the field's annotated kind."""
-    choices: dict[str, tuple[type, ...]] = {
-        "str": (str,),
-        "bool": (bool,),
-        "int": (int,),
-        "float": (int, float),
-        "str | None": (str, type(None)),
-        "int | None": (int, type(None)),
-        "float | str | None": (int, float, str, type(None)),
-        "tuple[str, ...]": (list, tuple),
-    }
-    right = isinstance(value, choices[kind]) and (kind == "bool" or not isinstance(value, bool))
-    if isinstance(value, list | tuple):
-        right = right and all(isinstance(item, str) for item in value)
-    if not right:
-        raise UsageError(f"settings: {name}: expected {kind}, got {value!r}.")
 
 
 def _check_ranges(settings: Settings) -> None:

@@ -1,0 +1,190 @@
+"""Ways to reject, cheap and dear, side by side: what each costs a step and what it does to copying.
+
+    python -m studies.rejection_ways --data FOLDER --out DIR [--seeds 3] [--processes 2]
+
+FOLDER/cifar10/train.zip and test.zip hold CIFAR-10 as images, a folder a class. A DCGAN learns the
+first 20 training images (two a class, 16 × 16) by heart, without rejection and with it in every way
+of `WAYS`, for each seed; samples are measured against 1,000 held-out images in pixels, in which
+hardly any way rejects, and in efficientnet-lite0 at its full size. Interrupted, the same command
+goes on. What a step costs is timed last, from the first seed's finished runs, when nothing trains
+any more: keep the machine idle then, or give the command again. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genmem.cli.progress import progress_on_stderr
+from genmem.results import Json
+from genmem.training.checkpoints import FILE
+from genmem.training.data import in_classes_of, load_shared_images
+from genmem.training.gan.parts import make_accelerator, make_rejection, training_images
+from genmem.training.gan.saved import load_gan
+from genmem.training.gan.settings import make_settings
+from genmem.training.gan.state import Training
+from genmem.training.study.plan import RUNS, Case
+from genmem.training.study.rejection import measure_all
+from genmem.training.study.running import run_all
+from genmem.training.study.spaces import Sets, open_space
+from genmem.training.study.statistics import mean_over_seeds, paired_difference
+from genmem.training.study.summary import Found, training_log
+
+COMMON: dict[str, Json] = {
+    "model": "dcgan",
+    "size": 16,
+    "limit": 20,
+    "width": 48,
+    "discriminator_width": 96,
+    "batch": 32,
+    "discriminator_steps": 2,
+    "learning_rate": 1e-3,
+    "beta1": 0.0,
+    "flips": False,
+    "average_decay": 0.99,
+    "average_from": 200,
+    "steps": 4_000,
+    "warm_up": 500,
+    "embedding": "efficientnet-lite0@32",
+    "log_every": 100,
+    "sample_every": 0,
+    "measure_every": 0,
+}
+WITHOUT = "without"
+WAYS: dict[str, dict[str, Json]] = {
+    WITHOUT: {"tau": None},
+    "lite0@32, τ = 0.38": {"tau": 0.38},
+    "lite0@32, τ = auto": {"tau": "auto"},
+    "lite0@32, τ = 0.38, resample": {"tau": 0.38, "mode": "resample"},
+    "lite0@64 in half precision, τ = auto": {
+        "tau": "auto",
+        "embedding": "efficientnet-lite0@64",
+        "half": True,
+    },
+    "pixels, τ = auto": {"tau": "auto", "embedding": "pixels"},
+}
+"""Settings over `COMMON`, by the name of the table's row."""
+
+SPACES = ("pixels", "efficientnet-lite0")
+HELD_OUT = IMAGES = 1_000
+COLUMNS = {
+    "c_t": ("C_T", "{:.1f}"),
+    "copied_fraction": ("copied", "{:.0%}"),
+    "fd_test": ("FD to held-out", "{:,.0f}"),
+}
+TIMED = 20
+"""Steps of each way that are timed, after two that are not."""
+
+
+def cases(folder: Path, data: Path, seeds: int) -> list[Case]:
+    """Every way's runs; all ways of a seed before the next seed."""
+    source = str((data / "cifar10" / "train.zip").absolute())
+    return [
+        Case(
+            model="dcgan",
+            tau=settings["tau"] or 0,
+            seed=seed,
+            settings=make_settings(COMMON | settings | {"data": source, "seed": seed}),
+            folder=folder / RUNS / f"{number}-seed-{seed}",
+        )
+        for seed in range(seeds)
+        for number, settings in enumerate(WAYS.values())
+    ]
+
+
+def of_way(every: Sequence[Case], number: int) -> dict[int, Case]:
+    """By seed."""
+    return {case.seed: case for case in every if case.folder.name.startswith(f"{number}-")}
+
+
+def step_ratios(every: Sequence[Case]) -> list[float]:
+    """Median time of a step in each way over that of one without rejection.
+
+    The networks are those that the run ended with, so that as many images pass as they did there.
+    Ways take turns, so that a busy moment of the machine meets all of them.
+    """
+    trainings = []
+    for number in range(len(WAYS)):
+        case = of_way(every, number)[0]
+        accelerator = make_accelerator(case.settings, "cpu")
+        images = training_images(case.settings)
+        training = Training(case.settings, images, accelerator, None)
+        training.load(load_gan(case.folder / FILE))
+        training.reject_with(make_rejection(case.settings, images, accelerator, None))
+        trainings.append(training)
+    seconds: list[list[float]] = [[] for _ in trainings]
+    for turn in range(TIMED + 2):
+        for training, found in zip(trainings, seconds, strict=True):
+            began = time.perf_counter()
+            training.step()
+            if turn >= 2:
+                found.append(time.perf_counter() - began)
+    medians = [statistics.median(found) for found in seconds]
+    return [median / medians[0] for median in medians]
+
+
+def cell(values: dict[str, Any], form: str) -> str:
+    """A mean and its interval."""
+    if values["mean"] is None:
+        return "–"
+    low, high = values["low"], values["high"]
+    interval = "" if low is None else f" ({form.format(low)} to {form.format(high)})"
+    return form.format(values["mean"]) + interval
+
+
+def table(every: Sequence[Case], found: Found, space: str, ratios: Sequence[float]) -> str:
+    """Cost, acceptance and what it does in one space; bold where the change leaves 0 out."""
+    titles = [title for title, _ in COLUMNS.values()]
+    lines = [
+        f"\n### Measured in {space}\n",
+        f"| way | a step | accepted | {' | '.join(titles)} |",
+        "|---" * (3 + len(titles)) + "|",
+    ]
+    base = of_way(every, 0)
+    for number, name in enumerate(WAYS):
+        own = of_way(every, number)
+        accepted = [training_log(case)["acceptance"] for case in own.values()]
+        known = mean_over_seeds([value for value in accepted if value is not None])
+        cells = [f"{ratios[number]:.2f}×", cell(known, "{:.0%}")]
+        for metric, (_, form) in COLUMNS.items():
+            values = {seed: found[case.name, space].values[metric] for seed, case in own.items()}
+            others = {seed: found[case.name, space].values[metric] for seed, case in base.items()}
+            change = paired_difference(values, others)
+            sure = number and change["low"] is not None and change["low"] * change["high"] > 0
+            text = cell(mean_over_seeds(list(values.values())), form)
+            cells.append(f"**{text}**" if sure else text)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Train what is not trained yet, measure, time, print."""
+    parser = argparse.ArgumentParser(description="Ways to reject, side by side.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with cifar10/*.zip")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=1)
+    given = parser.parse_args()
+    every = cases(given.out, given.data, given.seeds)
+    held_out = given.data / "cifar10" / "test.zip"
+    with progress_on_stderr() as progress:
+        if not run_all(every, processes=given.processes, device="cpu", progress=progress):
+            return 130
+        train = training_images(every[0].settings, progress)
+        test = load_shared_images(held_out, size=train.pixels.shape[-1], limit=HELD_OUT)
+        sets = Sets(train=train, test=in_classes_of(test, train), references={})
+        spaces = [open_space(name, sets, device="cpu", progress=progress) for name in SPACES]
+        found = measure_all(every, sets, spaces, images=IMAGES, progress=progress)
+    ratios = step_ratios(every)
+    for space in SPACES:
+        print(table(every, found, space, ratios), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
