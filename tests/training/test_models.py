@@ -173,7 +173,7 @@ def test_settings_of_the_paper_come_with_the_model():
         ({"stepz": 3}, "did you mean steps"),
         ({"steps": 0}, "at least 1"),
         ({"steps": "many"}, "expected a whole number"),
-        ({"flips": 1}, "expected bool"),
+        ({"flips": 1}, "expected true or false"),
         ({"size": 20}, "16, 32, 64"),
         ({"model": "vae"}, "dcgan, sagan, biggan"),
         ({"tau": 2.5}, "tau"),
@@ -181,7 +181,7 @@ def test_settings_of_the_paper_come_with_the_model():
         ({"precision": "int8"}, "full, bf16, fp16"),
         ({"mode": "drop"}, "filter, resample"),
         ({"learning_rate": 2}, "learning_rate"),
-        ({"data": None}, "expected str"),
+        ({"data": None}, "expected a text"),
         ({"limit": 1}, "limit"),
     ],
 )
