@@ -72,6 +72,25 @@ def test_a_signal_saves_and_the_same_study_goes_on(small, tmp_path):
     assert numbers(cut) == numbers(whole)
 
 
+def test_a_signal_while_the_last_snapshot_is_measured_keeps_the_next_training_from_beginning(
+    small, tmp_path
+):
+    whole, cut = (Study(small, tmp_path / name, threads=1) for name in ("whole", "cut"))
+    stages = []
+    whole.go(InProcess(device="cpu", progress=lambda stage, *rest: stages.append(stage)))
+    last = [stage for stage in stages if stage.startswith("sampling after")][-1]
+
+    def progress(stage, done, total):
+        if stage == last and done == total:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StoppedError):
+        cut.go(InProcess(device="cpu", progress=progress))
+    assert len(list((tmp_path / "cut" / "trials").iterdir())) == 1
+    cut.go(InProcess(device="cpu"))
+    assert numbers(cut) == numbers(whole)
+
+
 def test_processes_that_are_killed_are_begun_again_with_the_same_numbers(
     request_of, tmp_path, monkeypatch
 ):

@@ -42,13 +42,17 @@ class _AskedError(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """How training ended: after how many steps, and whether it was asked to stop before the end.
+    """How training ended.
 
-    The end is when the last snapshot is measured, too.
+    Attributes:
+        step: after how many steps.
+        interrupted: whether something is left to do: steps, or the last snapshot's measurement.
+        asked: whether it was asked to stop, perhaps too late for anything to be left.
     """
 
     step: int
     interrupted: bool
+    asked: bool
 
 
 def train(
@@ -157,7 +161,8 @@ class _Loop:
                     measured = not ended and self._measure(asked)
                 if ended:
                     break
-        return Ending(training.step, interrupted=training.step < self.total or not measured)
+            interrupted = training.step < self.total or not measured
+            return Ending(training.step, interrupted=interrupted, asked=asked())
 
     def _anywhere(self, here: bool) -> bool:
         """Whether any process was asked to stop: all end after the same step."""

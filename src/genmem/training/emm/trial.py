@@ -208,7 +208,7 @@ def _do(
         progress=progress,
         on_stop=on_stop,
     )
-    if ending.interrupted:
+    if ending.interrupted or ending.asked:
         return None
     found = _measured(data, folder, device)
     _write(folder / OUTCOME, found)
