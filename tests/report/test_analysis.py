@@ -12,8 +12,8 @@ from PIL import Image
 from genmem.calibration import Board, Labels, analyze
 from genmem.errors import UsageError
 from genmem.report.analysis import render, write_analysis
-from genmem.report.analysis_drawing import palette
 from genmem.report.analysis_figures import drawings
+from genmem.report.drawing import palette
 
 PROVENANCE = {"versions": {"genmem": "0.1.0"}, "seed": 0}
 EVIL = "<script>$x_{$</script>"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genmem.report.analysis_drawing import Drawing, palette
 from genmem.report.analysis_rows import CASES
+from genmem.report.drawing import Drawing, palette
 from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.report.text import number, printable
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.report.analysis_drawing import Drawing, palette
+from genmem.report.drawing import Drawing, palette
 from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.report.text import number
 from genmem.results import Json

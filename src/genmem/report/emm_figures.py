@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genmem.report.analysis_drawing import Drawing, palette
+from genmem.report.drawing import Drawing, palette
 from genmem.report.emm_words import name_of, percent, size_words
 from genmem.report.plotting import drawing, legend, new_axes, page_style
 from genmem.results import Json

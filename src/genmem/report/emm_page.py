@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.report._templates import template
-from genmem.report.analysis_drawing import Drawing
+from genmem.report.drawing import Drawing
 from genmem.report.emm_figures import drawings, telling_size
 from genmem.report.emm_words import (
     FACTORS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from genmem.report.analysis_drawing import Drawing, palette
+from genmem.report.drawing import Drawing, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

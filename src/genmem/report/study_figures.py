@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genmem.report.analysis_drawing import Drawing, palette
+from genmem.report.drawing import Drawing, palette
 from genmem.report.plotting import LOOKS, drawing, legend, new_axes, page_style
 from genmem.report.study_words import Cell, cells_of, tau_words
 from genmem.report.text import number, printable

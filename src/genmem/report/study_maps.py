@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.report.analysis_drawing import Drawing
+from genmem.report.drawing import Drawing
 from genmem.report.plotting import drawing, new_axes, page_style
 from genmem.report.study_words import cells_of, tau_words
 
