@@ -23,7 +23,7 @@ from genmem.results import Json
 from genmem.training.diffusion.settings import TrainingSettings
 from genmem.training.diffusion.unet import UNetSettings
 from genmem.training.emm.factors import Configuration
-from genmem.training.emm.findings import findings, t_interval
+from genmem.training.emm.findings import findings, t_interval, within
 from genmem.training.emm.images import look_at
 from genmem.training.emm.study import Request, Study
 from genmem.training.emm.workers import InProcess, StoppedError
@@ -120,13 +120,16 @@ def differences(found: Json) -> list[str]:
                 continue
             one, two = ratios_of(curve, size), ratios_of(other, another)
             paired = [two[seed] - one[seed] for seed in sorted(one.keys() & two.keys())]
+            if len(paired) < 2:
+                continue
             interval = t_interval(paired)
+            told = "all the same"
             if interval is not None:
-                what = f"{other['value']} at {another} − {curve['value']} at {size}"
-                lines.append(
-                    f"\n{what}: {100 * fmean(paired):+.0f} points ({span(interval.to_dict())}), "
-                    f"{len(paired)} seeds"
-                )
+                told = span(within(interval, -1.0, 1.0).to_dict())
+            lines.append(
+                f"\n{other['value']} at {another} − {curve['value']} at {size}: "
+                f"{100 * fmean(paired):+.0f} points ({told}), {len(paired)} seeds"
+            )
     return lines
 
 

@@ -46,7 +46,7 @@ def test_of_the_tau_at_which_fd_held_the_one_with_c_t_nearest_0_is_named_as_the_
 def test_a_worse_fd_is_not_taken_to_hold_because_its_interval_is_wide():
     wide = cell(0.1, 11.0, -3.0, 2.0)
     wide["spaces"]["x"]["metrics"]["fd_test"]["difference"] |= {"low": -8.0, "high": 10.0}
-    assert "rose by more than 5 % at the τ tried" in said(cell(0, 10.0, -5.0), wide)
+    assert "rose by more than 5 % at the τ measured" in said(cell(0, 10.0, -5.0), wide)
 
 
 def test_a_tau_whose_runs_all_ended_early_counts_among_those_tried():
@@ -67,7 +67,7 @@ def test_the_only_tau_tried_is_not_called_the_best():
         ([cell(0, 10.0, -5.0)], "No τ was tried"),
         (
             [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0)],
-            "FD to the test images rose by more than 5 % at the τ tried",
+            "FD to the test images rose by more than 5 % at the τ measured",
         ),
         (
             [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0), cell(0.3, 15.0, 0.0, 5.0)],

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from genmem.errors import GenmemError, InputError, UsageError
@@ -64,6 +65,12 @@ def a_checkpoint_of_another_program(small, folder):
     return {"resume": True}, r"checkpoint\.safetensors: .*images is missing"
 
 
+def one_held_out_image(small, folder):
+    np.save(folder.parent / "one.npy", np.zeros((1, 16, 16, 3), np.uint8))
+    given = {"measure_every": 2, "measure_with": ["pixels"]}
+    return given | {"test": str(folder.parent / "one.npy")}, "one.npy: expected at least 2 held-out"
+
+
 def an_unknown_backbone_to_measure_in(small, folder):
     return {"measure_with": ["pixel"]}, "pixels"
 
@@ -81,6 +88,7 @@ def held_out_images_that_are_not_there(small, folder):
         a_run_that_is_at_its_last_step,
         a_checkpoint_cut_short,
         a_checkpoint_of_another_program,
+        one_held_out_image,
         an_unknown_backbone_to_measure_in,
         held_out_images_that_are_not_there,
     ],

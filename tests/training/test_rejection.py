@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import GenmemError, InputError, UsageError
 from genmem.training import MemorizationRejection, RejectsEverythingError, ramp
 
 
@@ -240,6 +240,8 @@ def test_within_classes_only_copies_of_the_same_class_are_rejected(train):
         rejection(copies)
     with pytest.raises(InputError, match="label 7"):
         rejection(copies, torch.tensor([0, 7, 0, 1]))
+    with pytest.raises(InputError, match="expected 4 labels, one an image, got"):
+        rejection(copies, torch.tensor([0, 1]))
 
 
 def test_a_flipped_copy_passes_unless_flips_are_stored(train):
@@ -452,3 +454,23 @@ def test_features_of_another_embedding_are_refused(near):
     rejection = MemorizationRejection(rows, embedding=Projection())
     with pytest.raises(InputError, match="expected 7 features"):
         rejection(near)
+
+
+def test_a_draw_of_another_number_than_asked_for_is_refused(train, near):
+    with pytest.raises(InputError, match="draw: expected 8 images, as were asked for, got 5"):
+        make(train, 0.1).sample(lambda count: near[:5], 8)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"search": "exat"},
+        {"search": "pruned", "categories": [0] * 40},
+        {"categories": [0, 1]},
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_images_are_embedded(train, given):
+    embedding = Projection()
+    with pytest.raises(GenmemError):
+        MemorizationRejection(train, embedding=embedding, **given)
+    assert embedding.seen == 0

@@ -179,3 +179,13 @@ def test_two_processes_of_unequal_survivors_take_the_gradient_of_one_over_all_of
         torch.testing.assert_close(taken, expected, rtol=1e-4, atol=1e-7)
     mean_of_means = (sums[0] / 3 + sums[1]) / 2
     assert (mean_of_means - expected).abs().max() > 100 * (taken - expected).abs().max()
+
+
+def test_running_statistics_that_are_no_numbers_are_noticed(settings):
+    training = Training(settings, noise_images(), make_accelerator(settings, "cpu"), None)
+    assert training.is_finite()
+    name, value = next(
+        (name, value) for name, value in training.generator.named_buffers() if "running" in name
+    )
+    value[0] = float("nan")
+    assert not training.is_finite(), name

@@ -10,18 +10,6 @@ if TYPE_CHECKING:
     from genmem.training.diffusion.settings import Labels, TrainingSettings
     from genmem.training.diffusion.unet import UNetSettings
 
-OF_THE_SOURCE = {
-    "source": "a text",
-    "size": "a number or null",
-    "count": "a number or null",
-    "seed": "a number",
-    "classes": "true or false",
-    "only": "a list of texts",
-    "without_duplicates": "true or false",
-    "skip_broken": "true or false",
-}
-"""What a run's settings.json says of where its images came from: the arguments that load them."""
-
 
 def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]:
     """Where a run's images came from, and its settings.
@@ -38,29 +26,7 @@ def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]
         raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
     settings = settings_from(document["settings"])
     source: dict[str, Any] = document["source"]
-    wrong = [*(source.keys() ^ OF_THE_SOURCE.keys())]
-    wrong += [name for name in OF_THE_SOURCE if name in source and not _is_right(name, source)]
-    if wrong:
-        raise InputError(
-            f"{out / runs.SETTINGS}: damaged: expected of the source "
-            f"{', '.join(f'{name} ({what})' for name, what in OF_THE_SOURCE.items())}; wrong is "
-            f"{wrong[0]!r}. Put the file back, or train anew."
-        )
     return source, lambda side: settings
-
-
-def _is_right(name: str, source: dict[str, Any]) -> bool:
-    """Whether a value of the source is of the type that `OF_THE_SOURCE` names."""
-    value = source[name]
-    if name == "only":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name == "source":
-        return isinstance(value, str)
-    if name in ("size", "count") and value is None:
-        return True
-    return isinstance(value, int) and isinstance(value, bool) == (
-        name not in ("size", "count", "seed")
-    )
 
 
 def parse_labels(text: str) -> tuple[Labels, int]:
@@ -83,18 +49,6 @@ def parse_sides(attention: str | None) -> tuple[int, ...]:
     if attention is None:
         return UNetSettings.attention
     return () if attention == "none" else whole_numbers(attention, option="--attention")
-
-
-def check_sides(network: UNetSettings) -> None:
-    """Raise UsageError where attention is asked for at a resolution that there is not."""
-    from genmem.errors import UsageError
-
-    for side in network.attention:
-        if side not in network.resolutions:
-            raise UsageError(
-                f"--attention: expected some of {', '.join(map(str, network.resolutions))}, the "
-                f"sides of the network's feature maps, or none; got {side}."
-            )
 
 
 def make_network(

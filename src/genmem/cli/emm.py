@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.app import INTERRUPTED
+from genmem.cli.app import INTERRUPTED, Ended
 from genmem.cli.score import SOURCE
 
 if TYPE_CHECKING:
@@ -242,6 +242,12 @@ def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED) from None
+    except Ended as ending:
+        print(
+            f"genmem: {ending}; all is saved in {out}. The same command goes on from there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(ending.code) from None
 
 
 def _show(study: Study, request: Request, notes: tuple[str, ...], out: Path) -> None:

@@ -12,7 +12,6 @@ import typer
 
 from genmem.cli.app import INTERRUPTED
 from genmem.cli.diffusion_options import (
-    check_sides,
     make_network,
     parse_labels,
     parse_sides,
@@ -182,7 +181,7 @@ def diffusion(
             without_skips=skips,
         )
         if attention is not None:
-            check_sides(network)
+            network.check_attention()
         return replace(base, network=network)
 
     return _train(out, source, settings, resume=False, device=device)
@@ -230,13 +229,16 @@ def _train(
             on_stop=say_stopping,
         )
     if ending.interrupted:
-        print(
-            f"genmem: interrupted; saved after {count(ending.step, 'step')}. Go on with: "
-            f"{how_to_resume('diffusion', out, device=device)}",
-            file=sys.stderr,
-        )
+        if ending.main:
+            again = how_to_resume("diffusion", out, device=device, processes=ending.processes)
+            print(
+                f"genmem: interrupted; saved after {count(ending.step, 'step')}. Go on with: "
+                f"{again}",
+                file=sys.stderr,
+            )
         raise typer.Exit(INTERRUPTED)
-    _show(out)
+    if ending.main:
+        _show(out)
 
 
 def _refuse_options(context: typer.Context) -> None:
@@ -262,16 +264,14 @@ def _show(out: Path) -> None:
 
     from genmem.cli.show import print_wide
     from genmem.training.diffusion import runs
-    from genmem.training.runlog import read_log
 
-    lines = [line for line in read_log(out / runs.LOG) if "memorization_ratio" in line]
-    if lines:
+    found = runs.ratios(out).values()
+    if found:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
         for column in ("step", "memorization ratio", "interval"):
             table.add_column(column, justify="right", no_wrap=True)
-        for line in lines:
-            found = line["memorization_ratio"]
-            low, high = found["interval"]["low"], found["interval"]["high"]
-            table.add_row(f"{line['step']:,}", f"{found['value']:.1%}", f"{low:.1%}–{high:.1%}")
+        for one in found:
+            interval = f"{one['low']:.1%}–{one['high']:.1%}"
+            table.add_row(f"{one['step']:,}", f"{one['ratio']:.1%}", interval)
         print_wide(table)
     print(f"run: {out}", file=sys.stderr)

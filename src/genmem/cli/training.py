@@ -9,6 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+LONGEST_NUMBER = 18
+"""Digits of a whole number that an option takes."""
+
 
 def whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
     """`4, 8,16` as three numbers.
@@ -20,7 +23,7 @@ def whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
     from genmem.errors import UsageError
 
     parts = split_names(text)
-    if not parts or not all(part.isdecimal() for part in parts):
+    if not parts or not all(part.isdecimal() and len(part) <= LONGEST_NUMBER for part in parts):
         raise UsageError(f"{option}: expected whole numbers, A,B,…, got {text!r}.")
     return tuple(int(part) for part in parts)
 

@@ -45,6 +45,25 @@ def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
         raise UsageError(f"cannot write {path}: {_reason(error)}") from error
 
 
+def check_folder_writable(folder: str | Path) -> None:
+    """Make sure that files can be made in `folder`, which need not be there yet.
+
+    Raises:
+        UsageError: it, or a folder above it, is a file, or is closed to us.
+    """
+    folder = Path(folder)
+    try:
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not there.is_dir():
+            raise UsageError(f"cannot write into {folder}: {there} is a file; name another folder.")
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write into {folder}: {_reason(error)}; name another folder."
+        ) from error
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` when the block ends well, and not at all otherwise.

@@ -102,7 +102,8 @@ def finding(document: Mapping[str, Any], model: str, space: str) -> str:
     before, fd_before = (_short(start[name]["mean"]) for name in ("c_t", "fd_test"))
     if not kept:
         return (
-            f"FD to the test images rose by more than 5 % at {_every(tried)}. Without rejection "
+            f"FD to the test images rose by more than 5 % at {_every(len(with_rejection))}. "
+            "Without rejection "
             f"C_T is {before} at FD {fd_before}."
         )
     best = min(kept, key=lambda one: abs(one["spaces"][space]["metrics"]["c_t"]["mean"]))
@@ -123,8 +124,8 @@ def _fd_holds(metrics: Mapping[str, Any], start: Mapping[str, Any]) -> bool:
     return found <= FD_ROOM * before
 
 
-def _every(tried: int) -> str:
-    return "the τ tried" if tried == 1 else f"each of the {tried} τ tried"
+def _every(measured: int) -> str:
+    return "the τ measured" if measured == 1 else f"each of the {measured} τ measured"
 
 
 def _best_of(kept: int, tried: int) -> str:

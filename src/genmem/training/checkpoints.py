@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.report.files import written_whole
 from genmem.results import Json, to_json
 
@@ -212,3 +212,20 @@ def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
         )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def check_processes(checkpoint: Checkpoint, processes: int) -> None:
+    """Refuse to go on in another number of processes, whose random numbers would be others.
+
+    Checkpoints of older versions do not tell theirs.
+
+    Raises:
+        UsageError: it is another.
+    """
+    before = checkpoint.state.get("processes", processes)
+    if before != processes:
+        raise UsageError(
+            f"{checkpoint.path}: the run was trained in {before} processes, now there are "
+            f"{processes}: its random numbers would be others. Resume it in as many: torchrun "
+            f"--nproc-per-node {before}, or accelerate launch."
+        )

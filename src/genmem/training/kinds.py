@@ -20,9 +20,15 @@ def kinds_of(settings: type) -> Mapping[str, Any]:
 
 
 def check_kinds(settings: Any) -> None:
-    """Raise UsageError unless every field of a dataclass holds what its type says."""
+    """Raise UsageError unless every field of a frozen dataclass holds what its type says.
+
+    A whole number for a float becomes one, so that settings of equal values are equal as JSON.
+    """
     for name, kind in kinds_of(type(settings)).items():
-        check_kind(name, getattr(settings, name), kind)
+        value = getattr(settings, name)
+        check_kind(name, value, kind)
+        if kind is float:
+            object.__setattr__(settings, name, float(value))
 
 
 def check_kind(name: str, value: Any, kind: Any) -> None:
@@ -52,8 +58,15 @@ def _is(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral)
     if kind is float:
-        return isinstance(value, Real) and math.isfinite(value)
+        return isinstance(value, Real) and _is_finite(value)
     return isinstance(value, kind)
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _words(kind: Any) -> str:

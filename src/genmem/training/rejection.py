@@ -34,7 +34,7 @@ from genmem.training.rejection_statistics import (
     nothing_passed,
 )
 from genmem.training.rejection_statistics import RejectsEverythingError as RejectsEverythingError
-from genmem.training.search import make_search
+from genmem.training.search import check_search, make_search
 
 Schedule = Callable[[int], float]
 """Generator steps since the warm-up → the factor of τ then."""
@@ -127,6 +127,7 @@ class MemorizationRejection:
         self.schedule = schedule
         self.value_range = check_range(value_range)
         check_tau(tau)
+        check_search(search, by_class=categories is not None)
         self.device = torch.device(device)
         self.steps = 0
         self._half = half
@@ -142,9 +143,11 @@ class MemorizationRejection:
                 )
             rows = as_unit_rows(train)
         else:
+            images = as_images(train)
+            as_labels(categories, len(images), flips=flips)
             rows = training_rows(
                 self._module,
-                as_images(train),
+                images,
                 name=name,
                 device=self.device,
                 flips=flips,
@@ -199,7 +202,8 @@ class MemorizationRejection:
             labels: int64 [b], where rejection looks within classes.
 
         Raises:
-            InputError: images of another shape, or an embedding of other features.
+            InputError: images of another shape, an embedding of other features, or labels that
+                are not one an image, or of no training image.
         """
         check_batch(images)
         tau = self.tau_now
@@ -228,6 +232,7 @@ class MemorizationRejection:
                 fewer where `max_tries` draws did not bring them all.
 
         Raises:
+            InputError: `draw` gives another number of images than it was asked for.
             RejectsEverythingError: not one image passed in `max_tries` draws.
         """
         images, _ = self._collect(lambda asked: draw(len(asked)), count, None)
@@ -272,6 +277,10 @@ class MemorizationRejection:
             if parts and len(asked) < min(self.smallest_draw, count):
                 asked = missing[torch.arange(min(self.smallest_draw, count)) % len(missing)]
             images = draw(asked)
+            if len(images) != len(asked):
+                raise InputError(
+                    f"draw: expected {len(asked)} images, as were asked for, got {len(images)}."
+                )
             judged = self(images, None if labels is None else labels[asked])
             drawn += len(images)
             keep = judged.keep.cpu()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genmem.arrays import check_choice
 from genmem.errors import InputError, UsageError
 
 SCORE_BYTES = 64 * 2**20
@@ -89,6 +90,11 @@ class ExactSearch:
             return _nearest(queries, self._rows)
         if labels is None:
             raise UsageError("rejection within classes: give the labels of the images too.")
+        if tuple(labels.shape) != (len(queries),):
+            raise InputError(
+                f"rejection within classes: expected {len(queries)} labels, one an image, got "
+                f"{list(labels.shape)}."
+            )
         out = queries.new_empty(len(queries), dtype=torch.float32)
         for label in labels.unique().tolist():
             if label not in self._classes:
@@ -218,7 +224,8 @@ class FaissSearch:
             raise UsageError("search='faiss' looks at all classes; search='exact' within one.")
         rows = np.ascontiguousarray(queries.float().cpu().numpy())
         scores, _ = self._index.search(rows, 1)
-        return 1 - torch.from_numpy(scores[:, 0]).to(queries.device)
+        # Where all cells that it looks into are empty, faiss answers with the lowest number.
+        return 1 - torch.from_numpy(scores[:, 0]).clamp(-1, 1).to(queries.device)
 
 
 def _some(rows: int, wanted: int) -> NDArray[np.int64]:
@@ -229,6 +236,13 @@ def _some(rows: int, wanted: int) -> NDArray[np.int64]:
 
 
 SEARCHES = ("auto", "exact", "pruned", "faiss")
+
+
+def check_search(kind: str, *, by_class: bool) -> None:
+    """Raise UsageError where `make_search` would, for its `kind` or its labels."""
+    check_choice(kind, SEARCHES, name="search")
+    if by_class and kind in ("pruned", "faiss"):
+        raise UsageError(f"search={kind!r} looks at all classes; search='exact' within one.")
 
 
 def make_search(
@@ -250,13 +264,10 @@ def make_search(
     Raises:
         UsageError: an unknown kind, or one that cannot do what is asked.
     """
-    if kind not in SEARCHES:
-        raise UsageError(f"search: expected one of {', '.join(SEARCHES)}, got {kind!r}.")
+    check_search(kind, by_class=labels is not None)
     if kind == "auto":
         large = len(rows) >= FAISS_ROWS and labels is None and not torch.cuda.is_available()
         kind = "faiss" if large else "exact"
     if kind == "exact":
         return ExactSearch(rows, labels=labels, half=half)
-    if labels is not None:
-        raise UsageError(f"search={kind!r} looks at all classes; search='exact' within one.")
     return PrunedSearch(rows) if kind == "pruned" else FaissSearch(rows)

@@ -14,7 +14,10 @@ STOPPED = 130
 
 @contextmanager
 def asked_to_stop(told: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM came; a second one does what it did before.
+    """Whether SIGINT or SIGTERM came; the same one once more does what it did before.
+
+    Each is counted for itself: a launcher of several processes sends SIGTERM after a terminal's
+    Ctrl-C has come to all of them, and that must not end what is saving.
 
     Outside the main thread, where signals do not arrive, the answer is always no.
 

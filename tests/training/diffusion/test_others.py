@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -244,6 +245,32 @@ def test_a_run_is_measured_with_the_labels_it_was_trained_with(made, tmp_path):
         load_for(model, tmp_path / "others.npy")
     with pytest.raises(UsageError, match="random labels, which no image but those"):
         load_test_for(model, tmp_path / "others.npy", data)
+
+
+def test_random_labels_that_no_image_drew_do_not_keep_a_run_from_being_measured(made, tmp_path):
+    np.save(tmp_path / "images.npy", made.pixels.transpose(0, 2, 3, 1))
+    chosen = {"source": str(tmp_path / "images.npy")}
+    settings = replace(SETTINGS, labels="random", random_classes=50)
+    images = load_training_images(**chosen)
+    train_run(images, tmp_path / "run", settings, device="cpu", source=chosen)
+    model = open_model(tmp_path / "run")
+    data = load_for(model, tmp_path / "images.npy")
+    assert len(np.unique(data.labels)) < model.classes == 50
+    found = measure_denoiser(model.denoiser, data, classes=50, samples=4, points=4, schedule=SHORT)
+    assert np.isfinite(found.curves["train"].distance).all()
+
+
+@pytest.mark.parametrize("damage", [{"size": "8"}, {"only": 3}, {"sources": 1}, {"source": 5}])
+def test_a_run_whose_source_is_damaged_is_refused(made, tmp_path, damage):
+    np.save(tmp_path / "images.npy", made.pixels.transpose(0, 2, 3, 1))
+    chosen = {"source": str(tmp_path / "images.npy")}
+    train_run(replace(made, labels=None), tmp_path / "run", SETTINGS, device="cpu", source=chosen)
+    path = tmp_path / "run" / "settings.json"
+    document = json.loads(path.read_text())
+    document["source"] |= damage
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"settings\.json: damaged"):
+        open_model(tmp_path / "run")
 
 
 def test_other_images_than_the_run_s_are_said(made, tmp_path):

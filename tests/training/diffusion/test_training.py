@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genmem.errors import InputError, UsageError
-from genmem.training.checkpoints import load_checkpoint
+from genmem.training.checkpoints import load_checkpoint, save_checkpoint
 from genmem.training.diffusion import loop, runs, state
 from genmem.training.diffusion.loop import DivergedError, train
 from genmem.training.diffusion.optimal import OptimalDenoiser
@@ -184,7 +184,7 @@ def test_a_run_is_not_begun_twice_nor_resumed_as_another(made, cifar10, tmp_path
 
 
 def test_images_of_another_size_than_the_network_s_are_refused(made, tmp_path):
-    larger = replace(SETTINGS, network=replace(NETWORK, image_size=16))
+    larger = replace(SETTINGS, network=replace(NETWORK, image_size=16, attention=()))
     with pytest.raises(InputError, match=r"expected images of shape \[3, 16, 16\]"):
         train(made, tmp_path / "run", larger, device="cpu")
 
@@ -321,3 +321,19 @@ def test_settings_of_a_run_that_are_damaged_are_one_error(made, tmp_path, conten
         runs.load_run(tmp_path)
     with pytest.raises(InputError, match=words):
         train(made, tmp_path, SETTINGS, device="cpu", resume=True)
+
+
+def test_a_run_of_several_processes_is_not_resumed_in_one(made, tmp_path, monkeypatch):
+    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    found = load_checkpoint(path, kind="diffusion")
+    state = found.state | {"processes": 2}
+    save_checkpoint(path, kind="diffusion", tensors=found.tensors, state=state)
+    with pytest.raises(UsageError, match="trained in 2 processes, now there are 1"):
+        train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)
+
+
+def test_attention_at_a_side_that_there_is_not_is_refused_unless_it_is_the_default():
+    assert UNetSettings(image_size=8, multipliers=(1, 1)).attention == (16,)
+    with pytest.raises(UsageError, match="attention: expected some of 8, 4"):
+        UNetSettings(image_size=8, multipliers=(1, 1), attention=(7,))

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
-from genmem.training.emm import trial as trials
+from genmem.training.emm import doing
+from genmem.training.emm.doing import do_trial
 from genmem.training.emm.findings import findings
 from genmem.training.emm.study import Study
-from genmem.training.emm.trial import do_trial, outcome, read_task, write_task
+from genmem.training.emm.trial import outcome, read_task, write_task
 from genmem.training.emm.workers import InProcess, Processes, StoppedError
 
-from .tiny import with_training
+from .tiny import Curve, with_training
 
 
 class Killed(BaseException):
@@ -143,7 +144,7 @@ def test_a_finished_trial_is_read_not_done(request_of, tmp_path, monkeypatch):
     study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
     study.go(InProcess(device="cpu"))
     (folder,) = (tmp_path / "s" / "trials").iterdir()
-    monkeypatch.setattr(trials, "train", lambda *_: pytest.fail("it was trained again"))
+    monkeypatch.setattr(doing, "train", lambda *_: pytest.fail("it was trained again"))
     assert do_trial(folder) == outcome(folder)
 
 
@@ -167,6 +168,49 @@ def test_a_worker_says_why_it_cannot_and_that_is_the_study_s_error(request_of, t
     request = request_of(base=with_training(learning_rate=1e30), sizes=(4,), seeds=1)
     with pytest.raises(InputError, match="the loss became"):
         Study(request, tmp_path / "s", threads=1).go(Processes(1, device="cpu"))
+
+
+def test_a_ratio_that_was_lost_from_the_log_is_measured_again(request_of, tmp_path):
+    study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
+    trial = study.trial(("", ""), 8, 0)
+    folders = [tmp_path / name for name in ("whole", "cut")]
+    for folder in folders:
+        write_task(folder, trial)
+
+    def cut(stage, done, total):
+        if stage.startswith("sampling after 6"):  # the first ratio, of step 3, is in the log
+            raise Killed
+
+    with pytest.raises(Killed):
+        do_trial(folders[1], device="cpu", progress=cut)
+    log = folders[1] / "log.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "memorization_ratio" not in line]
+    assert len(kept) < len(lines)
+    log.write_text("".join(kept) + '{"step": 3, "memorization_ratio": {}}\n')
+    assert do_trial(folders[1], device="cpu") == do_trial(folders[0], device="cpu")
+
+
+DAMAGED = [
+    {"ratio": 2.5},
+    {"ratio": float("nan")},
+    {"snapshots": []},
+    {"snapshots": [1]},
+    {"exhibits": [{}]},
+    {"exhibits": [3]},
+]
+
+
+@pytest.mark.parametrize("change", DAMAGED)
+def test_an_outcome_with_a_damaged_part_is_refused(request_of, tmp_path, change):
+    study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
+    study.go(Curve(lambda *_: 0.5))
+    path = study.place(study.trial(("", ""), 8, 0)) / "outcome.json"
+    whole = json.loads(path.read_text())
+    assert outcome(path.parent) == whole
+    path.write_text(json.dumps(whole | change))
+    with pytest.raises(InputError, match="Delete its folder to do the trial anew"):
+        outcome(path.parent)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"ratio": "half"}', "{", "[" * 100_000])

@@ -14,8 +14,10 @@ import pytest
 from genmem.cli.app import run
 from genmem.metrics.c_t import c_t
 from genmem.training.gan.samples import generated, load_generator
+from genmem.training.study import running
 from genmem.training.study.measuring import SAMPLES
-from genmem.training.study.running import ENDED_FILE
+from genmem.training.study.plan import make_plan
+from genmem.training.study.running import ENDED_FILE, run_all
 
 
 def arguments(sets, training, folder, **options):
@@ -216,3 +218,35 @@ def test_bad_input_is_one_line_before_the_first_step(
     assert words in said
     assert "Traceback" not in said
     assert not checkpoints(tmp_path / "study")
+
+
+def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkeypatch):
+    plan = make_plan(
+        folder=tmp_path / "study",
+        data=str(sets["train"]),
+        test=str(sets["test"]),
+        taus=[0],
+        models=["dcgan"],
+        seeds=2,
+        measure_with=["pixels"],
+        training=training | {"steps": 100_000, "save_every": 100_000},
+    )
+    begun = []
+    started = subprocess.Popen
+
+    def popen(*given, **named):
+        begun.append(started(*given, **named))
+        return begun[-1]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def progress(stage, done, total):
+        if stage != "runs of the study" and len(begun) == 2:
+            monkeypatch.setattr(running._Worker, "wait", interrupted)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(running.subprocess, "Popen", popen)
+    with pytest.raises(KeyboardInterrupt):
+        run_all(plan.cases, processes=2, device="cpu", progress=progress)
+    assert [process.poll() is not None for process in begun] == [True, True]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from genmem.errors import InputError, UsageError
+from genmem.report.files import check_folder_writable
 from genmem.report.text import count
 from genmem.results import Json
 from genmem.training.checkpoints import Checkpoint, load_checkpoint
@@ -39,11 +40,12 @@ def check_images(data: TrainingImages, settings: TrainingSettings) -> None:
 
 
 def check_new(folder: Path) -> None:
-    """Raise UsageError where the folder holds a run already."""
+    """Raise UsageError where the folder holds a run already, or cannot be written."""
     if any((folder / name).is_file() for name in (runs.CHECKPOINT, runs.SETTINGS)):
         raise UsageError(
             f"{folder} holds a run already; go on with it by --resume, or name another folder."
         )
+    check_folder_writable(folder)
 
 
 def checkpoint_of(

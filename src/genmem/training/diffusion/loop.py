@@ -22,7 +22,7 @@ from genmem.training.diffusion import runs
 from genmem.training.diffusion.beginning import check_images, checkpoint_of, prepare_folder
 from genmem.training.diffusion.settings import TrainingSettings, training_labels
 from genmem.training.diffusion.state import Device, Training, make_accelerator
-from genmem.training.runlog import RunLog, read_log
+from genmem.training.runlog import RunLog
 from genmem.training.stopping import asked_to_stop
 
 CHECKPOINT_SECONDS = 300.0
@@ -48,11 +48,14 @@ class Ending:
         step: after how many steps.
         interrupted: whether something is left to do: steps, or the last snapshot's measurement.
         asked: whether it was asked to stop, perhaps too late for anything to be left.
+        main: whether this process is the one of `processes` that tells of it.
     """
 
     step: int
     interrupted: bool
     asked: bool
+    main: bool = True
+    processes: int = 1
 
 
 def train(
@@ -162,7 +165,13 @@ class _Loop:
                 if ended:
                     break
             interrupted = training.step < self.total or not measured
-            return Ending(training.step, interrupted=interrupted, asked=asked())
+            return Ending(
+                training.step,
+                interrupted=interrupted,
+                asked=asked(),
+                main=training.main,
+                processes=training.accelerator.num_processes,
+            )
 
     def _anywhere(self, here: bool) -> bool:
         """Whether any process was asked to stop: all end after the same step."""
@@ -225,10 +234,7 @@ class _Loop:
         return not self._anywhere(not done)
 
     def _is_measured(self) -> bool:
-        lines = read_log(self.folder / runs.LOG)
-        return any(
-            line["step"] == self.training.step and "memorization_ratio" in line for line in lines
-        )
+        return self.training.step in runs.ratios(self.folder)
 
     def _log_ratio(self, log: RunLog, asked: Callable[[], bool]) -> None:
         training, step = self.training, self.training.step

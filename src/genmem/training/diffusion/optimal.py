@@ -77,16 +77,16 @@ class OptimalDenoiser:
         """D*(x; σ): the mean of the training images (of the class), given x.
 
         Args:
-            x: floating point [b, C, H, W].
-            sigma: standard deviation of the noise, above 0: one number, or [b].
+            x: floating point [b, C, H, W], within ±1e9.
+            sigma: standard deviation of the noise, at least 1e-6: one number, or [b].
             labels: int64 [b], the class to which the sum is restricted; None: all images.
 
         Returns:
             Like `x`.
 
         Raises:
-            InputError: `x` is not images of the training images' shape with finite pixels, or σ is
-                not positive, or the labels are not one whole number an image, or no training image
+            InputError: `x` is not images of the training images' shape with such pixels, or σ is
+                smaller or infinite, or the labels are not one whole number an image, or no training image
                 has the label.
             UsageError: labels are given, but the training images have none.
         """
@@ -110,14 +110,18 @@ class OptimalDenoiser:
                 f"x: expected floating-point images [b, {', '.join(map(str, self.shape))}], as the "
                 f"training images are, got {x.dtype} of shape {list(x.shape)}."
             )
-        if not bool(x.isfinite().all()):
-            raise InputError("x: expected finite pixels, got NaN or infinity.")
+        if not bool((x.abs() <= _LARGEST_PIXEL).all()):
+            raise InputError(
+                f"x: expected finite pixels, of at most {_LARGEST_PIXEL:g}, got larger ones, NaN "
+                "or infinity."
+            )
         rows = self._rows.inward(x)
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=rows.device).flatten()
-        if len(sigmas) not in (1, len(x)) or not bool(((sigmas > 0) & sigmas.isfinite()).all()):
+        fit = (sigmas >= _SMALLEST_SIGMA) & sigmas.isfinite()
+        if len(sigmas) not in (1, len(x)) or not bool(fit.all()):
             raise InputError(
-                f"sigma: expected one positive number, or one for each of {len(x)} images, got "
-                f"{sigmas.tolist()[:5]}."
+                f"sigma: expected one number of at least {_SMALLEST_SIGMA:g}, or one for each of "
+                f"{len(x)} images, got {sigmas.tolist()[:5]}."
             )
         return Queries(rows, (sigmas / self._rows.scale).expand(len(x)))
 
@@ -175,6 +179,9 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
             f"{list(labels.shape)}."
         )
 
+
+_LARGEST_PIXEL, _SMALLEST_SIGMA = 1e9, 1e-6
+"""Beyond these, squares of distances over σ² leave too little of a float64 to compare by."""
 
 _TYPICAL = 0.3
 _UNIT = _TYPICAL * 2.0**-24

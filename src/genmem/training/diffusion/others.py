@@ -169,11 +169,13 @@ def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> 
                 "have none. Give them with their classes: first-level folders, or a column of "
                 "labels."
             )
-    if train.labels is not None and len(np.unique(train.labels)) != classes:
-        raise InputError(
-            f"{train.name}: the model is told one of {classes:,} labels; expected as many classes "
-            f"among its training images, got {len(np.unique(train.labels)):,}."
-        )
+    if train.labels is not None:
+        known = len(train.classes) or int(train.labels.max()) + 1
+        if known != classes if train.classes else known > classes:
+            raise InputError(
+                f"{train.name}: the model is told one of {classes:,} labels; expected as many "
+                f"classes of its training images, got {known:,}."
+            )
     if test is not None and test.classes != train.classes:
         missing = sorted(set(test.classes) ^ set(train.classes))
         raise InputError(

@@ -131,8 +131,9 @@ class PipelineDenoiser:
 def _sigmas(scheduler: Any) -> NDArray[np.float64]:
     """σ_t, rising; steps at which nothing of the image is left (ᾱ = 0) are no noise levels."""
     betas = np.asarray(scheduler.betas, dtype=np.float64)
+    known = ((betas > 0) & (betas <= 1)).all()
     left = np.cumprod(1 - betas)
-    left = left[: int((left > 0).sum())]
+    left = left[: int((left > 0).sum())] if known else left[:0]
     sigmas = np.sqrt((1 - left) / left)
     if len(sigmas) < 2 or not (np.diff(sigmas) > 0).all() or sigmas[0] <= 0:
         raise InputError(

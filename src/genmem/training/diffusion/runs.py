@@ -9,6 +9,7 @@ RUN/snapshots/00012000.safetensors   averaged weights after 12,000 steps
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,19 @@ SETTINGS = "settings.json"
 CHECKPOINT = checkpoints.FILE
 LOG = runlog.FILE
 SNAPSHOTS = "snapshots"
+
+OF_THE_SOURCE = {
+    "source": "a text",
+    "size": "a number or null",
+    "count": "a number or null",
+    "seed": "a number",
+    "classes": "true or false",
+    "only": "a list of texts",
+    "without_duplicates": "true or false",
+    "skip_broken": "true or false",
+}
+"""What settings.json says of where the images came from: the arguments that load them. Nothing
+where they were given in Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +111,28 @@ def read_settings(folder: Path) -> dict[str, Json]:
     return found
 
 
+def ratios(folder: Path) -> dict[int, dict[str, Json]]:
+    """The memorization ratios in a run's log, by the step of their snapshot, the earliest first.
+
+    Returns:
+        Of each `step`, `ratio`, `low` and `high` (95 %, Clopper and Pearson) and `samples`, how
+        many were drawn. Lines that hold something else are passed over.
+
+    Raises:
+        InputError: the log cannot be read.
+    """
+    found = {}
+    for line in runlog.read_log(folder / LOG):
+        with suppress(KeyError, TypeError, ValueError):
+            ratio = line["memorization_ratio"]
+            low, high = ratio["interval"]["low"], ratio["interval"]["high"]
+            samples = ratio["n"]["generated"]
+            if 0 <= low <= ratio["value"] <= high <= 1 and samples >= 1:
+                values = {"ratio": ratio["value"], "low": low, "high": high, "samples": samples}
+                found[line["step"]] = {"step": line["step"], **values}
+    return dict(sorted(found.items()))
+
+
 def _wrong(document: Json) -> str | None:
     """What is not there as `prepare_folder` writes it; None: all is."""
     if not isinstance(document, dict):
@@ -107,7 +143,26 @@ def _wrong(document: Json) -> str | None:
     for name, kind in {"name": str, "digest": str, "count": int}.items():
         if not isinstance(document["data"].get(name), kind):
             return f"{name!r} of the data, {'a number' if kind is int else 'a text'}"
+    source = document["source"]
+    if source and ("source" not in source or source.keys() - OF_THE_SOURCE.keys()):
+        return f"of the source nothing, or some of {', '.join(OF_THE_SOURCE)}"
+    for name, value in source.items():
+        if not _is_right(name, value):
+            return f"{name!r} of the source, {OF_THE_SOURCE[name]}"
     return None
+
+
+def _is_right(name: str, value: Json) -> bool:
+    """Whether a value of the source is of the type that `OF_THE_SOURCE` names."""
+    if name == "only":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name == "source":
+        return isinstance(value, str)
+    if name in ("size", "count") and value is None:
+        return True
+    return isinstance(value, int) and isinstance(value, bool) == (
+        name not in ("size", "count", "seed")
+    )
 
 
 def load_run(

@@ -19,6 +19,7 @@ from genmem.errors import UsageError
 from genmem.results import Json
 from genmem.training.checkpoints import (
     Checkpoint,
+    check_processes,
     load_module,
     load_optimizer,
     module_tensors,
@@ -30,6 +31,7 @@ from genmem.training.diffusion import runs
 from genmem.training.diffusion.preconditioning import weighted_loss
 from genmem.training.diffusion.settings import TrainingSettings
 from genmem.training.ema import Ema
+from genmem.training.patience import patience
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -71,7 +73,9 @@ def make_accelerator(settings: TrainingSettings, device: Device) -> Accelerator:
     if settings.precision == "fp16" and cpu:
         raise UsageError("precision 'fp16' needs a GPU; use no, or bf16, which a CPU can.")
     try:
-        made = Accelerator(mixed_precision=settings.precision, cpu=cpu)
+        made = Accelerator(
+            mixed_precision=settings.precision, cpu=cpu, kwargs_handlers=[patience()]
+        )
     except ValueError as error:
         raise UsageError(
             "one process trains in one precision on one kind of device; start another process."
@@ -158,12 +162,20 @@ class Training:
             state={
                 "step": self.step,
                 "scaler": None if scaler is None else scaler.state_dict(),
+                "processes": self.accelerator.num_processes,
                 **state,
             },
         )
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        Raises:
+            UsageError: it was made in more or fewer processes: noise levels and noise would be
+                others. Checkpoints of older versions do not tell.
+            InputError: its tensors do not fit.
+        """
+        check_processes(checkpoint, self.accelerator.num_processes)
         load_module(self.own, "model", checkpoint)
         load_module(self.ema.module, "ema", checkpoint)
         load_optimizer(self.optimizer.optimizer, "adam", checkpoint)

@@ -5,10 +5,11 @@ and the settings that table 7 of "Elucidating the Design Space" (Karras et al. 2
 2206.00364) lists. NCSN++ differs from DDPM++ by Fourier features for the noise level, filtered
 resampling, and the image itself fed in at every resolution ("residual" progressive input).
 
-Two departures. NCSN++ has twice as many Fourier features as the network is wide (Karras's code has
+Departures. NCSN++ has twice as many Fourier features as the network is wide (Karras's code has
 channel_mult_noise=2); here there are as many as positional ones, the width, so that changing the
 time embedding changes nothing else. A label's vector starts at N(0, 1), as torch's tables do, not
-as a linear layer on one-hot labels would.
+as a linear layer on one-hot labels would. The last weights of a block start at √1e-5 of Xavier's
+range, where those codes take 1e-5 or less: as good as nothing all the same.
 
 With L resolutions and B blocks each, the encoder makes L·(B + 1) tensors that the decoder takes
 back: at each resolution one from the first convolution or the block that halves, and B from the
@@ -39,6 +40,8 @@ from genmem.training.diffusion.layers import (
 )
 from genmem.training.kinds import check_kinds
 
+DEFAULT_ATTENTION = (16,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class UNetSettings:
@@ -50,7 +53,8 @@ class UNetSettings:
         channels: the width; every level has a multiple of it.
         multipliers: one a resolution, the highest first.
         blocks: residual blocks a resolution, in the encoder; the decoder has one more.
-        attention: resolutions with self-attention.
+        attention: resolutions with self-attention, of those there are; the default also where there
+            is no such resolution.
         dropout: in every block.
         time_embedding: how the noise level is told.
         resampling: by means and repetition, or filtered.
@@ -65,7 +69,7 @@ class UNetSettings:
     channels: int = 128
     multipliers: tuple[int, ...] = (2, 2, 2)
     blocks: int = 2
-    attention: tuple[int, ...] = (16,)
+    attention: tuple[int, ...] = DEFAULT_ATTENTION
     dropout: float = 0.13
     time_embedding: Literal["positional", "fourier"] = "positional"
     resampling: Resampling = "box"
@@ -95,6 +99,8 @@ class UNetSettings:
             raise UsageError(f"network: expected dropout in [0, 1), got {self.dropout}.")
         if self.classes < 0:
             raise UsageError(f"network: expected 0 or more classes, got {self.classes}.")
+        if self.attention != DEFAULT_ATTENTION:
+            self.check_attention()
         known = {name for names in self.skips.values() for name in names}
         known |= {str(side) for side in self.skips}
         unknown = [name for name in self.without_skips if name not in known]
@@ -102,6 +108,15 @@ class UNetSettings:
             raise UsageError(
                 f"network: no skip connection {unknown[0]!r}; there are {', '.join(sorted(known))}."
             )
+
+    def check_attention(self) -> None:
+        """Raise UsageError where attention is asked for at a resolution that there is not."""
+        for side in self.attention:
+            if side not in self.resolutions:
+                raise UsageError(
+                    f"attention: expected some of {', '.join(map(str, self.resolutions))}, the "
+                    f"sides of the network's feature maps, or none; got {side}."
+                )
 
     @property
     def resolutions(self) -> tuple[int, ...]:

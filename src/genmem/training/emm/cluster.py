@@ -12,7 +12,7 @@ from typing import Any
 
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.training.diffusion.state import Device
-from genmem.training.emm.trial import do_trial
+from genmem.training.emm.doing import do_trial
 from genmem.training.emm.workers import TRIES, StoppedError
 
 _STOPPING_SECONDS = 60.0

@@ -132,17 +132,17 @@ def _mean(
     return {
         "size": size,
         "ratio": float(np.mean(found)),
-        "interval": None if shares is None else _within(shares, 0.0, 1.0).to_dict(),
+        "interval": None if shares is None else within(shares, 0.0, 1.0).to_dict(),
         "seeds": len(found),
         "difference": None if not paired else float(np.mean(paired)),
         "difference_interval": None
         if differences is None
-        else _within(differences, -1.0, 1.0).to_dict(),
+        else within(differences, -1.0, 1.0).to_dict(),
         "difference_seeds": len(paired),
     }
 
 
-def _within(interval: Interval, low: float, high: float) -> Interval:
+def within(interval: Interval, low: float, high: float) -> Interval:
     """What of an interval can be: Student's t knows no bounds."""
     return replace(interval, low=max(low, interval.low), high=min(high, interval.high))
 

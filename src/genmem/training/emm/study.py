@@ -262,7 +262,9 @@ def _kept_threads(path: Path, threads: int) -> int:
             return kept
     except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
         raise InputError(
-            f"{path}: cannot be read; expected the folder of a study. Name another folder."
+            f"{path}: cannot be read; expected the folder of a study. Where it is one, write "
+            '{"threads": N} into the file, N as in its trials/*/task.json; else name another '
+            "folder."
         ) from error
     with written_whole(path) as file:
         file.write((json.dumps({"threads": threads}) + "\n").encode())

@@ -3,10 +3,6 @@
 FOLDER/task.json      what is to be trained (a `Trial`)
 FOLDER/outcome.json   what was found: there once the trial is finished, written last
 FOLDER/…              the training's own files while it runs (see `training.diffusion.runs`)
-
-A trial that was interrupted, however hard, goes on from its checkpoint and finds the same numbers
-as one that was not; a finished one is never done again. When it is finished its checkpoint and all
-snapshots but the one with the largest ratio are deleted.
 """
 
 from __future__ import annotations
@@ -18,22 +14,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock
-
 from genmem.errors import InputError
-from genmem.images import Progress
 from genmem.report.files import written_whole
 from genmem.results import Json, to_json
-from genmem.training.data import TrainingImages
-from genmem.training.diffusion import runs
-from genmem.training.diffusion.loop import train
 from genmem.training.diffusion.settings import TrainingSettings
-from genmem.training.diffusion.state import Device
-from genmem.training.emm.exhibits import exhibits
 from genmem.training.emm.factors import Configuration, configuration_from
-from genmem.training.emm.images import Source, training_images
-from genmem.training.runlog import read_log
+from genmem.training.emm.images import Source
 
 FORMAT = "genmem emm trial 1"
 """Part of every key; raised when the numbers of older trials no longer stand beside newer ones."""
@@ -105,7 +91,7 @@ def trial_from(document: dict[str, Any]) -> Trial:
 def write_task(folder: Path, trial: Trial) -> None:
     """Make the trial's folder, with what another process needs to do it."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / TASK, trial.to_dict())
+    write_document(folder / TASK, trial.to_dict())
 
 
 def read_task(folder: Path) -> Trial:
@@ -137,122 +123,43 @@ def outcome(folder: Path) -> dict[str, Json] | None:
     if not path.is_file():
         return None
     found = _read(path)
-    kinds = {"ratio": (int, float), "step": int, "duplicates": int}
-    kinds |= {"snapshots": list, "exhibits": list}
-    for name, kind in kinds.items():
-        if not isinstance(found.get(name), kind):
-            raise _damaged(path, f"no {name}")
-    return found
-
-
-def do_trial(
-    folder: Path,
-    *,
-    device: Device = "auto",
-    progress: Progress | None = None,
-    on_stop: Callable[[], None] | None = None,
-) -> dict[str, Json] | None:
-    """Do the trial that FOLDER/task.json describes, or go on with it.
-
-    A second process that is given the same folder waits for the first.
-
-    Args:
-        folder: the trial's.
-        device: where to train.
-        progress: told how far training and measuring are.
-        on_stop: called at the first Ctrl-C or SIGTERM, to say that it was heard.
-
-    Returns:
-        What it found, as `outcome` reads it; None: it was asked to stop (Ctrl-C or SIGTERM), and
-        has saved.
-
-    Raises:
-        InputError, UsageError: images or settings that cannot be trained with (see
-            `training.diffusion.train`), or other images than the study began with.
-    """
-    with FileLock(folder / ".lock"):
-        found = outcome(folder)
-        if found is not None:
-            return found
-        trial = read_task(folder)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(trial.threads)
+    for name, is_right in _PARTS.items():
         try:
-            return _do(trial, folder, device, progress, on_stop)
-        finally:
-            torch.set_num_threads(threads)
-
-
-def _do(
-    trial: Trial,
-    folder: Path,
-    device: Device,
-    progress: Progress | None,
-    on_stop: Callable[[], None] | None,
-) -> dict[str, Json] | None:
-    data = training_images(
-        trial.source,
-        trial.second,
-        trial.configuration,
-        count=trial.count,
-        seed=trial.seed,
-        without_duplicates=trial.without_duplicates,
-        progress=progress,
-    )
-    ending = train(
-        data,
-        folder,
-        trial.settings,
-        resume=(folder / runs.SETTINGS).is_file(),
-        device=device,
-        progress=progress,
-        on_stop=on_stop,
-    )
-    if ending.interrupted or ending.asked:
-        return None
-    found = _measured(data, folder, device)
-    _write(folder / OUTCOME, found)
-    _tidy(folder, keep=found["step"])
+            right = is_right(found[name])
+        except (KeyError, TypeError, ValueError):
+            right = False
+        if not right:
+            raise _damaged(path, f"no {name}, or a strange one")
     return found
 
 
-def _measured(data: TrainingImages, folder: Path, device: Device) -> dict[str, Json]:
-    """The ratios that training logged, and pictures of the best snapshot's samples."""
-    lines = [line for line in read_log(folder / runs.LOG) if "memorization_ratio" in line]
-    if not lines:
-        raise InputError(f"{folder}: the training's log holds no memorization ratio.")
-    snapshots = [
-        {
-            "step": line["step"],
-            "ratio": line["memorization_ratio"]["value"],
-            "low": line["memorization_ratio"]["interval"]["low"],
-            "high": line["memorization_ratio"]["interval"]["high"],
-            "samples": line["memorization_ratio"]["n"]["generated"],
-        }
-        for line in lines
-    ]
-    best = max(snapshots, key=lambda one: (one["ratio"], one["step"]))
-    on = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    run = runs.load_run(folder, step=best["step"], device=on)
-    return {
-        "ratio": best["ratio"],
-        "step": best["step"],
-        "snapshots": snapshots,
-        "duplicates": data.duplicates,
-        "digest": data.digest,
-        "exhibits": exhibits(run, data, seed=run.settings.seed, device=on),
-    }
+def _is_snapshot(one: Any) -> bool:
+    whole = one["step"] >= 1 and one["samples"] >= 1
+    return whole and 0 <= one["low"] <= one["ratio"] <= one["high"] <= 1
 
 
-def _tidy(folder: Path, *, keep: int) -> None:
-    """Delete what only an unfinished training needs."""
-    (folder / runs.CHECKPOINT).unlink(missing_ok=True)
-    for step in runs.snapshots(folder):
-        if step != keep:
-            runs.snapshot_file(folder, step).unlink(missing_ok=True)
+def _is_exhibit(one: Any) -> bool:
+    numbers = [one["sample"], one["d1"], one["d2"], one["ratio"]]
+    texts = [one["nearest"], one["second"], *one["pictures"]]
+    return (
+        all(number >= 0 for number in numbers)
+        and all(isinstance(text, str) for text in texts)
+        and len(texts) == 5
+    )
 
 
-def _write(path: Path, document: Json) -> None:
+_PARTS: dict[str, Callable[[Any], bool]] = {
+    "ratio": lambda found: 0 <= found <= 1,
+    "step": lambda found: found >= 1,
+    "duplicates": lambda found: found >= 0,
+    "snapshots": lambda found: len(found) > 0 and all(map(_is_snapshot, found)),
+    "exhibits": lambda found: all(map(_is_exhibit, found)),
+}
+"""Of an outcome: what is right of each. What else would raise KeyError or TypeError is not."""
+
+
+def write_document(path: Path, document: Json) -> None:
+    """Write a JSON file, whole or not at all."""
     with written_whole(path) as file:
         file.write((json.dumps(to_json(document), allow_nan=False) + "\n").encode())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import GenmemError
-from genmem.training.emm.trial import do_trial
+from genmem.training.emm.doing import do_trial
 from genmem.training.stopping import STOPPED
 
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.images import Progress
 from genmem.training.diffusion.state import Device
-from genmem.training.emm.trial import do_trial, outcome
+from genmem.training.emm.doing import do_trial
+from genmem.training.emm.trial import outcome
 from genmem.training.stopping import STOPPED
 
 TRIES = 3

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
+from genmem.report.files import check_folder_writable
 from genmem.training import checkpoints, runlog
 from genmem.training.checkpoints import Checkpoint
 from genmem.training.gan.measuring import Measuring
@@ -77,15 +77,7 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         raise UsageError(
             f"{folder} holds a run already; go on with it by --resume, or name another folder."
         )
-    try:
-        nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-        if not nearest.is_dir():
-            raise UsageError(f"cannot make {folder}: {nearest} is a file; name another folder.")
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"cannot write into {folder}: {reason}; name another folder.") from error
+    check_folder_writable(folder)
 
 
 def _check_steps(checkpoint: Checkpoint, folder: Path, settings: Settings) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from genmem.errors import UsageError
 from genmem.features.embedder import Embedder, load_backbone
 from genmem.features.extract import extract
 from genmem.images import Progress, open_images
@@ -54,8 +53,6 @@ class Measuring:
         device: str,
         progress: Progress | None = None,
     ) -> None:
-        if len(set(settings.measure_with)) < len(settings.measure_with):
-            raise UsageError("measure_with: a backbone is named twice.")
         self._settings = settings
         self._classes = max(1, len(train.classes))
         self._spaces = {

@@ -13,6 +13,7 @@ from genmem.training.embedding import find_embedding
 from genmem.training.gan.measuring import Measuring
 from genmem.training.gan.models import knows_classes
 from genmem.training.gan.settings import Settings
+from genmem.training.patience import patience
 from genmem.training.rejection import MemorizationRejection, ramp
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def make_accelerator(settings: Settings, device: Device) -> Accelerator:
     if settings.precision == "fp16" and cpu:
         raise UsageError("precision 'fp16' needs a GPU; use full, or bf16, which a CPU can.")
     try:
-        return Accelerator(mixed_precision=kinds[settings.precision], cpu=cpu)
+        return Accelerator(
+            mixed_precision=kinds[settings.precision], cpu=cpu, kwargs_handlers=[patience()]
+        )
     except ValueError as error:
         raise UsageError(
             "one process trains in one precision on one kind of device; start another process."
@@ -108,11 +111,16 @@ def held_out_images(
     """The held-out images; None where the settings name none, or nothing is measured.
 
     Raises:
-        InputError: unreadable images, or a class that the training images have not.
+        InputError: unreadable images, fewer than two, or a class that the training images have not.
     """
     if settings.test is None or not settings.measure_every or not settings.measure_with:
         return None
     test = load_shared_images(settings.test, size=settings.size, progress=progress)
+    if len(test) < 2:
+        raise InputError(
+            f"{settings.test}: expected at least 2 held-out images, got {len(test)}. Give more, or "
+            "leave --test out."
+        )
     return in_classes_of(test, data)
 
 

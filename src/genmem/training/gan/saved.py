@@ -6,7 +6,7 @@ from pathlib import Path
 
 from genmem.errors import InputError, UsageError
 from genmem.results import Json
-from genmem.training.checkpoints import Checkpoint, load_checkpoint, load_state
+from genmem.training.checkpoints import Checkpoint, check_processes, load_checkpoint, load_state
 from genmem.training.gan.settings import Settings, fixed
 
 KIND = "gan"
@@ -85,12 +85,7 @@ def check_same_run(
                 f"{path}: the checkpoint was made with {name} = {value!r}, this run has "
                 f"{own.get(name)!r}. Resume the run it belongs to, or start another."
             )
-    if state.get("processes", processes) != processes:
-        raise UsageError(
-            f"{path}: the run was trained in {state['processes']} processes, now there are "
-            f"{processes}: its random numbers would be others. Resume it in as many: torchrun "
-            f"--nproc-per-node {state['processes']}, or accelerate launch."
-        )
+    check_processes(checkpoint, processes)
     if state["images"] != images:
         raise UsageError(
             f"{path}: the checkpoint was trained on other images than {settings.data} "

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from genmem.errors import UsageError
 from genmem.results import Json
 from genmem.training.kinds import check_kind, kinds_of
+from genmem.training.search import check_search
 
 Model = Literal["dcgan", "sagan", "biggan"]
 
@@ -209,6 +210,9 @@ def _check_ranges(settings: Settings) -> None:
             raise UsageError(
                 f"{name}: expected one of {', '.join(allowed)}, got {getattr(settings, name)!r}."
             )
+    check_search(settings.search, by_class=settings.reject_by_class)
+    if len(set(settings.measure_with)) < len(settings.measure_with):
+        raise UsageError("measure_with: a backbone is named twice.")
     tau = settings.tau
     if isinstance(tau, str) and tau != "auto":
         raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")

@@ -231,11 +231,11 @@ class Training:
         return pixels.float() / 127.5 - 1, labels
 
     def is_finite(self) -> bool:
-        """Whether all weights are numbers."""
+        """Whether all weights, and the running statistics of normalisation, are numbers."""
         return all(
             bool(value.isfinite().all())
-            for module in (self.generator, self.discriminator)
-            for value in module.parameters()
+            for module in (self.generator, self.discriminator, self.average)
+            for value in module.state_dict().values()
         )
 
     def save(self, path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import IO, Any
 from genmem.errors import UsageError
 from genmem.images import Progress
 from genmem.images.parallel import usable_cores
-from genmem.report.files import written_whole
+from genmem.report.files import check_folder_writable, written_whole
 from genmem.training.checkpoints import FILE
 from genmem.training.gan.parts import Device
 from genmem.training.gan.saved import load_gan_state
@@ -69,15 +69,7 @@ def check_folders(plan: Plan) -> None:
         InputError: a checkpoint there cannot be read.
     """
     for folder in (plan.folder, plan.folder / RUNS, *(case.folder for case in plan.cases)):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file; name another --out, or move it away.")
-    there = next(one for one in (plan.folder, *plan.folder.absolute().parents) if one.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"cannot write into {there}: {reason}; name another --out.") from error
+        check_folder_writable(folder)
     for case in plan.cases:
         is_finished(case)
 
@@ -138,9 +130,20 @@ def run_all(
                     return True
                 time.sleep(0.1)
         finally:
-            for worker in workers:
-                worker.stop()
+            _end(workers)
     return False
+
+
+def _end(workers: Sequence[_Worker]) -> None:
+    """Let every run save and end; at a second Ctrl-C end all of them at once."""
+    for worker in workers:
+        worker.ask_to_stop()
+    try:
+        for worker in workers:
+            worker.wait()
+    finally:
+        for worker in workers:
+            worker.close()
 
 
 class _Worker:
@@ -210,24 +213,27 @@ class _Worker:
                 file.write(json.dumps({"reason": reason, "settings": settings}).encode())
         return 1
 
-    def stop(self) -> None:
-        """Let the run save and end; at a second Ctrl-C end it at once."""
+    def ask_to_stop(self) -> None:
+        """Tell the process to save its run, if it is at one, and to end."""
         if self.case is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-        try:
-            if self._process.stdin is not None:
-                with suppress(BrokenPipeError):
-                    self._process.stdin.close()
-            self._process.wait()
-        except BaseException:
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Until the process has ended."""
+        self._process.wait()
+
+    def close(self) -> None:
+        """Leave nothing open; a process that has not ended by now is killed."""
+        if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-            raise
-        finally:
-            self._listener.join(timeout=5)
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._errors.close()
+        self._listener.join(timeout=5)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._errors.close()
 
     def _listen(self) -> None:
         for line in self._process.stdout or ():
