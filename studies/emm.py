@@ -52,9 +52,15 @@ PARTS: dict[str, dict[str, Any]] = {
     "labels": {
         "sizes": (32,),
         "factors": (("labels", ("none", "true", "random:4", "random:16", "unique")),),
+        "seeds": 12,
     },
     "dimension": {"sizes": (16,), "factors": (("dimension", ("8", "16")),)},
-    "emm": {"sizes": SIZES, "factors": (("dimension", ("8", "16")),), "every_size": False},
+    "emm": {
+        "sizes": SIZES,
+        "factors": (("dimension", ("8", "16")),),
+        "every_size": False,
+        "seeds": 6,
+    },
     "sizes": {"sizes": SIZES, "factors": (("dimension", ("8",)),)},
 }
 """By name: what differs from the base, in the order in which it is trained."""
@@ -65,7 +71,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10/train.zip")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of a training")
     parser.add_argument("--parts", default=",".join(PARTS), help="names, of PARTS")
     parser.add_argument("--tables", action="store_true", help="train nothing; print what there is")
@@ -76,7 +81,7 @@ def main() -> int:
         base=BASE,
         sizes=SIZES,
         every_size=True,
-        seeds=given.seeds,
+        seeds=3,
         without_duplicates=True,
     )
     for name in given.parts.split(","):
