@@ -22,25 +22,11 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from genmem.cli.endings import ENDING, INTERRUPTED, READER_GONE, Ended
 from genmem.errors import GenmemError, UsageError
-
-INTERRUPTED = 130
-READER_GONE = 141
-ENDING = {"SIGHUP": 129, "SIGTERM": 143}
-"""Signals that ask for an end, which then is an orderly one; by name, since not every system has
-them all."""
-
 
 NO_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
 """In what torch says when memory does not suffice; the last for sizes beyond any address."""
-
-
-class Ended(BaseException):
-    """A signal asked for an end: what is half done is cleared away as the stack unwinds."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"ended by {name}")
-        self.code = ENDING[name]
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.app import INTERRUPTED
+from genmem.cli.endings import INTERRUPTED
 from genmem.cli.score import SOURCE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.app import INTERRUPTED
+from genmem.cli.endings import INTERRUPTED
 from genmem.cli.score import LARGEST_SEED, SOURCE
 from genmem.cli.train_diffusion import diffusion
 from genmem.cli.train_resuming import how_to_resume

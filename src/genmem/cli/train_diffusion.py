@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.app import INTERRUPTED
 from genmem.cli.diffusion_options import (
     make_network,
     parse_labels,
     parse_sides,
     saved,
 )
+from genmem.cli.endings import INTERRUPTED
 from genmem.cli.score import LARGEST_SEED, SOURCE
 from genmem.cli.train_resuming import how_to_resume
 
