@@ -86,8 +86,8 @@ class OptimalDenoiser:
 
         Raises:
             InputError: `x` is not images of the training images' shape with such pixels, or σ is
-                smaller or infinite, or the labels are not one whole number an image, or no training image
-                has the label.
+                smaller or infinite, or the labels are not one whole number an image, or no training
+                image has the label.
             UsageError: labels are given, but the training images have none.
         """
         queries = self._queries(x, sigma)
