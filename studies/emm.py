@@ -21,7 +21,7 @@ from genmem.report.emm_words import bracket_words, emm_words, ratio_words, span
 from genmem.report.files import written_whole
 from genmem.results import Json
 from genmem.training.diffusion.settings import TrainingSettings
-from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.diffusion.unet_settings import UNetSettings
 from genmem.training.emm.factors import Configuration
 from genmem.training.emm.findings import findings, t_interval, within
 from genmem.training.emm.images import look_at

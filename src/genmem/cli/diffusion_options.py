@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from genmem.training.diffusion.settings import Labels, TrainingSettings
-    from genmem.training.diffusion.unet import UNetSettings
+    from genmem.training.diffusion.unet_settings import UNetSettings
 
 
 def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]:
@@ -44,7 +44,7 @@ def parse_labels(text: str) -> tuple[Labels, int]:
 def parse_sides(attention: str | None) -> tuple[int, ...]:
     """The resolutions with attention that the option names; its default where it was not given."""
     from genmem.cli.training import whole_numbers
-    from genmem.training.diffusion.unet import UNetSettings
+    from genmem.training.diffusion.unet_settings import UNetSettings
 
     if attention is None:
         return UNetSettings.attention
@@ -70,7 +70,7 @@ def make_network(
     """
     from dataclasses import replace
 
-    from genmem.training.diffusion.unet import UNetSettings, ncsnpp
+    from genmem.training.diffusion.unet_settings import UNetSettings, ncsnpp
 
     network = UNetSettings(
         image_size=side,

@@ -17,7 +17,7 @@ from genmem.training.diffusion.others_models import fitted, load_for, load_test_
 from genmem.training.diffusion.runs import memorized
 from genmem.training.diffusion.sampler import Schedule
 from genmem.training.diffusion.settings import TrainingSettings
-from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.diffusion.unet_settings import UNetSettings
 
 SHORT = Schedule(steps=6)
 SETTINGS = TrainingSettings(

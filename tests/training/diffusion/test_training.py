@@ -18,7 +18,7 @@ from genmem.training.diffusion.settings import (
     training_labels,
 )
 from genmem.training.diffusion.state import batch_positions
-from genmem.training.diffusion.unet import UNetSettings, ncsnpp
+from genmem.training.diffusion.unet_settings import UNetSettings, ncsnpp
 from genmem.training.runlog import read_log
 
 NETWORK = UNetSettings(

@@ -7,7 +7,8 @@ from torch.nn import functional
 from genmem.errors import InputError, UsageError
 from genmem.training.diffusion.embeddings import Fourier, Positional
 from genmem.training.diffusion.layers import Attention, Block, Resample
-from genmem.training.diffusion.unet import UNet, UNetSettings, ncsnpp
+from genmem.training.diffusion.unet import UNet
+from genmem.training.diffusion.unet_settings import UNetSettings, ncsnpp
 
 SMALL = UNetSettings(
     image_size=16, channels=16, multipliers=(1, 2, 2), blocks=2, attention=(8,), dropout=0.0

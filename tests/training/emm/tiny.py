@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from genmem.training.diffusion.settings import TrainingSettings
-from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.diffusion.unet_settings import UNetSettings
 from genmem.training.emm.factors import Configuration
 from genmem.training.emm.trial import read_task
 

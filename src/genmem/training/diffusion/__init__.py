@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from genmem.training.diffusion.sampler import Schedule as Schedule
     from genmem.training.diffusion.sampler import sample as sample
     from genmem.training.diffusion.settings import TrainingSettings as TrainingSettings
-    from genmem.training.diffusion.unet import UNetSettings as UNetSettings
-    from genmem.training.diffusion.unet import ncsnpp as ncsnpp
+    from genmem.training.diffusion.unet_settings import UNetSettings as UNetSettings
+    from genmem.training.diffusion.unet_settings import ncsnpp as ncsnpp
 
 _HOMES = {
     "loop": ("train",),
@@ -30,7 +30,7 @@ _HOMES = {
     "runs": ("load_run", "memorized"),
     "sampler": ("Denoiser", "Schedule", "sample"),
     "settings": ("TrainingSettings",),
-    "unet": ("UNetSettings", "ncsnpp"),
+    "unet_settings": ("UNetSettings", "ncsnpp"),
 }
 _HOME_OF = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,7 @@ from genmem.errors import InputError, UsageError
 from genmem.results import Json, to_json
 from genmem.training.data import TrainingImages
 from genmem.training.diffusion.preconditioning import Parametrization
-from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.diffusion.unet_settings import UNetSettings
 from genmem.training.kinds import check_kinds
 
 Labels = Literal["none", "true", "random", "unique"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from genmem.errors import InputError, UsageError
 from genmem.training.diffusion.settings import TrainingSettings, settings_from
-from genmem.training.diffusion.unet import UNetSettings
+from genmem.training.diffusion.unet_settings import UNetSettings
 from genmem.training.emm.factors import Configuration, vary
 from genmem.training.kinds import check_kind, kinds_of
 
