@@ -16,7 +16,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from genmem.training.gan.settings import make_settings
 from genmem.training.gan.state import Training
 from genmem.training.study.plan import RUNS, Case
 from genmem.training.study.rejection import measure_all
-from genmem.training.study.running import run_all
+from genmem.training.study.running import is_finished, run_all
 from genmem.training.study.spaces import Sets, open_space
 from genmem.training.study.statistics import mean_over_seeds, paired_difference
 from genmem.training.study.summary import Found, training_log
@@ -102,30 +102,34 @@ def of_way(every: Sequence[Case], number: int) -> dict[int, Case]:
     return {case.seed: case for case in every if case.folder.name.startswith(f"{number}-")}
 
 
-def step_ratios(every: Sequence[Case]) -> list[float]:
-    """Median time of a step in each way over that of one without rejection.
+def step_ratios(every: Sequence[Case]) -> dict[int, float]:
+    """Median time of a step in each way over that of one without rejection, by the way's number.
+
+    Ways whose first run ended early have none.
 
     The networks are those that the run ended with, so that as many images pass as they did there.
     Ways take turns, so that a busy moment of the machine meets all of them.
     """
-    trainings = []
+    trainings: dict[int, Training] = {}
     for number in range(len(WAYS)):
         case = of_way(every, number)[0]
+        if not is_finished(case):
+            continue
         accelerator = make_accelerator(case.settings, "cpu")
         images = training_images(case.settings)
         training = Training(case.settings, images, accelerator, None)
         training.load(load_gan(case.folder / FILE))
         training.reject_with(make_rejection(case.settings, images, accelerator, None))
-        trainings.append(training)
-    seconds: list[list[float]] = [[] for _ in trainings]
+        trainings[number] = training
+    seconds: dict[int, list[float]] = {number: [] for number in trainings}
     for turn in range(TIMED + 2):
-        for training, found in zip(trainings, seconds, strict=True):
+        for number, training in trainings.items():
             began = time.perf_counter()
             training.step()
             if turn >= 2:
-                found.append(time.perf_counter() - began)
-    medians = [statistics.median(found) for found in seconds]
-    return [median / medians[0] for median in medians]
+                seconds[number].append(time.perf_counter() - began)
+    medians = {number: statistics.median(some) for number, some in seconds.items()}
+    return {number: median / medians[0] for number, median in medians.items()}
 
 
 def cell(values: dict[str, Any], form: str) -> str:
@@ -137,7 +141,7 @@ def cell(values: dict[str, Any], form: str) -> str:
     return form.format(values["mean"]) + interval
 
 
-def table(every: Sequence[Case], found: Found, space: str, ratios: Sequence[float]) -> str:
+def table(every: Sequence[Case], found: Found, space: str, ratios: Mapping[int, float]) -> str:
     """Cost, acceptance and what it does in one space; bold where the change leaves 0 out."""
     titles = [title for title, _ in COLUMNS.values()]
     lines = [
@@ -145,18 +149,23 @@ def table(every: Sequence[Case], found: Found, space: str, ratios: Sequence[floa
         f"| way | a step | accepted | {' | '.join(titles)} |",
         "|---" * (3 + len(titles)) + "|",
     ]
-    base = of_way(every, 0)
+    finished = [case for case in every if (case.name, space) in found]
+    base = of_way(finished, 0)
     for number, name in enumerate(WAYS):
-        own = of_way(every, number)
+        own = of_way(finished, number)
+        if not own:
+            lines.append(f"| {name} | ended early |" + " |" * (1 + len(titles)))
+            continue
         accepted = [training_log(case)["acceptance"] for case in own.values()]
         known = mean_over_seeds([value for value in accepted if value is not None])
-        cells = [f"{ratios[number]:.2f}×", cell(known, "{:.0%}")]
+        cells = [f"{ratios[number]:.2f}×" if number in ratios else "–", cell(known, "{:.0%}")]
         for metric, (_, form) in COLUMNS.items():
             values = {seed: found[case.name, space].values[metric] for seed, case in own.items()}
             others = {seed: found[case.name, space].values[metric] for seed, case in base.items()}
             change = paired_difference(values, others)
             sure = number and change["low"] is not None and change["low"] * change["high"] > 0
-            text = cell(mean_over_seeds(list(values.values())), form)
+            defined = [value for value in values.values() if value is not None]
+            text = cell(mean_over_seeds(defined), form)
             cells.append(f"**{text}**" if sure else text)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

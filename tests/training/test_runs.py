@@ -189,7 +189,7 @@ def test_a_threshold_that_rejects_everything_stops_the_run_with_a_hint(small, tm
         ({"width": 6}, "width = 4"),
         ({"tau": 0.06}, "tau = 0.05"),
         ({"seed": 5}, "seed = 0"),
-        ({"limit": 10}, "other images"),
+        ({"limit": 10}, "limit"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(small, tmp_path, given, words):

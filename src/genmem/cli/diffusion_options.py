@@ -19,13 +19,13 @@ def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]
     """
     from genmem.errors import InputError
     from genmem.training.diffusion import runs
-    from genmem.training.diffusion.settings import settings_from
 
     document = runs.read_settings(out)
-    if not document.get("source"):
-        raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
-    settings = settings_from(document["settings"])
     source: dict[str, Any] = document["source"]
+    if "source" not in source or source.keys() - runs.OF_THE_SOURCE.keys():
+        raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
+    settings = runs.settings_in(document, str(out / runs.SETTINGS))
+    runs.check_source(source, str(out / runs.SETTINGS))
     return source, lambda side: settings
 
 

@@ -97,7 +97,7 @@ def finding(document: Mapping[str, Any], model: str, space: str) -> str:
     with_rejection = [one for one in cells if one["tau"] != 0]
     tried = sum(one["model"] == model and one["tau"] != 0 for one in document["cells"])
     if not with_rejection:
-        return "No τ was tried."
+        return "No run with rejection came to its last step." if tried else "No τ was tried."
     kept = [one for one in with_rejection if _fd_holds(one["spaces"][space]["metrics"], start)]
     before, fd_before = (_short(start[name]["mean"]) for name in ("c_t", "fd_test"))
     if not kept:

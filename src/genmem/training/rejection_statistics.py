@@ -125,12 +125,11 @@ class Tally:
     def add(self, keep: torch.Tensor, distances: torch.Tensor) -> None:
         """Count in a batch: bool [b] and float32 [b], on one device."""
         self._images += len(keep)
-        sums = torch.stack([keep.sum().to(distances.dtype), distances.sum()])
         if distances.device.type == "mps":  # which has no float64
-            sums, distances = sums.cpu(), distances.cpu()
+            keep, distances = keep.cpu(), distances.cpu()
         self._sums = self._sums.to(distances.device)
         self._lowest = self._lowest.to(distances.device)
-        self._sums += sums.double()
+        self._sums += torch.stack([keep.sum().double(), distances.double().sum()])
         self._lowest = torch.minimum(self._lowest, distances.min())
 
     def pop(self, *, tau: float, gather: Gather | None = None) -> Statistics:

@@ -333,7 +333,29 @@ def test_a_run_of_several_processes_is_not_resumed_in_one(made, tmp_path, monkey
         train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)
 
 
-def test_attention_at_a_side_that_there_is_not_is_refused_unless_it_is_the_default():
-    assert UNetSettings(image_size=8, multipliers=(1, 1)).attention == (16,)
-    with pytest.raises(UsageError, match="attention: expected some of 8, 4"):
-        UNetSettings(image_size=8, multipliers=(1, 1), attention=(7,))
+def test_a_ratio_that_was_lost_from_the_log_is_measured_when_the_run_goes_on(made, tmp_path):
+    settings = replace(SETTINGS, samples=3)
+    train(made, tmp_path / "whole", settings, device="cpu")
+    train(made, tmp_path / "cut", settings, device="cpu", stop_after=9)
+    log = tmp_path / "cut" / "log.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(line for line in lines if "memorization_ratio" not in line))
+    train(made, tmp_path / "cut", settings, device="cpu", resume=True)
+    whole, cut = (runs.ratios(tmp_path / name) for name in ("whole", "cut"))
+    assert list(whole) == [4, 8, 12]
+    assert cut == whole
+
+
+def test_a_run_begun_in_python_may_say_anything_of_its_images(made, tmp_path):
+    said = {"path": "somewhere", "size": [8, 8]}
+    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4, source=said)
+    assert train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True).step == 12
+    assert runs.load_run(tmp_path / "run").step == 12
+
+
+def test_a_damaged_setting_is_told_with_its_file(made, tmp_path):
+    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
+    path = tmp_path / "run" / "settings.json"
+    path.write_text(path.read_text().replace('"batch_size": 10', '"batch_size": "10"'))
+    with pytest.raises(InputError, match=r"settings\.json: damaged: batch_size: expected a whole"):
+        runs.load_run(tmp_path / "run")

@@ -131,3 +131,12 @@ def test_a_file_of_settings_that_cannot_be_used_is_refused(tmp_path, content, wo
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match=words):
         configuration(tmp_path / "config.json", {})
+
+
+def test_attention_at_a_side_that_there_is_not_is_refused_unless_it_is_the_default(tmp_path):
+    file, small = tmp_path / "config.json", {"size": 8}
+    file.write_text('{"network": {"multipliers": [1, 1], "attention": [16]}}')
+    assert configuration(file, small).training.network.attention == (16,)
+    file.write_text('{"network": {"multipliers": [1, 1], "attention": [7]}}')
+    with pytest.raises(UsageError, match="attention: expected some of 8, 4"):
+        configuration(file, small)

@@ -170,6 +170,27 @@ def test_a_worker_says_why_it_cannot_and_that_is_the_study_s_error(request_of, t
         Study(request, tmp_path / "s", threads=1).go(Processes(1, device="cpu"))
 
 
+def test_what_a_trial_left_that_was_killed_when_it_had_finished_is_cleared_away(
+    request_of, tmp_path, monkeypatch
+):
+    study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
+
+    def killed(folder, *, keep):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(doing, "tidy", killed)
+        with pytest.raises(Killed):
+            study.go(InProcess(device="cpu"))
+    folder = study.place(study.trial(("", ""), 8, 0))
+    found = outcome(folder)
+    assert (folder / "checkpoint.safetensors").exists()
+    study.go(InProcess(device="cpu"))
+    assert outcome(folder) == found
+    kept = [path.name for path in folder.rglob("*.safetensors")]
+    assert kept == [f"{found['step']:08d}.safetensors"]
+
+
 def test_a_ratio_that_was_lost_from_the_log_is_measured_again(request_of, tmp_path):
     study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
     trial = study.trial(("", ""), 8, 0)

@@ -231,7 +231,7 @@ def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkey
         measure_with=["pixels"],
         training=training | {"steps": 100_000, "save_every": 100_000},
     )
-    begun = []
+    begun, asked = [], []
     started = subprocess.Popen
 
     def popen(*given, **named):
@@ -242,7 +242,8 @@ def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkey
         raise KeyboardInterrupt
 
     def progress(stage, done, total):
-        if stage != "runs of the study" and len(begun) == 2:
+        if stage != "runs of the study" and len(begun) == 2 and not asked:
+            asked.append(stage)
             monkeypatch.setattr(running._Worker, "wait", interrupted)
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -15,7 +15,7 @@ from genmem.results import Json
 from genmem.training.checkpoints import Checkpoint, load_checkpoint
 from genmem.training.data import TrainingImages
 from genmem.training.diffusion import runs
-from genmem.training.diffusion.settings import TrainingSettings, differing, settings_from
+from genmem.training.diffusion.settings import TrainingSettings, differing
 
 
 def check_images(data: TrainingImages, settings: TrainingSettings) -> None:
@@ -61,7 +61,7 @@ def checkpoint_of(
         check_new(folder)
         return None
     document = runs.read_settings(folder)
-    other = differing(settings, settings_from(document["settings"]))
+    other = differing(settings, runs.settings_in(document, str(folder / runs.SETTINGS)))
     if other:
         raise UsageError(
             f"{folder}: the run began with another {', '.join(other)}; resume it with the settings "

@@ -143,7 +143,7 @@ class _Loop:
         if self.progress:
             self.progress("training", training.step, self.total)
         with asked_to_stop(self.on_stop) as asked:
-            if resumed and training.step in self.due:  # stopped before it was measured, perhaps
+            if resumed:  # stopped before the last snapshot was measured, or a ratio was lost
                 measured = self._measure(asked)
             while measured and training.step < self.stop_after:
                 self.loss += training.take_step()
@@ -224,20 +224,31 @@ class _Loop:
         )
 
     def _measure(self, asked: Callable[[], bool]) -> bool:
-        """Log the ratio of the snapshot just kept, once; whether it is there, in all processes."""
+        """Log the ratios of the snapshots that have none; whether all are there, in all processes.
+
+        As a rule that is the one just kept.
+        """
         done = True
-        if self.training.settings.samples and self.log is not None and not self._is_measured():
+        if self.log is not None:
             try:
-                self._log_ratio(self.log, asked)
+                for step in self._not_measured():
+                    self._log_ratio(self.log, step, asked)
             except _AskedError:
                 done = False
         return not self._anywhere(not done)
 
-    def _is_measured(self) -> bool:
-        return self.training.step in runs.ratios(self.folder)
+    def _not_measured(self) -> list[int]:
+        """Steps of the snapshots that are there and not measured."""
+        if not self.training.settings.samples:
+            return []
+        kept = {step for step in runs.snapshots(self.folder) if step <= self.training.step}
+        return sorted(kept - runs.ratios(self.folder).keys())
 
-    def _log_ratio(self, log: RunLog, asked: Callable[[], bool]) -> None:
-        training, step = self.training, self.training.step
+    def _log_ratio(self, log: RunLog, step: int, asked: Callable[[], bool]) -> None:
+        training = self.training
+        denoiser = training.ema.module
+        if step != training.step:
+            denoiser = runs.load_run(self.folder, step=step, device=training.device).denoiser
 
         def progress(stage: str, done: int, total: int | None) -> None:
             if self.progress:
@@ -246,7 +257,7 @@ class _Loop:
                 raise _AskedError
 
         found = runs.memorized(
-            training.ema.module,  # pyright: ignore[reportArgumentType]
+            denoiser,  # pyright: ignore[reportArgumentType]
             training.data,
             samples=training.settings.samples,
             classes=training.settings.network.classes,

@@ -117,7 +117,7 @@ class OptimalDenoiser:
             )
         rows = self._rows.inward(x)
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=rows.device).flatten()
-        fit = (sigmas >= _SMALLEST_SIGMA) & sigmas.isfinite()
+        fit = (sigmas.float() >= _SMALLEST_SIGMA) & sigmas.isfinite()
         if len(sigmas) not in (1, len(x)) or not bool(fit.all()):
             raise InputError(
                 f"sigma: expected one number of at least {_SMALLEST_SIGMA:g}, or one for each of "
@@ -180,7 +180,7 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
         )
 
 
-_LARGEST_PIXEL, _SMALLEST_SIGMA = 1e9, 1e-6
+_LARGEST_PIXEL, _SMALLEST_SIGMA = 1e9, float(np.float32(1e-6))
 """Beyond these, squares of distances over σ² leave too little of a float64 to compare by."""
 
 _TYPICAL = 0.3

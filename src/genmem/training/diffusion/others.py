@@ -171,7 +171,7 @@ def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> 
             )
     if train.labels is not None:
         known = len(train.classes) or int(train.labels.max()) + 1
-        if known != classes if train.classes else known > classes:
+        if known > classes or (train.classes and known < classes):
             raise InputError(
                 f"{train.name}: the model is told one of {classes:,} labels; expected as many "
                 f"classes of its training images, got {known:,}."

@@ -94,6 +94,8 @@ def _pipeline(folder: Path, *, name: str, device: str | torch.device) -> Model:
 
 def _run(folder: Path, *, device: str | torch.device) -> Model:
     run = runs.load_run(folder, device=device)
+    record = runs.read_settings(folder)
+    runs.check_source(record["source"], str(folder / runs.SETTINGS))
     return Model(
         denoiser=run.denoiser,
         name=folder.resolve().name,
@@ -108,7 +110,7 @@ def _run(folder: Path, *, device: str | torch.device) -> Model:
             "classes": run.classes,
         },
         settings=run.settings,
-        record=runs.read_settings(folder),
+        record=record,
     )
 
 

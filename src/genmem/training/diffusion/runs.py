@@ -9,6 +9,7 @@ RUN/snapshots/00012000.safetensors   averaged weights after 12,000 steps
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,13 +144,23 @@ def _wrong(document: Json) -> str | None:
     for name, kind in {"name": str, "digest": str, "count": int}.items():
         if not isinstance(document["data"].get(name), kind):
             return f"{name!r} of the data, {'a number' if kind is int else 'a text'}"
-    source = document["source"]
-    if source and ("source" not in source or source.keys() - OF_THE_SOURCE.keys()):
-        return f"of the source nothing, or some of {', '.join(OF_THE_SOURCE)}"
-    for name, value in source.items():
-        if not _is_right(name, value):
-            return f"{name!r} of the source, {OF_THE_SOURCE[name]}"
     return None
+
+
+def check_source(source: Mapping[str, Json], where: str) -> None:
+    """Raise InputError where a value of a run's source is not what its images can be loaded by.
+
+    Args:
+        source: of RUN/settings.json; what a run that was begun in Python says of its own is passed
+            over.
+        where: the file, for the message.
+    """
+    for name, kind in OF_THE_SOURCE.items():
+        if name in source and not _is_right(name, source[name]):
+            raise InputError(
+                f"{where}: damaged: expected {name!r} of the source, {kind}, got "
+                f"{source[name]!r}. Put the file back, or train anew."
+            )
 
 
 def _is_right(name: str, value: Json) -> bool:
@@ -163,6 +174,22 @@ def _is_right(name: str, value: Json) -> bool:
     return isinstance(value, int) and isinstance(value, bool) == (
         name not in ("size", "count", "seed")
     )
+
+
+def settings_in(document: dict[str, Json], where: str) -> TrainingSettings:
+    """The settings in a run's settings.json.
+
+    Args:
+        document: from `read_settings`.
+        where: the file, for the message.
+
+    Raises:
+        InputError: they are another version's, or a value cannot be.
+    """
+    try:
+        return settings_from(document["settings"])
+    except UsageError as error:
+        raise InputError(f"{where}: damaged: {error} Put the file back, or train anew.") from error
 
 
 def load_run(
@@ -179,7 +206,7 @@ def load_run(
         InputError: no run, no such snapshot, or one of another version.
     """
     folder = Path(folder)
-    settings = settings_from(read_settings(folder)["settings"])
+    settings = settings_in(read_settings(folder), str(folder / SETTINGS))
     there = snapshots(folder)
     if step is None and there:
         step = there[-1]

@@ -121,7 +121,7 @@ def settings_from(document: Mapping[str, Any]) -> TrainingSettings:
     """The settings that `to_dict` wrote.
 
     Raises:
-        InputError: a name is unknown or missing: another version wrote them.
+        InputError: a name is unknown: another version wrote them. What is missing is the default.
         UsageError: a value that a setting cannot have.
     """
     try:

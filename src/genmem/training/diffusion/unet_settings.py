@@ -22,8 +22,7 @@ class UNetSettings:
         channels: the width; every level has a multiple of it.
         multipliers: one a resolution, the highest first.
         blocks: residual blocks a resolution, in the encoder; the decoder has one more.
-        attention: resolutions with self-attention, of those there are; the default also where there
-            is no such resolution.
+        attention: resolutions with self-attention, where there are such; see `check_attention`.
         dropout: in every block.
         time_embedding: how the noise level is told.
         resampling: by means and repetition, or filtered.
@@ -68,8 +67,6 @@ class UNetSettings:
             raise UsageError(f"network: expected dropout in [0, 1), got {self.dropout}.")
         if self.classes < 0:
             raise UsageError(f"network: expected 0 or more classes, got {self.classes}.")
-        if self.attention != DEFAULT_ATTENTION:
-            self.check_attention()
         known = {name for names in self.skips.values() for name in names}
         known |= {str(side) for side in self.skips}
         unknown = [name for name in self.without_skips if name not in known]

@@ -35,7 +35,7 @@ def configuration(
     Raises:
         InputError: the file cannot be read, names a setting that there is not, or gives one a value
             of another type.
-        UsageError: a value that cannot be.
+        UsageError: a value that cannot be; attention at a resolution that there is not.
     """
     document = Configuration().training.to_dict()
     document["network"]["image_size"] = SIZE
@@ -49,7 +49,10 @@ def configuration(
             document[name] = value
     if "epochs" in given and "steps" not in given:
         document["steps"] = None
-    base = replace(Configuration(), training=settings_from(document))
+    training = settings_from(document)
+    if training.network.attention != UNetSettings.attention:
+        training.network.check_attention()
+    base = replace(Configuration(), training=training)
     return base if labels is None else vary(base, "labels", labels)
 
 

@@ -13,17 +13,16 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+from genmem.errors import InputError
 from genmem.images import Progress
 from genmem.results import Json
 from genmem.training.data import TrainingImages
 from genmem.training.diffusion import runs
 from genmem.training.diffusion.loop import train
-from genmem.training.diffusion.settings import settings_from
 from genmem.training.diffusion.state import Device
 from genmem.training.emm.exhibits import exhibits
 from genmem.training.emm.images import training_images
 from genmem.training.emm.trial import OUTCOME, Trial, outcome, read_task, write_document
-from genmem.training.runlog import RunLog
 
 
 def do_trial(
@@ -54,7 +53,6 @@ def do_trial(
     with FileLock(folder / ".lock"):
         found = outcome(folder)
         if found is not None:
-            _tidy(folder, keep=found["step"])  # it may have been killed before it could
             return found
         trial = read_task(folder)
         threads = torch.get_num_threads()
@@ -92,39 +90,28 @@ def _do(
     )
     if ending.interrupted or ending.asked:
         return None
-    found = _measured(data, folder, device, progress)
+    found = _measured(data, folder, device)
     write_document(folder / OUTCOME, found)
-    _tidy(folder, keep=found["step"])
+    tidy(folder, keep=found["step"])
     return found
 
 
-def _measured(
-    data: TrainingImages, folder: Path, device: Device, progress: Progress | None
-) -> dict[str, Json]:
+def _measured(data: TrainingImages, folder: Path, device: Device) -> dict[str, Json]:
     """The ratio of every snapshot, and pictures of the best one's samples.
 
-    Training logged the ratios; one whose line was lost is measured once more.
+    Raises:
+        InputError: a ratio is lost, and its snapshot too.
     """
     on = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    logged = runs.ratios(folder)
-    settings = settings_from(runs.read_settings(folder)["settings"])
-    snapshots = []
-    for step in settings.snapshot_steps(len(data)):
-        if step not in logged:
-            log = RunLog(folder / runs.LOG, resumed_at=settings.total_steps(len(data)))
-            run = runs.load_run(folder, step=step, device=on)
-            ratio = runs.memorized(
-                run.denoiser,
-                data,
-                samples=settings.samples,
-                classes=run.classes,
-                seed=settings.seed,
-                device=on,
-                progress=progress,
-            )
-            log.write(step, memorization_ratio=ratio.to_dict())
-            logged = runs.ratios(folder)
-        snapshots.append(logged[step])
+    ratios = runs.ratios(folder)
+    settings = runs.settings_in(runs.read_settings(folder), str(folder / runs.SETTINGS))
+    lost = set(settings.snapshot_steps(len(data))) - ratios.keys()
+    if lost:
+        raise InputError(
+            f"{folder}: neither the ratio after {min(lost)} steps is there nor its snapshot. "
+            "Delete the folder to do the trial anew."
+        )
+    snapshots = list(ratios.values())
     best = max(snapshots, key=lambda one: (one["ratio"], one["step"]))
     run = runs.load_run(folder, step=best["step"], device=on)
     return {
@@ -137,8 +124,8 @@ def _measured(
     }
 
 
-def _tidy(folder: Path, *, keep: int) -> None:
-    """Delete what only an unfinished training needs."""
+def tidy(folder: Path, *, keep: int) -> None:
+    """Delete what only an unfinished training needs: all but the snapshot of step `keep`."""
     (folder / runs.CHECKPOINT).unlink(missing_ok=True)
     for step in runs.snapshots(folder):
         if step != keep:

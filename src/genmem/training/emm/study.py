@@ -21,6 +21,8 @@ from filelock import FileLock, Timeout
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.report.files import written_whole
+from genmem.training.diffusion import runs
+from genmem.training.emm.doing import tidy
 from genmem.training.emm.factors import Configuration, vary
 from genmem.training.emm.images import Source, training_images
 from genmem.training.emm.search import next_size
@@ -211,6 +213,7 @@ class Study:
     def _go(self, workers: Workers, progress: Progress | None) -> None:
         going: set[Path] = set()
         done = 0
+        self._tidy()
         try:
             while True:
                 for trial in self.wanted():
@@ -230,6 +233,13 @@ class Study:
                     progress("trainings", done, None)
         finally:
             workers.stop()
+
+    def _tidy(self) -> None:
+        """Clear away what a trial left that was killed just when it had finished."""
+        for checkpoint in (self.folder / TRIALS).glob(f"*/{runs.CHECKPOINT}"):
+            found = outcome(checkpoint.parent)
+            if found is not None:
+                tidy(checkpoint.parent, keep=found["step"])
 
     def wanted(self) -> Iterator[Trial]:
         """The trainings that can be done now, each once, seed by seed."""

@@ -130,6 +130,8 @@ def outcome(folder: Path) -> dict[str, Json] | None:
             right = False
         if not right:
             raise _damaged(path, f"no {name}, or a strange one")
+    if found["step"] not in [one["step"] for one in found["snapshots"]]:
+        raise _damaged(path, f"no snapshot of step {found['step']}")
     return found
 
 

@@ -89,5 +89,5 @@ def check_same_run(
     if state["images"] != images:
         raise UsageError(
             f"{path}: the checkpoint was trained on other images than {settings.data} "
-            "gives now. Resume with the same images, and the same limit where there is one."
+            "holds now. Resume with the same images."
         )

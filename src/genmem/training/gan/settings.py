@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from genmem.errors import UsageError
-from genmem.results import Json
+from genmem.results import Json, to_json
 from genmem.training.kinds import check_kind, kinds_of
 from genmem.training.search import check_search
 
@@ -103,13 +103,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Json]:
         """The settings as plain JSON."""
-        return {**asdict(self), "measure_with": list(self.measure_with)}
+        return to_json({**asdict(self), "measure_with": list(self.measure_with)})
 
 
 MAY_CHANGE = (
     "data",
     "test",
-    "limit",
     "steps",
     "log_every",
     "save_every",
@@ -210,7 +209,7 @@ def _check_ranges(settings: Settings) -> None:
             raise UsageError(
                 f"{name}: expected one of {', '.join(allowed)}, got {getattr(settings, name)!r}."
             )
-    check_search(settings.search, by_class=settings.reject_by_class)
+    check_search(settings.search, by_class=settings.tau is not None and settings.reject_by_class)
     if len(set(settings.measure_with)) < len(settings.measure_with):
         raise UsageError("measure_with: a backbone is named twice.")
     tau = settings.tau

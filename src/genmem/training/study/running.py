@@ -136,12 +136,14 @@ def run_all(
 
 def _end(workers: Sequence[_Worker]) -> None:
     """Let every run save and end; at a second Ctrl-C end all of them at once."""
-    for worker in workers:
-        worker.ask_to_stop()
     try:
+        for worker in workers:
+            worker.ask_to_stop()
         for worker in workers:
             worker.wait()
     finally:
+        for worker in workers:
+            worker.kill()
         for worker in workers:
             worker.close()
 
@@ -225,11 +227,14 @@ class _Worker:
         """Until the process has ended."""
         self._process.wait()
 
-    def close(self) -> None:
-        """Leave nothing open; a process that has not ended by now is killed."""
+    def kill(self) -> None:
+        """End the process at once, if it has not ended yet."""
         if self._process.poll() is None:
             self._process.kill()
-            self._process.wait()
+
+    def close(self) -> None:
+        """Leave nothing open of a process that has ended or been killed."""
+        self._process.wait()
         self._listener.join(timeout=5)
         if self._process.stdout is not None:
             self._process.stdout.close()
