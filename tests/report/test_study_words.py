@@ -71,7 +71,7 @@ def test_the_only_tau_tried_is_not_called_the_best():
         ),
         (
             [cell(0, 10.0, -5.0), cell(0.2, 14.0, 0.0, 5.0), cell(0.3, 15.0, 0.0, 5.0)],
-            "at each of the 2 τ tried",
+            "at each of the 2 τ measured",
         ),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -3.0, 2.0)], "one seed, so no interval"),
         ([cell(0, 10.0, -5.0), cell(0.1, 9.0, -5.5, -0.5, -2.0, 1.0)], "it fell by 0.5"),
