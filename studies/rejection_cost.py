@@ -26,7 +26,7 @@ from genmem.training.rejection import MemorizationRejection
 
 IMAGES, CLASSES, TAU = 640, 10, 0.001
 EMBEDDINGS = ("pixels", "efficientnet-lite0@32", "efficientnet-lite0@64", "efficientnet-lite0")
-STEPS = {"dcgan": 24, "sagan": 4, "biggan": 3}
+STEPS = {"dcgan": 24, "sagan": 4, "biggan": 2}
 """Timed steps of each kind, after one that is not timed."""
 
 

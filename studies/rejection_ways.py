@@ -137,6 +137,8 @@ def cell(values: dict[str, Any], form: str) -> str:
     if values["mean"] is None:
         return "–"
     low, high = values["low"], values["high"]
+    if low is not None and form.endswith("%}"):  # Student's t knows no bounds
+        low, high = max(low, 0.0), min(high, 1.0)
     interval = "" if low is None else f" ({form.format(low)} to {form.format(high)})"
     return form.format(values["mean"]) + interval
 
