@@ -181,7 +181,7 @@ def test_settings_of_the_paper_come_with_the_model():
         ({"precision": "int8"}, "full, bf16, fp16"),
         ({"mode": "drop"}, "filter, resample"),
         ({"search": "exat"}, "auto, exact, pruned, faiss"),
-        ({"search": "faiss", "reject_by_class": True}, "looks at all classes"),
+        ({"search": "faiss", "reject_by_class": True, "tau": 0.1}, "looks at all classes"),
         ({"measure_with": ["pixels", "pixels"]}, "named twice"),
         ({"learning_rate": 2}, "learning_rate"),
         ({"data": None}, "expected a text"),

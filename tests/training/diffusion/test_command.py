@@ -102,16 +102,23 @@ def test_the_first_ctrl_c_is_answered_by_a_line_and_the_run_saved(folder, capsys
     assert lines[-1].startswith("genmem: interrupted; saved after 2 steps. Go on with: genmem")
 
 
-@pytest.mark.parametrize("change", [{"strange": 1}, {"size": "8"}, {"only": "a"}, {"seed": True}])
-def test_a_damaged_source_in_a_run_s_settings_is_one_line(folder, capsys, change):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"strange": 1}, "was not begun by genmem train diffusion"),
+        ({"size": "8"}, "damaged: expected 'size' of the source"),
+        ({"only": "a"}, "damaged: expected 'only' of the source"),
+        ({"seed": True}, "damaged: expected 'seed' of the source"),
+    ],
+)
+def test_a_damaged_source_in_a_run_s_settings_is_one_line(folder, capsys, change, words):
     run(["train", "diffusion", "--data", "train.npy", "--out", "run", *SMALL])
     file = folder / "run" / "settings.json"
     document = json.loads(file.read_text())
     document["source"] |= change
     file.write_text(json.dumps(document))
     assert run(["train", "diffusion", "--out", "run", "--resume"]) == 2
-    complaint = capsys.readouterr().err.splitlines()[-1]
-    assert f"wrong is {next(iter(change))!r}" in complaint
+    assert words in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_attention_at_16_is_the_default_though_smaller_images_have_no_16(folder):
@@ -136,7 +143,7 @@ def test_attention_at_16_is_the_default_though_smaller_images_have_no_16(folder)
         (["--data", "train.npy", "--without-skips", "32"], "no skip connection '32'"),
         (["--data", "train.npy", "--without-skips", ""], "--without-skips: expected names"),
         (["--data", "train.npy", "--only", " ,"], "--only: expected names"),
-        (["--data", "train.npy", "--attention", "7"], "--attention: expected some of 8, 4"),
+        (["--data", "train.npy", "--attention", "7"], "attention: expected some of 8, 4"),
         (["--data", "train.npy", "--multipliers", "1,²"], "--multipliers: expected whole numbers"),
         (["--data", "train.npy", "--weight-decay", "nan"], "weight_decay: expected a finite"),
         (["--data", "none.npy", "--batch", "2000000000"], "at most 65,536 images a step"),

@@ -53,9 +53,6 @@ def test_a_search_goes_up_to_the_whole_data_set_and_says_what_repeats(folder, ca
 
 
 def test_an_interrupted_study_says_how_to_go_on(folder, capsys, monkeypatch):
-    from genmem.training.emm import trial
-
-    monkeypatch.setattr(trial, "do_trial", None)
     monkeypatch.setattr("genmem.training.emm.workers.do_trial", lambda *_, **__: None)
     assert run(["emm", *SMALL, "--at", "4"]) == 130
     assert "The same command goes on from there" in capsys.readouterr().err
