@@ -142,9 +142,10 @@ class MemorizationRejection:
                     "features of the flipped images as well."
                 )
             rows = as_unit_rows(train)
+            labels = as_labels(categories, len(rows), flips=False)
         else:
             images = as_images(train)
-            as_labels(categories, len(images), flips=flips)
+            labels = as_labels(categories, len(images), flips=flips)
             rows = training_rows(
                 self._module,
                 images,
@@ -155,7 +156,6 @@ class MemorizationRejection:
                 cache=cache,
                 progress=progress,
             )
-        labels = as_labels(categories, len(rows) // (2 if flips else 1), flips=flips)
         tensor = torch.from_numpy(rows)
         at_least(len(rows), 2, "train: number of images", InputError)
         self.dimension = int(rows.shape[1])

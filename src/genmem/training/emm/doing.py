@@ -90,13 +90,13 @@ def _do(
     )
     if ending.interrupted or ending.asked:
         return None
-    found = _measured(data, folder, device)
+    found = _measured(trial, data, folder, device)
     write_document(folder / OUTCOME, found)
     tidy(folder, keep=found["step"])
     return found
 
 
-def _measured(data: TrainingImages, folder: Path, device: Device) -> dict[str, Json]:
+def _measured(trial: Trial, data: TrainingImages, folder: Path, device: Device) -> dict[str, Json]:
     """The ratio of every snapshot, and pictures of the best one's samples.
 
     Raises:
@@ -104,8 +104,7 @@ def _measured(data: TrainingImages, folder: Path, device: Device) -> dict[str, J
     """
     on = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     ratios = runs.ratios(folder)
-    settings = runs.settings_in(runs.read_settings(folder), str(folder / runs.SETTINGS))
-    lost = set(settings.snapshot_steps(len(data))) - ratios.keys()
+    lost = set(trial.settings.snapshot_steps(len(data))) - ratios.keys()
     if lost:
         raise InputError(
             f"{folder}: neither the ratio after {min(lost)} steps is there nor its snapshot. "
