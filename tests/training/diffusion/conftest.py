@@ -8,6 +8,17 @@ import torch
 from genmem.training.data import TrainingImages, load_training_images
 
 
+@pytest.fixture(scope="session")
+def cifar10_zips():
+    """The zips of CIFAR-10's training and test images."""
+    root = Path(__file__).parents[3]
+    folder = root / os.environ.get("GENMEM_TEST_DATA", "../shared/data") / "cifar10"
+    zips = folder / "train.zip", folder / "test.zip"
+    if not all(zipped.is_file() for zipped in zips):
+        pytest.skip("CIFAR-10 is not in $GENMEM_TEST_DATA (default ../shared/data)")
+    return zips
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
     before = torch.get_num_threads()
@@ -17,13 +28,9 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def cifar10():
+def cifar10(cifar10_zips):
     """200 CIFAR-10 images at 8 × 8 with their classes."""
-    root = Path(__file__).parents[3]
-    zipped = root / os.environ.get("GENMEM_TEST_DATA", "../shared/data") / "cifar10" / "test.zip"
-    if not zipped.is_file():
-        pytest.skip("CIFAR-10 is not in $GENMEM_TEST_DATA (default ../shared/data)")
-    return load_training_images(zipped, size=8, count=200, classes=True)
+    return load_training_images(cifar10_zips[1], size=8, count=200, classes=True)
 
 
 def images_of(pixels, labels=None):
