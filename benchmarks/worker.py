@@ -28,7 +28,7 @@ _PATIENCE_SECONDS = 5.0
 
 _PRELOADED = ["numpy", "scipy.linalg", "torch", "benchmarks.peers"]
 _PEERS = ["torch_fidelity", "torchmetrics.image.mifid", "pytorch_fid.fid_score", "cleanfid.fid"]
-_OURS = ["genmem.metrics.frechet", "genmem.metrics.manifold", "genmem.features"]
+_OURS = ["genmem.metrics.frechet", "genmem.metrics.prdc", "genmem.features"]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_PRELOADED)

@@ -45,8 +45,8 @@ from genmem.arena import load
 folder, slug, kind, *paths = sys.argv[1:]
 load(folder)
 from genmem.arena.competitions.models import Competition
-from genmem.arena.people.models import Membership, Team, User
-from genmem.arena.submissions.receiving import receive
+from genmem.arena.teams.models import Membership, Team, User
+from genmem.arena.submissions.services import receive
 competition = Competition.objects.get(slug=slug)
 name = f"{slug}@example.org"
 user = User.objects.filter(email=name).first() or User.objects.create_user(

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from genmem.cheats import Method, load_training_images, make, write_images
 from genmem.images import ImageSource, Progress, decode, open_images
+from genmem.io.atomic import written_whole
 from genmem.neighbors import nearest
-from genmem.report.files import written_whole
-from genmem.training.gan.loop import train
-from genmem.training.gan.samples import write_zip
-from genmem.training.gan.settings import make_settings
+from genmem.training.gan.config import make_settings
+from genmem.training.gan.sampling import write_zip
+from genmem.training.gan.train import train
 
 SEED = 0
 

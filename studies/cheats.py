@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from genmem.auditing import audit
 from genmem.calibration import Calibration, Labels
-from genmem.calibration.sets import calibrate_sets
+from genmem.calibration.from_images import calibrate_sets
 from genmem.cheats.mixing import drawn_members
 from genmem.cli.progress import progress_on_stderr
 from genmem.features.cache import default_cache
 from genmem.images import Progress
-from genmem.report.files import check_writable, written_whole
+from genmem.io.atomic import check_writable, written_whole
 from genmem.results import Score
 from genmem.scoring import score
 from genmem.scoring.inputs import prepare

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.forms import AS_THEY_ARE, families_named
+from genmem.auditing.augmentations import AS_THEY_ARE, families_named
 from genmem.auditing.search import Queries
-from genmem.auditing.spaces import search_space, statistic_of
-from genmem.calibration.null import combined_p_values, null_distribution, q_values
+from genmem.auditing.significance import search_space, statistic_of
+from genmem.calibration.null_distribution import combined_p_values, null_distribution, q_values
 from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress, decode, open_images
 from genmem.metrics.authpct import authpct

@@ -1,6 +1,6 @@
 """What is done to copies so that they are not recognised: uint8 [H, W, 3] → the same shape.
 
-Written independently of `genmem.images.transformations`: crops here are enlarged bilinearly, from
+Written independently of `genmem.images.augmentations`: crops here are enlarged bilinearly, from
 whole pixels, since a cheat does not use the auditor's code.
 """
 

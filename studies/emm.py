@@ -16,17 +16,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from genmem.report.emm_page import write_emm_page
-from genmem.report.emm_words import bracket_words, emm_words, ratio_words, span
-from genmem.report.files import written_whole
+from genmem.io.atomic import written_whole
+from genmem.report.emm.page import write_emm_page
+from genmem.report.emm.text import bracket_words, emm_words, ratio_words, span
 from genmem.results import Json
-from genmem.training.diffusion.settings import TrainingSettings
-from genmem.training.diffusion.unet_settings import UNetSettings
+from genmem.training.diffusion.config import TrainingSettings, UNetSettings
+from genmem.training.emm.dataset import look_at
 from genmem.training.emm.factors import Configuration
-from genmem.training.emm.findings import findings, t_interval, within
-from genmem.training.emm.images import look_at
+from genmem.training.emm.results import findings, t_interval, within
 from genmem.training.emm.study import Request, Study
-from genmem.training.emm.workers import InProcess, StoppedError
+from genmem.training.sweep.pool import InProcess, StoppedError
 
 NETWORK = UNetSettings(
     image_size=8, channels=32, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0

@@ -174,8 +174,9 @@ def make_people(competition: Competition) -> tuple[list[str], list[str]]:
     """Cookies of readers who are signed in, and tokens of the captains of teams."""
     from django.test import Client
 
-    from genmem.arena.people.models import Membership, Team, User
-    from genmem.arena.people.tokens import make_token
+    from genmem.arena.accounts.models import User
+    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.teams.models import Membership, Team
 
     cookies, tokens = [], []
     for number in range(READERS // 2):

@@ -17,12 +17,12 @@ import time
 import numpy as np
 import torch
 
-from genmem.training.data import TrainingImages
-from genmem.training.embedding import embed, open_embedding
-from genmem.training.gan.parts import make_accelerator
-from genmem.training.gan.settings import Settings, make_settings
-from genmem.training.gan.state import Training
-from genmem.training.rejection import MemorizationRejection
+from genmem.training.common.dataset import TrainingImages
+from genmem.training.gan.build import make_accelerator
+from genmem.training.gan.config import Settings, make_settings
+from genmem.training.gan.trainer import Training
+from genmem.training.rejection.embedding import embed, open_embedding
+from genmem.training.rejection.rejection import MemorizationRejection
 
 IMAGES, CLASSES, TAU = 640, 10, 0.001
 EMBEDDINGS = ("pixels", "efficientnet-lite0@32", "efficientnet-lite0@64", "efficientnet-lite0")

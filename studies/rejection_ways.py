@@ -22,18 +22,21 @@ from typing import Any
 
 from genmem.cli.progress import progress_on_stderr
 from genmem.results import Json
-from genmem.training.checkpoints import FILE
-from genmem.training.data import in_classes_of, load_shared_images
-from genmem.training.gan.parts import make_accelerator, make_rejection, training_images
-from genmem.training.gan.saved import load_gan
-from genmem.training.gan.settings import make_settings
-from genmem.training.gan.state import Training
-from genmem.training.study.plan import RUNS, Case
-from genmem.training.study.rejection import measure_all
-from genmem.training.study.running import is_finished, run_all
-from genmem.training.study.spaces import Sets, open_space
-from genmem.training.study.statistics import mean_over_seeds, paired_difference
-from genmem.training.study.summary import Found, training_log
+from genmem.training.common.checkpoint import CHECKPOINT_FILE
+from genmem.training.common.dataset import in_classes_of, load_shared_images
+from genmem.training.gan.build import make_accelerator, make_rejection, training_images
+from genmem.training.gan.config import make_settings
+from genmem.training.gan.trainer import Training, load_gan
+from genmem.training.rejection_study.aggregate import (
+    Found,
+    mean_over_seeds,
+    paired_difference,
+    training_log,
+)
+from genmem.training.rejection_study.feature_spaces import Sets, open_space
+from genmem.training.rejection_study.grid import RUNS, Case
+from genmem.training.rejection_study.study import measure_all
+from genmem.training.sweep.runner import is_finished, run_all
 
 COMMON: dict[str, Json] = {
     "model": "dcgan",
@@ -118,7 +121,7 @@ def step_ratios(every: Sequence[Case]) -> dict[int, float]:
         accelerator = make_accelerator(case.settings, "cpu")
         images = training_images(case.settings)
         training = Training(case.settings, images, accelerator, None)
-        training.load(load_gan(case.folder / FILE))
+        training.load(load_gan(case.folder / CHECKPOINT_FILE))
         training.reject_with(make_rejection(case.settings, images, accelerator, None))
         trainings[number] = training
     seconds: dict[int, list[float]] = {number: [] for number in trainings}

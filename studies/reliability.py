@@ -54,7 +54,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from genmem.arena.competitions.models import Competition
-from genmem.arena.people.models import Membership, Team, User
+from genmem.arena.teams.models import Membership, Team, User
 user = User.objects.create_user("sender@example.org", "sesame-9", display_name="Sender")
 team = Team.objects.create(competition=Competition.objects.get(), name="Senders")
 Membership.objects.create(team=team, user=user, captain=True)
@@ -69,7 +69,7 @@ print(session.session_key)
 _COUNTS = """
 select cast(s.id as varchar), s.state, count(v.id), count(distinct d.kind)
 from submissions_submission s
-left join boards_scoreversion v on v.submission_id = s.id
+left join leaderboards_scoreversion v on v.submission_id = s.id
 left join competitions_side d on d.id = v.side_id
 group by s.id, s.state
 """

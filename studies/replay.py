@@ -116,9 +116,10 @@ def add_entries(rows: Rows, competition: Competition, sides: Sequence[Side]) -> 
     """Add entries to a competition, scored on these sides, each by one author of all."""
     from django.db import transaction
 
-    from genmem.arena.boards.models import ScoreVersion
-    from genmem.arena.people.models import Team, User
+    from genmem.arena.accounts.models import User
+    from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.submissions.models import Submission
+    from genmem.arena.teams.models import Team
 
     slug = competition.slug
     with transaction.atomic():
@@ -180,9 +181,10 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
     """
     from django.db import transaction
 
+    from genmem.arena.accounts.models import User
     from genmem.arena.competitions.models import Competition, Side
-    from genmem.arena.desk.models import Label
-    from genmem.arena.people.models import Role, User
+    from genmem.arena.moderation.models import Label
+    from genmem.arena.teams.models import Role
 
     with transaction.atomic():
         competition = Competition.objects.create(
@@ -249,8 +251,8 @@ def reviews_until_clean(
         blank_is_clean: what is found where the table has no label.
         top: how much of the board is to be clean.
     """
-    from genmem.arena.boards.ranking import Entry
-    from genmem.arena.desk.queue import entries_reviewed
+    from genmem.arena.leaderboards.ranking import Entry
+    from genmem.arena.moderation.queue import entries_reviewed
 
     scores = penalised_score(fd=rows.fd["private"], distance=rows.distance["private"], tau=tau)
     entries = [
@@ -325,8 +327,8 @@ def fetch(address: str, where: str, cookie: str = "") -> bytes:
 
 def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[str, list[Timed]]:
     """For every page: as it is asked for again, and after a change that it shows."""
+    from genmem.arena.auditlog.log import record
     from genmem.arena.competitions.models import Competition
-    from genmem.arena.desk.log import record
 
     competition = Competition.objects.get(slug=slug)
     taus = np.linspace(0.05, 0.45, repeats)
@@ -357,8 +359,8 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
 
 def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timed]:
     """Ranking everything anew, in this process; and putting another τ in force."""
-    from genmem.arena.desk.retune import apply_tau
-    from genmem.arena.desk.snapshot import moves, snapshot
+    from genmem.arena.moderation.change_threshold import apply_tau
+    from genmem.arena.moderation.snapshot import moves, snapshot
 
     found = snapshot(competition, "private")
     assert found is not None
@@ -379,7 +381,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=50)
     given = parser.parse_args()
-    from genmem.arena.configuration import write_new
+    from genmem.arena.core.configuration import write_new
 
     rows = table_rows(given.table)
     with tempfile.TemporaryDirectory() as scratch:
@@ -390,7 +392,7 @@ def main() -> None:
         prepare(folder)
         from django.test import Client
 
-        from genmem.arena.people.models import User
+        from genmem.arena.accounts.models import User
 
         user = User.objects.create_user("o@example.org", display_name="O", is_staff=True)
         client = Client()

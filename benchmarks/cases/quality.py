@@ -18,7 +18,7 @@ from benchmarks.worker import Worker
 
 def our_kd(generated: Any, train: Any, *, subsets: int, subset_size: int) -> dict[str, float]:
     """genmem's kd."""
-    from genmem.metrics.kernel import kd
+    from genmem.metrics.kid import kd
 
     found = kd(generated=generated, train=train, subsets=subsets, subset_size=subset_size)
     return {"kd": float(found)}
@@ -33,7 +33,7 @@ def our_inception_score(logits: Any, _: Any) -> dict[str, float]:
 
 def our_precision_recall(generated: Any, train: Any) -> dict[str, float]:
     """genmem's precision and recall, found together as torch-fidelity finds them."""
-    from genmem.metrics.manifold import manifold
+    from genmem.metrics.prdc import manifold
 
     found = manifold(generated=generated, train=train, names=["precision", "recall"])
     return {name: float(result) for name, result in found.items()}

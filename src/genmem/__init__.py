@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from genmem.metrics.frechet import fd as fd
     from genmem.metrics.frechet import fd_infinity as fd_infinity
     from genmem.metrics.inception_score import inception_score as inception_score
-    from genmem.metrics.kernel import kd as kd
-    from genmem.metrics.manifold import coverage as coverage
-    from genmem.metrics.manifold import density as density
-    from genmem.metrics.manifold import precision as precision
-    from genmem.metrics.manifold import recall as recall
+    from genmem.metrics.kid import kd as kd
     from genmem.metrics.memorization_distance import MemorizationDistance as MemorizationDistance
     from genmem.metrics.memorization_distance import memorization_distance as memorization_distance
     from genmem.metrics.memorization_ratio import memorization_ratio as memorization_ratio
     from genmem.metrics.mifid import mifid as mifid
     from genmem.metrics.moments import Moments as Moments
-    from genmem.metrics.nn_quantiles import nn_quantiles as nn_quantiles
+    from genmem.metrics.nearest_quantiles import nn_quantiles as nn_quantiles
+    from genmem.metrics.prdc import coverage as coverage
+    from genmem.metrics.prdc import density as density
+    from genmem.metrics.prdc import precision as precision
+    from genmem.metrics.prdc import recall as recall
     from genmem.neighbors import Nearest as Nearest
     from genmem.neighbors import NearestNeighbors as NearestNeighbors
     from genmem.neighbors import nearest as nearest
     from genmem.report import write_report as write_report
-    from genmem.report.audit import write_audit as write_audit
+    from genmem.report.audit.page import write_audit as write_audit
     from genmem.results import InputSummary as InputSummary
     from genmem.results import Interval as Interval
     from genmem.results import Pair as Pair
@@ -70,16 +70,16 @@ _HOMES = {
     "genmem.metrics.copied_fraction": ("copied_fraction",),
     "genmem.metrics.frechet": ("fd", "fd_infinity"),
     "genmem.metrics.inception_score": ("inception_score",),
-    "genmem.metrics.kernel": ("kd",),
-    "genmem.metrics.manifold": ("coverage", "density", "precision", "recall"),
+    "genmem.metrics.kid": ("kd",),
+    "genmem.metrics.prdc": ("coverage", "density", "precision", "recall"),
     "genmem.metrics.memorization_distance": ("MemorizationDistance", "memorization_distance"),
     "genmem.metrics.memorization_ratio": ("memorization_ratio",),
     "genmem.metrics.mifid": ("mifid",),
     "genmem.metrics.moments": ("Moments",),
-    "genmem.metrics.nn_quantiles": ("nn_quantiles",),
+    "genmem.metrics.nearest_quantiles": ("nn_quantiles",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
     "genmem.report": ("write_report",),
-    "genmem.report.audit": ("write_audit",),
+    "genmem.report.audit.page": ("write_audit",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
 }

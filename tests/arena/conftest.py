@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genmem.arena import load
-from genmem.arena.configuration import write_new
+from genmem.arena.core.configuration import write_new
 
 MIDDAY = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def time(monkeypatch) -> Clock:
 @pytest.fixture
 def competition(database):
     """Open from ten days ago to ten days from now; teams merge for five more days."""
-    from .making import a_competition
+    from .factories import a_competition
 
     return a_competition()
 
@@ -94,7 +94,7 @@ def competition(database):
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
     """The folder of an arena with one competition, made by the command line."""
-    from .serving import make
+    from .live_server import make
 
     folder = tmp_path_factory.mktemp("served") / "A"
     created = make(folder)
@@ -106,7 +106,7 @@ def made(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def served(made) -> Iterator[str]:
     """Its address while it is served."""
-    from .serving import serving
+    from .live_server import serving
 
     with serving(made) as address:
         yield address

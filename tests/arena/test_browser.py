@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ..report.browser import chromium, needs_chromium, overflow
-from .pictures import a_zip
+from .images import a_zip
 
 pytestmark = needs_chromium
 

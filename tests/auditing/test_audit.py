@@ -11,10 +11,10 @@ from sklearn.datasets import load_digits
 
 import genmem
 from genmem.auditing import audit, copied, copied_by_class
-from genmem.auditing.forms import augmented
+from genmem.auditing.augmentations import augmented
 from genmem.errors import InputError, UsageError
 from genmem.features import Embedder
-from genmem.report.audit_words import headline
+from genmem.report.audit.text import headline
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_pat
     for row, pixels in enumerate(sets["train"][:20]):
         side = 20 if row == 17 else 16
         Image.fromarray(pixels).resize((side, side)).save(tmp_path / f"{row:02d}.png")
-    monkeypatch.setattr("genmem.auditing.costs._rate", lambda *_: None)
+    monkeypatch.setattr("genmem.auditing.cost_estimate._rate", lambda *_: None)
     ran = []
     embed = Embedder.embed
     monkeypatch.setattr(

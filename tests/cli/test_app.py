@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from genmem import __version__
-from genmem.cli import commands
+from genmem.cli import app
 from genmem.cli.app import run
 from genmem.errors import InputError, WeightsError
 
@@ -101,7 +101,7 @@ def test_usage_shows_arguments_in_capitals(command, argument, capsys):
 
 
 def test_the_help_of_score_names_every_metric_that_scoring_knows(capsys):
-    from genmem.metrics.names import METRIC_NAMES
+    from genmem.metrics.registry import METRIC_NAMES
 
     assert run(["score", "--help"]) == 0
     words = re.findall(r"\w+", capsys.readouterr().out)
@@ -172,7 +172,7 @@ def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, 
     command = typer.Typer()
     command.command()(fail)
     command.callback()(lambda: None)
-    monkeypatch.setattr(commands, "app", command)
+    monkeypatch.setattr(app, "app", command)
     assert run(["fail"]) == code
     captured = capsys.readouterr()
     assert one_line(captured.err)
@@ -183,7 +183,7 @@ WAITS = """
 import signal, sys, tempfile, time, typer
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's "&"
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and below nohup
-from genmem.cli import commands
+from genmem.cli import app
 from genmem.cli.app import main
 folder = sys.argv.pop()
 commands.app = typer.Typer()

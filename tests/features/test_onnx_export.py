@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import genmem.features as features
-from genmem.features.engines import OnnxEngine, open_network_engine
-from genmem.features.networks import Normalised
+from genmem.features.engines import open_network_engine
+from genmem.features.onnx_engine import OnnxEngine
 from genmem.features.onnx_export import exported
 from genmem.features.preprocessing import Stretch
+from genmem.features.torch_modules import Normalised
 from genmem.features.weights import sha256_of
 
 

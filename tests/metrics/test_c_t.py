@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmem.errors import InputError, UsageError
-from genmem.metrics import _cells
+from genmem.metrics import kmeans_cells
 from genmem.metrics.c_t import c_t, c_t_from_distances
 from genmem.results import Result
 
@@ -250,7 +250,7 @@ def test_the_same_seed_gives_the_same_cells(monkeypatch: pytest.MonkeyPatch):
     first: Result = c_t(**arrays, cells=7, seed=1)
     assert first.to_dict() == c_t(**arrays, cells=7, seed=1).to_dict()
     assert first.to_dict() != c_t(**arrays, cells=7, seed=2).to_dict()
-    monkeypatch.setattr(_cells, "_ROWS_FOR_CENTRES", 100)
+    monkeypatch.setattr(kmeans_cells, "_ROWS_FOR_CENTRES", 100)
     assert float(c_t(**arrays, cells=3)) == pytest.approx(
         slow_c_t(**arrays, cell_of=blob_of, cells=3, metric="euclidean"), rel=1e-9
     )

@@ -13,7 +13,7 @@ from genmem.errors import InputError, UsageError
 from genmem.metrics.authpct import authpct
 from genmem.metrics.memorization_distance import MemorizationDistance, memorization_distance
 from genmem.metrics.memorization_ratio import memorization_ratio
-from genmem.metrics.nn_quantiles import LEVELS, nn_quantiles
+from genmem.metrics.nearest_quantiles import LEVELS, nn_quantiles
 
 
 @pytest.fixture

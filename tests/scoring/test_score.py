@@ -281,7 +281,7 @@ def test_the_interval_of_mifid_holds_its_penalty(features):
 
 def test_training_images_repeated_in_an_honest_set_as_in_the_test_set_accuse_nobody():
     """One image in ten of this data is there twice, in whichever set it falls."""
-    from genmem.report.verdict import verdict
+    from genmem.report.score.verdict import verdict
 
     rng = np.random.default_rng(5)
     train = rng.normal(size=(2_000, 24)).astype(np.float32)
@@ -298,7 +298,7 @@ def test_training_images_repeated_in_an_honest_set_as_in_the_test_set_accuse_nob
 
 
 def test_two_per_cent_of_near_copies_that_c_t_misses_make_the_verdict_copying():
-    from genmem.report.verdict import verdict
+    from genmem.report.score.verdict import verdict
 
     rng = np.random.default_rng(6)
     train = rng.normal(size=(3_000, 24)).astype(np.float32)

@@ -3,7 +3,7 @@
 A Django project whose settings come from one file, `DIR/arena.toml`:
 
     load(DIR)                                        # then Django's models can be used
-    genmem.arena.site.wsgi:application               # what a web server serves ($GENMEM_ARENA=DIR)
+    genmem.arena.wsgi:application               # what a web server serves ($GENMEM_ARENA=DIR)
 
     site/           addresses, base page, one style sheet, words for times and sizes
     people/         accounts, teams, roles, who may see what
@@ -33,7 +33,7 @@ def load(folder: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: the folder holds no arena, its settings are wrong, or the extra is missing.
     """
-    from genmem.arena.configuration import read_configuration
+    from genmem.arena.core.configuration import read_configuration
 
     read_configuration(Path(folder))
     os.environ["GENMEM_ARENA"] = str(Path(folder).resolve())

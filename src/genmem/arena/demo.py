@@ -14,18 +14,19 @@ from typing import Protocol
 
 from django.db import transaction
 
-from genmem.arena import clock
-from genmem.arena.boards.finals import choose_finals
+from genmem.arena.accounts.models import User
+from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.competitions.yaml_file import create_from_yaml
-from genmem.arena.desk.decisions import decide, rebut
-from genmem.arena.desk.log import record
-from genmem.arena.desk.reviews import add_label, add_note
-from genmem.arena.people.models import Role, Team, User
-from genmem.arena.people.teams import create_team
+from genmem.arena.core import clock
+from genmem.arena.leaderboards.finals import choose_finals
+from genmem.arena.moderation.decisions import decide, rebut
+from genmem.arena.moderation.reviews import add_label, add_note
 from genmem.arena.ratings.rounds import Terms, open_round, top_submissions
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.receiving import receive
+from genmem.arena.submissions.services import receive
+from genmem.arena.teams.models import Role, Team
+from genmem.arena.teams.teams import create_team
 from genmem.errors import GenmemError
 
 PASSWORD = "look-around"

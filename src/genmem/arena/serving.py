@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from genmem.arena import load
-from genmem.arena.configuration import LISTENS, PARENT, read_configuration
+from genmem.arena.core.configuration import LISTENS, PARENT, read_configuration
 from genmem.errors import UsageError
 
 _THREADS = 48
@@ -60,7 +60,7 @@ def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
 
     print(f"Serving {folder} on http://{shown}:{port}/ (interrupt with Ctrl-C)", file=sys.stderr)
     Server(
-        "genmem.arena.site.wsgi:application",
+        "genmem.arena.wsgi:application",
         address=host,
         port=port,
         interface=Interfaces.WSGI,

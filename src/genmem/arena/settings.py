@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from genmem.arena.configuration import Configuration, read_configuration
+from genmem.arena.core.configuration import Configuration, read_configuration
 from genmem.errors import UsageError
 
 
@@ -84,7 +84,7 @@ CSRF_COOKIE_HTTPONLY = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "genmem.arena.site.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "genmem.arena.core.errors.csrf_failure"
 
 DATABASES = {"default": _database(ARENA)}
 globals().update(_mail(ARENA))
@@ -101,18 +101,20 @@ CACHES = {
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = "people.User"
+AUTH_USER_MODEL = "accounts.User"
 
 INSTALLED_APPS = [
-    "genmem.arena.site",
-    "genmem.arena.people",
+    "genmem.arena.core",
+    "genmem.arena.accounts",
+    "genmem.arena.auditlog",
+    "genmem.arena.teams",
     "genmem.arena.competitions",
     "genmem.arena.submissions",
-    "genmem.arena.boards",
-    "genmem.arena.desk",
     "genmem.arena.scoring",
+    "genmem.arena.leaderboards",
+    "genmem.arena.moderation",
     "genmem.arena.ratings",
-    "genmem.arena.release",
+    "genmem.arena.export",
     "genmem.arena.api",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -123,7 +125,7 @@ INSTALLED_APPS = [
     "allauth.account",
 ]
 MIDDLEWARE = [
-    "genmem.arena.site.middleware.guarded",
+    "genmem.arena.core.middleware.guarded",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -135,9 +137,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
-ROOT_URLCONF = "genmem.arena.site.urls"
-WSGI_APPLICATION = "genmem.arena.site.wsgi.application"
-FORM_RENDERER = "genmem.arena.site.forms.Renderer"
+ROOT_URLCONF = "genmem.arena.urls"
+WSGI_APPLICATION = "genmem.arena.wsgi.application"
+FORM_RENDERER = "genmem.arena.core.forms.Renderer"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -147,7 +149,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "genmem.arena.site.context.arena",
+                "genmem.arena.core.context.arena",
             ],
         },
     }
@@ -186,10 +188,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "genmem.arena.people.adapter.Accounts"
+ACCOUNT_ADAPTER = "genmem.arena.accounts.adapter.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_SIGNUP_FORM_CLASS = "genmem.arena.people.forms.SignupNameForm"
+ACCOUNT_SIGNUP_FORM_CLASS = "genmem.arena.accounts.forms.SignupNameForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_DISPLAY = str
 ACCOUNT_UNIQUE_EMAIL = True

@@ -1,7 +1,7 @@
 """Which generated images are copies, of which training images, and how sure that is."""
 
 from genmem.auditing.audit import audit
-from genmem.auditing.findings import (
+from genmem.auditing.results import (
     Audit,
     CopiedImage,
     Duplicates,

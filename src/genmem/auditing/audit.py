@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import check_at_least, check_sets, take_rows
-from genmem.auditing.costs import duplicates_sentence, embedding_cost, search_sentence
+from genmem.auditing.augmentations import Families, augmented, families_named
+from genmem.auditing.caveats import notes_on_the_null
+from genmem.auditing.cost_estimate import duplicates_sentence, embedding_cost, search_sentence
 from genmem.auditing.duplicates import spared_images, train_duplicates
-from genmem.auditing.findings import Audit, Duplicates, Floats, Ints
-from genmem.auditing.forms import Families, augmented, families_named
-from genmem.auditing.notes import notes_on_the_null
-from genmem.auditing.pictures import SourcePictures
+from genmem.auditing.results import Audit, Duplicates, Floats, Ints
 from genmem.auditing.search import Queries
-from genmem.auditing.spaces import (
+from genmem.auditing.significance import (
     Judged,
     SpaceSearch,
     is_streamed,
@@ -27,7 +26,8 @@ from genmem.auditing.spaces import (
     search_space,
     share_of_copies,
 )
-from genmem.calibration.null import (
+from genmem.auditing.thumbnails import SourcePictures
+from genmem.calibration.null_distribution import (
     combined_p_values,
     counted_q_values,
     fewest_flagged,
@@ -37,8 +37,7 @@ from genmem.errors import UsageError
 from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
 from genmem.images import ImageSource, Progress, Transformation, open_images
 from genmem.results import Result
-from genmem.scoring.inputs import Inputs, Rows, prepare
-from genmem.scoring.provenance import provenance
+from genmem.scoring.inputs import Inputs, Rows, prepare, provenance
 from genmem.scoring.score import set_notes
 
 NULL_ROWS = 10_000

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import check_at_least, take_rows, to_numpy
-from genmem.auditing.findings import Bools, Duplicates, Floats, Ints
-from genmem.auditing.forms import AS_THEY_ARE
+from genmem.auditing.augmentations import AS_THEY_ARE
+from genmem.auditing.results import Bools, Duplicates, Floats, Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_forms
-from genmem.auditing.spaces import REFERENCE, SpaceSearch, metric_of
+from genmem.auditing.significance import REFERENCE, SpaceSearch, metric_of
 from genmem.images import digest
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric

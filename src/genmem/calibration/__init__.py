@@ -12,7 +12,9 @@ from genmem.calibration.competition import (
     review,
     sweep,
 )
-from genmem.calibration.findings import (
+from genmem.calibration.labels import Labels
+from genmem.calibration.margins import auc, d_prime, dispersion, margins
+from genmem.calibration.results import (
     CRITERIA,
     Agreement,
     Analysis,
@@ -27,8 +29,6 @@ from genmem.calibration.findings import (
     Sweep,
     Threshold,
 )
-from genmem.calibration.labels import Labels
-from genmem.calibration.margins import auc, d_prime, dispersion, margins
 from genmem.calibration.tables import Table, read_table
 from genmem.calibration.thresholds import effect, threshold
 

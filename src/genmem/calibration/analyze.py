@@ -18,7 +18,8 @@ from genmem.calibration.competition import (
     review_path,
     sweep,
 )
-from genmem.calibration.findings import (
+from genmem.calibration.labels import NOT_REVIEWED, Labels
+from genmem.calibration.results import (
     Agreement,
     Analysis,
     BoardFinding,
@@ -27,7 +28,6 @@ from genmem.calibration.findings import (
     Floats,
     ReviewCase,
 )
-from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.tables import DISQUALIFIED, Table, read_table
 from genmem.calibration.thresholds import effect
 from genmem.errors import InputError, UsageError

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from genmem.calibration.findings import (
+from genmem.calibration.labels import Labels
+from genmem.calibration.margins import margins
+from genmem.calibration.results import (
     CRITERIA,
     Bools,
     Calibration,
@@ -15,8 +17,6 @@ from genmem.calibration.findings import (
     Margins,
     Threshold,
 )
-from genmem.calibration.labels import Labels
-from genmem.calibration.margins import margins
 from genmem.calibration.tables import DISQUALIFIED, read_table
 from genmem.calibration.thresholds import check_distances, threshold
 from genmem.errors import InputError, UsageError

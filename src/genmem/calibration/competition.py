@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from genmem.calibration.findings import Agreement, Bools, Correlation, Floats, Review, Sweep
+from genmem.calibration.results import Agreement, Bools, Correlation, Floats, Review, Sweep
 from genmem.calibration.thresholds import LEVEL
 from genmem.errors import UsageError
 from genmem.results import Interval

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from genmem.calibration.findings import Dispersion, Floats, Margins
+from genmem.calibration.results import Dispersion, Floats, Margins
 from genmem.calibration.thresholds import LEVEL, check_distances
 from genmem.results import Interval
 

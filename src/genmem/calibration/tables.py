@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.calibration.findings import Floats
 from genmem.calibration.labels import Labels
+from genmem.calibration.results import Floats
 from genmem.errors import InputError
 
 DISQUALIFIED = 999_999.0

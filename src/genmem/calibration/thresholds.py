@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from genmem.calibration.findings import Criterion, Floats, Threshold
+from genmem.calibration.results import Criterion, Floats, Threshold
 from genmem.errors import InputError, UsageError
 from genmem.results import Interval
 

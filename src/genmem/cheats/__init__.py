@@ -11,9 +11,8 @@ Large-scale Competition" (KDD 2021, arXiv 2106.03062), Table 1:
 """
 
 from genmem.cheats.augmentation import TRANSFORMATIONS
-from genmem.cheats.making import METHODS, MIXES, Method, check_options, make
-from genmem.cheats.reading import load_training_images
-from genmem.cheats.writing import write_images
+from genmem.cheats.dataset import load_training_images
+from genmem.cheats.registry import METHODS, MIXES, Method, check_options, make, write_images
 
 __all__ = [
     "METHODS",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genmem.cheats.pixels import Pixels
+from genmem.cheats.mixing import Pixels
 from genmem.images import Progress
 
 CROP_SIDES = (0.7, 0.9)

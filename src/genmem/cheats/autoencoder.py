@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from genmem.cheats.pixels import Pixels
+from genmem.cheats.mixing import Pixels
 from genmem.images import Progress
 
 PATCH = 4

@@ -56,10 +56,10 @@ def analyze(
 
     check_folder(out, inputs={"RESULTS.csv": results})
     from genmem.calibration import analyze as compute
-    from genmem.cli.labelled import parse_labels
-    from genmem.report.analysis import NUMBERS, PAGE, check_analysis_folder, write_analysis
-    from genmem.report.analysis_rows import headline
-    from genmem.report.text import printable
+    from genmem.cli.parsing import parse_labels
+    from genmem.formatting import printable
+    from genmem.report.competition.page import NUMBERS, PAGE, check_analysis_folder, write_analysis
+    from genmem.report.competition.tables import headline
 
     check_analysis_folder(out)
     found = compute(
@@ -86,7 +86,7 @@ def _boards(boards: list[str], taus: list[str]) -> Mapping[str, Board]:
     from dataclasses import replace
 
     from genmem.calibration import PUBLIC_TABLE, Board
-    from genmem.cli.labelled import parse_tau, split_names, split_pairs
+    from genmem.cli.parsing import parse_tau, split_names, split_pairs
     from genmem.errors import UsageError
 
     form = "NAME=FD,DISTANCE[,SCORE], the columns of a board"

@@ -21,9 +21,61 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Annotated
 
-from genmem.cli.endings import ENDING, INTERRUPTED, READER_GONE, Ended
+import typer
+
+from genmem.cli.analyze import analyze
+from genmem.cli.arena import arena
+from genmem.cli.audit import audit
+from genmem.cli.backbones import backbones
+from genmem.cli.calibrate import calibrate
+from genmem.cli.cheat import cheat
+from genmem.cli.demo import demo
+from genmem.cli.exit_codes import ENDING, INTERRUPTED, READER_GONE, Ended
+from genmem.cli.features import features
+from genmem.cli.score import score
+from genmem.cli.study import study
+from genmem.cli.study_emm import emm
+from genmem.cli.submit import submit
+from genmem.cli.train_gan import train
 from genmem.errors import GenmemError, UsageError
+
+app = typer.Typer(
+    name="genmem",
+    help="Measure training-sample memorization in generative image models.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from genmem import __version__
+
+        print(f"genmem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Measure training-sample memorization in generative image models."""
+
+
+for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, emm, demo):
+    app.command()(_command)
+app.add_typer(arena)
+app.add_typer(train)
+app.add_typer(study)
 
 NO_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
 """In what torch says when memory does not suffice; the last for sizes beyond any address."""
@@ -62,8 +114,6 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(arguments: Sequence[str]) -> int:
     """Run one command line to its end or to its `typer.Exit`; returns the exit code."""
     import typer
-
-    from genmem.cli.commands import app
 
     command = typer.main.get_command(app)
     try:
@@ -137,7 +187,7 @@ def _forget_stdout() -> None:
 
 def _complain(message: str, code: int) -> int:
     """Say `message` on stderr as one line that starts with the program's name."""
-    from genmem.report.text import printable
+    from genmem.formatting import printable
 
     print("genmem:", printable(" ".join(message.split())), file=sys.stderr)
     return code

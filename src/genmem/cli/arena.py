@@ -32,7 +32,7 @@ def _help(context: typer.Context) -> None:
 def init(folder: Folder) -> None:
     """Make a new arena: settings, a secret, an empty database."""
     _require_extra()
-    from genmem.arena.configuration import write_new
+    from genmem.arena.core.configuration import write_new
     from genmem.arena.serving import prepare
 
     write_new(folder)
@@ -64,7 +64,7 @@ def serve(
 def worker(folder: Folder) -> None:
     """Score submissions, beside those that `serve` and other workers score, until interrupted."""
     _require_extra()
-    from genmem.arena.configuration import read_configuration
+    from genmem.arena.core.configuration import read_configuration
     from genmem.arena.scoring.worker import keep
 
     read_configuration(folder)
@@ -102,7 +102,7 @@ def organiser(
     from genmem.arena.serving import prepare
 
     prepare(folder)
-    from genmem.arena.people.organisers import make_organiser
+    from genmem.arena.accounts.organisers import make_organiser
 
     password = make_organiser(email, name)
     print(f"{email} runs this site.")
@@ -131,7 +131,7 @@ def export(
     from genmem.arena.serving import prepare
 
     prepare(folder)
-    from genmem.arena.release.command import export_by_slug
+    from genmem.arena.export.command import export_by_slug
 
     for line in export_by_slug(slug, out, private=private, names=with_names, agreed=agreed):
         print(line)

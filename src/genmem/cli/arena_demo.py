@@ -17,7 +17,7 @@ def make(folder: Path) -> None:
     Raises:
         UsageError: the folder holds something else.
     """
-    from genmem.arena.configuration import write_new
+    from genmem.arena.core.configuration import write_new
     from genmem.arena.scoring.worker import start_worker
     from genmem.arena.serving import prepare
     from genmem.errors import UsageError
@@ -31,7 +31,7 @@ def make(folder: Path) -> None:
             f"{folder} holds other files, or a demo that was not finished; remove it, or name a "
             "new folder"
         )
-    from genmem.cli.digit_entries import demo_competition
+    from genmem.demo.arena_entries import demo_competition
 
     print(f"Making the demo in {folder}: two competitions, seven teams, honest and not.")
     digits = demo_competition(seed=0)

@@ -78,8 +78,8 @@ def audit(
     """
     from pathlib import Path
 
-    from genmem.cli.labelled import split_names
     from genmem.cli.outputs import check_folder
+    from genmem.cli.parsing import split_names
     from genmem.cli.progress import progress_on_stderr
 
     check_folder(
@@ -87,8 +87,8 @@ def audit(
         inputs={"GENERATED": generated, "--train": train, "--test": test, "--weights": weights},
     )
     from genmem.auditing import audit as compute
-    from genmem.cli.show import print_audit
-    from genmem.report.audit import PAGE, check_audit_folder, write_audit
+    from genmem.cli.console import print_audit
+    from genmem.report.audit.page import PAGE, check_audit_folder, write_audit
 
     check_audit_folder(out)
     with progress_on_stderr() as progress:

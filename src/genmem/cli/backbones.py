@@ -11,7 +11,7 @@ def backbones() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from genmem.cli.show import print_wide
+    from genmem.cli.console import print_wide
     from genmem.features import backbones as catalogue
     from genmem.features import weights_status
 

@@ -77,11 +77,11 @@ def calibrate(
 
     Each SOURCE=LABEL is one generator's images; its mean distance to TRAIN is what τ judges.
     """
-    from genmem.cli.labelled import parse_labels
+    from genmem.cli.console import print_wide
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
-    from genmem.cli.show import print_wide
+    from genmem.cli.parsing import parse_labels
     from genmem.errors import UsageError
-    from genmem.report.text import printable
+    from genmem.formatting import printable
 
     labels = parse_labels(honest, cheating)
     how: dict[str, Any] = {
@@ -140,13 +140,13 @@ def _from_sets(
     how: dict[str, Any],
 ) -> tuple[Sequence[Calibration], dict[str, Json]]:
     """The calibrations from labelled sets, and what the JSON says of the sets."""
-    from genmem.cli.labelled import split_names
+    from genmem.cli.parsing import split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.errors import UsageError
 
     if train is None:
         raise UsageError("--train: sets of images or features need the training set beside them.")
-    from genmem.calibration.sets import calibrate_sets
+    from genmem.calibration.from_images import calibrate_sets
 
     with progress_on_stderr() as progress:
         found, measured = calibrate_sets(
@@ -196,7 +196,7 @@ def _sources(given: list[str]) -> dict[str, str]:
 
 def _columns(texts: list[str]) -> dict[str, str]:
     """Column by space; a column without a name is its own."""
-    from genmem.cli.labelled import split_pairs
+    from genmem.cli.parsing import split_pairs
 
     named = [text if "=" in text else f"{text}={text}" for text in texts]
     return split_pairs(named, option="--distance", form="[BACKBONE=]COLUMN")
@@ -222,7 +222,7 @@ def _shown(found: Sequence[Calibration]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from genmem.report.text import number, printable
+    from genmem.formatting import number, printable
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("space", no_wrap=True)
@@ -258,7 +258,7 @@ def _rounded_down(tau: float) -> float:
 def _margins(margins: Margins) -> list[str]:
     import math
 
-    from genmem.report.text import number
+    from genmem.formatting import number
 
     values = (margins.auc, margins.d_prime, margins.normalised_gap)
     return [number(value) if math.isfinite(value) else "–" for value in values]

@@ -59,7 +59,7 @@ def cheat(
     """
     from genmem.cli.outputs import check_outputs
     from genmem.cli.progress import progress_on_stderr
-    from genmem.report.files import check_writable
+    from genmem.io.atomic import check_writable
 
     check_writable(out, suffixes=(".zip",))
     check_outputs({"--out": out}, inputs={"--data": data})

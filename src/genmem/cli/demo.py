@@ -42,10 +42,10 @@ def demo(
     """Score and audit an honest and a copying generator of handwritten digits."""
     folder = _fresh_folder(out)
 
-    from genmem.cli.digits import demo_images, save_images
+    from genmem.cli.console import print_notes, print_table
     from genmem.cli.outputs import write_json
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.show import print_notes, print_table
+    from genmem.demo.digits import demo_images, save_images
     from genmem.report import write_report
     from genmem.scoring import score
 
@@ -78,9 +78,9 @@ def demo(
 def _audit(folder: Path, backbone: str) -> None:
     """Name the copying generator's copies, in features and in pixels."""
     from genmem.auditing import audit
+    from genmem.cli.console import print_audit
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.show import print_audit
-    from genmem.report.audit import write_audit
+    from genmem.report.audit.page import write_audit
 
     with progress_on_stderr() as progress:
         found = audit(

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from genmem.training.diffusion.settings import Labels, TrainingSettings
-    from genmem.training.diffusion.unet_settings import UNetSettings
+    from genmem.training.diffusion.config import Labels, TrainingSettings, UNetSettings
 
 
 def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]:
@@ -18,14 +17,14 @@ def saved(out: Path) -> tuple[dict[str, Any], Callable[[int], TrainingSettings]]
         InputError: no run that the command began, or its settings.json is damaged.
     """
     from genmem.errors import InputError
-    from genmem.training.diffusion import runs
+    from genmem.training.diffusion import run_folder
 
-    document = runs.read_settings(out)
+    document = run_folder.read_settings(out)
     source: dict[str, Any] = document["source"]
-    if "source" not in source or source.keys() - runs.OF_THE_SOURCE.keys():
+    if "source" not in source or source.keys() - run_folder.OF_THE_SOURCE.keys():
         raise InputError(f"{out}: was not begun by genmem train diffusion; resume it in Python.")
-    settings = runs.settings_in(document, str(out / runs.SETTINGS))
-    runs.check_source(source, str(out / runs.SETTINGS))
+    settings = run_folder.settings_in(document, str(out / run_folder.SETTINGS))
+    run_folder.check_source(source, str(out / run_folder.SETTINGS))
     return source, lambda side: settings
 
 
@@ -35,7 +34,7 @@ def parse_labels(text: str) -> tuple[Labels, int]:
     Raises:
         UsageError: the option names none.
     """
-    from genmem.training.diffusion.settings import TrainingSettings, labels_from
+    from genmem.training.diffusion.config import TrainingSettings, labels_from
 
     kind, classes = labels_from(text)
     return kind, TrainingSettings.random_classes if classes is None else classes
@@ -44,7 +43,7 @@ def parse_labels(text: str) -> tuple[Labels, int]:
 def parse_sides(attention: str | None) -> tuple[int, ...]:
     """The resolutions with attention that the option names; its default where it was not given."""
     from genmem.cli.training import whole_numbers
-    from genmem.training.diffusion.unet_settings import UNetSettings
+    from genmem.training.diffusion.config import UNetSettings
 
     if attention is None:
         return UNetSettings.attention
@@ -70,7 +69,7 @@ def make_network(
     """
     from dataclasses import replace
 
-    from genmem.training.diffusion.unet_settings import UNetSettings, ncsnpp
+    from genmem.training.diffusion.config import UNetSettings, ncsnpp
 
     network = UNetSettings(
         image_size=side,

@@ -37,8 +37,8 @@ def features(
 
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
-    from genmem.features.feature_files import IDS_SUFFIX
-    from genmem.report.files import check_writable, written_whole
+    from genmem.features.feature_io import IDS_SUFFIX
+    from genmem.io.atomic import check_writable, written_whole
 
     ids_file = str(Path(out).with_suffix(IDS_SUFFIX))
     check_writable(out, suffixes=(".npy",))

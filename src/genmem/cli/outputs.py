@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genmem.errors import UsageError
-from genmem.report.files import check_writable, written_whole
+from genmem.io.atomic import check_writable, written_whole
 from genmem.results import Json
 
 STDOUT = "-"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from genmem.durations import duration
+from genmem.formatting import duration
 
 Progress = Callable[[str, int, int | None], None]
 """Called with stage words, done and total (None when unknown); from any thread, often."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genmem.metrics.names import METRIC_NAMES
+from genmem.metrics.registry import METRIC_NAMES
 
 ALIASES = {"fid": "fd", "kid": "kd"}
 """What two of them are called on Inception features."""
@@ -70,7 +70,7 @@ def score(
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
-    from genmem.report.files import check_writable
+    from genmem.io.atomic import check_writable
 
     threshold = read_tau(tau)
     if report is not None:
@@ -85,7 +85,7 @@ def score(
             "--tau": None if isinstance(threshold, float) else tau,
         },
     )
-    from genmem.cli.show import print_notes, print_table
+    from genmem.cli.console import print_notes, print_table
     from genmem.report import write_report
     from genmem.scoring import score as compute
 

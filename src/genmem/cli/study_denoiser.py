@@ -12,8 +12,8 @@ from genmem.cli.score import LARGEST_SEED, SOURCE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from genmem.report.denoiser_page import Trio
-    from genmem.training.diffusion.others_measured import MeasuredDenoiser
+    from genmem.report.denoiser.page import Trio
+    from genmem.training.diffusion.evaluation.results import MeasuredDenoiser
 
 
 def denoiser(
@@ -62,7 +62,7 @@ def denoiser(
     check_folder(
         out, inputs={"MODEL": _local(model), "--data": _local(data), "--test": _local(test)}
     )
-    from genmem.report.denoiser_page import (
+    from genmem.report.denoiser.page import (
         NUMBERS,
         PAGE,
         SHOWN,
@@ -70,9 +70,9 @@ def denoiser(
         verdict,
         write_denoiser,
     )
-    from genmem.scoring.provenance import provenance
-    from genmem.training.diffusion.others import measure_denoiser
-    from genmem.training.diffusion.others_models import load_for, load_test_for, open_model
+    from genmem.scoring.inputs import provenance
+    from genmem.training.diffusion.evaluation.evaluate import measure_denoiser
+    from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
 
     check_denoiser_folder(out)
     place = _device(device)
@@ -136,8 +136,8 @@ def closest(found: MeasuredDenoiser, count: int) -> list[int]:
 
 def trios(found: MeasuredDenoiser, numbers: Iterable[int]) -> list[Trio]:
     """Samples as the page shows them."""
-    from genmem.report.denoiser_page import Trio
-    from genmem.training.diffusion.others_measured import THRESHOLD
+    from genmem.report.denoiser.page import Trio
+    from genmem.training.diffusion.evaluation.results import THRESHOLD
 
     made = []
     for number in numbers:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.endings import INTERRUPTED
+from genmem.cli.exit_codes import INTERRUPTED
 from genmem.cli.score import SOURCE
 
 if TYPE_CHECKING:
-    from genmem.training.study.plan import Plan
+    from genmem.training.rejection_study.grid import Plan
 
 
 def rejection(
@@ -67,14 +67,14 @@ def rejection(
     Give the same command again to go on with a study: finished runs are not done again, and
     thresholds, models and seeds can be added.
     """
-    from genmem.cli.labelled import split_names, split_pairs
     from genmem.cli.outputs import check_folder
-    from genmem.cli.train import read_config
+    from genmem.cli.parsing import split_names, split_pairs
+    from genmem.cli.train_gan import read_config
 
     references = split_pairs(reference or [], option="--reference", form="NAME=SOURCE")
     named = {f"--reference {name}": where for name, where in references.items()}
     check_folder(str(out), inputs={"--data": data, "--test": test, **named})
-    from genmem.training.study.plan import make_plan
+    from genmem.training.rejection_study.grid import make_plan
 
     plan = make_plan(
         folder=out,
@@ -103,8 +103,9 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.training import print_notes
     from genmem.errors import UsageError
-    from genmem.report.study_words import cells_of, ended_early, finding
-    from genmem.training.study.rejection import (
+    from genmem.report.rejection_study.text import cells_of, ended_early, finding
+    from genmem.training.rejection_study.feature_spaces import read_sets
+    from genmem.training.rejection_study.study import (
         NUMBERS,
         PAGE,
         check_runs,
@@ -112,8 +113,7 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
         open_spaces,
         write_results,
     )
-    from genmem.training.study.running import check_folders, run_all
-    from genmem.training.study.spaces import read_sets
+    from genmem.training.sweep.runner import check_folders, run_all
 
     document = None
     try:

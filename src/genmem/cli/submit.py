@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from genmem.arena.client import Server
     from genmem.cli.progress import Progress
-    from genmem.cli.sending import Server
 
 _POLL_SECONDS = 3.0
 _DONE = ("scored", "refused", "failed")
@@ -43,9 +43,9 @@ def submit(
     A broken connection is taken up again by itself. If this is interrupted, run it again: it goes
     on where it stopped. Exit code 2: it was not taken, or (with --wait) not scored.
     """
+    from genmem.arena.client import Server, check_file, sha256_of
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.sending import Server, check_file, sha256_of
 
     size = check_file(file)
     check_outputs({"--json": json_file}, inputs={"FILE": str(file)})
@@ -77,8 +77,8 @@ def _only_kind(competition: dict[str, Any]) -> str:
 
 def _tell_limits(server: Server, competition: dict[str, Any]) -> None:
     """Before a byte is sent, what is taken; on stderr."""
-    from genmem.arena.site.words import moment, plural, size
-    from genmem.cli.sending import when
+    from genmem.arena.client import when
+    from genmem.arena.core.formatting import moment, plural, size
 
     team = server.team()
     _note(
@@ -106,8 +106,8 @@ def _waited_for(server: Server, number: str) -> dict[str, Any]:
 
 
 def _show(server: Server, submission: dict[str, Any]) -> None:
-    from genmem.arena.site.words import score
-    from genmem.report.text import printable
+    from genmem.arena.core.formatting import score
+    from genmem.formatting import printable
 
     lines = [f"{submission['state'].capitalize()}: {server.root}{submission['page']}"]
     lines += [
@@ -119,7 +119,7 @@ def _show(server: Server, submission: dict[str, Any]) -> None:
 
 
 def _note(text: str) -> None:
-    from genmem.report.text import printable
+    from genmem.formatting import printable
 
     print(printable(text), file=sys.stderr, flush=True)
 

@@ -16,12 +16,12 @@ from genmem.cli.diffusion_options import (
     parse_sides,
     saved,
 )
-from genmem.cli.endings import INTERRUPTED
+from genmem.cli.exit_codes import INTERRUPTED
 from genmem.cli.score import LARGEST_SEED, SOURCE
-from genmem.cli.train_resuming import how_to_resume
+from genmem.cli.training import how_to_resume
 
 if TYPE_CHECKING:
-    from genmem.training.diffusion.settings import TrainingSettings
+    from genmem.training.diffusion.config import TrainingSettings
 
 AT_RESUMING = ("out", "resume", "device")
 """Options that go with --resume; the others are the run's own."""
@@ -134,7 +134,7 @@ def diffusion(
         from genmem.errors import UsageError
 
         raise UsageError("--data: expected the training images; or --resume, for a run that began.")
-    from genmem.training.diffusion.settings import TrainingSettings
+    from genmem.training.diffusion.config import TrainingSettings
 
     kind, random_classes = parse_labels(labels)
     skips = names(without_skips, option="--without-skips")
@@ -201,10 +201,9 @@ def _train(
 
     check_folder(str(out), inputs={"--data": _local(source["source"])})
     from genmem.cli.training import print_notes, say_stopping
-    from genmem.report.text import count
-    from genmem.training.data import load_training_images
-    from genmem.training.diffusion.beginning import check_new
-    from genmem.training.diffusion.loop import train
+    from genmem.formatting import count
+    from genmem.training.common.dataset import load_training_images
+    from genmem.training.diffusion.train import check_new, train
 
     if not resume:
         check_new(out)
@@ -262,10 +261,10 @@ def _show(out: Path) -> None:
     """The ratios that were measured, as a table; the largest is the model's."""
     from rich.table import Table
 
-    from genmem.cli.show import print_wide
-    from genmem.training.diffusion import runs
+    from genmem.cli.console import print_wide
+    from genmem.training.diffusion import run_folder
 
-    found = runs.ratios(out).values()
+    found = run_folder.ratios(out).values()
     if found:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
         for column in ("step", "memorization ratio", "interval"):

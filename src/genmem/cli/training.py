@@ -8,6 +8,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import join
+
+
+def how_to_resume(kind: str, out: Path, *, device: str, processes: int = 1) -> str:
+    """The command that goes on with a run, to be pasted into a shell.
+
+    Args:
+        kind: "gan" or "diffusion".
+        out: the run's folder.
+        device: as it was given.
+        processes: in which it trained; more than one are launched again by torchrun.
+    """
+    from genmem.formatting import printable
+
+    words = ["train", kind, "--out", str(out), "--resume"]
+    words += [] if device == "auto" else ["--device", device]
+    launched = "genmem"
+    if processes > 1:
+        launched = f'torchrun --nproc-per-node {processes} "$(which genmem)"'
+    return f"{launched} {printable(join(words))}"
+
 
 LONGEST_NUMBER = 18
 """Digits of a whole number that an option takes."""
@@ -19,7 +40,7 @@ def whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
     Raises:
         UsageError: something else, or none.
     """
-    from genmem.cli.labelled import split_names
+    from genmem.cli.parsing import split_names
     from genmem.errors import UsageError
 
     parts = split_names(text)
@@ -34,7 +55,7 @@ def names(text: str | None, *, option: str) -> tuple[str, ...]:
     Raises:
         UsageError: it was given without a name.
     """
-    from genmem.cli.labelled import split_names
+    from genmem.cli.parsing import split_names
     from genmem.errors import UsageError
 
     if text is None:
@@ -52,7 +73,7 @@ def absolute(given: str) -> str:
 
 def print_notes(notes: Sequence[str]) -> None:
     """Sentences about images on stderr, with the option's name for the argument's."""
-    from genmem.report.text import printable
+    from genmem.formatting import printable
 
     for note in notes:
         told = note.replace("(without_duplicates)", "(--without-duplicates)")

@@ -8,10 +8,10 @@ Neither torch nor timm is imported before a backbone is loaded.
 
 from genmem.features._backbone import Backbone, Device
 from genmem.features.cache import default_cache
-from genmem.features.catalogue import WeightsStatus, backbones, find_backbone, weights_status
-from genmem.features.embedder import Embedder, load_backbone, torch_module
 from genmem.features.extract import Features, RowIds, extract, is_cached, transform_of
-from genmem.features.feature_files import is_feature_source, load_features
+from genmem.features.extractor import Embedder, load_backbone, torch_module
+from genmem.features.feature_io import is_feature_source, load_features
+from genmem.features.registry import WeightsStatus, backbones, find_backbone, weights_status
 
 __all__ = [
     "Backbone",

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError
 from genmem.features._rows import RowFile, rows_are_intact
 from genmem.images import Progress
+from genmem.io.atomic import written_whole
 
 FLUSH_SECONDS = 5.0
 """At most this much work is lost when a run is cut off."""
@@ -272,3 +274,29 @@ def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def mapped(folder: Path, key: str, compute: Any, progress: Progress | None = None) -> NDArray[Any]:
+    """The array of this key in `folder`, computed once by whichever process comes first.
+
+    Returns:
+        The array mapped copy-on-write: pages are shared until somebody writes to them.
+
+    Raises:
+        UsageError: the cache folder cannot be written.
+    """
+    file = folder / f"{key}.npy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not file.is_file():
+            with locked(folder, key, progress):
+                if not file.is_file():
+                    array = compute()
+                    with written_whole(file) as opened:
+                        np.save(opened, array, allow_pickle=False)
+        return np.load(file, mmap_mode="c", allow_pickle=False)
+    except OSError as error:
+        raise UsageError(
+            f"cannot use the cache folder {folder} ({error.strerror}); make room there, or set "
+            "$GENMEM_CACHE to another folder"
+        ) from error

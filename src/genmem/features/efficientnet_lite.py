@@ -33,7 +33,7 @@ def build_network(weights: Path, *, number: int) -> torch.nn.Module:
     import timm
 
     from genmem.features._state_dict import load_strictly, not_these_weights, read_state_dict
-    from genmem.features.networks import Normalised, frozen, without_classifier
+    from genmem.features.torch_modules import Normalised, frozen, without_classifier
 
     name = f"efficientnet-lite{number}"
     network = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False)

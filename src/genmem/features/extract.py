@@ -22,7 +22,7 @@ from genmem.features.cache import (
     locked,
     open_entry,
 )
-from genmem.features.embedder import Embedder
+from genmem.features.extractor import Embedder
 from genmem.images import (
     AS_IS,
     DECODE_RULE,

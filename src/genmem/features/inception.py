@@ -40,7 +40,7 @@ def build_network(weights: Path) -> torch.nn.Module:
     """
     from genmem.features._inception_network import Inception
     from genmem.features._state_dict import not_these_weights, read_state_dict
-    from genmem.features.networks import frozen
+    from genmem.features.torch_modules import frozen
 
     tensors = read_state_dict(weights)
     try:

@@ -120,7 +120,7 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
     """Write the network to `path`; a reason, if it could not be or differs from torch."""
     import torch
 
-    from genmem.features.engines import OnnxEngine
+    from genmem.features.onnx_engine import OnnxEngine
 
     if backbone.network is None or backbone.input_size is None:
         return "run by torch: the network has no fixed input size"

@@ -73,7 +73,7 @@ def build_network(
     import timm
 
     from genmem.features._state_dict import not_these_weights, read_state_dict
-    from genmem.features.networks import Normalised, frozen, without_classifier
+    from genmem.features.torch_modules import Normalised, frozen, without_classifier
 
     tensors = dict(read_state_dict(weights))
     overlay = {"state_dict": tensors}

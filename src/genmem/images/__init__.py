@@ -5,12 +5,12 @@ with open_images("train.zip") as source:
     for batch in read_batches(source, transform=..., batch_size=64): ...
 """
 
+from genmem.images.augmentations import AS_IS, FAMILIES, Transformation, parse_augmentations
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
-from genmem.images.digest import Digest, digest
+from genmem.images.hashing import digest
 from genmem.images.reader import Batch, Transform, read_batches
-from genmem.images.source import ImageSource, Progress, refuse_strangers
+from genmem.images.source import Digest, ImageSource, Progress, refuse_strangers
 from genmem.images.sources import open_images
-from genmem.images.transformations import AS_IS, FAMILIES, Transformation, transformations
 
 __all__ = [
     "AS_IS",
@@ -26,7 +26,7 @@ __all__ = [
     "digest",
     "image_to_rgb",
     "open_images",
+    "parse_augmentations",
     "read_batches",
     "refuse_strangers",
-    "transformations",
 ]

@@ -27,9 +27,9 @@ from typing import IO, NoReturn
 import numpy as np
 
 from genmem.errors import InputError
+from genmem.images.filenames import NamedSource, PackedNames, is_litter, printable
 from genmem.images.limits import MAX_IMAGE_BYTES, refuse_bomb, too_large
-from genmem.images.names import NamedSource, PackedNames, is_litter, printable
-from genmem.images.spool import SharedFile, spool
+from genmem.images.tempfiles import SharedFile, spool
 
 _DECOMPRESSORS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -16,7 +16,7 @@ from PIL import Image
 from genmem.errors import InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
-from genmem.images.spool import SharedFile, new_spool, spool
+from genmem.images.tempfiles import SharedFile, new_spool, spool
 
 
 class ArraySource(ImageSource):

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genmem.errors import InputError
+from genmem.images.filenames import NamedSource, PackedNames, is_litter
 from genmem.images.limits import MAX_IMAGE_BYTES, too_large
-from genmem.images.names import NamedSource, PackedNames, is_litter
 
 
 def _walk(root: bytes, *, where: str) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.images.decode import decode
-from genmem.images.parallel import in_order, usable_cores
+from genmem.images.prefetch import in_order, usable_cores
 from genmem.images.source import ImageSource, refuse_strangers
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[Any]]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
-
-if TYPE_CHECKING:
-    from genmem.images.digest import Digest
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage ("reading train.zip"), how many are done, and of how many (None: unknown)."""
@@ -93,3 +92,23 @@ def refuse_strangers(source: ImageSource) -> None:
             + " not, by the suffix. Move it elsewhere, or leave such files out with --skip-broken "
             "(skip_broken=True)"
         )
+
+
+_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """What a source holds, to the byte.
+
+    Attributes:
+        per_image: uint8 [n, 16], a hash of each entry's content; zeros for those that cannot be
+            read (damaged in their archive, or not images by name).
+    """
+
+    per_image: NDArray[np.uint8]
+
+    @property
+    def hexdigest(self) -> str:
+        """One hash over all rows in order, 32 hexadecimal digits."""
+        return blake2b(self.per_image.tobytes(), digest_size=_BYTES).hexdigest()

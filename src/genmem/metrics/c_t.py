@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_choice, check_sets, take_rows, to_numpy
 from genmem.errors import InputError, UsageError
-from genmem.metrics import _placements
-from genmem.metrics._cells import fit_cells, project
-from genmem.metrics._placements import ZScore
+from genmem.metrics import tie_correction
+from genmem.metrics.kmeans_cells import fit_cells, project
+from genmem.metrics.tie_correction import ZScore
 from genmem.neighbors import nearest
 from genmem.results import Result
 
@@ -95,7 +95,7 @@ def c_t(
         table, by_category, notes = _score_categories(arrays, categories, counts, settings)
         parts["categories"] = {name: one and one.z for name, one in by_category.items()}
         scored = [one for one in by_category.values() if one is not None]
-        found = _placements.combined(scored, [1.0] * len(scored))
+        found = tie_correction.combined(scored, [1.0] * len(scored))
     parts["cells"] = [row.to_dict() for row in table]
     if found is None:
         notes += ("C_T is not defined here: no cell holds enough generated and test rows.",)
@@ -104,7 +104,7 @@ def c_t(
         value=float("nan") if found is None else found.z,
         n=counts,
         parts=parts,
-        interval=_placements.interval(found),
+        interval=tie_correction.interval(found),
         seed=None if cells is None else seed,
         notes=notes,
     )
@@ -137,7 +137,7 @@ def c_t_from_distances(
         n={role: len(array) for role, array in distances.items()}
         | ({} if train_rows is None else {"train": train_rows}),
         parts={"cells": [row.to_dict()]},
-        interval=_placements.interval(row.score),
+        interval=tie_correction.interval(row.score),
     )
 
 
@@ -272,7 +272,7 @@ def _score_cell(
     fewest: int,
 ) -> _Cell:
     generated, test = distances["generated"], distances["test"]
-    score = _placements.score(generated, test) if len(generated) and len(test) else None
+    score = tie_correction.score(generated, test) if len(generated) and len(test) else None
     return _Cell(
         cell=cell,
         train=train_rows,
@@ -297,4 +297,4 @@ def _weighted_mean(table: Sequence[_Cell]) -> tuple[ZScore | None, tuple[str, ..
             f"rows, or no test or training rows); they hold {share:.1%} of the test rows.",
         )
     scores = [row.score for row in used if row.score is not None]
-    return _placements.combined(scores, [float(row.test) for row in used]), notes
+    return tie_correction.combined(scores, [float(row.test) for row in used]), notes

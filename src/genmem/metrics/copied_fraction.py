@@ -12,7 +12,7 @@ from scipy.special import betainc, betaincc, betaincinv, gammaln, ndtr
 
 from genmem.arrays import check_sets, to_numpy
 from genmem.errors import InputError
-from genmem.metrics._intervals import LEVEL, SIDE, clopper_pearson
+from genmem.metrics.intervals import LEVEL, SIDE, clopper_pearson
 from genmem.neighbors import Metric, nearest
 from genmem.results import Interval, Result
 

@@ -26,8 +26,8 @@ from genmem.arrays import (
     take_rows,
     to_numpy,
 )
-from genmem.metrics._symmetric import cholesky, congruence, eigenvalues
 from genmem.metrics.moments import Moments
+from genmem.metrics.symmetric_eigen import cholesky, congruence, eigenvalues
 from genmem.results import Result
 
 EPSILON = float(np.finfo(np.float64).eps)

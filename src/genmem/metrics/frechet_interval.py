@@ -10,10 +10,10 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
-from genmem.metrics._intervals import LEVEL, NORMAL
-from genmem.metrics._symmetric import congruence, eigenvectors
 from genmem.metrics.frechet import EPSILON, Gaussian, check_sides, gaussian
+from genmem.metrics.intervals import LEVEL, NORMAL
 from genmem.metrics.moments import Moments
+from genmem.metrics.symmetric_eigen import congruence, eigenvectors
 from genmem.results import Interval
 
 

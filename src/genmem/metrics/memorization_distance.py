@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_features, check_same_dimension, check_sets, to_numpy
 from genmem.errors import InputError, UsageError
-from genmem.metrics._intervals import mean_interval
+from genmem.metrics.intervals import mean_interval
 from genmem.neighbors import nearest
 from genmem.results import Result
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import check_at_least, check_sets, to_numpy
 from genmem.errors import UsageError
-from genmem.metrics._intervals import LEVEL, clopper_pearson
+from genmem.metrics.intervals import LEVEL, clopper_pearson
 from genmem.neighbors import Nearest, NearestNeighbors
 from genmem.results import Interval, Result
 

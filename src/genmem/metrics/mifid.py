@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.metrics._intervals import LEVEL, SIDE
 from genmem.metrics.frechet import fd
+from genmem.metrics.intervals import LEVEL, SIDE
 from genmem.metrics.memorization_distance import memorization_distance
 from genmem.metrics.penalty import check_tau, penalty
 from genmem.results import Interval, Result

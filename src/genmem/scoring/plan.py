@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from genmem.errors import UsageError
 from genmem.metrics.mifid import check_tau
-from genmem.metrics.names import METRIC_NAMES
+from genmem.metrics.registry import METRIC_NAMES
 
 PUBLISHED_TAU = {"inception": 0.1, "nasnet": 0.25}
 """MiFID's τ where one was published: the competition's public and private spaces."""

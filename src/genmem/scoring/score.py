@@ -14,11 +14,10 @@ from genmem.features import Device, is_feature_source
 from genmem.images import Progress
 from genmem.results import Json, Result, Score
 from genmem.scoring.closest import closest_pairs
-from genmem.scoring.inputs import Inputs, Rows, prepare
-from genmem.scoring.measure import measure
+from genmem.scoring.compute import measure
+from genmem.scoring.inputs import Inputs, Rows, prepare, provenance
 from genmem.scoring.plan import Plan, make_plan
-from genmem.scoring.provenance import provenance
-from genmem.scoring.sets import Sets, nearest_distances
+from genmem.scoring.shared_searches import Sets, nearest_distances
 
 _MEANINGS = (
     ("generated", "train", "every image is its own nearest training image, at distance 0."),

@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genmem.training.callbacks import (
+    from genmem.training.rejection.lightning import (
         MemorizationRejectionCallback as MemorizationRejectionCallback,
     )
-    from genmem.training.rejection import MemorizationRejection as MemorizationRejection
-    from genmem.training.rejection import RejectsEverythingError as RejectsEverythingError
-    from genmem.training.rejection import ramp as ramp
+    from genmem.training.rejection.rejection import MemorizationRejection as MemorizationRejection
+    from genmem.training.rejection.rejection import RejectsEverythingError as RejectsEverythingError
+    from genmem.training.rejection.rejection import ramp as ramp
 
 _HOMES = {
-    "MemorizationRejection": "genmem.training.rejection",
-    "MemorizationRejectionCallback": "genmem.training.callbacks",
-    "RejectsEverythingError": "genmem.training.rejection",
-    "ramp": "genmem.training.rejection",
+    "MemorizationRejection": "genmem.training.rejection.rejection",
+    "MemorizationRejectionCallback": "genmem.training.rejection.lightning",
+    "RejectsEverythingError": "genmem.training.rejection.rejection",
+    "ramp": "genmem.training.rejection.rejection",
 }
 
 # `import *` takes what is there without Lightning; the callback is imported by its name.

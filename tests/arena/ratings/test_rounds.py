@@ -15,13 +15,13 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture
 def entries(competition):
-    from .things import a_submission
+    from .factories import a_submission
 
     return [a_submission(competition, 20.0 - n, 30.0 + n) for n in range(3)]
 
 
 def shown(page):
-    from genmem.arena.ratings.pictures import sheet
+    from genmem.arena.ratings.round_images import sheet
 
     with Image.open(io.BytesIO(sheet(page))) as image:
         return np.asarray(image)
@@ -38,7 +38,7 @@ def test_the_top_is_that_of_the_private_board(competition, entries):
 
 
 def test_disqualified_submissions_are_not_in_the_top(competition, entries):
-    from genmem.arena.desk.decisions import decide
+    from genmem.arena.moderation.decisions import decide
     from genmem.arena.ratings.rounds import top_submissions
 
     decide(entries[0], "disqualified", reason="Copies.", by=None)
@@ -48,7 +48,7 @@ def test_disqualified_submissions_are_not_in_the_top(competition, entries):
 def test_without_private_scores_the_top_is_that_of_the_public_board(competition):
     from genmem.arena.ratings.rounds import top_submissions
 
-    from ..making import a_team, scored
+    from ..factories import a_team, scored
 
     better, best = scored(a_team(competition), 2.0), scored(a_team(competition), 1.0)
     scored(a_team(competition), None)
@@ -58,8 +58,8 @@ def test_without_private_scores_the_top_is_that_of_the_public_board(competition)
 def test_only_scored_submissions_of_the_competition_are_rated(competition, entries):
     from genmem.arena.ratings.rounds import RatingError, Terms, open_round
 
-    from ..making import a_competition
-    from .things import a_submission
+    from ..factories import a_competition
+    from .factories import a_submission
 
     other = a_submission(a_competition("cats"))
     for wrong in (other.pk, uuid.uuid4()):
@@ -73,7 +73,7 @@ def test_controls_need_training_images_that_can_be_read(competition, entries, tm
     from genmem.arena.ratings.models import Round
     from genmem.arena.ratings.rounds import RatingError
 
-    from .things import a_round, real_images
+    from .factories import a_round, real_images
 
     with pytest.raises(RatingError, match="cannot be shown as controls"):
         a_round(entries, controls=True)
@@ -84,11 +84,11 @@ def test_controls_need_training_images_that_can_be_read(competition, entries, tm
 
 
 def test_opening_and_closing_are_in_the_log(competition, entries):
-    from genmem.arena.desk.models import LogEntry
+    from genmem.arena.auditlog.models import LogEntry
     from genmem.arena.ratings.rounds import close_round
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     organiser = a_user()
     found = a_round(entries, by=organiser)
@@ -102,7 +102,7 @@ def test_opening_and_closing_are_in_the_log(competition, entries):
 
 
 def test_a_sheet_shows_the_pages_images_and_its_repetition_the_same(entries):
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     rater = rate_all(a_round(entries))
     page = rater.rated_pages.exclude(repeats=None).first()
@@ -112,7 +112,7 @@ def test_a_sheet_shows_the_pages_images_and_its_repetition_the_same(entries):
 
 
 def test_real_images_come_in_the_size_of_the_others(competition, entries, tmp_path):
-    from .things import a_round, rate_all, real_images
+    from .factories import a_round, rate_all, real_images
 
     real_images(competition, tmp_path)
     rater = rate_all(a_round(entries, controls=True))
@@ -126,9 +126,9 @@ def test_real_images_come_in_the_size_of_the_others(competition, entries, tmp_pa
 def test_spoiled_images_are_noise_for_quality_and_one_image_for_diversity(
     competition, entries, tmp_path
 ):
-    from genmem.arena.ratings.pictures import _pool_images
+    from genmem.arena.ratings.round_images import _pool_images
 
-    from .things import a_round, rate_all, real_images
+    from .factories import a_round, rate_all, real_images
 
     real_images(competition, tmp_path)
     rater = rate_all(a_round(entries, controls=True))
@@ -149,9 +149,9 @@ def test_images_of_code_are_those_it_made(competition):
 
     from genmem.arena.submissions import storage
 
-    from ..making import a_team, scored
-    from ..pictures import a_zip
-    from .things import a_round, rate_all
+    from ..factories import a_team, scored
+    from ..images import a_zip
+    from .factories import a_round, rate_all
 
     made = scored(a_team(competition), 1.0, private=1.0, kind="code")
     with TemporaryDirectory() as folder:

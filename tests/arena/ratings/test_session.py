@@ -9,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture
 def entries(competition):
-    from .things import a_submission
+    from .factories import a_submission
 
     return [a_submission(competition, private=30.0 + n) for n in range(5)]
 
@@ -24,7 +24,7 @@ def counts_of(found, *, reliable=True):
 
 
 def test_every_submission_gets_the_same_number_of_ratings(entries):
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     found = a_round(entries, ratings_wanted=3)
     for _ in range(3):
@@ -36,7 +36,7 @@ def test_every_submission_gets_the_same_number_of_ratings(entries):
 
 
 def test_who_has_no_submission_left_to_rate_is_shown_no_controls(entries, competition, tmp_path):
-    from .things import a_round, rate_all, real_images
+    from .factories import a_round, rate_all, real_images
 
     real_images(competition, tmp_path)
     found = a_round(entries, ratings_wanted=1, controls=True)
@@ -46,7 +46,7 @@ def test_who_has_no_submission_left_to_rate_is_shown_no_controls(entries, compet
 
 
 def test_raters_who_leave_are_made_up_for_by_others(entries):
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     found = a_round(entries, ratings_wanted=3)
     for most in (1, 3, 0, 4, None, None, None, None):
@@ -55,7 +55,7 @@ def test_raters_who_leave_are_made_up_for_by_others(entries):
 
 
 def test_ratings_of_the_unreliable_are_asked_for_again(entries, competition, tmp_path):
-    from .things import a_round, rate_all, real_images
+    from .factories import a_round, rate_all, real_images
 
     real_images(competition, tmp_path)
     found = a_round(entries, ratings_wanted=2, controls=True)
@@ -68,7 +68,7 @@ def test_ratings_of_the_unreliable_are_asked_for_again(entries, competition, tmp
 
 
 def test_a_rater_sees_a_submission_once_a_question_but_for_repetitions(entries):
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     found = a_round(entries, ratings_wanted=9)
     pages = list(rate_all(found).rated_pages.all())
@@ -84,8 +84,8 @@ def test_a_rater_sees_a_submission_once_a_question_but_for_repetitions(entries):
 def test_every_second_rater_begins_with_diversity(entries):
     from genmem.arena.ratings.session import join, next_page
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     found = a_round(entries)
     first = [next_page(join(found, a_user())).question for _ in range(4)]
@@ -93,8 +93,8 @@ def test_every_second_rater_begins_with_diversity(entries):
 
 
 def test_nobody_rates_their_own_teams_submission(entries):
-    from ..making import captain
-    from .things import a_round, rate_all
+    from ..factories import captain
+    from .factories import a_round, rate_all
 
     found = a_round(entries, ratings_wanted=9)
     mine = entries[2]
@@ -107,8 +107,8 @@ def test_a_page_waits_for_its_rating_and_lapses_in_the_end(entries, time):
     from genmem.arena.ratings.rounds import RatingError
     from genmem.arena.ratings.session import join, next_page, take
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     found = a_round(entries[:1], ratings_wanted=1)
     slow, quick = join(found, a_user()), join(found, a_user())
@@ -129,8 +129,8 @@ def test_a_rating_sent_twice_is_one_and_the_first_stands(entries):
     from genmem.arena.ratings.models import Rating
     from genmem.arena.ratings.session import join, next_page, take
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     rater = join(a_round(entries), a_user())
     page = next_page(rater)
@@ -141,7 +141,7 @@ def test_a_rating_sent_twice_is_one_and_the_first_stands(entries):
 def test_ratings_never_change(entries):
     from genmem.arena.ratings.models import Rating
 
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     rate_all(a_round(entries), most=1)
     rating = Rating.objects.get()
@@ -157,8 +157,8 @@ def test_a_value_off_the_scale_is_refused(entries, value):
     from genmem.arena.ratings.rounds import RatingError
     from genmem.arena.ratings.session import join, next_page, take
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     rater = join(a_round(entries), a_user())
     with pytest.raises(RatingError, match="one of the five"):
@@ -169,8 +169,8 @@ def test_a_page_of_another_rater_cannot_be_rated(entries):
     from genmem.arena.ratings.rounds import RatingError
     from genmem.arena.ratings.session import join, next_page, take
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     found = a_round(entries)
     mine, theirs = join(found, a_user()), join(found, a_user())
@@ -182,8 +182,8 @@ def test_a_closed_round_takes_nothing_more(entries):
     from genmem.arena.ratings.rounds import RatingError, close_round
     from genmem.arena.ratings.session import join, next_page, take
 
-    from ..making import a_user
-    from .things import a_round
+    from ..factories import a_user
+    from .factories import a_round
 
     found = a_round(entries)
     rater = join(found, a_user())
@@ -199,7 +199,7 @@ def test_a_closed_round_takes_nothing_more(entries):
 def test_progress_counts_pages(entries):
     from genmem.arena.ratings.session import progress
 
-    from .things import a_round, rate_all
+    from .factories import a_round, rate_all
 
     found = a_round(entries)
     rater = rate_all(found, most=3)

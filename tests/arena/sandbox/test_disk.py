@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .attempts import MIB, SMALL, attempt, needs_bubblewrap
+from .attacks import MIB, SMALL, attempt, needs_bubblewrap
 
 pytestmark = needs_bubblewrap
 

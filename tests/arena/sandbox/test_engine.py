@@ -9,7 +9,7 @@ import pytest
 from genmem.arena.sandbox import Limits, Program, engine, self_check, start, wait
 from genmem.arena.sandbox.program import Check, SandboxReport
 
-from .attempts import SMALL, program
+from .attacks import SMALL, program
 
 HOLDS = SandboxReport(True, "docker", "engine", "own", (Check("all", True),))
 

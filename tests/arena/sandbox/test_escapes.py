@@ -8,7 +8,7 @@ import pytest
 
 from genmem.arena.sandbox import start, wait
 
-from .attempts import SMALL, attempt, needs_bubblewrap, program
+from .attacks import SMALL, attempt, needs_bubblewrap, program
 
 pytestmark = needs_bubblewrap
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .attempts import SMALL, attempt, needs_bubblewrap, processes_with
+from .attacks import SMALL, attempt, needs_bubblewrap, processes_with
 
 pytestmark = needs_bubblewrap
 

@@ -10,7 +10,7 @@ import pytest
 from genmem.arena.sandbox import collection, usage
 from genmem.arena.sandbox.program import Limits
 
-from .attempts import SMALL, attempt, needs_bubblewrap
+from .attacks import SMALL, attempt, needs_bubblewrap
 
 
 def host_file(folder: Path, name: str = "private.txt") -> Path:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .attempts import attempt, needs_bubblewrap
+from .attacks import attempt, needs_bubblewrap
 
 pytestmark = needs_bubblewrap
 

@@ -14,7 +14,7 @@ import pytest
 from genmem.arena.sandbox import poll, records, running, start
 from genmem.errors import UsageError
 
-from .attempts import SMALL, program
+from .attacks import SMALL, program
 
 
 def record_of(folder: Path, **changes: object) -> Path:

@@ -16,7 +16,7 @@ import pytest
 
 from genmem.arena.sandbox import poll, records, start, stop, wait
 
-from .attempts import SMALL, needs_bubblewrap, processes_with, program
+from .attacks import SMALL, needs_bubblewrap, processes_with, program
 
 
 def started(folder: Path, source: str, **changes: object) -> Path:

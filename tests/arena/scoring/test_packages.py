@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..sandbox.attempts import needs_bubblewrap
-from .test_runs import GOOD, advanced, dogs, worker  # noqa: F401  (fixtures)
+from ..sandbox.attacks import needs_bubblewrap
+from .test_code_runs import GOOD, advanced, dogs, worker  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -39,7 +39,7 @@ def digest(path):
 
 
 def sent_with(dogs, tmp_path, lock, wheel=None, main=USES_THEM, manifest=""):  # noqa: F811
-    from ..making import a_team, send
+    from ..factories import a_team, send
 
     path = tmp_path / "code.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -111,9 +111,9 @@ def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(
     monkeypatch,
 ):
     from genmem.arena import sandbox
-    from genmem.arena.scoring import runs
+    from genmem.arena.scoring import code_runs
 
-    monkeypatch.setattr(runs, "_sandbox_holds", lambda *_: True)
+    monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
     monkeypatch.setattr(sandbox, "start", lambda *_: pytest.fail("it was run"))
     submission = sent_with(dogs, tmp_path, lock, a_wheel(tmp_path / "w") if wheel else None)
     step = advanced(worker, submission)
@@ -123,9 +123,9 @@ def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(
 
 
 def test_a_lock_beside_an_image_is_refused(dogs, tmp_path, worker, monkeypatch):  # noqa: F811
-    from genmem.arena.scoring import runs
+    from genmem.arena.scoring import code_runs
 
-    monkeypatch.setattr(runs, "_sandbox_holds", lambda *_: True)
+    monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
     submission = sent_with(dogs, tmp_path, HERE, manifest='image = "python:3.11"')
     advanced(worker, submission)
     assert "packages of an image are part of it" in submission.message

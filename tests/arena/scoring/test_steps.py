@@ -5,20 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from ..pictures import COUNT, png
+from ..images import COUNT, png
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
 def dogs(database, tmp_path):
-    from .steps_taken import a_real_competition
+    from .factories import a_real_competition
 
     return a_real_competition(tmp_path)
 
 
 def scores_of(submission):
-    from genmem.arena.boards.models import ScoreVersion
+    from genmem.arena.leaderboards.models import ScoreVersion
 
     return {one.side.kind: one for one in ScoreVersion.objects.filter(submission=submission)}
 
@@ -30,7 +30,7 @@ def step(submission, name):
 
 
 def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_side(dogs, tmp_path):
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     assert take_steps(submission) == ["done"] * 6
@@ -46,7 +46,7 @@ def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_side(dogs, 
 def test_the_scores_are_those_of_genmem_score(dogs, tmp_path):
     import genmem
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
@@ -67,7 +67,7 @@ def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
     from genmem.arena.scoring.models import Prepared
     from genmem.arena.submissions import storage
 
-    from .steps_taken import TRAIN, sent, take_steps
+    from .factories import TRAIN, sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
@@ -89,8 +89,8 @@ def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
 def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(dogs, tmp_path):
     from genmem.arena.submissions import storage
 
-    from ..making import a_team, send
-    from .steps_taken import take_steps, zipped
+    from ..factories import a_team, send
+    from .factories import take_steps, zipped
 
     images = [png(1003), png(1007), png(1), png(2)]
     submission = send(a_team(dogs), zipped(tmp_path / "copies.zip", images=images))
@@ -102,7 +102,7 @@ def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(dogs, tmp_pa
 
 
 def test_doing_every_step_again_changes_nothing(dogs, tmp_path):
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
@@ -115,10 +115,10 @@ def test_two_workers_on_the_same_step_write_one_score(dogs, tmp_path):
     """The slower one finds the step done when it comes to write, whatever it has computed."""
     import uuid
 
+    from genmem.arena.scoring.pipeline import do_score
     from genmem.arena.scoring.steps import begin
-    from genmem.arena.scoring.work import do_score
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission, "validate", "public features")
@@ -126,16 +126,16 @@ def test_two_workers_on_the_same_step_write_one_score(dogs, tmp_path):
     assert slow is not None
     take_steps(submission, "public score")
     do_score(slow, lambda: None)
-    from genmem.arena.boards.models import ScoreVersion
+    from genmem.arena.leaderboards.models import ScoreVersion
 
     assert ScoreVersion.objects.filter(submission=submission).count() == 1
 
 
 def test_nothing_is_on_the_board_or_shown_before_it_is_published(dogs, tmp_path):
-    from genmem.arena.boards.boards import board
-    from genmem.arena.boards.scores import scores_in_force
+    from genmem.arena.leaderboards.leaderboard import board
+    from genmem.arena.leaderboards.scores import scores_in_force
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission, "validate", "public features", "public score")
@@ -148,10 +148,10 @@ def test_nothing_is_on_the_board_or_shown_before_it_is_published(dogs, tmp_path)
 
 
 def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_path):
-    from genmem.arena.submissions.receiving import allowance
+    from genmem.arena.submissions.services import allowance
 
-    from ..making import a_team, send
-    from .steps_taken import take_steps, zipped
+    from ..factories import a_team, send
+    from .factories import take_steps, zipped
 
     team = a_team(dogs)
     images = [png(1), png(2, size=(9, 8)), b"no image", png(3)]
@@ -167,7 +167,7 @@ def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_pat
 
 
 def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path):
-    from .steps_taken import a_side, sent, take_steps
+    from .factories import a_side, sent, take_steps
 
     a_side(dogs, "private", train="/no/such/secret/folder")
     submission = sent(dogs, tmp_path)
@@ -181,12 +181,12 @@ def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path
 
 
 def test_a_step_that_fails_for_a_passing_reason_is_tried_again(dogs, tmp_path, monkeypatch):
-    from genmem.arena.scoring import measuring, performing
+    from genmem.arena.scoring import evaluate, step_runner
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
-    monkeypatch.setattr(performing, "_PAUSE", 0)
-    real, calls = measuring.nearest, []
+    monkeypatch.setattr(step_runner, "_PAUSE", 0)
+    real, calls = evaluate.nearest, []
 
     def full_disk_at_first(*given, **named):
         calls.append(1)
@@ -194,34 +194,34 @@ def test_a_step_that_fails_for_a_passing_reason_is_tried_again(dogs, tmp_path, m
             raise OSError(28, "No space left on device")
         return real(*given, **named)
 
-    monkeypatch.setattr(measuring, "nearest", full_disk_at_first)
+    monkeypatch.setattr(evaluate, "nearest", full_disk_at_first)
     submission = sent(dogs, tmp_path)
     assert take_steps(submission) == ["done"] * 6
 
 
 def test_a_step_that_always_fails_ends_after_three_tries(dogs, tmp_path, monkeypatch):
-    from genmem.arena.scoring import measuring, performing
+    from genmem.arena.scoring import evaluate, step_runner
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
-    monkeypatch.setattr(performing, "_PAUSE", 0)
+    monkeypatch.setattr(step_runner, "_PAUSE", 0)
     calls = []
 
     def full_disk(*given, **named):
         calls.append(1)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(measuring, "nearest", full_disk)
+    monkeypatch.setattr(evaluate, "nearest", full_disk)
     submission = sent(dogs, tmp_path)
     assert take_steps(submission) == ["done", "failed"]
-    assert len(calls) == performing.TRIES
+    assert len(calls) == step_runner.TRIES
     assert "No space left on device" in step(submission, "public features").detail
 
 
 def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(dogs, tmp_path):
     from genmem.arena.scoring.steps import MOST_STARTS, begin
 
-    from .steps_taken import sent, take_steps
+    from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission, "validate")
@@ -237,8 +237,8 @@ def test_black_images_have_no_direction_and_so_no_score(dogs, tmp_path):
 
     from PIL import Image
 
-    from ..making import a_team, send
-    from .steps_taken import take_steps, zipped
+    from ..factories import a_team, send
+    from .factories import take_steps, zipped
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, format="PNG")
@@ -251,11 +251,11 @@ def test_black_images_have_no_direction_and_so_no_score(dogs, tmp_path):
 
 
 def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypatch):
-    from genmem.arena.scoring import spaces
+    from genmem.arena.scoring import reference_features
 
-    from .steps_taken import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_side, sent, take_steps
 
-    real, asked = spaces.extract, []
+    real, asked = reference_features.extract, []
     for first, kind in ((7000, "public"), (8000, "private")):
         a_side(dogs, kind, train=str(a_folder(tmp_path / "own" / kind, 12, first)))
 
@@ -263,7 +263,7 @@ def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypat
         asked.append(source.name)
         return real(source, **named)
 
-    monkeypatch.setattr(spaces, "extract", counted)
+    monkeypatch.setattr(reference_features, "extract", counted)
     for seed in range(3):
         take_steps(sent(dogs, tmp_path, seed=10 * seed))
     a_side(dogs, "public", tau=0.5)
@@ -274,7 +274,7 @@ def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypat
 def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path):
     from genmem.arena.scoring.models import Prepared
 
-    from .steps_taken import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_side, sent, take_steps
 
     reference = a_folder(tmp_path / "reference", 20, 3000)
     side = a_side(dogs, "public", reference=str(reference))
@@ -292,7 +292,7 @@ def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path
 def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     import genmem
 
-    from .steps_taken import a_real_competition, sent, take_steps
+    from .factories import a_real_competition, sent, take_steps
 
     dogs = a_real_competition(tmp_path, backbone="efficientnet-lite0")
     submission = sent(dogs, tmp_path)
@@ -313,19 +313,19 @@ def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
 def test_two_who_make_a_side_ready_at_once_both_find_it_ready(dogs, tmp_path, monkeypatch):
     """The one that ends last finds its scratch cleared away by the one that ended first."""
     from genmem.arena.competitions.models import side_in_force
-    from genmem.arena.scoring import spaces
+    from genmem.arena.scoring import reference_features
     from genmem.errors import UsageError
 
     side = side_in_force(dogs, "public")
-    rows, first = spaces._Set._rows, []
+    rows, first = reference_features._Set._rows, []
 
     def slow(one, told):
         if not first:
             first.append(one)
-            spaces._prepared(side, None)
+            reference_features._prepared(side, None)
             raise UsageError("cannot write the cache folder (No such file or directory)")
         return rows(one, told)
 
-    monkeypatch.setattr(spaces._Set, "_rows", slow)
-    space = spaces.space_of(side)
-    assert spaces.opened(space.train).shape[0] == 12
+    monkeypatch.setattr(reference_features._Set, "_rows", slow)
+    space = reference_features.space_of(side)
+    assert reference_features.opened(space.train).shape[0] == 12

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from genmem.training.data import TrainingImages, load_training_images
+from genmem.training.common.dataset import TrainingImages, load_training_images
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import genmem
-from genmem.training.data import load_training_images
+from genmem.training.common.dataset import load_training_images
 from genmem.training.diffusion import OptimalDenoiser, sample
 
 COUNT = 100

@@ -3,10 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from genmem.training.emm.images import look_at
+from genmem.training.emm.dataset import look_at
 from genmem.training.emm.study import Request
 
-from .tiny import TINY
+from .small_models import TINY
 
 
 @pytest.fixture(autouse=True, scope="module")

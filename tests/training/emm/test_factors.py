@@ -1,15 +1,15 @@
 import pytest
 
 from genmem.errors import InputError, UsageError
-from genmem.training.emm.configuring import configuration
 from genmem.training.emm.factors import (
     FACTORS,
     Configuration,
+    configuration,
     configuration_from,
     vary,
 )
 
-from .tiny import TINY
+from .small_models import TINY
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 from scipy import stats
 
 from genmem.errors import InputError, UsageError
-from genmem.report.emm_words import emm_words, ratio_words
-from genmem.training.emm.findings import findings, t_interval
-from genmem.training.emm.images import look_at
-from genmem.training.emm.search import lattice
+from genmem.report.emm.text import emm_words, ratio_words
+from genmem.training.emm.bisection import lattice
+from genmem.training.emm.dataset import look_at
+from genmem.training.emm.results import findings, t_interval
 from genmem.training.emm.study import Study
 
-from .tiny import TINY, Curve, with_training
+from .small_models import TINY, Curve, with_training
 
 
 def falling(configuration, count, seed):

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
-from genmem.training.emm import doing
-from genmem.training.emm.doing import do_trial
-from genmem.training.emm.findings import findings
+from genmem.training.emm import trial
+from genmem.training.emm.results import findings
 from genmem.training.emm.study import Study
-from genmem.training.emm.trial import outcome, read_task, write_task
-from genmem.training.emm.workers import InProcess, Processes, StoppedError
+from genmem.training.emm.trial import do_trial, outcome, read_task, write_task
+from genmem.training.sweep.pool import InProcess, Processes, StoppedError
 
-from .tiny import Curve, with_training
+from .small_models import Curve, with_training
 
 
 class Killed(BaseException):
@@ -144,7 +143,7 @@ def test_a_finished_trial_is_read_not_done(request_of, tmp_path, monkeypatch):
     study = Study(request_of(sizes=(8,), seeds=1), tmp_path / "s", threads=1)
     study.go(InProcess(device="cpu"))
     (folder,) = (tmp_path / "s" / "trials").iterdir()
-    monkeypatch.setattr(doing, "train", lambda *_: pytest.fail("it was trained again"))
+    monkeypatch.setattr(trial, "train", lambda *_: pytest.fail("it was trained again"))
     assert do_trial(folder) == outcome(folder)
 
 
@@ -179,7 +178,7 @@ def test_what_a_trial_left_that_was_killed_when_it_had_finished_is_cleared_away(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(doing, "tidy", killed)
+        patch.setattr(trial, "tidy", killed)
         with pytest.raises(Killed):
             study.go(InProcess(device="cpu"))
     folder = study.place(study.trial(("", ""), 8, 0))

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from genmem.arena.api.guarding import PER_ADDRESS, PER_TOKEN
+from genmem.arena.api.auth import PER_ADDRESS, PER_TOKEN
 from genmem.arena.api.routes import api
 
 

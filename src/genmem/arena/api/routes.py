@@ -11,7 +11,9 @@ from django.shortcuts import get_object_or_404
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled
 
-from genmem.arena.api.answers import (
+from genmem.arena.accounts.models import User
+from genmem.arena.api.auth import Anybody, Known
+from genmem.arena.api.schemas import (
     CompetitionAnswer,
     CompetitionLine,
     FinalsAnswer,
@@ -31,15 +33,14 @@ from genmem.arena.api.answers import (
     team_answer,
     upload_answer,
 )
-from genmem.arena.api.guarding import Anybody, Known
-from genmem.arena.boards.boards import board
-from genmem.arena.boards.finals import FinalsError, choose_finals, finals_of
-from genmem.arena.boards.scores import scores_in_force
 from genmem.arena.competitions.models import Competition, Side
-from genmem.arena.people.access import Viewer, visit
-from genmem.arena.people.models import Team, User
+from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
+from genmem.arena.leaderboards.leaderboard import board
+from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.uploads import Gone
+from genmem.arena.teams.access import Viewer, visit
+from genmem.arena.teams.models import Team
 
 DESCRIPTION = """\
 Send a token as `Authorization: Bearer TOKEN`; make one on your account's page. Times are UTC, sizes

@@ -13,7 +13,7 @@ from django.db import models
 from django.utils import timezone
 
 from genmem.arena.competitions.models import FORMATS, Competition, Side
-from genmem.arena.site.forms import duration_field, size_field
+from genmem.arena.core.forms import duration_field, size_field
 from genmem.errors import GenmemError
 
 _DATES = ("opens_at", "merge_until", "closes_at")
@@ -152,7 +152,7 @@ class SideForm(forms.ModelForm):
 
     def clean_backbone(self) -> str:
         """A name that scoring knows."""
-        from genmem.features.catalogue import find_backbone
+        from genmem.features.registry import find_backbone
 
         name = str(self.cleaned_data["backbone"]).strip()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from genmem.arena import clock
+from genmem.arena.core import clock
 
 FORMATS = ("png", "jpeg", "webp", "bmp")
 """Formats of images that a competition may ask for."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
+from genmem.arena.accounts.models import User
+from genmem.arena.auditlog.log import record, record_difference, state_of
 from genmem.arena.competitions.forms import CompetitionForm, SideForm
 from genmem.arena.competitions.models import Competition, Side, side_in_force
-from genmem.arena.desk.log import record, record_difference, state_of
-from genmem.arena.people.models import User
 
 
 def save_competition(form: CompetitionForm, *, actor: User | None) -> Competition:

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_POST
 from genmem.arena.competitions.forms import CompetitionForm, SideForm
 from genmem.arena.competitions.models import Side, side_in_force
 from genmem.arena.competitions.setup import open_private_board, save_competition, save_side
-from genmem.arena.people.access import Viewer, visit_as_organiser
-from genmem.arena.people.forms import RoleForm
-from genmem.arena.people.models import Role
-from genmem.arena.people.roles import RoleError, give_role, take_role
 from genmem.arena.scoring.retry import left
+from genmem.arena.teams.access import Viewer, visit_as_organiser
+from genmem.arena.teams.forms import RoleForm
+from genmem.arena.teams.models import Role
+from genmem.arena.teams.roles import RoleError, give_role, take_role
 
 
 @login_required

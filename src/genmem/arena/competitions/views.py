@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.forms import CompetitionForm
 from genmem.arena.competitions.models import Competition, side_in_force
 from genmem.arena.competitions.setup import save_competition
-from genmem.arena.people.access import visit
-from genmem.arena.people.models import User
+from genmem.arena.teams.access import visit
 
 _PHASES = ("open", "upcoming", "closed")
 

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from genmem.arena.people.models import User
+from genmem.arena.accounts.models import User
 from genmem.arena.ratings.models import AUDIENCES, Round
 from genmem.arena.ratings.rounds import Terms
 

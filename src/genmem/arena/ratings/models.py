@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from genmem.arena import clock
-from genmem.arena.boards.models import AppendOnly
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition
-from genmem.arena.people.models import User
+from genmem.arena.core import clock
+from genmem.arena.core.models import AppendOnly
 from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
 from genmem.arena.ratings.questions import QUESTIONS
 from genmem.arena.submissions.models import Submission

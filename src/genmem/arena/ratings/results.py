@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from genmem.arena.boards.scores import scores_in_force
-from genmem.arena.people.models import User
+from genmem.arena.accounts.models import User
+from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.ratings.assignment import ENTRY
 from genmem.arena.ratings.models import Item, Rater, Rating, Round
 from genmem.arena.ratings.questions import QUESTIONS

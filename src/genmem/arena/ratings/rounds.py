@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from genmem.arena import clock
-from genmem.arena.boards.boards import chosen_finals
-from genmem.arena.boards.ranking import finals_of_all, rank
-from genmem.arena.boards.scores import entries
+from genmem.arena.accounts.models import User
+from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
-from genmem.arena.desk.log import record
-from genmem.arena.people.access import Viewer
-from genmem.arena.people.models import User
+from genmem.arena.core import clock
+from genmem.arena.leaderboards.leaderboard import chosen_finals
+from genmem.arena.leaderboards.ranking import finals_of_all, rank
+from genmem.arena.leaderboards.scores import entries
 from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
 from genmem.arena.ratings.models import Item, Round
-from genmem.arena.ratings.pictures import POOL, keep_real, open_real
+from genmem.arena.ratings.round_images import POOL, keep_real, open_real
 from genmem.arena.submissions.models import Submission
+from genmem.arena.teams.access import Viewer
 from genmem.errors import GenmemError, InputError
 
 FEWEST_REAL = 10

@@ -16,14 +16,15 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Count, Q
 
-from genmem.arena import clock
-from genmem.arena.people.models import Membership, User
+from genmem.arena.accounts.models import User
+from genmem.arena.core import clock
 from genmem.arena.ratings.assignment import ENTRY, REPEAT, Place, choose, draw, plan
 from genmem.arena.ratings.models import Item, Page, Rater, Rating, Round
 from genmem.arena.ratings.questions import SCALE
 from genmem.arena.ratings.reliability import consistency
 from genmem.arena.ratings.results import answers_of
 from genmem.arena.ratings.rounds import RatingError
+from genmem.arena.teams.models import Membership
 
 HELD = timedelta(minutes=30)
 

@@ -2,14 +2,14 @@
 
 from django.urls import path
 
-from genmem.arena.ratings import desk_views, views
+from genmem.arena.ratings import organizer_views, views
 
 urlpatterns = [
     path("", views.rounds, name="ratings"),
-    path("new/", desk_views.new, name="new rating round"),
+    path("new/", organizer_views.new, name="new rating round"),
     path("images/<str:token>.png", views.images, name="rating images"),
     path("<int:pk>/", views.rate, name="rate"),
-    path("<int:pk>/results/", desk_views.results, name="rating results"),
-    path("<int:pk>/ratings.csv", desk_views.export, name="rating export"),
-    path("<int:pk>/close/", desk_views.close, name="close rating round"),
+    path("<int:pk>/results/", organizer_views.results, name="rating results"),
+    path("<int:pk>/ratings.csv", organizer_views.export, name="rating export"),
+    path("<int:pk>/close/", organizer_views.close, name="close rating round"),
 ]

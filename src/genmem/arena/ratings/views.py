@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from genmem.arena.people.access import Viewer, visit
-from genmem.arena.people.models import User
+from genmem.arena.accounts.models import User
 from genmem.arena.ratings.models import Page, Rater, Round
-from genmem.arena.ratings.pictures import sheet
 from genmem.arena.ratings.questions import QUESTIONS
+from genmem.arena.ratings.round_images import sheet
 from genmem.arena.ratings.rounds import RatingError, may_rate, rounds_for
 from genmem.arena.ratings.session import join, next_page, plan_of, progress, take
+from genmem.arena.teams.access import Viewer, visit
 
 
 @login_required

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.arena.sandbox import collection, records
+from genmem.arena.sandbox.cleanup import clear_away
 from genmem.arena.sandbox.program import (
     Limits,
     Outcome,
@@ -23,7 +24,6 @@ from genmem.arena.sandbox.program import (
     outcome_from_json,
     program_as_json,
 )
-from genmem.arena.sandbox.runners import clear_away
 
 SILENCE = 60.0
 """Seconds without news after which a run that this machine cannot look up counts as lost."""

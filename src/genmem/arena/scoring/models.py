@@ -6,9 +6,9 @@ import uuid
 
 from django.db import models
 
-from genmem.arena import clock
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Side
-from genmem.arena.people.models import User
+from genmem.arena.core import clock
 from genmem.arena.submissions.models import Submission
 
 

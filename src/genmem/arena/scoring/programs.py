@@ -10,13 +10,13 @@ from django.conf import settings
 
 from genmem.arena import sandbox
 from genmem.arena.competitions.models import Competition, side_in_force
-from genmem.arena.scoring import code, packages
+from genmem.arena.scoring import code_archive, packages
 from genmem.arena.scoring.steps import Failure, Refusal
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 
 
-def unpacked(submission: Submission, folder: Path) -> code.Command:
+def unpacked(submission: Submission, folder: Path) -> code_archive.Command:
     """Unpack a submission's zip to `folder`/code; what is to be run there.
 
     Raises:
@@ -24,8 +24,8 @@ def unpacked(submission: Submission, folder: Path) -> code.Command:
     """
     limit = submission.team.competition.maximum_upload_bytes
     with storage.local(submission.file) as path:
-        code.unpack(path, folder / "code", zip_bytes=limit)
-    command = code.command_in(folder / "code")
+        code_archive.unpack(path, folder / "code", zip_bytes=limit)
+    command = code_archive.command_in(folder / "code")
     if command.image is not None and (folder / "code" / packages.LOCK).is_file():
         raise Refusal(
             f"The zip has {packages.LOCK} and names an image: packages of an image are part of it, "
@@ -34,7 +34,9 @@ def unpacked(submission: Submission, folder: Path) -> code.Command:
     return command
 
 
-def program_of(competition: Competition, command: code.Command, folder: Path) -> sandbox.Program:
+def program_of(
+    competition: Competition, command: code_archive.Command, folder: Path
+) -> sandbox.Program:
     """The program in `folder`/code, which leaves its images in `folder`/output.
 
     Raises:

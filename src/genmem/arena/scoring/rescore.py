@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from django.db import transaction
 
-from genmem.arena.boards.models import ScoreVersion
-from genmem.arena.boards.scores import add_scores
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Side
-from genmem.arena.people.models import User
+from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.scores import add_scores
 from genmem.arena.scoring.models import Rescore
 from genmem.metrics.penalty import penalty
 

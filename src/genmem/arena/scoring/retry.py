@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import F
 
+from genmem.arena.accounts.models import User
+from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Side
-from genmem.arena.desk.log import record
-from genmem.arena.people.models import User
 from genmem.arena.scoring.models import CodeRun, Rescore
 from genmem.arena.submissions.models import Step, Submission
 from genmem.errors import GenmemError

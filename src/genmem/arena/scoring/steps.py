@@ -14,8 +14,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from genmem.arena import clock
-from genmem.arena.site import words
+from genmem.arena.core import clock, formatting
 from genmem.arena.submissions.models import Step, Submission
 
 MOST_STARTS = 5
@@ -83,7 +82,7 @@ def begin(submission_id: uuid.UUID, round: int, name: str, *, again: bool = Fals
         now = clock.now()
         step.starts += 0 if again else 1
         step.state, step.started_at, step.ended_at = "running", now, None
-        times = words.plural(step.starts, "time")
+        times = formatting.plural(step.starts, "time")
         step.log = f"Begun {times}: a worker ended before." if step.starts > 1 else ""
         step.save()
         if submission.state == "received" and name != "run":

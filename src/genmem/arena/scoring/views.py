@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.competitions.models import Side, side_in_force
-from genmem.arena.people.access import visit, visit_as_organiser
+from genmem.arena.core.formatting import plural
 from genmem.arena.scoring.retry import RetryError, retry, retry_anew
-from genmem.arena.site.words import plural
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
+from genmem.arena.teams.access import visit, visit_as_organiser
 
 
 @login_required

@@ -89,8 +89,8 @@ def _load(folder: Path) -> None:
 
     load(folder)
     os.environ.setdefault("GENMEM_CACHE", str((folder / "work" / "cache").resolve()))
-    import genmem.arena.scoring.engine
-    import genmem.arena.scoring.sweep  # noqa: F401
+    import genmem.arena.scoring.queue
+    import genmem.arena.scoring.scheduler  # noqa: F401
 
 
 def _forked(folder: Path) -> int:
@@ -124,15 +124,15 @@ def work(folder: Path, *, parent: int | None = None) -> None:
     if parent is not None:
         threading.Thread(target=_watch, args=(parent, stop), daemon=True).start()
     _load(folder)
-    from genmem.arena.scoring import engine
-    from genmem.arena.scoring.patience import patiently, say
-    from genmem.arena.scoring.performing import stirrings
-    from genmem.arena.scoring.sweep import DeclaredDeadError, Sweep, sign_in, sign_out
+    from genmem.arena.scoring import queue
+    from genmem.arena.scoring.db_retry import patiently, say
+    from genmem.arena.scoring.scheduler import DeclaredDeadError, Sweep, sign_in, sign_out
+    from genmem.arena.scoring.step_runner import stirrings
 
     _refuse_old_database()
     os.nice(10)  # the pages of a small machine come first
     worker = patiently(lambda: sign_in(os.getpid()))
-    engine.launch(str(worker.pk))
+    queue.launch(str(worker.pk))
     say(f"{worker} takes work (process {os.getpid()})")
     sweep = Sweep(worker)
     try:
@@ -146,7 +146,7 @@ def work(folder: Path, *, parent: int | None = None) -> None:
         os._exit(75)
     say(f"{worker} ends")
     threading.Timer(_PATIENCE + 5, os._exit, (0,)).start()
-    engine.close(patience=_PATIENCE)
+    queue.close(patience=_PATIENCE)
     patiently(lambda: sign_out(worker))
     os._exit(0)  # steps that have not ended are taken up by another worker
 
@@ -155,7 +155,7 @@ def _refuse_old_database() -> None:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    from genmem.arena.scoring.patience import patiently
+    from genmem.arena.scoring.db_retry import patiently
     from genmem.errors import UsageError
 
     def pending() -> bool:

@@ -15,7 +15,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from genmem.arena.submissions.storage import StorageError
+from genmem.arena.submissions.exceptions import StorageError
 
 _SINGLE_PUT = 5 * 2**30
 """The most that S3 takes in one put; what is larger goes in parts, completed in one step."""

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from django.db import models
 
-from genmem.arena import clock
-from genmem.arena.people.models import Team, User
+from genmem.arena.accounts.models import User
+from genmem.arena.core import clock
+from genmem.arena.teams.models import Team
 
 KINDS = (("images", "Images"), ("code", "Code"))
 STEPS = (

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from genmem.arena import clock
+from genmem.arena.core import clock
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.storage import incoming, listing, remove
 from genmem.arena.submissions.uploads import FOLDER, discard

@@ -22,16 +22,12 @@ from typing import BinaryIO, Protocol
 
 from django.conf import settings
 
-from genmem.arena.configuration import Configuration
-from genmem.arena.submissions import durable
-from genmem.errors import GenmemError
+from genmem.arena.core.configuration import Configuration
+from genmem.arena.submissions import fs
+from genmem.arena.submissions.exceptions import StorageError
 
 INCOMING = "incoming"
 """The folder, below the local storage folder, of what is on its way here or is only passing."""
-
-
-class StorageError(GenmemError):
-    """The place where files are kept does not answer or refuses; the message says which."""
 
 
 class Store(Protocol):
@@ -154,7 +150,7 @@ class Folder:
 
     def keep(self, source: Path, name: str) -> None:
         """Linked where that can be done, copied elsewhere; moved to its name once it is on disk."""
-        durable.put(source, self.root / name)
+        fs.put(source, self.root / name)
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
@@ -176,7 +172,7 @@ class Folder:
         path = self.root / name
         path.unlink(missing_ok=True)
         for parent in path.parents:
-            if self.root in (parent, parent.parent) or not durable.remove_if_empty(parent):
+            if self.root in (parent, parent.parent) or not fs.remove_if_empty(parent):
                 break
 
     def listing(self, prefix: str) -> Iterator[tuple[str, datetime]]:

@@ -25,11 +25,10 @@ from django.urls import reverse
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from genmem.arena import clock
-from genmem.arena.people.access import visit, visit_as_member
-from genmem.arena.people.tokens import owner, token_of
+from genmem.arena.accounts.tokens import owner, token_of
+from genmem.arena.core import clock
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.receiving import Refused, check_welcome
+from genmem.arena.submissions.services import Refused, check_welcome
 from genmem.arena.submissions.uploads import (
     Damaged,
     Elsewhere,
@@ -41,6 +40,7 @@ from genmem.arena.submissions.uploads import (
     finish,
     reached,
 )
+from genmem.arena.teams.access import visit, visit_as_member
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"

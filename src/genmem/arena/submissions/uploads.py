@@ -24,12 +24,13 @@ from typing import BinaryIO, cast
 
 from django.db import transaction
 
-from genmem.arena import clock
-from genmem.arena.people.models import Team, User
-from genmem.arena.submissions import durable
+from genmem.arena.accounts.models import User
+from genmem.arena.core import clock
+from genmem.arena.submissions import fs
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.receiving import Refused, check_welcome, file_name, receive
+from genmem.arena.submissions.services import Refused, check_welcome, file_name, receive
 from genmem.arena.submissions.storage import free_bytes, incoming, scratch
+from genmem.arena.teams.models import Team
 from genmem.errors import GenmemError
 
 FOLDER = "uploads"
@@ -92,7 +93,7 @@ def begin(
         path = path_of(upload)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        durable.sync(path.parent)
+        fs.sync(path.parent)
     return upload
 
 

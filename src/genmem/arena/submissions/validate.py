@@ -18,7 +18,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from genmem.arena.submissions.limits import ZipLimits
 from genmem.arena.submissions.zip_index import (
     NotAZip,
     complaint,
@@ -27,6 +26,7 @@ from genmem.arena.submissions.zip_index import (
     plain_name,
     shown,
 )
+from genmem.arena.submissions.zip_limits import ZipLimits
 from genmem.errors import InputError
 from genmem.images import decode
 

@@ -14,13 +14,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from genmem.arena.boards.scores import scores_in_force
-from genmem.arena.people.access import Viewer, visit, visit_as_member
-from genmem.arena.people.models import Team, User
+from genmem.arena.accounts.models import User
+from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.forms import SubmissionForm
 from genmem.arena.submissions.models import Step, Submission, steps_of
-from genmem.arena.submissions.receiving import Refused, allowance, check_welcome, receive
+from genmem.arena.submissions.services import Refused, allowance, check_welcome, receive
 from genmem.arena.submissions.upload_handler import LimitedUpload
+from genmem.arena.teams.access import Viewer, visit, visit_as_member
+from genmem.arena.teams.models import Team
 
 _FORM_BYTES = 2**16
 """What a form takes beside its file."""

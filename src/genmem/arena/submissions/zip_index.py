@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from genmem.arena.submissions.limits import ZipLimits
-from genmem.images.names import is_litter, printable
+from genmem.arena.submissions.zip_limits import ZipLimits
+from genmem.images.filenames import is_litter, printable
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56

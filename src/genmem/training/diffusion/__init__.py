@@ -9,18 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genmem.training.diffusion.loop import train as train
-    from genmem.training.diffusion.optimal import OptimalDenoiser as OptimalDenoiser
-    from genmem.training.diffusion.others import measure_denoiser as measure_denoiser
-    from genmem.training.diffusion.others_models import open_model as open_model
-    from genmem.training.diffusion.runs import load_run as load_run
-    from genmem.training.diffusion.runs import memorized as memorized
+    from genmem.training.diffusion.config import TrainingSettings as TrainingSettings
+    from genmem.training.diffusion.config import UNetSettings as UNetSettings
+    from genmem.training.diffusion.config import ncsnpp as ncsnpp
+    from genmem.training.diffusion.evaluation.evaluate import measure_denoiser as measure_denoiser
+    from genmem.training.diffusion.evaluation.pretrained import open_model as open_model
+    from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser as OptimalDenoiser
+    from genmem.training.diffusion.run_folder import load_run as load_run
+    from genmem.training.diffusion.run_folder import memorized as memorized
     from genmem.training.diffusion.sampler import Denoiser as Denoiser
     from genmem.training.diffusion.sampler import Schedule as Schedule
     from genmem.training.diffusion.sampler import sample as sample
-    from genmem.training.diffusion.settings import TrainingSettings as TrainingSettings
-    from genmem.training.diffusion.unet_settings import UNetSettings as UNetSettings
-    from genmem.training.diffusion.unet_settings import ncsnpp as ncsnpp
+    from genmem.training.diffusion.train import train as train
 
 _HOMES = {
     "loop": ("train",),

@@ -20,15 +20,14 @@ from filelock import FileLock, Timeout
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.report.files import written_whole
-from genmem.training.diffusion import runs
-from genmem.training.emm.doing import tidy
+from genmem.io.atomic import written_whole
+from genmem.training.common.config import check_kind
+from genmem.training.diffusion import run_folder
+from genmem.training.emm.bisection import next_size
+from genmem.training.emm.dataset import Source, training_images
 from genmem.training.emm.factors import Configuration, vary
-from genmem.training.emm.images import Source, training_images
-from genmem.training.emm.search import next_size
-from genmem.training.emm.trial import Trial, outcome, write_task
-from genmem.training.emm.workers import Workers
-from genmem.training.kinds import check_kind
+from genmem.training.emm.trial import Trial, outcome, tidy, write_task
+from genmem.training.sweep.pool import Workers
 
 STUDY = "study.json"
 TRIALS = "trials"
@@ -236,7 +235,7 @@ class Study:
 
     def _tidy(self) -> None:
         """Clear away what a trial left that was killed just when it had finished."""
-        for checkpoint in (self.folder / TRIALS).glob(f"*/{runs.CHECKPOINT}"):
+        for checkpoint in (self.folder / TRIALS).glob(f"*/{run_folder.CHECKPOINT}"):
             found = outcome(checkpoint.parent)
             if found is not None:
                 tidy(checkpoint.parent, keep=found["step"])

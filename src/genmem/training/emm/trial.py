@@ -14,12 +14,128 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import torch
+from filelock import FileLock
+
 from genmem.errors import InputError
-from genmem.report.files import written_whole
+from genmem.images import Progress
+from genmem.io.atomic import written_whole
 from genmem.results import Json, to_json
-from genmem.training.diffusion.settings import TrainingSettings
+from genmem.training.common.dataset import TrainingImages
+from genmem.training.diffusion import run_folder
+from genmem.training.diffusion.config import TrainingSettings
+from genmem.training.diffusion.train import train
+from genmem.training.diffusion.trainer import Device
+from genmem.training.emm.dataset import Source, training_images
 from genmem.training.emm.factors import Configuration, configuration_from
-from genmem.training.emm.images import Source
+from genmem.training.emm.memorized_samples import exhibits
+
+
+def do_trial(
+    folder: Path,
+    *,
+    device: Device = "auto",
+    progress: Progress | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> dict[str, Json] | None:
+    """Do the trial that FOLDER/task.json describes, or go on with it.
+
+    A second process that is given the same folder waits for the first.
+
+    Args:
+        folder: the trial's.
+        device: where to train.
+        progress: told how far training and measuring are.
+        on_stop: called at the first Ctrl-C or SIGTERM, to say that it was heard.
+
+    Returns:
+        What it found, as `outcome` reads it; None: it was asked to stop (Ctrl-C or SIGTERM), and
+        has saved.
+
+    Raises:
+        InputError, UsageError: images or settings that cannot be trained with (see
+            `training.diffusion.train`), or other images than the study began with.
+    """
+    with FileLock(folder / ".lock"):
+        found = outcome(folder)
+        if found is not None:
+            return found
+        trial = read_task(folder)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(trial.threads)
+        try:
+            return _do(trial, folder, device, progress, on_stop)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _do(
+    trial: Trial,
+    folder: Path,
+    device: Device,
+    progress: Progress | None,
+    on_stop: Callable[[], None] | None,
+) -> dict[str, Json] | None:
+    data = training_images(
+        trial.source,
+        trial.second,
+        trial.configuration,
+        count=trial.count,
+        seed=trial.seed,
+        without_duplicates=trial.without_duplicates,
+        progress=progress,
+    )
+    ending = train(
+        data,
+        folder,
+        trial.settings,
+        resume=(folder / run_folder.SETTINGS).is_file(),
+        device=device,
+        progress=progress,
+        on_stop=on_stop,
+    )
+    if ending.interrupted or ending.asked:
+        return None
+    found = _measured(trial, data, folder, device)
+    write_document(folder / OUTCOME, found)
+    tidy(folder, keep=found["step"])
+    return found
+
+
+def _measured(trial: Trial, data: TrainingImages, folder: Path, device: Device) -> dict[str, Json]:
+    """The ratio of every snapshot, and pictures of the best one's samples.
+
+    Raises:
+        InputError: a ratio is lost, and its snapshot too.
+    """
+    on = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    ratios = run_folder.ratios(folder)
+    lost = set(trial.settings.snapshot_steps(len(data))) - ratios.keys()
+    if lost:
+        raise InputError(
+            f"{folder}: neither the ratio after {min(lost)} steps is there nor its snapshot. "
+            "Delete the folder to do the trial anew."
+        )
+    snapshots = list(ratios.values())
+    best = max(snapshots, key=lambda one: (one["ratio"], one["step"]))
+    run = run_folder.load_run(folder, step=best["step"], device=on)
+    return {
+        "ratio": best["ratio"],
+        "step": best["step"],
+        "snapshots": snapshots,
+        "duplicates": data.duplicates,
+        "digest": data.digest,
+        "exhibits": exhibits(run, data, seed=run.settings.seed, device=on),
+    }
+
+
+def tidy(folder: Path, *, keep: int) -> None:
+    """Delete what only an unfinished training needs: all but the snapshot of step `keep`."""
+    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
+    for step in run_folder.snapshots(folder):
+        if step != keep:
+            run_folder.snapshot_file(folder, step).unlink(missing_ok=True)
+
 
 FORMAT = "genmem emm trial 1"
 """Part of every key; raised when the numbers of older trials no longer stand beside newer ones."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from genmem.arena.people.access import Viewer
 from genmem.arena.ratings.rounds import rounds_for
+from genmem.arena.teams.access import Viewer
 from genmem.results import Interval
 
 register = template.Library()

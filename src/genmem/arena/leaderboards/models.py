@@ -1,0 +1,63 @@
+"""Scores that never change once written, and the submissions that teams chose as final."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from genmem.arena.competitions.models import Side
+from genmem.arena.core import clock
+from genmem.arena.core.models import AppendOnly
+from genmem.arena.submissions.models import Submission
+from genmem.arena.teams.models import Team
+
+
+class ScoreVersion(AppendOnly):
+    """One score of one submission on one side, as computed at one time. Lower is better.
+
+    Attributes:
+        fd, distance: the Fréchet distance and the memorization distance it is made of.
+        tau, epsilon: of the penalty, as they were.
+        score: null is N/A.
+        distances: path of the per-image distances (.npy), below the storage folder.
+        supersedes: the version this one replaces; the one nothing supersedes is in force.
+        reason: why there is a new version.
+    """
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="scores")
+    side = models.ForeignKey(Side, models.PROTECT, related_name="scores")
+    fd = models.FloatField(null=True, blank=True)
+    distance = models.FloatField(null=True, blank=True)
+    tau = models.FloatField()
+    epsilon = models.FloatField()
+    score = models.FloatField(null=True, blank=True)
+    backbone = models.CharField(max_length=200)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    distances = models.CharField(max_length=255, blank=True)
+    made_at = models.DateTimeField(default=clock.now, editable=False)
+    supersedes = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    reason = models.TextField(blank=True)
+
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride]
+        constraints = (
+            models.UniqueConstraint(
+                fields=["submission", "side"],
+                condition=models.Q(supersedes=None),
+                name="one_first_score_per_side",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.submission} on {self.side}: {self.score}"
+
+
+class Final(models.Model):
+    """A submission that its team wants ranked on the private board."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="finals")
+    submission = models.OneToOneField(Submission, models.CASCADE, related_name="final")
+    chosen_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.submission} of {self.team}"

@@ -1,0 +1,120 @@
+"""What the desk writes down, and never changes: the log, labels, notes, decisions, rebuttals."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from genmem.arena.accounts.models import User
+from genmem.arena.core import clock
+from genmem.arena.core.models import AppendOnly
+from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, OTHER
+from genmem.arena.submissions.models import Submission
+
+LABELS = (
+    (LEGITIMATE, "Legitimate"),
+    ("MGAN", "MGAN"),
+    ("SUP", "SUP"),
+    ("AE", "AE"),
+    ("AUG", "AUG"),
+    (OTHER, "Other copying"),
+)
+LABEL_MEANINGS = {
+    LEGITIMATE: "its images are its generator's own",
+    "MGAN": "a memorization GAN: a generator trained against a classifier of membership",
+    "SUP": "a supervised map from fixed codes to training images",
+    "AE": "an autoencoder's reconstructions of training images",
+    "AUG": "training images cropped, flipped, blended or with noise",
+    OTHER: "copies in another way; the reason says how",
+}
+assert {name for name, _ in LABELS} == {LEGITIMATE, *COPYING}
+
+
+class Label(AppendOnly):
+    """What one reviewer takes a submission for; the reviewer's newest is in force."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="labels")
+    reviewer = models.ForeignKey(User, models.PROTECT, related_name="labels")
+    label = models.CharField(max_length=10, choices=LABELS)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.submission}: {self.label}, by {self.reviewer}"
+
+    @property
+    def word(self) -> str:
+        """The label as shown."""
+        return dict(LABELS)[self.label]
+
+
+class Note(AppendOnly):
+    """A remark among reviewers; participants never see it."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="notes")
+    by = models.ForeignKey(User, models.PROTECT, related_name="notes")
+    text = models.TextField()
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.submission}: {self.text[:60]}"
+
+
+class Decision(AppendOnly):
+    """A submission is taken off the boards or put back; the newest is in force.
+
+    `reason` and `label` are shown to the team.
+    """
+
+    KINDS = (("disqualified", "Disqualified"), ("reinstated", "Reinstated"))
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="decisions")
+    kind = models.CharField(max_length=12, choices=KINDS)
+    label = models.CharField(max_length=10, choices=LABELS, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="decisions")
+    reason = models.TextField()
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.submission}: {self.kind}"
+
+    @property
+    def word(self) -> str:
+        """The kind as shown."""
+        return dict(self.KINDS)[self.kind]
+
+    @property
+    def label_word(self) -> str:
+        """The label as shown; "" where there is none."""
+        return dict(LABELS).get(self.label, "")
+
+    def rebuttal_or_none(self) -> Rebuttal | None:
+        """What the team said to it."""
+        return getattr(self, "rebuttal", None)
+
+
+class Rebuttal(AppendOnly):
+    """What a team says to a decision: once, and the desk answers."""
+
+    decision = models.OneToOneField(Decision, models.PROTECT, related_name="rebuttal")
+    by = models.ForeignKey(User, models.PROTECT, related_name="rebuttals")
+    text = models.TextField()
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"to {self.decision}"
+
+    def answer_or_none(self) -> Answer | None:
+        """What the desk answered."""
+        return getattr(self, "answer", None)
+
+
+class Answer(AppendOnly):
+    """What the desk says to a rebuttal; the team sees it."""
+
+    rebuttal = models.OneToOneField(Rebuttal, models.PROTECT, related_name="answer")
+    by = models.ForeignKey(User, models.PROTECT, related_name="answers")
+    text = models.TextField()
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"answer {self.rebuttal}"

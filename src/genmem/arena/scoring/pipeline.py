@@ -1,0 +1,183 @@
+"""What is done in each step. Every one of them can be done again, by anybody, without harm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import transaction
+
+from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.scores import add_score
+from genmem.arena.scoring import evaluate, reference_features
+from genmem.arena.scoring.steps import Failure, Refusal, Work, finish, tell
+from genmem.arena.submissions import storage
+from genmem.arena.submissions.models import Step, Submission
+from genmem.arena.submissions.validate import Rejected, validate
+from genmem.arena.submissions.zip_limits import limits_for
+
+TELL_EVERY = 3.0
+"""Seconds between two lines that say how far a step is."""
+
+
+def images_of(submission: Submission) -> str:
+    """The name of the zip of images that is scored: as sent, or as the submitted code made it."""
+    return f"output/{submission.pk}.zip" if submission.kind == "code" else submission.file
+
+
+def do_validate(work: Work, stir: Callable[[], None]) -> None:
+    """Check the images against what the competition asks for."""
+    submission = work.submission
+    competition = submission.team.competition
+    with _local(images_of(submission)) as path:
+        size = path.stat().st_size
+        limits = limits_for(
+            count=competition.image_count,
+            width=competition.image_width,
+            height=competition.image_height,
+            zip_bytes=max(size, competition.maximum_upload_bytes),
+        )
+        try:
+            found = validate(
+                path,
+                count=competition.image_count,
+                width=competition.image_width,
+                height=competition.image_height,
+                formats=competition.image_formats,
+                limits=limits,
+            )
+        except Rejected as error:
+            raise Refusal(error.text) from error
+    work.log.append(
+        f"{len(found.names):,} images of {competition.image_width} × {competition.image_height} "
+        "pixels, all as asked for."
+    )
+    with transaction.atomic():
+        finish(work)
+
+
+def do_features(work: Work, stir: Callable[[], None]) -> None:
+    """Compute features and distances on the side that the step's name begins with."""
+    side = _side(work)
+    space = _features(work, side, stir)
+    work.log.append(f"Features and nearest training images by {side.backbone}.")
+    work.detail.append(f"{side}, space {space.name}")
+    with transaction.atomic():
+        finish(work)
+
+
+def do_score(work: Work, stir: Callable[[], None]) -> None:
+    """Write the score on the side that the step's name begins with: once, whatever happens."""
+    side = _side(work)
+    # The side may have changed since its features step; mostly everything is there.
+    space = _features(work, side, stir)
+    found = evaluate.score_in(work.submission.pk, side, space)
+    stir()
+    work.log.append(found.note or "Fréchet distance, memorization distance and penalty computed.")
+    with transaction.atomic():
+        if not finish(work):
+            return
+        if not _first_versions(work.submission, side).exists():
+            add_score(
+                work.submission,
+                side,
+                fd=found.fd,
+                distance=found.distance,
+                score=found.score,
+                tau=side.tau,
+                epsilon=side.epsilon,
+                weights_sha256=space.weights_sha256,
+                distances=evaluate.distances_name(work.submission.pk, space),
+            )
+
+
+def do_publish(work: Work, stir: Callable[[], None]) -> None:
+    """Both scores are there: the submission stands on the boards from here on."""
+    with transaction.atomic():
+        submission = Submission.objects.select_for_update(of=("self",)).get(pk=work.submission.pk)
+        kinds = set(
+            ScoreVersion.objects.filter(submission=submission).values_list("side__kind", flat=True)
+        )
+        missing = {"public", "private"} - kinds
+        if missing:
+            raise Failure(f"there is no {' and no '.join(sorted(missing))} score to publish")
+        work.log.append("On the boards.")
+        if finish(work):
+            submission.state, submission.message = "scored", ""
+            submission.counts_against_limit = True
+            submission.save(update_fields=["state", "message", "counts_against_limit"])
+
+
+WORK: dict[str, Callable[[Work, Callable[[], None]], None]] = {
+    "validate": do_validate,
+    "public features": do_features,
+    "public score": do_score,
+    "private features": do_features,
+    "private score": do_score,
+    "publish": do_publish,
+}
+
+
+def _first_versions(submission: Submission, side: Side):
+    return ScoreVersion.objects.filter(submission=submission, side__kind=side.kind)
+
+
+def _side(work: Work) -> Side:
+    kind = work.name.partition(" ")[0]
+    side = side_in_force(work.submission.team.competition, kind)
+    if side is None:
+        raise Failure(f"the competition has no {kind} side: set it up, then score again")
+    return side
+
+
+def _features(work: Work, side: Side, stir: Callable[[], None]) -> reference_features.Space:
+    told = _teller(work, stir)
+    space = reference_features.space_of(side, told=told)
+    competition: Competition = work.submission.team.competition
+    evaluate.make_features(
+        work.submission.pk,
+        images_of(work.submission),
+        side,
+        space,
+        count=competition.image_count,
+        told=told,
+    )
+    return space
+
+
+def _teller(work: Work, stir: Callable[[], None]) -> reference_features.Told:
+    last = [time.monotonic()]
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        stir()
+        now = time.monotonic()
+        if now - last[0] < TELL_EVERY:
+            return
+        last[0] = now
+        plain = "images read" if stage.startswith("reading") else stage.partition(" of ")[0]
+        tell(work, f"{plain}: {done:,} of {total:,}" if total else f"{plain} …")
+
+    return told
+
+
+class _local:  # noqa: N801
+    """`storage.local`, whose absence is a failure of ours."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._opened = name, storage.local(name)
+
+    def __enter__(self) -> Path:
+        try:
+            return self._opened.__enter__()
+        except FileNotFoundError as error:
+            raise Failure(f"{self._name} is missing in storage") from error
+
+    def __exit__(self, *reason: object) -> bool | None:
+        return self._opened.__exit__(*reason)  # type: ignore[arg-type]
+
+
+def has_step(submission: Submission, name: str, state: str) -> bool:
+    """Whether a step of a submission is in this state."""
+    return Step.objects.filter(submission=submission, name=name, state=state).exists()

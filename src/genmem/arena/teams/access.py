@@ -1,0 +1,86 @@
+"""Who may see and do what in a competition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from genmem.arena.accounts.models import User
+from genmem.arena.competitions.models import Competition
+from genmem.arena.teams.models import Membership, Role, Team
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody looking at a competition.
+
+    Attributes:
+        user: None when not signed in.
+        team: theirs, if any.
+        captain: whether they lead it.
+        organiser: whether they run the competition (as does everybody who runs the site).
+        reviewer: whether they may see every submission; organisers may.
+    """
+
+    competition: Competition
+    user: User | None
+    team: Team | None = None
+    captain: bool = False
+    organiser: bool = False
+    reviewer: bool = False
+
+    @property
+    def sees_private(self) -> bool:
+        """Whether private scores and the private board are shown to them."""
+        return self.competition.private_open or self.reviewer
+
+    def may_see_submissions_of(self, team_id: int) -> bool:
+        """Their own team's, or everybody's for a reviewer."""
+        return self.reviewer or (self.team is not None and self.team.pk == team_id)
+
+
+def viewer_of(user: AbstractBaseUser | AnonymousUser, competition: Competition) -> Viewer:
+    """What `user` is in `competition`."""
+    if not isinstance(user, User):
+        return Viewer(competition, None)
+    membership = (
+        Membership.objects.filter(user=user, competition=competition).select_related("team").first()
+    )
+    roles = set(
+        Role.objects.filter(user=user, competition=competition).values_list("role", flat=True)
+    )
+    organiser = user.is_staff or "organiser" in roles
+    return Viewer(
+        competition,
+        user,
+        team=membership.team if membership else None,
+        captain=bool(membership and membership.captain),
+        organiser=organiser,
+        reviewer=organiser or "reviewer" in roles,
+    )
+
+
+def visit(request: HttpRequest, slug: str) -> Viewer:
+    """The competition of an address, and who is looking; 404 where there is none."""
+    return viewer_of(request.user, get_object_or_404(Competition, slug=slug))
+
+
+def visit_as_organiser(request: HttpRequest, slug: str) -> Viewer:
+    """As `visit`, for the people who run the competition; 403 for everybody else."""
+    viewer = visit(request, slug)
+    if not viewer.organiser:
+        raise PermissionDenied("This page is for the people who run the competition.")
+    return viewer
+
+
+def visit_as_member(request: HttpRequest, slug: str) -> tuple[Viewer, Team, User]:
+    """As `visit`, for somebody in a team; 404 for everybody else."""
+    viewer = visit(request, slug)
+    if viewer.team is None or viewer.user is None:
+        raise Http404
+    return viewer, viewer.team, viewer.user

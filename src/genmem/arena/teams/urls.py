@@ -1,0 +1,16 @@
+"""Addresses of one's team in a competition."""
+
+from django.urls import path
+
+from genmem.arena.teams import views as views
+
+urlpatterns = [
+    path("team/", views.team, name="team"),
+    path("team/new/", views.create, name="create team"),
+    path("team/invite/", views.invite, name="invite"),
+    path("team/leave/", views.leave, name="leave team"),
+    path("team/invitations/<int:pk>/withdraw/", views.withdraw, name="withdraw invitation"),
+    path("team/merge/", views.ask_to_merge, name="ask to merge"),
+    path("team/merge/<int:pk>/accept/", views.accept_merge, name="accept merge"),
+    path("team/merge/<int:pk>/drop/", views.drop_merge, name="drop merge"),
+]

@@ -1,0 +1,72 @@
+"""Networks in ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.errors import InputError, WeightsError
+from genmem.features._backbone import Embedded
+from genmem.images.prefetch import usable_cores
+
+
+def as_rows(output: NDArray, count: int, name: str) -> NDArray[np.float32]:
+    """A network's output as float32 [b, d].
+
+    Raises:
+        InputError: it is not one row of features per image.
+    """
+    if output.ndim > 2 and output.size == output.shape[0] * output.shape[1]:
+        output = output.reshape(output.shape[:2])
+    if output.ndim != 2 or len(output) != count:
+        raise InputError(
+            f"{name} gave an array of shape {tuple(output.shape)} for {count} images; expected one "
+            "row of features per image, [b, d]"
+        )
+    return np.ascontiguousarray(output, dtype=np.float32)
+
+
+class OnnxEngine:
+    """ONNX Runtime on the CPU. The first output is the features, the second, if any, the logits."""
+
+    name = "onnxruntime cpu"
+    note: str | None = None
+
+    def __init__(self, model: Path | bytes, *, title: str, batch_size: int) -> None:
+        # From 1.29 on ONNX Runtime reports every session to its makers and keeps an identifier in
+        # the home folder unless this is set before the import. Nobody is told what genmem reads.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = usable_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Idle threads that spin take the cores from the reader threads.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self.session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        # ONNX Runtime's exceptions have no common base but Exception.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(f"ONNX Runtime cannot load {title}: {reason}") from error
+        self.title = title
+        self.batch_size = batch_size
+        self.input = self.session.get_inputs()[0]
+        self.outputs = [output.name for output in self.session.get_outputs()][:2]
+        width = (self.session.get_outputs()[0].shape or [None, None])[1:2]
+        self.dimension: int | None = width[0] if width and isinstance(width[0], int) else None
+
+    def run(self, batch: NDArray) -> Embedded:
+        """Preprocessed images → features and logits."""
+        outputs = self.session.run(self.outputs, {self.input.name: batch})
+        rows = [as_rows(np.asarray(output), len(batch), self.title) for output in outputs]
+        self.dimension = rows[0].shape[1]
+        return rows[0], rows[1] if len(rows) > 1 else None

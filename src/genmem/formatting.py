@@ -1,0 +1,97 @@
+"""Numbers, counts and names as people read them; shared by the page and the terminal."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePosixPath, PureWindowsPath
+
+from genmem.results import Json
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 5 s`, `25 min`, `2 h 10 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: float) -> str:
+    """`value` with up to four significant digits: `12.35`, `0.2187`, `1.2e-07`, `12,346`."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1000:
+        text = f"{value:,.0f}" if size < 1e9 else f"{value:.3e}"
+    elif size >= 1e-4:
+        text = f"{value:.4g}"
+    else:
+        text = f"{value:.1e}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def share(value: float) -> str:
+    """A fraction in 0…1 as a percentage that never rounds a few down to none: `0.02 %`."""
+    if not math.isfinite(value):
+        return number(value)
+    percent = 100 * value
+    if percent == 0 or percent == 100:
+        return f"{percent:.0f} %"
+    if percent < 0.01:
+        return "under 0.01 %"
+    if percent > 99.99:
+        return "over 99.99 %"
+    return f"{percent:.2f} %" if percent < 1 or percent > 99 else f"{percent:.1f} %"
+
+
+def count(value: int, thing: str) -> str:
+    """`1 image`, `10,000 images`."""
+    return f"{value:,} {thing}{'' if value == 1 else 's'}"
+
+
+def capitalized(sentence: str) -> str:
+    """`sentence` with its first letter large and all others as they are."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control and other unprintable characters escaped.
+
+    File names are other people's text: they may hold line breaks, terminal escape codes or bytes
+    that are no UTF-8, none of which may reach a terminal or a page as such.
+    """
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def plain(value: Json) -> str:
+    """A provenance value as text: a path loses its folders, a mapping becomes `a 1 · b 2`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, dict):
+        return " · ".join(f"{plain(key)} {plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value)
+    return without_folders(printable(str(value)))
+
+
+def without_folders(text: str) -> str:
+    """The last part of an absolute path; any other text as it is."""
+    for kind in (PurePosixPath, PureWindowsPath):
+        if kind(text).is_absolute():
+            return kind(text).name or "/"
+    return text

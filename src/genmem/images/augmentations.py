@@ -1,0 +1,97 @@
+"""What cheats do to training images so that they are not recognised, done to them on purpose.
+
+Flips and crops are the transformations that the competition's cheats used (Bai et al., KDD 2021,
+Table 1, "AUG"). A training set is compared as it is and in each of these forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genmem.errors import UsageError
+
+CROP_SCALES = (0.9, 0.8)
+"""Sides kept of the image's own."""
+
+_CORNERS = {
+    "centre": (0.5, 0.5),
+    "top left": (0.0, 0.0),
+    "top right": (1.0, 0.0),
+    "bottom left": (0.0, 1.0),
+    "bottom right": (1.0, 1.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformation:
+    """One way to change an image; its size stays.
+
+    Attributes:
+        name: short and stable, part of cache keys and tables ("crop 0.9 centre").
+        phrase: as part of a sentence ("cropped to 90 %, centre"); empty for the image as it is.
+        mirrored: left and right change places.
+        box: the part that is kept and enlarged: left, top, right, bottom as shares of the sides.
+    """
+
+    name: str
+    phrase: str
+    mirrored: bool = False
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3] → the same shape; crops are of whole pixels, enlarged bicubically."""
+        if self.mirrored:
+            pixels = np.ascontiguousarray(pixels[:, ::-1])
+        if self.box == (0.0, 0.0, 1.0, 1.0):
+            return pixels
+        height, width = pixels.shape[:2]
+        left, top, right, bottom = self.box
+        wide, high = round((right - left) * width), round((bottom - top) * height)
+        first, above = _start(left, right, width - wide), _start(top, bottom, height - high)
+        part = Image.fromarray(pixels[above : above + high, first : first + wide])
+        return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _start(low: float, high: float, room: int) -> int:
+    """Where a crop begins in pixels, of the `room` it leaves: rounded down, as croppers do."""
+    left_over = low + 1 - high
+    return int(room * low / left_over + 1e-9) if left_over > 0 else 0
+
+
+AS_IS = Transformation(name="as is", phrase="")
+
+
+def _crop(scale: float, place: str) -> Transformation:
+    across, down = _CORNERS[place]
+    left, top = across * (1 - scale), down * (1 - scale)
+    return Transformation(
+        name=f"crop {scale:g} {place}",
+        phrase=f"cropped to {scale:.0%} ({place})".replace("%", " %"),
+        box=(left, top, left + scale, top + scale),
+    )
+
+
+FAMILIES: dict[str, tuple[Transformation, ...]] = {
+    "flip": (Transformation(name="flip", phrase="flipped", mirrored=True),),
+    "crops": tuple(_crop(scale, place) for scale in CROP_SCALES for place in _CORNERS),
+}
+"""What can be asked for by name."""
+
+
+def parse_augmentations(families: Sequence[str]) -> tuple[Transformation, ...]:
+    """The transformations of these families, the image as it is first.
+
+    Raises:
+        UsageError: an unknown family, or one named twice.
+    """
+    for name in families:
+        if name not in FAMILIES:
+            raise UsageError(f"augment: expected some of {', '.join(FAMILIES)}, got {name!r}.")
+    if len(set(families)) < len(families):
+        raise UsageError(f"augment: expected each family once, got {', '.join(families)}.")
+    return (AS_IS, *(one for name in families for one in FAMILIES[name]))

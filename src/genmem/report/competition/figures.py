@@ -1,0 +1,285 @@
+"""The figures of a competition's analysis, drawn by matplotlib as SVG and PNG."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genmem.formatting import number, printable
+from genmem.report.common.plotting import Drawing, drawing, legend, new_axes, page_style, palette
+from genmem.report.competition.tables import CASES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from genmem.calibration.results import Analysis, BoardFinding
+
+CHEAT_COLOURS = ("copying", "test", "open", "clear")
+CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
+
+
+def drawings(analysis: Analysis) -> list[Drawing]:
+    """All figures of an analysis, in reading order."""
+    made: list[Drawing] = []
+    with page_style(), warnings.catch_warnings():
+        # A label in a script that the font lacks is drawn as boxes in the PNG; the SVG has it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        boards = list(analysis.boards.values())
+        for slug, board in zip(_slugs([board.name for board in boards]), boards, strict=True):
+            made += _board(analysis, board, slug)
+        for one, first in enumerate(boards, start=1):
+            for other, second in enumerate(boards[one:], start=one + 1):
+                made.append(_ranks(analysis, first, second, f"ranks-{one}-{other}"))
+    return made
+
+
+def _board(analysis: Analysis, board: BoardFinding, slug: str) -> Iterable[Drawing]:
+    yield _scatter(analysis, board, f"scatter-{slug}")
+    yield _histogram(analysis, board, f"distances-{slug}")
+    yield _sweep(board, f"sweep-{slug}")
+    yield _review(board, f"review-{slug}")
+
+
+def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
+    """FD against distance, a mark an entry, by label."""
+    figure, axes = new_axes()
+    labels = np.asarray(analysis.labels, dtype=object)
+    for label, (colour, marker) in _looks(analysis).items():
+        mask = labels == label
+        axes.plot(
+            board.distance[mask],
+            board.fd[mask],
+            linestyle="none",
+            marker=marker,
+            markersize=3.2 if label else 2.2,
+            markeredgewidth=0,
+            color=palette()[colour],
+            alpha=0.75 if label else 0.35,
+            label=f"{printable(label) or 'not reviewed'} ({int(mask.sum()):,})",
+            rasterized=len(labels) > 5_000,
+        )
+    _thresholds(axes, board)
+    axes.set(xlabel="memorization distance", ylabel="Fréchet distance")
+    if board.fd.min() > 0:
+        _log_scale(axes)
+    legend(figure, columns=3, markerscale=1.8, handletextpad=0.1)
+    said = "; ".join(
+        f"{one.group} r = {number(one.pearson)}" for one in board.correlations if one.n > 2
+    )
+    return drawing(
+        figure,
+        name=name,
+        group=board.name,
+        title="Fréchet distance against memorization distance",
+        caption="Each mark is an entry. Copies lie at the lower left: a low Fréchet distance, "
+        "bought with a small distance to the training set.",
+        description=f"Scatter plot by label. Correlations: {said}.",
+        with_png=True,
+    )
+
+
+def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
+    """Distances of honest and of cheating entries, with τ."""
+    figure, axes = new_axes()
+    labels = np.asarray(analysis.labels, dtype=object)
+    top = float(board.sweep.taus[-1])
+    bins = np.linspace(0, 1.03 * top if top > 0 else 1.0, 51)
+    groups = (
+        ("cheating", analysis.cheating_labels, "copying"),
+        ("honest", analysis.honest_labels, "generated"),
+    )
+    for group, named, colour in groups:
+        values = board.distance[np.isin(labels, named)]
+        axes.hist(values, bins=bins.tolist(), color=palette()[colour], alpha=0.25)
+        axes.hist(
+            values,
+            bins=bins.tolist(),
+            histtype="step",
+            color=palette()[colour],
+            linewidth=1.4,
+            label=f"{group} ({len(values):,})",
+        )
+    _thresholds(axes, board)
+    axes.set(xlabel="memorization distance", ylabel="entries", xlim=(0, None))
+    legend(figure, columns=2)
+    return drawing(
+        figure,
+        name=name,
+        group=board.name,
+        title="Memorization distances with the thresholds",
+        caption="Whatever lies left of a threshold is penalised. Entries that nobody reviewed are "
+        "not drawn.",
+        description=f"Histograms of honest and cheating entries. Area under the ROC curve "
+        f"{number(board.calibration.margins.auc)}, d′ {number(board.calibration.margins.d_prime)}.",
+        with_png=True,
+    )
+
+
+def _sweep(board: BoardFinding, name: str) -> Drawing:
+    """Shares caught and penalised as τ moves."""
+    figure, axes = new_axes()
+    sweep, found = board.sweep, board.calibration.margins
+    axes.plot(
+        sweep.taus,
+        100 * sweep.caught / found.cheating,
+        color=palette()["copying"],
+        linewidth=1.8,
+        label="cheats caught",
+    )
+    axes.plot(
+        sweep.taus,
+        100 * sweep.penalised / found.honest,
+        color=palette()["generated"],
+        linewidth=1.8,
+        linestyle=(0, (5, 2)),
+        label="honest entries penalised",
+    )
+    _thresholds(axes, board)
+    axes.set(xlabel="threshold τ", ylabel="% of the group", xlim=(0, None), ylim=(0, 103))
+    legend(figure, columns=2)
+    best = board.calibration.thresholds["false_penalty"]
+    return drawing(
+        figure,
+        name=name,
+        group=board.name,
+        title="Caught and penalised as τ moves",
+        caption="The best threshold stands where the cheats' line is high and the honest one still "
+        "low.",
+        description=f"At τ = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are "
+        f"caught and {best.penalised:,} of {best.honest:,} honest entries penalised.",
+        with_png=True,
+    )
+
+
+def _review(board: BoardFinding, name: str) -> Drawing:
+    """Entries opened until the top k are clean."""
+    figure, axes = new_axes()
+    lines = {
+        "no penalty": ("copying", "-"),
+        "in force": ("test", (0, (1, 1))),
+        "false_penalty": ("generated", "-"),
+        "error": ("clear", (0, (5, 2))),
+    }
+    for case in board.reviews:
+        if case.name in lines and len(case.path):
+            colour, dashes = lines[case.name]
+            tau = "" if case.tau is None else f" ({number(case.tau)})"
+            axes.plot(
+                np.arange(1, len(case.path) + 1),
+                case.path,
+                color=palette()[colour],
+                linestyle=dashes,
+                linewidth=1.8,
+                label=f"{CASES[case.name]}{tau}",
+            )
+    longest = max((len(case.path) for case in board.reviews), default=1)
+    axes.plot([0, longest], [0, longest], color=palette()["rule"], linewidth=1, zorder=0)
+    axes.set(xlabel="clean entries wanted at the top", ylabel="entries opened")
+    axes.set(xlim=(0, longest), ylim=(0, None))
+    legend(figure, columns=2)
+    said = "; ".join(
+        f"{CASES[case.name]}: {case.blank_is_neither.opened:,} opened" for case in board.reviews
+    )
+    return drawing(
+        figure,
+        name=name,
+        group=board.name,
+        title="Entries to open until the top is clean",
+        caption="The thin line is a board without cheats, where each entry opened is a clean one.",
+        description=f"{said}.",
+        with_png=True,
+    )
+
+
+def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: str) -> Drawing:
+    """The same honest entries' ranks on two boards."""
+    figure, axes = new_axes()
+    honest = np.isin(np.asarray(analysis.labels, dtype=object), analysis.honest_labels)
+    ranks = [
+        np.argsort(np.argsort(board.fd[honest], kind="stable")) + 1 for board in (first, second)
+    ]
+    axes.plot([1, honest.sum()], [1, honest.sum()], color=palette()["muted"], linewidth=0.8)
+    axes.plot(
+        *ranks,
+        linestyle="none",
+        marker="o",
+        markersize=3,
+        markeredgewidth=0,
+        color=palette()["generated"],
+        alpha=0.6,
+    )
+    names = [printable(board.name) for board in (first, second)]
+    axes.set(xlabel=f"rank, {names[0]} board", ylabel=f"rank, {names[1]} board")
+    found = next(
+        one
+        for one in analysis.agreements
+        if one.boards == (first.name, second.name) and (one.by, one.group) == ("fd", "honest")
+    )
+    return drawing(
+        figure,
+        name=name,
+        group="",
+        title=f"Honest entries by Fréchet distance: {names[0]} and {names[1]}",
+        caption="Entries on the line have the same rank on both boards.",
+        description=f"Ranks of the same {found.n:,} entries; Spearman {number(found.spearman)}, "
+        f"mean absolute difference {number(found.mean_rank_difference)} places.",
+        with_png=True,
+    )
+
+
+def _thresholds(axes: Axes, board: BoardFinding) -> None:
+    """Vertical lines at τ with no false penalty and at the τ in force, named above the axes."""
+    marks: list[tuple[float, str, Any, str]] = [
+        (board.calibration.thresholds["false_penalty"].tau, "τ*", "-", "ink")
+    ]
+    if board.in_force is not None:
+        marks.append((board.in_force.tau, "τ in force", (0, (1, 1.2)), "test"))
+    for place, (tau, words, dashes, colour) in enumerate(marks):
+        axes.axvline(tau, color=palette()[colour], linestyle=dashes, linewidth=1.1)
+        axes.annotate(
+            f"{words} {number(tau)}",
+            (tau, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3 + 12 * place),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=palette()[colour],
+        )
+
+
+def _log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _looks(analysis: Analysis) -> dict[str, tuple[str, str]]:
+    """Colour and marker by label, in drawing order: not reviewed, honest, cheating."""
+    counts = analysis.counts
+    looks = {"": ("muted", "o")} if "" in counts else {}
+    looks.update({name: ("generated", "o") for name in analysis.honest_labels if name in counts})
+    cheats = [name for name in analysis.cheating_labels if name in counts]
+    for position, name in enumerate(cheats):
+        looks[name] = (
+            CHEAT_COLOURS[position % len(CHEAT_COLOURS)],
+            CHEAT_MARKERS[position % len(CHEAT_MARKERS)],
+        )
+    return looks
+
+
+def _slugs(names: list[str]) -> list[str]:
+    """Board names as parts of file names: letters, digits and hyphens, no two the same."""
+    slugs = []
+    for position, name in enumerate(names, start=1):
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+        slugs.append(slug if slug and slug not in slugs else f"board-{position}")
+    return slugs

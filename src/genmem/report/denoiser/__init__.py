@@ -1,0 +1,5 @@
+"""The page of `genmem study denoiser`.
+
+page.py      the page
+figures.py   its figures
+"""

@@ -1,0 +1,275 @@
+"""What was found of a diffusion model, as a folder: one self-contained HTML page and its JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.formatting import count, duration, number, plain, printable, share
+from genmem.io.result_folder import Kind, check_folder, written_folder
+from genmem.report.common.gallery import Picture, picture
+from genmem.report.common.provenance import Provenance, Source
+from genmem.report.common.templates import template
+from genmem.report.denoiser.figures import LOOKS, NORMAL_95, curve_drawing
+from genmem.results import Json
+
+PAGE, NUMBERS = "denoiser.html", "denoiser.json"
+DENOISER = Kind(name="denoiser", numbers=NUMBERS, page=PAGE, folders=())
+
+SHOWN = 12
+"""Samples in each of the two galleries."""
+
+LISTED = 20
+"""Most copied training images that the page lists; the JSON has all."""
+
+REPLAYS = 0.9
+"""Ratio from which a model counts as behaving like the optimal denoiser: 1 − ε, ε = 0.1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trio:
+    """A sample between its two nearest training images.
+
+    Attributes:
+        number: of the sample.
+        sample, nearest, second: uint8 [C, H, W], 1 or 3 channels.
+        nearest_id, second_id: of the training images.
+        d1, d2: how far they are, Euclidean in 8-bit pixel values.
+        memorized: whether d1/d2 < 1/3.
+    """
+
+    number: int
+    sample: NDArray[np.uint8]
+    nearest: NDArray[np.uint8]
+    second: NDArray[np.uint8]
+    nearest_id: str
+    second_id: str
+    d1: float
+    d2: float
+    memorized: bool
+
+
+def check_denoiser_folder(folder: str | Path) -> None:
+    """Make sure that the results can be written into `folder`, before the work.
+
+    Raises:
+        UsageError: it is a file, cannot be written, or holds files but no earlier such results.
+    """
+    check_folder(folder, DENOISER)
+
+
+def write_denoiser(
+    document: Mapping[str, Json],
+    folder: str | Path,
+    *,
+    closest: Sequence[Trio],
+    drawn: Sequence[Trio],
+) -> None:
+    """Write `denoiser.html` and `denoiser.json` into `folder`.
+
+    The page asks for nothing over the network and runs no script. Earlier results stay as they
+    were until the new ones are complete (`written_folder`).
+
+    Args:
+        document: `MeasuredDenoiser.to_dict()` with "model" (its name and facts) and "provenance".
+        folder: made where it is missing; other files in it stay.
+        closest: samples most like copies, the closest first.
+        drawn: samples as they were drawn.
+
+    Raises:
+        UsageError: the folder holds something else, or cannot be written.
+    """
+    page = render(document, closest=closest, drawn=drawn)
+    text = json.dumps({"kind": DENOISER.marker, **document}, indent=2, allow_nan=False) + "\n"
+    with written_folder(folder, DENOISER) as new:
+        (new / PAGE).write_bytes(page.encode("utf-8", "backslashreplace"))
+        (new / NUMBERS).write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequence[Trio]) -> str:
+    """The page as text."""
+    curves = document["distance_to_optimal_denoiser"]
+    copied = document["copied"]
+    return template("denoiser.html").render(
+        title=printable(document["model"]["name"]),
+        subtitle=_subtitle(document),
+        verdict={key: text.replace(" %", "\u00a0%") for key, text in verdict(document).items()},
+        rows=_rows(document),
+        drawing=curve_drawing(curves),
+        levels=_levels(curves),
+        closest=[_shown(trio) for trio in closest],
+        drawn=[_shown(trio) for trio in drawn],
+        copied=[_copied(one, document["sampling"]["samples"]) for one in copied[:LISTED]],
+        more=max(0, len(copied) - LISTED),
+        notes=[printable(note) for note in document["notes"]],
+        provenance=_provenance(document),
+    )
+
+
+def verdict(document: Mapping[str, Json]) -> dict[str, str]:
+    """Level, word and sentence, from the ratio and, where there is one, that of test images."""
+    ratio, test = document["memorization_ratio"], document["test_memorization_ratio"]
+    found, of = ratio["parts"]["memorized"], ratio["n"]["generated"]
+    chance = test["interval"]["high"] if test else 0.0
+    said = f"{found:,} of {count(of, 'sample')} ({share(ratio['value'])}) copy a training image"
+    if ratio["value"] >= REPLAYS:
+        return {
+            "level": "copying",
+            "word": "Replays its training images",
+            "sentence": f"{said}: the model behaves like the optimal denoiser, which can do "
+            "nothing else.",
+        }
+    if ratio["interval"]["low"] > chance:
+        beside = f"; of test images {share(test['value'])} would count as copies" if test else ""
+        return {"level": "copying", "word": "Copies", "sentence": f"{said}{beside}."}
+    if found:
+        against = f", no more than test images would ({share(test['value'])})" if test else ""
+        return {"level": "doubt", "word": "Hardly any copies", "sentence": f"{said}{against}."}
+    bound = share(ratio["interval"]["high"])
+    return {
+        "level": "clear",
+        "word": "No copies found",
+        "sentence": f"None of {count(of, 'sample')} copies a training image; the share is at most "
+        f"{bound}, at {ratio['interval']['level']:.0%} confidence.",
+    }
+
+
+def _subtitle(document: Mapping[str, Json]) -> str:
+    facts = document["model"]["facts"]
+    train = document["inputs"]["train"]
+    kind = f"{facts['kind']}, " if "kind" in facts else ""
+    return (
+        f"{kind}{count(document['sampling']['samples'], 'sample')} against "
+        f"{count(train['count'], 'training image')}"
+    )
+
+
+def _rows(document: Mapping[str, Json]) -> list[dict[str, str]]:
+    ratio, test = document["memorization_ratio"], document["test_memorization_ratio"]
+    rows = [
+        {
+            "title": "Memorization ratio",
+            "value": share(ratio["value"]),
+            "interval": _between(ratio),
+            "says": "Share of samples at least three times nearer to one training image than to "
+            "the next: d₁/d₂ < 1/3, in pixels.",
+        }
+    ]
+    if test:
+        rows.append(
+            {
+                "title": "The same of test images",
+                "value": share(test["value"]),
+                "interval": _between(test),
+                "says": "What near-duplicates and chance do: these images copy nothing.",
+            }
+        )
+    rows += [
+        {
+            "title": "Training images copied",
+            "value": f"{document['copied_training_images']:,}",
+            "interval": f"of {document['inputs']['train']['count']:,}",
+            "says": "Different training images that at least one sample copies.",
+        },
+        {
+            "title": "Median d₁/d₂",
+            "value": number(ratio["parts"]["median_ratio"]),
+            "interval": "",
+            "says": "0 is a copy to the last bit, 1 a sample as near to two training images.",
+        },
+    ]
+    return rows
+
+
+def _between(result: Json) -> str:
+    low, high = result["interval"]["low"], result["interval"]["high"]
+    return f"{share(low)} to {share(high)}"
+
+
+def _levels(curves: Mapping[str, Json]) -> dict[str, Json]:
+    """The curve as a table: σ, then each set's distance and its 95 % margin."""
+    head, rows = ["σ"], []
+    for role in curves:
+        head += [f"{LOOKS[role][0]}", "±"]
+    sigmas = next(iter(curves.values()))["sigma"]
+    for level, sigma in enumerate(sigmas):
+        row = [number(sigma)]
+        for curve in curves.values():
+            error = curve["standard_error"][level]
+            row.append(number(curve["distance"][level]))
+            row.append("none" if error is None else number(NORMAL_95 * error))
+        rows.append(row)
+    return {"head": head, "rows": rows}
+
+
+def _shown(trio: Trio) -> dict[str, object]:
+    names = printable(trio.nearest_id), printable(trio.second_id)
+    pictures = (
+        ("sample", _picture(trio.sample, f"Sample {trio.number}")),
+        ("nearest", _picture(trio.nearest, f"Its nearest training image {names[0]}")),
+        ("second", _picture(trio.second, f"The second nearest training image {names[1]}")),
+    )
+    return {
+        "number": f"{trio.number:,}",
+        "ratio": number(trio.d1 / trio.d2),
+        "d1": number(trio.d1),
+        "d2": number(trio.d2),
+        "memorized": trio.memorized,
+        "nearest": names[0],
+        "second": names[1],
+        "pictures": pictures,
+    }
+
+
+def _picture(pixels: NDArray[np.uint8], alt: str) -> Picture | None:
+    from PIL import Image
+
+    channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    buffer = io.BytesIO()
+    image = channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last
+    Image.fromarray(image).save(buffer, format="PNG")
+    return picture(buffer.getvalue(), alt)
+
+
+def _copied(one: Json, samples: int) -> dict[str, str]:
+    closest = one["closest"]
+    return {
+        "train": printable(one["train"]),
+        "copies": f"{one['copies']:,}",
+        "share": share(one["copies"] / samples),
+        "closest": f"{closest['sample']:,}",
+        "d1": number(closest["d1"]),
+        "d2": number(closest["d2"]),
+    }
+
+
+def _provenance(document: Mapping[str, Json]) -> Provenance:
+    sources = tuple(
+        Source(
+            role="training" if role == "train" else role,
+            source=printable(one["source"]),
+            count=f"{one['count']:,} {one['kind']}",
+            digest=one["digest"],
+            skipped="see the notes" if document["notes"] else "none",
+            skipped_ids=(),
+        )
+        for role, one in document["inputs"].items()
+    )
+    seconds = tuple((stage, duration(spent)) for stage, spent in document["seconds"].items())
+    lists = (
+        ("Model", _pairs(document["model"]["facts"])),
+        ("Sampling", _pairs(document["sampling"])),
+        ("Run", _pairs(document["provenance"])),
+        ("Time", seconds),
+    )
+    return Provenance(sources=sources, lists=lists)
+
+
+def _pairs(values: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    return tuple((printable(key.replace("_", " ")), plain(value)) for key, value in values.items())

@@ -1,0 +1,6 @@
+"""The page of `genmem study emm`.
+
+page.py      the page
+figures.py   its figures
+text.py      its sentences
+"""

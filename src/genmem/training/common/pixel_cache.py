@@ -1,0 +1,150 @@
+"""Images of a source as one array of pixels: decoded, cropped to a square, resized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from genmem.errors import InputError
+from genmem.features.cache import default_cache, entry_key, mapped
+from genmem.images import DECODE_RULE, ImageSource, Progress, digest, read_batches
+
+VERSION = "training images 2"
+"""Part of the cache key; to be raised when the same images would give other pixels."""
+
+_BATCH = 512
+
+
+@dataclass
+class Fitting:
+    """The central square of an image, resized by Lanczos, and how many images were no squares.
+
+    Attributes:
+        size: side in pixels; None: the square as it is.
+        cropped: one entry for each image that was cropped.
+        side: of the images so far; None before the first.
+    """
+
+    size: int | None
+    side: int | None = None
+    cropped: list[None] = field(default_factory=list)
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 [height, width, 3] → uint8 [size, size, 3]; called in several threads at once."""
+        height, width = image.shape[:2]
+        side = min(height, width)
+        if height != width:
+            self.cropped.append(None)
+            top, left = (height - side) // 2, (width - side) // 2
+            image = image[top : top + side, left : left + side]
+        if self.size is None or side == self.size:
+            return image
+        size = (self.size, self.size)
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+class _Chosen(ImageSource):
+    """Some of the entries of a source, in a given order."""
+
+    def __init__(self, source: ImageSource, positions: NDArray[np.int64]) -> None:
+        self.name, self.where = source.name, source.where
+        self.stranger_count, self.first_stranger = source.stranger_count, source.first_stranger
+        self._source, self._positions = source, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def id(self, position: int) -> str:
+        return self._source.id(int(self._positions[position]))
+
+    def content(self, position: int) -> bytes | NDArray[np.uint8]:
+        return self._source.content(int(self._positions[position]))
+
+
+def read_pixels(
+    source: ImageSource,
+    chosen: NDArray[np.int64],
+    fitting: Fitting,
+    *,
+    skip_broken: bool,
+    progress: Progress | None,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Positions in `source` and pixels [b, H, H, 3] of the chosen images, a batch at a time.
+
+    Raises:
+        InputError: an image that cannot be decoded (unless skipped), or of another size than those
+            before it.
+    """
+    view = _Chosen(source, chosen)
+    done = 0
+    for batch in read_batches(view, transform=fitting, batch_size=_BATCH, skip_broken=skip_broken):
+        if len(batch.positions):
+            fitting.side = fitting.side or batch.array.shape[1]
+            if batch.array.shape[1] != fitting.side:
+                raise InputError(
+                    f"{view.describe(int(batch.positions[0]))}: expected {fitting.side} pixels a "
+                    f"side, as before, got {batch.array.shape[1]}. Give a size that all images are "
+                    "resized to."
+                )
+            yield chosen[batch.positions], batch.array
+        done += len(batch.positions) + len(batch.broken)
+        if progress:
+            progress(f"reading {source.name}", done, len(chosen))
+
+
+def shared_pixels(
+    source: ImageSource,
+    chosen: NDArray[np.int64],
+    size: int,
+    *,
+    progress: Progress | None,
+) -> tuple[NDArray[np.uint8], int]:
+    """Pixels [n, 3, size, size], decoded once and mapped by every process and later run.
+
+    Returns:
+        The pixels, and how many of the images were no squares and lost their margins.
+
+    Raises:
+        InputError: an image that cannot be decoded.
+        UsageError: the cache folder cannot be written.
+    """
+    fitting = Fitting(size)
+
+    def batches() -> Iterator[NDArray[np.uint8]]:
+        for _, images in read_pixels(source, chosen, fitting, skip_broken=False, progress=progress):
+            yield images
+
+    def read() -> NDArray[np.uint8]:
+        out = np.empty((len(chosen), 3, size, size), np.uint8)
+        start = 0
+        for images in batches():
+            out[start : start + len(images)] = images.transpose(0, 3, 1, 2)
+            start += len(images)
+        return out
+
+    def pixels() -> NDArray[np.uint8]:
+        return mapped(folder, key, read, progress)
+
+    def cropped() -> NDArray[np.int64]:
+        pixels()
+        if fitting.side is None:  # the pixels were there already
+            for _ in batches():
+                pass
+        return np.array([len(fitting.cropped)])
+
+    folder = default_cache() / "training"
+    of_images = (
+        DECODE_RULE,
+        digest(source, progress=progress).hexdigest,
+        str(size),
+        blake2b(chosen.tobytes(), digest_size=16).hexdigest(),
+    )
+    key = entry_key(VERSION, *of_images)
+    # Counted while they are read: the lock of the count is held around that of the pixels.
+    count = mapped(folder, entry_key(f"{VERSION}, cropped", *of_images), cropped, progress)
+    return pixels(), int(count[0])

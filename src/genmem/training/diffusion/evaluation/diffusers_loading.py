@@ -1,0 +1,235 @@
+"""Pipelines of diffusers, from a folder or the hub: only JSON and .safetensors are ever read.
+
+Nothing is unpickled and no class is imported by a name that a file gives: the network is a
+`UNet2DModel`, or the pipeline is refused. What pipelines there are and what stands where: the
+file model_index.json, which names each part's class; a part's files lie in a folder of its name,
+or beside model_index.json (older ones).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genmem.errors import InputError, UsageError
+from genmem.images import hub
+from genmem.results import Json
+from genmem.training.diffusion.evaluation.diffusers_unet import PipelineDenoiser
+
+INDEX = "model_index.json"
+PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
+NETWORK = "UNet2DModel"
+SCHEDULERS = (
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "LMSDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+)
+"""Those that share DDPM's ᾱ_t, whatever they make of it when they sample."""
+
+AUTOENCODERS = ("vae", "vqvae", "vqgan", "movq", "first_stage_model", "autoencoder")
+"""Names of the part that turns latents into pixels."""
+
+WEIGHTS = "diffusion_pytorch_model"
+
+
+def read_pipeline(
+    folder: Path, *, name: str, device: str | torch.device = "cpu"
+) -> PipelineDenoiser:
+    """The denoiser of a pipeline's folder.
+
+    Args:
+        folder: with model_index.json.
+        name: for messages.
+        device: where to put the network.
+
+    Raises:
+        InputError: a pipeline of another kind, one whose images are latents, weights that are not
+            there as .safetensors or do not fit, or files that cannot be read.
+        UsageError: diffusers is not installed.
+    """
+    check_kind(_json(folder / INDEX, name=name), name=name)
+    diffusers = _diffusers()
+    scheduler = _part(folder, "scheduler") / "scheduler_config.json"
+    settings = _json(scheduler, name=name)
+    found = settings.get("_class_name")
+    if found not in SCHEDULERS:
+        raise InputError(
+            f"{name}: expected a scheduler of DDPM's kind (DDPMScheduler, DDIMScheduler, …), got "
+            f"{found}: how it adds noise is not known here. Wrap the network in a class of your "
+            "own with denoise(x, sigma, labels), for measure_denoiser in Python."
+        )
+    with _mended(f"{name}: scheduler"):
+        # Of all these schedulers' settings it takes those that say how the noise grows.
+        made = diffusers.DDPMScheduler.from_config(settings)
+    network = _network(folder, name=name, diffusers=diffusers).to(device)
+    return PipelineDenoiser(network, made)
+
+
+def fetch_pipeline(model: str) -> Path:
+    """Download a pipeline from the hub, or find it in the hub's cache; its folder.
+
+    Weights are only fetched of a pipeline that can be measured.
+
+    Args:
+        model: `hf:OWNER/NAME`.
+
+    Raises:
+        InputError: no such model, another kind of pipeline, or offline and not in the cache.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    repository = model.removeprefix(hub.PREFIX)
+    weights = (f"*{WEIGHTS}.safetensors", f"*{WEIGHTS}-*-of-*.safetensors")
+    with hub.quiet():
+        offline = hub.probe() is not None
+        try:
+            for patterns in (["*.json"], ["*.json", *weights]):
+                folder = Path(
+                    snapshot_download(repository, allow_patterns=patterns, local_files_only=offline)
+                )
+                check_kind(_json(folder / INDEX, name=model), name=model)
+        except InputError:
+            raise
+        except RepositoryNotFoundError as error:
+            raise InputError(
+                f"{model}: the hub has no such model, or shows it only after a login. Check the "
+                "name, or set HF_TOKEN."
+            ) from error
+        except Exception as error:  # the hub's, the HTTP client's and the system's own kinds
+            raise InputError(
+                f"{model}: the hub cannot be reached, and the model is not in its cache ($HF_HOME) "
+                f"({_reason(error)}). Go online once, or give a folder of the pipeline."
+            ) from error
+    return folder
+
+
+def check_kind(index: Mapping[str, Json], *, name: str) -> None:
+    """Refuse what is no pipeline of pixels: by model_index.json alone.
+
+    Raises:
+        InputError: its images are latents, it is of another kind, or its network is.
+    """
+    kind = index.get("_class_name")
+    latent = [part for part in AUTOENCODERS if _there(index.get(part))]
+    if latent:
+        raise InputError(
+            f"{name}: {kind} denoises latents, which its part {latent[0]!r} turns into pixels; "
+            "expected a pipeline that denoises pixels (DDPMPipeline, DDIMPipeline). Distances "
+            "between latents are not those between images, and d₁/d₂ < 1/3 is a rule for pixels. "
+            "Draw images with the pipeline, and give them to genmem audit."
+        )
+    if kind not in PIPELINES:
+        raise InputError(
+            f"{name}: expected one of {', '.join(PIPELINES)}, got {kind}, which is not known "
+            "here. Wrap it in a class of your own with denoise(x, sigma, labels), for "
+            "measure_denoiser in Python."
+        )
+    network = index.get("unet")
+    if not isinstance(network, list) or network[-1:] != [NETWORK]:
+        raise InputError(
+            f"{name}: expected a pipeline whose unet is a {NETWORK}, got {network!r} in {INDEX}."
+        )
+
+
+def _network(folder: Path, *, name: str, diffusers: Any) -> Any:
+    part = _part(folder, "unet")
+    settings = _json(part / "config.json", name=name)
+    if settings.get("_class_name", NETWORK) != NETWORK:
+        raise InputError(
+            f"{name}: expected a {NETWORK}, got {settings['_class_name']} in unet/config.json."
+        )
+    if not any(part.glob(f"{WEIGHTS}*.safetensors")):
+        others = sorted(one.name for one in part.glob(f"{WEIGHTS}*"))
+        raise InputError(
+            f"{name}: expected the weights as {WEIGHTS}.safetensors, found "
+            f"{', '.join(others) or 'none'}. Files of other kinds can hold programs and are not "
+            "opened; whoever made the pipeline can save it again with safe_serialization=True."
+        )
+    with _mended(f"{name}: unet"):
+        network, loaded = diffusers.UNet2DModel.from_pretrained(
+            part,
+            use_safetensors=True,
+            local_files_only=True,
+            low_cpu_mem_usage=False,
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+        )
+    wrong = [*loaded["missing_keys"], *loaded["unexpected_keys"], *loaded["mismatched_keys"]]
+    if wrong or loaded["error_msgs"]:
+        raise InputError(
+            f"{name}: unet: the weights are of another network than config.json says: "
+            f"{wrong[0] if wrong else loaded['error_msgs'][0]} is missing, too many or of another "
+            "shape."
+        )
+    return network
+
+
+def _diffusers() -> Any:
+    try:
+        import diffusers
+    except ImportError as error:
+        raise UsageError(
+            "a pipeline of diffusers needs diffusers: pip install 'genmem[diffusers]'."
+        ) from error
+    return diffusers
+
+
+@contextmanager
+def _mended(what: str) -> Iterator[None]:
+    """diffusers silenced, and whatever it raises of files that are wrong as one InputError."""
+    logger = logging.getLogger("diffusers")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except Exception as error:  # KeyError, TypeError, RuntimeError, SafetensorError, OSError …
+        raise InputError(
+            f"{what}: cannot be read: {_reason(error)}. Expected files as diffusers saves them."
+        ) from error
+    finally:
+        logger.setLevel(level)
+
+
+def _part(folder: Path, name: str) -> Path:
+    return folder / name if (folder / name).is_dir() else folder
+
+
+def _there(part: Json) -> bool:
+    """Whether a part of model_index.json is there; [null, null] is one that was left out."""
+    return isinstance(part, list) and any(one is not None for one in part)
+
+
+def _json(path: Path, *, name: str) -> dict[str, Json]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{name}: expected {path.name} in the pipeline's folder; it cannot be read: "
+            f"{(error.strerror or str(error)).lower()}."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{name}: {path.name} is not JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{name}: {path.name}: expected a JSON object, got another value.")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """The error on one line, not too long."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {words if len(words) <= 200 else words[:200] + ' …'}"

@@ -1,0 +1,226 @@
+"""Any diffusion model, measured without retraining: what it copies, how near it is to copying.
+
+Three things are found of a denoiser D and its training images:
+
+- the memorization ratio of its samples: d₁/d₂ < 1/3 ("On Memorization in Diffusion Models", Gu et
+  al. 2023, arXiv 2310.02664);
+- which training images those samples copy, and how often;
+- its distance to the optimal denoiser D*, which can only replay training images, as a function of
+  the noise level:
+
+      E ‖D(y + σn; σ) − D*(y + σn; σ)‖² / (C·H·W) ,   n ~ N(0, I)
+
+  over training images y and, where there are any, over test images. On test images at small σ,
+  D* pulls towards a training image: a model that does not is far from it.
+
+Samples are drawn by EDM's deterministic Heun sampler whatever the model, not by a sampler of the
+model's own: noise, steps and quantisation are then those of the paper, ratios of different models
+compare, and each sample is a function of the seed and its number alone. It needs 35 calls of the
+denoiser, where the ancestral sampler of a DDPM needs 1,000.
+"""
+
+from __future__ import annotations
+
+import time
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genmem.errors import InputError, UsageError
+from genmem.images import Progress
+from genmem.metrics.memorization_ratio import (
+    memorization_ratio_from,
+    two_nearest_different,
+)
+from genmem.neighbors import Nearest
+from genmem.training.common.dataset import TrainingImages
+from genmem.training.diffusion.evaluation.optimal_gap import POINTS, distance_to_optimal
+from genmem.training.diffusion.evaluation.results import THRESHOLD, MeasuredDenoiser, copied
+from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
+from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
+
+BATCH_NUMBERS = 256 * 3 * 32 * 32
+"""Pixel values that go through a model at a time."""
+
+
+def measure_denoiser(
+    model: Denoiser,
+    train: TrainingImages,
+    *,
+    test: TrainingImages | None = None,
+    classes: int = 0,
+    samples: int = 10_000,
+    points: int = POINTS,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: str | torch.device = "cpu",
+    schedule: Schedule | None = None,
+    progress: Progress | None = None,
+) -> MeasuredDenoiser:
+    """What a diffusion model copies of its training images, and how far from only copying it is.
+
+    Args:
+        model: anything with `denoise(x, sigma, labels)`; see `Denoiser` for shapes and types.
+        train: the images it was trained on, at least two different ones; with labels (`classes` of
+            them) for a model that is told labels.
+        test: images of the same kind that it was not trained on, labelled alike.
+        classes: how many labels the model is told; 0: none. Samples' labels are drawn uniformly,
+            and D* is then that of the image's class.
+        samples: how many are drawn.
+        points: images of each set, drawn by the seed, at which the distance to D* is taken.
+        seed: of everything random.
+        batch_size: images at a time; None: 256 at 32 × 32, fewer of larger ones. It changes
+            nothing but rounding.
+        device: where the model is; D* is computed there too.
+        schedule: noise levels of the sampler, and at which the distance is taken; None: the
+            paper's 18 from 80 to 0.002.
+        progress: told of each stage how much is done.
+
+    Raises:
+        InputError: test images of another shape or with other classes, labels that are missing,
+            fewer than two different training images, or a model that returns another shape, NaN or
+            infinity.
+        UsageError: `samples`, `points` or `batch_size` is below 1.
+    """
+    schedule = schedule or Schedule()
+    for name, value in {"samples": samples, "points": points, "batch_size": batch_size}.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{name}: expected at least 1, got {value}.")
+    _check(train, test, classes)
+    batch = batch_size or max(1, BATCH_NUMBERS // int(np.prod(train.pixels.shape[1:])))
+    clock = _Clock()
+    drawn = sample(
+        model,
+        samples,
+        shape=train.pixels.shape[1:],
+        classes=classes,
+        seed=seed,
+        batch_size=batch,
+        device=device,
+        schedule=schedule,
+        progress=progress,
+    )
+    clock.lap("sampling")
+    known = _features(train.pixels, device)
+    found, duplicates = _two_nearest(drawn, known, device)
+    ratio = memorization_ratio_from(
+        found=found, duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
+    )
+    test_ratio = None
+    if test is not None:
+        honest, _ = _two_nearest(test.pixels, known, device)
+        test_ratio = memorization_ratio_from(
+            found=honest, duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
+        )
+    del known
+    clock.lap("comparing")
+    optimal = OptimalDenoiser(train.pixels, labels=train.labels if classes else None, device=device)
+    curves = {
+        role: distance_to_optimal(
+            model,
+            optimal,
+            images,
+            classes=classes,
+            points=points,
+            seed=seed,
+            batch_size=batch,
+            device=device,
+            schedule=schedule,
+            progress=progress,
+            stage=f"distance on {role} images",
+        )
+        for role, images in (("train", train), ("test", test))
+        if images is not None
+    }
+    clock.lap("distance to the optimal denoiser")
+    return MeasuredDenoiser(
+        ratio=ratio,
+        test_ratio=test_ratio,
+        samples=drawn,
+        nearest=found,
+        copied=copied(found),
+        curves=curves,
+        train=train,
+        test=test,
+        classes=classes,
+        schedule=schedule,
+        seed=seed,
+        notes=_notes(train, test),
+        seconds=clock.seconds,
+    )
+
+
+def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> None:
+    if test is not None and test.pixels.shape[1:] != train.pixels.shape[1:]:
+        raise InputError(
+            f"{test.name}: expected test images of shape {list(train.pixels.shape[1:])} (channels, "
+            f"height, width), as the training images are, got {list(test.pixels.shape[1:])}. "
+            "Resize them."
+        )
+    if not classes:
+        return
+    for images in (train, test):
+        if images is not None and images.labels is None:
+            raise InputError(
+                f"{images.name}: the model is told one of {classes:,} labels, and these images "
+                "have none. Give them with their classes: first-level folders, or a column of "
+                "labels."
+            )
+    if train.labels is not None:
+        known = len(train.classes) or int(train.labels.max()) + 1
+        if known > classes or (train.classes and known < classes):
+            raise InputError(
+                f"{train.name}: the model is told one of {classes:,} labels; expected as many "
+                f"classes of its training images, got {known:,}."
+            )
+    if test is not None and test.classes != train.classes:
+        missing = sorted(set(test.classes) ^ set(train.classes))
+        raise InputError(
+            f"{test.name}: expected the classes of the training images; {missing[0]!r} is in one "
+            "of the two sets only."
+        )
+
+
+def _features(pixels: NDArray[np.uint8], device: str | torch.device) -> torch.Tensor:
+    rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
+    return torch.from_numpy(rows).to(device).to(torch.float32)
+
+
+def _two_nearest(
+    pixels: NDArray[np.uint8], train: Any, device: str | torch.device
+) -> tuple[Nearest, int]:
+    return two_nearest_different(_features(pixels, device), train)
+
+
+def _notes(train: TrainingImages, test: TrainingImages | None) -> tuple[str, ...]:
+    notes = [f"{train.name}: {note}" for note in train.notes]
+    if test is not None:
+        notes += [f"{test.name}: {note}" for note in test.notes]
+        known = {_key(image) for image in train.pixels}
+        shared = sum(_key(image) in known for image in test.pixels)
+        if shared:
+            notes.append(
+                f"{shared:,} of {len(test):,} test images are training images, to the last bit: on "
+                "those the model is not measured on anything new."
+            )
+    return tuple(notes)
+
+
+def _key(image: NDArray[np.uint8]) -> bytes:
+    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+
+
+class _Clock:
+    """Wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        """What ran since the last lap was this stage."""
+        now = time.monotonic()
+        self.seconds[stage], self._since = now - self._since, now

@@ -1,0 +1,152 @@
+"""Images from a generator: batches for measuring, grids to look at, and from a finished run."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from genmem.errors import InputError, UsageError
+from genmem.formatting import printable
+from genmem.io.atomic import written_whole
+from genmem.training.common.checkpoint import CHECKPOINT_FILE, load_module
+from genmem.training.gan.config import make_settings
+from genmem.training.gan.networks import build_generator, knows_classes
+from genmem.training.gan.trainer import load_gan
+from genmem.training.rejection.embedding import to_uint8
+
+LONGEST_NAME = 100
+"""Characters of a class's folder."""
+
+BATCH = 100
+COLUMNS = 10
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[nn.Module]:
+    """The module in evaluation mode, without gradients, and as it was afterwards."""
+    was = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield module
+    finally:
+        module.train(was)
+
+
+def generated(
+    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """uint8 [n, 3, size, size], an image for each label; the seed decides the noise."""
+    return np.concatenate(list(_batches(generator, labels, z=z, seed=seed)))
+
+
+def _batches(
+    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+) -> Iterator[NDArray[np.uint8]]:
+    """`generated`, at most `BATCH` images at a time."""
+    rng = np.random.default_rng(seed)
+    device = next(generator.parameters()).device
+    for start in range(0, len(labels), BATCH):
+        some = torch.from_numpy(labels[start : start + BATCH]).to(device)
+        noise = torch.from_numpy(rng.standard_normal((len(some), z), dtype=np.float32))
+        with evaluating(generator):
+            yield to_uint8(generator(noise.to(device), some)).cpu().numpy()
+
+
+def even_labels(count: int, classes: int) -> NDArray[np.int64]:
+    """`count` labels, the classes in turn."""
+    return np.arange(count, dtype=np.int64) % classes
+
+
+def write_grid(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Images uint8 [n, 3, h, w] as one PNG, `COLUMNS` a row, each row left to right."""
+    count, _, height, width = pixels.shape
+    rows = -(-count // COLUMNS)
+    sheet = np.full((rows * (height + 2), COLUMNS * (width + 2), 3), 255, np.uint8)
+    for number, image in enumerate(pixels):
+        top, left = number // COLUMNS * (height + 2), number % COLUMNS * (width + 2)
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    picture = Image.fromarray(sheet)
+    if max(sheet.shape) < 500:
+        picture = picture.resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    with written_whole(path) as file:
+        file.write(buffer.getvalue())
+
+
+def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
+    """The generator of a run's checkpoint (its moving average where it has one).
+
+    Returns:
+        The module in evaluation mode on the CPU, the names of the classes it knows (none where its
+        images had none, or the model looks at none), and z.
+
+    Raises:
+        InputError: there is no checkpoint, or one that is damaged or another program's.
+    """
+    checkpoint = load_gan(Path(run) / CHECKPOINT_FILE)
+    classes = tuple(checkpoint.state["classes"])
+    try:
+        settings = make_settings({**checkpoint.state["settings"], "data": "-"})
+        generator = build_generator(settings, classes=max(1, len(classes)))
+    except UsageError as error:
+        raise InputError(f"{checkpoint.path}: cannot be sampled from: {error}") from error
+    name = "average" if settings.average_decay > 0 else "generator"
+    load_module(generator, name, checkpoint)
+    return generator.eval(), classes if knows_classes(settings.model) else (), settings.z
+
+
+def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """`count` images of a run's generator, uint8 [n, 3, h, w], its classes in turn."""
+    generator, classes, z = load_generator(run)
+    return generated(generator, even_labels(count, max(1, len(classes))), z=z, seed=(seed,))
+
+
+def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None:
+    """`sample_run` as PNGs in a zip, a folder a class where the model knows several.
+
+    Raises:
+        InputError: the run cannot be read.
+        UsageError: the file cannot be written.
+    """
+    generator, classes, z = load_generator(run)
+    labels = even_labels(count, max(1, len(classes)))
+    folders = [f"{name}/" for name in folder_names(classes)] if len(classes) > 1 else [""]
+    batches = _batches(generator, labels, z=z, seed=(seed,))
+    images = (image for batch in batches for image in batch)
+    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for number, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
+            buffer = io.BytesIO()
+            Image.fromarray(image.transpose(1, 2, 0)).save(buffer, format="PNG")
+            archive.writestr(f"{folders[label]}{number:06d}.png", buffer.getvalue())
+
+
+def folder_names(classes: Sequence[str]) -> list[str]:
+    """A folder's name for each class, no two the same where case does not count.
+
+    A class's name is other people's text: what could lead to another folder, or is no file's name
+    on some system, becomes an underscore.
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in classes:
+        safe = re.sub(r'[\\/:*?"<>|]', "_", printable(name))[:LONGEST_NAME].rstrip(". ")
+        safe = re.sub(r"^[. ]+", lambda dots: "_" * len(dots[0]), safe) or "_"
+        plain, number = safe, 1
+        while safe.casefold() in taken:
+            number += 1
+            safe = f"{plain}-{number}"
+        taken.add(safe.casefold())
+        found.append(safe)
+    return found

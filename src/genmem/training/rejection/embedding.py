@@ -1,0 +1,182 @@
+"""The embedding that rejection compares images in, and the training images' features in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from genmem.errors import InputError, UsageError
+from genmem.features import custom_models
+from genmem.features._backbone import Backbone
+from genmem.features.cache import default_cache, entry_key, mapped
+from genmem.features.extractor import torch_module
+from genmem.features.preprocessing import Crop, Stretch
+from genmem.features.registry import find_backbone
+from genmem.images import Progress
+
+VERSION = "training features 2"
+"""Part of the cache key; to be raised when the same images would give other features."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 32, 4_096
+"""Below this side no backbone's features are worth their name; above, no memory holds a batch."""
+
+
+def find_embedding(name: str) -> Backbone:
+    """A backbone by name, or at a smaller input: `efficientnet-lite0@64` sees 64 × 64 pixels.
+
+    The cost of a convolutional network falls with the square of the side; what its features still
+    tell apart must be measured (`docs/rejection.md`).
+
+    Raises:
+        UsageError: no such backbone, or it cannot be run at that size.
+    """
+    if Path(name).suffix in custom_models.SUFFIXES:
+        return find_backbone(name)  # an @ is part of the file's path
+    plain, at, text = name.rpartition("@")
+    if not at:
+        return find_backbone(name)
+    backbone = find_backbone(plain)
+    side = int(text) if text.isdecimal() and len(text) < 9 else 0
+    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+        raise UsageError(
+            f"embedding {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE} and "
+            f"at most {LARGEST_SIDE:,}."
+        )
+    preprocessing = backbone.preprocessing
+    if isinstance(preprocessing, Crop):
+        resize = preprocessing.resize and round(side * preprocessing.resize / preprocessing.size)
+        smaller: Crop | Stretch = replace(preprocessing, size=side, resize=resize)
+    elif isinstance(preprocessing, Stretch):
+        smaller = replace(preprocessing, size=side)
+    else:
+        raise UsageError(f"embedding {name!r}: {plain} takes images as they are; leave @{side} out")
+    return replace(backbone, name=name, input_size=side, preprocessing=smaller)
+
+
+def open_embedding(embedding: str | nn.Module) -> tuple[nn.Module, str | None]:
+    """The module that takes uint8 RGB [b, 3, H, W], and its name where it has one.
+
+    A module of the caller's own is closed to gradients and set to evaluation mode.
+    """
+    if isinstance(embedding, str):
+        is_file = (
+            Path(embedding).suffix in custom_models.SUFFIXES
+        )  # whose content its name does not tell
+        # On a CPU small images pass three times as fast with their channels last.
+        module = torch_module(find_embedding(embedding)).to(memory_format=torch.channels_last)
+        return module, None if is_file else embedding
+    return embedding.eval().requires_grad_(False), None
+
+
+def to_uint8(images: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+    """Generated images as they would be saved: float in `value_range` → uint8, rounded."""
+    images = images.detach()
+    if images.dtype == torch.uint8:
+        return images
+    low, high = value_range
+    scaled = (images.float() - low) * (255 / (high - low))
+    return scaled.clamp(0, 255).round().to(torch.uint8)
+
+
+def unit_rows(features: torch.Tensor) -> torch.Tensor:
+    """Float32 rows of norm 1; rows of norm 0 stay 0 (distance 1 to everything)."""
+    rows = features.float()
+    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / norms.masked_fill(norms == 0, 1.0)
+
+
+def embed(module: nn.Module, images: torch.Tensor, *, half: bool = False) -> torch.Tensor:
+    """uint8 [b, 3, H, W] → unit rows float32 [b, d], without gradients.
+
+    Args:
+        module: on the device of `images`.
+        images: one batch.
+        half: run the network in half precision (bfloat16 on a CPU).
+    """
+    kind = images.device.type
+    dtype = torch.float16 if kind == "cuda" else torch.bfloat16
+    with torch.no_grad(), torch.autocast(kind, dtype=dtype, enabled=half):
+        output = module(images)
+    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(images):
+        shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise InputError(f"embedding: expected features [b, d] from the module, got {shape}.")
+    return unit_rows(output)
+
+
+def embed_all(
+    module: nn.Module,
+    images: NDArray[np.uint8],
+    *,
+    device: torch.device,
+    flips: bool = False,
+    half: bool = False,
+    batch_size: int = 128,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Unit rows float32 [n, d] of uint8 [n, 3, H, W]; with `flips` [2n, d], flipped ones last."""
+    module.to(device)
+    parts: list[NDArray[np.float32]] = []
+    total = len(images) * (2 if flips else 1)
+    for flipped in (False, True) if flips else (False,):
+        for start in range(0, len(images), batch_size):
+            batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+            rows = embed(module, batch.flip(3) if flipped else batch, half=half)
+            parts.append(rows.cpu().numpy())
+            if progress:
+                done = start + len(batch) + (len(images) if flipped else 0)
+                progress("embedding the training images", done, total)
+    return np.concatenate(parts)
+
+
+def training_rows(
+    module: nn.Module,
+    images: NDArray[np.uint8],
+    *,
+    name: str | None,
+    device: torch.device,
+    flips: bool = False,
+    half: bool = False,
+    cache: str | Path | Literal["default"] | None = "default",
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """`embed_all`, kept in the cache and memory-mapped from there.
+
+    Whichever process comes first computes them, the others wait and map the same pages: the rows
+    are in memory once, whatever the number of workers. A module without a name has no cache. The
+    key is of the images' and the weights' content: other weights of that name are other features.
+    """
+
+    def compute() -> NDArray[np.float32]:
+        return embed_all(module, images, device=device, flips=flips, half=half, progress=progress)
+
+    if name is None or cache is None:
+        return compute()
+    folder = (default_cache() if cache == "default" else Path(cache)) / "training"
+    contents = blake2b(np.ascontiguousarray(images).data, digest_size=16).hexdigest()
+    described = find_embedding(name)
+    key = entry_key(
+        VERSION,
+        f"{contents} {images.shape}",
+        name,
+        weights_digest(module),
+        described.preprocessing.name,
+        f"flips {flips} half {half} {device.type}",
+    )
+    return mapped(folder, key, compute, progress)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Hash of a module's weights and buffers, by name; 32 hexadecimal digits."""
+    hashed = blake2b(digest_size=16)
+    for name, value in module.state_dict().items():
+        held = value.detach().cpu().contiguous()
+        hashed.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        hashed.update(held.flatten().view(torch.uint8).numpy().data)
+    return hashed.hexdigest()

@@ -1,0 +1,134 @@
+"""The reference that rejection compares with: training images, their features, labels and τ."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genmem.arrays import check_features
+from genmem.errors import InputError, UsageError
+from genmem.images import open_images, read_batches
+from genmem.neighbors import nearest
+from genmem.training.rejection.embedding import unit_rows
+
+TAU_ROWS = 10_000
+"""Training rows whose leave-one-out distance "auto" averages; a seeded sample of a larger set."""
+
+
+BLOCK = 16_384
+"""Rows looked at together."""
+
+SMALLEST_AUTO = 1e-6
+"""A mean leave-one-out distance below this is 0, but for rounding."""
+
+
+def at_least(
+    value: int, least: int, name: str, error: type[InputError] | type[UsageError] = UsageError
+) -> int:
+    """`value`, once it is at least `least`; else an error that names it."""
+    if value < least:
+        raise error(f"{name}: expected at least {least}, got {value}.")
+    return value
+
+
+def as_images(train: Any) -> NDArray[np.uint8]:
+    """uint8 [n, 3, H, W] from a tensor, an array or a source of images of one size."""
+    if isinstance(train, torch.Tensor):
+        train = train.detach().cpu().numpy()
+    if not isinstance(train, np.ndarray):
+        with open_images(train) as source:
+            batches = read_batches(source, transform=lambda pixels: pixels, batch_size=256)
+            train = np.concatenate([batch.array for batch in batches]).transpose(0, 3, 1, 2)
+    if train.ndim != 4 or train.shape[1] != 3 or train.dtype != np.uint8:
+        raise InputError(
+            f"train: expected uint8 images [n, 3, H, W] or float features [n, d], got "
+            f"{train.dtype} {list(train.shape)}."
+        )
+    at_least(len(train), 2, "train: number of images", InputError)
+    return train
+
+
+def as_unit_rows(train: Any) -> NDArray[np.float32]:
+    """Rows of norm 1; a memory-mapped file that holds such rows stays where it is, in any mode.
+
+    Nothing may be written to what is returned: its pages may be read-only.
+    """
+    check_features(train, role="train")
+    if isinstance(train, torch.Tensor):
+        return unit_rows(train.detach().cpu()).numpy()
+    if train.dtype == np.float32 and min(train.strides) >= 0 and _are_unit(train):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+            return torch.from_numpy(train).numpy()  # the same memory, and taken by torch again
+    return unit_rows(torch.from_numpy(np.array(train, dtype=np.float32))).numpy()
+
+
+def _are_unit(rows: NDArray[np.float32]) -> bool:
+    """Whether every row has norm 1, looked at a block at a time."""
+    return all(
+        np.allclose(np.linalg.norm(rows[start : start + BLOCK], axis=1), 1, atol=1e-5)
+        for start in range(0, len(rows), BLOCK)
+    )
+
+
+def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> torch.Tensor | None:
+    """int64 [n], or [2n] where flipped rows follow; None without categories."""
+    if categories is None:
+        return None
+    labels = torch.as_tensor(np.asarray(categories))
+    if labels.ndim != 1 or len(labels) != count or labels.dtype.is_floating_point:
+        raise InputError(
+            f"categories: expected one whole number for each of the {count} training images, got "
+            f"{labels.dtype} {list(labels.shape)}."
+        )
+    labels = labels.to(torch.int64)
+    return torch.cat([labels, labels]) if flips else labels
+
+
+def threshold(
+    tau: float | Literal["auto"], rows: NDArray[np.float32], labels: torch.Tensor | None
+) -> float:
+    """τ; "auto" is d̄, the mean over training x of d to the other training rows (of x's class).
+
+    Raises:
+        InputError: "auto" where no class has two images, or where each image has an equal one: τ
+            would be 0 and reject nothing.
+        UsageError: not a distance.
+    """
+    if tau == "auto":
+        found = _mean_left_out(rows, labels)
+        if found < SMALLEST_AUTO:
+            raise InputError(
+                "tau='auto': expected training images that differ, got a mean leave-one-out "
+                "distance of 0: each has an equal one, so nothing would be rejected. Leave the "
+                "repeats out, or give tau as a number."
+            )
+        return found
+    if isinstance(tau, str) or not 0 <= tau <= 2:
+        raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")
+    return float(tau)
+
+
+def _mean_left_out(rows: NDArray[np.float32], labels: torch.Tensor | None) -> float:
+    """The mean of `_leave_one_out`, within classes where there are labels."""
+    if labels is None:
+        return float(_leave_one_out(rows).mean())
+    chosen = [rows[(labels[: len(rows)] == label).numpy()] for label in labels.unique()]
+    found = [_leave_one_out(part) for part in chosen if len(part) > 1]
+    if not found:
+        raise InputError("tau='auto': expected a class with at least 2 training images.")
+    return float(np.concatenate(found).mean())
+
+
+def _leave_one_out(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Distance of (a seeded sample of) the rows to their nearest other row."""
+    if len(rows) <= TAU_ROWS:
+        return nearest(rows, rows, exclude_self=True).distances[:, 0]
+    some = np.random.default_rng(0).choice(len(rows), TAU_ROWS, replace=False)
+    # Of two nearest rows one is the row itself, or an equal one: the second is the other's.
+    return nearest(np.asarray(rows[np.sort(some)]), rows, k=2).distances[:, 1]

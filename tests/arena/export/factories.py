@@ -1,0 +1,72 @@
+"""Releases and full competitions for tests; imported inside them, once Django is loaded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from genmem.arena.auditlog.log import record
+from genmem.arena.competitions.models import Competition
+from genmem.arena.core import clock
+from genmem.arena.export.jobs import BEGUN, make
+from genmem.arena.moderation.decisions import answer, decide, rebut
+from genmem.arena.submissions.models import Submission
+
+from ..factories import a_team, a_user, captain, scored
+from ..moderation.factories import labelled
+from ..ratings.factories import a_round, rate_all, with_images
+
+
+def a_release(competition: Competition) -> str:
+    """The token of a release made as from the browser."""
+    token = "A" * 22
+    record(competition, actor=None, action=BEGUN, subject=token, after={})
+    make(competition, token, private=False, names=False)
+    return token
+
+
+def a_full_competition(competition: Competition) -> list[Submission]:
+    """Six teams: three honest, three copying, one of them off the boards; ratings; a refused one.
+
+    The last submission has no private score.
+    """
+    made = []
+    for number, label in enumerate(("legitimate",) * 3 + ("MGAN", "AUG", "other")):
+        honest = label == "legitimate"
+        fd, distance = (60.0 + number, 0.4 + number / 100) if honest else (9.0 + number, 0.05)
+        at = clock.now() + timedelta(seconds=number)
+        made.append(a_scored(competition, fd=fd, distance=distance, received_at=at))
+        labelled(made[-1], label, label)
+    decision = decide(made[3], "disqualified", reason="Its noise is a code.", by=a_user("judge"))
+    rebuttal = rebut(decision, text="It is not.", by=captain(made[3].team))
+    answer(rebuttal, text="It is.", by=decision.by)
+    labelled(made[0], "SUP")
+    found = a_round([with_images(made[0]), with_images(made[1])], ratings_wanted=2)
+    for _ in range(2):
+        rate_all(found)
+    scored(a_team(competition), 70.0, private=None)
+    scored(a_team(competition), None, state="refused", message="a.png is broken")
+    return made
+
+
+def a_scored(
+    competition: Competition, *, fd: float, distance: float, received_at: datetime
+) -> Submission:
+    """A submission scored by the house's own rule on both sides."""
+    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.leaderboards.scores import add_score
+
+    team = a_team(competition, people=2)
+    submission = scored(team, None, received_at=received_at)
+    for kind in ("public", "private"):
+        side = side_in_force(competition, kind)
+        add_score(
+            submission,
+            side,
+            fd=fd,
+            distance=distance,
+            score=fd / distance if distance < side.tau else fd,
+            tau=side.tau,
+            epsilon=side.epsilon,
+            reason="first real one",
+        )
+    return submission

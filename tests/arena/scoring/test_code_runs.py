@@ -1,0 +1,269 @@
+"""Submitted code: run in the real sandbox, its images scored as any others, its log shown."""
+
+import time
+import zipfile
+
+import pytest
+
+from ..sandbox.attacks import needs_bubblewrap
+
+pytestmark = pytest.mark.usefixtures("database")
+
+GOOD = """
+import pathlib, shutil
+found = sorted(pathlib.Path("/inputs/train").iterdir())
+print("training images:", len(found))
+for number in range(4):
+    shutil.copy(found[number], f"/output/{number}.png")
+"""
+
+
+@pytest.fixture
+def dogs(database, tmp_path):
+    from .factories import a_real_competition
+
+    made = a_real_competition(tmp_path)
+    made.accepts_code, made.wall_seconds, made.memory_bytes = True, 60, 2**28
+    made.maximum_upload_bytes = 10_000_000
+    made.save()
+    for place in (tmp_path / "dogs", *(tmp_path / "dogs").rglob("*")):
+        place.chmod(0o755 if place.is_dir() else 0o644)
+    return made
+
+
+@pytest.fixture
+def worker(arena):
+    """A worker's row, whose runs this test moves on."""
+    import os
+
+    from genmem.arena.scoring.scheduler import sign_in
+
+    return sign_in(os.getpid())
+
+
+def code_of(path, **files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "."), content)
+    return path
+
+
+def sent(dogs, tmp_path, **files):
+    from ..factories import a_team, send
+
+    return send(a_team(dogs), code_of(tmp_path / "code.zip", **files), kind="code")
+
+
+def advanced(worker, submission, seconds=60.0):
+    """Move runs on until this one's has ended."""
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.submissions.models import Step
+
+    until = time.monotonic() + seconds
+    while True:
+        code_runs.advance(worker)
+        submission.refresh_from_db()
+        step = Step.objects.get(submission=submission, name="run")
+        if step.state in ("done", "failed"):
+            return step
+        assert time.monotonic() < until, step.log
+        time.sleep(0.1)
+
+
+@needs_bubblewrap
+def test_code_is_run_and_what_it_makes_is_scored(dogs, tmp_path, worker):
+    from genmem.arena.leaderboards.models import ScoreVersion
+    from genmem.arena.submissions import storage
+
+    from ..factories import captain, signed_in
+    from .factories import take_steps
+
+    submission = sent(dogs, tmp_path, main__py=GOOD)
+    step = advanced(worker, submission)
+    assert step.state == "done"
+    assert "training images: 12" in step.log
+    with storage.local(f"output/{submission.pk}.zip") as path, zipfile.ZipFile(path) as made:
+        assert made.namelist() == ["0.png", "1.png", "2.png", "3.png"]
+    assert take_steps(submission) == ["done"] * 6
+    public = ScoreVersion.objects.get(submission=submission, side__kind="public")
+    assert public.distance == pytest.approx(0, abs=1e-6)
+    page = signed_in(captain(submission.team))
+    where = f"/c/dogs/submissions/{submission.pk}/"
+    assert f"{where}log/" in page.get(where).content.decode()
+    log = page.get(f"{where}log/")
+    assert log.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "training images: 12" in log.content.decode()
+
+
+@needs_bubblewrap
+def test_nothing_of_the_private_side_is_there_for_the_code(dogs, tmp_path, worker):
+    source = f"""
+import os, pathlib
+print("inputs:", sorted(os.listdir("/inputs")))
+for place in ({str(tmp_path / "dogs" / "private")!r}, {str(tmp_path)!r}):
+    print("there" if os.path.exists(place) else "not there")
+try:
+    pathlib.Path("/inputs/train/x").write_text("x")
+except OSError as error:
+    print(error.strerror)
+"""
+    submission = sent(dogs, tmp_path, main__py=source)
+    log = advanced(worker, submission).log
+    assert "inputs: ['train']" in log
+    assert log.count("not there") == 2
+    assert "Read-only file system" in log
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise SystemExit('no idea')", "exited with code 1"),
+        ("print('done')", "left no file in /output"),
+        ("held = bytearray(2**30)", "more memory than the limit"),
+    ],
+)
+def test_code_that_fails_is_refused_with_its_log_and_costs_nothing(
+    dogs, tmp_path, worker, source, said
+):
+    from genmem.arena.submissions.services import allowance
+
+    submission = sent(dogs, tmp_path, main__py=source)
+    step = advanced(worker, submission)
+    assert (submission.state, step.state) == ("refused", "failed")
+    assert said in submission.message + step.log.lower()
+    assert allowance(submission.team).used == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"other__py": "x"}, "Expected main.py or submission.toml at the top of the zip"),
+        ({"submission__toml": "command = 'x'"}, "expected a list of words"),
+        ({"submission__toml": "comand = ['x']"}, "there is no 'comand'"),
+        ({"../main__py": "x"}, "points outside the zip"),
+    ],
+)
+def test_a_zip_that_is_no_code_is_refused(dogs, tmp_path, worker, monkeypatch, files, said):
+    from genmem.arena.scoring import code_runs
+
+    monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
+    submission = sent(dogs, tmp_path, **files)
+    advanced(worker, submission)
+    assert submission.state == "refused"
+    assert said in submission.message
+
+
+def test_code_is_held_while_the_sandbox_is_not_safe_and_run_when_it_is(
+    dogs, tmp_path, worker, monkeypatch
+):
+    from genmem.arena import sandbox
+    from genmem.arena.scoring import code_runs
+
+    from ..factories import a_user, captain, signed_in
+
+    report = sandbox.SandboxReport(
+        False, "bubblewrap", "", "", (sandbox.Check("no network", False, "a port answered"),)
+    )
+    monkeypatch.setattr(sandbox, "trusted_report", lambda image=None: report)
+    monkeypatch.setattr(code_runs, "_asked", {})
+    submission = sent(dogs, tmp_path, main__py=GOOD)
+    code_runs.advance(worker)
+    submission.refresh_from_db()
+    assert submission.state == "received"
+    assert "held until the organisers have mended" in submission.message
+    where = f"/c/dogs/submissions/{submission.pk}/"
+    theirs = signed_in(captain(submission.team)).get(where).content.decode()
+    assert "held until the organisers" in theirs
+    assert "a port answered" not in theirs
+    ours = signed_in(a_user(is_staff=True)).get(where).content.decode()
+    assert "no network: a port answered" in ours
+
+
+@needs_bubblewrap
+def test_a_run_is_found_again_by_the_next_worker_and_not_started_twice(dogs, tmp_path, worker):
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+    from genmem.arena.scoring.scheduler import sign_in, sign_out
+
+    slow = "import time\nprint('begun', flush=True)\ntime.sleep(2)\n" + GOOD
+    submission = sent(dogs, tmp_path, main__py=slow)
+    until = time.monotonic() + 30
+    while not CodeRun.objects.filter(submission=submission).exclude(folder="").exists():
+        code_runs.advance(worker)
+        assert time.monotonic() < until
+    sign_out(worker)
+    import os
+
+    step = advanced(sign_in(os.getpid()), submission)
+    assert step.state == "done"
+    assert step.log.count("begun") == 1
+    assert CodeRun.objects.get().starts == 1
+
+
+@needs_bubblewrap
+def test_a_lost_run_is_started_again_a_few_times_and_then_fails(dogs, tmp_path, worker):
+    import json
+    import os
+    import signal
+    from pathlib import Path
+
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+
+    submission = sent(dogs, tmp_path, main__py="import time\ntime.sleep(600)")
+    killed = set()
+    until = time.monotonic() + 60
+    while submission.state != "failed":
+        code_runs.advance(worker)
+        submission.refresh_from_db()
+        run = CodeRun.objects.filter(submission=submission).exclude(folder="").first()
+        record = Path(run.folder) / "run.json" if run else None
+        if record and record.exists() and record not in killed:
+            keeper = json.loads(record.read_text()).get("supervisor")
+            if keeper:
+                os.kill(keeper["pid"], signal.SIGKILL)
+                killed.add(record)
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert len(killed) == code_runs.MOST_RUNS
+    assert not submission.counts_against_limit
+
+
+def test_a_machine_that_has_gone_gives_its_runs_back(dogs, tmp_path, worker, monkeypatch):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+
+    monkeypatch.setattr(code_runs, "_take", lambda *_: None)
+    submission = sent(dogs, tmp_path, main__py=GOOD)
+    run = CodeRun.objects.create(
+        submission=submission, host="elsewhere", starts=1, folder="/x",
+        claimed_at=timezone.now() - timedelta(days=3650),
+    )  # fmt: skip
+    code_runs.advance(worker)
+    run.refresh_from_db()
+    assert (run.host, run.starts) == ("", 1)
+
+
+def test_no_team_has_two_runs_while_another_waits(dogs, tmp_path, worker, monkeypatch):
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+
+    from ..factories import a_team, send
+
+    monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
+    monkeypatch.setattr(code_runs, "_move", lambda *_: None)
+    path = code_of(tmp_path / "code.zip", main__py=GOOD)
+    greedy, modest = a_team(dogs), a_team(dogs)
+    for one in (greedy, greedy, modest):
+        send(one, path, kind="code")
+    code_runs.advance(worker)
+    taken = CodeRun.objects.exclude(host="").values_list("submission__team_id", flat=True)
+    assert sorted(taken) == [greedy.pk, modest.pk]
+    CodeRun.objects.filter(submission__team=modest).update(outcome={})
+    code_runs.advance(worker)
+    assert sorted(taken.all()) == [greedy.pk, greedy.pk, modest.pk]

@@ -1,0 +1,58 @@
+"""The replay of a competition's table, at small size."""
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("database")
+
+TABLE = """\
+submission_id,public_score,private_score,FID_public,FID_private,distance_public,distance_private,labels
+1,10,999999,10,12,0.3,0.20,mgan
+2,20,999999,20,15,0.3,0.28,sup
+3,30,30,30,30,0.3,0.40,non-mem
+4,40,40,40,40,0.3,0.50,
+5,50,50,50,50,0.3,0.60,non-mem
+6,60,60,60,60,0.3,0.60,non-mem
+"""
+
+
+@pytest.fixture
+def rows(tmp_path):
+    from studies.replay import table_rows
+
+    (tmp_path / "t.csv").write_text(TABLE)
+    return table_rows(tmp_path / "t.csv")
+
+
+def test_a_table_becomes_a_competition_with_its_scores_and_labels(rows):
+    from genmem.arena.leaderboards.leaderboard import board
+    from genmem.arena.moderation.selectors import queue_now
+    from studies.replay import fill
+
+    competition = fill(rows, slug="table")
+    assert [row.score for row in board(competition, "public")] == [10, 20, 30, 40, 50, 60]
+    private = [row.score for row in board(competition, "private")]
+    assert private == pytest.approx([15, 30, 40, 50, 12 / 0.20, 60])
+    queue = queue_now(competition, top=3)
+    assert [item.verdict.label for item in queue.fallen] == ["SUP"]
+    assert [item.entry.score for item in queue.now] == [40]
+    assert queue.reviews == 2
+
+
+def test_the_penalty_saves_reviews(rows):
+    from studies.replay import reviews_until_clean
+
+    def count(tau, blank_is_clean):
+        return reviews_until_clean(rows, tau=tau, blank_is_clean=blank_is_clean, top=3).reviews
+
+    assert count(None, True) == 2 * 5
+    assert count(None, False) == 2 * 6
+    assert count(0.25, True) == 2 * 4
+    assert count(0.35, True) == 2 * 3
+
+
+def test_drawn_entries_keep_to_the_number_of_teams(rows):
+    from studies.replay import drawn
+
+    found = drawn(rows, submissions=50, teams=7)
+    assert len(found.ids) == len(set(found.ids)) == 50
+    assert set(found.teams) == set(range(7))

@@ -1,0 +1,49 @@
+"""Transformations do what their names say, and nothing when they say nothing."""
+
+import numpy as np
+import pytest
+
+from genmem.errors import UsageError
+from genmem.images import AS_IS, FAMILIES, augmentations
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def test_as_it_is_comes_first_and_changes_nothing(image):
+    found = augmentations(["flip", "crops"])
+    assert found[0] == AS_IS
+    assert (AS_IS.apply(image) == image).all()
+    assert len({one.name for one in found}) == len(found) == 12
+
+
+def test_flip_mirrors_left_and_right(image):
+    (flip,) = FAMILIES["flip"]
+    assert (flip.apply(image) == image[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("one", FAMILIES["crops"], ids=lambda one: one.name)
+def test_crops_keep_the_size_and_show_the_part_they_name(one, image):
+    found = one.apply(image)
+    assert found.shape == image.shape
+    assert found.dtype == np.uint8
+    marked = np.zeros((100, 100, 3), np.uint8)
+    marked[:50, :50] = 255
+    left, top, right, bottom = one.box
+    share = (0.5 - left) / (right - left) * (0.5 - top) / (bottom - top)
+    assert one.apply(marked).mean() / 255 == pytest.approx(share, abs=0.01)
+
+
+def test_crops_reach_the_corners():
+    boxes = {one.name: one.box for one in FAMILIES["crops"]}
+    assert boxes["crop 0.9 top left"] == pytest.approx((0, 0, 0.9, 0.9))
+    assert boxes["crop 0.9 bottom right"] == pytest.approx((0.1, 0.1, 1, 1))
+    assert boxes["crop 0.8 centre"] == pytest.approx((0.1, 0.1, 0.9, 0.9))
+
+
+@pytest.mark.parametrize("families", [["rotate"], ["flip", "flip"]])
+def test_unknown_or_repeated_families_are_refused(families):
+    with pytest.raises(UsageError, match="augment"):
+        augmentations(families)

@@ -1,0 +1,179 @@
+"""What the audit's page says, before any browser sees it."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genmem.auditing.results import copied
+from genmem.report.audit import page
+from genmem.report.audit.images import Album, page_rows
+from genmem.report.audit.page import render
+from genmem.report.audit.text import duplicates_sentence, fraction, headline, null_sentences
+from genmem.results import Interval, Result
+
+from .example import build_audit
+
+EVIL = "<script>alert(1)</script><!--"
+
+
+def page_of(audit):
+    return render(audit, page_rows(audit), copied(audit), Album())
+
+
+def flagged(audit, count):
+    """The audit with exactly so many flags, on the most suspicious rows."""
+    flags = np.zeros(len(audit.p_values), bool)
+    flags[page_rows(audit)[:count]] = True
+    return replace(audit, flagged=flags)
+
+
+def estimate(value, low, high):
+    interval = Interval(low=low, high=high, level=0.95, method="simulated")
+    return Result(name="copied_fraction", value=value, n={}, interval=interval)
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "expected"),
+    [
+        (250, 5000, "250 of 5,000 generated images are flagged as copies"),
+        (1, 5000, "1 of 5,000 generated images is flagged as a copy"),
+        (0, 5000, "None of the 5,000 generated images is flagged as a copy"),
+        (1, 1, "1 of 1 generated image is flagged as a copy"),
+        (0, 1, "The one generated image is not flagged as a copy"),
+    ],
+)
+def test_the_headline_counts_the_flagged_images(count, of, expected):
+    audit = flagged(build_audit(of, copies=0.0, pictures=None), count)
+    assert headline(audit).sentence == f"{expected} at a false-discovery rate of 5 %."
+
+
+def test_the_verdict_follows_the_flags_then_the_estimated_share():
+    audit = build_audit(50, copies=0.0, pictures=None)
+    some = replace(audit, copied_fraction=estimate(0.02, 0.01, 0.03))
+    none = replace(audit, copied_fraction=estimate(0.0, 0.0, 0.01))
+    assert headline(flagged(none, 3)).level == "copying"
+    assert headline(flagged(some, 0)).level == "doubt"
+    assert headline(flagged(none, 0)).level == "clear"
+    assert headline(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
+    few = replace(none, fewest_flagged=2)
+    assert headline(flagged(few, 0)).level == "open"
+    assert "unless 2 come as close" in headline(flagged(few, 0)).sentence
+    assert (
+        "none of 50 images can be flagged"
+        in headline(flagged(replace(none, fewest_flagged=None), 0)).sentence
+    )
+    large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
+    told = headline(replace(large, fewest_flagged=5))
+    assert told.level == "clear"
+    assert "Fewer than 5 copies could not have been told from chance." in told.sentence
+    same = {role: replace(one, digest="same") for role, one in audit.inputs.items()}
+    assert headline(flagged(replace(audit, inputs=same), 50)).level == "open"
+
+
+def test_the_estimated_share_is_told_with_its_interval():
+    told = fraction(estimate(0.05, 0.041, 0.06))
+    assert "about 5.0 % of the generated images" in told
+    assert "(95 % interval: 4.1 % to 6.0 %)" in told
+    assert "so it may be none" in fraction(estimate(0.001, 0.0, 0.01))
+    assert "about none" in fraction(estimate(0.0, 0.0, 0.01))
+    assert "cannot be estimated" in fraction(None)
+
+
+def test_the_null_is_named_in_words():
+    held_out = " ".join(null_sentences(build_audit(50, pictures=None)))
+    assert "Honest images are the held-out ones here: 5,000 of them" in held_out
+    assert "flipped, cropped to 90 % (centre, top left, top right, bottom left" in held_out
+    left_out = " ".join(null_sentences(build_audit(50, test=False, pictures=None)))
+    assert "No held-out images were given" in left_out
+    one = null_sentences(build_audit(50, names=("pixels",), families=(), pictures=None))
+    assert "feature spaces" not in " ".join(one)
+    assert "in disguise" not in " ".join(one)
+
+
+def test_the_page_says_when_it_does_not_show_all_rows(monkeypatch):
+    monkeypatch.setattr("genmem.report.audit.images.ROWS", 10)
+    page = page_of(build_audit(1200, pictures=None))
+    assert "(the 10 most suspicious of 1,200)" in page
+    assert "The 10 most suspicious of 1,200" in page
+
+
+def test_ids_and_notes_of_other_people_are_text():
+    audit = build_audit(30, copies=0.5, pictures=None)
+    audit = replace(
+        audit,
+        generated_ids=[f"{EVIL}{row}" for row in range(30)],
+        train_ids=[f"{EVIL}{row}\n\u202e" for row in range(1000)],
+        categories=[EVIL] * 1000,
+        notes=(EVIL,),
+        spaces=tuple(replace(space, name=EVIL) for space in audit.spaces),
+    )
+    page = page_of(audit)
+    assert EVIL not in page
+    assert page.count("<script") == 3
+    assert page.count("<!--") == 0
+    assert "\u202e" not in page
+
+
+def test_the_policy_allows_this_script_this_style_and_pictures_only():
+    page = page_of(build_audit(30, pictures=None))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    for name, kind in (("script-src", "script"), ("style-src", "style")):
+        content = re.search(rf"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        assert content is not None
+        digest = base64.b64encode(hashlib.sha256(content[1].encode()).digest()).decode()
+        assert f"{name} &#39;sha256-{digest}&#39;;" in policy[1]
+    assert policy[1].startswith("default-src &#39;none&#39;; img-src &#39;self&#39; file: data:;")
+    assert "unsafe" not in policy[1]
+    assert not re.search(r'<[^>]+ (style|on\w+)="', page)
+    assert "http" not in re.sub(r"http-equiv", "", page)
+
+
+def test_what_is_said_of_duplicates_follows_what_was_done_about_them():
+    inside, between = build_audit(30, pictures=None).duplicates
+    assert duplicates_sentence(inside).endswith("They stay in the audit.")
+    assert duplicates_sentence(between).endswith(
+        "Their held-out images were left out of the audit."
+    )
+    some = duplicates_sentence(replace(between, dropped=2))
+    assert some.endswith("the held-out images of 2 pairs; the others stay in the audit.")
+    one = replace(
+        between, first=between.first[:1], exact=between.exact[:1], distances=between.distances[:1]
+    )
+    assert duplicates_sentence(replace(one, dropped=1)).endswith(
+        "Its held-out image was left out of the audit."
+    )
+
+
+def test_the_numbers_on_the_page_are_those_of_the_audit():
+    audit = build_audit(30, pictures=None)
+    page = page_of(audit)
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert found is not None
+    rows = json.loads(found[1])["rows"]
+    order = page_rows(audit)
+    assert rows["row"] == order.tolist()
+    assert rows["p"] == audit.p_values[order].tolist()
+    assert rows["q"] == audit.q_values[order].tolist()
+    assert rows["distance"] == pytest.approx([audit.nearest(row)[3] for row in order], rel=1e-5)
+
+
+def test_a_set_without_copies_duplicates_or_classes_has_a_page():
+    audit = build_audit(30, copies=0.0, classes=False, pictures=None, names=("pixels",))
+    page = page_of(replace(flagged(audit, 0), duplicates=(), copied_fraction=None, notes=()))
+    assert "None of the 30 generated images" in page
+    assert "Copied training images" not in page
+    assert "Duplicates were not looked for." in page
+
+
+def test_many_classes_are_summed_up(monkeypatch):
+    monkeypatch.setattr("genmem.report.audit.text.CLASSES", 3)
+    table = page.class_table(build_audit(30, pictures=None))
+    assert table is not None
+    assert [row[0] for row in table.rows][-1] == "7 more classes"
+    assert table.rows[-1][3] == "700"

@@ -1,0 +1,140 @@
+"""The analysis' page and figures."""
+
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genmem.calibration import Board, Labels, analyze
+from genmem.errors import UsageError
+from genmem.report.common.plotting import palette
+from genmem.report.competition.figures import drawings
+from genmem.report.competition.page import render, write_analysis
+
+PROVENANCE = {"versions": {"genmem": "0.1.0"}, "seed": 0}
+EVIL = "<script>$x_{$</script>"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """An analysis of 60 entries on two boards, with labels and a board that look like markup."""
+    rng = np.random.default_rng(0)
+    lines = ["f,d,g,e,label"]
+    for label, low in (("ok", 0.3), (EVIL, 0.1), ("", 0.2)):
+        for _ in range(20):
+            first, second = low + 0.1 * rng.random(2)
+            lines.append(f"{100 * first:.4f},{first:.6f},{90 * second:.4f},{second:.6f},{label}")
+    path = tmp_path_factory.mktemp("table") / "results.csv"
+    path.write_text("\n".join(lines))
+    return analyze(
+        path,
+        boards={
+            "One": Board(fd="f", distance="d", tau=0.25),
+            '"><b>': Board(fd="g", distance="e"),
+        },
+        label="label",
+        identifier=None,
+        labels=Labels(honest=("ok",), cheating=(EVIL,)),
+        top=5,
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn(found):
+    return drawings(found)
+
+
+@pytest.fixture(scope="module")
+def page(found, drawn):
+    return render(found, drawn, provenance=PROVENANCE)
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(page):
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert not re.search(r"url\((?!#)", page)
+    assert "default-src 'none'" in page
+    assert "@import" not in page
+
+
+def test_no_two_elements_of_the_page_share_an_id_and_every_reference_has_its_target(page):
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    references = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)
+    assert references
+    assert {one or other for one, other in references} <= set(ids)
+
+
+def test_the_page_holds_every_figure_and_table(page, found, drawn):
+    assert len(drawn) == 9
+    for drawing in drawn:
+        assert f'id="{drawing.name}"' in page
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
+    for words in ("results.csv", "60 entries: 20 honest, 20 cheating, 20 not reviewed", "d(M)"):
+        assert words in text
+    assert page.count("<caption>") == page.count("<table")
+    assert found.digest in page
+
+
+def test_figures_on_the_page_take_the_style_sheets_colours(drawn):
+    for drawing in drawn:
+        assert "var(--ink)" in drawing.inline
+        assert not set(palette().values()) & set(re.findall(r"#[0-9a-f]{6}", drawing.inline))
+        assert "<metadata" not in drawing.inline
+
+
+def test_figure_files_are_whole_pictures(drawn):
+    for drawing in drawn:
+        ElementTree.fromstring(drawing.svg)
+        with Image.open(io.BytesIO(drawing.png)) as picture:
+            assert min(picture.size) > 600
+        assert drawing.title
+        assert drawing.caption
+        assert drawing.description
+    assert len({drawing.name for drawing in drawn}) == len(drawn)
+
+
+def test_labels_are_drawn_as_they_are_written(drawn):
+    assert "&lt;script&gt;$x_{$&lt;/script&gt; (20)" in drawn[0].svg.decode()
+
+
+def test_the_same_analysis_gives_the_same_bytes(found, drawn):
+    assert drawings(found) == drawn
+
+
+def test_the_folder_holds_page_figures_and_numbers(found, tmp_path):
+    write_analysis(found, tmp_path / "out", provenance=PROVENANCE)
+    numbers = json.loads((tmp_path / "out" / "analysis.json").read_text(encoding="utf-8"))
+    assert numbers["entries"] == 60
+    assert numbers["provenance"] == PROVENANCE
+    assert len(list((tmp_path / "out" / "figures").iterdir())) == 18
+    assert str(tmp_path) not in (tmp_path / "out" / "analysis.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(found, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        write_analysis(found, tmp_path / "file" / "out", provenance=PROVENANCE)
+
+
+def test_a_later_analysis_replaces_an_earlier_one_and_other_folders_are_left_alone(found, tmp_path):
+    for _ in range(2):
+        write_analysis(found, tmp_path / "out", provenance=PROVENANCE)
+    names = {one.name for one in (tmp_path / "out").iterdir()}
+    assert names == {"analysis.html", "analysis.json", "figures"}
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(UsageError, match=r"expected an empty folder .* found holiday.jpg"):
+        write_analysis(found, tmp_path, provenance=PROVENANCE)
+
+
+def test_the_callers_matplotlib_settings_are_left_alone(found, drawn):
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 33}):
+        assert drawings(found)[0].svg == drawn[0].svg
+        assert matplotlib.rcParams["font.size"] == 33

@@ -1,0 +1,398 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genmem.report.score import interpretation
+from genmem.report.score.interpretation import read
+from genmem.report.score.verdict import verdict
+from genmem.results import Interval, Result
+
+N = {"generated": 10_000, "train": 50_000}
+
+
+def with_metric(score, **result):
+    made = Result(**{"n": N, **result})
+    return replace(score, metrics={made.name: made})
+
+
+def with_also(score, result):
+    return replace(score, metrics={**score.metrics, result.name: result})
+
+
+def without_test(score):
+    inputs = {role: summary for role, summary in score.inputs.items() if role != "test"}
+    nearest = {role: values for role, values in score.nearest.items() if role != "test"}
+    return replace(score, inputs=inputs, nearest=nearest)
+
+
+def same(score, one, other):
+    digest = score.inputs[other].digest
+    inputs = {**score.inputs, one: replace(score.inputs[one], digest=digest)}
+    return replace(score, inputs=inputs)
+
+
+def test_every_metric_gets_a_sentence_that_ends_as_one(make_score):
+    score = make_score()
+    found = interpretation(score)
+    assert list(found) == list(score.metrics)
+    assert all(sentence.endswith(".") and "  " not in sentence for sentence in found.values())
+
+
+@pytest.mark.parametrize(
+    ("z", "sign", "words"),
+    [
+        (-8.0, "copying", "Closer to the training set than held-out images are: copying"),
+        (-3.0, "copying", "copying"),
+        (-2.5, "doubt", "a hint of copying, not proof"),
+        (0.3, "clear", "about as close"),
+        (2.9, "clear", "about as close"),
+        (7.0, "clear", "farther from the training set"),
+    ],
+)
+def test_c_t_is_read_by_its_z_score(make_score, z, sign, words):
+    reading = read(with_metric(make_score(), name="c_t", value=z))["c_t"]
+    assert reading.sign == sign
+    assert words in reading.finding
+
+
+def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
+    sentence = interpretation(with_metric(make_score(), name="c_t", value=0.0))["c_t"]
+    assert "a few per cent of copies among honest images pass" in sentence
+
+
+@pytest.mark.parametrize(("distance", "sign"), [(0.05, "doubt"), (0.1, "none"), (0.4, "none")])
+def test_mifid_says_whether_it_was_penalised_and_that_its_mean_hides_dilution(
+    make_score, distance, sign
+):
+    parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalised": distance < 0.1}
+    score = with_metric(make_score(), name="mifid", value=12.0, parts=parts)
+    assert read(score)["mifid"].sign == sign
+    assert "hides dilution" in interpretation(score)["mifid"]
+
+
+def test_a_frechet_distance_of_few_images_is_called_biased(make_score):
+    few = {"generated": 500, "train": 50_000}
+    assert (
+        "biased upward"
+        in interpretation(with_metric(make_score(), name="fd", value=3.0, n=few))["fd"]
+    )
+    assert "biased" not in interpretation(with_metric(make_score(), name="fd", value=3.0))["fd"]
+
+
+def test_without_held_out_images_distances_have_no_yardstick_and_readings_say_so(make_score):
+    score = without_test(make_score())
+    for name in ("memorization_distance", "nn_quantiles"):
+        assert (
+            "No held-out images were given (--test): there is no telling"
+            in interpretation(score)[name]
+        )
+
+
+def test_held_out_images_that_are_training_images_are_no_yardstick(make_score):
+    score = same(make_score(), "test", "train")
+    assert "says nothing" in interpretation(score)["c_t"]
+    assert read(score)["c_t"].sign == "none"
+
+
+def quantiles(make_score, closer, n):
+    levels = [0.0, 0.001, 0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 1.0]
+    below = [0.0, closer, closer, closer, closer, 0.25, 0.5, 0.75, 1.0]
+    return with_metric(
+        make_score(),
+        name="nn_quantiles",
+        value=0.2,
+        n={"generated": n, "train": 50_000, "test": n},
+        parts={"levels": levels, "generated": levels, "test": levels, "below_test": below},
+    )
+
+
+def test_a_crowded_left_end_is_suspicious(make_score):
+    reading = read(quantiles(make_score, closer=0.04, n=10_000))["nn_quantiles"]
+    assert reading.sign == "doubt"
+    assert "closest 0.5 % of the held-out images" in reading.finding
+
+
+def test_an_ordinary_left_end_is_not_suspicious(make_score):
+    assert read(quantiles(make_score, closer=0.009, n=10_000))["nn_quantiles"].sign == "none"
+
+
+def test_the_left_end_of_few_images_is_not_judged(make_score):
+    reading = read(quantiles(make_score, closer=0.5, n=300))["nn_quantiles"]
+    assert reading.sign == "none"
+    assert "too few" in reading.limits
+
+
+def test_a_copied_fraction_whose_interval_excludes_0_is_named_with_its_number(
+    make_score, make_copied
+):
+    made = make_copied(0.0121, low=0.0083, high=0.0172)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "copying"
+    assert reading.finding == (
+        "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer to "
+        "training images than held-out images ever are: copies."
+    )
+    assert reading.limits == (
+        "Copies farther off than the closest held-out images are not counted."
+    )
+
+
+def test_a_copied_fraction_that_chance_could_make_says_how_often(make_score, make_copied):
+    made = make_copied(0.002, low=0.0001, high=0.005, p_value=0.018)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "copying"
+    assert "An honest generator shows as much in 1.8 % of cases, by chance." in reading.limits
+
+
+def test_a_copied_fraction_whose_interval_holds_0_is_clear_and_tells_the_most(
+    make_score, make_copied
+):
+    made = make_copied(0.0, low=0.0, high=0.0031)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.sign == "clear"
+    assert "at most 0.31 % of the generated images are copies" in reading.finding
+
+
+def test_a_set_of_copies_only_is_all_of_it(make_score, make_copied):
+    made = make_copied(1.0, low=0.9908, high=1.0, images=400)
+    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert reading.finding.startswith("All 400 generated images (99.08 to 100 %) are closer")
+
+
+def test_a_copied_fraction_of_a_handful_or_without_a_yardstick_says_nothing(
+    make_score, make_copied
+):
+    few = make_copied(0.9, low=0.4, high=1.0, images=8)
+    score = replace(make_score(), metrics={few.name: few})
+    assert read(score)[few.name].sign == "none"
+    assert "Too few images" in read(score)[few.name].finding
+    assert verdict(score).level == "open"
+    assert "8 generated images and 8 held-out images" in verdict(score).sentence
+    many = make_copied(0.9, low=0.8, high=1.0)
+    score = same(replace(make_score(), metrics={many.name: many}), "test", "train")
+    assert read(score)[many.name].sign == "none"
+    assert "says nothing" in read(score)[many.name].finding
+    assert verdict(score).level == "open"
+
+
+def test_copies_that_c_t_misses_are_called_copies_and_counted_in_the_verdict(
+    make_score, make_copied
+):
+    made = make_copied(0.0121, low=0.0083, high=0.0172)
+    score = with_metric(make_score(), name="c_t", value=0.4)
+    found = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    assert found.level == "copying"
+    assert found.sentence == (
+        "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer to "
+        "training images than held-out images ever are: this generator copies its training data."
+    )
+
+
+def test_wholesale_copying_is_said_beside_the_number_of_copies(make_score):
+    assert "and as a whole they are closer too: this generator" in verdict(make_score()).sentence
+
+
+def test_exact_copies_come_first_in_the_verdict_and_the_estimate_after_them(
+    make_score, make_copied
+):
+    made = make_copied(0.02, low=0.017, high=0.025)
+    score = with_copies(honest(make_score), generated=150, test=0)
+    found = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    assert found.sentence.startswith("150 of 10,000 generated images are exact copies")
+    assert "About 2.0 % of the generated images (1.7 to 2.5 %)" in found.sentence
+
+
+def test_an_all_clear_names_the_most_copies_there_can_be(make_score, make_copied):
+    made = make_copied(0.0, low=0.0, high=0.0031)
+    score = with_metric(make_score(), name="c_t", value=0.1)
+    both = verdict(replace(score, metrics={**score.metrics, made.name: made}))
+    alone = verdict(replace(score, metrics={made.name: made}))
+    assert both.level == alone.level == "clear"
+    most = "at most 0.31 % of the generated images are copies that this backbone can see."
+    assert both.sentence.endswith(most)
+    assert both.sentence.startswith("On the whole the generated images are no closer")
+    assert alone.sentence.startswith("The closest generated images are no closer")
+
+
+def test_the_copied_fraction_takes_the_place_of_looser_judgements(make_score, make_copied):
+    crowded = quantiles(make_score, closer=0.04, n=10_000)
+    ratio = Result(
+        name="memorization_ratio",
+        value=0.0512,
+        n=N,
+        interval=Interval(low=0.047, high=0.056, level=0.95, method="Clopper–Pearson"),
+    )
+    for metrics in (crowded.metrics, {ratio.name: ratio}):
+        made = make_copied(0.0, low=0.0, high=0.005)
+        score = replace(crowded, metrics=metrics)
+        assert "doubt" not in {r.sign for r in read(with_also(score, made)).values()}
+        assert verdict(with_also(score, made)).level == "clear"
+    assert read(crowded)["nn_quantiles"].sign == "doubt"
+
+
+@pytest.mark.parametrize(("low", "sign"), [(0.012, "doubt"), (0.009, "none")])
+def test_without_held_out_images_many_near_copies_are_suspicious(make_score, low, sign):
+    ends = Interval(low=low, high=0.1, level=0.95, method="Clopper–Pearson")
+    score = with_metric(make_score(), name="memorization_ratio", value=0.05, interval=ends)
+    score = without_test(score)
+    assert read(score)["memorization_ratio"].sign == sign
+    assert verdict(score).level == ("doubt" if sign == "doubt" else "open")
+
+
+def test_a_value_that_is_no_number_is_not_read(make_score):
+    score = with_metric(make_score(), name="c_t", value=float("nan"))
+    assert interpretation(score)["c_t"] == "No number came out; the notes say why."
+
+
+def test_the_verdict_follows_the_strongest_evidence(make_score):
+    assert verdict(make_score()).level == "copying"
+    assert verdict(with_metric(make_score(), name="c_t", value=-2.2)).level == "doubt"
+    assert verdict(with_metric(make_score(), name="c_t", value=0.1)).level == "clear"
+
+
+def test_a_rare_copy_beats_a_clear_average(make_score):
+    rare = quantiles(make_score, closer=0.04, n=10_000)
+    metrics = {"c_t": Result(name="c_t", value=0.0, n=N), **rare.metrics}
+    assert verdict(replace(rare, metrics=metrics)).level == "doubt"
+
+
+def test_a_clear_verdict_does_not_rule_out_rare_copies(make_score):
+    found = verdict(with_metric(make_score(), name="c_t", value=0.1))
+    assert "rare copies are not ruled out" in found.sentence
+
+
+def test_a_set_compared_with_itself_is_said_in_words(make_score):
+    score = same(make_score(), "generated", "train")
+    assert "same set" in verdict(score).sentence
+    assert all("says nothing about a generator" in text for text in interpretation(score).values())
+
+
+def test_without_held_out_images_there_is_no_all_clear(make_score):
+    score = without_test(with_metric(make_score(), name="fd", value=3.0))
+    assert verdict(score).level == "open"
+    assert "no held-out images" in verdict(score).sentence
+
+
+@pytest.mark.parametrize("other", ["train", "generated"])
+def test_held_out_images_that_are_another_set_are_called_no_yardstick_not_missing(
+    make_score, other
+):
+    score = same(make_score(), "test", other)
+    score = replace(score, metrics={"nn_quantiles": score["nn_quantiles"]})
+    sentences = (verdict(score).sentence, interpretation(score)["nn_quantiles"])
+    assert verdict(score).level == "open"
+    meant = {"train": "training", "generated": "generated"}[other]
+    for sentence in sentences:
+        assert f"are the same as the {meant} images, so they are no yardstick" in sentence
+        assert "no held-out images were given" not in sentence.lower()
+
+
+@pytest.mark.parametrize("z", [-9.0, -2.5, 0.1, 5.0])
+@pytest.mark.parametrize(("generated", "test"), [(10_000, 1), (19, 10_000), (3, 2)])
+def test_a_c_t_of_a_handful_of_images_says_nothing_and_the_verdict_does_not_reassure(
+    make_score, z, generated, test
+):
+    n = {"generated": generated, "train": 50_000, "test": test}
+    score = with_metric(make_score(), name="c_t", value=z, n=n)
+    reading = read(score)["c_t"]
+    assert reading.sign == "none"
+    assert "too few images to tell" in reading.finding
+    assert verdict(score).level == "open"
+    assert "too few images to tell" in verdict(score).sentence
+
+
+def test_the_too_small_sets_are_counted_in_words(make_score):
+    n = {"generated": 19, "train": 50_000, "test": 1}
+    score = with_metric(make_score(), name="c_t", value=0.1, n=n)
+    assert "19 generated images and 1 held-out image" in verdict(score).sentence
+
+
+def test_twenty_images_of_each_kind_are_enough_for_c_t(make_score):
+    n = {"generated": 20, "train": 50_000, "test": 20}
+    score = with_metric(make_score(), name="c_t", value=0.1, n=n)
+    assert read(score)["c_t"].sign == "clear"
+
+
+def with_copies(score, *, generated, test=None, of=10_000):
+    """`score` with so many images of each set at no distance from a training image."""
+    nearest = {}
+    for role, copies in (("generated", generated), ("test", test)):
+        if copies is not None:
+            nearest[role] = np.full(of, 0.2)
+            nearest[role][:copies] = 5e-13
+    score = replace(score, nearest=nearest)
+    return without_test(score) if test is None else score
+
+
+def honest(make_score, *names):
+    """A score in which no metric sees copying."""
+    score = make_score()
+    metrics = {
+        **score.metrics,
+        "c_t": replace(score["c_t"], value=0.1),
+        **quantiles(make_score, closer=0.001, n=10_000).metrics,
+    }
+    return replace(score, metrics={name: metrics[name] for name in names or ("c_t", "fd")})
+
+
+@pytest.mark.parametrize(
+    ("generated", "test", "sign"),
+    [
+        (1, None, "doubt"),
+        (1, 0, "doubt"),
+        (99, 0, "doubt"),
+        (100, 0, "copying"),
+        (100, None, "copying"),
+        (10_000, 0, "copying"),
+        (10_000, 4_000, "copying"),
+        (1, 1, "none"),
+        (300, 310, "none"),
+        (10_000, 10_000, "none"),
+    ],
+)
+@pytest.mark.parametrize("name", ["memorization_distance", "nn_quantiles"])
+def test_exact_copies_are_called_copies_unless_held_out_images_are_copies_as_often(
+    make_score, generated, test, sign, name
+):
+    score = with_copies(honest(make_score, name), generated=generated, test=test)
+    reading = read(score)[name]
+    assert reading.sign == sign
+    assert "exact cop" in reading.finding
+    assert verdict(score).level == (sign if sign != "none" else "open")
+    assert "exact cop" in verdict(score).sentence
+    assert ("the data repeat themselves" in reading.finding) == (sign == "none")
+
+
+def test_one_exact_copy_is_counted_in_words_and_takes_away_the_all_clear(make_score):
+    found = verdict(with_copies(honest(make_score), generated=1, test=0))
+    assert found.level == "doubt"
+    assert found.sentence.startswith(
+        "1 of 10,000 generated images is an exact copy of a training image in this feature space, "
+        "and no held-out image is."
+    )
+
+
+def test_exact_copies_count_in_the_verdict_whichever_metrics_were_asked_for(make_score):
+    score = with_copies(honest(make_score, "fd"), generated=10_000)
+    assert verdict(score).level == "copying"
+    assert verdict(score).sentence.startswith("All 10,000 generated images are exact copies")
+
+
+def test_held_out_images_that_are_training_images_do_not_excuse_exact_copies(make_score):
+    score = with_copies(honest(make_score, "fd"), generated=500, test=10_000)
+    assert verdict(same(score, "test", "train")).level == "copying"
+
+
+def test_near_copies_are_not_called_exact(make_score):
+    score = with_copies(honest(make_score, "memorization_distance"), generated=0, test=0)
+    score.nearest["generated"][:50] = 1e-9
+    assert "exact copy" not in interpretation(score)["memorization_distance"]
+    assert verdict(score).level == "open"
+
+
+def test_a_kernel_distance_within_the_deviation_of_its_subsets_is_hardly_told_apart(make_score):
+    near = with_metric(make_score(), name="kd", value=0.001, parts={"deviation": 0.0008})
+    far = with_metric(make_score(), name="kd", value=0.01, parts={"deviation": 0.0008})
+    assert "Hardly told apart from 0" in interpretation(near)["kd"]
+    assert "The two sets differ by 0.01" in interpretation(far)["kd"]

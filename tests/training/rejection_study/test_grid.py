@@ -1,0 +1,60 @@
+"""What a study consists of, and what it refuses before the first run."""
+
+import pytest
+
+from genmem.errors import UsageError
+from genmem.training.rejection_study.grid import make_plan
+
+
+def plan(common, **given):
+    asked = {
+        "folder": "study",
+        "data": "train.npy",
+        "test": "test.npy",
+        "taus": [0.1],
+        "models": ["dcgan"],
+        "seeds": 2,
+        "measure_with": ["pixels"],
+        "training": common,
+    }
+    return make_plan(**asked | given)
+
+
+def test_every_model_tau_and_seed_is_a_run_and_no_rejection_is_among_them(training):
+    found = plan(training, taus=["auto", 0.2, 0.05], models=["sagan", "dcgan"])
+    assert found.taus == (0.0, 0.05, 0.2, "auto")
+    assert len(found.cases) == len({case.folder for case in found.cases}) == 4 * 2 * 2
+    assert {case.settings.tau for case in found.cases} == {None, 0.05, 0.2, "auto"}
+    assert found.cases[0].name == "sagan-tau-0-seed-0"
+    assert {case.settings.seed for case in found.cases} == {0, 1}
+
+
+def test_thresholds_that_differ_little_have_folders_of_their_own(training):
+    found = plan(training, taus=[0.1234567, 0.1234568])
+    assert len({case.folder for case in found.cases}) == 6
+
+
+def test_runs_measure_on_the_way_only_when_asked(training):
+    assert all(not case.settings.measure_with for case in plan(training).cases)
+    asked = plan(training | {"measure_every": 3}).cases[0].settings
+    assert (asked.measure_with, asked.test) == (("pixels",), "test.npy")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"models": ["dcgan", "gan"]}, "expected one of dcgan, sagan, biggan"),
+        ({"models": []}, "model: expected at least one"),
+        ({"models": ["dcgan", "dcgan"]}, "named twice"),
+        ({"taus": [0.1, 3.0]}, "tau: expected 'auto' or a distance in"),
+        ({"taus": [0.1, 0.1]}, "named twice"),
+        ({"seeds": 0}, "seeds: expected at least 1"),
+        ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
+        ({"measure_with": []}, "measure-with: expected at least one"),
+        ({"references": {"test": "x"}}, "is there in every study"),
+        ({"training": {"stepps": 3}}, "did you mean steps"),
+    ],
+)
+def test_what_is_not_possible_is_refused_before_the_first_run(training, given, words):
+    with pytest.raises(UsageError, match=words):
+        plan(training, **given)
