@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genmem.cheats import Method, load_training_images, make, write_images
 from genmem.images import ImageSource, Progress, decode, open_images
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.neighbors import nearest
 from genmem.training.gan.config import make_settings
 from genmem.training.gan.sampling import write_zip
@@ -139,14 +139,14 @@ def draw_nearest(
                 axes[row, column].set_axis_off()
         axes[0, column].set_title(name.replace(" ", "\n", 1), fontsize=8)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.955, wspace=0.06, hspace=0.06)
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=100)
     pyplot.close(figure)
 
 
 def _save(source: ImageSource, rows: NDArray[np.int64], path: Path) -> None:
     """Some images of a source as they are stored."""
-    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for row in rows:
             content = source.content(int(row))
             assert isinstance(content, bytes)

@@ -27,7 +27,7 @@ from genmem.cheats.mixing import drawn_members
 from genmem.cli.progress import progress_on_stderr
 from genmem.features.cache import default_cache
 from genmem.images import Progress
-from genmem.io.atomic import check_writable, written_whole
+from genmem.io.atomic import atomic_write, check_writable
 from genmem.results import Score
 from genmem.scoring import score
 from genmem.scoring.inputs import prepare
@@ -170,7 +170,7 @@ def write_page(path: Path, sizes: Sizes, tables: Sequence[str]) -> None:
     if path.exists():
         _, mark, reading = path.read_text(encoding="utf-8").partition(READING)
         parts += [(mark + reading).rstrip()] if mark else []
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(("\n\n".join(parts) + "\n").encode())
 
 

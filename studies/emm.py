@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.report.emm.page import write_emm_page
 from genmem.report.emm.text import bracket_words, emm_words, ratio_words, span
 from genmem.results import Json
@@ -92,7 +92,7 @@ def main() -> int:
                 return 130
         found = findings(study)
         write_emm_page(found, given.out / f"{name}.html")
-        with written_whole(given.out / f"{name}.json") as file:
+        with atomic_write(given.out / f"{name}.json") as file:
             file.write((json.dumps(found, allow_nan=False) + "\n").encode())
         print(table(name, found), flush=True)
     return 0

@@ -30,7 +30,7 @@ class OurInception:
     def __init__(self, weights: Path, images: NDArray[np.uint8]) -> None:
         from genmem.features import load_backbone
 
-        self.embedder = load_backbone("inception", weights=weights, device="cpu")
+        self.extractor = load_backbone("inception", weights=weights, device="cpu")
         self.images = images
         self.work = float(len(images))
         self._features(images[:2])
@@ -44,7 +44,7 @@ class OurInception:
         from genmem.images import open_images
 
         with open_images(images) as source:
-            return extract(source, embedder=self.embedder, cache=None).array
+            return extract(source, extractor=self.extractor, cache=None).array
 
 
 def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:

@@ -25,7 +25,7 @@ class WholePipeline:
         from genmem.images import open_images
 
         self.images = images
-        self.embedder = load_backbone(_BACKBONE, device="cpu")
+        self.extractor = load_backbone(_BACKBONE, device="cpu")
         with open_images(images) as source:
             self.work = float(len(source))
         self.run()
@@ -39,7 +39,7 @@ class WholePipeline:
             tempfile.TemporaryDirectory(dir=self.images.parent) as cache,
             open_images(self.images) as source,
         ):
-            found = extract(source, embedder=self.embedder, cache=cache)
+            found = extract(source, extractor=self.extractor, cache=cache)
             return {"mean feature": float(found.array.mean(dtype="float64"))}
 
 
@@ -50,21 +50,21 @@ class EngineAlone:
         from genmem.features import load_backbone
         from genmem.images import open_images, read_batches
 
-        self.embedder = load_backbone(_BACKBONE, device="cpu")
+        self.extractor = load_backbone(_BACKBONE, device="cpu")
         with open_images(images) as source:
             self.work = float(len(source))
             batches = read_batches(
                 source,
-                transform=self.embedder.transform,
-                batch_size=self.embedder.batch_size,
+                transform=self.extractor.transform,
+                batch_size=self.extractor.batch_size,
             )
             self.batches = [batch.array for batch in batches]
-        self.embedder.embed(self.batches[0])
+        self.extractor.run(self.batches[0])
 
     def run(self) -> dict[str, float]:
         """Embed all batches."""
-        total = sum(self.embedder.embed(batch)[0].sum(dtype="float64") for batch in self.batches)
-        return {"mean feature": float(total) / (self.work * (self.embedder.dimension or 1))}
+        total = sum(self.extractor.run(batch)[0].sum(dtype="float64") for batch in self.batches)
+        return {"mean feature": float(total) / (self.work * (self.extractor.dimension or 1))}
 
 
 def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:

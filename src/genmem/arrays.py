@@ -73,7 +73,7 @@ def check_same_dimension(**arrays: Any) -> int:
     return next(iter(dimensions.values()))
 
 
-def check_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
+def check_feature_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
     """Check every named array and their common dimension; the rows in each, by role."""
     for role, array in arrays.items():
         check_features(array, role=role)

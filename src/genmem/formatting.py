@@ -58,7 +58,7 @@ def count(value: int, thing: str) -> str:
     return f"{value:,} {thing}{'' if value == 1 else 's'}"
 
 
-def capitalized(sentence: str) -> str:
+def capitalize(sentence: str) -> str:
     """`sentence` with its first letter large and all others as they are."""
     return sentence[:1].upper() + sentence[1:]
 

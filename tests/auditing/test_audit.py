@@ -13,7 +13,7 @@ import genmem
 from genmem.auditing import audit, copied, copied_by_class
 from genmem.auditing.augmentations import augmented
 from genmem.errors import InputError, UsageError
-from genmem.features import Embedder
+from genmem.features import FeatureExtractor
 from genmem.report.audit.text import headline
 
 
@@ -240,9 +240,9 @@ def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_pat
         Image.fromarray(pixels).resize((side, side)).save(tmp_path / f"{row:02d}.png")
     monkeypatch.setattr("genmem.auditing.cost_estimate._rate", lambda *_: None)
     ran = []
-    embed = Embedder.embed
+    embed = FeatureExtractor.embed
     monkeypatch.setattr(
-        Embedder,
+        FeatureExtractor,
         "embed",
         lambda self, batch: (ran.append(self.backbone.name), embed(self, batch))[1],
     )

@@ -146,6 +146,6 @@ def test_missing_weights_end_with_exit_code_three(genmem, tmp_path, monkeypatch)
 
 def test_the_help_names_every_family_of_transformations():
     from genmem.cli.audit import FAMILIES
-    from genmem.images import FAMILIES as KNOWN
+    from genmem.images import AUGMENTATIONS as KNOWN
 
     assert tuple(KNOWN) == FAMILIES

@@ -9,7 +9,7 @@ from PIL import Image
 import genmem.features as features
 from genmem.features import cache as cache_module
 from genmem.features.preprocessing import Crop
-from genmem.images import digest, open_images
+from genmem.images import hash_images, open_images
 
 # In the package the function hides the module of its name.
 extract_module = sys.modules["genmem.features.extract"]
@@ -28,27 +28,27 @@ extract_module = sys.modules["genmem.features.extract"]
     ],
 )
 def test_every_part_of_the_cache_key_changes_it(part, noise, pixels, monkeypatch):
-    embedder = copy.copy(pixels)
-    hashes = digest(open_images(noise))
-    before = extract_module.features_key(hashes, embedder)
-    assert extract_module.features_key(digest(open_images(noise.copy())), embedder) == before
+    extractor = copy.copy(pixels)
+    hashes = hash_images(open_images(noise))
+    before = extract_module.features_key(hashes, extractor)
+    assert extract_module.features_key(hash_images(open_images(noise.copy())), extractor) == before
     if part == "images":
-        hashes = digest(open_images(noise[::-1].copy()))
+        hashes = hash_images(open_images(noise[::-1].copy()))
     elif part == "backbone":
-        embedder.backbone = replace(pixels.backbone, name="other")
+        extractor.backbone = replace(pixels.backbone, name="other")
     elif part == "weights":
-        embedder.weights_hash = "0" * 64
+        extractor.weights_hash = "0" * 64
     elif part == "preprocessing":
-        embedder.backbone = replace(
+        extractor.backbone = replace(
             pixels.backbone, preprocessing=Crop(8, None, Image.Resampling.BICUBIC)
         )
     elif part == "engine":
-        embedder.engine = "torch cuda"
+        extractor.engine = "torch cuda"
     elif part == "decoding rule":
         monkeypatch.setattr(extract_module, "DECODE_RULE", "other")
     else:
         monkeypatch.setattr(extract_module, "FEATURES_VERSION", "other")
-    assert extract_module.features_key(hashes, embedder) != before
+    assert extract_module.features_key(hashes, extractor) != before
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):

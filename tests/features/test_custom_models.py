@@ -43,27 +43,27 @@ class Mean(torch.nn.Module):
 @pytest.mark.parametrize("type", [TensorProto.UINT8, TensorProto.FLOAT])
 def test_an_onnx_file_gets_the_layout_and_type_it_asks_for(tmp_path, noise, layout, type):
     path = onnx_file(tmp_path / "mean.onnx", shape=DIMS[layout], type=type)
-    embedder = features.load_backbone(str(path))
-    found = features.extract(open_images(noise), embedder=embedder, cache=None)
-    stretched = np.stack([embedder.transform(image) for image in noise])
+    extractor = features.load_backbone(str(path))
+    found = features.extract(open_images(noise), extractor=extractor, cache=None)
+    stretched = np.stack([extractor.transform(image) for image in noise])
     assert stretched.shape == (12, 8, 8, 3)
     np.testing.assert_allclose(found.array, stretched.mean(axis=(1, 2)), rtol=1e-5)
-    assert embedder.backbone.name == "mean.onnx"
-    assert embedder.weights_hash is not None
+    assert extractor.backbone.name == "mean.onnx"
+    assert extractor.weights_hash is not None
 
 
 def test_an_onnx_file_without_a_size_takes_images_as_they_are(tmp_path, noise):
-    embedder = features.load_backbone(str(onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])))
-    found = features.extract(open_images(noise), embedder=embedder, cache=None)
+    extractor = features.load_backbone(str(onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])))
+    found = features.extract(open_images(noise), extractor=extractor, cache=None)
     np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
-    assert embedder.dimension == 3
+    assert extractor.dimension == 3
 
 
 def test_a_network_that_gives_no_rows_is_an_error(tmp_path, noise):
     path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"], pool=False)
-    embedder = features.load_backbone(str(path))
+    extractor = features.load_backbone(str(path))
     with pytest.raises(InputError, match=r"m\.onnx gave an array of shape .* expected one row"):
-        features.extract(open_images(noise), embedder=embedder, cache=None)
+        features.extract(open_images(noise), extractor=extractor, cache=None)
 
 
 def test_a_torchscript_file_takes_uint8_images(tmp_path, noise):
@@ -71,8 +71,8 @@ def test_a_torchscript_file_takes_uint8_images(tmp_path, noise):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.trace(Mean(), torch.zeros(1, 3, 4, 4, dtype=torch.uint8)).save(path)
-    embedder = features.load_backbone(str(path), device="cpu")
-    found = features.extract(open_images(noise), embedder=embedder, cache=None)
+    extractor = features.load_backbone(str(path), device="cpu")
+    found = features.extract(open_images(noise), extractor=extractor, cache=None)
     np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
     module = features.torch_module(str(path))
     tensor = torch.from_numpy(noise).permute(0, 3, 1, 2)

@@ -16,13 +16,13 @@ def cifar(cifar_test_zip):
     with open_images(cifar_test_zip) as source:
         positions = range(0, len(source), len(source) // 300)[:300]
         images = [decode(source.content(i), name=source.id(i)) for i in positions]
-        return np.stack(images), np.array([source.category(i) for i in positions])
+        return np.stack(images), np.array([source.class_name(i) for i in positions])
 
 
 def test_the_features_know_what_is_in_the_pictures(lite0, cifar):
     images, classes = cifar
     with open_images(images) as source:
-        found = features.extract(source, embedder=lite0, cache=None)
+        found = features.extract(source, extractor=lite0, cache=None)
     rows = found.array / np.linalg.norm(found.array, axis=1, keepdims=True)
     distances = 1 - rows @ rows.T
     np.fill_diagonal(distances, np.inf)
@@ -34,12 +34,12 @@ def test_the_features_know_what_is_in_the_pictures(lite0, cifar):
 def test_both_engines_agree_and_the_batch_size_does_not_matter(lite0, noise):
     batch = np.stack([lite0.transform(image) for image in noise])
     assert batch.dtype == np.uint8
-    whole, logits = lite0.embed(batch)
+    whole, logits = lite0.run(batch)
     assert logits is None
     assert whole.shape == (12, 1280)
     largest = np.abs(whole).max()
     for size in (1, 5):
-        parts = [lite0.embed(batch[i : i + size])[0] for i in range(0, 12, size)]
+        parts = [lite0.run(batch[i : i + size])[0] for i in range(0, 12, size)]
         assert np.abs(np.concatenate(parts) - whole).max() < 1e-5 * largest
     network = features.find_backbone("efficientnet-lite0").network
     weights = features.find_backbone("efficientnet-lite0").weights
@@ -54,7 +54,7 @@ def test_the_torch_module_is_close_to_extract(lite0, noise):
     module = features.torch_module("efficientnet-lite0")
     with torch.inference_mode():
         found = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
-    expected, _ = lite0.embed(np.stack([lite0.transform(image) for image in noise]))
+    expected, _ = lite0.run(np.stack([lite0.transform(image) for image in noise]))
     cosine = (found * expected).sum(1) / np.linalg.norm(found, axis=1)
     assert (cosine / np.linalg.norm(expected, axis=1)).min() > 0.9999
 

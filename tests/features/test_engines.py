@@ -10,9 +10,9 @@ def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
     home.mkdir()
     code = (
         "import numpy, genmem\n"
-        "embedder = genmem.load_backbone('efficientnet-lite0', device='cpu')\n"
-        "image = embedder.transform(numpy.zeros((32, 32, 3), numpy.uint8))\n"
-        "print(embedder.embed(image[None])[0].shape)"
+        "extractor = genmem.load_backbone('efficientnet-lite0', device='cpu')\n"
+        "image = extractor.transform(numpy.zeros((32, 32, 3), numpy.uint8))\n"
+        "print(extractor.run(image[None])[0].shape)"
     )
     environment = {**os.environ, "HOME": str(home), "GENMEM_CACHE": str(tmp_path / "cache")}
     environment.pop("XDG_CACHE_HOME", None)

@@ -12,32 +12,32 @@ from genmem.errors import InputError, UsageError
 from genmem.images import open_images
 
 
-class CountingEmbedder:
-    """An embedder that notes how many images it was given, and can fail after some."""
+class CountingExtractor:
+    """An extractor that notes how many images it was given, and can fail after some."""
 
-    def __init__(self, embedder, fail_after=None):
-        self.backbone = embedder.backbone
-        self.weights_hash = embedder.weights_hash
-        self.engine = embedder.engine
+    def __init__(self, extractor, fail_after=None):
+        self.backbone = extractor.backbone
+        self.weights_hash = extractor.weights_hash
+        self.engine = extractor.engine
         self.batch_size = 2
-        self.transform = embedder.transform
-        self.describe = embedder.describe
-        self._embedder = embedder
+        self.transform = extractor.transform
+        self.describe = extractor.describe
+        self._extractor = extractor
         self.seen = 0
         self.fail_after = fail_after
 
-    def embed(self, batch):
+    def run(self, batch):
         if self.fail_after is not None and self.seen >= self.fail_after:
             raise KeyboardInterrupt
         self.seen += len(batch)
-        return self._embedder.embed(batch)
+        return self._extractor.embed(batch)
 
 
-class WithLogits(CountingEmbedder):
+class WithLogits(CountingExtractor):
     """One that gives logits too."""
 
-    def embed(self, batch):
-        rows, _ = super().embed(batch)
+    def run(self, batch):
+        rows, _ = super().run(batch)
         return rows, rows[:, :7].copy()
 
 
@@ -47,7 +47,7 @@ def entry_folder(cache):
 
 
 def test_pixels_are_the_values_row_by_row(noise, noise_source, pixels):
-    found = features.extract(noise_source, embedder=pixels, cache=None)
+    found = features.extract(noise_source, extractor=pixels, cache=None)
     assert found.array.dtype == np.float32
     assert np.array_equal(found.array, noise.reshape(12, -1))
     assert list(found.positions) == list(range(12))
@@ -56,9 +56,9 @@ def test_pixels_are_the_values_row_by_row(noise, noise_source, pixels):
 
 
 def test_the_second_run_reads_the_cache_and_maps_it(noise, noise_source, pixels, tmp_path):
-    first = features.extract(noise_source, embedder=pixels, cache=tmp_path)
-    again = CountingEmbedder(pixels)
-    second = features.extract(open_images(noise), embedder=again, cache=tmp_path)
+    first = features.extract(noise_source, extractor=pixels, cache=tmp_path)
+    again = CountingExtractor(pixels)
+    second = features.extract(open_images(noise), extractor=again, cache=tmp_path)
     assert (first.from_cache, second.from_cache, again.seen) == (False, True, 0)
     assert isinstance(second.array, np.memmap)
     assert np.array_equal(first.array, second.array)
@@ -70,17 +70,17 @@ def test_the_second_run_reads_the_cache_and_maps_it(noise, noise_source, pixels,
 
 
 def test_other_images_of_the_same_name_and_count_are_not_mistaken(noise, pixels, tmp_path):
-    features.extract(open_images(noise), embedder=pixels, cache=tmp_path)
+    features.extract(open_images(noise), extractor=pixels, cache=tmp_path)
     changed = noise.copy()
     changed[3, 0, 0, 0] ^= 1
-    found = features.extract(open_images(changed), embedder=pixels, cache=tmp_path)
+    found = features.extract(open_images(changed), extractor=pixels, cache=tmp_path)
     assert not found.from_cache
     assert np.array_equal(found.array, changed.reshape(12, -1))
 
 
 def test_ids_are_the_sources(folder_with_one_broken, pixels):
     with open_images(folder_with_one_broken) as source:
-        found = features.extract(source, embedder=pixels, cache=None, skip_broken=True)
+        found = features.extract(source, extractor=pixels, cache=None, skip_broken=True)
         assert list(found.ids) == ["0.png", "1.png", "3.png", "4.png"]
         assert found.ids[-1] == "4.png"
         assert list(found.ids[1:3]) == ["1.png", "3.png"]
@@ -95,7 +95,7 @@ def test_a_broken_image_stops_the_run_and_is_named(folder_with_one_broken, pixel
         open_images(folder_with_one_broken) as source,
         pytest.raises(InputError, match=r"2\.png.*--skip-broken"),
     ):
-        features.extract(source, embedder=pixels, cache=cache)
+        features.extract(source, extractor=pixels, cache=cache)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
@@ -106,11 +106,11 @@ def test_an_entry_made_with_skipping_is_no_way_around_the_error(
     with open_images(folder_with_one_broken) as source:
         for _ in range(2):
             found = features.extract(
-                source, embedder=pixels, cache=cache, skip_broken=True, batch_size=batch_size
+                source, extractor=pixels, cache=cache, skip_broken=True, batch_size=batch_size
             )
             assert found.skipped == ("2.png",)
         with pytest.raises(InputError, match=r"2\.png.*--skip-broken"):
-            features.extract(source, embedder=pixels, cache=cache)
+            features.extract(source, extractor=pixels, cache=cache)
 
 
 def test_a_run_cut_off_while_skipping_is_no_way_around_the_error(
@@ -121,13 +121,13 @@ def test_a_run_cut_off_while_skipping_is_no_way_around_the_error(
         with pytest.raises(KeyboardInterrupt):
             features.extract(
                 source,
-                embedder=CountingEmbedder(pixels, fail_after=3),
+                extractor=CountingExtractor(pixels, fail_after=3),
                 cache=cache,
                 skip_broken=True,
             )
-        again = CountingEmbedder(pixels)
+        again = CountingExtractor(pixels)
         with pytest.raises(InputError, match=r"2\.png in .*: cannot be decoded.*--skip-broken"):
-            features.extract(source, embedder=again, cache=cache)
+            features.extract(source, extractor=again, cache=cache)
     assert again.seen == 0
 
 
@@ -136,7 +136,7 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
 ):
     cache = tmp_path / "cache"
     with open_images(folder_with_one_broken) as source:
-        features.extract(source, embedder=pixels, cache=cache, skip_broken=True)
+        features.extract(source, extractor=pixels, cache=cache, skip_broken=True)
     note = (entry_folder(cache) / "entry.json").read_text()
     assert "cannot be decoded" in note
     assert "2.png" not in note
@@ -146,7 +146,7 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
         open_images(moved) as source,
         pytest.raises(InputError, match=r"2\.png in .*/moved: cannot be decoded"),
     ):
-        features.extract(source, embedder=pixels, cache=cache)
+        features.extract(source, extractor=pixels, cache=cache)
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -175,24 +175,24 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
 def test_a_note_with_wrong_values_is_healed(
     change, finished, noise_source, noise, pixels, tmp_path
 ):
-    first = CountingEmbedder(pixels, fail_after=None if finished else 6)
+    first = CountingExtractor(pixels, fail_after=None if finished else 6)
     with nullcontext() if finished else pytest.raises(KeyboardInterrupt):
-        features.extract(noise_source, embedder=first, cache=tmp_path)
+        features.extract(noise_source, extractor=first, cache=tmp_path)
     note = entry_folder(tmp_path) / "entry.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | change))
-    again = CountingEmbedder(pixels)
-    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    again = CountingExtractor(pixels)
+    found = features.extract(noise_source, extractor=again, cache=tmp_path)
     assert again.seen == 12
     assert np.array_equal(found.array, noise.reshape(12, -1))
 
 
 def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
     with pytest.raises(UsageError, match=r"expected an ImageSource, got str\. Open the images"):
-        features.extract(str(folder_with_one_broken), embedder=pixels)  # type: ignore[arg-type]
+        features.extract(str(folder_with_one_broken), extractor=pixels)  # type: ignore[arg-type]
 
 
 def test_features_say_what_made_them(noise_source, pixels):
-    found = features.extract(noise_source, embedder=pixels, cache=None)
+    found = features.extract(noise_source, extractor=pixels, cache=None)
     assert found.backbone is not None
     assert found.backbone["name"] == "pixels"
 
@@ -200,7 +200,7 @@ def test_features_say_what_made_them(noise_source, pixels):
 def test_a_source_with_no_image_that_can_be_read_is_an_error(tmp_path, pixels):
     (tmp_path / "a.png").write_bytes(b"no")
     with open_images(tmp_path) as source, pytest.raises(InputError, match=r"a\.png"):
-        features.extract(source, embedder=pixels, cache=tmp_path / "c", skip_broken=True)
+        features.extract(source, extractor=pixels, cache=tmp_path / "c", skip_broken=True)
 
 
 @pytest.mark.parametrize("where", ["memory", "cache"])
@@ -212,7 +212,7 @@ def test_pixels_refuse_mixed_sizes_and_name_the_first_other(noise, pixels, tmp_p
     ):
         features.extract(
             source,
-            embedder=pixels,
+            extractor=pixels,
             cache=None if where == "memory" else tmp_path,
             batch_size=2,
         )
@@ -221,16 +221,16 @@ def test_pixels_refuse_mixed_sizes_and_name_the_first_other(noise, pixels, tmp_p
 def test_mixed_sizes_are_fine_where_the_backbone_resizes(noise, lite0):
     images = [noise[0], noise[1][:10]]
     with open_images(images) as source:
-        found = features.extract(source, embedder=lite0, cache=None)
+        found = features.extract(source, extractor=lite0, cache=None)
     assert found.array.shape == (2, 1280)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(noise_source, noise, pixels, tmp_path):
-    stopped = CountingEmbedder(pixels, fail_after=6)
+    stopped = CountingExtractor(pixels, fail_after=6)
     with pytest.raises(KeyboardInterrupt):
-        features.extract(noise_source, embedder=stopped, cache=tmp_path)
-    resumed = CountingEmbedder(pixels)
-    found = features.extract(noise_source, embedder=resumed, cache=tmp_path)
+        features.extract(noise_source, extractor=stopped, cache=tmp_path)
+    resumed = CountingExtractor(pixels)
+    found = features.extract(noise_source, extractor=resumed, cache=tmp_path)
     assert (stopped.seen, resumed.seen) == (6, 6)
     assert np.array_equal(found.array, noise.reshape(12, -1))
 
@@ -238,10 +238,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped(noise_source, noise, pixels
 def test_a_resumed_run_remembers_what_was_broken(folder_with_one_broken, pixels, tmp_path):
     cache = tmp_path / "cache"
     with open_images(folder_with_one_broken) as source:
-        stopped = CountingEmbedder(pixels, fail_after=3)
+        stopped = CountingExtractor(pixels, fail_after=3)
         with pytest.raises(KeyboardInterrupt):
-            features.extract(source, embedder=stopped, cache=cache, skip_broken=True)
-        found = features.extract(source, embedder=pixels, cache=cache, skip_broken=True)
+            features.extract(source, extractor=stopped, cache=cache, skip_broken=True)
+        found = features.extract(source, extractor=pixels, cache=cache, skip_broken=True)
     assert found.skipped == ("2.png",)
     assert len(found.array) == 4
 
@@ -250,24 +250,24 @@ def test_a_resumed_run_remembers_what_was_broken(folder_with_one_broken, pixels,
 def test_a_damaged_partial_run_is_begun_anew(noise_source, noise, pixels, tmp_path, damage):
     with pytest.raises(KeyboardInterrupt):
         features.extract(
-            noise_source, embedder=CountingEmbedder(pixels, fail_after=6), cache=tmp_path
+            noise_source, extractor=CountingExtractor(pixels, fail_after=6), cache=tmp_path
         )
     _damage(entry_folder(tmp_path), damage)
-    resumed = CountingEmbedder(pixels)
-    found = features.extract(noise_source, embedder=resumed, cache=tmp_path)
+    resumed = CountingExtractor(pixels)
+    found = features.extract(noise_source, extractor=resumed, cache=tmp_path)
     assert resumed.seen == (6 if damage == "extra bytes" else 12)
     assert np.array_equal(found.array, noise.reshape(12, -1))
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "no note", "nonsense note", "extra bytes"])
 def test_a_damaged_entry_is_computed_again(noise_source, noise, pixels, tmp_path, damage):
-    features.extract(noise_source, embedder=pixels, cache=tmp_path)
+    features.extract(noise_source, extractor=pixels, cache=tmp_path)
     _damage(entry_folder(tmp_path), damage)
-    again = CountingEmbedder(pixels)
-    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    again = CountingExtractor(pixels)
+    found = features.extract(noise_source, extractor=again, cache=tmp_path)
     assert (found.from_cache, again.seen) == (False, 12)
     assert np.array_equal(found.array, noise.reshape(12, -1))
-    assert features.extract(noise_source, embedder=pixels, cache=tmp_path).from_cache
+    assert features.extract(noise_source, extractor=pixels, cache=tmp_path).from_cache
 
 
 def _damage(folder, damage):
@@ -288,10 +288,10 @@ def _damage(folder, damage):
 
 def test_a_partial_run_with_damaged_logits_is_begun_anew(noise_source, pixels, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        features.extract(noise_source, embedder=WithLogits(pixels, fail_after=4), cache=tmp_path)
+        features.extract(noise_source, extractor=WithLogits(pixels, fail_after=4), cache=tmp_path)
     (entry_folder(tmp_path) / "logits.npy").write_bytes(b"nonsense")
     again = WithLogits(pixels)
-    found = features.extract(noise_source, embedder=again, cache=tmp_path)
+    found = features.extract(noise_source, extractor=again, cache=tmp_path)
     assert again.seen == 12
     assert found.logits is not None
     assert np.array_equal(found.logits, found.array[:, :7])
@@ -299,27 +299,27 @@ def test_a_partial_run_with_damaged_logits_is_begun_anew(noise_source, pixels, t
 
 def test_cached_logits_come_back(noise_source, pixels, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        features.extract(noise_source, embedder=WithLogits(pixels, fail_after=4), cache=tmp_path)
+        features.extract(noise_source, extractor=WithLogits(pixels, fail_after=4), cache=tmp_path)
     for expected in (False, True):
-        found = features.extract(noise_source, embedder=WithLogits(pixels), cache=tmp_path)
+        found = features.extract(noise_source, extractor=WithLogits(pixels), cache=tmp_path)
         assert found.from_cache is expected
         assert found.logits is not None
         assert np.array_equal(found.logits, found.array[:, :7])
 
 
 def test_two_runs_at_once_compute_the_features_once(noise, pixels, tmp_path):
-    embedders = [CountingEmbedder(pixels) for _ in range(3)]
+    extractors = [CountingExtractor(pixels) for _ in range(3)]
     found = []
 
-    def run(embedder):
-        found.append(features.extract(open_images(noise), embedder=embedder, cache=tmp_path))
+    def run(extractor):
+        found.append(features.extract(open_images(noise), extractor=extractor, cache=tmp_path))
 
-    threads = [threading.Thread(target=run, args=(embedder,)) for embedder in embedders]
+    threads = [threading.Thread(target=run, args=(extractor,)) for extractor in extractors]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(embedder.seen for embedder in embedders) == 12
+    assert sum(extractor.seen for extractor in extractors) == 12
     assert all(np.array_equal(each.array, noise.reshape(12, -1)) for each in found)
 
 
@@ -331,7 +331,7 @@ from genmem.images import open_images
 images, cache = sys.argv[1:]
 with open_images(images) as source:
     pixels = features.load_backbone("pixels")
-    print(features.extract(source, embedder=pixels, cache=cache, batch_size=1).array.sum())
+    print(features.extract(source, extractor=pixels, cache=cache, batch_size=1).array.sum())
 """
 
 
@@ -346,14 +346,14 @@ def test_two_processes_at_once_do_not_harm_each_other(noise, tmp_path):
 def test_a_cache_that_cannot_be_written_is_named(noise_source, pixels, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"GENMEM_CACHE"):
-        features.extract(noise_source, embedder=pixels, cache=tmp_path / "file")
+        features.extract(noise_source, extractor=pixels, cache=tmp_path / "file")
 
 
 def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
     calls = []
     features.extract(
         noise_source,
-        embedder=pixels,
+        extractor=pixels,
         cache=tmp_path,
         batch_size=5,
         progress=lambda *now: calls.append(now),
@@ -365,5 +365,5 @@ def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 12, 50])
 def test_rows_do_not_depend_on_the_batch_size(noise, noise_source, pixels, batch_size):
-    found = features.extract(noise_source, embedder=pixels, cache=None, batch_size=batch_size)
+    found = features.extract(noise_source, extractor=pixels, cache=None, batch_size=batch_size)
     assert np.array_equal(found.array, noise.reshape(12, -1))

@@ -46,7 +46,7 @@ def peer(weights_file):
 
 
 @pytest.fixture(scope="module")
-def embedder(weights_file):
+def extractor(weights_file):
     return features.load_backbone("inception", weights=weights_file, device="cpu")
 
 
@@ -64,9 +64,9 @@ def relative(ours, theirs):
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
 
-def test_features_and_logits_equal_torch_fidelitys(embedder, images, expected):
-    assert embedder.engine == "onnxruntime cpu"
-    found = features.extract(open_images(images), embedder=embedder, cache=None)
+def test_features_and_logits_equal_torch_fidelitys(extractor, images, expected):
+    assert extractor.engine == "onnxruntime cpu"
+    found = features.extract(open_images(images), extractor=extractor, cache=None)
     assert found.array.shape == (5, 2048)
     assert found.logits is not None
     assert found.logits.shape == (5, 1008)
@@ -75,10 +75,10 @@ def test_features_and_logits_equal_torch_fidelitys(embedder, images, expected):
     assert relative(found.logits, expected[1]) < 1e-4
 
 
-def test_features_do_not_depend_on_the_batch_size(embedder, images):
-    batch = np.stack([embedder.transform(image) for image in images])
-    whole, _ = embedder.embed(batch)
-    single = np.concatenate([embedder.embed(batch[i : i + 1])[0] for i in range(len(batch))])
+def test_features_do_not_depend_on_the_batch_size(extractor, images):
+    batch = np.stack([extractor.transform(image) for image in images])
+    whole, _ = extractor.run(batch)
+    single = np.concatenate([extractor.run(batch[i : i + 1])[0] for i in range(len(batch))])
     assert relative(single, whole) < 1e-5
 
 

@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 import genmem.features as features
 from genmem.features.engines import open_network_engine
 from genmem.features.onnx_engine import OnnxEngine
-from genmem.features.onnx_export import exported
+from genmem.features.onnx_export import export_to_onnx
 from genmem.features.preprocessing import Stretch
-from genmem.features.torch_modules import Normalised
+from genmem.features.torch_modules import Normalized
 from genmem.features.weights import sha256_of
 
 
@@ -38,7 +38,7 @@ class Forgetful(torch.nn.Module):
 def build(path):
     network = Tiny()
     network.load_state_dict(load_file(path))
-    return Normalised(network, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4)).eval()
+    return Normalized(network, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4)).eval()
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def backbone():
 
 def test_the_export_is_made_once_and_takes_any_batch_size(weights, backbone, monkeypatch):
     digest = sha256_of(weights)
-    first, reason = exported(backbone, weights, digest)
+    first, reason = export_to_onnx(backbone, weights, digest)
     assert reason is None
     written = first.stat().st_mtime_ns
-    assert exported(replace(backbone, network=None), weights, digest) == (first, None)
+    assert export_to_onnx(replace(backbone, network=None), weights, digest) == (first, None)
     assert first.stat().st_mtime_ns == written
     assert sorted(path.suffix for path in first.parent.iterdir()) == [".json", ".onnx"]
     batch = np.random.default_rng(0).random((3, 8, 8, 3), dtype=np.float32) * 255
@@ -78,10 +78,10 @@ def test_the_export_is_made_once_and_takes_any_batch_size(weights, backbone, mon
 
 def test_a_damaged_export_is_made_again(weights, backbone):
     digest = sha256_of(weights)
-    path, _ = exported(backbone, weights, digest)
+    path, _ = export_to_onnx(backbone, weights, digest)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"?")
-    again, reason = exported(backbone, weights, digest)
+    again, reason = export_to_onnx(backbone, weights, digest)
     assert (again, reason) == (path, None)
     OnnxEngine(path, title="tiny", batch_size=1)
 
@@ -89,15 +89,15 @@ def test_a_damaged_export_is_made_again(weights, backbone):
 def test_other_weights_get_another_export(weights, backbone, tmp_path):
     other = tmp_path / "other.safetensors"
     save_file(Tiny().state_dict(), other)
-    ours, _ = exported(backbone, weights, sha256_of(weights))
-    theirs, _ = exported(backbone, other, sha256_of(other))
+    ours, _ = export_to_onnx(backbone, weights, sha256_of(weights))
+    theirs, _ = export_to_onnx(backbone, other, sha256_of(other))
     assert ours != theirs
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(weights, backbone, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "file"))
-    model, reason = exported(backbone, weights, sha256_of(weights))
+    model, reason = export_to_onnx(backbone, weights, sha256_of(weights))
     assert isinstance(model, bytes)
     assert reason is None
 

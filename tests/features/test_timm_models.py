@@ -74,14 +74,14 @@ def test_any_timm_model_brings_its_own_preprocessing():
 def test_any_timm_model_runs_with_weights_from_a_file(tmp_path):
     network = timm.create_model("resnet18.a1_in1k", pretrained=False)
     save_file(network.state_dict(), tmp_path / "random.safetensors")
-    embedder = features.load_backbone(
+    extractor = features.load_backbone(
         "timm:resnet18.a1_in1k", weights=tmp_path / "random.safetensors", device="cpu"
     )
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    rows, logits = embedder.embed(embedder.transform(image)[None])
+    rows, logits = extractor.run(extractor.transform(image)[None])
     assert (rows.shape, logits) == ((1, 512), None)
-    assert embedder.dimension == 512
-    assert embedder.describe()["weights_from"] == "--weights"
+    assert extractor.dimension == 512
+    assert extractor.describe()["weights_from"] == "--weights"
 
 
 def test_an_unknown_timm_model_lists_near_names():

@@ -42,7 +42,7 @@ def test_a_name_that_leaves_the_archive_is_refused(name, files, make_zip, make_t
 
 def test_backslashes_of_zips_made_on_windows_are_folders(files, make_zip):
     with open_images(make_zip({"cat\\1.png": files["a.png"]})) as source:
-        assert (source.id(0), source.category(0)) == ("cat/1.png", "cat")
+        assert (source.id(0), source.class_name(0)) == ("cat/1.png", "cat")
         assert source.content(0) == files["a.png"]
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from genmem.errors import InputError
-from genmem.images import decode, digest, open_images
+from genmem.images import decode, hash_images, open_images
 
 
 def contents(source):
@@ -25,8 +25,8 @@ def test_arrays_in_memory_and_on_disk_are_one_set_of_images(pixels, tmp_path):
         with open_images(given) as source:
             assert np.array_equal(contents(source), pixels)
             assert [source.id(i) for i in range(6)] == [f"{i:06d}" for i in range(6)]
-            assert source.category(0) is None
-            assert digest(source).hexdigest == digest(open_images(pixels)).hexdigest
+            assert source.class_name(0) is None
+            assert hash_images(source).hexdigest == hash_images(open_images(pixels)).hexdigest
 
 
 def test_a_npy_file_is_mapped_and_not_loaded(pixels, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.errors import UsageError
-from genmem.images import AS_IS, FAMILIES, augmentations
+from genmem.images import AUGMENTATIONS, IDENTITY, augmentations
 
 
 @pytest.fixture
@@ -14,17 +14,17 @@ def image():
 
 def test_as_it_is_comes_first_and_changes_nothing(image):
     found = augmentations(["flip", "crops"])
-    assert found[0] == AS_IS
-    assert (AS_IS.apply(image) == image).all()
+    assert found[0] == IDENTITY
+    assert (IDENTITY.apply(image) == image).all()
     assert len({one.name for one in found}) == len(found) == 12
 
 
 def test_flip_mirrors_left_and_right(image):
-    (flip,) = FAMILIES["flip"]
+    (flip,) = AUGMENTATIONS["flip"]
     assert (flip.apply(image) == image[:, ::-1]).all()
 
 
-@pytest.mark.parametrize("one", FAMILIES["crops"], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", AUGMENTATIONS["crops"], ids=lambda one: one.name)
 def test_crops_keep_the_size_and_show_the_part_they_name(one, image):
     found = one.apply(image)
     assert found.shape == image.shape
@@ -37,7 +37,7 @@ def test_crops_keep_the_size_and_show_the_part_they_name(one, image):
 
 
 def test_crops_reach_the_corners():
-    boxes = {one.name: one.box for one in FAMILIES["crops"]}
+    boxes = {one.name: one.box for one in AUGMENTATIONS["crops"]}
     assert boxes["crop 0.9 top left"] == pytest.approx((0, 0, 0.9, 0.9))
     assert boxes["crop 0.9 bottom right"] == pytest.approx((0.1, 0.1, 1, 1))
     assert boxes["crop 0.8 centre"] == pytest.approx((0.1, 0.1, 0.9, 0.9))

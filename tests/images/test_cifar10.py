@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from genmem.images import decode, digest, open_images, read_batches
+from genmem.images import decode, hash_images, open_images, read_batches
 
 
 def test_its_index_digest_and_pixels_are_right(cifar10):
@@ -17,10 +17,10 @@ def test_its_index_digest_and_pixels_are_right(cifar10):
         assert len(source) == 10_000
         names = sorted(archive.namelist())
         assert [source.id(i) for i in range(10_000)] == names
-        assert {source.category(i) for i in range(0, 10_000, 100)} == {
+        assert {source.class_name(i) for i in range(0, 10_000, 100)} == {
             name.split("/")[0] for name in names
         }
-        assert len(digest(source).hexdigest) == 32
+        assert len(hash_images(source).hexdigest) == 32
         for position in range(0, 10_000, 97):
             content = archive.read(names[position])
             assert source.content(position) == content

@@ -39,7 +39,7 @@ def test_rows_are_images_whatever_the_row_groups(kind, rows, pictures, tmp_path)
     with open_images(path) as source:
         assert len(source) == 50
         assert source.id(7) == "000007"
-        assert source.category(7) is None
+        assert source.class_name(7) is None
         order = np.random.default_rng(0).permutation(50).tolist()
         assert [source.content(i) for i in order] == [pictures[i] for i in order]
         (batch,) = read_batches(source, transform=lambda pixels: pixels[0, 0, 0], batch_size=50)
@@ -55,9 +55,9 @@ def test_labels_are_categories(pictures, tmp_path):
     words = pa.array(["x", None] * 25).dictionary_encode()
     texts = write(tmp_path / "c.parquet", {"img": pictures, "class": words})
     with open_images(named) as a, open_images(plain) as b, open_images(texts) as c:
-        assert [a.category(i) for i in range(4)] == ["cat", "dog", "eel", "cat"]
-        assert [b.category(i) for i in range(4)] == ["0", "1", "2", "0"]
-        assert [c.category(i) for i in range(3)] == ["x", None, "x"]
+        assert [a.class_name(i) for i in range(4)] == ["cat", "dog", "eel", "cat"]
+        assert [b.class_name(i) for i in range(4)] == ["0", "1", "2", "0"]
+        assert [c.class_name(i) for i in range(3)] == ["x", None, "x"]
 
 
 def test_few_row_groups_are_held_at_a_time(pictures, tmp_path, monkeypatch):

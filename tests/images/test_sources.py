@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
-from genmem.images import digest, open_images
+from genmem.images import hash_images, open_images
 
 
 def test_a_folder_and_its_archives_hold_the_same_images_in_the_same_order(
@@ -28,10 +28,10 @@ def test_a_folder_and_its_archives_hold_the_same_images_in_the_same_order(
             ids = [source.id(position) for position in range(len(source))]
             assert ids == sorted(files)
             assert [source.content(i) for i in range(len(ids))] == [files[id] for id in ids]
-            assert [source.category(i) for i in range(len(ids))] == [
+            assert [source.class_name(i) for i in range(len(ids))] == [
                 id.split("/")[0] if "/" in id else None for id in ids
             ]
-            assert digest(source).hexdigest == digest(open_images(paths[0])).hexdigest
+            assert hash_images(source).hexdigest == hash_images(open_images(paths[0])).hexdigest
 
 
 def test_litter_of_operating_systems_is_ignored(files, make_folder, make_zip):
@@ -39,7 +39,7 @@ def test_litter_of_operating_systems_is_ignored(files, make_folder, make_zip):
     both = files | dict.fromkeys(litter, b"?")
     for source in (open_images(make_folder(both)), open_images(make_zip(both))):
         assert [source.id(i) for i in range(len(source))] == sorted(files)
-        assert source.stranger_count == 0
+        assert source.non_image_count == 0
         source.close()
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from genmem.errors import UsageError
-from genmem.io.atomic import check_writable, written_whole
+from genmem.io.atomic import atomic_write, check_writable
 
 
 def test_a_file_written_in_full_replaces_the_old_one(tmp_path):
     path = tmp_path / "out.html"
     path.write_text("old")
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -26,7 +26,7 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def write_half():
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half of the ne")
             raise RuntimeError
 
@@ -37,7 +37,7 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_written_file_has_the_permissions_the_umask_gives(tmp_path):
-    with written_whole(tmp_path / "a"):
+    with atomic_write(tmp_path / "a"):
         pass
     (tmp_path / "b").touch()
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
@@ -47,7 +47,7 @@ def test_a_missing_folder_is_named_before_and_while_writing(tmp_path):
     path = tmp_path / "nowhere" / "out.json"
     with pytest.raises(UsageError, match=r"no folder .*nowhere"):
         check_writable(path)
-    with pytest.raises(UsageError, match="no such file"), written_whole(path):
+    with pytest.raises(UsageError, match="no such file"), atomic_write(path):
         pass
 
 
@@ -69,7 +69,7 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_replaced(tmp_path):
     target.write_text("old")
     link.symlink_to(target)
     check_writable(link)
-    with written_whole(link) as file:
+    with atomic_write(link) as file:
         file.write(b"new")
     assert link.is_symlink()
     assert target.read_text() == "new"
@@ -80,7 +80,7 @@ def test_a_link_to_a_file_that_is_not_there_yet_makes_that_file(tmp_path):
     link = tmp_path / "link.json"
     link.symlink_to("later.json")
     check_writable(link)
-    with written_whole(link) as file:
+    with atomic_write(link) as file:
         file.write(b"new")
     assert link.is_symlink()
     assert (tmp_path / "later.json").read_text() == "new"
@@ -104,7 +104,7 @@ def test_a_named_pipe_gets_the_bytes_and_stays_a_pipe(save, tmp_path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     for path in (pipe, plain):
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             save(file)
     reader.join(timeout=20)
     assert read == [plain.read_bytes()]
@@ -115,7 +115,7 @@ def test_a_device_gets_the_bytes_and_stays_a_device(tmp_path):
     (tmp_path / "null").symlink_to("/dev/null")
     for path in ("/dev/null", tmp_path / "null"):
         check_writable(path)
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(b"new")
     with open("/dev/null", "rb") as null:  # noqa: PTH123
         assert null.read() == b""
@@ -123,14 +123,14 @@ def test_a_device_gets_the_bytes_and_stays_a_device(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_device_is_said_in_words():
-    with pytest.raises(UsageError, match="no space left"), written_whole("/dev/full") as file:
+    with pytest.raises(UsageError, match="no space left"), atomic_write("/dev/full") as file:
         file.write(b"new")
 
 
 @pytest.mark.parametrize("to_file", [False, True], ids=["to a pipe", "to a file"])
 def test_dev_stdout_is_this_process_s_stdout_and_what_follows_comes_after(to_file, tmp_path):
     code = (
-        "from genmem.io.atomic import check_writable, written_whole\n"
+        "from genmem.io.atomic import check_writable, atomic_write\n"
         "check_writable('/dev/stdout')\n"
         "with written_whole('/dev/stdout') as file:\n"
         "    file.write(b'document ')\n"
@@ -154,7 +154,7 @@ def test_an_error_in_the_middle_sends_nothing_down_a_pipe(tmp_path):
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def write_half():
-        with written_whole(pipe) as file:
+        with atomic_write(pipe) as file:
             file.write(b"half of the ne")
             raise RuntimeError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import check_at_least, check_sets, take_rows
+from genmem.arrays import check_at_least, check_feature_sets, take_rows
 from genmem.auditing.augmentations import Families, augmented, families_named
 from genmem.auditing.caveats import notes_on_the_null
 from genmem.auditing.cost_estimate import duplicates_sentence, embedding_cost, search_sentence
@@ -34,8 +34,14 @@ from genmem.calibration.null_distribution import (
     q_values,
 )
 from genmem.errors import UsageError
-from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
-from genmem.images import ImageSource, Progress, Transformation, open_images
+from genmem.features import (
+    Device,
+    FeatureExtractor,
+    find_backbone,
+    is_feature_source,
+    load_backbone,
+)
+from genmem.images import Augmentation, ImageSource, Progress, open_images
 from genmem.results import Result
 from genmem.scoring.inputs import Inputs, Rows, prepare, provenance
 from genmem.scoring.score import set_notes
@@ -140,11 +146,13 @@ def audit(
                 "classes: the training images have none; put each class in a folder of its own, or "
                 "leave --classes out."
             )
-        embedders = _embedders(backbones, are_features, weights, device, progress)
-        for embedder in embedders:
-            if embedder is not None:
-                work.announce(embedding_cost(embedder, opened, _joined(work.families_in(embedder))))
-        searched, repeated = _search(_prepared(opened, embedders, work, stack), work)
+        extractors = _extractors(backbones, are_features, weights, device, progress)
+        for extractor in extractors:
+            if extractor is not None:
+                work.announce(
+                    embedding_cost(extractor, opened, _joined(work.families_in(extractor)))
+                )
+        searched, repeated = _search(_prepared(opened, extractors, work, stack), work)
         rows = searched[0][0].rows
         listed = _categories(rows["train"]) if categories else None
         spared = spared_images(*searched[0], dropped=work.drop_duplicates)
@@ -205,7 +213,7 @@ def audit(
 class _Work:
     """How the audit is done: what every step is told."""
 
-    forms: tuple[Transformation, ...]
+    forms: tuple[Augmentation, ...]
     families: Mapping[str, Families]
     neighbors: int
     drop_duplicates: bool
@@ -215,9 +223,9 @@ class _Work:
     progress: Progress | None
     seconds: dict[str, float]
 
-    def families_in(self, embedder: Embedder | None) -> Families:
+    def families_in(self, extractor: FeatureExtractor | None) -> Families:
         """The forms of one space by family; features come as they are."""
-        return families_named(()) if embedder is None else self.families[embedder.backbone.name]
+        return families_named(()) if extractor is None else self.families[extractor.backbone.name]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -227,7 +235,7 @@ class _Work:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
 
-def _joined(families: Families) -> tuple[Transformation, ...]:
+def _joined(families: Families) -> tuple[Augmentation, ...]:
     """All forms of these families."""
     return tuple(one for forms in families.values() for one in forms)
 
@@ -271,13 +279,13 @@ def _check_call(
         raise UsageError("classes: features have none; give images as train.")
 
 
-def _embedders(
+def _extractors(
     backbones: Sequence[str],
     are_features: Mapping[str, bool],
     weights: str | Path | None,
     device: Device,
     progress: Progress | None,
-) -> list[Embedder | None]:
+) -> list[FeatureExtractor | None]:
     """The opened backbones, one a space; one None where all sets are features already."""
     if all(are_features.values()):
         return [None]
@@ -288,7 +296,7 @@ def _embedders(
 
 def _prepared(
     opened: Mapping[str, Any],
-    embedders: Sequence[Embedder | None],
+    extractors: Sequence[FeatureExtractor | None],
     work: _Work,
     stack: ExitStack,
 ) -> list[Inputs]:
@@ -299,21 +307,21 @@ def _prepared(
     """
     prepared: dict[int, Inputs] = {}
     cheap_first = sorted(
-        enumerate(embedders), key=lambda one: one[1] is not None and not is_streamed(one[1])
+        enumerate(extractors), key=lambda one: one[1] is not None and not is_streamed(one[1])
     )
-    for place, embedder in cheap_first:
+    for place, extractor in cheap_first:
         with work.timed("features"):
             inputs = prepare(
                 dict(opened),
                 stack=stack,
-                backbone=embedder or "features",
+                backbone=extractor or "features",
                 skip_broken=work.skip_broken,
                 progress=work.progress,
             )
-            counts = check_sets({role: one.array for role, one in inputs.rows.items()})
+            counts = check_feature_sets({role: one.array for role, one in inputs.rows.items()})
         check_at_least(counts["train"], 3, role="train", why=f"{SEVERAL}.")
         prepared[place] = inputs
-    return [prepared[place] for place in range(len(embedders))]
+    return [prepared[place] for place in range(len(extractors))]
 
 
 def _search(
@@ -334,7 +342,7 @@ def _search(
         queries = sum(
             int(array.shape[0]) for array in (inputs.rows["generated"].array, honest.array)
         )
-        families = work.families_in(inputs.embedder)
+        families = work.families_in(inputs.extractor)
         references = len(kept) * len(_joined(families))
         work.announce(search_sentence(inputs, queries, references))
         with work.timed(f"search in {inputs.backbone}"):
@@ -389,11 +397,11 @@ def _categories(train: Rows) -> list[str | None]:
     source = train.source
     if source is None:
         raise AssertionError("features were refused")
-    return [source.category(int(position)) for position in train.positions]
+    return [source.class_name(int(position)) for position in train.positions]
 
 
 def _has_categories(train: ImageSource) -> bool:
-    return any(train.category(position) for position in range(len(train)))
+    return any(train.class_name(position) for position in range(len(train)))
 
 
 def _pictures(rows: dict[str, Rows], stack: ExitStack) -> SourcePictures | None:

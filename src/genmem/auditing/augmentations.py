@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from genmem.errors import UsageError
-from genmem.images import AS_IS, FAMILIES, Transformation, parse_augmentations
+from genmem.images import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 
 AS_THEY_ARE = "as they are"
 
-Families = Mapping[str, tuple[Transformation, ...]]
+Families = Mapping[str, tuple[Augmentation, ...]]
 """Forms by family, the images as they are first. Each family is judged against its own null."""
 
 
 def augmented(
     augment: Sequence[str], backbones: Sequence[str]
-) -> tuple[tuple[Transformation, ...], dict[str, Families]]:
+) -> tuple[tuple[Augmentation, ...], dict[str, Families]]:
     """All forms, the image as it is first; and the families that each space compares.
 
     Args:
@@ -46,4 +46,4 @@ def families_named(names: Sequence[str]) -> Families:
         UsageError: an unknown family, or one named twice.
     """
     parse_augmentations(names)  # refuses what is not there
-    return {AS_THEY_ARE: (AS_IS,), **{name: FAMILIES[name] for name in names}}
+    return {AS_THEY_ARE: (IDENTITY,), **{name: AUGMENTATIONS[name] for name in names}}

@@ -12,43 +12,43 @@ from numpy.typing import NDArray
 from genmem.auditing.duplicates import MOST_QUERIES
 from genmem.auditing.significance import is_streamed
 from genmem.errors import InputError
-from genmem.features import Embedder, is_cached
+from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
-from genmem.images import AS_IS, ImageSource, Transformation, decode
+from genmem.images import IDENTITY, Augmentation, ImageSource, decode
 from genmem.scoring.inputs import Inputs
 
 _TIMED_IMAGES = 32
 
 
 def embedding_cost(
-    embedder: Embedder,
+    extractor: FeatureExtractor,
     sources: Mapping[str, Any],
-    transformations: Sequence[Transformation],
+    transformations: Sequence[Augmentation],
 ) -> str:
     """How many images one space embeds, at which measured rate, and how long that takes.
 
     Args:
-        embedder: the space's backbone, opened.
+        extractor: the space's backbone, opened.
         sources: the sets by role; those that are features cost nothing here.
         transformations: the forms of the training set, the image as it is first.
 
     Returns:
         One sentence.
     """
-    name = embedder.backbone.name
+    name = extractor.backbone.name
     images = {role: one for role, one in sources.items() if isinstance(one, ImageSource)}
     wanted, cached = 0, 0
     for role, source in images.items():
-        for one in transformations if role == "train" else (AS_IS,):
+        for one in transformations if role == "train" else (IDENTITY,):
             wanted += len(source)
-            streamed = is_streamed(embedder) and one != AS_IS
-            if not streamed and is_cached(source, embedder=embedder, transformation=one):
+            streamed = is_streamed(extractor) and one != IDENTITY
+            if not streamed and is_cached(source, extractor=extractor, augmentation=one):
                 cached += len(source)
     left = wanted - cached
     known = f" ({cached:,} more are in the cache)" if cached else ""
     if not left:
         return f"{name}: all {wanted:,} images are in the cache"
-    rate = _rate(embedder, next(iter(images.values())))
+    rate = _rate(extractor, next(iter(images.values())))
     expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
     return f"{name}: {left:,} images to embed{known}{expected}"
 
@@ -86,7 +86,7 @@ def search_cost(pairs: int, dimension: int) -> float:
     return (time.perf_counter() - started) / side**2 * pairs * 1.3
 
 
-def _rate(embedder: Embedder, source: ImageSource) -> float | None:
+def _rate(extractor: FeatureExtractor, source: ImageSource) -> float | None:
     """Images a second on one batch of the source's first images; None where none can be timed."""
     images = []
     for position in range(min(_TIMED_IMAGES, len(source))):
@@ -94,13 +94,13 @@ def _rate(embedder: Embedder, source: ImageSource) -> float | None:
             images.append(decode(source.content(position), name=source.id(position)))
         except InputError:  # broken images are dealt with when they are read in earnest
             continue
-    if not images or len({embedder.transform(pixels).shape for pixels in images}) > 1:
+    if not images or len({extractor.transform(pixels).shape for pixels in images}) > 1:
         return None
-    _embed(embedder, images)
+    _embed(extractor, images)
     started = time.perf_counter()
-    _embed(embedder, images)
+    _embed(extractor, images)
     return len(images) / max(time.perf_counter() - started, 1e-6)
 
 
-def _embed(embedder: Embedder, images: Sequence[NDArray[np.uint8]]) -> None:
-    embedder.embed(np.stack([embedder.transform(pixels) for pixels in images]))
+def _embed(extractor: FeatureExtractor, images: Sequence[NDArray[np.uint8]]) -> None:
+    extractor.run(np.stack([extractor.transform(pixels) for pixels in images]))

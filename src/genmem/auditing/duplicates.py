@@ -12,7 +12,7 @@ from genmem.auditing.augmentations import AS_THEY_ARE
 from genmem.auditing.results import Bools, Duplicates, Floats, Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_forms
 from genmem.auditing.significance import REFERENCE, SpaceSearch, metric_of
-from genmem.images import digest
+from genmem.images import hash_images
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric
 from genmem.scoring.inputs import Inputs, Rows
@@ -233,8 +233,8 @@ def _relative(matches: Matches, metric: Metric) -> Floats:
 def _same_content(one: Rows, rows: Ints, other: Rows, others: Ints) -> Bools:
     """bool [p]: whether the stored images (or, for features, the rows) are the same to the byte."""
     if one.source is not None and other.source is not None:
-        first = digest(one.source).per_image[one.positions[rows]]
-        second = digest(other.source).per_image[other.positions[others]]
+        first = hash_images(one.source).per_image[one.positions[rows]]
+        second = hash_images(other.source).per_image[other.positions[others]]
         return np.asarray((first == second).all(axis=1))
     if not len(rows):
         return np.zeros(0, dtype=bool)

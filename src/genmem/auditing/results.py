@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.images import Transformation
+from genmem.images import Augmentation
 from genmem.results import InputSummary, Json, Result, to_json
 
 Floats = NDArray[np.float64]
@@ -201,7 +201,7 @@ class Audit:
     generated_ids: Sequence[str]
     train_ids: Sequence[str]
     categories: Sequence[str | None] | None
-    transformations: tuple[Transformation, ...]
+    transformations: tuple[Augmentation, ...]
     spaces: tuple[Space, ...]
     p_values: Floats
     q_values: Floats
@@ -235,7 +235,7 @@ class Audit:
     ) -> None:
         self.close()
 
-    def nearest(self, row: int) -> tuple[Space, int, Transformation, float]:
+    def nearest(self, row: int) -> tuple[Space, int, Augmentation, float]:
         """Space, training row, transformation and distance of a row's most telling match."""
         space = self.spaces[int(self.space[row])]
         transformation = self.transformations[int(space.transformations[row, 0])]

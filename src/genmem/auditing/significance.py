@@ -14,8 +14,8 @@ from genmem.auditing.augmentations import AS_THEY_ARE, Families
 from genmem.auditing.results import Bools, Floats, Ints, Null, Space
 from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
 from genmem.calibration.null_distribution import combined_p_values, null_distribution
-from genmem.features import Embedder, extract, transform_of
-from genmem.images import AS_IS, ImageSource, Progress, Transformation, read_batches
+from genmem.features import FeatureExtractor, extract, image_transform
+from genmem.images import IDENTITY, Augmentation, ImageSource, Progress, read_batches
 from genmem.metrics.copied_fraction import NO_DISTANCE, copied_fraction_from
 from genmem.neighbors import Metric
 from genmem.results import Result
@@ -117,37 +117,37 @@ def search_space(
 
 def _form(
     inputs: Inputs,
-    transformation: Transformation,
+    transformation: Augmentation,
     kept: Ints,
     *,
     skip_broken: bool,
     progress: Progress | None,
 ) -> Iterator[Any]:
     """Features of the kept training images in one form, part by part."""
-    rows, embedder = inputs.rows["train"], inputs.embedder
+    rows, extractor = inputs.rows["train"], inputs.extractor
     if progress:
         words = f" with train {transformation.phrase}" if transformation.phrase else ""
         progress(f"comparing{words}, in {inputs.backbone}", 0, None)
-    if transformation == AS_IS:
+    if transformation == IDENTITY:
         yield from _kept_parts(rows.array, kept)
-    elif rows.source is None or embedder is None:
+    elif rows.source is None or extractor is None:
         raise AssertionError("only images can be transformed")
-    elif is_streamed(embedder):
-        yield from _streamed(rows.source, embedder, transformation, kept, skip_broken=skip_broken)
+    elif is_streamed(extractor):
+        yield from _streamed(rows.source, extractor, transformation, kept, skip_broken=skip_broken)
     else:
         features = extract(
             rows.source,
-            embedder=embedder,
-            transformation=transformation,
+            extractor=extractor,
+            augmentation=transformation,
             skip_broken=skip_broken,
             progress=progress,
         )
         yield from _kept_parts(features.array, kept)
 
 
-def is_streamed(embedder: Embedder) -> bool:
+def is_streamed(extractor: FeatureExtractor) -> bool:
     """Whether features are cheaper to make again than to keep: those of no network."""
-    return embedder.weights_hash is None
+    return extractor.weights_hash is None
 
 
 def _kept_parts(array: Any, kept: Ints) -> Iterator[Any]:
@@ -160,15 +160,15 @@ def _kept_parts(array: Any, kept: Ints) -> Iterator[Any]:
 
 def _streamed(
     source: ImageSource,
-    embedder: Embedder,
-    transformation: Transformation,
+    extractor: FeatureExtractor,
+    transformation: Augmentation,
     kept: Ints,
     *,
     skip_broken: bool,
 ) -> Iterator[Any]:
     batches = read_batches(
         source,
-        transform=transform_of(embedder, transformation),
+        transform=image_transform(extractor, transformation),
         batch_size=_STREAM_ROWS,
         skip_broken=skip_broken,
     )
@@ -179,7 +179,7 @@ def _streamed(
             if not count:
                 continue
             low, high = np.searchsorted(kept, (first, first + count))
-            features, _ = embedder.embed(batch.array)
+            features, _ = extractor.run(batch.array)
             yield features[kept[low:high] - first]
             first += count
 
@@ -211,7 +211,7 @@ def judge_space(
     *,
     source: str,
     k: int,
-    every: Sequence[Transformation],
+    every: Sequence[Augmentation],
     spared: Bools,
     thinned: bool,
 ) -> Judged:
@@ -327,7 +327,7 @@ def share_of_copies(*, generated: Floats, honest: Floats, train_rows: int, thinn
 
 
 def _in_all(
-    matches: Matches, forms: Sequence[Transformation], every: Sequence[Transformation]
+    matches: Matches, forms: Sequence[Augmentation], every: Sequence[Augmentation]
 ) -> Matches:
     """The matches of one family with its forms numbered as among all forms."""
     places = np.array([every.index(one) for one in forms], dtype=np.int64)
@@ -343,6 +343,6 @@ def _ratio(distances: Floats) -> Floats:
 
 
 def _backbone(inputs: Inputs) -> dict[str, Any]:
-    if inputs.embedder is None:
+    if inputs.extractor is None:
         return {"name": "features", "dimension": int(inputs.rows["train"].array.shape[1])}
-    return inputs.embedder.describe()
+    return inputs.extractor.describe()

@@ -16,7 +16,13 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
 from genmem.errors import InputError, UsageError
-from genmem.features import Device, Embedder, find_backbone, is_feature_source, load_backbone
+from genmem.features import (
+    Device,
+    FeatureExtractor,
+    find_backbone,
+    is_feature_source,
+    load_backbone,
+)
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
@@ -85,11 +91,11 @@ def calibrate_sets(
     is_honest, _ = labels.masks(list(sets.values()))
     found: list[Calibration] = []
     measured: list[SetDistances] = []
-    for embedder in _embedders([train, *sets], backbones, weights, device, progress):
+    for extractor in _extractors([train, *sets], backbones, weights, device, progress):
         one = set_distances(
             list(sets),
             train=train,
-            backbone=embedder,
+            backbone=extractor,
             skip_broken=skip_broken,
             progress=progress,
         )
@@ -115,7 +121,7 @@ def set_distances(
     sources: Sequence[str],
     *,
     train: Any,
-    backbone: str | Embedder = "inception",
+    backbone: str | FeatureExtractor = "inception",
     weights: str | Path | None = None,
     device: Device = "auto",
     skip_broken: bool = False,
@@ -171,13 +177,13 @@ def _joined(images: Sequence[Floats], mask: Bools) -> Floats:
     return np.concatenate([one for one, wanted in zip(images, mask, strict=True) if wanted])
 
 
-def _embedders(
+def _extractors(
     sources: Sequence[Any],
     backbones: Sequence[str],
     weights: str | Path | None,
     device: Device,
     progress: Progress | None,
-) -> list[str | Embedder]:
+) -> list[str | FeatureExtractor]:
     """The opened backbones, all before the first works: a missing one is no later surprise.
 
     Where all sets are features, one that is not used: every backbone would give the same.

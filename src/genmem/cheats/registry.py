@@ -19,7 +19,7 @@ from genmem.cheats.mixing import Pixels, drawn_members, mixed, partners
 from genmem.cheats.supervised_mapping import memorized_by_mapping
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every entry, so that the archive does not depend on the day."""
@@ -36,7 +36,7 @@ def write_images(images: Pixels, path: str | Path, *, progress: Progress | None 
     Raises:
         UsageError: the file cannot be written.
     """
-    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for place, pixels in enumerate(images):
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, format="PNG")

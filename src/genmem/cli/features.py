@@ -38,7 +38,7 @@ def features(
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
     from genmem.features.feature_io import IDS_SUFFIX
-    from genmem.io.atomic import check_writable, written_whole
+    from genmem.io.atomic import atomic_write, check_writable
 
     ids_file = str(Path(out).with_suffix(IDS_SUFFIX))
     check_writable(out, suffixes=(".npy",))
@@ -51,20 +51,20 @@ def features(
     from genmem.images import open_images
 
     with progress_on_stderr() as progress, open_images(source) as images:
-        embedder = load_backbone(backbone, weights=weights, device=device, progress=progress)
+        extractor = load_backbone(backbone, weights=weights, device=device, progress=progress)
         found = extract(
             images,
-            embedder=embedder,
+            extractor=extractor,
             skip_broken=skip_broken,
             progress=progress,
         )
-        with written_whole(out) as file:
+        with atomic_write(out) as file:
             np.save(file, found.array, allow_pickle=False)
         write_json(
             {
                 "source": images.name,
                 "digest": found.digest,
-                "backbone": embedder.describe(),
+                "backbone": extractor.describe(),
                 "skipped": list(found.skipped),
                 "ids": list(found.ids),
             },

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genmem.errors import UsageError
-from genmem.io.atomic import check_writable, written_whole
+from genmem.io.atomic import atomic_write, check_writable
 from genmem.results import Json
 
 STDOUT = "-"
@@ -79,5 +79,5 @@ def write_json(document: Json, output: str) -> None:
     if output == STDOUT:
         sys.stdout.write(text)
         return
-    with written_whole(output) as file:
+    with atomic_write(output) as file:
         file.write(text.encode())

@@ -1,22 +1,22 @@
 """Backbones, their engines, and the content-hashed cache: images → float32 [n, d].
 
-    embedder = load_backbone("inception")
-    features = extract(source, embedder=embedder)
+    extractor = load_backbone("inception")
+    features = extract(source, extractor=extractor)
 
 Neither torch nor timm is imported before a backbone is loaded.
 """
 
-from genmem.features._backbone import Backbone, Device
+from genmem.features.backbone import Backbone, Device
 from genmem.features.cache import default_cache
-from genmem.features.extract import Features, RowIds, extract, is_cached, transform_of
-from genmem.features.extractor import Embedder, load_backbone, torch_module
+from genmem.features.extract import Features, RowIds, extract, image_transform, is_cached
+from genmem.features.extractor import FeatureExtractor, load_backbone, torch_module
 from genmem.features.feature_io import is_feature_source, load_features
 from genmem.features.registry import WeightsStatus, backbones, find_backbone, weights_status
 
 __all__ = [
     "Backbone",
     "Device",
-    "Embedder",
+    "FeatureExtractor",
     "Features",
     "RowIds",
     "WeightsStatus",
@@ -24,11 +24,11 @@ __all__ = [
     "default_cache",
     "extract",
     "find_backbone",
+    "image_transform",
     "is_cached",
     "is_feature_source",
     "load_backbone",
     "load_features",
     "torch_module",
-    "transform_of",
     "weights_status",
 ]

@@ -45,7 +45,7 @@ def read_state_dict(path: Path) -> StateDict:
     return loaded
 
 
-def not_these_weights(name: str, path: Path, error: Exception) -> WeightsError:
+def wrong_weights_error(name: str, path: Path, error: Exception) -> WeightsError:
     """The error for a file that holds some other network's weights."""
     reason = " ".join(str(error).split())[:300]
     return WeightsError(f"{path.name} does not hold the weights of {name}: {reason}")
@@ -60,4 +60,4 @@ def load_strictly(network: nn.Module, tensors: StateDict, *, name: str, path: Pa
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        raise not_these_weights(name, path, error) from error
+        raise wrong_weights_error(name, path, error) from error

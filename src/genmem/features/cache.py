@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError
 from genmem.features._rows import RowFile, rows_are_intact
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 
 FLUSH_SECONDS = 5.0
 """At most this much work is lost when a run is cut off."""
@@ -276,7 +276,9 @@ def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
         lock.release()
 
 
-def mapped(folder: Path, key: str, compute: Any, progress: Progress | None = None) -> NDArray[Any]:
+def cached_array(
+    folder: Path, key: str, compute: Any, progress: Progress | None = None
+) -> NDArray[Any]:
     """The array of this key in `folder`, computed once by whichever process comes first.
 
     Returns:
@@ -292,7 +294,7 @@ def mapped(folder: Path, key: str, compute: Any, progress: Progress | None = Non
             with locked(folder, key, progress):
                 if not file.is_file():
                     array = compute()
-                    with written_whole(file) as opened:
+                    with atomic_write(file) as opened:
                         np.save(opened, array, allow_pickle=False)
         return np.load(file, mmap_mode="c", allow_pickle=False)
     except OSError as error:

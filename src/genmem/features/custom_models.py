@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genmem.errors import UsageError, WeightsError
-from genmem.features._backbone import Backbone, Device, Embedded
+from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
 from genmem.features.engines import TorchEngine, choose_device
 from genmem.features.onnx_engine import OnnxEngine
 from genmem.features.preprocessing import AsIs, Crop
@@ -77,7 +77,7 @@ class FileOnnxEngine(OnnxEngine):
             )
         self.dtype = types[self.input.type]
 
-    def run(self, batch: NDArray) -> Embedded:
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
         """uint8 [b, H, W, 3] → features of the first output; other outputs are ignored."""
         images = batch if self.channels_last else batch.transpose(0, 3, 1, 2)
         features, _ = super().run(np.ascontiguousarray(images, dtype=self.dtype))
@@ -123,7 +123,7 @@ def _load_torchscript(path: Path):
     """The module of a TorchScript file, taking [b, H, W, 3]."""
     import torch
 
-    from genmem.features.torch_modules import ChannelsFirst, frozen
+    from genmem.features.torch_modules import ChannelsFirst, freeze
 
     try:
         with warnings.catch_warnings():
@@ -134,7 +134,7 @@ def _load_torchscript(path: Path):
             f"{path.name} is not a TorchScript file; make one with torch.jit.script or "
             "torch.jit.trace, or export the network to ONNX"
         ) from error
-    return frozen(ChannelsFirst(module))
+    return freeze(ChannelsFirst(module))
 
 
 def _open_torchscript(
@@ -152,7 +152,7 @@ def _open_torchscript(
     )
 
 
-def backbone_of_file(path: Path) -> Backbone:
+def load_custom_backbone(path: Path) -> Backbone:
     """The backbone in a file of the user's.
 
     Raises:

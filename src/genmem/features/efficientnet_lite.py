@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from genmem.features._backbone import Backbone
+from genmem.features.backbone import Backbone
 from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Crop
 from genmem.features.weights import PackageFile
@@ -32,8 +32,8 @@ def build_network(weights: Path, *, number: int) -> torch.nn.Module:
     """
     import timm
 
-    from genmem.features._state_dict import load_strictly, not_these_weights, read_state_dict
-    from genmem.features.torch_modules import Normalised, frozen, without_classifier
+    from genmem.features._state_dict import load_strictly, read_state_dict, wrong_weights_error
+    from genmem.features.torch_modules import Normalized, freeze, remove_classifier
 
     name = f"efficientnet-lite{number}"
     network = timm.create_model(f"tf_efficientnet_lite{number}", pretrained=False)
@@ -42,11 +42,11 @@ def build_network(weights: Path, *, number: int) -> torch.nn.Module:
     if tensors.keys() != own.keys():
         if len(tensors) != len(own):
             reason = ValueError(f"expected {len(own)} tensors, found {len(tensors)}")
-            raise not_these_weights(name, weights, reason)
+            raise wrong_weights_error(name, weights, reason)
         tensors = dict(zip(own, tensors.values(), strict=True))
     load_strictly(network, tensors, name=name, path=weights)
-    network = without_classifier(network)
-    return frozen(Normalised(network, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)))
+    network = remove_classifier(network)
+    return freeze(Normalized(network, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)))
 
 
 def _backbone(number: int, *, size: int, resize: int, sha256: str) -> Backbone:

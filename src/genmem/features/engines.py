@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError
-from genmem.features._backbone import Backbone, Device, Embedded, Engine
+from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
 from genmem.features.onnx_engine import OnnxEngine, as_rows
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class TorchEngine:
         self.batch_size = batch_size
         self.dimension = dimension
 
-    def run(self, batch: NDArray) -> Embedded:
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Preprocessed images → features and logits."""
         import torch
 
@@ -107,9 +107,9 @@ def open_network_engine(
         raise UsageError(f"{backbone.name} has no network to run")
     chosen = choose_device(device)
     if chosen == "cpu":
-        from genmem.features.onnx_export import exported
+        from genmem.features.onnx_export import export_to_onnx
 
-        model, failure = exported(backbone, weights, sha256)
+        model, failure = export_to_onnx(backbone, weights, sha256)
         if model is not None:
             return OnnxEngine(model, title=backbone.name, batch_size=batch_size)
     else:

@@ -22,20 +22,20 @@ from genmem.features.cache import (
     locked,
     open_entry,
 )
-from genmem.features.extractor import Embedder
+from genmem.features.extractor import FeatureExtractor
 from genmem.images import (
-    AS_IS,
     DECODE_RULE,
-    Digest,
+    IDENTITY,
+    Augmentation,
+    ImageHashes,
     ImageSource,
     Progress,
     Transform,
-    Transformation,
-    digest,
+    hash_images,
     read_batches,
 )
 
-TRANSFORMATIONS_VERSION = "transformations 1"
+AUGMENTATIONS_VERSION = "augmentations 1"
 FEATURES_VERSION = "genmem features 1"
 """Part of every cache key; to be raised when the same inputs would give other features."""
 
@@ -153,15 +153,15 @@ def _refuse_broken(source: ImageSource, broken: Broken) -> None:
 def _fill(
     writer: EntryWriter | _MemoryWriter,
     source: ImageSource,
-    embedder: Embedder,
+    extractor: FeatureExtractor,
     *,
-    transformation: Transformation,
+    augmentation: Augmentation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
 ) -> None:
     """Append the features of all images the writer does not have yet."""
-    stage, count = stage_of(source, transformation), len(source)
+    stage, count = stage_of(source, augmentation), len(source)
     broken = writer.state.broken if writer.state else ()
     if not skip_broken:
         _refuse_broken(source, broken)  # by an earlier run that skipped and was cut off
@@ -170,7 +170,7 @@ def _fill(
         progress(stage, start, count)
     batches = read_batches(
         source,
-        transform=transform_of(embedder, transformation),
+        transform=image_transform(extractor, augmentation),
         batch_size=batch_size,
         skip_broken=skip_broken,
         start=start,
@@ -184,10 +184,10 @@ def _fill(
                 if writer.state is not None and writer.state.shape != shape:
                     raise InputError(
                         f"{source.id(int(batch.positions[0]))} has shape {list(shape)}, the images "
-                        f"before it {list(writer.state.shape)}: {embedder.backbone.name} needs "
+                        f"before it {list(writer.state.shape)}: {extractor.backbone.name} needs "
                         "images of one size"
                     )
-                features, logits = embedder.embed(batch.array)
+                features, logits = extractor.run(batch.array)
             elif writer.state is not None:
                 shape = writer.state.shape
                 features, logits = np.empty((0, writer.state.width), np.float32), None
@@ -199,7 +199,7 @@ def _fill(
                 next_position=start,
                 shape=shape,
                 broken=broken,
-                engine=embedder.engine,
+                engine=extractor.engine,
             )
             if progress is not None:
                 progress(stage, start, count)
@@ -212,9 +212,9 @@ def _compute(
     folder: Path,
     key: str,
     source: ImageSource,
-    embedder: Embedder,
+    extractor: FeatureExtractor,
     *,
-    transformation: Transformation,
+    augmentation: Augmentation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
@@ -224,8 +224,8 @@ def _compute(
         _fill(
             writer,
             source,
-            embedder,
-            transformation=transformation,
+            extractor,
+            augmentation=augmentation,
             batch_size=batch_size,
             skip_broken=skip_broken,
             progress=progress,
@@ -233,54 +233,56 @@ def _compute(
         writer.commit(folder / key)
 
 
-def transform_of(embedder: Embedder, transformation: Transformation) -> Transform:
-    """What happens to each image's pixels before the network: the transformation goes first."""
-    if transformation == AS_IS:
-        return embedder.transform
-    return lambda pixels: embedder.transform(transformation.apply(pixels))
+def image_transform(extractor: FeatureExtractor, augmentation: Augmentation) -> Transform:
+    """What happens to each image's pixels before the network: the augmentation goes first."""
+    if augmentation == IDENTITY:
+        return extractor.transform
+    return lambda pixels: extractor.transform(augmentation.apply(pixels))
 
 
-def stage_of(source: ImageSource, transformation: Transformation) -> str:
+def stage_of(source: ImageSource, augmentation: Augmentation) -> str:
     """What the progress calls this work."""
-    words = f", {transformation.phrase}" if transformation.phrase else ""
+    words = f", {augmentation.phrase}" if augmentation.phrase else ""
     return f"features of {source.name}{words}"
 
 
-def features_key(hashes: Digest, embedder: Embedder, transformation: Transformation = AS_IS) -> str:
+def features_key(
+    hashes: ImageHashes, extractor: FeatureExtractor, augmentation: Augmentation = IDENTITY
+) -> str:
     """The cache key of some images' features: a hash over all that decides them."""
     return entry_key(
         FEATURES_VERSION,
         DECODE_RULE,
         hashes.hexdigest,
-        embedder.backbone.name,
-        embedder.weights_hash or "no weights",
-        embedder.backbone.preprocessing.name,
-        embedder.engine,
-        *(() if transformation == AS_IS else (TRANSFORMATIONS_VERSION, transformation.name)),
+        extractor.backbone.name,
+        extractor.weights_hash or "no weights",
+        extractor.backbone.preprocessing.name,
+        extractor.engine,
+        *(() if augmentation == IDENTITY else (AUGMENTATIONS_VERSION, augmentation.name)),
     )
 
 
 def is_cached(
-    source: ImageSource, *, embedder: Embedder, transformation: Transformation = AS_IS
+    source: ImageSource, *, extractor: FeatureExtractor, augmentation: Augmentation = IDENTITY
 ) -> bool:
     """Whether the default cache seems to hold these features; nothing is checked or waited for."""
-    key = features_key(digest(source), embedder, transformation)
+    key = features_key(hash_images(source), extractor, augmentation)
     return (default_cache() / "features" / key / "entry.json").is_file()
 
 
 def _cached(
     folder: Path,
     source: ImageSource,
-    embedder: Embedder,
-    hashes: Digest,
+    extractor: FeatureExtractor,
+    hashes: ImageHashes,
     *,
-    transformation: Transformation,
+    augmentation: Augmentation,
     batch_size: int,
     skip_broken: bool,
     progress: Progress | None,
 ) -> tuple[Entry, bool]:
     """The entry of these images and this backbone, and whether it was there already."""
-    key = features_key(hashes, embedder, transformation)
+    key = features_key(hashes, extractor, augmentation)
     target = folder / key
     entry = open_entry(target, len(source))
     if entry is not None:
@@ -294,8 +296,8 @@ def _cached(
                 folder,
                 key,
                 source,
-                embedder,
-                transformation=transformation,
+                extractor,
+                augmentation=augmentation,
                 batch_size=batch_size,
                 skip_broken=skip_broken,
                 progress=progress,
@@ -314,8 +316,8 @@ def _cached(
 def extract(
     source: ImageSource,
     *,
-    embedder: Embedder,
-    transformation: Transformation = AS_IS,
+    extractor: FeatureExtractor,
+    augmentation: Augmentation = IDENTITY,
     batch_size: int | None = None,
     skip_broken: bool = False,
     cache: str | Path | Literal["default"] | None = "default",
@@ -330,8 +332,8 @@ def extract(
 
     Args:
         source: from `open_images`; it must stay open while `ids` are used.
-        embedder: from `load_backbone`.
-        transformation: done to every image first; "as is" by default.
+        extractor: from `load_backbone`.
+        augmentation: done to every image first; "as is" by default.
         batch_size: images per call of the network; None takes what its engine is fastest at.
             Features do not depend on it beyond 1e-5 relative.
         skip_broken: leave broken images out, and list them in `skipped`, instead of stopping.
@@ -350,15 +352,15 @@ def extract(
             "first: with open_images(...) as source: extract(source, ...)"
         )
     started = time.perf_counter()
-    hashes = digest(source, progress=progress)
-    size = batch_size or embedder.batch_size
+    hashes = hash_images(source, progress=progress)
+    size = batch_size or extractor.batch_size
     if cache is None:
         writer = _MemoryWriter(len(source))
         _fill(
             writer,
             source,
-            embedder,
-            transformation=transformation,
+            extractor,
+            augmentation=augmentation,
             batch_size=size,
             skip_broken=skip_broken,
             progress=progress,
@@ -368,9 +370,9 @@ def extract(
         entry, from_cache = _cached(
             (default_cache() if cache == "default" else Path(cache)) / "features",
             source,
-            embedder,
+            extractor,
             hashes,
-            transformation=transformation,
+            augmentation=augmentation,
             batch_size=size,
             skip_broken=skip_broken,
             progress=progress,
@@ -387,7 +389,7 @@ def extract(
         positions=positions,
         digest=hashes.hexdigest,
         skipped=tuple(source.id(position) for position in left_out),
-        backbone=embedder.describe(),
+        backbone=extractor.describe(),
         seconds=time.perf_counter() - started,
         from_cache=from_cache,
     )

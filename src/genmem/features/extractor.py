@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError, WeightsError
-from genmem.features._backbone import Backbone, Device, Embedded, Engine
+from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
 from genmem.features.registry import backbones, find_backbone, weights_status
 from genmem.features.weights import Weights, obtain_weights
 from genmem.images import Progress
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Embedder:
+class FeatureExtractor:
     """Turns images into features. Made by `load_backbone`.
 
     Attributes:
@@ -45,7 +45,7 @@ class Embedder:
         """One RGB image, uint8 [H, W, 3] → the network's input. Safe in several threads at once."""
         return self.backbone.preprocessing.apply(image)
 
-    def embed(self, batch: NDArray[Any]) -> Embedded:
+    def run(self, batch: NDArray[Any]) -> FeaturesAndLogits:
         """Transformed images [b, ...] → features float32 [b, d] and logits [b, c] or None."""
         return self._engine.run(batch)
 
@@ -85,7 +85,7 @@ def load_backbone(
     weights: str | Path | None = None,
     device: Device = "auto",
     progress: Progress | None = None,
-) -> Embedder:
+) -> FeatureExtractor:
     """Make a backbone ready to turn images into features.
 
     Args:
@@ -101,7 +101,7 @@ def load_backbone(
     backbone = find_backbone(name) if isinstance(name, str) else name
     found = _weights_of(backbone, weights, progress)
     path, sha256 = (found.path, found.sha256) if found else (None, None)
-    return Embedder(backbone, found, backbone.open_engine(backbone, path, sha256, device))
+    return FeatureExtractor(backbone, found, backbone.open_engine(backbone, path, sha256, device))
 
 
 def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> torch.nn.Module:
@@ -115,14 +115,14 @@ def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> 
         UsageError: the name is unknown, or is a file that is no torch module.
         WeightsError: as for `load_backbone`.
     """
-    from genmem.features.torch_modules import Whole
+    from genmem.features.torch_modules import TorchBackbone
 
     backbone = find_backbone(name) if isinstance(name, str) else name
     found = _weights_of(backbone, weights, None)
     if backbone.network is None:
         if found is not None:
             raise UsageError(f"{backbone.name} cannot be run by torch: it is an ONNX file")
-        return Whole(backbone.preprocessing.apply_tensor, None).eval()
+        return TorchBackbone(backbone.preprocessing.apply_tensor, None).eval()
     if found is None:
         raise UsageError(f"{backbone.name} has a network but no weights")
-    return Whole(backbone.preprocessing.apply_tensor, backbone.network(found.path)).eval()
+    return TorchBackbone(backbone.preprocessing.apply_tensor, backbone.network(found.path)).eval()

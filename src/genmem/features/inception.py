@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genmem.features._backbone import Backbone
+from genmem.features.backbone import Backbone
 from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Stretch
 from genmem.features.weights import UrlFile
@@ -39,14 +39,14 @@ def build_network(weights: Path) -> torch.nn.Module:
         WeightsError: the file does not hold this network's weights.
     """
     from genmem.features._inception_network import Inception
-    from genmem.features._state_dict import not_these_weights, read_state_dict
-    from genmem.features.torch_modules import frozen
+    from genmem.features._state_dict import read_state_dict, wrong_weights_error
+    from genmem.features.torch_modules import freeze
 
     tensors = read_state_dict(weights)
     try:
-        return frozen(Inception(tensors))
+        return freeze(Inception(tensors))
     except RuntimeError as error:
-        raise not_these_weights("inception", weights, error) from error
+        raise wrong_weights_error("inception", weights, error) from error
 
 
 BACKBONE = Backbone(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, WeightsError
-from genmem.features._backbone import Embedded
+from genmem.features.backbone import FeaturesAndLogits
 from genmem.images.prefetch import usable_cores
 
 
@@ -64,7 +64,7 @@ class OnnxEngine:
         width = (self.session.get_outputs()[0].shape or [None, None])[1:2]
         self.dimension: int | None = width[0] if width and isinstance(width[0], int) else None
 
-    def run(self, batch: NDArray) -> Embedded:
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Preprocessed images → features and logits."""
         outputs = self.session.run(self.outputs, {self.input.name: batch})
         rows = [as_rows(np.asarray(output), len(batch), self.title) for output in outputs]

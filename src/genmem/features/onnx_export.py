@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from genmem.features._backbone import Backbone
+    from genmem.features.backbone import Backbone
 
 EXPORT_VERSION = 1
 """To be raised when exported graphs change meaning: old exports are then made anew."""
@@ -38,7 +38,7 @@ LARGEST_BYTES = 1_900_000_000
 """Weights beyond this do not fit into one ONNX file (2 GiB); such networks run in torch."""
 
 
-def exported(
+def export_to_onnx(
     backbone: Backbone, weights: Path, sha256: str
 ) -> tuple[Path | bytes | None, str | None]:
     """The ONNX form of a backbone's network: a cached file, else exported now.

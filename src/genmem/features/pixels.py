@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.features._backbone import Backbone, Device, Embedded
+from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
 from genmem.features.preprocessing import AsIs
 
 
@@ -23,7 +23,7 @@ class PixelEngine:
     dimension: int | None = None
     note: str | None = None
 
-    def run(self, batch: NDArray) -> Embedded:
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
         """uint8 [b, H, W, 3] → float32 [b, H·W·3], values 0–255."""
         rows = batch.reshape(len(batch), -1).astype(np.float32)
         self.dimension = rows.shape[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from genmem.errors import UsageError
 from genmem.features import custom_models, efficientnet_lite, inception, pixels, timm_models
-from genmem.features._backbone import Backbone
+from genmem.features.backbone import Backbone
 
 _ENTRIES = (
     inception.BACKBONE,
@@ -41,9 +41,9 @@ def find_backbone(name: str) -> Backbone:
         if entry.name == name:
             return entry
     if name.startswith("timm:"):
-        return timm_models.any_timm_model(name.removeprefix("timm:"))
+        return timm_models.timm_backbone(name.removeprefix("timm:"))
     if Path(name).suffix in custom_models.SUFFIXES:
-        return custom_models.backbone_of_file(Path(name))
+        return custom_models.load_custom_backbone(Path(name))
     names = [entry.name for entry in _ENTRIES]
     near = difflib.get_close_matches(name, names, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from genmem.errors import UsageError
-from genmem.features._backbone import Backbone
+from genmem.features.backbone import Backbone
 from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Crop, Preprocessing, Stretch
 from genmem.features.weights import HubFile, UrlFile, WeightsSource
@@ -72,8 +72,8 @@ def build_network(
     """
     import timm
 
-    from genmem.features._state_dict import not_these_weights, read_state_dict
-    from genmem.features.torch_modules import Normalised, frozen, without_classifier
+    from genmem.features._state_dict import read_state_dict, wrong_weights_error
+    from genmem.features.torch_modules import Normalized, freeze, remove_classifier
 
     tensors = dict(read_state_dict(weights))
     overlay = {"state_dict": tensors}
@@ -85,10 +85,10 @@ def build_network(
                 model, pretrained=True, pretrained_cfg_overlay=overlay, img_size=image_size
             )
     except (RuntimeError, KeyError, AssertionError, ValueError) as error:
-        raise not_these_weights(name, weights, error) from error
+        raise wrong_weights_error(name, weights, error) from error
     if not keep_head:
-        network = without_classifier(network)
-    return frozen(Normalised(network, mean=scaling[0], std=scaling[1]))
+        network = remove_classifier(network)
+    return freeze(Normalized(network, mean=scaling[0], std=scaling[1]))
 
 
 def _backbone(
@@ -209,7 +209,7 @@ BACKBONES = (
 )
 
 
-def any_timm_model(model: str) -> Backbone:
+def timm_backbone(model: str) -> Backbone:
     """The backbone `timm:MODEL`, as timm's pretrained configuration describes it.
 
     Raises:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 
-class Normalised(nn.Module):
+class Normalized(nn.Module):
     """A network behind its scaling: (x/255 − mean) / std per channel.
 
     Takes [b, h, w, 3] uint8 or float32, values 0–255; gives what `network` gives, float32 [b, d].
@@ -36,7 +36,7 @@ class Normalised(nn.Module):
         return self.network(values * self.scale + self.shift)
 
 
-class Whole(nn.Module):
+class TorchBackbone(nn.Module):
     """A backbone for training loops: preprocessing on the batch's device, then the network.
 
     Takes uint8 RGB [b, 3, H, W], all of one size; gives features float32 [b, d]. Weights are
@@ -70,12 +70,12 @@ class ChannelsFirst(nn.Module):
         return output[0] if isinstance(output, tuple | list) else output
 
 
-def without_classifier(network: nn.Module) -> nn.Module:
+def remove_classifier(network: nn.Module) -> nn.Module:
     """A timm network that ends with its features."""
     cast(Any, network).reset_classifier(0)
     return network
 
 
-def frozen(network: nn.Module) -> nn.Module:
+def freeze(network: nn.Module) -> nn.Module:
     """`network` in evaluation mode with its parameters closed to gradients."""
     return network.eval().requires_grad_(False)

@@ -85,7 +85,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def in_given_folder(filename: str) -> tuple[Path, str] | None:
+def in_weights_folder(filename: str) -> tuple[Path, str] | None:
     """The file in the folder $GENMEM_WEIGHTS, or $GENMEM_WEIGHTS itself if it has this name."""
     setting = os.environ.get("GENMEM_WEIGHTS")
     if setting:
@@ -121,7 +121,7 @@ class PackageFile:
 
     def find(self) -> tuple[Path, str] | None:
         """The file in $GENMEM_WEIGHTS, else in the installed package."""
-        if given := in_given_folder(self.filename):
+        if given := in_weights_folder(self.filename):
             return given
         try:
             path = Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
@@ -173,7 +173,7 @@ class UrlFile:
         """The file in $GENMEM_WEIGHTS, else in the torch hub cache, under any of its names."""
         names = (self.filename, *self.also_named)
         for name in names:
-            if given := in_given_folder(name):
+            if given := in_weights_folder(name):
                 return given
         paths = [torch_hub_folder() / name for name in names]
         there = next((path for path in paths if path.is_file()), None)
@@ -262,7 +262,7 @@ class HubFile:
 
     def find(self) -> tuple[Path, str] | None:
         """The file in $GENMEM_WEIGHTS, else in the Hugging Face cache."""
-        if given := in_given_folder(self.filename):
+        if given := in_weights_folder(self.filename):
             return given
         from huggingface_hub import try_to_load_from_cache
 

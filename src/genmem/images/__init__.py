@@ -5,28 +5,28 @@ with open_images("train.zip") as source:
     for batch in read_batches(source, transform=..., batch_size=64): ...
 """
 
-from genmem.images.augmentations import AS_IS, FAMILIES, Transformation, parse_augmentations
+from genmem.images.augmentations import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
-from genmem.images.hashing import digest
+from genmem.images.hashing import hash_images
 from genmem.images.reader import Batch, Transform, read_batches
-from genmem.images.source import Digest, ImageSource, Progress, refuse_strangers
+from genmem.images.source import ImageHashes, ImageSource, Progress, refuse_non_images
 from genmem.images.sources import open_images
 
 __all__ = [
-    "AS_IS",
+    "AUGMENTATIONS",
     "DECODE_RULE",
-    "FAMILIES",
+    "IDENTITY",
+    "Augmentation",
     "Batch",
-    "Digest",
+    "ImageHashes",
     "ImageSource",
     "Progress",
     "Transform",
-    "Transformation",
     "decode",
-    "digest",
+    "hash_images",
     "image_to_rgb",
     "open_images",
     "parse_augmentations",
     "read_batches",
-    "refuse_strangers",
+    "refuse_non_images",
 ]

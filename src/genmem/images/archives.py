@@ -27,9 +27,9 @@ from typing import IO, NoReturn
 import numpy as np
 
 from genmem.errors import InputError
-from genmem.images.filenames import NamedSource, PackedNames, is_litter, printable
-from genmem.images.limits import MAX_IMAGE_BYTES, refuse_bomb, too_large
-from genmem.images.tempfiles import SharedFile, spool
+from genmem.images.filenames import NamedSource, PackedNames, is_ignored, printable
+from genmem.images.limits import MAX_IMAGE_BYTES, refuse_bomb, too_large_error
+from genmem.images.tempfiles import SharedFile, copy_to_tempfile
 
 _DECOMPRESSORS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -66,7 +66,7 @@ class ZipSource(ArchiveSource):
     def _read(self, position: int) -> bytes:
         offset, stored, size, checksum = (int(column[position]) for column in self._columns)
         if size > MAX_IMAGE_BYTES:
-            raise too_large(size, what=self.describe(position))
+            raise too_large_error(size, what=self.describe(position))
         header = self._file.read_at(offset, _LOCAL_HEADER)
         offset += _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
         content = self._file.read_at(offset + int.from_bytes(header[28:30], "little"), stored)
@@ -90,7 +90,7 @@ class TarSource(ArchiveSource):
     def _read(self, position: int) -> bytes:
         offset, size = (int(column[position]) for column in self._columns)
         if size > MAX_IMAGE_BYTES:
-            raise too_large(size, what=self.describe(position))
+            raise too_large_error(size, what=self.describe(position))
         return self._file.read_at(offset, size)
 
 
@@ -191,7 +191,7 @@ def _index_tar(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
 def _decompress(path: Path, opener: Callable[[Path], IO[bytes]]) -> IO[bytes]:
     try:
         with opener(path) as stream:
-            return spool(stream, compressed=path.stat().st_size, what=str(path))
+            return copy_to_tempfile(stream, compressed=path.stat().st_size, what=str(path))
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{path}: cannot be decompressed into {tempfile.gettempdir()}: {error}"
@@ -206,7 +206,7 @@ def _safe_name(name: str, *, path: Path) -> bytes | None:
             _refuse(path, name, "points outside the archive. Do not trust it; make it again")
         name = "/".join(part for part in parts if part not in ("", "."))
     packed = _packed(name)
-    return None if any(map(is_litter, packed.split(b"/"))) else packed
+    return None if any(map(is_ignored, packed.split(b"/"))) else packed
 
 
 def _packed(name: str) -> bytes:

@@ -16,7 +16,7 @@ from PIL import Image
 from genmem.errors import InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
-from genmem.images.tempfiles import SharedFile, new_spool, spool
+from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
 
 
 class ArraySource(ImageSource):
@@ -51,7 +51,7 @@ class ArraySource(ImageSource):
             self._file.close()
 
 
-class SpooledSource(ImageSource):
+class IterableSource(ImageSource):
     """Images from an iterable, kept in an unnamed temporary file.
 
     Encoded images are kept as they are, Pillow images and arrays as pixels.
@@ -60,7 +60,7 @@ class SpooledSource(ImageSource):
     name = where = "iterable"
 
     def __init__(self, images: Iterable[Any]) -> None:
-        file = new_spool()
+        file = new_tempfile()
         try:
             ends, shapes = array("q", [0]), array("q")
             for position, image in enumerate(images):
@@ -148,7 +148,7 @@ def _spool_member(path: Path) -> IO[bytes]:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{path}: is compressed otherwise than NumPy does. Save it again")
         with archive.open(entry) as member:
-            return spool(member, compressed=entry.compress_size, what=str(path))
+            return copy_to_tempfile(member, compressed=entry.compress_size, what=str(path))
 
 
 def _channels_last(value: Any, dimensions: int) -> str:

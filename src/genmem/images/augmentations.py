@@ -28,7 +28,7 @@ _CORNERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transformation:
+class Augmentation:
     """One way to change an image; its size stays.
 
     Attributes:
@@ -63,35 +63,35 @@ def _start(low: float, high: float, room: int) -> int:
     return int(room * low / left_over + 1e-9) if left_over > 0 else 0
 
 
-AS_IS = Transformation(name="as is", phrase="")
+IDENTITY = Augmentation(name="as is", phrase="")
 
 
-def _crop(scale: float, place: str) -> Transformation:
+def _crop(scale: float, place: str) -> Augmentation:
     across, down = _CORNERS[place]
     left, top = across * (1 - scale), down * (1 - scale)
-    return Transformation(
+    return Augmentation(
         name=f"crop {scale:g} {place}",
         phrase=f"cropped to {scale:.0%} ({place})".replace("%", " %"),
         box=(left, top, left + scale, top + scale),
     )
 
 
-FAMILIES: dict[str, tuple[Transformation, ...]] = {
-    "flip": (Transformation(name="flip", phrase="flipped", mirrored=True),),
+AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
+    "flip": (Augmentation(name="flip", phrase="flipped", mirrored=True),),
     "crops": tuple(_crop(scale, place) for scale in CROP_SCALES for place in _CORNERS),
 }
 """What can be asked for by name."""
 
 
-def parse_augmentations(families: Sequence[str]) -> tuple[Transformation, ...]:
+def parse_augmentations(families: Sequence[str]) -> tuple[Augmentation, ...]:
     """The transformations of these families, the image as it is first.
 
     Raises:
         UsageError: an unknown family, or one named twice.
     """
     for name in families:
-        if name not in FAMILIES:
-            raise UsageError(f"augment: expected some of {', '.join(FAMILIES)}, got {name!r}.")
+        if name not in AUGMENTATIONS:
+            raise UsageError(f"augment: expected some of {', '.join(AUGMENTATIONS)}, got {name!r}.")
     if len(set(families)) < len(families):
         raise UsageError(f"augment: expected each family once, got {', '.join(families)}.")
-    return (AS_IS, *(one for name in families for one in FAMILIES[name]))
+    return (IDENTITY, *(one for name in families for one in AUGMENTATIONS[name]))

@@ -30,7 +30,7 @@ _MATCH = pc.MatchSubstringOptions(_IMAGE_NAME)
 _LITTER = frozenset([b"__macosx", b"thumbs.db", b"desktop.ini"])
 
 
-def is_litter(part: bytes) -> bool:
+def is_ignored(part: bytes) -> bool:
     """Whether one part of a path is hidden or left behind by an operating system."""
     return part.startswith(b".") or part.lower() in _LITTER
 
@@ -92,10 +92,10 @@ class NamedSource(ImageSource):
         self._names = names
         strangers = np.flatnonzero(~names.images)
         if len(strangers):
-            self.stranger_count = len(strangers)
-            self.first_stranger = self.id(int(strangers[0]))
+            self.non_image_count = len(strangers)
+            self.first_non_image = self.id(int(strangers[0]))
         if len(strangers) == len(names):
-            first = f"{len(names):,} other files, such as {self.first_stranger}"
+            first = f"{len(names):,} other files, such as {self.first_non_image}"
             raise InputError(
                 f"{where}: expected images ({IMAGE_SUFFIXES}), found "
                 f"{first if names else 'nothing'}. Check the path"
@@ -108,7 +108,7 @@ class NamedSource(ImageSource):
         """The path below the root, with `/` between its parts, made `printable`."""
         return printable(self._names[position])
 
-    def category(self, position: int) -> str | None:
+    def class_name(self, position: int) -> str | None:
         """The first-level folder; None for files at the root."""
         folder, slash, _ = self.id(position).partition("/")
         return folder if slash else None

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genmem.errors import InputError
-from genmem.images.filenames import NamedSource, PackedNames, is_litter
-from genmem.images.limits import MAX_IMAGE_BYTES, too_large
+from genmem.images.filenames import NamedSource, PackedNames, is_ignored
+from genmem.images.limits import MAX_IMAGE_BYTES, too_large_error
 
 
 def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
@@ -28,7 +28,7 @@ def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
         below, holders = folders.pop()
         with os.scandir(os.path.join(root, below)) as entries:
             for entry in entries:
-                if is_litter(entry.name):
+                if is_ignored(entry.name):
                     continue
                 if entry.is_file():
                     yield below + entry.name
@@ -87,5 +87,5 @@ class FolderSource(NamedSource):
         with open(os.path.join(self._root, self._names[position]), "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_IMAGE_BYTES:
-                raise too_large(size, what=self.describe(position))
+                raise too_large_error(size, what=self.describe(position))
             return file.read()

@@ -7,14 +7,14 @@ from hashlib import blake2b
 import numpy as np
 
 from genmem.errors import InputError
-from genmem.images.prefetch import in_order, usable_cores
-from genmem.images.source import _BYTES, Digest, ImageSource, Progress
+from genmem.images.prefetch import map_in_order, usable_cores
+from genmem.images.source import _BYTES, ImageHashes, ImageSource, Progress
 
 _CHUNK = 256
 _UNREADABLE = bytes(_BYTES)
 
 
-def digest(source: ImageSource, *, progress: Progress | None = None) -> Digest:
+def hash_images(source: ImageSource, *, progress: Progress | None = None) -> ImageHashes:
     """Hash the content of every image (BLAKE2b, 128 bits), in threads; once an opened source.
 
     Encoded images are hashed as their bytes are stored; pixels with their shape. Neither names nor
@@ -24,18 +24,18 @@ def digest(source: ImageSource, *, progress: Progress | None = None) -> Digest:
         source: the images.
         progress: told how many entries are done.
     """
-    if source.digest is None:
-        source.digest = _digest(source, progress)
-    return source.digest
+    if source.hashes is None:
+        source.hashes = _digest(source, progress)
+    return source.hashes
 
 
-def _digest(source: ImageSource, progress: Progress | None) -> Digest:
+def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
     count = len(source)
     per_image = np.empty((count, _BYTES), np.uint8)
     chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
     workers = usable_cores()
     done = 0
-    for hashes in in_order(
+    for hashes in map_in_order(
         lambda chunk: b"".join(_hash(source, position) for position in chunk),
         chunks,
         workers=workers,
@@ -46,7 +46,7 @@ def _digest(source: ImageSource, progress: Progress | None) -> Digest:
         done += len(rows)
         if progress:
             progress(f"reading {source.name}", done, count)
-    return Digest(per_image=per_image)
+    return ImageHashes(per_image=per_image)
 
 
 def _hash(source: ImageSource, position: int) -> bytes:

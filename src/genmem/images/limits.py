@@ -21,7 +21,7 @@ MAX_ROW_GROUP_BYTES = 2**31
 """Uncompressed bytes of the images in one parquet row group, which is read as a whole: 2 GiB."""
 
 
-def too_large(size: int, *, what: str) -> InputError:
+def too_large_error(size: int, *, what: str) -> InputError:
     """The error for one encoded image, described by `what`, of more than MAX_IMAGE_BYTES."""
     return InputError(
         f"{what}: takes {size:,} bytes, more than the {MAX_IMAGE_BYTES:,} that one image may take "

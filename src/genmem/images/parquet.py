@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genmem.errors import InputError
-from genmem.images.limits import MAX_IMAGE_BYTES, MAX_ROW_GROUP_BYTES, too_large
+from genmem.images.limits import MAX_IMAGE_BYTES, MAX_ROW_GROUP_BYTES, too_large_error
 from genmem.images.source import ImageSource, number_id
 
 IMAGE_COLUMNS = ("image", "img")
@@ -77,10 +77,10 @@ class ParquetSource(ImageSource):
         if value is None:
             raise InputError(f"{self.describe(position)}: the row holds no image bytes")
         if len(value) > MAX_IMAGE_BYTES:
-            raise too_large(len(value), what=self.describe(position))
+            raise too_large_error(len(value), what=self.describe(position))
         return value
 
-    def category(self, position: int) -> str | None:
+    def class_name(self, position: int) -> str | None:
         """The row's label: its class name where known, else the value as text."""
         if self._label is None:
             return None

@@ -23,7 +23,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(
+def map_in_order(
     function: Callable[[Item], Outcome],
     items: Iterable[Item],
     *,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.images.decode import decode
-from genmem.images.prefetch import in_order, usable_cores
-from genmem.images.source import ImageSource, refuse_strangers
+from genmem.images.prefetch import map_in_order, usable_cores
+from genmem.images.source import ImageSource, refuse_non_images
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[Any]]
 """Pixels uint8 [H, W, 3] → one row of the batch; called in several threads at once."""
@@ -64,7 +64,7 @@ def read_batches(
             with `skip_broken`. What `transform` raises is raised as it is.
     """
     if not skip_broken:
-        refuse_strangers(source)
+        refuse_non_images(source)
     return _batches(source, transform, batch_size, workers or usable_cores(), skip_broken, start)
 
 
@@ -80,7 +80,7 @@ def _batches(
     ahead = max(2 * -(-batch_size // _CHUNK), 2 * workers)
     parts: list[Batch] = []
     first: tuple[int, tuple[int, ...]] | None = None
-    for chunk, part in in_order(
+    for chunk, part in map_in_order(
         lambda chunk: (chunk, _read(source, chunk, transform, skip_broken)),
         _chunks(start, count, batch_size),
         workers=workers,

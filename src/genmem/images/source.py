@@ -27,16 +27,16 @@ class ImageSource(ABC):
     Attributes:
         name: the last part of what was given ("train.zip", "array"): safe in reports.
         where: the source as the user gave it, for error messages.
-        stranger_count: how many entries are not images by their name (see `names`).
-        first_stranger: the id of the first of them, None when there is none.
-        digest: what the images hold, once it was taken.
+        non_image_count: how many entries are not images by their name (see `names`).
+        first_non_image: the id of the first of them, None when there is none.
+        hashes: the images' content hashes; None until `hash_images` computed them.
     """
 
     name: str
     where: str
-    stranger_count: int = 0
-    first_stranger: str | None = None
-    digest: Digest | None = None
+    non_image_count: int = 0
+    first_non_image: str | None = None
+    hashes: ImageHashes | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class ImageSource(ABC):
             InputError: the entry is not an image by its name, or cannot be read.
         """
 
-    def category(self, position: int) -> str | None:
+    def class_name(self, position: int) -> str | None:
         """The entry's class: its first-level folder or its label; None: it has none."""
         return None
 
@@ -82,12 +82,12 @@ def number_id(position: int, count: int) -> str:
     return f"{position:0{max(6, len(str(count - 1)))}d}"
 
 
-def refuse_strangers(source: ImageSource) -> None:
+def refuse_non_images(source: ImageSource) -> None:
     """Raise InputError when there are entries among the images that are not images."""
-    if source.stranger_count:
-        others = source.stranger_count - 1
+    if source.non_image_count:
+        others = source.non_image_count - 1
         raise InputError(
-            f"{source.first_stranger} in {source.where}: expected only images, but this file"
+            f"{source.first_non_image} in {source.where}: expected only images, but this file"
             + (f" and {others:,} more are" if others else " is")
             + " not, by the suffix. Move it elsewhere, or leave such files out with --skip-broken "
             "(skip_broken=True)"
@@ -98,7 +98,7 @@ _BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digest:
+class ImageHashes:
     """What a source holds, to the byte.
 
     Attributes:

@@ -9,12 +9,14 @@ from typing import Any
 
 from genmem.errors import InputError
 from genmem.images.archives import is_archive, open_archive
-from genmem.images.arrays import ArraySource, SpooledSource, is_array, open_array_file
+from genmem.images.arrays import ArraySource, IterableSource, is_array, open_array_file
 from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
 
-KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .parquet, .npy, .npz or hf:DATASET[:split]"
+ACCEPTED_SOURCES = (
+    "a folder, .zip, .tar (.gz, .bz2, .xz), .parquet, .npy, .npz or hf:DATASET[:split]"
+)
 """What a source given as text may be."""
 
 
@@ -52,9 +54,10 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     if is_array(source):
         return ArraySource(source, name="array", where="the array")
     if isinstance(source, Iterable) and not isinstance(source, bytes):
-        return SpooledSource(source)
+        return IterableSource(source)
     raise InputError(
-        f"images: expected {KINDS}, an array or an iterable of images, got {type(source).__name__}"
+        f"images: expected {ACCEPTED_SOURCES}, an array or an iterable of images, got "
+        f"{type(source).__name__}"
     )
 
 
@@ -62,11 +65,13 @@ def _open_path(path: Path) -> ImageSource:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise InputError(f"{path}: there is no such file or folder. Expected {KINDS}")
+        raise InputError(f"{path}: there is no such file or folder. Expected {ACCEPTED_SOURCES}")
     if is_archive(path):
         return open_archive(path)
     if path.suffix.lower() == ".parquet":
         return ParquetSource([path], name=path.name, where=str(path))
     if path.suffix.lower() in (".npy", ".npz"):
         return open_array_file(path)
-    raise InputError(f"{path}: expected {KINDS}. For single images, give the folder they are in")
+    raise InputError(
+        f"{path}: expected {ACCEPTED_SOURCES}. For single images, give the folder they are in"
+    )

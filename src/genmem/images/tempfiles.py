@@ -11,18 +11,18 @@ from genmem.images.limits import refuse_bomb
 _PIECE = 2**20
 
 
-def new_spool() -> IO[bytes]:
+def new_tempfile() -> IO[bytes]:
     """An empty file in the system's temporary folder (`$TMPDIR`), gone when closed."""
     return tempfile.TemporaryFile(prefix="genmem-")
 
 
-def spool(stream: IO[bytes], *, compressed: int, what: str) -> IO[bytes]:
+def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[bytes]:
     """Copy all of `stream`, which decompresses `compressed` bytes of the file `what`; rewound.
 
     Raises:
         InputError: it unpacks to suspiciously much; the copy is gone by then.
     """
-    file = new_spool()
+    file = new_tempfile()
     try:
         while piece := stream.read(_PIECE):
             file.write(piece)

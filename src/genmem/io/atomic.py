@@ -65,7 +65,7 @@ def check_folder_writable(folder: str | Path) -> None:
 
 
 @contextmanager
-def written_whole(path: str | Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     """A binary file that appears at `path` when the block ends well, and not at all otherwise.
 
     The bytes go to a hidden file beside the one that `path` leads to, are flushed to the disk and

@@ -18,7 +18,7 @@ _LOCK = "lock"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ResultKind:
     """What such a folder holds.
 
     Attributes:
@@ -44,7 +44,7 @@ class Kind:
         return f".genmem-{self.name}-"
 
 
-def check_folder(folder: str | Path, kind: Kind) -> None:
+def check_result_folder(folder: str | Path, kind: ResultKind) -> None:
     """Make sure that results can be written into `folder`, before hours of work end in an error.
 
     Raises:
@@ -73,7 +73,7 @@ def check_folder(folder: str | Path, kind: Kind) -> None:
 
 
 @contextmanager
-def written_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
+def atomic_result_folder(folder: str | Path, kind: ResultKind) -> Iterator[Path]:
     """A folder whose files appear in `folder` when the block ends well, and not at all otherwise.
 
     Everything is made aside first, then moved into place: earlier results stay as they were until
@@ -87,7 +87,7 @@ def written_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
     Raises:
         UsageError: as `check_folder`, or a disk is full.
     """
-    check_folder(folder, kind)
+    check_result_folder(folder, kind)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def written_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
         raise _refused(folder, kind, error) from error
 
 
-def _existing(folder: Path, kind: Kind) -> Path:
+def _existing(folder: Path, kind: ResultKind) -> Path:
     """The nearest of the folder and those above it that is there.
 
     Raises:
@@ -117,7 +117,7 @@ def _existing(folder: Path, kind: Kind) -> Path:
     raise AssertionError("the root is there")
 
 
-def _is_ours(folder: Path, kind: Kind) -> bool:
+def _is_ours(folder: Path, kind: ResultKind) -> bool:
     """Whether nothing but hidden files or earlier results are there."""
     if _first(folder) is None:
         return True
@@ -134,7 +134,7 @@ def _first(folder: Path) -> str | None:
 
 
 @contextmanager
-def _stage(folder: Path, kind: Kind) -> Iterator[Path]:
+def _stage(folder: Path, kind: ResultKind) -> Iterator[Path]:
     """A hidden folder inside `folder`, locked while it is used, gone when the block ends."""
     stage = Path(tempfile.mkdtemp(prefix=kind.stage, dir=folder))
     lock = FileLock(stage / _LOCK)
@@ -146,7 +146,7 @@ def _stage(folder: Path, kind: Kind) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _sweep(folder: Path, kind: Kind) -> None:
+def _sweep(folder: Path, kind: ResultKind) -> None:
     """Remove the stages of processes that were killed; the lock of a dead process is free."""
     for stage in folder.glob(f"{kind.stage}*"):
         if stage.is_symlink() or not stage.is_dir():
@@ -155,7 +155,7 @@ def _sweep(folder: Path, kind: Kind) -> None:
             shutil.rmtree(stage, ignore_errors=True)
 
 
-def _move(stage: Path, folder: Path, kind: Kind) -> None:
+def _move(stage: Path, folder: Path, kind: ResultKind) -> None:
     """Put the new files in place of the old ones: the old page goes first, the new comes last.
 
     The numbers come next, so that the folder is known as ours whatever happens after.
@@ -171,7 +171,7 @@ def _move(stage: Path, folder: Path, kind: Kind) -> None:
         (new / name).replace(folder / name)
 
 
-def _refused(folder: Path, kind: Kind, error: OSError) -> UsageError:
+def _refused(folder: Path, kind: ResultKind, error: OSError) -> UsageError:
     """What the operating system says, without a path or an error number."""
     reason = (error.strerror or str(error)).lower()
     return UsageError(f"cannot write the {kind.name} into {folder}: {reason}")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_choice, check_sets, take_rows, to_numpy
+from genmem.arrays import check_choice, check_feature_sets, take_rows, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.metrics import tie_correction
 from genmem.metrics.kmeans_cells import fit_cells, project
@@ -82,7 +82,7 @@ def c_t(
         UsageError: a metric, number of cells or of components that is not possible.
     """
     arrays = {"generated": generated, "train": train, "test": test}
-    counts = check_sets(arrays)
+    counts = check_feature_sets(arrays)
     check_choice(metric, ("euclidean", "cosine"), name="metric")
     if pca is not None and metric == "cosine" and cells is None:
         raise UsageError("pca: with metric='cosine' it only shapes the cells; give cells= too.")

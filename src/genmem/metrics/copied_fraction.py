@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincc, betaincinv, gammaln, ndtr
 
-from genmem.arrays import check_sets, to_numpy
+from genmem.arrays import check_feature_sets, to_numpy
 from genmem.errors import InputError
 from genmem.metrics.intervals import LEVEL, SIDE, clopper_pearson
 from genmem.neighbors import Metric, nearest
@@ -79,7 +79,7 @@ def copied_fraction(
         InputError: the arrays are not features of one backbone.
     """
     sets = {"generated": generated, "train": train, "test": test}
-    check_sets(sets)
+    check_feature_sets(sets)
     found = {
         role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
         for role in ("generated", "test")

@@ -9,7 +9,7 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_sets, take_rows
+from genmem.arrays import check_at_least, check_feature_sets, take_rows
 from genmem.errors import UsageError
 from genmem.results import Result
 
@@ -53,7 +53,7 @@ def kd(
         InputError: not finite floating-point features of one dimension with at least two rows.
         UsageError: no subsets, or subsets of fewer than two rows.
     """
-    counts = check_sets({"generated": generated, "train": train})
+    counts = check_feature_sets({"generated": generated, "train": train})
     for role, count in counts.items():
         check_at_least(count, 2, role=role, why="the kernel is summed over pairs of rows.")
     if subsets < 1 or subset_size < 2:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_features, check_same_dimension, check_sets, to_numpy
+from genmem.arrays import check_feature_sets, check_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import mean_interval
 from genmem.neighbors import nearest
@@ -43,7 +43,7 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
     Raises:
         InputError: the arrays are not features of one backbone, or all generated rows are zero.
     """
-    check_sets({"generated": generated, "train": train})
+    check_feature_sets({"generated": generated, "train": train})
     found = nearest(generated, train, metric="absolute_cosine" if absolute else "cosine")
     return memorization_distance_from(
         distances=to_numpy(found.distances)[:, 0],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_sets, to_numpy
+from genmem.arrays import check_feature_sets, to_numpy
 from genmem.neighbors import Metric, nearest
 from genmem.results import Result
 
@@ -38,7 +38,7 @@ def nn_quantiles(
         InputError: the arrays are not features of one backbone.
     """
     sets = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
-    check_sets(sets)
+    check_feature_sets(sets)
     found = {
         role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
         for role in sets

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_sets, to_numpy
+from genmem.arrays import check_at_least, check_feature_sets, to_numpy
 from genmem.errors import UsageError
 from genmem.neighbors import count_balls, nearest
 from genmem.results import Result
@@ -86,7 +86,7 @@ def manifold(
         precision_neighborhood: k of precision and recall.
         density_neighborhood: k of density and coverage.
     """
-    n = check_sets({"generated": generated, "train": train})
+    n = check_feature_sets({"generated": generated, "train": train})
     k_of = {
         name: precision_neighborhood if name in ("precision", "recall") else density_neighborhood
         for name in names

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from genmem.errors import InputError
 from genmem.features import (
     Device,
-    Embedder,
+    FeatureExtractor,
     extract,
     is_feature_source,
     load_backbone,
@@ -88,19 +88,19 @@ class Inputs:
     """The sets of a comparison by role, and the backbone that made their features, if one did."""
 
     rows: dict[str, Rows]
-    embedder: Embedder | None
+    extractor: FeatureExtractor | None
 
     @property
     def backbone(self) -> str:
         """The backbone's name; "features" when all sets came as features."""
-        return self.embedder.backbone.name if self.embedder else "features"
+        return self.extractor.backbone.name if self.extractor else "features"
 
 
 def prepare(
     given: dict[str, Any],
     *,
     stack: ExitStack,
-    backbone: str | Embedder,
+    backbone: str | FeatureExtractor,
     weights: str | Path | None = None,
     device: Device = "auto",
     skip_broken: bool = False,
@@ -127,18 +127,18 @@ def prepare(
         is_features = is_feature_source(source)
         opened[role] = source if is_features else stack.enter_context(open_images(source))
     any_images = any(isinstance(source, ImageSource) for source in opened.values())
-    embedder = backbone if isinstance(backbone, Embedder) else None
+    extractor = backbone if isinstance(backbone, FeatureExtractor) else None
     if any_images and isinstance(backbone, str):
-        embedder = load_backbone(backbone, weights=weights, device=device, progress=progress)
+        extractor = load_backbone(backbone, weights=weights, device=device, progress=progress)
     rows = {}
     for role, source in opened.items():
         told = _with_role(progress, role)
-        if isinstance(source, ImageSource) and embedder is not None:
-            rows[role] = _embedded(source, embedder, skip_broken=skip_broken, progress=told)
+        if isinstance(source, ImageSource) and extractor is not None:
+            rows[role] = _embedded(source, extractor, skip_broken=skip_broken, progress=told)
         else:
             rows[role] = _loaded(source, role)
     _refuse_other_backbones(rows)
-    return Inputs(rows, embedder)
+    return Inputs(rows, extractor)
 
 
 def _refuse_other_backbones(rows: dict[str, Rows]) -> None:
@@ -155,9 +155,13 @@ def _refuse_other_backbones(rows: dict[str, Rows]) -> None:
 
 
 def _embedded(
-    source: ImageSource, embedder: Embedder, *, skip_broken: bool, progress: Progress | None
+    source: ImageSource,
+    extractor: FeatureExtractor,
+    *,
+    skip_broken: bool,
+    progress: Progress | None,
 ) -> Rows:
-    features = extract(source, embedder=embedder, skip_broken=skip_broken, progress=progress)
+    features = extract(source, extractor=extractor, skip_broken=skip_broken, progress=progress)
     summary = InputSummary(
         source=source.name,
         kind="images",

@@ -70,7 +70,7 @@ class RunningScore:
             )
             # Nothing is read from the sources after this: pictures of pairs are not shown.
             self._fixed = {role: _without_source(rows) for role, rows in inputs.rows.items()}
-        self._embedder = inputs.embedder
+        self._extractor = inputs.extractor
         self._seed = seed
         self.reset()
 
@@ -105,13 +105,13 @@ class RunningScore:
             check_same_dimension(generated=generated, train=self._fixed["train"].array)
             self._features.append(np.array(to_numpy(generated), dtype=np.float32))
             return
-        if self._embedder is None:
+        if self._extractor is None:
             raise UsageError(
                 "expected features [b, d], like train's, got images; give train as images too, "
                 "so that a backbone is loaded."
             )
         with open_images(_channels_last(generated)) as source:
-            found = extract(source, embedder=self._embedder, cache=None)
+            found = extract(source, extractor=self._extractor, cache=None)
         self._features.append(found.array)
         if found.logits is not None:
             self._logits.append(found.logits)
@@ -129,7 +129,7 @@ class RunningScore:
 
     def _identity(self) -> tuple[object, ...]:
         """What two scores must share to be merged: the fixed sets and the features."""
-        described = self._embedder.describe() if self._embedder else {}
+        described = self._extractor.describe() if self._extractor else {}
         digests = {role: rows.summary.digest for role, rows in self._fixed.items()}
         return digests, described, self._fixed["train"].array.shape
 
@@ -146,7 +146,7 @@ class RunningScore:
         complete = sum(len(part) for part in self._logits) == len(features)
         summary = InputSummary(
             source="batches",
-            kind="features" if self._embedder is None else "images",
+            kind="features" if self._extractor is None else "images",
             count=len(features),
             digest=hashlib.blake2b(features.data, digest_size=16).hexdigest(),
         )
@@ -161,7 +161,7 @@ class RunningScore:
         plan = self._plan
         if generated.logits is None:
             plan = replace(plan, names=tuple(n for n in plan.names if n != "inception_score"))
-        inputs = Inputs({"generated": generated, **self._fixed}, self._embedder)
+        inputs = Inputs({"generated": generated, **self._fixed}, self._extractor)
         return score_inputs(inputs, plan, seed=self._seed)
 
 

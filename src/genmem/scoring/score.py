@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.arrays import check_at_least, check_sets
+from genmem.arrays import check_at_least, check_feature_sets
 from genmem.features import Device, is_feature_source
 from genmem.images import Progress
 from genmem.results import Json, Result, Score
@@ -113,7 +113,7 @@ def score_inputs(
     """`score` on sets whose features are there already."""
     rows = inputs.rows
     generated, train, test = rows["generated"], rows["train"], rows.get("test")
-    check_sets({role: one.array for role, one in rows.items()})
+    check_feature_sets({role: one.array for role, one in rows.items()})
     if not plan.chosen:
         for role in ("generated", "train"):
             summary = rows[role].summary
@@ -152,9 +152,9 @@ def _with_fid(found: Mapping[str, Result]) -> dict[str, Result]:
 
 
 def _backbone(inputs: Inputs, train: Rows) -> dict[str, Json]:
-    if inputs.embedder is None:
+    if inputs.extractor is None:
         return {"name": "features", "dimension": int(train.array.shape[1])}
-    return inputs.embedder.describe()
+    return inputs.extractor.describe()
 
 
 def set_notes(rows: dict[str, Rows]) -> list[str]:

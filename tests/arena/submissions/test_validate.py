@@ -12,7 +12,7 @@ import pytest
 
 from genmem.arena.submissions.validate import Rejected, validate
 from genmem.arena.submissions.zip_limits import limits_for
-from genmem.images import digest, open_images
+from genmem.images import hash_images, open_images
 
 from ..images import COUNT, SIDE, a_zip, png
 
@@ -49,7 +49,7 @@ def test_a_good_zip_passes_with_its_names_and_the_digests_of_its_images(tmp_path
     found = check(path)
     assert found.names == ("0000.png", "0001.png", "0002.png", "0003.png")
     with open_images(path) as source:
-        assert found.digests == tuple(row.tobytes().hex() for row in digest(source).per_image)
+        assert found.digests == tuple(row.tobytes().hex() for row in hash_images(source).per_image)
 
 
 def test_folders_and_what_systems_leave_behind_do_not_count(archive):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from genmem.auditing.results import Audit, Duplicates, Null, Space
-from genmem.images.augmentations import Transformation, parse_augmentations
+from genmem.images.augmentations import Augmentation, parse_augmentations
 from genmem.results import InputSummary, Interval, Result
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ class ExamplePictures:
     """The pictures behind an example: copies are changed a little, honest images are others."""
 
     def __init__(
-        self, *, sources: np.ndarray, forms: list[Transformation | None], train: int
+        self, *, sources: np.ndarray, forms: list[Augmentation | None], train: int
     ) -> None:
         self.sources, self.forms, self.size = sources, forms, train
         self.train_pool = real_pictures("train.zip", POOL)
@@ -134,7 +134,7 @@ def build_audit(
     flagged = q_values <= level
     is_copy = np.zeros(count, bool)
     is_copy[copied_rows] = True
-    done: list[Transformation | None] = [
+    done: list[Augmentation | None] = [
         forms[form[row]] if is_copy[row] else None for row in range(count)
     ]
     ids = [f"{CLASSES[row * 10 // train]}/{row:05d}.jpg" for row in range(train)]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from genmem.errors import InputError, UsageError
 from genmem.images import open_images
-from genmem.images.hashing import digest as content_digest
+from genmem.images.hashing import hash_images as content_digest
 from genmem.training.emm.dataset import look_at, training_images
 
 from .small_models import TINY, with_training

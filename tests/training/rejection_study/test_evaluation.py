@@ -35,7 +35,7 @@ def measured(rows, model):
     near = {name: nearest(rows[name], rows["train"], metric=METRIC) for name in rows}
     space = Space(
         name="made",
-        embedder=None,
+        extractor=None,
         train=rows["train"],
         test=rows["test"],
         train_moments=moments(rows["train"]),

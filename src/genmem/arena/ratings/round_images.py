@@ -143,7 +143,7 @@ def _keep_pool(name: str, source: ImageSource, *, seed: int, size: tuple[int, in
 
 def _stranger(source: ImageSource, position: int) -> bool:
     """Whether an entry is no image by its name."""
-    if not source.stranger_count:
+    if not source.non_image_count:
         return False
     try:
         source.content(position)

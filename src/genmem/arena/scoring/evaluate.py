@@ -26,7 +26,7 @@ from genmem.arena.scoring.reference_features import (
     Space,
     Told,
     check_dimension,
-    embedder_of,
+    extractor_of,
     keep_array,
     opened,
     scratch_folder,
@@ -82,7 +82,7 @@ def make_features(
     work = scratch_folder("submissions", str(submission), space.name)
     with storage.local(zip_name) as path, open_images(_as_zip(path, work)) as source:
         try:
-            found = extract(source, embedder=embedder_of(side), cache=work, progress=told)
+            found = extract(source, extractor=extractor_of(side), cache=work, progress=told)
         except WeightsError as error:
             raise SideError(str(error)) from error
         if len(found.array) != count:

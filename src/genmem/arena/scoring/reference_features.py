@@ -30,13 +30,13 @@ from genmem.arena.scoring.models import Prepared
 from genmem.arena.submissions import storage
 from genmem.errors import GenmemError
 from genmem.features import (
-    Embedder,
+    FeatureExtractor,
     extract,
     is_feature_source,
     load_backbone,
     load_features,
 )
-from genmem.images import digest, open_images
+from genmem.images import hash_images, open_images
 
 Told = Callable[[str, int, int | None], None]
 """Told (stage, done, total)."""
@@ -68,7 +68,7 @@ class Space:
         return f"sides/{self.name}/train.npy"
 
 
-def embedder_of(side: Side) -> Embedder:
+def extractor_of(side: Side) -> FeatureExtractor:
     """The side's backbone, loaded once in this process.
 
     Raises:
@@ -76,13 +76,13 @@ def embedder_of(side: Side) -> Embedder:
     """
     with _opening:
         try:
-            return _embedder(side.backbone, side.weights)
+            return _extractor(side.backbone, side.weights)
         except (GenmemError, OSError) as error:
             raise SideError(f"the backbone {side.backbone} cannot be loaded: {error}") from error
 
 
 @functools.lru_cache(maxsize=4)
-def _embedder(backbone: str, weights: str) -> Embedder:
+def _extractor(backbone: str, weights: str) -> FeatureExtractor:
     return load_backbone(backbone, weights=weights or None)
 
 
@@ -127,18 +127,18 @@ def scratch_folder(*parts: str) -> Path:
 
 
 def _prepared(side: Side, told: Told | None) -> Prepared:
-    embedder = embedder_of(side)
+    extractor = extractor_of(side)
     with ExitStack() as stack:
-        train = _Set(side.train, embedder, stack)
+        train = _Set(side.train, extractor, stack)
         space = space_name(
             backbone=side.backbone,
-            weights_sha256=embedder.weights_hash or "",
+            weights_sha256=extractor.weights_hash or "",
             train_digest=train.digest,
         )
         train.keep(f"sides/{space}/train.npy", names=f"sides/{space}/train.json", told=told)
         reference, short = train, ""
         if side.reference:
-            reference = _Set(side.reference, embedder, stack)
+            reference = _Set(side.reference, extractor, stack)
             if reference.digest != train.digest:
                 short = _short(reference.digest)
                 reference.keep(f"sides/{space}/reference-{short}.npy", told=told)
@@ -147,7 +147,7 @@ def _prepared(side: Side, told: Told | None) -> Prepared:
             defaults={
                 "space": space,
                 "reference": short,
-                "weights_sha256": embedder.weights_hash or "",
+                "weights_sha256": extractor.weights_hash or "",
                 "train_count": train.count,
                 "reference_count": reference.count,
             },
@@ -158,8 +158,8 @@ def _prepared(side: Side, told: Told | None) -> Prepared:
 class _Set:
     """One set of the organiser's: images, or features made of them elsewhere."""
 
-    def __init__(self, source: str, embedder: Embedder, stack: ExitStack) -> None:
-        self._where, self._embedder = source, embedder
+    def __init__(self, source: str, extractor: FeatureExtractor, stack: ExitStack) -> None:
+        self._where, self._extractor = source, extractor
         self._images: Any = None
         try:
             if is_feature_source(source):
@@ -167,7 +167,7 @@ class _Set:
                 self.digest, self.count = self._features.digest, len(self._features.array)
             else:
                 self._images = stack.enter_context(open_images(source))
-                self.digest, self.count = digest(self._images).hexdigest, len(self._images)
+                self.digest, self.count = hash_images(self._images).hexdigest, len(self._images)
         except (GenmemError, OSError) as error:
             raise SideError(f"{source} cannot be used: {error}") from error
         if self.count < 2:
@@ -195,7 +195,7 @@ class _Set:
             return np.asarray(self._features.array, np.float32), self._features.ids
         found = extract(
             self._images,
-            embedder=self._embedder,
+            extractor=self._extractor,
             cache=work,
             progress=told,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genmem.arena.submissions.zip_limits import ZipLimits
-from genmem.images.filenames import is_litter, printable
+from genmem.images.filenames import is_ignored, printable
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
@@ -119,7 +119,7 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
 def _is_litter(entry: zipfile.ZipInfo) -> bool:
     """Hidden or left behind by a system; a name that leads elsewhere (`../x`) is no litter."""
     parts = [part for part in _bytes(entry).split(b"/") if part != b"."]
-    return any(map(is_litter, parts)) and not any(part.startswith(b"..") for part in parts)
+    return any(map(is_ignored, parts)) and not any(part.startswith(b"..") for part in parts)
 
 
 def _bytes(entry: zipfile.ZipInfo) -> bytes:

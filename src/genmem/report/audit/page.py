@@ -14,8 +14,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space, copied
-from genmem.formatting import capitalized, count, number, plain, printable
-from genmem.io.result_folder import Kind, check_folder, written_folder
+from genmem.formatting import capitalize, count, number, plain, printable
+from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
 from genmem.report.audit.page_data import page_data
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
@@ -34,7 +34,7 @@ from genmem.results import Score
 
 PAGE, NUMBERS = "audit.html", "audit.json"
 
-AUDIT = Kind(name="audit", numbers=NUMBERS, page=PAGE, folders=(FOLDER,))
+AUDIT = ResultKind(name="audit", numbers=NUMBERS, page=PAGE, folders=(FOLDER,))
 
 
 def write_audit(audit: Audit, folder: str | Path) -> None:
@@ -56,7 +56,7 @@ def write_audit(audit: Audit, folder: str | Path) -> None:
     Raises:
         UsageError: the folder holds something else than an audit, or cannot be written.
     """
-    with written_folder(folder, AUDIT) as new:
+    with atomic_result_folder(folder, AUDIT) as new:
         found, rows = copied(audit), page_rows(audit)
         write_images(audit, new)
         write_copied(audit, found, new)
@@ -74,7 +74,7 @@ def check_audit_folder(folder: str | Path) -> None:
     Raises:
         UsageError: it is a file, cannot be written, or holds files but no earlier audit.
     """
-    check_folder(folder, AUDIT)
+    check_result_folder(folder, AUDIT)
 
 
 STYLES = ("style.css", "audit.css")
@@ -127,7 +127,7 @@ def render(
         subtitle=_subtitle(audit),
         verdict=headline(audit),
         details=details(audit, found),
-        notes=[capitalized(printable(note)) for note in audit.notes],
+        notes=[capitalize(printable(note)) for note in audit.notes],
         shown=len(rows),
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),
@@ -223,7 +223,7 @@ def _drawn(space: Space) -> Drawn | None:
     honest = "held-out images" if space.null.source == "test" else "training images, left out"
     return Drawn(
         name=printable(space.name),
-        statistic=capitalized(printable(space.statistic_name)),
+        statistic=capitalize(printable(space.statistic_name)),
         honest=honest,
         whole=whole,
         left_end=enlarged_left_end(sets),

@@ -9,7 +9,7 @@ import numpy as np
 from genmem.auditing.caveats import what_is_flagged
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space, copied_by_class
 from genmem.formatting import count, number, printable, share
-from genmem.images.augmentations import Transformation
+from genmem.images.augmentations import Augmentation
 from genmem.report.audit.images import PAIRS
 from genmem.report.competition.tables import Grid
 from genmem.report.score.verdict import Verdict
@@ -308,7 +308,7 @@ def _form_sentences(audit: Audit) -> list[str]:
     ]
 
 
-def _changes(transformations: Sequence[Transformation]) -> str:
+def _changes(transformations: Sequence[Augmentation]) -> str:
     """What was done to training images, as a clause; places of the same crop in one bracket."""
     places: dict[str, list[str]] = {}
     for one in transformations:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmem.formatting import count, plain, printable
-from genmem.io.result_folder import Kind, check_folder, written_folder
+from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
 from genmem.report.common.provenance import Provenance, Source
 from genmem.report.common.templates import template
 from genmem.report.competition.figures import Drawing, drawings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE, NUMBERS, FIGURES = "analysis.html", "analysis.json", "figures"
 
-ANALYSIS = Kind(name="analysis", numbers=NUMBERS, page=PAGE, folders=(FIGURES,))
+ANALYSIS = ResultKind(name="analysis", numbers=NUMBERS, page=PAGE, folders=(FIGURES,))
 
 
 def write_analysis(
@@ -61,7 +61,7 @@ def write_analysis(
     for drawing in drawn:
         files[f"{FIGURES}/{drawing.name}.svg"] = drawing.svg
         files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
-    with written_folder(folder, ANALYSIS) as new:
+    with atomic_result_folder(folder, ANALYSIS) as new:
         (new / FIGURES).mkdir()
         for name, content in files.items():
             (new / name).write_bytes(content)
@@ -73,7 +73,7 @@ def check_analysis_folder(folder: str | Path) -> None:
     Raises:
         UsageError: it is a file, cannot be written, or holds files but no earlier analysis.
     """
-    check_folder(folder, ANALYSIS)
+    check_result_folder(folder, ANALYSIS)
 
 
 def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str, Json]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.formatting import count, duration, number, plain, printable, share
-from genmem.io.result_folder import Kind, check_folder, written_folder
+from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
 from genmem.report.common.gallery import Picture, picture
 from genmem.report.common.provenance import Provenance, Source
 from genmem.report.common.templates import template
@@ -20,7 +20,7 @@ from genmem.report.denoiser.figures import LOOKS, NORMAL_95, curve_drawing
 from genmem.results import Json
 
 PAGE, NUMBERS = "denoiser.html", "denoiser.json"
-DENOISER = Kind(name="denoiser", numbers=NUMBERS, page=PAGE, folders=())
+DENOISER = ResultKind(name="denoiser", numbers=NUMBERS, page=PAGE, folders=())
 
 SHOWN = 12
 """Samples in each of the two galleries."""
@@ -61,7 +61,7 @@ def check_denoiser_folder(folder: str | Path) -> None:
     Raises:
         UsageError: it is a file, cannot be written, or holds files but no earlier such results.
     """
-    check_folder(folder, DENOISER)
+    check_result_folder(folder, DENOISER)
 
 
 def write_denoiser(
@@ -87,7 +87,7 @@ def write_denoiser(
     """
     page = render(document, closest=closest, drawn=drawn)
     text = json.dumps({"kind": DENOISER.marker, **document}, indent=2, allow_nan=False) + "\n"
-    with written_folder(folder, DENOISER) as new:
+    with atomic_result_folder(folder, DENOISER) as new:
         (new / PAGE).write_bytes(page.encode("utf-8", "backslashreplace"))
         (new / NUMBERS).write_bytes(text.encode("utf-8", "backslashreplace"))
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genmem.formatting import capitalized, count, number, plain, printable
-from genmem.io.atomic import written_whole
+from genmem.formatting import capitalize, count, number, plain, printable
+from genmem.io.atomic import atomic_write
 from genmem.report.common.gallery import picture
 from genmem.report.common.plotting import Drawing
 from genmem.report.common.templates import template
@@ -44,7 +44,7 @@ def write_emm_page(document: Json, path: str | Path) -> None:
         UsageError: the file cannot be written.
     """
     page = render(document).encode("utf-8", errors="backslashreplace")
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 
@@ -93,7 +93,7 @@ def _sentence(document: Json) -> str:
         share = percent(document["threshold"])
         before = f"The largest training set that {share} of the samples replay, in images{by}"
     said = "; ".join(f"{name}: {value}" if factor else value for name, value in told.items())
-    return f"{before}: {said}." if not factor else f"{before}. {capitalized(said)}."
+    return f"{before}: {said}." if not factor else f"{before}. {capitalize(said)}."
 
 
 def _section(document: Json, factor: str, drawn: Sequence[Drawing]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.formatting import number, plain, printable
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.report.common.provenance import Provenance, Source
 from genmem.report.common.templates import template
 from genmem.report.rejection_study.figures import by_model, curves, maps
@@ -38,7 +38,7 @@ def write_study(
         UsageError: it cannot be written.
     """
     page = render(document, exhibits).encode("utf-8", errors="backslashreplace")
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

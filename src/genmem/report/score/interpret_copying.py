@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmem.formatting import capitalized, number, share
+from genmem.formatting import capitalize, number, share
 from genmem.report.score.interpretation_types import (
     CLEAR_Z,
     FEWEST_IMAGES,
@@ -314,7 +314,7 @@ def _with_exact_copies(reading: Reading, score: Score) -> Reading:
     if exact is None:
         return reading
     return Reading(
-        finding=f"{capitalized(exact.sentence)} {reading.finding}",
+        finding=f"{capitalize(exact.sentence)} {reading.finding}",
         limits=f"{reading.limits} {SAME_DIRECTION}".strip(),
         sign=reading.sign if exact.sign == "none" else exact.sign,
     )
@@ -322,7 +322,7 @@ def _with_exact_copies(reading: Reading, score: Score) -> Reading:
 
 def _no_telling(score: Score) -> str:
     """Why a distance cannot be judged, as a sentence."""
-    why = capitalized(no_yardstick(score))
+    why = capitalize(no_yardstick(score))
     return f"{why}: there is no telling which value an honest generator has."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genmem.formatting import count, plain, printable
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.report.common.gallery import exhibits
 from genmem.report.common.provenance import provenance
 from genmem.report.common.templates import template
@@ -31,7 +31,7 @@ def write_report(score: Score, path: str | Path) -> None:
         UsageError: the file cannot be written.
     """
     page = render(score).encode("utf-8", errors="backslashreplace")
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from genmem.formatting import capitalized, share
+from genmem.formatting import capitalize, share
 from genmem.report.score.interpret_copying import copied_images, exact_copies
 from genmem.report.score.interpretation import read
 from genmem.report.score.interpretation_types import (
@@ -48,7 +48,7 @@ def verdict(score: Score) -> Verdict:
             "its own copy and nothing is said about a generator.",
         )
     exact = exact_copies(score)
-    found = capitalized(exact.sentence) if exact else ""
+    found = capitalize(exact.sentence) if exact else ""
     signs: dict[str, Sign] = {name: reading.sign for name, reading in read(score).items()}
     closer = _closer(score, signs)
     copied = exact is not None and exact.sign == "copying"

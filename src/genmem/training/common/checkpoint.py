@@ -21,7 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from genmem.errors import InputError, UsageError
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
 FORMAT = "genmem checkpoint 1"
@@ -79,7 +79,7 @@ def save_checkpoint(
     digest = _digest(alone, kept)
     header = {"format": FORMAT, "kind": kind, "state": kept, "digest": digest}
     content = save_tensors(alone, metadata={"genmem": json.dumps(header, allow_nan=False)})
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
 
 

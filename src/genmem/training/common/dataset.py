@@ -27,7 +27,7 @@ def eligible(source: ImageSource, only: tuple[str, ...]) -> NDArray[np.int64]:
     """
     if not only:
         return np.arange(len(source))
-    categories = [source.category(position) for position in range(len(source))]
+    categories = [source.class_name(position) for position in range(len(source))]
     missing = [name for name in only if name not in set(categories)]
     if missing:
         known = ", ".join(sorted({name for name in categories if name is not None})[:20])
@@ -48,7 +48,7 @@ def evenly(source: ImageSource, limit: int) -> NDArray[np.int64]:
         raise InputError(
             f"{source.where}: limit: asked for {limit:,} images, there are {len(source):,}."
         )
-    categories = [source.category(position) or "" for position in range(len(source))]
+    categories = [source.class_name(position) or "" for position in range(len(source))]
     names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
     share = np.full(len(names), limit // len(names))
     share[: limit % len(names)] += 1
@@ -70,7 +70,7 @@ def classes_of(
     Raises:
         InputError: some have none and some do, or all have none though classes are needed.
     """
-    categories = [source.category(position) for position in kept]
+    categories = [source.class_name(position) for position in kept]
     without = next((i for i, name in enumerate(categories) if name is None), None)
     if without is not None:
         if not needed:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genmem.errors import InputError
-from genmem.features.cache import default_cache, entry_key, mapped
-from genmem.images import DECODE_RULE, ImageSource, Progress, digest, read_batches
+from genmem.features.cache import cached_array, default_cache, entry_key
+from genmem.images import DECODE_RULE, ImageSource, Progress, hash_images, read_batches
 
 VERSION = "training images 2"
 """Part of the cache key; to be raised when the same images would give other pixels."""
@@ -53,7 +53,7 @@ class _Chosen(ImageSource):
 
     def __init__(self, source: ImageSource, positions: NDArray[np.int64]) -> None:
         self.name, self.where = source.name, source.where
-        self.stranger_count, self.first_stranger = source.stranger_count, source.first_stranger
+        self.non_image_count, self.first_non_image = source.non_image_count, source.first_non_image
         self._source, self._positions = source, positions
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ def shared_pixels(
         return out
 
     def pixels() -> NDArray[np.uint8]:
-        return mapped(folder, key, read, progress)
+        return cached_array(folder, key, read, progress)
 
     def cropped() -> NDArray[np.int64]:
         pixels()
@@ -140,11 +140,11 @@ def shared_pixels(
     folder = default_cache() / "training"
     of_images = (
         DECODE_RULE,
-        digest(source, progress=progress).hexdigest,
+        hash_images(source, progress=progress).hexdigest,
         str(size),
         blake2b(chosen.tobytes(), digest_size=16).hexdigest(),
     )
     key = entry_key(VERSION, *of_images)
     # Counted while they are read: the lock of the count is held around that of the pixels.
-    count = mapped(folder, entry_key(f"{VERSION}, cropped", *of_images), cropped, progress)
+    count = cached_array(folder, entry_key(f"{VERSION}, cropped", *of_images), cropped, progress)
     return pixels(), int(count[0])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from genmem.errors import InputError, UsageError
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
 FILE = "log.jsonl"
@@ -26,7 +26,7 @@ class RunLog:
         """
         self.path = path
         kept = [] if resumed_at is None else [e for e in read_log(path) if e["step"] <= resumed_at]
-        with written_whole(path) as file:
+        with atomic_write(path) as file:
             file.write("".join(_line(entry) for entry in kept).encode())
 
     def write(self, step: int, **values: Json) -> None:

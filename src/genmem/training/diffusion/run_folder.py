@@ -19,7 +19,7 @@ import torch
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.results import Json, Result
 from genmem.training.common import checkpoint, run_log
@@ -85,7 +85,7 @@ def snapshots(folder: Path) -> list[int]:
 
 def write_settings(folder: Path, document: dict[str, Json]) -> None:
     """Write RUN/settings.json."""
-    with written_whole(folder / SETTINGS) as file:
+    with atomic_write(folder / SETTINGS) as file:
         file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count as count_of
 from genmem.images import Progress, open_images
-from genmem.images.hashing import digest
+from genmem.images.hashing import hash_images
 from genmem.training.common.dataset import (
     TrainingImages,
     count_repeats,
@@ -52,10 +52,10 @@ def look_at(given: Any, *, progress: Progress | None = None) -> Source:
         InputError: it cannot be opened or holds no images.
     """
     with open_images(given) as opened:
-        hashed = blake2b(digest(opened, progress=progress).hexdigest.encode(), digest_size=16)
+        hashed = blake2b(hash_images(opened, progress=progress).hexdigest.encode(), digest_size=16)
         categories = set()
         for position in range(len(opened)):
-            name, category = opened.id(position), opened.category(position)
+            name, category = opened.id(position), opened.class_name(position)
             hashed.update(name.encode("utf-8", "surrogateescape") + b"\0")
             if category is not None and not name.startswith(f"{category}/"):
                 hashed.update(b"\1" + category.encode("utf-8", "surrogateescape") + b"\0")

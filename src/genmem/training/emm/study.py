@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.training.common.config import check_kind
 from genmem.training.diffusion import run_folder
 from genmem.training.emm.bisection import next_size
@@ -275,6 +275,6 @@ def _kept_threads(path: Path, threads: int) -> int:
             '{"threads": N} into the file, N as in its trials/*/task.json; else name another '
             "folder."
         ) from error
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write((json.dumps({"threads": threads}) + "\n").encode())
     return threads

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from genmem.errors import InputError
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.diffusion import run_folder
@@ -278,7 +278,7 @@ _PARTS: dict[str, Callable[[Any], bool]] = {
 
 def write_document(path: Path, document: Json) -> None:
     """Write a JSON file, whole or not at all."""
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write((json.dumps(to_json(document), allow_nan=False) + "\n").encode())
 
 

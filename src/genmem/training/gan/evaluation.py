@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from genmem.features.extract import extract
-from genmem.features.extractor import Embedder, load_backbone
+from genmem.features.extractor import FeatureExtractor, load_backbone
 from genmem.images import Progress, open_images
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.frechet import fd
@@ -29,7 +29,7 @@ SEED_OF_SAMPLES = 3
 class _Space:
     """One backbone with all that it needs of training and held-out images."""
 
-    embedder: Embedder
+    extractor: FeatureExtractor
     train: NDArray[np.float32]
     train_moments: Moments
     test_moments: Moments | None
@@ -74,31 +74,31 @@ def _space(
     device: str,
     progress: Progress | None,
 ) -> _Space:
-    embedder = load_backbone(
+    extractor = load_backbone(
         find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
-    rows = features_of(embedder, train.pixels, progress, keep=True)
+    rows = features_of(extractor, train.pixels, progress, keep=True)
     of_test, distances = None, None
     if test is not None:
-        tested = features_of(embedder, test.pixels, progress, keep=True)
+        tested = features_of(extractor, test.pixels, progress, keep=True)
         of_test = moments(tested)
         distances = nearest(tested, rows, metric="absolute_cosine").distances[:, 0]
-    return _Space(embedder, rows, moments(rows), of_test, distances)
+    return _Space(extractor, rows, moments(rows), of_test, distances)
 
 
 def features_of(
-    embedder: Embedder, pixels: NDArray[np.uint8], progress: Progress | None, *, keep: bool
+    extractor: FeatureExtractor, pixels: NDArray[np.uint8], progress: Progress | None, *, keep: bool
 ) -> NDArray[np.float32]:
     """Features float32 [n, d] of uint8 [n, 3, H, W]; `keep`: in the cache, by content."""
     images = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
     with open_images(images) as source:
         cache = "default" if keep else None
-        return extract(source, embedder=embedder, cache=cache, progress=progress).array
+        return extract(source, extractor=extractor, cache=cache, progress=progress).array
 
 
 def _metrics(space: _Space, pixels: NDArray[np.uint8], progress: Progress | None) -> Json:
     """FD, memorization distance and, with held-out images, FD to them and C_T (one cell)."""
-    rows = features_of(space.embedder, pixels, progress, keep=False)
+    rows = features_of(space.extractor, pixels, progress, keep=False)
     distances = nearest(rows, space.train, metric="absolute_cosine").distances[:, 0]
     found = {
         "fd": fd(generated=rows, train=space.train_moments),

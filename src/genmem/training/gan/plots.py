@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.formatting import printable
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.report.common.plotting import page_style
 
 FILE = "curves.png"
@@ -42,7 +42,7 @@ def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) 
     with page_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         content = _drawn(panels, printable(title))
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
 
 

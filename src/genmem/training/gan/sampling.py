@@ -17,7 +17,7 @@ from torch import nn
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import printable
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, load_module
 from genmem.training.gan.config import make_settings
 from genmem.training.gan.networks import build_generator, knows_classes
@@ -81,7 +81,7 @@ def write_grid(pixels: NDArray[np.uint8], path: Path) -> None:
         picture = picture.resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(buffer.getvalue())
 
 
@@ -125,7 +125,7 @@ def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None
     folders = [f"{name}/" for name in folder_names(classes)] if len(classes) > 1 else [""]
     batches = _batches(generator, labels, z=z, seed=(seed,))
     images = (image for batch in batches for image in batch)
-    with written_whole(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for number, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
             buffer = io.BytesIO()
             Image.fromarray(image.transpose(1, 2, 0)).save(buffer, format="PNG")

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import InputError, UsageError
-from genmem.formatting import capitalized
+from genmem.formatting import capitalize
 from genmem.images import Progress
-from genmem.io.atomic import check_folder_writable, written_whole
+from genmem.io.atomic import atomic_write, check_folder_writable
 from genmem.training.common import run_log
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, Checkpoint
 from genmem.training.common.run_log import RunLog, read_log
@@ -207,7 +207,7 @@ def _prepare(folder: Path, settings: Settings, step: int) -> RunLog:
         (folder / "samples").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}") from error
-    with written_whole(folder / CONFIG) as file:
+    with atomic_write(folder / CONFIG) as file:
         file.write((json.dumps(settings.to_dict(), indent=2) + "\n").encode())
     return RunLog(folder / run_log.FILE, resumed_at=step or None)
 
@@ -282,7 +282,7 @@ class _Run:
             )
             raise RejectsEverythingError(
                 error.what,
-                f"{capitalized(self._kept())}. Start another run {lower}, or with a --warm-up: a "
+                f"{capitalize(self._kept())}. Start another run {lower}, or with a --warm-up: a "
                 "run that is resumed keeps its tau.",
             ) from error
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from genmem.errors import InputError, UsageError
 from genmem.features import custom_models
-from genmem.features._backbone import Backbone
-from genmem.features.cache import default_cache, entry_key, mapped
+from genmem.features.backbone import Backbone
+from genmem.features.cache import cached_array, default_cache, entry_key
 from genmem.features.extractor import torch_module
 from genmem.features.preprocessing import Crop, Stretch
 from genmem.features.registry import find_backbone
@@ -169,7 +169,7 @@ def training_rows(
         described.preprocessing.name,
         f"flips {flips} half {half} {device.type}",
     )
-    return mapped(folder, key, compute, progress)
+    return cached_array(folder, key, compute, progress)
 
 
 def weights_digest(module: nn.Module) -> str:

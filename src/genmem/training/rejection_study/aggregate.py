@@ -191,7 +191,7 @@ def _histogram(distances: Any, edges: list[float]) -> list[float]:
 
 def _space(space: Space, edges: list[float]) -> dict[str, Json]:
     return {
-        "backbone": space.embedder.describe(),
+        "backbone": space.extractor.describe(),
         "edges": edges,
         "references": {
             name: {

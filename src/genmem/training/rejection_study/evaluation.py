@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError
 from genmem.features.cache import entry_key
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.metrics.c_t import c_t, c_t_from_distances
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.frechet import fd
@@ -98,7 +98,7 @@ def write_measured(path: Path, key: str, measured: Measured) -> None:
         pictures=measured.pictures,
         first_rows=measured.first_rows,
     )
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(buffer.getvalue())
 
 
@@ -172,7 +172,7 @@ def measure(
     if kept is not None:
         return kept
     pixels = samples_of(case, images)
-    rows = features_of(space.embedder, pixels, progress, keep=False)
+    rows = features_of(space.extractor, pixels, progress, keep=False)
     found = nearest(rows, space.train, metric=METRIC)
     distances, places = found.distances[:, 0], found.indices[:, 0]
     values = values_of(case, sets, space, rows, distances, places)
@@ -191,7 +191,7 @@ def measure(
 
 def _key(checkpoint: str, sets: Sets, space: Space, images: int) -> str:
     """Of all that the numbers depend on."""
-    described = space.embedder.describe()
+    described = space.extractor.describe()
     named = ("name", "preprocessing", "weights_sha256")
     return entry_key(
         VERSION,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.features.extractor import Embedder, load_backbone
+from genmem.features.extractor import FeatureExtractor, load_backbone
 from genmem.images import Progress
 from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import nearest
@@ -39,7 +39,7 @@ class Space:
 
     Attributes:
         name: of the backbone.
-        embedder: to embed samples with.
+        extractor: to embed samples with.
         train, test: features float32 [n, d], [m, d].
         train_moments, test_moments: of the training and the held-out rows, for FD.
         nearest_train: int64 [m], the training row nearest to each held-out row.
@@ -48,7 +48,7 @@ class Space:
     """
 
     name: str
-    embedder: Embedder
+    extractor: FeatureExtractor
     train: NDArray[np.float32]
     test: NDArray[np.float32]
     train_moments: Moments
@@ -89,11 +89,11 @@ def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None 
         UsageError: no such backbone.
         WeightsError: its weights are missing.
     """
-    embedder = load_backbone(
+    extractor = load_backbone(
         find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
     rows = {
-        key: features_of(embedder, images.pixels, progress, keep=True)
+        key: features_of(extractor, images.pixels, progress, keep=True)
         for key, images in {"": sets.train, TEST: sets.test, **sets.references}.items()
     }
     train = rows.pop("")
@@ -101,7 +101,7 @@ def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None 
     distances = {key: some.distances[:, 0] for key, some in found.items()}
     return Space(
         name=name,
-        embedder=embedder,
+        extractor=extractor,
         train=train,
         test=rows[TEST],
         train_moments=moments(train),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from genmem.images import Progress
-from genmem.io.atomic import written_whole
+from genmem.io.atomic import atomic_write
 from genmem.report.rejection_study.page import write_study
 from genmem.results import Json
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
@@ -109,7 +109,7 @@ def write_results(
         "maps": maps(plan, spaces[0], found),
         "versions": versions,
     }
-    with written_whole(plan.folder / NUMBERS) as file:
+    with atomic_write(plan.folder / NUMBERS) as file:
         file.write((json.dumps(document, allow_nan=False) + "\n").encode())
     shown = exhibits(plan, sets.train, spaces[0], found)
     write_study(document, shown, plan.folder / PAGE)

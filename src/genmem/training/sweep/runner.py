@@ -18,7 +18,7 @@ from typing import IO, Any
 from genmem.errors import UsageError
 from genmem.images import Progress
 from genmem.images.prefetch import usable_cores
-from genmem.io.atomic import check_folder_writable, written_whole
+from genmem.io.atomic import atomic_write, check_folder_writable
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.common.signals import STOPPED, asked_to_stop
 from genmem.training.gan.build import Device
@@ -210,7 +210,7 @@ class _Worker:
             raise UsageError(f"{case.folder}: the run failed: {reason}")
         if code == ENDED:
             case.folder.mkdir(parents=True, exist_ok=True)
-            with written_whole(case.folder / ENDED_FILE) as file:
+            with atomic_write(case.folder / ENDED_FILE) as file:
                 settings = fixed(case.settings.to_dict())
                 file.write(json.dumps({"reason": reason, "settings": settings}).encode())
         return 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-Embedded = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+FeaturesAndLogits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Features [b, d] and, for classifiers that metrics need the classes of, logits [b, classes]."""
 
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
     dimension: int | None
     note: str | None
 
-    def run(self, batch: NDArray) -> Embedded:
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Preprocessed images [b, h, w, 3] → features and logits."""
         ...
 
