@@ -32,7 +32,7 @@ SMALL = Limits(
 
 
 @dataclass(frozen=True)
-class Attempt:
+class RunResult:
     outcome: Outcome
     log: str
     output: Path
@@ -67,17 +67,17 @@ def program(
     )
 
 
-def attempt(
+def run_source(
     folder: Path,
     source: str,
     *,
     limits: Limits = SMALL,
     inputs: Mapping[str, Path] | None = None,
-) -> Attempt:
+) -> RunResult:
     """Run `source` to its end."""
-    foreign = program(folder, source, inputs=inputs)
-    outcome = run(foreign, limits)
-    return Attempt(outcome, outcome.log_path.read_text(errors="replace"), foreign.output)
+    submitted = program(folder, source, inputs=inputs)
+    outcome = run(submitted, limits)
+    return RunResult(outcome, outcome.log_path.read_text(errors="replace"), submitted.output)
 
 
 def processes_with(word: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .attacks import MIB, SMALL, attempt, needs_bubblewrap
+from .attacks import MIB, SMALL, needs_bubblewrap, run_source
 
 pytestmark = needs_bubblewrap
 
@@ -18,7 +18,7 @@ def host_disk_used(path: Path) -> int:
 
 @pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
 def test_one_hundred_gigabytes_do_not_fit_into_the_scratch(tmp_path: Path, place: str) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         index = 0
@@ -27,14 +27,14 @@ def test_one_hundred_gigabytes_do_not_fit_into_the_scratch(tmp_path: Path, place
             index += 1
         """,
     )
-    assert made.outcome.ended == "exited"
-    assert made.outcome.exit_code == 1
-    assert "No space left on device" in made.log
-    assert "/scratch, /tmp and $HOME hold 16 MiB, in memory" in made.outcome.message
+    assert result.outcome.ended == "exited"
+    assert result.outcome.exit_code == 1
+    assert "No space left on device" in result.log
+    assert "/scratch, /tmp and $HOME hold at most 16 MiB, in memory" in result.outcome.message
 
 
 def test_one_hundred_gigabytes_of_output_are_stopped(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         import time
@@ -43,14 +43,14 @@ def test_one_hundred_gigabytes_of_output_are_stopped(tmp_path: Path) -> None:
             time.sleep(0.002)
         """,
     )
-    assert made.outcome.ended == "disk"
-    assert "more than 32 MiB in /output" in made.log
-    assert made.collected == []
+    assert result.outcome.ended == "disk"
+    assert "more than 32 MiB in /output" in result.log
+    assert result.collected == []
     assert host_disk_used(tmp_path) < MIB
 
 
 def test_one_huge_file_is_refused(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         import os
@@ -62,15 +62,15 @@ def test_one_huge_file_is_refused(tmp_path: Path) -> None:
             for _ in range({HUNDRED_GB} // 1048576): file.write(bytes(1048576))
         """,
     )
-    assert made.outcome.ended == "exited"
-    assert made.outcome.exit_code == 1
-    assert "sparse: [Errno 27] File too large" in made.log
-    assert "one file may have 8 MiB" in made.outcome.message
+    assert result.outcome.ended == "exited"
+    assert result.outcome.exit_code == 1
+    assert "sparse: [Errno 27] File too large" in result.log
+    assert "one file may have at most 8 MiB" in result.outcome.message
 
 
 def test_files_that_are_removed_but_open_still_count(tmp_path: Path) -> None:
     # The allowance is 4 × 32 MiB + 256 MiB in all: written by files that no count of folders sees.
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os, time
@@ -84,8 +84,8 @@ def test_files_that_are_removed_but_open_still_count(tmp_path: Path) -> None:
         time.sleep(10)
         """,
     )
-    assert made.outcome.ended == "disk"
-    assert "written to /output in all" in made.log
+    assert result.outcome.ended == "disk"
+    assert "written to /output in all" in result.log
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_files_that_are_removed_but_open_still_count(tmp_path: Path) -> None:
     ],
 )
 def test_files_without_number_are_stopped(tmp_path: Path, source: str, reason: str) -> None:
-    made = attempt(tmp_path, f"i = 0\n{source}")
-    assert made.outcome.ended == "disk"
-    assert reason in made.log
+    result = run_source(tmp_path, f"i = 0\n{source}")
+    assert result.outcome.ended == "disk"
+    assert reason in result.log
     assert not list(tmp_path.glob("*.work"))
 
 
 def test_a_long_log_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         print("the beginning")
@@ -116,26 +116,26 @@ def test_a_long_log_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
         print("the end")
         """,
     )
-    assert made.outcome.ended == "exited"
-    assert made.outcome.log_truncated
-    assert made.log.startswith("the beginning\n")
-    assert "the end\n" in made.log
-    assert "bytes are left out here: a log has 65,536 at most" in made.log
-    assert made.outcome.log_path.stat().st_size < 65_536 + 500
+    assert result.outcome.ended == "exited"
+    assert result.outcome.log_truncated
+    assert result.log.startswith("the beginning\n")
+    assert "the end\n" in result.log
+    assert "bytes are omitted here: a log holds at most 65,536" in result.log
+    assert result.outcome.log_path.stat().st_size < 65_536 + 500
 
 
 def test_a_program_that_prints_without_end_is_stopped_by_the_clock(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         "import os\nwhile True: os.write(1, b'x' * 65536)",
         limits=replace(SMALL, wall_seconds=1.5),
     )
-    assert made.outcome.ended == "wall clock"
-    assert made.outcome.seconds < 5
-    assert made.outcome.log_truncated
+    assert result.outcome.ended == "wall clock"
+    assert result.outcome.seconds < 5
+    assert result.outcome.log_truncated
 
 
 def test_the_end_of_a_run_leaves_nothing_beside_its_output(tmp_path: Path) -> None:
-    attempt(tmp_path, "open('/output/kept', 'w').write('x')")
+    run_source(tmp_path, "open('/output/kept', 'w').write('x')")
     # The code, its output, and the record with its log.
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", "", ".json", ".log"]

@@ -8,7 +8,7 @@ import pytest
 
 from genmem.arena.sandbox import start, wait
 
-from .attacks import SMALL, attempt, needs_bubblewrap, program
+from .attacks import SMALL, needs_bubblewrap, program, run_source
 
 pytestmark = needs_bubblewrap
 
@@ -16,7 +16,7 @@ pytestmark = needs_bubblewrap
 def test_a_program_reads_its_inputs_and_its_output_is_collected(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "image.txt").write_text("a training image")
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         from pathlib import Path
@@ -26,59 +26,59 @@ def test_a_program_reads_its_inputs_and_its_output_is_collected(tmp_path: Path) 
         """,
         inputs={"train": tmp_path / "train"},
     )
-    assert (made.outcome.ended, made.outcome.exit_code) == ("exited", 0)
-    assert made.log.startswith("done\n")
-    assert made.collected == ["images/1.txt"]
-    assert (made.output / "images/1.txt").read_text() == "a training image"
-    assert (made.output / "images/1.txt").stat().st_uid == os.geteuid()
+    assert (result.outcome.ended, result.outcome.exit_code) == ("exited", 0)
+    assert result.log.startswith("done\n")
+    assert result.collected == ["images/1.txt"]
+    assert (result.output / "images/1.txt").read_text() == "a training image"
+    assert (result.output / "images/1.txt").stat().st_uid == os.geteuid()
 
 
 def test_no_network_is_reached_by_tcp_udp_or_name(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
         port = listener.getsockname()[1]
-        made = attempt(
+        result = run_source(
             tmp_path,
             f"""
             import socket
 
-            def attempt(name, action):
+            def run_source(name, action):
                 try:
                     action()
                     print(name, "REACHED")
                 except OSError as error:
                     print(name, "stopped:", error)
 
-            attempt("loopback", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
-            attempt("outside", lambda: socket.create_connection(("192.0.2.1", 80), 2))
-            attempt("outside v6", lambda: socket.create_connection(("2001:db8::1", 80), 2))
-            attempt("name", lambda: socket.getaddrinfo("example.org", 80))
+            run_source("loopback", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
+            run_source("outside", lambda: socket.create_connection(("192.0.2.1", 80), 2))
+            run_source("outside v6", lambda: socket.create_connection(("2001:db8::1", 80), 2))
+            run_source("name", lambda: socket.getaddrinfo("example.org", 80))
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            attempt("udp", lambda: udp.sendto(b"x", ("192.0.2.1", 53)))
-            attempt("raw", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
-            attempt("packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3))
+            run_source("udp", lambda: udp.sendto(b"x", ("192.0.2.1", 53)))
+            run_source("raw", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
+            run_source("packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3))
             raise SystemExit(1)
             """,
         )
         with pytest.raises(TimeoutError):
             listener.accept()
-    assert "REACHED" not in made.log
-    assert made.log.count("stopped:") == 7
-    assert "there is no network" in made.outcome.message
+    assert "REACHED" not in result.log
+    assert result.log.count("stopped:") == 7
+    assert "there is no network" in result.outcome.message
 
 
 def test_an_abstract_socket_of_the_host_is_not_reached(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0genmem-test-{os.getpid()}")
         listener.listen()
-        made = attempt(
+        result = run_source(
             tmp_path,
             f"""
             import socket
             socket.socket(socket.AF_UNIX).connect("\\0genmem-test-{os.getpid()}")
             """,
         )
-    assert "ConnectionRefusedError" in made.log
+    assert "ConnectionRefusedError" in result.log
 
 
 def test_private_files_and_other_submissions_are_not_there(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_private_files_and_other_submissions_are_not_there(tmp_path: Path) -> No
     other = tmp_path / "other-submission"
     other.mkdir()
     (other / "main.py").write_text("another team's code")
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         import glob, os
@@ -104,16 +104,16 @@ def test_private_files_and_other_submissions_are_not_there(tmp_path: Path) -> No
         print("at the root:", sorted(os.listdir("/")))
         """,
     )
-    assert made.log.count("stopped:") == 5
-    assert "READ" not in made.log
-    assert "FOUND" not in made.log
-    assert "'mnt'" not in made.log
-    assert "'home'" not in made.log
+    assert result.log.count("stopped:") == 5
+    assert "READ" not in result.log
+    assert "FOUND" not in result.log
+    assert "'mnt'" not in result.log
+    assert "'home'" not in result.log
 
 
 def test_a_path_of_dots_stays_inside(tmp_path: Path) -> None:
     (tmp_path / "private.txt").write_text("the private side")
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os
@@ -132,9 +132,9 @@ def test_a_path_of_dots_stays_inside(tmp_path: Path) -> None:
                 print("stopped:", error)
         """,
     )
-    assert "READ" not in made.log
-    assert "WROTE" not in made.log
-    assert made.log.count("stopped:") == 3
+    assert "READ" not in result.log
+    assert "WROTE" not in result.log
+    assert result.log.count("stopped:") == 3
     assert not list(tmp_path.rglob("escaped"))
 
 
@@ -142,7 +142,7 @@ def test_the_environment_of_the_worker_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARENA_SECRET_KEY", "hunter2")
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import glob, os
@@ -151,19 +151,19 @@ def test_the_environment_of_the_worker_is_not_there(
             print(path, open(path).read())
         """,
     )
-    assert made.outcome.exit_code == 0
-    assert "hunter2" not in made.log
-    assert "ARENA_SECRET_KEY" not in made.log
+    assert result.outcome.exit_code == 0
+    assert "hunter2" not in result.log
+    assert "ARENA_SECRET_KEY" not in result.log
     # Neither the supervisor's variables nor its command line, which names the host's folders.
-    assert "/proc/1/environ PATH=" in made.log
-    assert str(tmp_path) not in made.log
+    assert "/proc/1/environ PATH=" in result.log
+    assert str(tmp_path) not in result.log
 
 
 def test_nothing_but_output_and_scratch_can_be_written(tmp_path: Path) -> None:
     train = tmp_path / "train"
     train.mkdir()
     (train / "image.txt").write_text("a training image")
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os, sys
@@ -187,9 +187,9 @@ def test_nothing_but_output_and_scratch_can_be_written(tmp_path: Path) -> None:
         """,
         inputs={"train": train},
     )
-    assert made.outcome.exit_code == 0, made.log
-    assert "WROTE" not in made.log
-    assert made.log.count("stopped:") == 17
+    assert result.outcome.exit_code == 0, result.log
+    assert "WROTE" not in result.log
+    assert result.log.count("stopped:") == 17
     assert (train / "image.txt").read_text() == "a training image"
 
 
@@ -204,9 +204,9 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     """
     records = []
     for name in ("one", "two"):
-        foreign = program(tmp_path, source.format(name=name), name=name)
-        records.append(start(foreign, SMALL, tmp_path / f"{name}.json").record)
+        submitted = program(tmp_path, source.format(name=name), name=name)
+        records.append(start(submitted, SMALL, tmp_path / f"{name}.json").record)
     for name, record in zip(("one", "two"), records, strict=True):
-        outcome = wait(record, patience=20).outcome
+        outcome = wait(record, timeout=20).outcome
         assert outcome is not None
         assert f"['mine', '{name}'] 3" in outcome.log_path.read_text()

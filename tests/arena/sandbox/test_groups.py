@@ -54,7 +54,7 @@ def test_the_limit_that_was_met_is_read_from_the_events(
 ) -> None:
     for name, text in events.items():
         (tmp_path / name).write_text(text)
-    assert groups.met(tmp_path) == limit
+    assert groups.limit_hit(tmp_path) == limit
 
 
 def test_the_nearest_group_that_hands_the_controllers_down_is_chosen(
@@ -65,6 +65,6 @@ def test_the_nearest_group_that_hands_the_controllers_down_is_chosen(
     for group, handed_down in ((own, ""), (own.parent, "cpu memory pids"), (tmp_path, "memory")):
         (group / "cgroup.subtree_control").write_text(handed_down)
         (group / "cgroup.procs").touch()
-    monkeypatch.setattr(groups, "_mounted_at", lambda: tmp_path)
-    monkeypatch.setattr(groups, "_own", lambda: "/user.slice/app.slice/arena.scope")
+    monkeypatch.setattr(groups, "_mount_point", lambda: tmp_path)
+    monkeypatch.setattr(groups, "_own_group", lambda: "/user.slice/app.slice/arena.scope")
     assert groups.parent() == own.parent

@@ -10,7 +10,7 @@ import pytest
 from genmem.arena.sandbox import collection, usage
 from genmem.arena.sandbox.program import Limits
 
-from .attacks import SMALL, attempt, needs_bubblewrap
+from .attacks import SMALL, needs_bubblewrap, run_source
 
 
 def host_file(folder: Path, name: str = "private.txt") -> Path:
@@ -22,7 +22,7 @@ def host_file(folder: Path, name: str = "private.txt") -> Path:
 @needs_bubblewrap
 def test_links_planted_in_the_output_are_neither_followed_nor_taken(tmp_path: Path) -> None:
     private = host_file(tmp_path)
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         import os, socket
@@ -42,18 +42,18 @@ def test_links_planted_in_the_output_are_neither_followed_nor_taken(tmp_path: Pa
     )
     assert private.read_text() == "the private side"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name == "new") == []
-    assert made.log.count("stopped:") == 3
-    assert made.collected == ["real", "twin"]
-    assert made.outcome.output_files == 2
+    assert result.log.count("stopped:") == 3
+    assert result.collected == ["real", "twin"]
+    assert result.outcome.output_files == 2
     for name in ("link", "folder", "dots", "shadow"):
-        assert f"not taken from /output: '{name}': a link" in made.outcome.message
-    assert "'pipe': a named pipe" in made.log
-    assert "'socket': a socket" in made.log
+        assert f"not collected from /output: '{name}': a link" in result.outcome.message
+    assert "'pipe': a named pipe" in result.log
+    assert "'socket': a socket" in result.log
 
 
 @needs_bubblewrap
 def test_a_link_in_a_folder_s_place_while_it_is_counted_changes_nothing(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os, time
@@ -65,13 +65,13 @@ def test_a_link_in_a_folder_s_place_while_it_is_counted_changes_nothing(tmp_path
         open("a/kept", "w").write("x")
         """,
     )
-    assert (made.outcome.ended, made.outcome.exit_code) == ("exited", 0), made.log
-    assert made.collected == ["a/kept"]
+    assert (result.outcome.ended, result.outcome.exit_code) == ("exited", 0), result.log
+    assert result.collected == ["a/kept"]
 
 
 @needs_bubblewrap
 def test_modes_and_owners_of_collected_files_are_plain(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os
@@ -81,46 +81,46 @@ def test_modes_and_owners_of_collected_files_are_plain(tmp_path: Path) -> None:
         os.mkdir("/output/folder"); open("/output/folder/file", "w").write("x")
         """,
     )
-    assert made.collected == ["closed", "folder/file", "setuid", "sticky"]
-    for name in made.collected:
-        status = (made.output / name).stat()
+    assert result.collected == ["closed", "folder/file", "setuid", "sticky"]
+    for name in result.collected:
+        status = (result.output / name).stat()
         assert stat.S_IMODE(status.st_mode) == 0o644
         assert status.st_uid == os.geteuid()
 
 
 @needs_bubblewrap
 def test_odd_names_are_left_behind_and_told(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         r"""
         for name in (b"new\nline", b"\xff\xfe", b"\x1b[31mred", "fine ü.png".encode()):
             open(b"/output/" + name, "w").write("x")
         """,
     )
-    assert made.collected == ["fine ü.png"]
-    assert made.outcome.message.count("its name cannot be printed") == 3
-    assert made.outcome.message.isprintable()
+    assert result.collected == ["fine ü.png"]
+    assert result.outcome.message.count("its name cannot be printed") == 3
+    assert result.outcome.message.isprintable()
 
 
 @needs_bubblewrap
 def test_output_that_is_over_the_limit_at_the_end_is_not_taken(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         "for i in range(600): open(f'/output/{i}', 'w')",
     )
-    assert made.outcome.ended == "disk"
-    assert made.collected == []
+    assert result.outcome.ended == "disk"
+    assert result.collected == []
 
 
 @needs_bubblewrap
 def test_files_of_a_stopped_run_are_kept_for_its_team(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         "import time\nopen('/output/first', 'w').write('x')\ntime.sleep(60)",
         limits=replace(SMALL, wall_seconds=1.0),
     )
-    assert made.outcome.ended == "wall clock"
-    assert made.collected == ["first"]
+    assert result.outcome.ended == "wall clock"
+    assert result.collected == ["first"]
 
 
 def test_collecting_refuses_what_is_over_the_limits(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-from .attacks import attempt, needs_bubblewrap
+from .attacks import needs_bubblewrap, run_source
 
 pytestmark = needs_bubblewrap
 
 
 def test_processes_of_the_host_are_neither_seen_traced_nor_signalled(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         f"""
         import ctypes, os
@@ -38,15 +38,15 @@ def test_processes_of_the_host_are_neither_seen_traced_nor_signalled(tmp_path: P
         print("still here")
         """,
     )
-    assert made.outcome.ended == "exited"
-    assert "TRACED" not in made.log
-    assert "process_vm_readv -1" in made.log
-    assert "signalled 0" in made.log
-    assert "still here" in made.log
+    assert result.outcome.ended == "exited"
+    assert "TRACED" not in result.log
+    assert "process_vm_readv -1" in result.log
+    assert "signalled 0" in result.log
+    assert "still here" in result.log
 
 
 def test_killing_everything_ends_the_program_and_not_its_supervisor(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os, time
@@ -56,13 +56,13 @@ def test_killing_everything_ends_the_program_and_not_its_supervisor(tmp_path: Pa
         """,
     )
     # The shell above the program is killed by it; the supervisor is there to write it down.
-    assert made.outcome.ended == "exited"
-    assert made.outcome.exit_code == 137
-    assert "SIGKILL" in made.log
+    assert result.outcome.ended == "exited"
+    assert result.outcome.exit_code == 137
+    assert "SIGKILL" in result.log
 
 
 def test_setuid_mounts_namespaces_and_devices_are_refused(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import ctypes, os, shutil, stat, subprocess
@@ -100,16 +100,16 @@ def test_setuid_mounts_namespaces_and_devices_are_refused(tmp_path: Path) -> Non
         print(open("/proc/self/status").read())
         """,
     )
-    assert "WORKED" not in made.log
-    assert made.log.count("stopped") == 20
-    assert "CapEff:\t0000000000000000" in made.log
-    assert "NoNewPrivs:\t1" in made.log
-    for path in made.output.iterdir():
+    assert "WORKED" not in result.log
+    assert result.log.count("stopped") == 20
+    assert "CapEff:\t0000000000000000" in result.log
+    assert "NoNewPrivs:\t1" in result.log
+    for path in result.output.iterdir():
         assert path.stat().st_mode & 0o7777 == 0o644
 
 
 def test_descriptors_of_the_supervisor_are_not_inherited(tmp_path: Path) -> None:
-    made = attempt(
+    result = run_source(
         tmp_path,
         """
         import os
@@ -121,9 +121,11 @@ def test_descriptors_of_the_supervisor_are_not_inherited(tmp_path: Path) -> None
                     pass
         """,
     )
-    lines = [line.split(maxsplit=2) for line in made.log.splitlines() if line[:4] in ("1 ", "self")]
+    lines = [
+        line.split(maxsplit=2) for line in result.log.splitlines() if line[:4] in ("1 ", "self")
+    ]
     targets = {target for _, _, target in lines}
     assert all(
         target.startswith(("pipe:", "/dev/null", "anon_inode:", "/proc/")) for target in targets
     ), targets
-    assert str(tmp_path) not in made.log
+    assert str(tmp_path) not in result.log

@@ -1,4 +1,4 @@
-"""The record of a run: who keeps it, and when it counts as lost."""
+"""The record of a run: process keeps it, and when it counts as lost."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from genmem.arena.sandbox import poll, records, running, start
+from genmem.arena.sandbox import poll, processes, records, running, start
 from genmem.errors import UsageError
 
 from .attacks import SMALL, program
@@ -19,10 +19,10 @@ from .attacks import SMALL, program
 
 def record_of(folder: Path, **changes: object) -> Path:
     """The record of a run that nobody has taken up."""
-    foreign = program(folder, "print(1)")
+    submitted = program(folder, "print(1)")
     record = folder / "run.json"
-    data = running._opening(foreign, SMALL) | changes
-    assert records.claim(record, data)
+    data = running._initial_record(submitted, SMALL) | changes
+    assert records.create(record, data)
     return record
 
 
@@ -38,7 +38,7 @@ def test_a_start_that_never_reached_a_supervisor_is_lost_after_a_while(tmp_path:
 
 def test_a_run_of_another_machine_is_judged_by_its_silence(tmp_path: Path) -> None:
     elsewhere = {"pid": os.getpid(), "started": 1, "boot": "other", "namespace": "pid:[1]"}
-    left = {"processes": [records.identity(os.getpid()), elsewhere], "group": ""}
+    left = {"processes": [processes.identity(os.getpid()), elsewhere], "group": ""}
     record = record_of(tmp_path, state="running", supervisor=elsewhere, left=left)
     assert poll(record).state == "running"
     late = json.loads(record.read_text()) | {"seen_at": time.time() - 2 * running.SILENCE}
@@ -49,8 +49,8 @@ def test_a_run_of_another_machine_is_judged_by_its_silence(tmp_path: Path) -> No
 
 def test_a_supervisor_that_hangs_is_ended_when_its_run_is_long_overdue(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as hanging:
-        who = records.identity(hanging.pid)
-        record = record_of(tmp_path, state="running", supervisor=who, started_at=time.time())
+        process = processes.identity(hanging.pid)
+        record = record_of(tmp_path, state="running", supervisor=process, started_at=time.time())
         assert poll(record).state == "running"
         long_ago = time.time() - SMALL.wall_seconds - running.OVERDUE - 1
         late = {"seen_at": long_ago, "started_at": long_ago}
@@ -62,7 +62,7 @@ def test_a_supervisor_that_hangs_is_ended_when_its_run_is_long_overdue(tmp_path:
 
 
 def test_another_process_under_the_same_number_is_not_the_supervisor(tmp_path: Path) -> None:
-    me = records.identity(os.getpid())
+    me = processes.identity(os.getpid())
     assert me is not None
     other = me | {"started": me["started"] - 1}
     record = record_of(tmp_path, state="running", supervisor=other)
@@ -74,13 +74,13 @@ def test_a_zombie_is_not_alive() -> None:
     if child == 0:
         time.sleep(0.1)
         os._exit(0)
-    who = records.identity(child)
-    assert who is not None
-    assert records.alive(who)
+    process = processes.identity(child)
+    assert process is not None
+    assert processes.is_alive(process)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    assert not records.alive(who)
+    assert not processes.is_alive(process)
     os.waitpid(child, 0)
-    assert not records.alive(who)
+    assert not processes.is_alive(process)
 
 
 def test_a_record_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_a_record_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
 def test_a_program_that_cannot_be_meant_is_refused_with_a_fix(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    foreign = replace(program(tmp_path, "print(1)"), **changes)  # pyright: ignore[reportArgumentType]
+    submitted = replace(program(tmp_path, "print(1)"), **changes)  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match=words):
-        start(foreign, SMALL, tmp_path / "run.json")
+        start(submitted, SMALL, tmp_path / "run.json")
     assert not (tmp_path / "run.json").exists()
 
 
 def test_output_is_never_written_over(tmp_path: Path) -> None:
-    foreign = program(tmp_path, "print(1)")
-    foreign.output.mkdir()
-    (foreign.output / "old").write_text("x")
+    submitted = program(tmp_path, "print(1)")
+    submitted.output.mkdir()
+    (submitted.output / "old").write_text("x")
     with pytest.raises(UsageError, match="empty output folder"):
-        start(foreign, SMALL, tmp_path / "run.json")
+        start(submitted, SMALL, tmp_path / "run.json")

@@ -125,10 +125,10 @@ def test_a_home_folder_is_not_taken_for_an_environment(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 @needs_bubblewrap
 def test_inputs_closed_to_others_are_refused_with_a_fix(tmp_path: Path) -> None:
-    foreign = program(tmp_path, "print(1)")
-    foreign.folder.chmod(0o700)
-    start(foreign, SMALL, tmp_path / "run.json")
-    outcome = wait(tmp_path / "run.json", patience=20).outcome
+    submitted = program(tmp_path, "print(1)")
+    submitted.folder.chmod(0o700)
+    start(submitted, SMALL, tmp_path / "run.json")
+    outcome = wait(tmp_path / "run.json", timeout=20).outcome
     assert outcome is not None
     assert outcome.ended == "refused"
     assert "chmod -R o+rX" in outcome.message

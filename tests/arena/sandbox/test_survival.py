@@ -1,4 +1,4 @@
-"""Runs outlive those who started them, and are never running for ever."""
+"""Runs outlive those process started them, and are never running for ever."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from genmem.arena.sandbox import poll, records, start, stop, wait
+from genmem.arena.sandbox import poll, processes, records, start, stop, wait
 
 from .attacks import SMALL, needs_bubblewrap, processes_with, program
 
@@ -26,8 +26,8 @@ def started(folder: Path, source: str, **changes: object) -> Path:
 
 def until_it_prints(record: Path, word: str) -> None:
     until = time.monotonic() + 20
-    while word not in records.log_of(record).read_text():
-        assert time.monotonic() < until, records.log_of(record).read_text()
+    while word not in records.log_path(record).read_text():
+        assert time.monotonic() < until, records.log_path(record).read_text()
         time.sleep(0.02)
 
 
@@ -37,7 +37,7 @@ def supervisor_of(record: Path) -> int:
 
 @needs_bubblewrap
 def test_a_run_survives_the_death_of_the_worker_that_started_it(tmp_path: Path) -> None:
-    foreign = program(
+    submitted = program(
         tmp_path,
         "import time\nprint('begun', flush=True)\ntime.sleep(2)\nprint('finished')",
     )
@@ -45,7 +45,7 @@ def test_a_run_survives_the_death_of_the_worker_that_started_it(tmp_path: Path) 
         import os, signal, sys
         from pathlib import Path
         from genmem.arena.sandbox import Limits, Program, start
-        code, output = Path({str(foreign.folder)!r}), Path({str(foreign.output)!r})
+        code, output = Path({str(submitted.folder)!r}), Path({str(submitted.output)!r})
         program = Program(code, ("python3", "main.py"), output, environment=Path(sys.prefix))
         start(program, Limits(wall_seconds=20), Path({str(tmp_path / "run.json")!r}))
         os.killpg(os.getpgid(0), signal.SIGKILL)
@@ -54,7 +54,7 @@ def test_a_run_survives_the_death_of_the_worker_that_started_it(tmp_path: Path) 
     assert done.returncode == -signal.SIGKILL
     record = tmp_path / "run.json"
     assert poll(record).state != "ended"
-    outcome = wait(record, patience=20).outcome
+    outcome = wait(record, timeout=20).outcome
     assert outcome is not None
     assert (outcome.ended, outcome.exit_code) == ("exited", 0)
     assert "finished" in outcome.log_path.read_text()
@@ -74,7 +74,7 @@ def test_a_run_whose_supervisor_is_killed_ends_and_is_reported_lost(tmp_path: Pa
     assert status.outcome.ended == "lost"
     assert poll(record).outcome == status.outcome
     assert not (tmp_path / "run.work").exists()
-    while left and any(records.alive(who) for who in left["processes"]):
+    while left and any(processes.is_alive(process) for process in left["processes"]):
         assert time.monotonic() < until
         time.sleep(0.02)
 
@@ -99,16 +99,16 @@ def test_the_program_dies_with_its_supervisor_even_if_nobody_looks(tmp_path: Pat
 
 @needs_bubblewrap
 def test_a_supervisor_killed_at_any_moment_leaves_nothing_running(tmp_path: Path) -> None:
-    foreign = program(tmp_path, "import time\ntime.sleep(600)")
-    command = (*foreign.command, "any-moment-marker-3302")
+    submitted = program(tmp_path, "import time\ntime.sleep(600)")
+    command = (*submitted.command, "any-moment-marker-3302")
     random = Random(0)
     for index in range(12):
         record = tmp_path / f"{index}.json"
         output = tmp_path / f"output-{index}"
-        start(replace(foreign, command=command, output=output), SMALL, record)
+        start(replace(submitted, command=command, output=output), SMALL, record)
         time.sleep(random.uniform(0, 0.2))
         os.kill(supervisor_of(record), signal.SIGKILL)
-        outcome = wait(record, patience=20).outcome
+        outcome = wait(record, timeout=20).outcome
         assert outcome is not None
         assert outcome.ended == "lost"
         assert not list(tmp_path.glob("*.work"))
@@ -129,7 +129,7 @@ def test_stop_ends_a_run_from_another_process(tmp_path: Path) -> None:
     outcome = poll(record).outcome
     assert outcome is not None
     assert outcome.ended == "killed"
-    assert "its end was asked for" in outcome.log_path.read_text()
+    assert "a stop was requested" in outcome.log_path.read_text()
     assert stop(record).outcome == outcome
 
 
@@ -139,24 +139,24 @@ def test_a_supervisor_that_is_asked_to_end_ends_the_run_in_order(tmp_path: Path)
     record = started(tmp_path, source, wall_seconds=600)
     until_it_prints(record, "begun")
     os.kill(supervisor_of(record), signal.SIGTERM)
-    outcome = wait(record, patience=20).outcome
+    outcome = wait(record, timeout=20).outcome
     assert outcome is not None
     assert (outcome.ended, outcome.output_files) == ("killed", 1)
 
 
 @needs_bubblewrap
 def test_starting_twice_starts_once(tmp_path: Path) -> None:
-    foreign = program(tmp_path, "import time\ntime.sleep(0.5)\nprint('ran')")
+    submitted = program(tmp_path, "import time\ntime.sleep(0.5)\nprint('ran')")
     record = tmp_path / "run.json"
-    threads = [threading.Thread(target=start, args=(foreign, SMALL, record)) for _ in range(4)]
+    threads = [threading.Thread(target=start, args=(submitted, SMALL, record)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    start(foreign, SMALL, record)
-    outcome = wait(record, patience=20).outcome
+    start(submitted, SMALL, record)
+    outcome = wait(record, timeout=20).outcome
     assert outcome is not None
-    start(foreign, SMALL, record)
+    start(submitted, SMALL, record)
     assert poll(record).outcome == outcome
     assert outcome.log_path.read_text().count("ran") == 1
 
@@ -187,9 +187,9 @@ def test_a_run_under_way_tells_what_it_takes(tmp_path: Path) -> None:
 def test_a_command_that_cannot_be_executed_says_so(
     tmp_path: Path, command: tuple[str, ...], code: int
 ) -> None:
-    foreign = replace(program(tmp_path, "print(1)"), command=command)
-    start(foreign, SMALL, tmp_path / "run.json")
-    outcome = wait(tmp_path / "run.json", patience=20).outcome
+    submitted = replace(program(tmp_path, "print(1)"), command=command)
+    start(submitted, SMALL, tmp_path / "run.json")
+    outcome = wait(tmp_path / "run.json", timeout=20).outcome
     assert outcome is not None
     assert (outcome.ended, outcome.exit_code) == ("exited", code)
     assert command[0] in outcome.log_path.read_text()

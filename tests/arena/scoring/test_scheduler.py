@@ -35,7 +35,7 @@ def queue(monkeypatch):
     from genmem.arena.scoring import scheduler
 
     stand_in = Queue()
-    monkeypatch.setattr(scheduler, "engine", stand_in)
+    monkeypatch.setattr(scheduler, "queue", stand_in)
     return stand_in
 
 

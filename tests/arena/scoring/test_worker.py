@@ -150,16 +150,16 @@ def test_a_worker_that_dies_inside_a_step_has_its_step_done_by_the_next(tmp_path
     arena = arenas.make(tmp_path / "A")
     sent(arena, tmp_path, 1)
     patch = {
-        "computed": "work.finish = lambda given: die()",
-        "half written": "work.add_score = lambda *a, **k: (add(*a, **k), die())",
+        "computed": "pipeline.finish = lambda given: die()",
+        "half written": "pipeline.add_score = lambda *a, **k: (add(*a, **k), die())",
     }[moment]
     code = f"""
 import os, signal
 from pathlib import Path
 from genmem.arena import load
 load({str(arena.folder)!r})
-from genmem.arena.scoring import work, worker
-add = work.add_score
+from genmem.arena.scoring import pipeline, worker
+add = pipeline.add_score
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
 {patch}
 worker.work(Path({str(arena.folder)!r}))

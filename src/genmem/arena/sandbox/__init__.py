@@ -1,4 +1,4 @@
-"""Foreign programs, run where they can harm and learn nothing.
+"""Run submitted programs in isolation.
 
     report = self_check()                      # does isolation hold here? else code is refused
     handle = start(program, limits, record)    # returns at once; the run outlives this process
@@ -6,68 +6,72 @@
     status = stop(record)
     outcome = run(program, limits)             # start and wait
 
-A program is started by bubblewrap in namespaces of its own, without capabilities, under a filter
-of system calls. It sees Python and the system's libraries (`/usr`, read-only), its own files
-(`/code`), what it is given (`/inputs`), and writes to `/scratch` (in memory) and `/output`. It has
-no network, no variable of the worker's environment and no device (so no GPU). A supervisor, one
-process for each run, stops it at the limits, collects the regular files of `/output` and keeps the
-record.
+bubblewrap starts a program in namespaces of its own, without capabilities, under a filter of system
+calls. The program sees Python and the system's libraries (`/usr`, read-only), its own files
+(`/code`) and its inputs (`/inputs`), and writes to `/scratch` (in memory) and `/output`. It has no
+network, no variable of the worker's environment and no device (so no GPU). Each run has a
+supervisor process, which stops the program at its limits, collects the regular files of `/output`
+and writes the record.
 
-    program.py      what is run, within which limits, what came of it
-    running.py      start, poll, stop, wait, run
-    supervisor.py   the process that watches one run
-    runners.py      bubblewrap or a container engine, behind the same functions
-    bubblewrap.py   the command: what a program sees and may not do
-    syscalls.py     the filter of system calls
-    groups.py       cgroup v2, where one can be made
-    usage.py        what a run takes, looked at ten times a second
-    collection.py   the files taken from `/output`
-    logs.py         what a program prints, bounded; what known complaints mean
-    records.py      the record of a run, and who keeps it
-    engine.py       Docker or Podman, where a program names an image
-    checks.py       the self-check, and probe/, the program it runs
+    program.py           programs, limits, outcomes
+    launch.py            start and run, behind the self-check
+    running.py           poll, stop, wait
+    supervisor.py        the process that watches one run
+    runners.py           the interface of a run, and the one in bubblewrap
+    container_engine.py  a run in Docker or Podman, for programs that name an image
+    bubblewrap.py        the command: what a program sees and may not do
+    syscalls.py          the filter of system calls
+    groups.py            cgroup v2, where one can be made
+    usage.py             what a run uses, measured ten times a second
+    collection.py        the files collected from `/output`
+    logs.py              the log of a program, limited in size; explains known error messages
+    records.py           the record of a run, and the files beside it
+    processes.py         identities of processes; killing them for certain
+    cleanup.py           removes what a dead supervisor left
+    checks.py            the self-check, and probe/, the program it runs
 
-What is guaranteed (by the kernel, and asked by the self-check): no network, not even the host's
-own ports; no file of the host but those named above; no process of the host to be seen, signalled
-or traced; no gain of privileges; sizes of `/scratch` and of single files; the end of all its
-processes with the run, or with its supervisor; nothing taken from `/output` but regular files.
+Guaranteed by the kernel, and checked by the self-check: no network, not even the host's own ports;
+no file of the host but those named above; no process of the host can be seen, signalled or traced;
+no gain of privileges; the sizes of `/scratch` and of single files; all processes of a program end
+with the run or with its supervisor; nothing but regular files is collected from `/output`.
 
-What is kept by measuring, and can be passed for the tenth of a second between two looks: the size
-of `/output` always; memory and processes only where no cgroup v2 can be made (see
-`SandboxReport.limits`), and there not beyond rlimits: 16 processes more, and for each of them a
-quarter and 64 MiB more than `memory_bytes`. Memory that the kernel holds for a process (full
-sockets and pipes) is measured only by a cgroup; elsewhere the run is stopped when the host has less
-than 256 MiB left.
+Enforced by measuring, so that a program can exceed it for a tenth of a second: the size of
+`/output` always; memory and processes only where no cgroup v2 can be made (see
+`SandboxReport.limits`). There rlimits allow at most 16 processes more, and each process a quarter
+and 64 MiB more than `memory_bytes`. Only a cgroup measures memory that the kernel holds for a
+process (full sockets and pipes); elsewhere the run is stopped when the host has less than 256 MiB
+left.
 
-What is not guaranteed: holding out against a fault in the kernel, which all programs share (use
-machines of their own for people you do not trust at all, or an engine with a virtual machine);
-secrecy against side channels (caches, timing, load); that a program cannot see the names of the
-host's folders that are mounted, the kernel's version and the processors; fair shares between runs
-(disk and memory bandwidth); results, which a program may fetch from anything in its inputs.
+Not guaranteed: resistance to a fault in the kernel, which all programs share (for people you do not
+trust at all, use separate machines or an engine with virtual machines); secrecy against side
+channels (caches, timing, load); hiding the names of mounted host folders, the kernel's version and
+the processors; fair shares between runs (disk and memory bandwidth); originality of results, which
+a program may copy from its inputs.
 
-Where the worker is root, each program becomes a user of its own; where not, it is the worker's user
-on the host, kept away by namespaces only, which is as good while the kernel holds. A run outlives
-the restart of the worker, unless what restarts it kills all processes of the service: with systemd
-write `KillMode=process`.
+If the worker is root, each program runs as a user of its own. Otherwise it runs as the worker's
+user, separated by namespaces only, which is as good while the kernel holds. A run outlives a
+restart of the worker, unless the restart kills all processes of the service: with systemd, set
+`KillMode=process`.
 """
 
 from __future__ import annotations
 
 from genmem.arena.sandbox.checks import self_check, trusted_report
+from genmem.arena.sandbox.launch import run, start
 from genmem.arena.sandbox.program import (
     Check,
-    Ended,
+    EndReason,
     Limits,
     Outcome,
     Program,
     SandboxReport,
     Status,
 )
-from genmem.arena.sandbox.running import Handle, poll, run, start, stop, wait
+from genmem.arena.sandbox.running import Handle, poll, stop, wait
 
 __all__ = [
     "Check",
-    "Ended",
+    "EndReason",
     "Handle",
     "Limits",
     "Outcome",

@@ -1,6 +1,6 @@
-"""`python -m genmem.arena.sandbox RECORD`: supervise the run of RECORD, as `start` asks for it.
+"""`python -m genmem.arena.sandbox RECORD`: supervise the run of RECORD; used by `start`.
 
-Without RECORD: print whether isolation holds on this machine; exit code 1 where it does not.
+Without RECORD: print the self-check of this machine; exit code 1 if isolation does not hold.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from genmem.arena.sandbox import checks, supervisor
 
 
 def main(arguments: list[str]) -> int:
-    """Supervise or report; returns the exit code."""
+    """Supervise a run, or print the self-check; returns the exit code."""
     if arguments:
         supervisor.detach(Path(arguments[0]))
         return 0

@@ -1,11 +1,12 @@
 """The command that runs a program in bubblewrap: what it sees, and what it may not do.
 
-Outside in: a private copy of the host's mounts (root only) → lower priority and few processors →
-a user of its own (root only) → bubblewrap: namespaces, mounts, no capabilities, a filter of system
-calls → prlimit → a shell that starts the program and counts what it leaves running.
+Outermost first: a private copy of the host's mounts (root only) → lower priority and few
+processors → a user of its own (root only) → bubblewrap: namespaces, mounts, no capabilities, a
+filter of system calls → prlimit → a shell that starts the program and counts the processes it
+leaves running.
 
-Where the worker is root, the program becomes a user that exists nowhere else; folders closed to
-others are reached through mounts made for it alone. Elsewhere it is the worker's user.
+If the worker is root, the program runs as a user that exists nowhere else, and reaches folders
+closed to others through mounts made for it alone. Otherwise it runs as the worker's user.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ TOOLS = ("bwrap", "prlimit", "setpriv", "unshare", "mount", "taskset", "nice", "
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 OWN_TASKS = 16
-"""Processes of the sandbox itself, and room to see that a program has passed its limit."""
+"""Processes of the sandbox itself, and room to notice that a program exceeds its limit."""
 
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 FOLDERS = (
     *("usr", *_SYSTEM, "etc", "dev", "proc", "sys", "tmp", "var"),
     *("code", "inputs", "output", "scratch"),
 )
-"""Names of all folders at the root, but for a Python environment's."""
+"""Names of all folders at the root, except those of a Python environment."""
 
 _FIRST_USER = 0x7000_0000
-"""User ids from here on belong to nobody: above those of containers, below those of the kernel."""
+"""User ids from here on are unused: above those of containers, below the kernel's limit."""
 
-_STAGES = ("/run", "/mnt", "/srv", "/opt", "/media")
+_STAGING_FOLDERS = ("/run", "/mnt", "/srv", "/opt", "/media")
 
 _OUTSIDE = """
 set -eu
@@ -68,7 +69,7 @@ code=$?
 set -- /proc/[0-9]*
 left=$(($# - 2))
 if [ $left -gt 0 ]; then
-  printf '\\n[sandbox] the program ended and left %s running behind it: ended too\\n' $left
+  printf '\\n[sandbox] the program ended; its %s background processes were killed\\n' $left
 fi
 exit $code
 """
@@ -76,25 +77,25 @@ exit $code
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or folder of the host, and where the program finds it."""
+    """A file or folder of the host, and its path in the sandbox."""
 
     source: Path
     place: str
     writable: bool = False
 
 
-def own_user() -> bool:
-    """Whether programs become a user of their own, which only root can give them."""
+def has_own_user() -> bool:
+    """Whether programs run as a user of their own, which only root can arrange."""
     return os.geteuid() == 0
 
 
 def user_id() -> int:
-    """The id that the programs of this supervisor have on the host."""
-    return _FIRST_USER + os.getpid() if own_user() else os.geteuid()
+    """The user id that programs of this supervisor have on the host."""
+    return _FIRST_USER + os.getpid() if has_own_user() else os.geteuid()
 
 
 def environment_mounts(environment: Path | None) -> list[Mount]:
-    """A Python environment and the installation it is made from, each at its own path."""
+    """Mounts of a Python environment and the installation it is made from, at their own paths."""
     if environment is None:
         return []
     folders = [environment.absolute(), environment.resolve()]
@@ -104,15 +105,15 @@ def environment_mounts(environment: Path | None) -> list[Mount]:
         home = next((Path(value.strip()) for name, _, value in pairs if name.strip() == "home"))
         folders += [home.parent, home.resolve().parent]
     folders.append((environment / "bin/python").resolve().parent.parent)
-    wanted = [folder for folder in dict.fromkeys(folders) if not _is_system(folder)]
-    for folder in wanted:
-        # Else a python in ~/bin would show all of the home folder.
+    required = [folder for folder in dict.fromkeys(folders) if not _is_system(folder)]
+    for folder in required:
+        # Otherwise a python in ~/bin would expose the whole home folder.
         if not (folder / "pyvenv.cfg").exists() and not any(folder.glob("lib*/python3*/os.py")):
             raise UsageError(
                 f"expected {environment} to be made from a Python installation, but {folder} has "
-                "neither pyvenv.cfg nor lib/python3*/os.py; make a new environment"
+                "neither pyvenv.cfg nor lib/python3*/os.py; create a new environment"
             )
-    return [Mount(folder, str(folder)) for folder in wanted]
+    return [Mount(folder, str(folder)) for folder in required]
 
 
 def _is_system(folder: Path) -> bool:
@@ -120,7 +121,7 @@ def _is_system(folder: Path) -> bool:
 
 
 def own_mounts(program: Program, raw: Path) -> list[Mount]:
-    """What belongs to this run: the program, its inputs, and `raw` for its output."""
+    """Mounts of this run: the program, its inputs, and the folder `raw` as its output."""
     return [
         Mount(program.folder, "/code"),
         *(Mount(path, f"/inputs/{name}") for name, path in sorted(program.inputs.items())),
@@ -129,7 +130,13 @@ def own_mounts(program: Program, raw: Path) -> list[Mount]:
 
 
 def mounts(program: Program, raw: Path, etc: Path) -> list[Mount]:
-    """Everything that the program sees beside the system's own folders."""
+    """All mounts but the system's own folders.
+
+    Args:
+        program: what to run.
+        raw: folder of the host that becomes `/output`.
+        etc: folder made by `write_etc`.
+    """
     return [
         *own_mounts(program, raw),
         *environment_mounts(program.environment),
@@ -138,7 +145,7 @@ def mounts(program: Program, raw: Path, etc: Path) -> list[Mount]:
 
 
 def write_etc(etc: Path) -> None:
-    """The few files of `/etc` that programs ask for, without a name of this host."""
+    """Write the few files of `/etc` that programs need, without names of this host."""
     etc.mkdir()
     (etc / "passwd").write_text("sandbox:x:1000:1000:sandbox:/scratch:/bin/sh\n")
     (etc / "group").write_text("sandbox:x:1000:\n")
@@ -149,9 +156,16 @@ def write_etc(etc: Path) -> None:
 
 
 def options(
-    program: Program, seen: Sequence[Mount], *, status: int, seccomp: int | None
+    program: Program, mounts: Sequence[Mount], *, status: int, seccomp: int | None
 ) -> list[str]:
-    """bubblewrap's options; `status` and `seccomp` are open descriptors."""
+    """The options of bubblewrap.
+
+    Args:
+        program: what to run.
+        mounts: from `mounts`, with sources that the program's user can reach.
+        status: descriptor to which bubblewrap writes its reports.
+        seccomp: descriptor of the filter of system calls; None for no filter.
+    """
     words = ["--unshare-all", "--unshare-user", "--disable-userns"]
     words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     words += ["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
@@ -177,18 +191,18 @@ def options(
         words += ["--symlink", f"/proc/self/fd{target}", f"/dev/{name}"]
     scratch = ["--perms", "0700", "--size", str(program.scratch_bytes), "--tmpfs"]
     for name in ("/dev/shm", "/tmp", "/var/tmp"):
-        # A folder of its own where an environment is to appear below it.
-        needed = any(Path(mount.place).is_relative_to(name) for mount in seen)
-        words += [*scratch, name] if needed else ["--symlink", "/scratch", name]
+        # A real folder if an environment is to be mounted below it.
+        is_needed = any(Path(mount.place).is_relative_to(name) for mount in mounts)
+        words += [*scratch, name] if is_needed else ["--symlink", "/scratch", name]
     words += [*scratch, "/scratch"]
     words += ["--dir", "/inputs"]
-    for mount in seen:
+    for mount in mounts:
         words += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.place]
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/code"]
 
 
 def variables(environment: Path | None) -> dict[str, str]:
-    """All of a program's environment variables."""
+    """All environment variables of a program."""
     first = f"{environment.absolute()}/bin:" if environment else ""
     return {
         "PATH": first + PATH,
@@ -205,50 +219,58 @@ def variables(environment: Path | None) -> dict[str, str]:
 def command(
     program: Program,
     limits: Limits,
-    seen: list[Mount],
+    mounts: list[Mount],
     *,
     group: Path | None,
     status: int,
 ) -> tuple[list[str], list[int]]:
-    """The words to execute, and the descriptors to pass with them (the caller closes them)."""
+    """The command to execute, and the descriptors to pass with it (the caller closes them).
+
+    Args:
+        program: what to run.
+        limits: what it may use.
+        mounts: from `mounts`.
+        group: the run's control group; None if there is none.
+        status: descriptor to which bubblewrap writes its reports.
+    """
     tool = {name: shutil.which(name, path=PATH) or name for name in TOOLS}
-    staged = seen
+    staged = mounts
     words: list[str] = []
     stage = ""
-    if own_user():
-        stage = _stage(seen)
+    if has_own_user():
+        stage = _staging_folder(mounts)
         words += [tool["unshare"], "--mount", "--propagation", "private"]
         staged = [
             Mount(Path(stage, str(index)), mount.place, mount.writable)
-            for index, mount in enumerate(seen)
+            for index, mount in enumerate(mounts)
         ]
     words += [tool["sh"], "-c", _OUTSIDE, "sandbox", str(group or ""), stage]
     if stage:
-        words += [word for i, mount in enumerate(seen) for word in (str(mount.source), str(i))]
+        words += [word for i, mount in enumerate(mounts) for word in (str(mount.source), str(i))]
     words += ["--", tool["nice"], "-n", "10", tool["taskset"], "-c", _processors(limits.cpus)]
-    if own_user():
+    if has_own_user():
         user = str(user_id())
         words += [tool["setpriv"], "--reuid", user, "--regid", user, "--clear-groups"]
-    passed = [status]
+    descriptors = [status]
     seccomp = None
-    if syscalls.supported():
-        seccomp = _in_memory(syscalls.filter_program())
-        passed.append(seccomp)
-    # Options travel in a file without a name: in the command line every process inside reads them.
-    listed = options(program, staged, status=status, seccomp=seccomp)
-    arguments = _in_memory("\0".join([*listed, ""]).encode())
-    passed.append(arguments)
+    if syscalls.is_supported():
+        seccomp = _memory_file(syscalls.filter_program())
+        descriptors.append(seccomp)
+    # Options are passed in an anonymous file: every process inside could read a command line.
+    option_words = options(program, staged, status=status, seccomp=seccomp)
+    arguments = _memory_file("\0".join([*option_words, ""]).encode())
+    descriptors.append(arguments)
     words += [tool["bwrap"], "--args", str(arguments), "--"]
-    words += [tool["prlimit"], *_rlimits(limits, kernel_counts=group is not None), "--"]
+    words += [tool["prlimit"], *_rlimits(limits, has_group=group is not None), "--"]
     words += ["/bin/sh", "-c", _INSIDE, "sandbox", *program.command]
-    return words, passed
+    return words, descriptors
 
 
-def _rlimits(limits: Limits, *, kernel_counts: bool) -> list[str]:
-    """prlimit's options; memory is limited a process at a time unless a group counts it.
+def _rlimits(limits: Limits, *, has_group: bool) -> list[str]:
+    """The options of prlimit; without a control group they limit the memory of each process.
 
-    That limit lies above the one on all processes together, so that the supervisor sees who passes
-    it and can say so; it is there for those who take all at once.
+    That limit is higher than `memory_bytes`, so that the supervisor normally stops the program
+    first and gives the reason; it stops programs that allocate everything at once.
     """
     words = [
         f"--nproc={limits.processes + OWN_TASKS}",
@@ -258,36 +280,36 @@ def _rlimits(limits: Limits, *, kernel_counts: bool) -> list[str]:
         "--msgqueue=0",
         "--memlock=65536",
     ]
-    return words if kernel_counts else [*words, f"--data={limits.memory_bytes * 5 // 4 + 2**26}"]
+    return words if has_group else [*words, f"--data={limits.memory_bytes * 5 // 4 + 2**26}"]
 
 
-def _stage(seen: Iterable[Mount]) -> str:
-    """A folder that can be covered, in the private mounts, without covering a source."""
-    sources = [mount.source.resolve() for mount in seen]
+def _staging_folder(mounts: Iterable[Mount]) -> str:
+    """A folder that can be mounted over, in the private mounts, without hiding a source."""
+    sources = [mount.source.resolve() for mount in mounts]
     return next(
         stage
-        for stage in _STAGES
+        for stage in _STAGING_FOLDERS
         if Path(stage).is_dir() and not any(path.is_relative_to(stage) for path in sources)
     )
 
 
 def _processors(count: int) -> str:
-    """A list of `count` processors for taskset: others for each supervisor where there are more."""
+    """A list of `count` processors for taskset, spread over supervisors by their process ids."""
     usable = sorted(os.sched_getaffinity(0))
     first = os.getpid() % len(usable)
     return ",".join(str(cpu) for cpu in (usable[first:] + usable[:first])[:count])
 
 
-def _in_memory(data: bytes) -> int:
-    """A descriptor from which `data` is read."""
+def _memory_file(data: bytes) -> int:
+    """A descriptor of an anonymous file that holds `data`."""
     descriptor = os.memfd_create("sandbox")
     os.write(descriptor, data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
 
-def available() -> str:
-    """Why bubblewrap cannot be tried on this machine; "" where it can."""
+def problem_here() -> str:
+    """Why bubblewrap cannot be used on this machine; "" if it can."""
     if sys.platform != "linux":
         return f"expected Linux, found {sys.platform}"
     missing = [name for name in TOOLS if shutil.which(name, path=PATH) is None]

@@ -1,4 +1,4 @@
-"""The files a program leaves in `/output`, taken out once it is dead."""
+"""Collect the files that a program left in `/output`, once it has ended."""
 
 from __future__ import annotations
 
@@ -15,22 +15,31 @@ from genmem.arena.sandbox.program import Limits
 
 @dataclass(frozen=True)
 class Collected:
-    """How many files and bytes were taken, and what was left behind, why (the first ten).
+    """The result of collecting.
 
-    `problem` says why nothing was taken; "" where something could be.
+    Attributes:
+        files: number of files collected.
+        bytes: their size.
+        skipped: names of files that were not collected, with reasons (the first ten).
+        problem: why nothing was collected; "" otherwise.
     """
 
     files: int = 0
     bytes: int = 0
-    left_behind: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     problem: str = ""
 
 
 def collect(raw: Path, output: Path, limits: Limits) -> Collected:
-    """Move the regular files below `raw` to the folder `output`, which appears when all are there.
+    """Move the regular files below `raw` to `output`, which appears once it is complete.
 
-    Links, pipes, sockets and devices are left behind, and so are files whose names cannot be
-    printed. Nothing is taken where the whole is over the limits.
+    Links, pipes, sockets, devices and files with unprintable names are skipped. Nothing is
+    collected if the whole exceeds the limits.
+
+    Args:
+        raw: the folder that was `/output` in the sandbox.
+        output: the folder to create.
+        limits: of the run.
     """
     _, problem = usage.of_output(raw, limits)
     if problem:
@@ -39,11 +48,11 @@ def collect(raw: Path, output: Path, limits: Limits) -> Collected:
     remove(partial)
     partial.mkdir(parents=True)
     files = total = 0
-    left: list[str] = []
+    skipped: list[str] = []
     for name, status in list(usage.walk(raw)):
-        reason = _reason_to_leave(name, status)
+        reason = _skip_reason(name, status)
         if reason:
-            left.append(f"{name.encode(errors='replace').decode()!r}: {reason}")
+            skipped.append(f"{name.encode(errors='replace').decode()!r}: {reason}")
             continue
         if stat.S_ISDIR(status.st_mode):
             continue
@@ -55,11 +64,11 @@ def collect(raw: Path, output: Path, limits: Limits) -> Collected:
         files += 1
         total += status.st_size
     partial.rename(output)
-    more = [f"and {len(left) - 10:,} more"] if len(left) > 10 else []
-    return Collected(files, total, (*left[:10], *more))
+    more = [f"and {len(skipped) - 10:,} more"] if len(skipped) > 10 else []
+    return Collected(files, total, (*skipped[:10], *more))
 
 
-def _reason_to_leave(name: str, status: os.stat_result) -> str:
+def _skip_reason(name: str, status: os.stat_result) -> str:
     if not name.isprintable():
         return "its name cannot be printed"
     kinds = {
@@ -73,7 +82,7 @@ def _reason_to_leave(name: str, status: os.stat_result) -> str:
 
 
 def remove(folder: Path) -> None:
-    """Remove `folder` however deep, odd or closed the tree in it is; links are not followed."""
+    """Remove `folder`, however deep, odd or closed its tree is, without following links."""
     if not folder.exists():
         return
     for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf", "--one-file-system"]):

@@ -1,8 +1,8 @@
-"""Control groups (cgroup v2), where this process may make one: limits that the kernel keeps.
+"""Control groups (cgroup v2): limits enforced by the kernel, where this process may make a group.
 
-A group is made beside the ones that this process lives in: in the nearest group above it that may
-be written and hands the memory and process controllers down. Elsewhere (no cgroup v2, or not
-delegated) there is none, and rlimits and the supervisor hold.
+A group is made in the nearest ancestor of this process's group that is writable and delegates the
+memory and pids controllers. Without one (no cgroup v2, or not delegated), rlimits and the
+supervisor enforce the limits.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ _NEEDED = {"memory", "pids"}
 
 
 def parent() -> Path | None:
-    """The group below which groups can be made; None where there is no such group."""
-    root = _mounted_at()
+    """The group below which groups can be made; None if there is none."""
+    root = _mount_point()
     if root is None:
         return None
-    place = root / _own().strip("/")
+    place = root / _own_group().strip("/")
     for group in (place, *place.parents):
         if not group.is_relative_to(root):
             break
         with contextlib.suppress(OSError):
-            handed_down = set((group / "cgroup.subtree_control").read_text().split())
+            delegated = set((group / "cgroup.subtree_control").read_text().split())
             files = (group, group / "cgroup.procs")
-            if handed_down >= _NEEDED and all(os.access(file, os.W_OK) for file in files):
+            if delegated >= _NEEDED and all(os.access(file, os.W_OK) for file in files):
                 return group
     return None
 
 
-def _own() -> str:
-    """The path of this process's own group below the root of all."""
+def _own_group() -> str:
+    """The path of this process's group below the root."""
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     return next((line[3:] for line in lines if line.startswith("0::")), "/")
 
 
-def _mounted_at() -> Path | None:
+def _mount_point() -> Path | None:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
@@ -50,9 +50,13 @@ def _mounted_at() -> Path | None:
 
 
 def make(name: str, limits: Limits, *, scratch_bytes: int, tasks: int) -> Path | None:
-    """A new group under these limits; None where none can be made.
+    """Make a group with these limits; None if none can be made.
 
-    Files in the scratch are memory to the kernel, so that their size is added.
+    Args:
+        name: of the new group.
+        limits: of the run.
+        scratch_bytes: size of `/scratch`, added because the kernel counts its files as memory.
+        tasks: limit of processes and threads, the sandbox's own included.
     """
     above = parent()
     if above is None:
@@ -63,13 +67,13 @@ def make(name: str, limits: Limits, *, scratch_bytes: int, tasks: int) -> Path |
         (group / "memory.max").write_text(str(limits.memory_bytes + scratch_bytes))
         (group / "memory.oom.group").write_text("1")
         (group / "pids.max").write_text(str(tasks))
-        # Whether a process may move there is known only when one has.
+        # Only a try shows whether a process may move there.
         move = ["sh", "-c", 'echo $$ >"$0"', group / "cgroup.procs"]
         subprocess.run(move, check=True, stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         remove(group)
         return None
-    # Not every kernel counts swap, and the CPU controller may not be handed down.
+    # Not every kernel counts swap, and the CPU controller may not be delegated.
     with contextlib.suppress(OSError):
         (group / "memory.swap.max").write_text("0")
     with contextlib.suppress(OSError):
@@ -77,8 +81,8 @@ def make(name: str, limits: Limits, *, scratch_bytes: int, tasks: int) -> Path |
     return group
 
 
-def met(group: Path) -> str:
-    """Which of its limits a group has met: "memory", "processes" or ""."""
+def limit_hit(group: Path) -> str:
+    """The limit that a group has hit: "memory", "processes" or ""."""
     for file, event, limit in (
         ("memory.events", "oom_kill", "memory"),
         ("pids.events", "max", "processes"),
@@ -90,15 +94,20 @@ def met(group: Path) -> str:
     return ""
 
 
-def remove(group: Path, *, patience: float = 5.0) -> None:
-    """End all processes of a group, then the group; None are left after at most `patience` s."""
+def remove(group: Path, *, timeout: float = 5.0) -> None:
+    """Kill all processes of a group and remove it.
+
+    Args:
+        group: folder of the group.
+        timeout: seconds to wait for its processes at most.
+    """
     with contextlib.suppress(OSError):
         (group / "cgroup.kill").write_text("1")
-    until = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while group.exists():
         try:
             group.rmdir()
         except OSError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 return
             time.sleep(0.02)

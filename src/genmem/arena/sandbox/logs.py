@@ -1,4 +1,4 @@
-"""What a program prints, kept within bounds: the beginning and the end."""
+"""The log of a program, limited in size: its beginning and its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _HINTS = {
     "MemoryError": "it asked for more memory than the limit of {memory}",
     "Cannot allocate memory": "it asked for more memory than the limit of {memory}",
     "bad_alloc": "it asked for more memory than the limit of {memory}",
-    "No space left on device": "/scratch, /tmp and $HOME hold {scratch}, in memory",
-    "File too large": "one file may have {file}",
-    "can't start new thread": "it may have {processes} processes and threads",
-    "Resource temporarily unavailable": "it may have {processes} processes and threads",
-    "Read-only file system": "only /output and /scratch can be written",
+    "No space left on device": "/scratch, /tmp and $HOME hold at most {scratch}, in memory",
+    "File too large": "one file may have at most {file}",
+    "can't start new thread": "at most {processes} processes and threads are allowed",
+    "Resource temporarily unavailable": "at most {processes} processes and threads are allowed",
+    "Read-only file system": "only /output and /scratch are writable",
     "Network is unreachable": "there is no network",
     "Temporary failure in name resolution": "there is no network",
     "Name or service not known": "there is no network",
@@ -20,7 +20,7 @@ _HINTS = {
 
 
 class Log:
-    """The log of one run: its first bytes as they come, its last ones and the notes at the end."""
+    """The log of one run. The first bytes are written as they come, the last ones on close."""
 
     def __init__(self, path: Path, *, limit: int) -> None:
         self.path = path
@@ -33,11 +33,11 @@ class Log:
 
     @property
     def truncated(self) -> bool:
-        """Whether something printed is not kept."""
+        """Whether part of the output is missing."""
         return self._dropped > 0
 
     def write(self, data: bytes) -> None:
-        """Keep `data`, or its end, if there is room."""
+        """Append `data`; where the log is full, only the last bytes are kept."""
         self._file.write(data[: self._left])
         self._tail += data[self._left :]
         self._left = max(0, self._left - len(data))
@@ -47,14 +47,14 @@ class Log:
             self._dropped += excess
 
     def text(self) -> str:
-        """What is kept of the print-out so far."""
+        """The output that is kept so far."""
         return (self.path.read_bytes() + self._tail).decode(errors="replace")
 
     def close(self, *notes: str) -> None:
-        """Write the end, then the notes, a line each, whatever the size."""
+        """Write the last bytes, then the notes, a line each, whatever the size."""
         if self.truncated:
             self._line(
-                f"{self._dropped:,} bytes are left out here: a log has {self._limit:,} at most"
+                f"{self._dropped:,} bytes are omitted here: a log holds at most {self._limit:,}"
             )
         self._file.write(self._tail)
         for note in notes:
@@ -66,6 +66,11 @@ class Log:
 
 
 def hints(text: str, **limits: str) -> list[str]:
-    """What known complaints in `text` mean in the sandbox; `limits` in words."""
-    found = (hint.format(**limits) for phrase, hint in _HINTS.items() if phrase in text)
-    return list(dict.fromkeys(found))
+    """Explain known error messages.
+
+    Args:
+        text: the output of a program.
+        limits: values for the placeholders of `_HINTS`, as text.
+    """
+    matches = (hint.format(**limits) for phrase, hint in _HINTS.items() if phrase in text)
+    return list(dict.fromkeys(matches))

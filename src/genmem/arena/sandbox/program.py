@@ -1,4 +1,4 @@
-"""What is run, within which limits, and what came of it."""
+"""What is run, within which limits, and its outcome."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from typing import Any, Literal
 
 from genmem.errors import UsageError
 
-Ended = Literal["exited", "wall clock", "memory", "disk", "processes", "killed", "refused", "lost"]
+EndReason = Literal[
+    "exited", "wall clock", "memory", "disk", "processes", "killed", "refused", "lost"
+]
 """How a run ended: `exited` by itself; stopped at a limit (`wall clock`, `memory`, `disk`,
 `processes`); `killed` by `stop` or to protect the host; `refused` before it began; `lost` with its
-supervisor, so that nothing is known but that nothing of it runs any more."""
+supervisor, so that only one thing is known: none of its processes runs any more."""
 
 INPUT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
 class Program:
-    """A foreign program. Inside it sees `/code`, `/inputs/NAME`, `/output`, `/scratch` and Python.
+    """A submitted program. It sees `/code`, `/inputs/NAME`, `/output`, `/scratch` and Python.
 
     Attributes:
         folder: its files, read-only as `/code`, where it starts.
@@ -44,20 +46,43 @@ class Program:
     environment: Path | None = None
     image: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """This program as a JSON object, with absolute paths."""
+        environment = self.environment
+        return vars(self) | {
+            "folder": str(self.folder.absolute()),
+            "output": str(self.output.absolute()),
+            "inputs": {name: str(path.absolute()) for name, path in self.inputs.items()},
+            "environment": None if environment is None else str(environment.absolute()),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Program:
+        """The inverse of `to_dict`."""
+        environment = data["environment"]
+        paths = {
+            "folder": Path(data["folder"]),
+            "command": tuple(data["command"]),
+            "output": Path(data["output"]),
+            "inputs": {name: Path(path) for name, path in data["inputs"].items()},
+            "environment": None if environment is None else Path(environment),
+        }
+        return cls(**{**data, **paths})
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take.
+    """What one run may use.
 
     Attributes:
-        wall_seconds: time by the clock on the wall, from the start of the program.
+        wall_seconds: wall-clock time from the start of the program.
         memory_bytes: memory of all its processes together, without files in `/scratch`.
         processes: processes and threads together.
-        disk_bytes: bytes in `/output`.
+        disk_bytes: bytes of all files in `/output`.
         file_bytes: bytes of any one file.
         cpus: processors it may use.
         files: files and folders in `/output`, and again in `/scratch`.
-        log_bytes: bytes kept of what it prints.
+        log_bytes: bytes of its output that the log keeps.
     """
 
     wall_seconds: float = 9 * 3600
@@ -72,22 +97,22 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
-        exit_code: None where it was stopped or never began; 128 + n after signal n.
-        ended: see `Ended`.
+        exit_code: None if it was stopped or never began; 128 + n after signal n.
+        ended: see `EndReason`.
         seconds: from the start of the program to its end.
-        log_path: what it printed, and what the sandbox has to say.
-        log_truncated: whether some of what it printed is missing there.
+        log_path: what the program printed, and the sandbox's notes.
+        log_truncated: whether part of what it printed is missing from the log.
         output_bytes: bytes of the files collected.
-        output_files: how many files were collected.
-        peak_memory_bytes: the most memory seen.
-        message: one or more sentences on how it ended, for the people who sent it.
+        output_files: number of files collected.
+        peak_memory_bytes: the highest memory use seen.
+        message: how it ended, in sentences for the team that submitted it.
     """
 
     exit_code: int | None
-    ended: Ended
+    ended: EndReason
     seconds: float
     log_path: Path
     log_truncated: bool = False
@@ -96,10 +121,19 @@ class Outcome:
     peak_memory_bytes: int = 0
     message: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """This outcome as a JSON object."""
+        return asdict(self) | {"log_path": str(self.log_path)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Outcome:
+        """The inverse of `to_dict`."""
+        return cls(**{**data, "log_path": Path(data["log_path"])})
+
 
 @dataclass(frozen=True)
 class Status:
-    """A run as `poll` finds it; `outcome` is None while it starts or runs."""
+    """The status of a run; `outcome` is None while it starts or runs."""
 
     state: Literal["starting", "running", "ended"]
     outcome: Outcome | None = None
@@ -111,7 +145,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Check:
-    """One question put to the sandbox: `held` says whether the answer was the wanted one."""
+    """One check of the sandbox: whether isolation held, and details if it did not."""
 
     name: str
     held: bool
@@ -123,11 +157,13 @@ class SandboxReport:
     """Whether isolation holds on this machine.
 
     Attributes:
-        holds: all checks held; where it is False, code is refused.
+        holds: whether all checks held; if not, code is refused.
         runner: "bubblewrap 0.8.0", "docker 27.1", or what was looked for.
-        limits: what keeps memory and processes: "cgroup v2", "rlimits and supervisor" or "engine".
-        user: who the programs are outside: "a user of their own" or "the user of the worker".
-        checks: every question asked.
+        limits: what enforces the limits on memory and processes: "cgroup v2",
+            "rlimits and supervisor" or "engine".
+        user: whose processes the programs are on the host: "a user of their own" or "the user of
+            the worker".
+        checks: all checks made.
     """
 
     holds: bool
@@ -138,15 +174,15 @@ class SandboxReport:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What did not hold, a sentence each."""
+        """The failed checks, a sentence each."""
         return tuple(f"{check.name}: {check.detail}" for check in self.checks if not check.held)
 
 
-def inspect(program: Program, limits: Limits) -> None:
-    """Raise UsageError where `program` or `limits` cannot be meant.
+def validate(program: Program, limits: Limits) -> None:
+    """Check that `program` and `limits` can be run.
 
     Raises:
-        UsageError: says what was expected, what came, and the fix.
+        UsageError: says what was expected and what was found.
     """
     if not program.command or any("\0" in word or not word for word in program.command[:1]):
         raise UsageError("expected a command of one word or more, got none")
@@ -173,43 +209,7 @@ def inspect(program: Program, limits: Limits) -> None:
 
 
 def readable_by_others(path: Path) -> bool:
-    """Whether a user without rights of its own may read the file or enter the folder `path`."""
+    """Whether any user may read the file or enter the folder `path`."""
     mode = path.stat().st_mode
-    wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
-    return mode & wanted == wanted
-
-
-def program_as_json(program: Program) -> dict[str, Any]:
-    """`program` as a JSON object."""
-    return {
-        "folder": str(program.folder.absolute()),
-        "command": list(program.command),
-        "output": str(program.output.absolute()),
-        "inputs": {name: str(path.absolute()) for name, path in program.inputs.items()},
-        "scratch_bytes": program.scratch_bytes,
-        "environment": None if program.environment is None else str(program.environment.absolute()),
-        "image": program.image,
-    }
-
-
-def program_from_json(data: Mapping[str, Any]) -> Program:
-    """The inverse of `program_as_json`."""
-    return Program(
-        folder=Path(data["folder"]),
-        command=tuple(data["command"]),
-        output=Path(data["output"]),
-        inputs={name: Path(path) for name, path in data["inputs"].items()},
-        scratch_bytes=data["scratch_bytes"],
-        environment=None if data["environment"] is None else Path(data["environment"]),
-        image=data["image"],
-    )
-
-
-def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
-    """`outcome` as a JSON object."""
-    return asdict(outcome) | {"log_path": str(outcome.log_path)}
-
-
-def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
-    """The inverse of `outcome_as_json`."""
-    return Outcome(**{**data, "log_path": Path(data["log_path"])})
+    required = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
+    return mode & required == required

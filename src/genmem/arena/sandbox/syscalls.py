@@ -1,11 +1,11 @@
-"""The filter of system calls that no program in the sandbox has a need for (seccomp, classic BPF).
+"""The filter of system calls that no program in the sandbox needs (seccomp, classic BPF).
 
-Namespaces and dropped capabilities already make most of these fail; the filter keeps foreign code
-away from the kernel's code behind them. Three serve the limits: memory in unmapped `memfd` files
-and System V segments belongs to no process that could be measured, and a program that may choose
-its processors would choose all. Denied calls fail with EPERM, and `clone3`, whose flags lie beyond
-a filter's reach, with ENOSYS, upon which C libraries use `clone`. Calls of another architecture
-(32-bit ones among them) end the process.
+Namespaces and dropped capabilities already make most of these fail; the filter keeps submitted code
+away from the kernel code behind them. Three protect the limits: memory in unmapped `memfd` files
+and System V segments belongs to no process that could be measured, and a program that could set
+its CPU affinity would use all processors. Denied calls fail with EPERM. `clone3`, whose flags a
+filter cannot read, fails with ENOSYS, and C libraries then fall back to `clone`. Calls of another
+architecture (32-bit ones included) kill the process.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 
 
-def supported(machine: str | None = None) -> bool:
+def is_supported(machine: str | None = None) -> bool:
     """Whether there is a filter for `machine`; None means this one."""
     return (machine or platform.machine()) in _MACHINES
 

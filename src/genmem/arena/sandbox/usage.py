@@ -1,4 +1,4 @@
-"""What a run takes: its processes' memory, its files, and what the host has left."""
+"""What a run uses: memory and processes, files, and what is left on the host."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from pathlib import Path
 from genmem.arena.sandbox.program import Limits
 
 MAX_DEPTH = 16
-"""Folders within folders, below `/output`."""
+"""Levels of folders allowed below `/output`."""
 
 HOST_RESERVE = 2**28
-"""Bytes of memory and of disk that are left to the host, whatever the limits: 256 MiB."""
+"""Bytes of memory and of disk reserved for the host, whatever the limits: 256 MiB."""
 
 REWRITES = 4
-"""How often its disk limit a program may write in all (plus 256 MiB). What is written to files
-that are already removed, or moved about while they are counted, is seen only so."""
+"""A program may write this multiple of its disk limit in total (plus 256 MiB). Only this limit
+covers files that are removed again, or moved while they are counted."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """A look at a run: bytes of memory, processes and threads, bytes written to disk so far,
-    files in its scratch.
+    """One measurement of a run.
+
+    Attributes:
+        memory: bytes.
+        tasks: processes and threads.
+        written: bytes written to disk so far.
+        scratch_files: files in `/scratch`.
     """
 
     memory: int
@@ -38,14 +43,20 @@ class TooDeepError(Exception):
 
 
 def of_processes(init: int, output: Path, *, precise_above: int) -> Usage | None:
-    """What the processes of the sandbox take whose first process is `init`.
+    """Measure the processes of a sandbox.
 
-    They are read from the sandbox's own `/proc`, which lists all of them and no others, whatever
-    they do. Memory is what cannot be dropped: anonymous and shared pages, swapped ones too, but
-    not pages of files, such as a memory-mapped training set. Pages that processes share count once
-    for each, unless the sum is above `precise_above`: then they are divided, which takes longer.
-    None when `init` is gone, or does not see the folder `output` as `/output` yet: until then its
-    root is the host's.
+    They are read from the sandbox's own `/proc`, which lists all of them and no others. Memory
+    counts pages that cannot be dropped: anonymous, shared and swapped ones, but no pages of files
+    such as a memory-mapped training set.
+
+    Args:
+        init: process id of the sandbox's first process.
+        output: folder of the host that becomes `/output`.
+        precise_above: bytes. Shared pages count once for each process; only if the sum exceeds
+            this value are they divided among processes, which takes longer.
+
+    Returns:
+        None if `init` is gone, or still has the host's root instead of the sandbox's.
     """
     root = Path(f"/proc/{init}/root")
     try:
@@ -68,9 +79,11 @@ def of_processes(init: int, output: Path, *, precise_above: int) -> Usage | None
         memory = 0
         for process in processes:
             shares = _fields(process / "smaps_rollup")
-            divided = "Pss_Anon" in shares
+            is_divided = "Pss_Anon" in shares
             memory += (
-                _sum(shares, "Pss_Anon", "Pss_Shmem", "SwapPss") if divided else resident[process]
+                _sum(shares, "Pss_Anon", "Pss_Shmem", "SwapPss")
+                if is_divided
+                else resident[process]
             )
     return Usage(memory, tasks, written, scratch.f_files - scratch.f_ffree)
 
@@ -80,7 +93,7 @@ def _sum(fields: dict[str, int], *names: str) -> int:
 
 
 def _fields(path: Path) -> dict[str, int]:
-    """The numbers in a file of lines `Name: number …`; empty where it cannot be read any more."""
+    """The numbers in a file of lines `Name: number …`; empty if it cannot be read any more."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
@@ -94,8 +107,9 @@ def _fields(path: Path) -> dict[str, int]:
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything below `folder` as (relative path, its own status); no link is followed, even one
-    that takes a folder's place meanwhile.
+    """Yield everything below `folder` as (relative path, status), without following links.
+
+    A link that replaces a folder during the walk is not followed either.
 
     Raises:
         TooDeepError: folders are nested deeper than MAX_DEPTH.
@@ -133,9 +147,14 @@ def _below(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_
 
 
 def of_output(folder: Path, limits: Limits) -> tuple[int, str]:
-    """Bytes of the files in `folder`, and what is wrong with them ("" where nothing is).
+    """Measure an output folder, up to the first limit that it exceeds.
 
-    Looks no further than the first limit that is passed.
+    Args:
+        folder: the folder that is `/output` in the sandbox.
+        limits: of the run.
+
+    Returns:
+        Bytes of its files, and what is wrong with them ("" if nothing is).
     """
     total = count = 0
     try:
@@ -144,26 +163,26 @@ def of_output(folder: Path, limits: Limits) -> tuple[int, str]:
             if stat.S_ISREG(status.st_mode):
                 total += max(status.st_size, status.st_blocks * 512)
             if total > limits.disk_bytes:
-                return total, f"more than {in_words(limits.disk_bytes)} in /output"
+                return total, f"more than {format_size(limits.disk_bytes)} in /output"
             if count > limits.files:
                 return total, f"more than {limits.files:,} files and folders in /output"
     except TooDeepError:
         return total, f"folders in /output nested deeper than {MAX_DEPTH}"
     except PermissionError:
-        return total, "a folder in /output that cannot be looked into"
+        return total, "a folder in /output that cannot be read"
     return total, ""
 
 
-def host_is_short(folder: Path) -> str:
-    """What the host runs out of, memory or the disk of `folder`; "" where it does not."""
+def host_shortage(folder: Path) -> str:
+    """What the host is short of: "memory", "disk" (of `folder`) or ""."""
     if _fields(Path("/proc/meminfo")).get("MemAvailable", HOST_RESERVE) * 1024 < HOST_RESERVE:
         return "memory"
     disk = os.statvfs(folder)
     return "disk" if disk.f_bavail * disk.f_frsize < HOST_RESERVE else ""
 
 
-def in_words(size: int) -> str:
-    """`size` bytes in words: "256 MiB"."""
+def format_size(size: int) -> str:
+    """A number of bytes with its unit: "256 MiB"."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from genmem.arena.competitions.models import Competition, side_in_force
 from genmem.arena.core import clock
-from genmem.arena.sandbox import records
+from genmem.arena.sandbox import processes
 from genmem.arena.scoring import code_runs, queue, rescore_task
 from genmem.arena.scoring.db_retry import say
 from genmem.arena.scoring.models import Rescore, Worker
@@ -55,7 +55,7 @@ def host() -> str:
 def sign_in(pid: int) -> Worker:
     """Write down that a worker has begun."""
     return Worker.objects.create(
-        host=host(), process=records.identity(pid) or {}, seen_at=timezone.now()
+        host=host(), process=processes.identity(pid) or {}, seen_at=timezone.now()
     )
 
 
@@ -150,7 +150,7 @@ def take_over_from_the_dead(me: Worker) -> None:
     dead = [
         one
         for one in Worker.objects.filter(ended_at=None).exclude(pk=me.pk)
-        if one.host == me.host and one.process and records.alive(one.process) is False
+        if one.host == me.host and one.process and processes.is_alive(one.process) is False
     ]
     silent = Worker.objects.filter(
         ended_at=None, seen_at__lt=Now() - timedelta(seconds=LEASE)

@@ -1,6 +1,6 @@
-"""The program of the self-check: tries to leave the sandbox, politely, from inside.
+"""The program of the self-check: tries to leave the sandbox from inside.
 
-It is run as foreign code: only Python's own modules, nothing of this package.
+It runs as submitted code would: with the standard library only, without this package.
 """
 
 import ctypes
@@ -19,12 +19,12 @@ Answer = tuple[str, bool, str]
 
 
 def fails(action: Callable[[], object]) -> tuple[bool, str]:
-    """Whether `action` ends in an OSError, and what it said."""
+    """Whether `action` raises an OSError, and its message."""
     try:
-        found = action()
+        result = action()
     except OSError as error:
         return True, str(error)
-    return False, f"it worked: {found!r:.80}"
+    return False, f"it worked: {result!r:.80}"
 
 
 def cannot_write(folder: str) -> Answer:
@@ -46,7 +46,7 @@ def status() -> dict[str, str]:
 
 
 def environment(known: set[str]) -> Answer:
-    """Whether no process's environment holds more than the sandbox gives."""
+    """Whether the processes have no other environment variables than the sandbox's."""
     seen = set()
     for process in Path("/proc").glob("[0-9]*/environ"):
         words = process.read_bytes().decode(errors="replace").split("\0")
@@ -76,43 +76,43 @@ def fill(path: str, size: int) -> tuple[bool, str]:
 
 
 def isolation(facts: str) -> list[Answer]:
-    """All questions that are answered from inside; `facts` is what to try, as JSON."""
-    know = json.loads(facts)
+    """Make all checks that are made from inside; `facts` says what to try, as JSON."""
+    known = json.loads(facts)
     folders = {path.name for path in Path("/").iterdir()}
-    unknown = folders - set(know["folders"]) if know["folders"] else set()
+    unknown = folders - set(known["folders"]) if known["folders"] else set()
     own = status()
     capabilities = {own[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb", "CapInh")}
     interfaces = Path("/proc/net/dev").read_text().splitlines()[2:]
     names = sorted(line.partition(":")[0].strip() for line in interfaces)
     processes = [name.name for name in Path("/proc").glob("[0-9]*")]
     return [
-        ("private files are out of reach", *fails(Path(know["secret"]).read_text)),
+        ("private files are out of reach", *fails(Path(known["secret"]).read_text)),
         ("the host's passwords are out of reach", *fails(Path("/etc/shadow").read_text)),
         ("no other folder is there", not unknown, " ".join(sorted(unknown))),
         (
             "the host's own ports are out of reach",
-            *fails(lambda: socket.create_connection(("127.0.0.1", know["port"]), timeout=2)),
+            *fails(lambda: socket.create_connection(("127.0.0.1", known["port"]), timeout=2)),
         ),
         (
             "other machines are out of reach",
             *fails(lambda: socket.create_connection(("192.0.2.1", 80), timeout=2)),
         ),
         ("there is no network device", set(names) <= {"lo"}, " ".join(names)),
-        environment(set(know["variables"])),
+        environment(set(known["variables"])),
         ("other processes cannot be seen", len(processes) < 8, f"{len(processes)} seen"),
         ("all capabilities are dropped", capabilities == {"0" * 16}, " ".join(capabilities)),
         ("no privileges can be gained", own["NoNewPrivs"] == "1", own["NoNewPrivs"]),
-        ("system calls are filtered", own["Seccomp"] == know["seccomp"], own["Seccomp"]),
+        ("system calls are filtered", own["Seccomp"] == known["seccomp"], own["Seccomp"]),
         no_namespace(),
         *(cannot_write(folder) for folder in ("/", "/usr", "/etc", "/dev", "/code", "/inputs/in")),
         *(can_write(folder) for folder in ("/output", "/scratch", "/tmp", "/dev/shm")),
-        ("/scratch has its size", *fill("/scratch/filled", know["scratch"] + MEGABYTE)),
-        ("files have their size", *fill("/output/filled", know["file"] + MEGABYTE)),
+        ("/scratch has its size", *fill("/scratch/filled", known["scratch"] + MEGABYTE)),
+        ("files have their size", *fill("/output/filled", known["file"] + MEGABYTE)),
     ]
 
 
 def take_memory(size: str, processes: str) -> None:
-    """Take `size` bytes in each of `processes` processes, and wait."""
+    """Allocate `size` bytes in each of `processes` processes, and wait."""
     for _ in range(int(processes) - 1):
         if os.fork() == 0:
             break
@@ -122,7 +122,7 @@ def take_memory(size: str, processes: str) -> None:
 
 
 def take_processes(count: str) -> None:
-    """Have `count` processes, if they can be had, and wait."""
+    """Start up to `count` processes, and wait."""
     for _ in range(int(count)):
         try:
             if os.fork() == 0:
@@ -140,7 +140,7 @@ def take_disk(size: str) -> None:
 
 
 def main(question: str, *arguments: str) -> None:
-    """Ask one question; the answers to `isolation` are a file in `/output`."""
+    """Answer one question; the answers to `isolation` are a file in `/output`."""
     if question == "isolation":
         Path("/output/answers.json").write_text(json.dumps(isolation(*arguments)))
         return

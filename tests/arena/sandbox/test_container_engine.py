@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genmem.arena.sandbox import Limits, Program, engine, self_check, start, wait
+from genmem.arena.sandbox import Limits, Program, container_engine, self_check, start, wait
 from genmem.arena.sandbox.program import Check, SandboxReport
 
 from .attacks import SMALL, program
@@ -38,9 +38,11 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, state: str) -> Pa
 
 
 def test_the_command_takes_everything_away(tmp_path: Path) -> None:
-    foreign = replace(containing(tmp_path), inputs={"train": tmp_path})
+    submitted = replace(containing(tmp_path), inputs={"train": tmp_path})
     limits = Limits(memory_bytes=1000, processes=30, file_bytes=77, cpus=2)
-    words = engine.command("docker", foreign, limits, raw=tmp_path / "raw", name="run", user=70000)
+    words = container_engine.command(
+        "docker", submitted, limits, raw=tmp_path / "raw", name="run", user=70000
+    )
     line = " ".join(words)
     for expected in (
         "--network none",
@@ -48,12 +50,12 @@ def test_the_command_takes_everything_away(tmp_path: Path) -> None:
         "--cap-drop ALL",
         "--security-opt no-new-privileges",
         "--user 70000:70000",
-        f"--memory {1000 + foreign.scratch_bytes}",
+        f"--memory {1000 + submitted.scratch_bytes}",
         "--pids-limit 30",
         "--cpus 2",
         "--ulimit fsize=77",
         "--pull never",
-        f"--mount type=bind,source={foreign.folder},target=/code,readonly",
+        f"--mount type=bind,source={submitted.folder},target=/code,readonly",
         f"--mount type=bind,source={tmp_path},target=/inputs/train,readonly",
         "--entrypoint python3 python:3.11-slim main.py",
     ):
@@ -69,22 +71,22 @@ def test_a_container_runs_to_its_end_and_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, ended: str, code: int | None
 ) -> None:
     calls = stand_in(tmp_path, monkeypatch, state=state)
-    foreign = containing(tmp_path)
-    start(foreign, SMALL, tmp_path / "run.json", report=HOLDS)
-    outcome = wait(tmp_path / "run.json", patience=20).outcome
+    submitted = containing(tmp_path)
+    start(submitted, SMALL, tmp_path / "run.json", report=HOLDS)
+    outcome = wait(tmp_path / "run.json", timeout=20).outcome
     assert outcome is not None
     assert (outcome.ended, outcome.exit_code) == (ended, code)
     assert "said inside" in outcome.log_path.read_text()
-    assert (foreign.output / "file").read_text() == "made\n"
+    assert (submitted.output / "file").read_text() == "made\n"
     assert "rm --force genmem-run-" in calls.read_text()
 
 
 def test_without_an_engine_a_program_with_an_image_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "find", lambda: None)
+    monkeypatch.setattr(container_engine, "find", lambda: None)
     start(containing(tmp_path), SMALL, tmp_path / "run.json")
-    outcome = wait(tmp_path / "run.json", patience=20).outcome
+    outcome = wait(tmp_path / "run.json", timeout=20).outcome
     assert outcome is not None
     assert outcome.ended == "refused"
     assert "found none" in outcome.message
@@ -92,7 +94,7 @@ def test_without_an_engine_a_program_with_an_image_is_refused(
 
 def test_isolation_holds_in_a_container() -> None:
     image = "python:3.11-slim"
-    if engine.find() is None or engine.examine(image)[1]:
+    if container_engine.find() is None or container_engine.examine(image)[1]:
         pytest.skip(f"needs Docker or Podman, running, with the image {image}")
     report = self_check(image)
     assert report.holds, report.problems

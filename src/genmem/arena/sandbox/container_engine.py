@@ -1,8 +1,8 @@
-"""A run in a container of Docker or Podman, where an engine answers and the program names an image.
+"""Runs in a container of Docker or Podman, for programs that name an image.
 
-The engine limits memory, processes and processors, and its default filter of system calls holds;
-the supervisor keeps the clock and the size of `/output`. The image must be there: none is fetched.
-A container whose supervisor dies goes on until `poll` finds it lost, and removes it.
+The engine limits memory, processes and processors, and applies its default filter of system calls;
+the supervisor limits time and the size of `/output`. Images are never fetched: they must be there.
+A container whose supervisor dies goes on until `poll` finds the run lost and removes it.
 """
 
 from __future__ import annotations
@@ -14,48 +14,60 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from genmem.arena.sandbox import bubblewrap, usage
+from genmem.arena.sandbox import bubblewrap
 from genmem.arena.sandbox.program import Limits, Program
 from genmem.arena.sandbox.runners import CannotStartError, refuse_unreadable
+from genmem.arena.sandbox.usage import Usage
 
 
 def find() -> str | None:
-    """Docker or Podman, the first that answers; None where neither does."""
-    here = (name for name in ("docker", "podman") if shutil.which(name))
-    return next((name for name in here if _ask(name, "info")[0] == 0), None)
+    """Docker or Podman, the first that answers; None if neither does."""
+    installed = (name for name in ("docker", "podman") if shutil.which(name))
+    return next((name for name in installed if _call(name, "info")[0] == 0), None)
 
 
-def _ask(*words: str) -> tuple[int, str]:
-    """The exit code of a command and what it prints; it has 30 s."""
+def _call(*words: str) -> tuple[int, str]:
+    """The exit code and the output of a command, which has 30 s."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             words, capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
-    return done.returncode, (done.stdout if done.returncode == 0 else done.stderr).strip()
+    output = process.stderr if process.returncode else process.stdout
+    return process.returncode, output.strip()
 
 
 def examine(image: str) -> tuple[str, str, list[str]]:
-    """The engine's version, why it cannot run `image` ("" where it can), the image's variables."""
+    """The engine's version, why it cannot run `image` ("" if it can), the image's variables."""
     engine = find()
     if engine is None:
-        return "docker or podman", "expected a container engine that answers, found none", []
-    code, said = _ask(engine, "image", "inspect", "--format", "{{json .Config.Env}}", image)
-    problem = f"expected the image {image} here; fetch it first: {said}" if code else ""
-    words = [] if code else json.loads(said) or []
-    return _ask(engine, "--version")[1], problem, [word.partition("=")[0] for word in words]
+        return "docker or podman", "expected a running container engine, found none", []
+    code, output = _call(engine, "image", "inspect", "--format", "{{json .Config.Env}}", image)
+    problem = f"the image {image} is missing here; pull it first: {output}" if code else ""
+    variables = [] if code else json.loads(output) or []
+    names = [variable.partition("=")[0] for variable in variables]
+    return _call(engine, "--version")[1], problem, names
 
 
 def remove(container: str) -> None:
-    """End and remove `container`, if it is there."""
-    _ask(find() or "docker", "rm", "--force", container)
+    """Kill and remove `container`, if it exists."""
+    _call(find() or "docker", "rm", "--force", container)
 
 
 def command(
     engine: str, program: Program, limits: Limits, *, raw: Path, name: str, user: int
 ) -> list[str]:
-    """The words that run `program` as the host's user number `user`, its output in `raw`."""
+    """The command that runs `program` in a container.
+
+    Args:
+        engine: "docker" or "podman".
+        program: what to run.
+        limits: what it may use.
+        raw: folder of the host that becomes `/output`.
+        name: name of the container.
+        user: user id that the program has on the host.
+    """
     # Files in memory count as the container's memory.
     memory = str(limits.memory_bytes + program.scratch_bytes)
     words = [engine, "run", "--name", name, "--pull", "never", "--init", "--log-driver", "none"]
@@ -77,24 +89,24 @@ def command(
 
 
 class Container:
-    """A run in a container, as `runners.Runner` has it."""
+    """A run in a container; implements `runners.Runner`."""
 
     def __init__(self, program: Program, limits: Limits, *, raw: Path, name: str) -> None:
-        engine, seen = find(), bubblewrap.own_mounts(program, raw)
-        if engine is None or any("," in str(mount.source) for mount in seen):
-            raise CannotStartError("expected an engine that answers, and no folder with a comma")
-        refuse_unreadable(seen)
+        engine, mounts = find(), bubblewrap.own_mounts(program, raw)
+        if engine is None or any("," in str(mount.source) for mount in mounts):
+            raise CannotStartError("expected a running engine, and folders without commas")
+        refuse_unreadable(mounts)
         os.chown(raw, bubblewrap.user_id(), -1)
         self._engine, self._name, user = engine, name, bubblewrap.user_id()
         self._words = command(engine, program, limits, raw=raw, name=name, user=user)
 
-    def prepare(self, printed: int) -> None:
+    def prepare(self, output: int) -> None:
         """See `runners.Runner`."""
-        self._printed = printed
+        self._output = output
 
     def release(self) -> subprocess.Popen[bytes]:
         """See `runners.Runner`."""
-        out, nothing = self._printed, subprocess.DEVNULL
+        out, nothing = self._output, subprocess.DEVNULL
         self._client = subprocess.Popen(self._words, stdin=nothing, stdout=out, stderr=out)
         return self._client
 
@@ -102,22 +114,22 @@ class Container:
         """See `runners.Runner`."""
         return {"container": self._name}
 
-    def look(self) -> usage.Usage | None:
-        """See `runners.Runner`: the engine counts."""
+    def measure(self) -> Usage | None:
+        """See `runners.Runner`: the engine enforces the limits."""
         return None
 
     def kill(self) -> None:
         """See `runners.Runner`."""
-        _ask(self._engine, "kill", self._name)
+        _call(self._engine, "kill", self._name)
         self._client.kill()
         self._client.wait()
 
     def finish(self) -> tuple[int | None, str]:
-        """See `runners.Runner`; 125 is the engine's own exit code where it cannot start one."""
+        """See `runners.Runner`; 125 is the engine's exit code if it cannot start a container."""
         form = "{{.State.OOMKilled}} {{.State.ExitCode}}"
-        code, said = _ask(self._engine, "container", "inspect", "--format", form, self._name)
+        code, output = _call(self._engine, "container", "inspect", "--format", form, self._name)
         remove(self._name)
-        killed, _, number = said.partition(" ")
+        killed, _, number = output.partition(" ")
         if code or not number.isdecimal() or int(number) == 125:
             return None, ""
         return int(number), "memory" if killed == "true" else ""
