@@ -8,7 +8,7 @@ import pytest
 import typer
 import typer.core
 
-from genmem.cli.app import app
+from genmem.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

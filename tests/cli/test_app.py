@@ -1,4 +1,4 @@
-"""Endings: every way a command line can go wrong is one line on stderr and an exit code."""
+"""Every way in which a command line can fail is one line on stderr and an exit code."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from genmem import __version__
-from genmem.cli import app
+from genmem.cli import commands
 from genmem.cli.app import run
 from genmem.errors import InputError, WeightsError
 
@@ -34,27 +34,28 @@ def one_line(text):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "memory does not suffice. Ask for fewer"),
-        (MemoryError("Unable to allocate 7.15 TiB for an array"), "suffice for 7.15 TiB."),
+        (MemoryError(), "not enough memory. Use fewer"),
+        (
+            MemoryError("Unable to allocate 7.15 TiB for an array"),
+            "not enough memory for 7.15 TiB.",
+        ),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400 b"),
-            "memory does not suffice",
+            "not enough memory",
         ),
-        (RuntimeError("Storage size calculation overflowed with sizes=[9]"), "does not suffice"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."), "the GPU's memory"),
+        (RuntimeError("Storage size calculation overflowed with sizes=[9]"), "not enough memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."), "not enough GPU memory"),
     ],
 )
-def test_memory_that_does_not_suffice_is_one_line_and_exit_code_2(
-    error, words, capsys, monkeypatch
-):
+def test_too_little_memory_is_one_line_and_exit_code_2(error, words, capsys, monkeypatch):
     def refuse(arguments):
         raise error
 
     monkeypatch.setattr("genmem.cli.app._invoke", refuse)
     assert run(["score"]) == 2
-    said = capsys.readouterr().err
-    assert one_line(said)
-    assert words in said
+    stderr = capsys.readouterr().err
+    assert one_line(stderr)
+    assert words in stderr
 
 
 def test_another_runtime_error_is_a_fault_of_the_program_and_is_not_hidden(monkeypatch):
@@ -165,14 +166,14 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, words, capsys):
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_every_error_a_user_can_mend_is_one_printable_line(error, code, capsys, monkeypatch):
+def test_every_error_that_a_user_can_fix_is_one_printable_line(error, code, capsys, monkeypatch):
     def fail():
         raise error
 
     command = typer.Typer()
     command.command()(fail)
     command.callback()(lambda: None)
-    monkeypatch.setattr(app, "app", command)
+    monkeypatch.setattr(commands, "app", command)
     assert run(["fail"]) == code
     captured = capsys.readouterr()
     assert one_line(captured.err)
@@ -183,7 +184,7 @@ WAITS = """
 import signal, sys, tempfile, time, typer
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's "&"
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and below nohup
-from genmem.cli import app
+from genmem.cli import commands
 from genmem.cli.app import main
 folder = sys.argv.pop()
 commands.app = typer.Typer()
@@ -204,8 +205,8 @@ main()
     ("number", "code", "said"),
     [
         (signal.SIGINT, 130, "interrupted"),
-        (signal.SIGTERM, 143, "ended by SIGTERM"),
-        (signal.SIGHUP, 129, "ended by SIGHUP"),
+        (signal.SIGTERM, 143, "terminated by SIGTERM"),
+        (signal.SIGHUP, 129, "terminated by SIGHUP"),
     ],
 )
 def test_a_signal_is_an_orderly_end_that_leaves_no_temporary_folder(number, code, said, tmp_path):
@@ -228,7 +229,7 @@ def test_a_signal_is_an_orderly_end_that_leaves_no_temporary_folder(number, code
 def test_signals_that_are_ignored_stay_ignored():
     code = (
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
-        "from genmem.cli.app import _heed_signals; _heed_signals();"
+        "from genmem.cli.app import _handle_signals; _handle_signals();"
         "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

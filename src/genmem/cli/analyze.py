@@ -1,10 +1,19 @@
-"""`genmem analyze`: what a competition's results table says."""
+"""`genmem analyze`: what the results table of a competition shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from genmem.cli.options import (
+    CheatingLabels,
+    HonestLabels,
+    LabelColumn,
+    OutDirectory,
+    Seed,
+    option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,73 +24,70 @@ if TYPE_CHECKING:
 
 def analyze(
     results: Annotated[
-        str, typer.Argument(metavar="RESULTS.csv", help="The results table, one row an entry.")
+        str, typer.Argument(metavar="RESULTS.csv", help="Results table with one row per entry.")
     ],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where page, figures and numbers go.")],
+    out: OutDirectory,
     board: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=FD,DISTANCE[,SCORE]",
-            help="A board's columns; once a board. [default: the public table's two]",
+            help="Columns of a leaderboard. Repeat for each leaderboard.",
+            show_default="the two of the public table",
         ),
     ] = None,
     tau: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=T", help="The threshold in force on a board; once a board."),
+        typer.Option(
+            metavar="NAME=T",
+            help="Threshold τ in force on a leaderboard. Repeat for each leaderboard.",
+        ),
     ] = None,
-    label: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The labels; blank = not reviewed.")
-    ] = "labels",
+    label: LabelColumn = "labels",
     identifier: Annotated[
-        str, typer.Option("--id", metavar="COLUMN", help='Unique ids; "" for a table without.')
+        str, option("--id", metavar="COLUMN", show_default='submission_id; "" for none')
     ] = "submission_id",
-    honest: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="Labels of honest entries. [default: honest,non-mem]"),
-    ] = None,
-    cheating: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,C", help="Labels of cheats. [default: cheating,mgan,sup,aug,ae]"),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Clean entries that a review wants.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    honest: HonestLabels = None,
+    cheating: CheatingLabels = None,
+    top: Annotated[
+        int, typer.Option(metavar="K", min=1, help="Clean entries that a review must end with.")
+    ] = 100,
+    seed: Seed = 0,
 ) -> None:
-    """Analyse a competition: boards, cheats, thresholds, and the work of reviewing.
+    """Analyze the results table of a competition.
 
-    999999 in a number column marks a disqualified entry; a blank label, one nobody reviewed.
+    Reports on leaderboards, cheats, thresholds and the cost of a review. 999999 in a column of
+    numbers marks a disqualified entry.
     """
-    from pathlib import Path
-
     from genmem.cli.outputs import check_folder
 
     check_folder(out, inputs={"RESULTS.csv": results})
-    from genmem.calibration import analyze as compute
+    from genmem.calibration import analyze as compute_analysis
     from genmem.cli.parsing import parse_labels
     from genmem.formatting import printable
     from genmem.report.competition.page import NUMBERS, PAGE, check_analysis_folder, write_analysis
     from genmem.report.competition.tables import headline
 
     check_analysis_folder(out)
-    found = compute(
+    analysis = compute_analysis(
         results,
-        boards=_boards(board or [], tau or []),
+        boards=_parse_boards(board or [], tau or []),
         label=label,
         identifier=identifier or None,
         labels=parse_labels(honest, cheating),
         top=top,
         seed=seed,
     )
-    write_analysis(found, out, provenance=_provenance(seed))
-    for one in found.boards.values():
-        print(f"{printable(one.name)}: {headline(one)}")
-    print(f"{Path(out) / PAGE} · {Path(out) / NUMBERS}")
+    write_analysis(analysis, out, provenance=_provenance(seed))
+    for leaderboard in analysis.boards.values():
+        print(f"{printable(leaderboard.name)}: {headline(leaderboard)}")
+    print(f"{out / PAGE} · {out / NUMBERS}")
 
 
-def _boards(boards: list[str], taus: list[str]) -> Mapping[str, Board]:
-    """The boards that the options describe; the public table's where they name none.
+def _parse_boards(columns: list[str], taus: list[str]) -> Mapping[str, Board]:
+    """The leaderboards of `--board` and `--tau`; those of the public table without `--board`.
 
     Raises:
-        UsageError: an option is not of its form, or gives τ for a board that is not there.
+        UsageError: an option is malformed, or gives τ for an unknown leaderboard.
     """
     from dataclasses import replace
 
@@ -89,26 +95,24 @@ def _boards(boards: list[str], taus: list[str]) -> Mapping[str, Board]:
     from genmem.cli.parsing import parse_tau, split_names, split_pairs
     from genmem.errors import UsageError
 
-    form = "NAME=FD,DISTANCE[,SCORE], the columns of a board"
-    made = dict(PUBLIC_TABLE)
-    if boards:
-        made = {}
-        for name, columns in split_pairs(boards, option="--board", form=form).items():
-            listed = split_names(columns)
-            if len(listed) not in (2, 3):
-                raise UsageError(f"--board: expected {form}, got {name}={columns}.")
-            made[name] = Board(
-                fd=listed[0], distance=listed[1], score=listed[2] if len(listed) == 3 else None
-            )
+    form = "NAME=FD,DISTANCE[,SCORE], the columns of a leaderboard"
+    boards = {} if columns else dict(PUBLIC_TABLE)
+    for name, text in split_pairs(columns, option="--board", form=form).items():
+        names = split_names(text)
+        if len(names) not in (2, 3):
+            raise UsageError(f"--board: expected {form}, got {name}={text}.")
+        boards[name] = Board(
+            fd=names[0], distance=names[1], score=names[2] if len(names) == 3 else None
+        )
     for name, text in split_pairs(taus, option="--tau", form="NAME=T").items():
-        if name not in made:
-            raise UsageError(f"--tau: there is no board {name!r}; the boards: {', '.join(made)}.")
-        made[name] = replace(made[name], tau=parse_tau(text))
-    return made
+        if name not in boards:
+            raise UsageError(f"--tau: there is no leaderboard {name!r}, only {', '.join(boards)}.")
+        boards[name] = replace(boards[name], tau=parse_tau(text))
+    return boards
 
 
 def _provenance(seed: int) -> dict[str, Json]:
-    """Versions, seed and time; `scoring.provenance` has more and loads torch for it."""
+    """Versions, seed and time; `scoring.provenance` says more but loads torch."""
     import datetime
     from importlib.metadata import version
 

@@ -1,16 +1,16 @@
-"""The `genmem` command: how every kind of ending becomes a line and a code.
+"""The `genmem` command: runs a command line and turns every outcome into an exit code.
 
-    0     done
-    2     the input or the call is wrong, a file cannot be read or written (a full disk), or memory
-          does not suffice; one line on stderr says what and how to mend it
-    3     a backbone's weights are missing and cannot be obtained
-    129   ended by SIGHUP (the terminal was closed)
+    0     success
+    2     bad input or usage, a file that cannot be read or written (a full disk), or not enough
+          memory; one line on stderr says what is wrong and how to fix it
+    3     the weights of a backbone are missing and cannot be obtained
+    129   terminated by SIGHUP (the terminal was closed)
     130   interrupted from the keyboard
-    141   whoever read our output stopped reading
-    143   ended by SIGTERM
+    141   the reader of our output closed the pipe
+    143   terminated by SIGTERM
 
-The commands are imported when one is wanted (`commands.py`), so that an interrupt while Python
-still reads them ends like any other.
+The commands are imported when a command line runs (`commands.py`), so that an interrupt while
+Python still imports them ends like any other.
 """
 
 from __future__ import annotations
@@ -21,93 +21,49 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
 
-import typer
-
-from genmem.cli.analyze import analyze
-from genmem.cli.arena import arena
-from genmem.cli.audit import audit
-from genmem.cli.backbones import backbones
-from genmem.cli.calibrate import calibrate
-from genmem.cli.cheat import cheat
-from genmem.cli.demo import demo
-from genmem.cli.exit_codes import ENDING, INTERRUPTED, READER_GONE, Ended
-from genmem.cli.features import features
-from genmem.cli.score import score
-from genmem.cli.study import study
-from genmem.cli.study_emm import emm
-from genmem.cli.submit import submit
-from genmem.cli.train_gan import train
+from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Stopped, Terminated
 from genmem.errors import GenmemError, UsageError
 
-app = typer.Typer(
-    name="genmem",
-    help="Measure training-sample memorization in generative image models.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from genmem import __version__
-
-        print(f"genmem {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
-    """Measure training-sample memorization in generative image models."""
-
-
-for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, emm, demo):
-    app.command()(_command)
-app.add_typer(arena)
-app.add_typer(train)
-app.add_typer(study)
-
-NO_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
-"""In what torch says when memory does not suffice; the last for sizes beyond any address."""
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
+"""Parts of torch's messages when memory is exhausted; the last for sizes beyond any address."""
 
 
 def main() -> None:
-    """Run the command that `sys.argv` asks for, and exit with its code."""
-    _heed_signals()
+    """Run the command that `sys.argv` names, and exit with its code."""
+    _handle_signals()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code, after at most one line on stderr."""
     try:
-        _open_streams()
+        _open_closed_streams()
         code = _invoke(arguments)
         sys.stdout.flush()
+        return code
     except GenmemError as error:
-        return _complain(str(error), error.exit_code)
+        return print_error(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
-    except Ended as ending:
-        return _complain(str(ending), ending.code)
+        return print_error("interrupted", INTERRUPTED)
+    except Stopped as error:
+        return print_error(str(error), error.code)
     except BrokenPipeError:
-        _forget_stdout()
-        return READER_GONE
+        _discard_stdout()
+        return BROKEN_PIPE
     except OSError as error:
-        return _complain(_failure(error), GenmemError.exit_code)
+        return print_error(_describe_os_error(error), GenmemError.exit_code)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        return _complain(_out_of_memory(error), GenmemError.exit_code)
+        return print_error(_describe_out_of_memory(error), GenmemError.exit_code)
+
+
+def print_error(message: str, code: int) -> int:
+    """Print `message` on stderr as one line that starts with the program's name; returns `code`."""
+    from genmem.formatting import printable
+
+    print("genmem:", printable(" ".join(message.split())), file=sys.stderr)
     return code
 
 
@@ -115,12 +71,14 @@ def _invoke(arguments: Sequence[str]) -> int:
     """Run one command line to its end or to its `typer.Exit`; returns the exit code."""
     import typer
 
+    from genmem.cli.commands import app
+
     command = typer.main.get_command(app)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:
             command.invoke(context)
-    except typer.Exit as ending:
-        return ending.exit_code
+    except typer.Exit as error:
+        return error.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
@@ -128,66 +86,58 @@ def _invoke(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _heed_signals() -> None:
-    """Make signals that ask for an end raise `Ended`; those that are ignored (nohup) stay so."""
+def _handle_signals() -> None:
+    """Make termination signals raise `Terminated`; ignored ones (nohup) stay ignored."""
     process = os.getpid()
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def terminate(number: int, frame: FrameType | None) -> None:
         del frame
-        if os.getpid() != process:  # a forked helper ends at once, as if nothing were heeded
+        if os.getpid() != process:  # a forked child dies at once, as without a handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        raise Ended(signal.Signals(number).name)
+        raise Terminated(signal.Signals(number).name)
 
-    for name in ENDING:
+    for name in TERMINATION_SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, end)
+            signal.signal(number, terminate)
 
 
-def _open_streams() -> None:
-    """Open streams that were closed before the start (`>&-`): what goes there is lost."""
+def _open_closed_streams() -> None:
+    """Open streams that were closed before the start (`>&-`); output to them is discarded."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
 
 
-def _failure(error: OSError) -> str:
-    """What the operating system refused, and of which file; writes to stdout name none."""
+def _describe_os_error(error: OSError) -> str:
+    """What the operating system refused, and for which file; writing to stdout names none."""
     try:
         sys.stdout.flush()
     except OSError:
-        _forget_stdout()
+        _discard_stdout()
     reason = (error.strerror or str(error)).lower()
     return f"{error.filename}: {reason}" if error.filename else f"cannot read or write: {reason}"
 
 
 def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether it is for want of memory; torch says so in a RuntimeError's text only."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY)
+    """Whether memory is exhausted; torch says so only in the text of a RuntimeError."""
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(part in message for part in OUT_OF_MEMORY)
 
 
-def _out_of_memory(error: MemoryError | RuntimeError) -> str:
-    """What to do, and how much was asked for where the error says that."""
-    asked = re.search(r"allocate ([\d.]+ (?:[KMGTPE]iB|bytes))\b", str(error))
-    what = f" for {asked[1]}" if asked else ""
-    where = "the GPU's memory" if "cuda" in str(error).lower() else "memory"
+def _describe_out_of_memory(error: MemoryError | RuntimeError) -> str:
+    """How to need less memory, and how much was requested if the error says that."""
+    requested = re.search(r"allocate ([\d.]+ (?:[KMGTPE]iB|bytes))\b", str(error))
+    size = f" for {requested[1]}" if requested else ""
+    memory = "GPU memory" if "cuda" in str(error).lower() else "memory"
     return (
-        f"{where} does not suffice{what}. Ask for fewer or smaller images, a narrower model or a "
-        "smaller batch."
+        f"not enough {memory}{size}. Use fewer or smaller images, a narrower model or a smaller "
+        "batch."
     )
 
 
-def _forget_stdout() -> None:
-    """Nothing more can be written: the interpreter flushes stdout once again at its end."""
+def _discard_stdout() -> None:
+    """Send further output to nowhere: the interpreter flushes stdout once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(message: str, code: int) -> int:
-    """Say `message` on stderr as one line that starts with the program's name."""
-    from genmem.formatting import printable
-
-    print("genmem:", printable(" ".join(message.split())), file=sys.stderr)
-    return code

@@ -1,83 +1,65 @@
-"""`genmem audit`: which generated images are copies, of which training images."""
+"""`genmem audit`: which generated images are copies, and of which training images."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.options import (
+    Backbones,
+    Device,
+    DropDuplicates,
+    Generated,
+    OutDirectory,
+    Seed,
+    SkipBroken,
+    Train,
+    Weights,
+    option,
+)
 
-FAMILIES = ("flip", "crops")
-"""For the help, which loads no image library."""
+AUGMENTATIONS = ("flip", "crops")
+"""For the help text, which must not import an image library."""
 
 
 def audit(
-    generated: Annotated[
-        str, typer.Argument(metavar="GENERATED", help=f"The generated images: a {SOURCE}.")
-    ],
-    train: Annotated[str, typer.Option(help="The images the generator was trained on.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where page, tables and pictures go.")],
+    generated: Generated,
+    train: Train,
+    out: OutDirectory,
     test: Annotated[
         str | None,
-        typer.Option(
-            help="Held-out images of the same kind: what honest images look like. "
-            "[default: training images, each left out in turn]"
-        ),
+        option("--test", metavar="SOURCE", show_default="training images, each left out in turn"),
     ] = None,
-    backbone: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B",
-            help="Feature spaces to look in, several at once; see `genmem backbones`.",
-        ),
-    ] = "inception,pixels",
+    backbone: Backbones = "inception,pixels",
     augment: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B",
-            help=f"Compare with transformed training images too: {', '.join(FAMILIES)}; "
-            "pixels:crops in that space alone.",
+            metavar="A,B,…",
+            help="Also compare with augmented training images, of "
+            f"{', '.join(AUGMENTATIONS)}. BACKBONE:NAME augments for one backbone only.",
         ),
     ] = None,
     neighbors: Annotated[
-        int, typer.Option(min=1, help="Nearest training images to list for each image.")
+        int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
     ] = 5,
     level: Annotated[
         float,
         typer.Option(help="False-discovery rate: the share of flagged images that may be honest."),
     ] = 0.05,
-    classes: Annotated[
-        bool,
-        typer.Option("--classes", help="Training images lie in a folder a class: tell by class."),
-    ] = False,
-    drop_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--drop-duplicates",
-            help="Count near-duplicate training images as one; leave such held-out images out.",
-        ),
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
-    ] = 0,
-    weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The weights file of a single backbone.")
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
-    ] = "auto",
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out unreadable images and list them.")
-    ] = False,
+    classes: Annotated[bool, option("--classes")] = False,
+    drop_duplicates: DropDuplicates = False,
+    seed: Seed = 0,
+    weights: Weights = None,
+    device: Device = "auto",
+    skip_broken: SkipBroken = False,
 ) -> None:
-    """Name the images of GENERATED that are copies, and the training images they copy.
+    """Find the generated images that copy training images.
 
-    What the work will cost is said before it starts.
+    Prints an estimate of the cost before it starts. With `--drop-duplicates`, near-duplicate
+    training images count as one, and held-out images that repeat a training image are left out.
     """
-    from pathlib import Path
-
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names
     from genmem.cli.progress import progress_on_stderr
@@ -86,13 +68,13 @@ def audit(
         out,
         inputs={"GENERATED": generated, "--train": train, "--test": test, "--weights": weights},
     )
-    from genmem.auditing import audit as compute
+    from genmem.auditing import audit as compute_audit
     from genmem.cli.console import print_audit
     from genmem.report.audit.page import PAGE, check_audit_folder, write_audit
 
     check_audit_folder(out)
     with progress_on_stderr() as progress:
-        found = compute(
+        result = compute_audit(
             generated=generated,
             train=train,
             test=test,
@@ -109,7 +91,7 @@ def audit(
             announce=lambda sentence: print("cost:", sentence, file=sys.stderr, flush=True),
             progress=progress,
         )
-    with found:
-        write_audit(found, out)
-    print_audit(found)
-    print(f"audit: {Path(out) / PAGE}", file=sys.stderr)
+    with result:
+        write_audit(result, out)
+    print_audit(result)
+    print(f"audit: {out / PAGE}", file=sys.stderr)

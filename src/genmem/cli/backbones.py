@@ -8,14 +8,14 @@ LONGEST_LINE = 240
 
 def backbones() -> None:
     """List the backbones: which work now, and where the others' weights come from."""
-    from rich.table import Table
     from rich.text import Text
 
-    from genmem.cli.console import print_wide
+    from genmem.cli.console import print_table
     from genmem.features import backbones as catalogue
     from genmem.features import weights_status
+    from genmem.report.common.terminal import new_table
 
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column("backbone", no_wrap=True)
     table.add_column("what it is", min_width=24)
     table.add_column("dimension", justify="right")
@@ -32,4 +32,4 @@ def backbones() -> None:
             Text(backbone.licence),
             Text(status.where),
         )
-    print_wide(table, piped=LONGEST_LINE)
+    print_table(table, piped_width=LONGEST_LINE)

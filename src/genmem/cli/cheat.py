@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.options import LARGEST_SEED, SOURCE
 
 
 def cheat(

@@ -1,108 +1,100 @@
-"""What a score looks like on the terminal: the table on stdout, the notes on stderr."""
+"""Results on the terminal: tables on stdout, notes on stderr."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genmem.formatting import count, number, printable, share
+from genmem.formatting import count, number, printable
 from genmem.report import score_table
+from genmem.report.common.terminal import new_table
 from genmem.results import Score
 
 if TYPE_CHECKING:
     from genmem.auditing import Audit
 
 COPIED_SHOWN = 10
-"""Copied training images that are named on the terminal; the tables hold all."""
+"""Copied training images in the terminal's table; the output files hold all."""
 
 
-def print_wide(table: Table, *, piped: int = 100) -> None:
-    """Print a table as wide as the terminal; `piped` columns wide where stdout is none."""
-    width = None if sys.stdout.isatty() else piped
+def print_table(table: Table, *, piped_width: int = 100) -> None:
+    """Print a table as wide as the terminal, or `piped_width` columns wide in a pipe or file."""
+    width = None if sys.stdout.isatty() else piped_width
     console = Console(width=width, highlight=False)
-    # Rich ends the program itself when nobody reads; a plain write leaves that to `app.run`.
-    with console.capture() as drawn:
+    # Rich exits the process on a broken pipe; a plain write leaves that to `app.run`.
+    with console.capture() as text:
         console.print(table)
-    sys.stdout.write(drawn.get())
+    sys.stdout.write(text.get())
 
 
-def print_table(score: Score) -> None:
-    """The verdict and the numbers."""
-    print_wide(score_table(score))
-
-
-def print_notes(score: Score) -> None:
-    """What the reader must know beside the numbers: of the whole score, then of its metrics.
-
-    A sentence that several metrics share is printed once, with their names.
-    """
-    for note in score.notes:
+def print_notes(notes: Iterable[str]) -> None:
+    """Print each note on stderr, on a line of its own."""
+    for note in notes:
         print("note:", printable(note), file=sys.stderr)
-    named: dict[str, list[str]] = {}
+
+
+def print_score(score: Score) -> None:
+    """Print the verdict and the table of metrics."""
+    print_table(score_table(score))
+
+
+def print_score_notes(score: Score) -> None:
+    """Print the notes of a score, then those of its metrics.
+
+    A note that several metrics share is printed once, with their names.
+    """
+    print_notes(score.notes)
+    metrics: dict[str, list[str]] = {}
     for name, result in score.metrics.items():
         if name == "fd" and "fid" in score.metrics:
             continue  # the same number; the table shows it as FID
         for note in result.notes:
-            named.setdefault(note, []).append(name)
-    for note, names in named.items():
-        print(f"note: {', '.join(names)}:", printable(note), file=sys.stderr)
+            metrics.setdefault(note, []).append(name)
+    print_notes(f"{', '.join(names)}: {note}" for note, names in metrics.items())
 
 
 def print_audit(audit: Audit) -> None:
-    """How many images are flagged, the estimated share of copies, and what is copied most."""
+    """Print how many images are flagged, the estimated share of copies, and the most copied."""
     from genmem.auditing import copied
+    from genmem.report.audit.text import fraction, headline
 
-    flagged, images = int(audit.flagged.sum()), len(audit.flagged)
-    print(
-        f"{flagged:,} of {images:,} generated {'image' if images == 1 else 'images'} "
-        f"{'is' if flagged == 1 else 'are'} flagged as "
-        f"{'a copy' if flagged == 1 else 'copies'}, at a false-discovery rate of "
-        f"{share(audit.level)}."
-    )
-    fraction = audit.copied_fraction
-    if fraction is not None:
-        between = ""
-        if fraction.interval is not None:
-            low, high = share(fraction.interval.low), share(fraction.interval.high)
-            between = f" ({low} to {high}, {fraction.interval.level:.0%} interval)"
-        print(f"Estimated share of copies: {share(fraction.value)}{between}.")
-    found = copied(audit)
-    if found:
-        print(f"Training images copied: {len(found):,}. The most copied:")
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in (
-        "copies",
-        "training image",
-        "closest copy",
-        "form",
-        "in",
-        "distance",
-    ):
-        table.add_column(name, justify="right" if name in ("copies", "distance") else "left")
-    for one in found[:COPIED_SHOWN]:
-        space, train, form, distance = audit.nearest(one.generated[0])
-        table.add_row(
-            f"{len(one.generated):,}",
-            Text(printable(str(audit.train_ids[train]))),
-            Text(printable(str(audit.generated_ids[one.generated[0]]))),
-            form.phrase or "as it is",
-            space.name,
-            number(distance),
+    print(headline(audit).sentence)
+    print(fraction(audit.copied_fraction))
+    copied_images = copied(audit)
+    if copied_images:
+        print(f"Training images copied: {len(copied_images):,}. The most copied:")
+        table = new_table(
+            *("copies", "training image", "closest copy", "augmentation", "space", "distance"),
+            numbers=("copies", "distance"),
         )
-    if found:
-        print_wide(table)
-    for one in audit.duplicates:
-        if pairs := len(one.first):
-            dropped = f"; {one.dropped:,} left out" if one.dropped else ""
-            print(
-                f"note: {count(pairs, 'near-duplicate')} between {one.between} "
-                f"({int(one.exact.sum()):,} exact), in {one.space}{dropped}.",
-                file=sys.stderr,
+        for copied_image in copied_images[:COPIED_SHOWN]:
+            closest = copied_image.generated[0]
+            space, train, augmentation, distance = audit.nearest(closest)
+            table.add_row(
+                f"{len(copied_image.generated):,}",
+                Text(printable(str(audit.train_ids[train]))),
+                Text(printable(str(audit.generated_ids[closest]))),
+                augmentation.phrase or "none",
+                space.name,
+                number(distance),
             )
-    notes = [*audit.notes, *(fraction.notes if fraction is not None else ())]
-    for note in notes:
-        print("note:", printable(note), file=sys.stderr)
+        print_table(table)
+    print_notes(_audit_notes(audit))
+
+
+def _audit_notes(audit: Audit) -> Iterable[str]:
+    for duplicates in audit.duplicates:
+        if pairs := len(duplicates.first):
+            dropped = f"; {duplicates.dropped:,} left out" if duplicates.dropped else ""
+            yield (
+                f"{count(pairs, 'near-duplicate')} between {duplicates.between} "
+                f"({int(duplicates.exact.sum()):,} exact), in {duplicates.space}{dropped}."
+            )
+    yield from audit.notes
+    if audit.copied_fraction is not None:
+        yield from audit.copied_fraction.notes

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from genmem.cli.options import Backbone, out_option
 
 GENERATORS = ("honest", "copying")
 SETS = ("train", "test", *GENERATORS)
@@ -24,7 +24,7 @@ METRICS = (
     "authpct",
     "nn_quantiles",
 )
-"""Those that say something about 400 digits within the minute; `genmem score` computes more."""
+"""Metrics that are meaningful for 400 digits within a minute; `genmem score` computes more."""
 
 AUDIT = "copying-audit"
 
@@ -33,16 +33,17 @@ MARKER = "made-by-genmem-demo.txt"
 
 def demo(
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where images and reports go.")
+        Path, out_option("DIR", "Output directory. An earlier demo in it is replaced.")
     ] = Path("demo-output"),
-    backbone: Annotated[
-        str, typer.Option(help="What turns images into features; `pixels` takes seconds.")
-    ] = "efficientnet-lite0",
+    backbone: Backbone = "efficientnet-lite0",
 ) -> None:
-    """Score and audit an honest and a copying generator of handwritten digits."""
-    folder = _fresh_folder(out)
+    """Score and audit an honest and a copying digit generator.
 
-    from genmem.cli.console import print_notes, print_table
+    It takes about a minute; a few seconds with `--backbone pixels`.
+    """
+    _prepare_folder(out)
+
+    from genmem.cli.console import print_score, print_score_notes
     from genmem.cli.outputs import write_json
     from genmem.cli.progress import progress_on_stderr
     from genmem.demo.digits import demo_images, save_images
@@ -51,68 +52,67 @@ def demo(
 
     images = demo_images(seed=0)
     for name in SETS:
-        save_images(getattr(images, name), folder / name)
+        save_images(getattr(images, name), out / name)
     for name in GENERATORS:
         with progress_on_stderr() as progress:
-            found = score(
-                generated=folder / name,
-                train=folder / "train",
-                test=folder / "test",
+            result = score(
+                generated=out / name,
+                train=out / "train",
+                test=out / "test",
                 backbone=backbone,
                 metrics=METRICS,
                 progress=progress,
             )
-        write_report(found, folder / f"{name}.html")
-        write_json(found.to_dict(), str(folder / f"{name}.json"))
+        write_report(result, out / f"{name}.html")
+        write_json(result.to_dict(), str(out / f"{name}.json"))
         print(f"\nThe {name} generator")
-        print_table(found)
-        print_notes(found)
+        print_score(result)
+        print_score_notes(result)
         sys.stdout.flush()
-    _audit(folder, backbone)
+    _audit(out, backbone)
     print("\nOpen these in a browser:")
     for name in GENERATORS:
-        print(f"  {folder / name}.html")
-    print(f"  {folder / AUDIT / 'audit.html'}")
+        print(f"  {out / name}.html")
+    print(f"  {out / AUDIT / 'audit.html'}")
 
 
 def _audit(folder: Path, backbone: str) -> None:
-    """Name the copying generator's copies, in features and in pixels."""
+    """Find the copies of the copying generator, in features and in pixels."""
     from genmem.auditing import audit
     from genmem.cli.console import print_audit
     from genmem.cli.progress import progress_on_stderr
     from genmem.report.audit.page import write_audit
 
     with progress_on_stderr() as progress:
-        found = audit(
+        result = audit(
             generated=folder / "copying",
             train=folder / "train",
             test=folder / "test",
             backbones=list(dict.fromkeys([backbone, "pixels"])),
             progress=progress,
         )
-    with found:
-        write_audit(found, folder / AUDIT)
-    print("\nThe copying generator's images, one by one")
-    print_audit(found)
+    with result:
+        write_audit(result, folder / AUDIT)
+    print("\nThe images of the copying generator, one by one")
+    print_audit(result)
     sys.stdout.flush()
 
 
-def _fresh_folder(folder: Path) -> Path:
-    """`folder`, empty of an earlier demo's files; nothing of anyone else's is touched.
+def _prepare_folder(folder: Path) -> None:
+    """Make `folder`, or remove an earlier demo's images from it; other files are not touched.
 
     Raises:
-        UsageError: there is something else in it, or it cannot be made.
+        UsageError: the folder holds other files, or cannot be created.
     """
     from genmem.errors import UsageError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / MARKER).is_file():
-            raise UsageError(f"{folder} holds other files; name another folder with --out")
+            raise UsageError(f"--out {folder} holds other files; name another directory.")
         (folder / MARKER).write_text("`genmem demo` replaces the files of this folder.\n")
         for name in (*SETS, AUDIT):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
     except OSError as error:
         raise UsageError(f"cannot use {folder} for the demo: {error.strerror}") from error
-    return folder

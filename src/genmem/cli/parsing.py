@@ -1,4 +1,4 @@
-"""Command-line texts of labelled data: `A,B,C`, `NAME=VALUE`, and which labels mean what."""
+"""Parsers of option values: `A,B,C`, `NAME=VALUE`, τ, and labels of entries."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ if TYPE_CHECKING:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """`a, b,c` as three names; blanks between commas are passed over."""
+    """`a, b,c` as three names; blanks between commas are ignored."""
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def split_pairs(texts: Sequence[str], *, option: str, form: str) -> dict[str, str]:
-    """`NAME=VALUE` texts by name, split at the first `=`.
+    """`NAME=VALUE` texts as a dictionary, split at the first `=`.
+
+    Args:
+        texts: the values of a repeated option.
+        option: its flag, for errors.
+        form: the expected form, for errors: "NAME=T".
 
     Raises:
-        UsageError: a text has no `=`, a blank side, or a name met before; the option is named.
+        UsageError: a text has no `=`, a blank side, or a repeated name.
     """
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals and value):
             raise UsageError(f"{option}: expected {form}, got {text!r}.")
-        if name in found:
+        if name in pairs:
             raise UsageError(f"{option}: {name} is given twice; give it once.")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
 def parse_labels(honest: str | None, cheating: str | None) -> Labels:
-    """The labels as options name them; an option that was not given keeps its default."""
+    """Labels from `--honest` and `--cheating`; None keeps the default."""
     from genmem.calibration import Labels
 
-    known = Labels()
+    default = Labels()
     return Labels(
-        honest=known.honest if honest is None else split_names(honest),
-        cheating=known.cheating if cheating is None else split_names(cheating),
+        honest=default.honest if honest is None else split_names(honest),
+        cheating=default.cheating if cheating is None else split_names(cheating),
     )
 
 
 def parse_tau(text: str, *, option: str = "--tau") -> float:
-    """A threshold given as a number.
+    """A threshold as a number.
 
     Raises:
-        UsageError: it is none in (0, 1].
+        UsageError: it is not a number in (0, 1].
     """
     try:
         tau = float(text)

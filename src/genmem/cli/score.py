@@ -1,72 +1,54 @@
-"""`genmem score`: how good and how copied a set of generated images is."""
+"""`genmem score`: the quality of generated images and how much they copy the training set."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from genmem.cli.options import (
+    Backbone,
+    Device,
+    Generated,
+    Json,
+    Report,
+    Seed,
+    SkipBroken,
+    Test,
+    Train,
+    Weights,
+    option,
+)
 from genmem.metrics.registry import METRIC_NAMES
 
 ALIASES = {"fid": "fd", "kid": "kd"}
-"""What two of them are called on Inception features."""
-
-LARGEST_SEED = 2**32 - 1
-"""What NumPy's older generator takes, which draws the kernel distance's subsets."""
-
-SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
+"""Names of metrics on Inception features."""
 
 
 def score(
-    generated: Annotated[
-        str, typer.Argument(metavar="GENERATED", help=f"The generated images: a {SOURCE}.")
-    ],
-    train: Annotated[str, typer.Option(help="The images the generator was trained on.")],
-    test: Annotated[
-        str | None,
-        typer.Option(help="Held-out images of the same kind: the yardstick for copying."),
-    ] = None,
-    backbone: Annotated[
-        str, typer.Option(help="What turns images into features; see `genmem backbones`.")
-    ] = "inception",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            help=f"Only these metrics, of {', '.join(METRIC_NAMES)}; fid and kid are fd and kd. "
-            "[default: all]",
-        ),
-    ] = None,
+    generated: Generated,
+    train: Train,
+    test: Test = None,
+    backbone: Backbone = "inception",
+    metrics: Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")] = None,
     tau: Annotated[
         str | None,
         typer.Option(
             metavar="T|FILE",
-            help="Mean distance below which MiFID penalises, or `genmem calibrate`'s JSON. "
-            "[default: the backbone's]",
+            help="Threshold on the memorization distance below which MiFID penalises: a number, or "
+            "the JSON file of `genmem calibrate`.",
+            show_default="of the backbone",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
-    ] = 0,
-    json: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|-", help="Write all numbers as JSON; - for stdout alone."),
-    ] = None,
-    report: Annotated[
-        str | None, typer.Option(metavar="FILE.html", help="Write a report to open in a browser.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The backbone's weights file.")
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the network runs.")
-    ] = "auto",
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out unreadable images and list them.")
-    ] = False,
+    seed: Seed = 0,
+    json: Json = None,
+    report: Report = None,
+    weights: Weights = None,
+    device: Device = "auto",
+    skip_broken: SkipBroken = False,
 ) -> None:
-    """Tell how good GENERATED is, and how much of TRAIN it copies."""
+    """Score the quality and the memorization of generated images."""
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
@@ -85,19 +67,18 @@ def score(
             "--tau": None if isinstance(threshold, float) else tau,
         },
     )
-    from genmem.cli.console import print_notes, print_table
+    from genmem.cli.console import print_score, print_score_notes
     from genmem.report import write_report
-    from genmem.scoring import score as compute
+    from genmem.scoring import score as compute_score
 
     sources = [source for source in (generated, train, test) if source is not None]
-
     with progress_on_stderr() as progress:
-        found = compute(
+        result = compute_score(
             generated=generated,
             train=train,
             test=test,
             backbone=backbone,
-            metrics=_names(metrics),
+            metrics=_parse_metrics(metrics),
             tau=tau_for(threshold, backbone=backbone, sources=sources),
             seed=seed,
             weights=weights,
@@ -106,24 +87,24 @@ def score(
             progress=progress,
         )
     if report is not None:
-        write_report(found, report)
+        write_report(result, report)
     if json is not None:
-        write_json(found.to_dict(), json)
+        write_json(result.to_dict(), json)
     if json != STDOUT:
-        print_table(found)
-    print_notes(found)
+        print_score(result)
+    print_score_notes(result)
     if report is not None:
         print(f"report: {report}", file=sys.stderr)
 
 
-def _names(metrics: str | None) -> list[str] | None:
-    """`a, B,c` as a list of names, each as scoring knows it; None means all."""
-    if metrics is None:
-        return None
-    return [_name(part.strip()) for part in metrics.split(",") if part.strip()]
+def _parse_metrics(text: str | None) -> list[str] | None:
+    """The names of metrics in `text`, aliases resolved; None, which means all, for None."""
+    from genmem.cli.parsing import split_names
+
+    return None if text is None else [_metric_name(name) for name in split_names(text)]
 
 
-def _name(given: str) -> str:
-    """The metric that is meant, in large or small letters; an unknown name stays as it is."""
-    name = ALIASES.get(given.lower(), given.lower())
-    return name if name in METRIC_NAMES else given
+def _metric_name(text: str) -> str:
+    """The metric's name in any case or by its alias; an unknown name is returned as it is."""
+    name = ALIASES.get(text.lower(), text.lower())
+    return name if name in METRIC_NAMES else text

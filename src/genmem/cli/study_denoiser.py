@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.options import LARGEST_SEED, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genmem.cli.exit_codes import INTERRUPTED, Ended
-from genmem.cli.score import SOURCE
+from genmem.cli.exit_codes import INTERRUPTED, Terminated
+from genmem.cli.options import SOURCE
 
 if TYPE_CHECKING:
     from genmem.training.emm.dataset import Source
@@ -242,7 +242,7 @@ def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED) from None
-    except Ended as ending:
+    except Terminated as ending:
         print(
             f"genmem: {ending}; all is saved in {out}. The same command goes on from there.",
             file=sys.stderr,
@@ -252,10 +252,9 @@ def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:
 
 def _show(study: Study, request: Request, notes: tuple[str, ...], out: Path) -> None:
     """Write the study's files, and its numbers as a table."""
-    from rich.table import Table
-
-    from genmem.cli.console import print_wide
+    from genmem.cli.console import print_table
     from genmem.cli.outputs import write_json
+    from genmem.report.common.terminal import new_table
     from genmem.report.emm.page import write_emm_page
     from genmem.report.emm.text import emm_words, ratio_words
     from genmem.training.emm.results import findings
@@ -263,7 +262,7 @@ def _show(study: Study, request: Request, notes: tuple[str, ...], out: Path) -> 
     found = findings(study, notes=notes)
     write_json(found, str(out / "emm.json"))
     write_emm_page(found, out / "emm.html")
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     headings = ("factor", "value", *(f"{size:,}" for size in request.sizes), "EMM")
     for place, heading in enumerate(headings):
         if heading != "EMM" or not request.every_size:
@@ -272,5 +271,5 @@ def _show(study: Study, request: Request, notes: tuple[str, ...], out: Path) -> 
         ratios = [ratio_words(curve, size) for size in request.sizes]
         last = [] if request.every_size else [emm_words(curve["emm"])]
         table.add_row(curve["factor"] or "none", curve["value"], *ratios, *last)
-    print_wide(table)
+    print_table(table)
     print(f"report: {out / 'emm.html'}, {out / 'emm.json'}", file=sys.stderr)

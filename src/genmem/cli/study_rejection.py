@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from genmem.cli.exit_codes import INTERRUPTED
-from genmem.cli.score import SOURCE
+from genmem.cli.options import SOURCE
 
 if TYPE_CHECKING:
     from genmem.training.rejection_study.grid import Plan

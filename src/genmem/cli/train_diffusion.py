@@ -17,7 +17,7 @@ from genmem.cli.diffusion_options import (
     saved,
 )
 from genmem.cli.exit_codes import INTERRUPTED
-from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.options import LARGEST_SEED, SOURCE
 from genmem.cli.training import how_to_resume
 
 if TYPE_CHECKING:
@@ -259,18 +259,17 @@ def _local(source: str) -> str | None:
 
 def _show(out: Path) -> None:
     """The ratios that were measured, as a table; the largest is the model's."""
-    from rich.table import Table
-
-    from genmem.cli.console import print_wide
+    from genmem.cli.console import print_table
+    from genmem.report.common.terminal import new_table
     from genmem.training.diffusion import run_folder
 
     found = run_folder.ratios(out).values()
     if found:
-        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        table = new_table()
         for column in ("step", "memorization ratio", "interval"):
             table.add_column(column, justify="right", no_wrap=True)
         for one in found:
             interval = f"{one['low']:.1%}–{one['high']:.1%}"
             table.add_row(f"{one['step']:,}", f"{one['ratio']:.1%}", interval)
-        print_wide(table)
+        print_table(table)
     print(f"run: {out}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genmem.cli.exit_codes import INTERRUPTED
-from genmem.cli.score import LARGEST_SEED, SOURCE
+from genmem.cli.options import LARGEST_SEED, SOURCE
 from genmem.cli.train_diffusion import diffusion
 from genmem.cli.training import how_to_resume
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from genmem.report.common.terminal import new_table
 from genmem.report.score.interpretation import read
 from genmem.report.score.tables import Row, tables
 from genmem.report.score.verdict import verdict
@@ -20,12 +21,8 @@ def score_table(score: Score) -> Table:
     is plain text: file names and notes are never taken for markup.
     """
     found = verdict(score)
-    table = Table(
-        title=Text(f"{found.word}: {found.sentence}", style=STYLES.get(found.level, "bold")),
-        title_justify="left",
-        header_style="dim",
-        box=None,
-        padding=(0, 2, 0, 0),
+    table = new_table(
+        title=Text(f"{found.word}: {found.sentence}", style=STYLES.get(found.level, "bold"))
     )
     table.add_column("metric", no_wrap=True)
     table.add_column("value, interval", justify="right", no_wrap=True)

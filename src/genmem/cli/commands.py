@@ -1,0 +1,61 @@
+"""All commands of `genmem`, registered with typer.
+
+`app` imports this file only when a command line runs, so that an interrupt during the import ends
+like any other. Nothing heavy is imported here, so that `genmem --help` answers at once: each
+command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from genmem.cli.analyze import analyze
+from genmem.cli.arena import arena
+from genmem.cli.audit import audit
+from genmem.cli.backbones import backbones
+from genmem.cli.calibrate import calibrate
+from genmem.cli.cheat import cheat
+from genmem.cli.demo import demo
+from genmem.cli.features import features
+from genmem.cli.score import score
+from genmem.cli.study import study
+from genmem.cli.study_emm import emm
+from genmem.cli.submit import submit
+from genmem.cli.train_gan import train
+
+app = typer.Typer(
+    name="genmem",
+    help="Measure training-sample memorization in generative image models.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from genmem import __version__
+
+        print(f"genmem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Measure training-sample memorization in generative image models."""
+
+
+for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, emm, demo):
+    app.command()(_command)
+for _group in (arena, train, study):
+    app.add_typer(_group)

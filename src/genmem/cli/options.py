@@ -1,0 +1,158 @@
+"""The options that several commands share: one flag, one type and one help text for each idea.
+
+Use a type from here as a parameter's annotation (`train: Train`). Where a command's default needs
+words, or where it accepts other values, build the option with `option("--train", …)`, which takes
+the help text from `HELP`. Import this module at the top of a command's file: typer evaluates the
+annotations in that file's namespace. `tests/cli/test_options.py` holds all commands to this.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from genmem.errors import UsageError
+from genmem.metrics.registry import METRIC_NAMES
+
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that NumPy's legacy generator takes, which draws the subsets of KID."""
+
+SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
+
+HELP = {
+    "--train": f"Training images: a {SOURCE}.",
+    "--test": "Held-out images: of the same kind, but not used for training.",
+    "--backbone": "Backbone that computes the features (see `genmem backbones`).",
+    "--weights": "Weights file of the backbone.",
+    "--metrics": f"Metrics to compute, of {', '.join(METRIC_NAMES)}. fid is fd, and kid is kd.",
+    "--samples": "Number of images to generate.",
+    "--limit": "Use only this many training images.",
+    "--size": "Crop images to their central square and resize them to SIDE × SIDE pixels.",
+    "--drop-duplicates": "Leave out near-duplicate images.",
+    "--skip-broken": "Leave out images that cannot be read.",
+    "--classes": "Use the first-level folders of the training images as classes.",
+    "--augment": "Augmentations of the training images.",
+    "--labels": "Class labels given to the network.",
+    "--label": "Column of labels; a blank label means that nobody reviewed the entry.",
+    "--id": "Column of unique ids.",
+    "--honest": "Labels of honest entries.",
+    "--cheating": "Labels of cheating entries.",
+    "--model": "Model architecture.",
+    "--batch": "Global batch size.",
+    "--epochs": "Passes over the training set.",
+    "--steps": "Optimizer steps.",
+    "--snapshots": "Number of evenly spaced snapshots of the weights.",
+    "--channels": "Base number of channels of the network.",
+    "--warm-up": "Length of the warm-up phase.",
+    "--precision": "Floating-point precision of training. `bf16` and `fp16` need a GPU.",
+    "--config": "JSON file of options by name. Command-line options take precedence.",
+    "--resume": "Resume the run in the output directory from its last checkpoint.",
+    "--seed": "Random seed.",
+    "--seeds": "Number of repetitions, with seeds 0, 1, …, N − 1.",
+    "--processes": "Number of runs at the same time on this machine.",
+    "--device": "Device to compute on.",
+    "--json": "Write the results as JSON to FILE, or to standard output if FILE is `-`.",
+    "--report": "Write an HTML report.",
+    "--host": "Address to listen on.",
+    "--port": "Port to listen on.",
+}
+"""The help text of each shared option, by flag. It is the same in every command."""
+
+OUT_DIRECTORY = "Output directory. An earlier result of the same command in it is replaced."
+OUT_STUDY = "Output directory. An existing study in it is resumed."
+OUT_RUN = "Output directory of the run."
+OUT_FILE = "Output file."
+
+
+def option(flag: str, **settings: Any) -> Any:
+    """A shared option for a command that gives it another type, metavar or default.
+
+    Args:
+        flag: a key of `HELP`, such as "--train".
+        settings: arguments of `typer.Option`. `show_default` takes the words for a default that
+            is None.
+    """
+    return typer.Option(flag, help=HELP[flag], **settings)
+
+
+def out_option(metavar: str, text: str) -> Any:
+    """`--out`, with the help text of what the command writes."""
+    return typer.Option("--out", metavar=metavar, help=text, parser=parse_path)
+
+
+def parse_path(text: str | Path) -> Path:
+    """A path that is not empty; `Path("")` would be the current directory.
+
+    Raises:
+        UsageError: the text is empty.
+    """
+    if not str(text):
+        raise UsageError("--out: expected a path, got an empty text.")
+    return Path(text)
+
+
+Generated = Annotated[
+    str, typer.Argument(metavar="GENERATED", help=f"Generated images: a {SOURCE}.")
+]
+
+Train = Annotated[str, option("--train", metavar="SOURCE")]
+OptionalTrain = Annotated[str | None, option("--train", metavar="SOURCE")]
+Test = Annotated[str | None, option("--test", metavar="SOURCE")]
+RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
+
+Backbone = Annotated[str, option("--backbone", metavar="NAME")]
+Backbones = Annotated[str, option("--backbone", metavar="NAME,…")]
+Weights = Annotated[str | None, option("--weights", metavar="FILE")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], option("--device")]
+TrainingDevice = Annotated[Literal["auto", "cpu", "cuda"], option("--device")]
+Precision = Annotated[Literal["full", "bf16", "fp16"], option("--precision")]
+
+Samples = Annotated[int, option("--samples", metavar="N", min=1, max=1_000_000)]
+Limit = Annotated[int | None, option("--limit", metavar="N", show_default="all")]
+Size = Annotated[int | None, option("--size", metavar="SIDE", show_default="unchanged")]
+DropDuplicates = Annotated[bool, option("--drop-duplicates")]
+SkipBroken = Annotated[bool, option("--skip-broken")]
+
+Seed = Annotated[int, option("--seed", metavar="N", min=0, max=LARGEST_SEED)]
+Seeds = Annotated[int, option("--seeds", metavar="N")]
+Processes = Annotated[int, option("--processes", metavar="N")]
+Resume = Annotated[bool, option("--resume")]
+Config = Annotated[Path | None, option("--config", metavar="FILE.json")]
+
+Json = Annotated[str | None, option("--json", metavar="FILE|-")]
+Report = Annotated[str | None, option("--report", metavar="FILE.html")]
+
+OutDirectory = Annotated[Path, out_option("DIR", OUT_DIRECTORY)]
+OutStudy = Annotated[Path, out_option("DIR", OUT_STUDY)]
+OutRun = Annotated[Path, out_option("RUN", OUT_RUN)]
+OutZip = Annotated[Path, out_option("FILE.zip", OUT_FILE)]
+OutNpy = Annotated[Path, out_option("FILE.npy", OUT_FILE)]
+
+LabelColumn = Annotated[str, option("--label", metavar="COLUMN")]
+HonestLabels = Annotated[
+    str | None, option("--honest", metavar="A,B,…", show_default="honest,non-mem")
+]
+CheatingLabels = Annotated[
+    str | None, option("--cheating", metavar="A,B,…", show_default="cheating,mgan,sup,aug,ae")
+]
+
+
+def command_group(name: str, description: str) -> typer.Typer:
+    """A command with subcommands (`genmem train …`), which prints its help when called alone."""
+    group = typer.Typer(
+        name=name,
+        help=description,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @group.callback(invoke_without_command=True)
+    def print_help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            print(context.get_help())
+
+    del print_help
+    return group
