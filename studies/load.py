@@ -208,10 +208,10 @@ def main() -> None:
         from genmem.arena import load
 
         load(folder)
-        from genmem.arena.competitions.models import Competition, Side
+        from genmem.arena.competitions.models import Competition, Split
 
         competition = Competition.objects.get(slug=SLUG)
-        add_entries(table_rows(given.table), competition, list(Side.objects.all()))
+        add_entries(table_rows(given.table), competition, list(Split.objects.all()))
         cookies, tokens = make_people(competition)
         make_zip(Path(scratch) / "entry.zip")
         size = (Path(scratch) / "entry.zip").stat().st_size

@@ -7,7 +7,7 @@ people do it (`genmem arena serve`, and on PostgreSQL a second worker with a fol
 on another machine), more are sent, one every two seconds, and meanwhile something is killed: a
 worker, the web process, or the database's connections. What an init system would start again is
 started again; nothing else is helped. At the end every accepted upload is to have exactly one score
-on each side.
+on each split.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _COUNTS = """
 select cast(s.id as varchar), s.state, count(v.id), count(distinct d.kind)
 from submissions_submission s
 left join leaderboards_scoreversion v on v.submission_id = s.id
-left join competitions_side d on d.id = v.side_id
+left join competitions_split d on d.id = v.split_id
 group by s.id, s.state
 """
 
@@ -81,9 +81,9 @@ class Outcome:
 
     Attributes:
         accepted: uploads that the server said it had received.
-        scored_once: of these, with exactly one score on each side.
+        scored_once: of these, with exactly one score on each split.
         lost: of these, without a submission, or never scored.
-        doubled: submissions with more than one score on a side.
+        doubled: submissions with more than one score on a split.
         unanswered: submissions whose sender was not told (the web process died in between).
         seconds: from the first worker to the last score.
         kills: how often each kind of thing was killed.
@@ -320,10 +320,10 @@ def _judge(arena: arenas.Arena, sender: Sender, outcome: Outcome) -> None:
     rows = {str(uuid.UUID(row[0])): row[1:] for row in arena.query(_COUNTS)}
     outcome.accepted = len(sender.accepted)
     for one in sender.accepted:
-        state, scores, sides = rows.get(one, ("missing", 0, 0))
-        outcome.scored_once += (state, scores, sides) == ("scored", 2, 2)
+        state, scores, splits = rows.get(one, ("missing", 0, 0))
+        outcome.scored_once += (state, scores, splits) == ("scored", 2, 2)
         outcome.lost += state not in ("scored", "refused", "failed")
-    outcome.doubled = sum(scores > sides for _, scores, sides in rows.values())
+    outcome.doubled = sum(scores > splits for _, scores, splits in rows.values())
     outcome.unanswered = len(set(rows) - set(sender.accepted))
     tell(f"{outcome.database}: {Counter(row[0] for row in rows.values())}")
 

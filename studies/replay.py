@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from genmem.calibration import Labels, penalised_score, read_table
 
 if TYPE_CHECKING:
-    from genmem.arena.competitions.models import Competition, Side
+    from genmem.arena.competitions.models import Competition, Split
     from genmem.arena.submissions.models import Submission
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Rows:
     Attributes:
         ids: as in the table, or made up.
         teams: the number of each one's team, from 0.
-        fd, distance: by side, float64 [n].
+        fd, distance: by split, float64 [n].
         labels: of the arena; "" where nobody reviewed the entry.
     """
 
@@ -112,8 +112,8 @@ def drawn(rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, see
     )
 
 
-def add_entries(rows: Rows, competition: Competition, sides: Sequence[Side]) -> list[Submission]:
-    """Add entries to a competition, scored on these sides, each by one author of all."""
+def add_entries(rows: Rows, competition: Competition, splits: Sequence[Split]) -> list[Submission]:
+    """Add entries to a competition, scored on these splits, each by one author of all."""
     from django.db import transaction
 
     from genmem.arena.accounts.models import User
@@ -146,19 +146,19 @@ def add_entries(rows: Rows, competition: Competition, sides: Sequence[Side]) -> 
             ],
             batch_size=1000,
         )
-        for side in sides:
-            kind, tau = side.kind, side.tau
+        for split in splits:
+            kind, tau = split.kind, split.tau
             scores = penalised_score(fd=rows.fd[kind], distance=rows.distance[kind], tau=tau)
             ScoreVersion.objects.bulk_create(
                 [
                     ScoreVersion(
                         submission=submission,
-                        side=side,
+                        split=split,
                         fd=float(fd),
                         distance=float(distance),
                         score=float(score),
                         tau=tau,
-                        epsilon=side.epsilon,
+                        epsilon=split.epsilon,
                         backbone="pixels",
                         made_at=submission.received_at + timedelta(minutes=10),
                     )
@@ -182,7 +182,7 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
     from django.db import transaction
 
     from genmem.arena.accounts.models import User
-    from genmem.arena.competitions.models import Competition, Side
+    from genmem.arena.competitions.models import Competition, Split
     from genmem.arena.moderation.models import Label
     from genmem.arena.teams.models import Role
 
@@ -195,8 +195,8 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
             closes_at=START + timedelta(days=60),
             image_formats=["png"],
         )
-        sides = [
-            Side.objects.create(
+        splits = [
+            Split.objects.create(
                 competition=competition,
                 kind=kind,
                 version=1,
@@ -206,7 +206,7 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
             )
             for kind, tau in TAUS.items()
         ]
-        submissions = add_entries(rows, competition, sides)
+        submissions = add_entries(rows, competition, splits)
         reviewers = [
             User.objects.create_user(
                 f"reviewer{n}-{slug}@example.org", display_name=f"Reviewer {n}"
@@ -247,7 +247,7 @@ def reviews_until_clean(
 
     Args:
         rows: the entries; each is its team's only final if the team has no other entry.
-        tau: of the private side; None: ranked by FD, without a penalty.
+        tau: of the private split; None: ranked by FD, without a penalty.
         blank_is_clean: what is found where the table has no label.
         top: how much of the board is to be clean.
     """

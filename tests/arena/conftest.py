@@ -13,6 +13,9 @@ import pytest
 from genmem.arena import load
 from genmem.arena.core.configuration import write_new
 
+from .live_server import arena_folder as arena_folder
+from .live_server import arena_url as arena_url
+
 MIDDAY = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 
 
@@ -89,24 +92,3 @@ def competition(database):
     from .factories import a_competition
 
     return a_competition()
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Path:
-    """The folder of an arena with one competition, made by the command line."""
-    from .live_server import make
-
-    folder = tmp_path_factory.mktemp("served") / "A"
-    created = make(folder)
-    assert (created.returncode, created.stderr) == (0, "")
-    assert created.stdout == "Made Dogs: http://127.0.0.1:8000/c/dogs/\n"
-    return folder
-
-
-@pytest.fixture(scope="session")
-def served(made) -> Iterator[str]:
-    """Its address while it is served."""
-    from .live_server import serving
-
-    with serving(made) as address:
-        yield address

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.test import Client
 
 from genmem.arena.accounts.models import User
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.core import clock
 from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.submissions.models import STEPS, Step, Submission
@@ -39,7 +39,7 @@ def a_competition(slug: str = "dogs", **changes) -> Competition:
     }
     made = Competition.objects.create(slug=slug, **fields | changes)
     for kind, tau in (("public", 0.1), ("private", 0.25)):
-        Side.objects.create(
+        Split.objects.create(
             competition=made, kind=kind, version=1, backbone="pixels", train="/train", tau=tau
         )
     return made
@@ -97,6 +97,6 @@ def scored(team: Team, public: float | None, private: float | None = None, **cha
     for name in STEPS:
         Step.objects.create(submission=made, name=name, state="done", log=f"log of {name}")
     for kind, score in (("public", public), ("private", private)):
-        side = Side.objects.filter(competition=team.competition, kind=kind).latest("version")
-        add_score(made, side, fd=score, distance=0.5, score=score, tau=side.tau, epsilon=1e-15)
+        split = Split.objects.filter(competition=team.competition, kind=kind).latest("version")
+        add_score(made, split, fd=score, distance=0.5, score=score, tau=split.tau, epsilon=1e-15)
     return made

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 COMMAND = [sys.executable, "-c", "from genmem.cli.app import main; main()", "arena"]
 COMPETITION = """
 title: Dogs
@@ -81,3 +83,20 @@ def serving(folder: Path, *, worker: bool = False) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def arena_folder(tmp_path_factory) -> Path:
+    """The folder of an arena with one competition, created by the command line."""
+    folder = tmp_path_factory.mktemp("served") / "A"
+    done = make(folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Made Dogs: http://127.0.0.1:8000/c/dogs/\n"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def arena_url(arena_folder) -> Iterator[str]:
+    """The address of that arena while it is served."""
+    with serving(arena_folder) as address:
+        yield address

@@ -47,13 +47,13 @@ class Visitor:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
-    browser, served, tmp_path, width, scheme
+    browser, arena_url, tmp_path, width, scheme
 ):
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
     )
     try:
-        visitor = Visitor(context, served)
+        visitor = Visitor(context, arena_url)
         page = visitor.page
         visitor.go("/")
         page.get_by_role("link", name="Dogs", exact=True).click()
@@ -65,7 +65,7 @@ def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
         page.get_by_label("Password", exact=True).fill("analytical-engine-9")
         page.get_by_label("Password (again)").fill("analytical-engine-9")
         visitor.press("Sign up")
-        assert page.url == f"{served}/c/dogs/team/"
+        assert page.url == f"{arena_url}/c/dogs/team/"
         page.get_by_label("Name of the team").fill(f"Engines {width}")
         visitor.press("Make the team")
         visitor.go("/c/dogs/submissions/new/")
@@ -82,10 +82,10 @@ def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
         context.close()
 
 
-def test_the_page_can_be_reached_past_the_navigation_by_keyboard(browser, served):
+def test_the_page_can_be_reached_past_the_navigation_by_keyboard(browser, arena_url):
     page = browser.new_page()
     try:
-        page.goto(served + "/c/dogs/")
+        page.goto(arena_url + "/c/dogs/")
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
         page.keyboard.press("Enter")

@@ -24,22 +24,22 @@ import sys, time
 from genmem.arena import load
 load(sys.argv[1])
 from genmem.arena.leaderboards.scores import add_score
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.submissions.models import Submission
 while not (found := Submission.objects.filter(original_name=sys.argv[2]).first()):
     time.sleep(0.1)
 if sys.argv[3] == "scored":
-    side = Side.objects.get(kind="public")
-    add_score(found, side, fd=21.5, distance=0.5, score=21.5, tau=0.1, epsilon=1e-15)
+    split = Split.objects.get(kind="public")
+    add_score(found, split, fd=21.5, distance=0.5, score=21.5, tau=0.1, epsilon=1e-15)
 found.state, found.message = sys.argv[3], "wrong.png is no image" * (sys.argv[3] == "refused")
 found.save()
 """
 
 
 @pytest.fixture(scope="module")
-def token(made):
+def token(arena_folder):
     done = subprocess.run(
-        [sys.executable, "-c", SETUP, str(made), "submitter"],
+        [sys.executable, "-c", SETUP, str(arena_folder), "submitter"],
         capture_output=True,
         text=True,
         check=True,
@@ -62,8 +62,8 @@ def submit(file, to, *arguments, token=""):
     )
 
 
-def kept(made, submission):
-    return (made / "storage" / "submissions" / f"{submission['id']}.zip").read_bytes()
+def kept(arena_folder, submission):
+    return (arena_folder / "storage" / "submissions" / f"{submission['id']}.zip").read_bytes()
 
 
 def refusal(done):
@@ -121,34 +121,36 @@ def cutting(address, cuts):
             one.close()
 
 
-def test_limits_are_told_first_and_the_submission_last(made, served, token, tmp_path):
+def test_limits_are_told_first_and_the_submission_last(arena_folder, arena_url, token, tmp_path):
     file = a_zip(tmp_path / "dogs.zip")
-    done = submit(file, f"{served}/c/dogs", "--json", tmp_path / "s.json", token=token)
+    done = submit(file, f"{arena_url}/c/dogs", "--json", tmp_path / "s.json", token=token)
     assert (done.returncode, done.stdout) != (2, "")
     assert done.stderr.startswith(
         "Dogs, for the team submitter: a zip of at most 500 MB; 100 of 100"
     )
     submission = json.loads((tmp_path / "s.json").read_text())
-    assert f"Received: {served}/c/dogs/submissions/{submission['id']}/" in done.stdout
-    assert kept(made, submission) == file.read_bytes()
+    assert f"Received: {arena_url}/c/dogs/submissions/{submission['id']}/" in done.stdout
+    assert kept(arena_folder, submission) == file.read_bytes()
 
 
 def test_a_connection_that_breaks_again_and_again_is_taken_up_by_itself(
-    made, served, token, tmp_path
+    arena_folder, arena_url, token, tmp_path
 ):
     noise = random.Random(1).randbytes(9_000_000)
     file = a_zip(tmp_path / "dogs.zip", **{"notes.txt": noise})
-    with cutting(served, [3_000_000, 100_000, 4_000_000]) as (address, remaining):
+    with cutting(arena_url, [3_000_000, 100_000, 4_000_000]) as (address, remaining):
         done = submit(file, f"{address}/c/dogs/", "--json", "-", token=token)
         assert remaining == []
     assert done.returncode == 0, done.stderr
-    assert kept(made, json.loads(done.stdout)) == file.read_bytes()
+    assert kept(arena_folder, json.loads(done.stdout)) == file.read_bytes()
 
 
-def test_run_again_after_an_interruption_it_goes_on_where_it_stopped(made, served, token, tmp_path):
+def test_run_again_after_an_interruption_it_goes_on_where_it_stopped(
+    arena_folder, arena_url, token, tmp_path
+):
     noise = random.Random(2).randbytes(9_000_000)
     file = a_zip(tmp_path / "dogs.zip", **{"notes.txt": noise})
-    with cutting(served, [5_000_000, *[1000] * 99]) as (address, remaining):
+    with cutting(arena_url, [5_000_000, *[1000] * 99]) as (address, remaining):
         command = [sys.executable, "-c", "from genmem.cli.app import main; main()", "submit"]
         process = subprocess.Popen(
             [*command, str(file), "--to", f"{address}/c/dogs"],
@@ -160,10 +162,10 @@ def test_run_again_after_an_interruption_it_goes_on_where_it_stopped(made, serve
             threading.Event().wait(0.05)
         process.kill()
         process.wait()
-    with cutting(served, []) as (address, _):
+    with cutting(arena_url, []) as (address, _):
         done = submit(file, f"{address}/c/dogs", "--json", "-", token=token)
     assert done.returncode == 0, done.stderr
-    assert kept(made, json.loads(done.stdout)) == file.read_bytes()
+    assert kept(arena_folder, json.loads(done.stdout)) == file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -174,52 +176,52 @@ def test_run_again_after_an_interruption_it_goes_on_where_it_stopped(made, serve
     ],
 )
 def test_waiting_ends_with_the_scores_or_the_reason(
-    made, served, token, tmp_path, state, code, words
+    arena_folder, arena_url, token, tmp_path, state, code, words
 ):
     file = a_zip(tmp_path / f"{state}.zip")
-    judge = subprocess.Popen([sys.executable, "-c", JUDGE, str(made), file.name, state])
+    judge = subprocess.Popen([sys.executable, "-c", JUDGE, str(arena_folder), file.name, state])
     try:
-        done = submit(file, f"{served}/c/dogs", "--wait", token=token)
+        done = submit(file, f"{arena_url}/c/dogs", "--wait", token=token)
     finally:
         judge.terminate()
         judge.wait()
     assert done.returncode == code, done.stderr
-    assert done.stdout.startswith(f"{state.capitalize()}: {served}/c/dogs/submissions/")
+    assert done.stdout.startswith(f"{state.capitalize()}: {arena_url}/c/dogs/submissions/")
     assert words in done.stdout
 
 
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("{served}/c/", "names no competition"),
-        ("{served}", "expected https://HOST/c/COMPETITION"),
+        ("{arena_url}/c/", "names no competition"),
+        ("{arena_url}", "expected https://HOST/c/COMPETITION"),
         ("ftp://x/c/dogs", "expected https://HOST/c/COMPETITION"),
-        ("{served}/c/cats", "There is nothing here"),
+        ("{arena_url}/c/cats", "There is nothing here"),
         ("http://127.0.0.1:9/c/dogs", "does not answer: connection refused"),
     ],
 )
-def test_a_wrong_address_is_one_line(served, token, tmp_path, to, words):
+def test_a_wrong_address_is_one_line(arena_url, token, tmp_path, to, words):
     file = a_zip(tmp_path / "dogs.zip")
-    assert words in refusal(submit(file, to.format(served=served), token=token))
+    assert words in refusal(submit(file, to.format(arena_url=arena_url), token=token))
 
 
-def test_what_is_no_zip_is_told_before_anything_is_sent(served, token, tmp_path):
+def test_what_is_no_zip_is_told_before_anything_is_sent(arena_url, token, tmp_path):
     (tmp_path / "a.zip").write_text("hello")
-    to = f"{served}/c/dogs"
+    to = f"{arena_url}/c/dogs"
     assert "expected a zip, found something else" in refusal(submit(tmp_path / "a.zip", to))
     assert "expected a zip, found nothing" in refusal(submit(tmp_path / "b.zip", to))
     assert "expected a zip, found a folder" in refusal(submit(tmp_path, to))
 
 
-def test_without_a_token_or_with_a_wrong_one_it_is_told_where_to_make_one(served, tmp_path):
-    file, to = a_zip(tmp_path / "dogs.zip"), f"{served}/c/dogs"
-    assert f"make one on {served}/account/#tokens" in refusal(submit(file, to))
+def test_without_a_token_or_with_a_wrong_one_it_is_told_where_to_make_one(arena_url, tmp_path):
+    file, to = a_zip(tmp_path / "dogs.zip"), f"{arena_url}/c/dogs"
+    assert f"make one on {arena_url}/account/#tokens" in refusal(submit(file, to))
     assert "was taken back" in refusal(submit(file, to, token="genmem_wrong"))
 
 
-def test_a_kind_that_is_not_taken_is_the_servers_own_words(served, token, tmp_path):
+def test_a_kind_that_is_not_taken_is_the_servers_own_words(arena_url, token, tmp_path):
     file = a_zip(tmp_path / "dogs.zip")
-    done = submit(file, f"{served}/c/dogs", "--kind", "code", token=token)
+    done = submit(file, f"{arena_url}/c/dogs", "--kind", "code", token=token)
     assert "This competition takes images, not code." in refusal(done)
 
 

@@ -20,7 +20,8 @@ from django.db import connection
 from genmem.arena.core import clock
 from genmem.arena.competitions.models import Competition
 from genmem.arena.teams import teams
-from genmem.arena.teams.models import Team, User
+from genmem.arena.accounts.models import User
+from genmem.arena.teams.models import Team
 from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.services import Refused, receive
 from genmem.errors import GenmemError

@@ -30,35 +30,35 @@ def test_the_help_of_genmem_does_not_load_django():
     assert done.stderr == "[]\n"
 
 
-def test_the_competition_is_served(served):
-    status, headers, page = get(served + "/c/dogs/")
+def test_the_competition_is_served(arena_url):
+    status, headers, page = get(arena_url + "/c/dogs/")
     assert status == 200
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "How ranks are made" in page
 
 
-def test_the_style_sheet_is_served_for_ever_under_a_name_of_its_own(served):
+def test_the_style_sheet_is_served_for_ever_under_a_name_of_its_own(arena_url):
     import re
 
-    style = re.search(r'href="(/static/\w+/arena\.css)"', get(served)[2])
+    style = re.search(r'href="(/static/\w+/arena\.css)"', get(arena_url)[2])
     assert style is not None
-    status, headers, text = get(served + style[1])
+    status, headers, text = get(arena_url + style[1])
     assert status == 200
     assert "max-age=31536000" in headers["Cache-Control"]
     assert "--page" in text
 
 
-def test_listening_everywhere_needs_an_address(made):
-    done = genmem("serve", made, "--host", "0.0.0.0")
+def test_listening_everywhere_needs_an_address(arena_folder):
+    done = genmem("serve", arena_folder, "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "set address in" in done.stderr
 
 
-def test_a_port_that_is_taken_is_one_line(made):
+def test_a_port_that_is_taken_is_one_line(arena_folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = genmem("serve", made, "--port", taken.getsockname()[1])
+        done = genmem("serve", arena_folder, "--port", taken.getsockname()[1])
     assert done.returncode == 2
     assert "choose another with --port" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -74,7 +74,7 @@ def test_a_folder_without_an_arena_is_one_line(tmp_path, command):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_wrong_setting_is_one_line(made, tmp_path):
+def test_a_wrong_setting_is_one_line(arena_folder, tmp_path):
     genmem("init", tmp_path / "B")
     (tmp_path / "B" / "arena.toml").write_text("adress = 'http://x'")
     done = genmem("serve", tmp_path / "B")
@@ -94,16 +94,16 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_organiser_is_made_and_the_password_shown(made):
-    done = genmem("organiser", made, "o@example.org")
+def test_an_organiser_is_made_and_the_password_shown(arena_folder):
+    done = genmem("organiser", arena_folder, "o@example.org")
     assert done.returncode == 0
     assert "Password, shown only now: " in done.stdout
-    assert "Password" not in genmem("organiser", made, "o@example.org").stdout
+    assert "Password" not in genmem("organiser", arena_folder, "o@example.org").stdout
 
 
-def test_models_and_migrations_agree(made):
+def test_models_and_migrations_agree(arena_folder):
     code = (
-        f"from genmem.arena import load; load({str(made)!r});"
+        f"from genmem.arena import load; load({str(arena_folder)!r});"
         "from django.core.management import call_command as c;"
         "c('makemigrations', check=True, dry_run=True); c('check', fail_level='WARNING')"
     )
@@ -111,7 +111,7 @@ def test_models_and_migrations_agree(made):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_pages_are_served_without_torch(made):
+def test_the_pages_are_served_without_torch(arena_folder):
     """It would make a small server slow to begin, and four times as large."""
     script = (
         "import sys; import genmem.arena.wsgi; from django.urls import get_resolver; "
@@ -119,7 +119,7 @@ def test_the_pages_are_served_without_torch(made):
     )
     found = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"GENMEM_ARENA": str(made)},
+        env=os.environ | {"GENMEM_ARENA": str(arena_folder)},
         timeout=120,
         check=False,
     )

@@ -7,10 +7,10 @@ A Django project whose settings come from one file, `DIR/arena.toml`:
 
     site/           addresses, base page, one style sheet, words for times and sizes
     people/         accounts, teams, roles, who may see what
-    competitions/   competitions and their sides (public, private), made in the browser or from YAML
+    competitions/   competitions and their splits (public, private), from the browser or YAML
     submissions/    receiving and checking uploads, and what became of them
     boards/         ranks (pure), immutable score versions, final selections
-    scoring/        workers, durable steps, runs of code, scoring anew when a side changes
+    scoring/        workers, durable steps, runs of code, scoring anew when a split changes
     sandbox/        foreign code, isolated (no Django)
     desk/           review queue, thresholds, labels, decisions, rebuttals; the append-only log
     ratings/        quality and diversity, rated blind

@@ -153,9 +153,9 @@ def _person(email: str, name: str, *, is_staff: bool = False) -> User:
 
 def _competition(images: Path, written: Path, slug: str, count: int) -> Competition:
     now = clock.now()
-    side = "backbone: {backbone}, train: {train}, tau: {tau}"
-    sides = {
-        kind: side.format(backbone=_BACKBONE, train=images, tau=tau)
+    split = "backbone: {backbone}, train: {train}, tau: {tau}"
+    splits = {
+        kind: split.format(backbone=_BACKBONE, train=images, tau=tau)
         for kind, tau in (("public", _PUBLIC_TAU), ("private", _PRIVATE_TAU))
     }
     rules = "\n".join(f"  {line}" for line in _RULES.format(count=count).splitlines())
@@ -167,7 +167,7 @@ def _competition(images: Path, written: Path, slug: str, count: int) -> Competit
         f"closes_at: {(now + timedelta(days=30)).isoformat()}\n"
         f"image_count: {count}\nimage_width: 32\nimage_height: 32\n"
         f"daily_limit: 10\naccepts_code: true\nwall_seconds: 120\nmemory_bytes: 1 GiB\n"
-        f"public: {{{sides['public']}}}\nprivate: {{{sides['private']}}}\n",
+        f"public: {{{splits['public']}}}\nprivate: {{{splits['private']}}}\n",
         encoding="utf-8",
     )
     return create_from_yaml(written)

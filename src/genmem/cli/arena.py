@@ -116,7 +116,7 @@ def export(
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="The competition's short name.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
     private: Annotated[
-        bool, typer.Option("--private", help="With the private side, though its board is hidden.")
+        bool, typer.Option("--private", help="With the private split, though its board is hidden.")
     ] = False,
     with_names: Annotated[
         bool, typer.Option("--with-names", help="With names and what people wrote.")

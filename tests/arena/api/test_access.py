@@ -77,7 +77,7 @@ def test_a_route_answers_those_it_is_for(people, method, route):
 
 
 @pytest.mark.parametrize("who", ["anonymous", "stranger", "other team", "member"])
-def test_no_route_shows_a_participant_the_private_side(people, who):
+def test_no_route_shows_a_participant_the_private_split(people, who):
     clients, number = people
     for method, route in ROUTES:
         shown = ask(clients[who], method, route, number).content.decode()

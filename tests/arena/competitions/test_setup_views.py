@@ -41,12 +41,12 @@ def actions():
     return [(one.action, one.before, one.after) for one in LogEntry.objects.order_by("pk")]
 
 
-def test_an_organiser_makes_a_competition_and_is_led_to_its_sides(organiser):
+def test_an_organiser_makes_a_competition_and_is_led_to_its_splits(organiser):
     from genmem.arena.competitions.models import Competition
     from genmem.arena.core.formatting import moment
 
     answer = organiser.post("/competitions/new/", fields())
-    assert answer.url == "/c/cats/setup/sides/public/"
+    assert answer.url == "/c/cats/setup/splits/public/"
     made = Competition.objects.get(slug="cats")
     assert moment(made.opens_at) == "1 June 2026, 13:00 UTC"
     assert moment(made.closes_at) == "2 July 2026, 03:59:59 UTC"
@@ -88,40 +88,40 @@ def test_an_edit_is_in_the_log_with_what_was_before(organiser, competition):
     assert "final_count" not in after
 
 
-def test_a_change_of_a_side_is_a_new_version(organiser, competition, arena):
-    from genmem.arena.competitions.models import Side, side_in_force
+def test_a_change_of_a_split_is_a_new_version(organiser, competition, arena):
+    from genmem.arena.competitions.models import Split, split_in_force
 
     sent = {"backbone": "pixels", "train": "/train", "tau": "0.3", "epsilon": "1e-15"}
-    organiser.post("/c/dogs/setup/sides/private/", sent)
-    newest = side_in_force(competition, "private")
+    organiser.post("/c/dogs/setup/splits/private/", sent)
+    newest = split_in_force(competition, "private")
     assert newest is not None
     assert (newest.version, newest.tau) == (2, 0.3)
-    assert Side.objects.filter(competition=competition, kind="private").count() == 2
-    page = organiser.post("/c/dogs/setup/sides/private/", sent, follow=True).content.decode()
+    assert Split.objects.filter(competition=competition, kind="private").count() == 2
+    page = organiser.post("/c/dogs/setup/splits/private/", sent, follow=True).content.decode()
     assert "Nothing was changed" in page
-    assert Side.objects.filter(competition=competition, kind="private").count() == 2
+    assert Split.objects.filter(competition=competition, kind="private").count() == 2
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../secret.key", "data/../../x", "/"])
-def test_a_side_can_only_name_images_in_the_data_folders(organiser, path):
+def test_a_split_can_only_name_images_in_the_data_folders(organiser, path):
     sent = {"backbone": "pixels", "train": path, "tau": "0.3", "epsilon": "1e-15"}
-    page = organiser.post("/c/dogs/setup/sides/private/", sent).content.decode()
+    page = organiser.post("/c/dogs/setup/splits/private/", sent).content.decode()
     assert "Expected a path in" in page
 
 
 def test_a_path_in_the_data_folder_is_taken(organiser, competition, arena):
-    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.competitions.models import split_in_force
 
     (arena / "data" / "train").mkdir(exist_ok=True)
     sent = {"backbone": "pixels", "train": "data/train", "tau": "0.3", "epsilon": "1e-15"}
-    organiser.post("/c/dogs/setup/sides/public/", sent)
-    newest = side_in_force(competition, "public")
+    organiser.post("/c/dogs/setup/splits/public/", sent)
+    newest = split_in_force(competition, "public")
     assert newest is not None
     assert newest.train == str((arena / "data" / "train").resolve())
 
 
-def test_a_side_that_is_not_there_is_not_found(organiser):
-    assert organiser.get("/c/dogs/setup/sides/secret/").status_code == 404
+def test_a_split_that_is_not_there_is_not_found(organiser):
+    assert organiser.get("/c/dogs/setup/splits/secret/").status_code == 404
 
 
 def test_roles_are_given_and_taken_back_and_logged(organiser):

@@ -44,8 +44,8 @@ def made(tmp_path):
     return make
 
 
-def test_a_file_makes_a_competition_with_both_sides(made, tmp_path):
-    from genmem.arena.competitions.models import side_in_force
+def test_a_file_makes_a_competition_with_both_splits(made, tmp_path):
+    from genmem.arena.competitions.models import split_in_force
 
     found = made(GOOD)
     found.refresh_from_db()
@@ -56,7 +56,7 @@ def test_a_file_makes_a_competition_with_both_sides(made, tmp_path):
     assert (found.maximum_upload_bytes, found.wall_seconds) == (500_000_000, 5400)
     assert (found.memory_bytes, found.image_formats) == (8 * 2**30, ["png"])
     assert (found.daily_limit, found.final_count) == (5, 2)
-    public, private = side_in_force(found, "public"), side_in_force(found, "private")
+    public, private = split_in_force(found, "public"), split_in_force(found, "private")
     assert public is not None
     assert private is not None
     assert (public.tau, public.epsilon, public.train) == (0.1, 1e-15, str(tmp_path / "train"))
@@ -70,8 +70,8 @@ def test_making_it_is_in_the_log(made):
     made(GOOD)
     assert list(LogEntry.objects.order_by("pk").values_list("action", flat=True)) == [
         "create competition",
-        "set public side",
-        "set private side",
+        "set public split",
+        "set private split",
     ]
 
 

@@ -51,22 +51,22 @@ def a_full_competition(competition: Competition) -> list[Submission]:
 def a_scored(
     competition: Competition, *, fd: float, distance: float, received_at: datetime
 ) -> Submission:
-    """A submission scored by the house's own rule on both sides."""
-    from genmem.arena.competitions.models import side_in_force
+    """A submission scored by the house's own rule on both splits."""
+    from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.scores import add_score
 
     team = a_team(competition, people=2)
     submission = scored(team, None, received_at=received_at)
     for kind in ("public", "private"):
-        side = side_in_force(competition, kind)
+        split = split_in_force(competition, kind)
         add_score(
             submission,
-            side,
+            split,
             fd=fd,
             distance=distance,
-            score=fd / distance if distance < side.tau else fd,
-            tau=side.tau,
-            epsilon=side.epsilon,
+            score=fd / distance if distance < split.tau else fd,
+            tau=split.tau,
+            epsilon=split.epsilon,
             reason="first real one",
         )
     return submission

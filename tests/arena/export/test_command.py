@@ -7,38 +7,38 @@ import sys
 from ..live_server import genmem
 
 
-def test_it_writes_a_release_and_says_what_is_in_it(made, tmp_path):
-    done = genmem("export", made, "dogs", tmp_path / "out")
+def test_it_writes_a_release_and_says_what_is_in_it(arena_folder, tmp_path):
+    done = genmem("export", arena_folder, "dogs", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^submissions\.parquet +\d+ rows?$", done.stdout, re.MULTILINE)
-    assert "nothing of the private side is in it (--private)" in done.stdout
+    assert "nothing of the private split is in it (--private)" in done.stdout
     assert (tmp_path / "out" / "DATASHEET.md").exists()
-    again = genmem("export", made, "dogs", tmp_path / "out")
+    again = genmem("export", arena_folder, "dogs", tmp_path / "out")
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
     assert "is there already" in again.stderr
 
 
-def test_a_competition_that_is_not_there_is_one_line(made, tmp_path):
-    done = genmem("export", made, "dog", tmp_path / "out")
+def test_a_competition_that_is_not_there_is_one_line(arena_folder, tmp_path):
+    done = genmem("export", arena_folder, "dog", tmp_path / "out")
     assert done.returncode == 2
     assert "did you mean dogs?" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_of_addresses_that_is_none_is_one_line(made, tmp_path):
+def test_a_list_of_addresses_that_is_none_is_one_line(arena_folder, tmp_path):
     (tmp_path / "agreed.txt").write_text("Ada\n")
     for name in ("agreed.txt", "missing.txt"):
-        done = genmem("export", made, "dogs", tmp_path / "o", "--agreed", tmp_path / name)
+        done = genmem("export", arena_folder, "dogs", tmp_path / "o", "--agreed", tmp_path / name)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
 
 
-def test_it_reads_one_moment_and_holds_up_no_writer(made):
+def test_it_reads_one_moment_and_holds_up_no_writer(arena_folder):
     """Rows written while it reads are not in it, and are written at once."""
     code = f"""
 from genmem.arena import load
-load({str(made)!r})
+load({str(arena_folder)!r})
 import threading
 from django.db import connections
 from genmem.arena.people.models import User

@@ -77,7 +77,7 @@ def test_every_row_of_the_database_is_in_its_table(released, competition, full):
 
 def test_every_version_of_a_score_is_there_and_one_is_in_force(released, full):
     mine = [one for one in rows(released, "scores") if one["submission_id"] == str(full[0].pk)]
-    public = [one for one in mine if one["side"] == "public"]
+    public = [one for one in mine if one["split"] == "public"]
     assert [one["in_force"] for one in public] == [False, True]
     assert public[1]["supersedes"] == public[0]["score_id"]
     assert (public[1]["fd"], public[1]["distance"], public[1]["tau"]) == (60.0, 0.4, 0.1)
@@ -191,7 +191,7 @@ def test_who_agreed_is_named_and_nobody_else(competition, full, tmp_path):
     assert len([one for one in names if one.startswith("person-")]) == 1
 
 
-def test_the_private_side_is_left_out_until_its_board_is_open(competition, full, tmp_path):
+def test_the_private_split_is_left_out_until_its_board_is_open(competition, full, tmp_path):
     from genmem.arena.competitions.setup import open_private_board
     from genmem.arena.export.export import export
 
@@ -200,15 +200,15 @@ def test_the_private_side_is_left_out_until_its_board_is_open(competition, full,
     assert {path.stem for path in hidden.glob("*.parquet")} == TABLES - {
         "labels", "decisions", "ratings",
     }  # fmt: skip
-    assert {one["side"] for one in rows(hidden, "scores")} == {"public"}
-    assert {one["side"] for one in rows(hidden, "boards")} == {"public"}
-    assert {one["side"] for one in rows(hidden, "board_history")} == {"public"}
-    assert {one["kind"] for one in read(hidden)["sides"]} == {"public"}
+    assert {one["split"] for one in rows(hidden, "scores")} == {"public"}
+    assert {one["split"] for one in rows(hidden, "boards")} == {"public"}
+    assert {one["split"] for one in rows(hidden, "board_history")} == {"public"}
+    assert {one["kind"] for one in read(hidden)["splits"]} == {"public"}
     assert "private" not in (hidden / "results.csv").read_text()
     assert "0.25" not in everything(hidden)
     open_private_board(competition, True, actor=None)
     export(competition, shown)
-    assert {one["side"] for one in rows(shown, "scores")} == {"public", "private"}
+    assert {one["split"] for one in rows(shown, "scores")} == {"public", "private"}
     assert (shown / "ratings.parquet").exists()
 
 
@@ -219,11 +219,11 @@ def read(folder):
 def test_the_competition_says_how_it_was_scored_and_not_where_files_lie(released):
     found = read(released)
     assert found["slug"] == "dogs"
-    assert [(one["kind"], one["tau"]) for one in found["sides"]] == [
+    assert [(one["kind"], one["tau"]) for one in found["splits"]] == [
         ("private", 0.25),
         ("public", 0.1),
     ]
-    assert {one["train"] for one in found["sides"]} == {"train"}
+    assert {one["train"] for one in found["splits"]} == {"train"}
     assert len(found["rating_rounds"][0]["submissions"]) == 2
 
 

@@ -46,8 +46,8 @@ def test_it_holds_the_scores_in_force_bit_for_bit(released, full):
     by_id = {one["submission_id"]: one for one in table(folder)}
     assert list(by_id) == [str(one.pk) for one in full]
     for submission in full:
-        for version in submission.scores.filter(superseded_by=None).select_related("side"):
-            kind, row = version.side.kind, by_id[str(submission.pk)]
+        for version in submission.scores.filter(superseded_by=None).select_related("split"):
+            kind, row = version.split.kind, by_id[str(submission.pk)]
             assert float(row[f"FID_{kind}"]) == version.fd
             assert float(row[f"distance_{kind}"]) == version.distance
             if submission != full[3]:
@@ -87,7 +87,7 @@ def test_the_command_in_the_datasheet_runs(released, monkeypatch, capsys):
     assert numbers
 
 
-def test_without_the_private_side_it_has_the_public_columns(competition, full, tmp_path):
+def test_without_the_private_split_it_has_the_public_columns(competition, full, tmp_path):
     from genmem.arena.export.export import export
 
     made = export(competition, tmp_path / "out")
@@ -105,7 +105,7 @@ def test_without_the_private_side_it_has_the_public_columns(competition, full, t
 
 @pytest.mark.parametrize(
     ("private", "words"),
-    [(False, "labels, which belong to the private side"), (True, "legitimate ones (there are 0)")],
+    [(False, "labels, which belong to the private split"), (True, "legitimate ones (there are 0)")],
 )
 def test_without_labels_it_is_said_why_it_cannot_be_analysed(competition, tmp_path, private, words):
     from genmem.arena.export.command import export_by_slug

@@ -45,7 +45,7 @@ def test_a_release_is_made_and_fetched(organiser, competition):
     a_full_competition(competition)
     answer = organiser.post("/c/dogs/release/", {"private": "on"}, follow=True)
     assert "Release of " in answer.content.decode()
-    assert "with the private side, under pseudonyms, by <bdi>organiser</bdi>" in " ".join(
+    assert "with the private split, under pseudonyms, by <bdi>organiser</bdi>" in " ".join(
         answer.content.decode().split()
     )
     answer = fetch(organiser)

@@ -98,22 +98,22 @@ def test_a_new_score_version_replaces_the_old_one_at_once_and_both_are_kept(comp
     made = scored(teams[0], 5.0)
     scored(teams[1], 7.0)
     assert [name for _, name, _ in shown(competition, "public")] == ["alpha", "beta"]
-    side = ScoreVersion.objects.filter(submission=made, side__kind="public").get().side
+    split = ScoreVersion.objects.filter(submission=made, split__kind="public").get().split
     add_score(
-        made, side, fd=5.0, distance=0.05, score=100.0, tau=0.12, epsilon=1e-15, reason="new τ"
+        made, split, fd=5.0, distance=0.05, score=100.0, tau=0.12, epsilon=1e-15, reason="new τ"
     )
     assert [name for _, name, _ in shown(competition, "public")] == ["beta", "alpha"]
-    assert ScoreVersion.objects.filter(submission=made, side__kind="public").count() == 2
+    assert ScoreVersion.objects.filter(submission=made, split__kind="public").count() == 2
 
 
-def test_a_version_of_a_side_supersedes_scores_of_the_one_before(competition, teams):
-    from genmem.arena.competitions.models import Side
+def test_a_version_of_a_split_supersedes_scores_of_the_one_before(competition, teams):
+    from genmem.arena.competitions.models import Split
     from genmem.arena.leaderboards.scores import add_score
 
     from ..factories import scored
 
     made = scored(teams[0], 5.0)
-    newer = Side.objects.create(
+    newer = Split.objects.create(
         competition=competition, kind="public", version=2, backbone="pixels", train="/t", tau=0.2
     )
     add_score(made, newer, fd=5.0, distance=0.5, score=6.0, tau=0.2, epsilon=1e-15)
@@ -128,8 +128,8 @@ def test_the_database_refuses_a_second_first_score_and_a_second_successor(compet
     from ..factories import scored
 
     made = scored(teams[0], 5.0)
-    first = ScoreVersion.objects.get(submission=made, side__kind="public")
-    fields = {"submission": made, "side": first.side, "tau": 0.1, "epsilon": 1e-15}
+    first = ScoreVersion.objects.get(submission=made, split__kind="public")
+    fields = {"submission": made, "split": first.split, "tau": 0.1, "epsilon": 1e-15}
     with pytest.raises(IntegrityError), transaction.atomic():
         ScoreVersion.objects.create(**fields)
     ScoreVersion.objects.create(supersedes=first, **fields)
@@ -263,10 +263,10 @@ def test_strangers_get_one_compressed_page_until_the_board_changes(competition, 
     assert "beta" in gzip.decompress(page(Client()).content).decode()
 
 
-def test_scores_log_and_sides_are_only_ever_added_to(competition, teams):
+def test_scores_log_and_splits_are_only_ever_added_to(competition, teams):
     from genmem.arena.auditlog.log import record
     from genmem.arena.auditlog.models import LogEntry
-    from genmem.arena.competitions.models import Side
+    from genmem.arena.competitions.models import Split
     from genmem.arena.leaderboards.models import ScoreVersion
 
     from ..factories import scored
@@ -281,4 +281,4 @@ def test_scores_log_and_sides_are_only_ever_added_to(competition, teams):
         with pytest.raises(TypeError, match="never change"):
             model.objects.update(pk=9)
     with pytest.raises(TypeError, match="never changes"):
-        Side.objects.all()[0].save()
+        Split.objects.all()[0].save()

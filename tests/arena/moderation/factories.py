@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from genmem.arena.accounts.models import User
-from genmem.arena.competitions.models import side_in_force
+from genmem.arena.competitions.models import split_in_force
 from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.moderation.decisions import decide, rebut
 from genmem.arena.moderation.models import Rebuttal
@@ -44,17 +44,17 @@ def keep_distances(submission: Submission, *, kind: str = "private") -> None:
         name = f"distances/{submission.pk}/space.npz"
         storage.keep(kept, name)
     Submission.objects.filter(pk=submission.pk).update(file=f"submissions/{submission.pk}.zip")
-    side = side_in_force(submission.team.competition, kind)
-    assert side is not None
-    current = submission.scores.get(side__kind=kind, superseded_by=None)
+    split = split_in_force(submission.team.competition, kind)
+    assert split is not None
+    current = submission.scores.get(split__kind=kind, superseded_by=None)
     add_score(
         submission,
-        side,
+        split,
         fd=current.fd,
         distance=current.distance,
         score=current.score,
-        tau=side.tau,
-        epsilon=side.epsilon,
+        tau=split.tau,
+        epsilon=split.epsilon,
         distances=name,
         reason="distances kept",
     )

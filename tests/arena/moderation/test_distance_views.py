@@ -15,8 +15,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def board(competition):
-    """Six teams; the first three lie near the training images, on both sides."""
-    from genmem.arena.competitions.models import side_in_force
+    """Six teams; the first three lie near the training images, on both splits."""
+    from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.scores import add_score
 
     from ..factories import a_team, scored
@@ -26,15 +26,15 @@ def board(competition):
         submission = scored(a_team(competition, f"team {number}"), 10.0 + number, private=1.0)
         fd, distance = 20.0 + number, 0.2 + 0.05 * number
         for kind in ("public", "private"):
-            side = side_in_force(competition, kind)
+            split = split_in_force(competition, kind)
             add_score(
                 submission,
-                side,
+                split,
                 fd=fd,
                 distance=distance,
-                score=fd / distance if distance < side.tau else fd,
-                tau=side.tau,
-                epsilon=side.epsilon,
+                score=fd / distance if distance < split.tau else fd,
+                tau=split.tau,
+                epsilon=split.epsilon,
             )
         made.append(submission)
     return made
@@ -52,7 +52,7 @@ def mifid(submission, tau):
     from genmem.metrics.mifid import mifid_from
     from genmem.results import Result
 
-    version = submission.scores.get(side__kind="private", superseded_by=None)
+    version = submission.scores.get(split__kind="private", superseded_by=None)
     return mifid_from(
         fd=Result(name="fd", value=version.fd, n={}),
         distance=Result(name="memorization_distance", value=version.distance, n={}),
@@ -92,7 +92,7 @@ def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
         distance=distance,
         ranked=ranked,
         names={},
-        side=1,
+        split=1,
         tau=tau,
         epsilon=1e-15,
         behind=0,
@@ -127,7 +127,7 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     competition, board, organiser
 ):
     from genmem.arena.auditlog.models import LogEntry
-    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.leaderboard import board as ranks
     from genmem.arena.leaderboards.models import ScoreVersion
 
@@ -136,17 +136,17 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     form = {"tau": "0.38", "version": "1", "reason": "As the labels suggest."}
     answer = client.post("/c/dogs/desk/distances/private/apply/", form, follow=True)
     assert "6 submissions were scored anew" in answer.content.decode()
-    side = side_in_force(competition, "private")
-    assert (side.version, side.tau) == (2, 0.38)
+    split = split_in_force(competition, "private")
+    assert (split.version, split.tau) == (2, 0.38)
     assert ScoreVersion.objects.count() == before + 6
     for one in board:
-        version = one.scores.get(side=side)
+        version = one.scores.get(split=split)
         assert version.score == mifid(one, 0.38)
         assert version.reason == "As the labels suggest."
     assert [row.score for row in ranks(competition, "private")] == sorted(
         mifid(one, 0.38) for one in board
     )
-    entry = LogEntry.objects.get(action="set private side")
+    entry = LogEntry.objects.get(action="set private split")
     assert entry.actor == user
     assert entry.before == {"tau": 0.25}
     assert entry.after == {"tau": 0.38, "reason": "As the labels suggest."}
@@ -164,11 +164,11 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     ],
 )
 def test_a_tau_that_cannot_be_applied_is_refused(competition, board, organiser, form, words):
-    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.competitions.models import split_in_force
 
     answer = organiser[1].post("/c/dogs/desk/distances/private/apply/", form, follow=True)
     assert words in answer.content.decode()
-    assert side_in_force(competition, "private").version == 1
+    assert split_in_force(competition, "private").version == 1
 
 
 def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organiser):
@@ -202,8 +202,8 @@ def test_bars_are_as_high_as_their_counts(count):
     assert all(bar.top >= -0.01 and bar.left + bar.width <= 100.01 for bar in found.bars)
 
 
-def test_a_side_without_scores_has_a_page_that_says_so(competition, organiser):
+def test_a_split_without_scores_has_a_page_that_says_so(competition, organiser):
     page = organiser[1].get("/c/dogs/desk/distances/public/").content.decode()
-    assert "No submission has a score on this side yet" in page
+    assert "No submission has a score on this split yet" in page
     assert organiser[1].get("/c/dogs/desk/distances/other/").status_code == 404
     assert organiser[1].get("/c/dogs/desk/distances/public/moves/").status_code == 404

@@ -218,7 +218,7 @@ def test_the_gallery_shows_the_nearest_images_first_beside_their_training_images
     from .factories import a_train_folder, keep_distances
 
     train = a_train_folder(tmp_path)
-    connection.cursor().execute("UPDATE competitions_side SET train = %s", [str(train)])
+    connection.cursor().execute("UPDATE competitions_split SET train = %s", [str(train)])
     keep_distances(world.one)
     page = world.clients["first"].get(world.where).content.decode()
     places = [page.index(f"Submitted: {number:04d}.png") for number in range(COUNT)]
@@ -245,10 +245,10 @@ def test_the_gallery_finds_training_images_by_name_where_the_set_has_changed(wor
     from .factories import a_train_folder, keep_distances
 
     train = a_train_folder(tmp_path)
-    connection.cursor().execute("UPDATE competitions_side SET train = %s", [str(train)])
+    connection.cursor().execute("UPDATE competitions_split SET train = %s", [str(train)])
     keep_distances(world.one)
     names = [f"t{number:04d}.png" for number in range(COUNT)]
-    keep_bytes(json.dumps(names).encode(), "sides/space/train.json")
+    keep_bytes(json.dumps(names).encode(), "splits/space/train.json")
     (train / "t0000.png").unlink()  # every later one is at another position now
     page = world.clients["first"].get(world.where).content.decode()
     assert [f"Training: {name}" in page for name in names] == [False, *[True] * (COUNT - 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from genmem.arena.accounts.models import User
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.ratings.models import Page, Rater, Round
 from genmem.arena.ratings.rounds import Terms, open_round
 from genmem.arena.ratings.session import join, next_page, take
@@ -43,7 +43,7 @@ def real_images(competition: Competition, folder: Path, count: int = REAL) -> No
     train.mkdir()
     for number in range(count):
         (train / f"{number}.png").write_bytes(png(1000 + number, size=(20, 12)))
-    Side.objects.create(
+    Split.objects.create(
         competition=competition, kind="public", version=2, backbone="pixels", train=str(train)
     )
 

@@ -83,7 +83,7 @@ def test_an_abstract_socket_of_the_host_is_not_reached(tmp_path: Path) -> None:
 
 def test_private_files_and_other_submissions_are_not_there(tmp_path: Path) -> None:
     secret = tmp_path / "private.txt"
-    secret.write_text("the private side")
+    secret.write_text("the private split")
     other = tmp_path / "other-submission"
     other.mkdir()
     (other / "main.py").write_text("another team's code")
@@ -112,7 +112,7 @@ def test_private_files_and_other_submissions_are_not_there(tmp_path: Path) -> No
 
 
 def test_a_path_of_dots_stays_inside(tmp_path: Path) -> None:
-    (tmp_path / "private.txt").write_text("the private side")
+    (tmp_path / "private.txt").write_text("the private split")
     result = run_source(
         tmp_path,
         """

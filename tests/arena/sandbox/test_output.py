@@ -15,7 +15,7 @@ from .attacks import SMALL, needs_bubblewrap, run_source
 
 def host_file(folder: Path, name: str = "private.txt") -> Path:
     path = folder / name
-    path.write_text("the private side")
+    path.write_text("the private split")
     return path
 
 
@@ -40,7 +40,7 @@ def test_links_planted_in_the_output_are_neither_followed_nor_taken(tmp_path: Pa
         os.link("real", "twin")
         """,
     )
-    assert private.read_text() == "the private side"
+    assert private.read_text() == "the private split"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name == "new") == []
     assert result.log.count("stopped:") == 3
     assert result.collected == ["real", "twin"]
@@ -179,5 +179,5 @@ def test_a_closed_folder_is_removed_and_links_in_it_are_not_followed(tmp_path: P
     (tree / "closed").chmod(0)
     collection.remove(tree)
     assert not tree.exists()
-    assert private.read_text() == "the private side"
+    assert private.read_text() == "the private split"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600

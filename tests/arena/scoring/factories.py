@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.scoring.step_runner import perform
 from genmem.arena.submissions.models import STEPS, Submission
 
@@ -22,24 +22,24 @@ def a_folder(path: Path, count: int, first: int) -> Path:
     return path
 
 
-def a_real_competition(folder: Path, slug: str = "dogs", **sides) -> Competition:
-    """Sides with 12 training images each, other ones on the private side."""
+def a_real_competition(folder: Path, slug: str = "dogs", **splits) -> Competition:
+    """Splits with 12 training images each, other ones on the private split."""
     made = a_competition(slug, daily_limit=100)
     train = {
         "public": a_folder(folder / slug / "public", TRAIN, 1000),
         "private": a_folder(folder / slug / "private", TRAIN, 2000),
     }
     for kind, path in train.items():
-        a_side(made, kind, train=str(path), **sides)
+        a_split(made, kind, train=str(path), **splits)
     return made
 
 
-def a_side(competition: Competition, kind: str, **changes) -> Side:
-    """The next version of a side, with some fields changed."""
-    old = Side.objects.filter(competition=competition, kind=kind).latest("version")
+def a_split(competition: Competition, kind: str, **changes) -> Split:
+    """The next version of a split, with some fields changed."""
+    old = Split.objects.filter(competition=competition, kind=kind).latest("version")
     names = ("backbone", "weights", "train", "reference", "tau", "epsilon")
     fields = {name: getattr(old, name) for name in names} | changes
-    return Side.objects.create(
+    return Split.objects.create(
         competition=competition, kind=kind, version=old.version + 1, **fields
     )
 

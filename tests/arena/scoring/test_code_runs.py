@@ -85,7 +85,7 @@ def test_code_is_run_and_what_it_makes_is_scored(dogs, tmp_path, worker):
     with storage.local(f"output/{submission.pk}.zip") as path, zipfile.ZipFile(path) as made:
         assert made.namelist() == ["0.png", "1.png", "2.png", "3.png"]
     assert take_steps(submission) == ["done"] * 6
-    public = ScoreVersion.objects.get(submission=submission, side__kind="public")
+    public = ScoreVersion.objects.get(submission=submission, split__kind="public")
     assert public.distance == pytest.approx(0, abs=1e-6)
     page = signed_in(captain(submission.team))
     where = f"/c/dogs/submissions/{submission.pk}/"
@@ -96,7 +96,7 @@ def test_code_is_run_and_what_it_makes_is_scored(dogs, tmp_path, worker):
 
 
 @needs_bubblewrap
-def test_nothing_of_the_private_side_is_there_for_the_code(dogs, tmp_path, worker):
+def test_nothing_of_the_private_split_is_there_for_the_code(dogs, tmp_path, worker):
     source = f"""
 import os, pathlib
 print("inputs:", sorted(os.listdir("/inputs")))

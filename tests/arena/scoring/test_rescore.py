@@ -1,4 +1,4 @@
-"""Scores made anew when a side changes, and submissions scored again at an organiser's word."""
+"""Scores made anew when a split changes, and submissions scored again at an organiser's word."""
 
 import pytest
 
@@ -19,12 +19,12 @@ def in_force(submission, kind="public"):
     return scores_in_force([submission], private=True)[submission.pk][kind]
 
 
-def anew(side):
+def anew(split):
     """What workers do with all that waits; the states they leave."""
     from genmem.arena.scoring.models import Rescore
     from genmem.arena.scoring.rescore_task import perform_rescore
 
-    rows = Rescore.objects.filter(side=side).order_by("pk")
+    rows = Rescore.objects.filter(split=split).order_by("pk")
     return [perform_rescore(row.pk, row.round) for row in rows]
 
 
@@ -33,14 +33,14 @@ def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(dogs, tmp_path):
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_user
-    from .factories import a_side, sent, take_steps
+    from .factories import a_split, sent, take_steps
 
     submissions = [sent(dogs, tmp_path, seed=10 * n) for n in range(3)]
     for one in submissions:
         take_steps(one)
     before = in_force(submissions[0])
-    side = a_side(dogs, "public", tau=1.0)
-    assert rescore(side, "too mild", a_user()) == 3
+    split = a_split(dogs, "public", tau=1.0)
+    assert rescore(split, "too mild", a_user()) == 3
     after = in_force(submissions[0])
     assert (after.tau, after.reason, after.supersedes.pk) == (1.0, "too mild", before.pk)
     assert after.score == pytest.approx(before.fd / before.distance)
@@ -48,48 +48,48 @@ def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(dogs, tmp_path):
         before.fd, before.distance, before.distances,
     )  # fmt: skip
     assert ScoreVersion.objects.filter(submission=submissions[0]).count() == 3
-    assert rescore(side, "once more", None) == 0
+    assert rescore(split, "once more", None) == 0
 
 
 def test_another_reference_set_is_scored_from_kept_features(dogs, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate
     from genmem.arena.scoring.rescore import rescore
 
-    from .factories import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_split, sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
     before = in_force(submission)
     reference = a_folder(tmp_path / "reference", 20, 3000)
-    side = a_side(dogs, "public", reference=str(reference))
+    split = a_split(dogs, "public", reference=str(reference))
 
     def never(*given, **named):
         raise AssertionError("no network runs again")
 
     monkeypatch.setattr(evaluate, "extract", never)
-    assert rescore(side, "a better reference", None) == 1
+    assert rescore(split, "a better reference", None) == 1
     assert in_force(submission).pk == before.pk
-    assert anew(side) == ["done"]
+    assert anew(split) == ["done"]
     after = in_force(submission)
     assert after.fd != before.fd
     assert after.distance == before.distance
     assert after.supersedes.pk == before.pk
-    assert anew(side) == ["done"]
+    assert anew(split) == ["done"]
     assert in_force(submission).pk == after.pk
-    assert rescore(side, "once more", None) == 0
+    assert rescore(split, "once more", None) == 0
 
 
 def test_other_training_images_are_another_space(dogs, tmp_path):
     from genmem.arena.scoring.rescore import rescore
 
-    from .factories import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_split, sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
     before = in_force(submission, "private")
-    side = a_side(dogs, "private", train=str(a_folder(tmp_path / "more", 15, 4000)))
-    assert rescore(side, "more images", None) == 1
-    assert anew(side) == ["done"]
+    split = a_split(dogs, "private", train=str(a_folder(tmp_path / "more", 15, 4000)))
+    assert rescore(split, "more images", None) == 1
+    assert anew(split) == ["done"]
     after = in_force(submission, "private")
     assert after.distances != before.distances
     assert after.distance != before.distance
@@ -100,12 +100,12 @@ def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(dogs):
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_team, scored
-    from .factories import a_side
+    from .factories import a_split
 
     imported = scored(a_team(dogs), 20.0, 30.0)
-    side = a_side(dogs, "public", train=a_side(dogs, "private").train)
-    assert rescore(side, "other images", None) == 1
-    assert anew(side) == ["failed"]
+    split = a_split(dogs, "public", train=a_split(dogs, "private").train)
+    assert rescore(split, "other images", None) == 1
+    assert anew(split) == ["failed"]
     assert "nothing is kept under this name" in Rescore.objects.get().detail
     assert in_force(imported).score == 20.0
 
@@ -113,16 +113,16 @@ def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(dogs):
 def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(dogs):
     import time
 
-    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.leaderboards.scores import entries
     from genmem.arena.scoring.rescore import rescore
     from genmem.arena.submissions.models import Submission
 
     from ..factories import a_team, captain
-    from .factories import a_side
+    from .factories import a_split
 
-    team, old = a_team(dogs), side_in_force(dogs, "public")
+    team, old = a_team(dogs), split_in_force(dogs, "public")
     author = captain(team)
     many = Submission.objects.bulk_create(
         Submission(
@@ -133,43 +133,43 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(dogs):
     )  # fmt: skip
     ScoreVersion.objects.bulk_create(
         ScoreVersion(
-            submission=one, side=old, fd=20.0, distance=0.15, score=20.0, tau=0.1, epsilon=1e-15,
+            submission=one, split=old, fd=20.0, distance=0.15, score=20.0, tau=0.1, epsilon=1e-15,
             backbone="pixels",
         )
         for one in many
     )  # fmt: skip
-    side = a_side(dogs, "public", tau=0.2)
+    split = a_split(dogs, "public", tau=0.2)
     started = time.process_time()
-    assert rescore(side, "τ is 0.2", None) == 11_192
+    assert rescore(split, "τ is 0.2", None) == 11_192
     assert time.process_time() - started < 20
     found = {entry.score for entry in entries(dogs, "public")}
     assert list(found) == [pytest.approx(20.0 / 0.15)]
 
 
-def test_a_worker_finds_what_a_changed_side_has_left_behind(dogs, tmp_path):
+def test_a_worker_finds_what_a_changed_split_has_left_behind(dogs, tmp_path):
     from genmem.arena.scoring.rescore import stale_count
     from genmem.arena.scoring.scheduler import queue_stale
 
-    from .factories import a_side, sent, take_steps
+    from .factories import a_split, sent, take_steps
 
     submission = sent(dogs, tmp_path)
     take_steps(submission, "validate", "public features", "public score")
-    side = a_side(dogs, "public", tau=0.9)
+    split = a_split(dogs, "public", tau=0.9)
     take_steps(submission)
-    assert stale_count(side) == 1
+    assert stale_count(split) == 1
     queue_stale()
-    assert stale_count(side) == 0
-    assert in_force(submission).reason == "Public side, version 3 is in force"
+    assert stale_count(split) == 0
+    assert in_force(submission).reason == "Public split, version 3 is in force"
 
 
 def test_an_organiser_has_what_failed_scored_again_and_it_is_logged(dogs, tmp_path):
     from genmem.arena.auditlog.models import LogEntry
 
     from ..factories import a_user, signed_in
-    from .factories import a_side, sent, take_steps
+    from .factories import a_split, sent, take_steps
 
-    good = a_side(dogs, "private").train
-    a_side(dogs, "private", train="/gone")
+    good = a_split(dogs, "private").train
+    a_split(dogs, "private", train="/gone")
     submission = sent(dogs, tmp_path)
     take_steps(submission)
     assert submission.state == "failed"
@@ -178,7 +178,7 @@ def test_an_organiser_has_what_failed_scored_again_and_it_is_logged(dogs, tmp_pa
     page = signed_in(organiser).get(where).content.decode()
     assert "Score again" in page
     assert "/gone" in page
-    a_side(dogs, "private", train=good)
+    a_split(dogs, "private", train=good)
     answer = signed_in(organiser).post(f"{where}again/", follow=True)
     assert "scored again as soon as" in answer.content.decode()
     submission.refresh_from_db()
@@ -210,9 +210,9 @@ def test_a_worker_of_an_earlier_round_changes_nothing(dogs, tmp_path):
 
 def test_the_team_sees_the_message_and_not_the_detail(dogs, tmp_path):
     from ..factories import captain, signed_in
-    from .factories import a_side, sent, take_steps
+    from .factories import a_split, sent, take_steps
 
-    a_side(dogs, "public", train="/hidden/place")
+    a_split(dogs, "public", train="/hidden/place")
     submission = sent(dogs, tmp_path)
     take_steps(submission)
     client = signed_in(captain(submission.team))
@@ -228,15 +228,15 @@ def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_team, a_user, scored, signed_in
-    from .factories import a_side
+    from .factories import a_split
 
     imported = scored(a_team(dogs, "Terriers"), 20.0, 30.0)
-    side = a_side(dogs, "public", train=a_side(dogs, "private").train)
-    rescore(side, "other images", None)
+    split = a_split(dogs, "public", train=a_split(dogs, "private").train)
+    rescore(split, "other images", None)
     organiser = signed_in(a_user(is_staff=True))
-    where = "/c/dogs/setup/sides/public/"
+    where = "/c/dogs/setup/splits/public/"
     assert "1 submission waits for a worker" in organiser.get(where).content.decode()
-    assert anew(side) == ["failed"]
+    assert anew(split) == ["failed"]
     page = organiser.get(where).content.decode()
     assert "1 submission could not be scored under version" in page
     assert "Terriers" in page
@@ -245,4 +245,4 @@ def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(
     assert "1 submission to be scored anew once more" in answer.content.decode()
     row = Rescore.objects.get(submission=imported)
     assert (row.state, row.round, row.starts, row.detail) == ("waiting", 1, 0, "")
-    assert anew(side) == ["failed"]
+    assert anew(split) == ["failed"]

@@ -1,4 +1,4 @@
-"""What the steps do, one by one and again: every submission ends, with one score on each side."""
+"""What the steps do, one by one and again: every submission ends, with one score on each split."""
 
 import json
 
@@ -20,7 +20,7 @@ def dogs(database, tmp_path):
 def scores_of(submission):
     from genmem.arena.leaderboards.models import ScoreVersion
 
-    return {one.side.kind: one for one in ScoreVersion.objects.filter(submission=submission)}
+    return {one.split.kind: one for one in ScoreVersion.objects.filter(submission=submission)}
 
 
 def step(submission, name):
@@ -29,7 +29,7 @@ def step(submission, name):
     return Step.objects.get(submission=submission, name=name)
 
 
-def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_side(dogs, tmp_path):
+def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_split(dogs, tmp_path):
     from .factories import sent, take_steps
 
     submission = sent(dogs, tmp_path)
@@ -71,7 +71,7 @@ def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
 
     submission = sent(dogs, tmp_path)
     take_steps(submission)
-    spaces = {one.side.kind: one.space for one in Prepared.objects.all()}
+    spaces = {one.split.kind: one.space for one in Prepared.objects.all()}
     assert len(set(spaces.values())) == 2
     for kind, space in spaces.items():
         assert scores_of(submission)[kind].distances == f"distances/{submission.pk}/{space}.npz"
@@ -82,7 +82,7 @@ def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
             assert list(kept["names"]) == [f"{n}.png" for n in range(COUNT)]
             assert (kept["distance"].dtype, kept["train"].dtype) == (np.float32, np.int64)
             assert kept["train"].max() < TRAIN
-        with storage.local(f"sides/{space}/train.json") as path:
+        with storage.local(f"splits/{space}/train.json") as path:
             assert json.loads(path.read_text())[0] == "000.png"
 
 
@@ -167,9 +167,9 @@ def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_pat
 
 
 def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path):
-    from .factories import a_side, sent, take_steps
+    from .factories import a_split, sent, take_steps
 
-    a_side(dogs, "private", train="/no/such/secret/folder")
+    a_split(dogs, "private", train="/no/such/secret/folder")
     submission = sent(dogs, tmp_path)
     assert take_steps(submission)[-1] == "failed"
     assert submission.state == "failed"
@@ -253,11 +253,11 @@ def test_black_images_have_no_direction_and_so_no_score(dogs, tmp_path):
 def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypatch):
     from genmem.arena.scoring import reference_features
 
-    from .factories import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_split, sent, take_steps
 
     real, asked = reference_features.extract, []
     for first, kind in ((7000, "public"), (8000, "private")):
-        a_side(dogs, kind, train=str(a_folder(tmp_path / "own" / kind, 12, first)))
+        a_split(dogs, kind, train=str(a_folder(tmp_path / "own" / kind, 12, first)))
 
     def counted(source, **named):
         asked.append(source.name)
@@ -266,7 +266,7 @@ def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypat
     monkeypatch.setattr(reference_features, "extract", counted)
     for seed in range(3):
         take_steps(sent(dogs, tmp_path, seed=10 * seed))
-    a_side(dogs, "public", tau=0.5)
+    a_split(dogs, "public", tau=0.5)
     take_steps(sent(dogs, tmp_path, seed=100))
     assert asked == ["public", "private"]
 
@@ -274,13 +274,13 @@ def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypat
 def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path):
     from genmem.arena.scoring.models import Prepared
 
-    from .factories import a_folder, a_side, sent, take_steps
+    from .factories import a_folder, a_split, sent, take_steps
 
     reference = a_folder(tmp_path / "reference", 20, 3000)
-    side = a_side(dogs, "public", reference=str(reference))
+    split = a_split(dogs, "public", reference=str(reference))
     submission = sent(dogs, tmp_path)
     take_steps(submission)
-    assert Prepared.objects.get(side=side).reference_count == 20
+    assert Prepared.objects.get(split=split).reference_count == 20
     import genmem
 
     expected = genmem.score(
@@ -310,22 +310,22 @@ def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     assert version.score == pytest.approx(expected["mifid"].value, rel=1e-5)
 
 
-def test_two_who_make_a_side_ready_at_once_both_find_it_ready(dogs, tmp_path, monkeypatch):
+def test_two_who_make_a_split_ready_at_once_both_find_it_ready(dogs, tmp_path, monkeypatch):
     """The one that ends last finds its scratch cleared away by the one that ended first."""
-    from genmem.arena.competitions.models import side_in_force
+    from genmem.arena.competitions.models import split_in_force
     from genmem.arena.scoring import reference_features
     from genmem.errors import UsageError
 
-    side = side_in_force(dogs, "public")
+    split = split_in_force(dogs, "public")
     rows, first = reference_features._Set._rows, []
 
     def slow(one, told):
         if not first:
             first.append(one)
-            reference_features._prepared(side, None)
+            reference_features._prepared(split, None)
             raise UsageError("cannot write the cache folder (No such file or directory)")
         return rows(one, told)
 
     monkeypatch.setattr(reference_features._Set, "_rows", slow)
-    space = reference_features.space_of(side)
+    space = reference_features.space_of(split)
     assert reference_features.opened(space.train).shape[0] == 12

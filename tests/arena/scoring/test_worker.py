@@ -15,7 +15,7 @@ ONCE = """
 select s.id, count(v.id), count(distinct d.kind)
 from submissions_submission s
 left join leaderboards_scoreversion v on v.submission_id = s.id
-left join competitions_side d on d.id = v.side_id
+left join competitions_split d on d.id = v.split_id
 group by s.id
 """
 

@@ -25,7 +25,7 @@ def big(tmp_path):
 
 
 @pytest.fixture(params=["with script"])
-def page(request, browser, served):
+def page(request, browser, arena_url):
     """A signed-in member of a new team, about to submit."""
     context = browser.new_context(java_script_enabled=request.param == "with script")
     page = context.new_page()
@@ -33,7 +33,7 @@ def page(request, browser, served):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("console", lambda message: page.complaints.append(message.text))
     name = f"sender{next(_number)}"
-    page.goto(f"{served}/accounts/signup/?next=/c/dogs/team/")
+    page.goto(f"{arena_url}/accounts/signup/?next=/c/dogs/team/")
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Email").fill(f"{name}@example.org")
     page.get_by_label("Password", exact=True).fill("analytical-engine-9")
@@ -41,7 +41,7 @@ def page(request, browser, served):
     page.get_by_role("button", name="Sign up", exact=True).click()
     page.get_by_label("Name of the team").fill(name)
     page.get_by_role("button", name="Make the team").click()
-    page.goto(f"{served}/c/dogs/submissions/new/")
+    page.goto(f"{arena_url}/c/dogs/submissions/new/")
     yield page
     context.close()
 

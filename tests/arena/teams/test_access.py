@@ -26,7 +26,7 @@ PAGES = {
     "new submission": IN_TEAM,
     "finals": IN_TEAM,
     "set up": ORGANISERS,
-    "set up side": ORGANISERS,
+    "set up split": ORGANISERS,
     "set up people": ORGANISERS,
     "desk": DESK,
     "next entry": ["in", 403, 403, 403, "away", "away", "away"],
@@ -141,7 +141,7 @@ def world(competition):
         "score again": ["dogs", submission.pk],
         "score anew again": ["dogs", "private"],
         "rank history": ["dogs", "private"],
-        "set up side": ["dogs", "private"],
+        "set up split": ["dogs", "private"],
         "invitation": [invitation.token],
         "withdraw invitation": ["dogs", invitation.pk],
         "accept merge": ["dogs", merge.pk],
@@ -203,7 +203,7 @@ def test_a_change_can_be_made_by_those_it_is_for(world, name):
 
 
 @pytest.mark.parametrize("who", ["anonymous", "stranger", "other team", "member"])
-def test_no_page_shows_a_participant_the_private_side(world, who):
+def test_no_page_shows_a_participant_the_private_split(world, who):
     clients, arguments = world
     for name in PAGES:
         shown = clients[who].get(address(name, arguments), follow=True).content.decode()

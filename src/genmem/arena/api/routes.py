@@ -33,7 +33,7 @@ from genmem.arena.api.schemas import (
     team_answer,
     upload_answer,
 )
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
 from genmem.arena.leaderboards.leaderboard import board
 from genmem.arena.leaderboards.scores import scores_in_force
@@ -117,7 +117,7 @@ def competition(request: HttpRequest, slug: str) -> CompetitionAnswer:
 def one_board(request: HttpRequest, slug: str, kind: str) -> list[RowAnswer]:
     """The public board, or the private one where it may be seen."""
     viewer = visit(request, slug)
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
         raise PermissionDenied("The private board is hidden until the organiser opens it.")

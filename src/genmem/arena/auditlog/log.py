@@ -10,7 +10,7 @@ from django.forms.models import model_to_dict
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 
 QUIET = ("label", "note", "rebut", "answer rebuttal")
 """Actions that move no board."""
@@ -68,8 +68,8 @@ def record_difference(
     )
 
 
-def state_of(thing: Competition | Side) -> dict[str, Any]:
-    """The fields of a competition or side, for `before` and `after`."""
+def state_of(thing: Competition | Split) -> dict[str, Any]:
+    """The fields of a competition or split, for `before` and `after`."""
     return model_to_dict(thing)
 
 

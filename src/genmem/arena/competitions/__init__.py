@@ -1,1 +1,1 @@
-"""Competitions and their sides: what is asked, until when, and how it is scored."""
+"""Competitions and their splits: what is asked, until when, and how it is scored."""

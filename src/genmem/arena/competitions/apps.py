@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class CompetitionsConfig(AppConfig):
-    """Competitions and their sides: what is asked, until when, and how it is scored."""
+    """Competitions and their splits: what is asked, until when, and how it is scored."""
 
     name = "genmem.arena.competitions"
     label = "competitions"

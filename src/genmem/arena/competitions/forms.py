@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from genmem.arena.competitions.models import FORMATS, Competition, Side
+from genmem.arena.competitions.models import FORMATS, Competition, Split
 from genmem.arena.core.forms import duration_field, size_field
 from genmem.errors import GenmemError
 
@@ -33,7 +33,7 @@ def _date_field(label: str, help_text: str) -> forms.DateTimeField:
 
 
 class CompetitionForm(forms.ModelForm):
-    """A competition's own settings; its sides have a form each."""
+    """A competition's own settings; its splits have a form each."""
 
     time_zone = forms.ChoiceField(
         label="Time zone of these dates",
@@ -115,7 +115,7 @@ class CompetitionForm(forms.ModelForm):
         return found
 
 
-class SideForm(forms.ModelForm):
+class SplitForm(forms.ModelForm):
     """How one board is scored; saving adds a version.
 
     `folders` is where files may lie; None: anywhere (the operator's command line).
@@ -129,7 +129,7 @@ class SideForm(forms.ModelForm):
     )
 
     class Meta:
-        model = Side
+        model = Split
         fields = ("backbone", "weights", "train", "reference", "tau", "epsilon")
         labels = {"train": "Training images", "tau": "τ", "epsilon": "ε"}
         help_texts = {

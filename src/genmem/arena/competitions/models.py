@@ -1,4 +1,4 @@
-"""Competitions, and the two sides each is scored on."""
+"""Competitions, and the two splits each is scored on."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Competition(models.Model):
         return clock.now() <= min(self.merge_until, self.closes_at)
 
 
-class Side(models.Model):
+class Split(models.Model):
     """How one board is scored. A change is a new row; the newest version is in force.
 
     Attributes:
@@ -83,7 +83,7 @@ class Side(models.Model):
 
     KINDS = (("public", "Public"), ("private", "Private"))
 
-    competition = models.ForeignKey(Competition, models.PROTECT, related_name="sides")
+    competition = models.ForeignKey(Competition, models.PROTECT, related_name="splits")
     kind = models.CharField(max_length=7, choices=KINDS)
     backbone = models.CharField(max_length=200)
     weights = models.CharField(max_length=1000, blank=True)
@@ -96,12 +96,12 @@ class Side(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["competition", "kind", "version"], name="one_side_per_version"
+                fields=["competition", "kind", "version"], name="one_split_per_version"
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} side, version {self.version}"
+        return f"{self.get_kind_display()} split, version {self.version}"
 
     def get_kind_display(self) -> str:
         """The kind as a word to begin a sentence with."""
@@ -110,10 +110,10 @@ class Side(models.Model):
     def save(self, *args: object, **kwargs: object) -> None:
         """Add the row; an existing one never changes, since scores refer to it."""
         if not self._state.adding:
-            raise TypeError("a side never changes: add a new version")
+            raise TypeError("a split never changes: add a new version")
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
-def side_in_force(competition: Competition, kind: str) -> Side | None:
-    """The newest version of a competition's public or private side."""
-    return Side.objects.filter(competition=competition, kind=kind).order_by("-version").first()
+def split_in_force(competition: Competition, kind: str) -> Split | None:
+    """The newest version of a competition's public or private split."""
+    return Split.objects.filter(competition=competition, kind=kind).order_by("-version").first()

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record, record_difference, state_of
-from genmem.arena.competitions.forms import CompetitionForm, SideForm
-from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.competitions.forms import CompetitionForm, SplitForm
+from genmem.arena.competitions.models import Competition, Split, split_in_force
 
 
 def save_competition(form: CompetitionForm, *, actor: User | None) -> Competition:
@@ -38,18 +38,18 @@ def save_competition(form: CompetitionForm, *, actor: User | None) -> Competitio
         return competition
 
 
-def save_side(
-    form: SideForm, competition: Competition, kind: str, *, actor: User | None
-) -> Side | None:
-    """Add a version of a side with what a valid form says; None where it says nothing new."""
+def save_split(
+    form: SplitForm, competition: Competition, kind: str, *, actor: User | None
+) -> Split | None:
+    """Add a version of a split with what a valid form says; None where it says nothing new."""
     values: dict[str, Any] = {name: form.cleaned_data[name] for name in form.Meta.fields}
     with transaction.atomic():
         Competition.objects.select_for_update().get(pk=competition.pk)
-        current = side_in_force(competition, kind)
+        current = split_in_force(competition, kind)
         before = {name: getattr(current, name) for name in values} if current else None
         if before == values:
             return None
-        side = Side.objects.create(
+        split = Split.objects.create(
             competition=competition,
             kind=kind,
             version=current.version + 1 if current else 1,
@@ -58,12 +58,12 @@ def save_side(
         record(
             competition,
             actor=actor,
-            action=f"set {kind} side",
-            subject=f"version {side.version}",
+            action=f"set {kind} split",
+            subject=f"version {split.version}",
             before=before,
             after=values,
         )
-        return side
+        return split
 
 
 def open_private_board(competition: Competition, wanted: bool, *, actor: User | None) -> None:

@@ -1,4 +1,4 @@
-"""The organiser's pages: the competition, its sides, its people, its private board."""
+"""The organiser's pages: the competition, its splits, its people, its private board."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from genmem.arena.competitions.forms import CompetitionForm, SideForm
-from genmem.arena.competitions.models import Side, side_in_force
-from genmem.arena.competitions.setup import open_private_board, save_competition, save_side
+from genmem.arena.competitions.forms import CompetitionForm, SplitForm
+from genmem.arena.competitions.models import Split, split_in_force
+from genmem.arena.competitions.setup import open_private_board, save_competition, save_split
 from genmem.arena.scoring.retry import left
 from genmem.arena.teams.access import Viewer, visit_as_organiser
 from genmem.arena.teams.forms import RoleForm
@@ -33,35 +33,35 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "competitions/setup.html",
-        {"viewer": viewer, "form": form, "missing": _missing_sides(viewer)},
+        {"viewer": viewer, "form": form, "missing": _missing_splits(viewer)},
     )
 
 
 @login_required
-def side(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """How the public or the private board is scored, now and before."""
     viewer = visit_as_organiser(request, slug)
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
-    current = side_in_force(viewer.competition, kind)
-    form = SideForm(
+    current = split_in_force(viewer.competition, kind)
+    form = SplitForm(
         request.POST or None,
-        initial={name: getattr(current, name) for name in SideForm.Meta.fields} if current else {},
+        initial={name: getattr(current, name) for name in SplitForm.Meta.fields} if current else {},
         folders=settings.ARENA.allowed_data_folders,
         base=settings.ARENA.folder,
     )
     if request.method == "POST" and form.is_valid():
-        saved = save_side(form, viewer.competition, kind, actor=viewer.user)
+        saved = save_split(form, viewer.competition, kind, actor=viewer.user)
         messages.success(
             request, f"Version {saved.version} is in force." if saved else "Nothing was changed."
         )
-        missing = _missing_sides(viewer)
-        return redirect("set up side", slug, missing[0] if missing else kind)
-    versions = Side.objects.filter(competition=viewer.competition, kind=kind).order_by("-version")
+        missing = _missing_splits(viewer)
+        return redirect("set up split", slug, missing[0] if missing else kind)
+    versions = Split.objects.filter(competition=viewer.competition, kind=kind).order_by("-version")
     waiting, failed = left(current) if current else (0, [])
     return render(
         request,
-        "competitions/side.html",
+        "competitions/split.html",
         {
             "viewer": viewer,
             "form": form,
@@ -110,5 +110,5 @@ def private_board(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("set up", slug)
 
 
-def _missing_sides(viewer: Viewer) -> list[str]:
-    return [kind for kind, _ in Side.KINDS if side_in_force(viewer.competition, kind) is None]
+def _missing_splits(viewer: Viewer) -> list[str]:
+    return [kind for kind, _ in Split.KINDS if split_in_force(viewer.competition, kind) is None]

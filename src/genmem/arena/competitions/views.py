@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.forms import CompetitionForm
-from genmem.arena.competitions.models import Competition, side_in_force
+from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.competitions.setup import save_competition
 from genmem.arena.teams.access import visit
 
@@ -41,7 +41,7 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "competitions/overview.html",
-        {"viewer": viewer, "public_side": side_in_force(viewer.competition, "public")},
+        {"viewer": viewer, "public_split": split_in_force(viewer.competition, "public")},
     )
 
 
@@ -55,5 +55,5 @@ def create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         competition = save_competition(form, actor=user)
         messages.success(request, "The competition is made. Now say how it is scored.")
-        return redirect("set up side", competition.slug, "public")
+        return redirect("set up split", competition.slug, "public")
     return render(request, "competitions/create.html", {"form": form})

@@ -2,7 +2,7 @@
 
 Its keys are the fields of `Competition` (title, slug, rules or rules_file, opens_at, closes_at,
 merge_until, image_count, …), `time_zone` for dates that name none, and `public` and `private`, each
-with the fields of `Side`. Paths are relative to the file. Sizes and times may be written as words:
+with the fields of `Split`. Paths are relative to the file. Sizes and times may be written as words:
 500 MB, 9 h.
 """
 
@@ -17,9 +17,9 @@ import yaml
 from django.db import transaction
 from django.forms import BaseForm
 
-from genmem.arena.competitions.forms import CompetitionForm, SideForm, default_of
-from genmem.arena.competitions.models import Competition, Side
-from genmem.arena.competitions.setup import save_competition, save_side
+from genmem.arena.competitions.forms import CompetitionForm, SplitForm, default_of
+from genmem.arena.competitions.models import Competition, Split
+from genmem.arena.competitions.setup import save_competition, save_split
 from genmem.errors import InputError
 
 _OWN = ("time_zone", "rules_file", "public", "private")
@@ -28,17 +28,17 @@ _DEFAULTS = {"accepts_images": True, "image_formats": ["png"], "time_zone": "UTC
 
 
 def create_from_yaml(path: Path) -> Competition:
-    """Make the competition that a file describes, with both its sides; all of it or nothing.
+    """Make the competition that a file describes, with both its splits; all of it or nothing.
 
     Raises:
         InputError: the file cannot be read, or says something that cannot be; one line says what.
     """
     given = _read(path)
-    sides = {kind: given.pop(kind, None) for kind in ("public", "private")}
+    splits = {kind: given.pop(kind, None) for kind in ("public", "private")}
     form = CompetitionForm(data=_competition_data(path, given))
     _refuse_errors(path, form, "")
-    side_forms = {}
-    for kind, values in sides.items():
+    split_forms = {}
+    for kind, values in splits.items():
         if values is None:
             raise InputError(
                 f"{path}: {kind}: is missing; give at least its backbone and train, the training "
@@ -46,13 +46,13 @@ def create_from_yaml(path: Path) -> Competition:
             )
         if not isinstance(values, dict):
             raise InputError(f"{path}: {kind}: expected keys such as backbone: and train:")
-        _refuse_unknown(path, values, SideForm.Meta.fields, f"{kind}.")
-        side_forms[kind] = SideForm(data=_side_data(values), base=path.resolve().parent)
-        _refuse_errors(path, side_forms[kind], f"{kind}.")
+        _refuse_unknown(path, values, SplitForm.Meta.fields, f"{kind}.")
+        split_forms[kind] = SplitForm(data=_split_data(values), base=path.resolve().parent)
+        _refuse_errors(path, split_forms[kind], f"{kind}.")
     with transaction.atomic():
         competition = save_competition(form, actor=None)
-        for kind, side_form in side_forms.items():
-            save_side(side_form, competition, kind, actor=None)
+        for kind, split_form in split_forms.items():
+            save_split(split_form, competition, kind, actor=None)
     return competition
 
 
@@ -111,8 +111,8 @@ def _date(path: Path, name: str, value: object, *, zoned: bool) -> str:
     return value.isoformat()
 
 
-def _side_data(values: dict[str, Any]) -> dict[str, Any]:
-    defaults = {name: default_of(Side, name) for name in ("tau", "epsilon")}
+def _split_data(values: dict[str, Any]) -> dict[str, Any]:
+    defaults = {name: default_of(Split, name) for name in ("tau", "epsilon")}
     return defaults | {name: "" if value is None else value for name, value in values.items()}
 
 

@@ -39,7 +39,7 @@ def export_by_slug(
         yield f"{name + '.parquet':<22} {plural(count, 'row'):>14}"
     yield f"{FILE:<22} {plural(made.results.rows, 'row'):>14}"
     if not made.private:
-        yield "The private board is not open: nothing of the private side is in it (--private)."
+        yield "The private board is not open: nothing of the private split is in it (--private)."
     if names:
         yield "It holds names and what people wrote: do not publish it without their consent."
     yield f"Exported to {out}; what it means is in {out / 'DATASHEET.md'}."
@@ -54,7 +54,7 @@ def _why_not(made: Released) -> str:
     if not made.private:
         return (
             f"genmem analyze cannot use {FILE} yet: it needs labels, which belong to the private "
-            "side (--private, or open the board)."
+            "split (--private, or open the board)."
         )
     return (
         f"genmem analyze cannot use {FILE} yet: it needs entries that two reviewers agree on, "

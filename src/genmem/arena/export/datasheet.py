@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.core import clock
 from genmem.arena.core.formatting import moment, plural
 from genmem.arena.export.results_csv import FILE, Results
@@ -27,18 +27,18 @@ _FACTS = (
 
 
 def competition_json(scope: Scope) -> str:
-    """The competition's settings, every version of its sides, and its rating rounds."""
+    """The competition's settings, every version of its splits, and its rating rounds."""
     competition = scope.competition
-    sides = Side.objects.filter(competition=competition, kind__in=kinds(scope))
+    splits = Split.objects.filter(competition=competition, kind__in=kinds(scope))
     found: dict[str, Any] = {name: getattr(competition, name) for name in _FACTS}
-    found["sides"] = [_side(one) for one in sides.order_by("kind", "version")]
+    found["splits"] = [_split(one) for one in splits.order_by("kind", "version")]
     if scope.private:
         rounds = Round.objects.filter(competition=competition).order_by("pk")
         found["rating_rounds"] = [_round(one) for one in rounds]
     found["release"] = {
         "made_at": clock.now(),
         "genmem": version("genmem"),
-        "private_side": scope.private,
+        "private_split": scope.private,
         "names": scope.names,
     }
     return json.dumps(found, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False) + "\n"
@@ -59,7 +59,7 @@ def datasheet(
         _how(scope),
         "## Files",
         "`competition.json`: settings, dates, every version of "
-        + ("both sides" if scope.private else "the public side")
+        + ("both splits" if scope.private else "the public split")
         + " (backbone, training and reference set by name, τ, ε)"
         + (" and the rating rounds." if scope.private else "."),
         *(_table(table, count, scope) for table, count in tables.items()),
@@ -129,7 +129,7 @@ def _results(results: Results, scope: Scope) -> str:
         text += f"Left out: {plural(results.left_out, 'submission')} without a score (N/A). "
     if results.honest and results.cheating:
         return text + f"It is analysed by\n\n    {results.command}"
-    why = "there are not both in it" if scope.private else "labels belong to the private side"
+    why = "there are not both in it" if scope.private else "labels belong to the private split"
     return f"{text}`genmem analyze` needs honest and copying labels, and {why}."
 
 
@@ -154,7 +154,7 @@ def _left_out(scope: Scope, left_out: list[Table]) -> str:
     if left_out:
         names = ", ".join(one.name for one in left_out)
         lines.append(
-            "- The private side, since its board is not open: private scores, and what was picked "
+            "- The private split, since its board is not open: private scores, and what was picked "
             f"by them ({names})."
         )
     return "\n".join(lines)
@@ -164,7 +164,7 @@ def _caveats(scope: Scope) -> str:
     lines = [
         "- A pseudonym is no anonymity: times, counts and scores may point to people who are known "
         "from elsewhere, such as from the board's page.",
-        "- Scores of different versions of a side do not compare where backbone or sets differ.",
+        "- Scores of different versions of a split do not compare where backbone or sets differ.",
         "- A small memorization distance is a reason to look, not a proof of copying; one above τ "
         "is no proof of the contrary.",
     ]
@@ -184,17 +184,17 @@ def _caveats(scope: Scope) -> str:
     return "\n".join(lines)
 
 
-def _side(side: Side) -> dict[str, Any]:
-    """A side, its sets by the last part of their paths: where they lie is nobody's business."""
+def _split(split: Split) -> dict[str, Any]:
+    """A split, its sets by the last part of their paths: where they lie is nobody's business."""
     return {
-        "kind": side.kind,
-        "version": side.version,
-        "backbone": side.backbone,
-        "weights": _last(side.weights),
-        "train": _last(side.train),
-        "reference": _last(side.reference) or _last(side.train),
-        "tau": side.tau,
-        "epsilon": side.epsilon,
+        "kind": split.kind,
+        "version": split.version,
+        "backbone": split.backbone,
+        "weights": _last(split.weights),
+        "train": _last(split.train),
+        "reference": _last(split.reference) or _last(split.train),
+        "tau": split.tau,
+        "epsilon": split.epsilon,
     }
 
 

@@ -2,7 +2,7 @@
 
     submissions, scores, teams, boards, board_history, labels, decisions, ratings   (.parquet)
     results.csv          what `genmem analyze` reads
-    competition.json     settings, sides, rating rounds
+    competition.json     settings, splits, rating rounds
     DATASHEET.md         what all of it means, how it was collected, what is left out
     SHA256SUMS           of the others
 
@@ -53,7 +53,7 @@ def export(
     Args:
         competition: which.
         out: the folder to make; it must not be there, or be empty.
-        private: whether the private side goes in although its board is not open.
+        private: whether the private split goes in although its board is not open.
         names: whether people and teams are called by name, and what they wrote goes in.
         agreed: e-mail addresses of people who agreed to be named.
 

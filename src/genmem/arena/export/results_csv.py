@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from genmem.arena.competitions.models import side_in_force
+from genmem.arena.competitions.models import split_in_force
 from genmem.arena.export.schema import Scope
 from genmem.arena.export.tables import kinds
 from genmem.arena.leaderboards.models import ScoreVersion
@@ -47,7 +47,7 @@ def write_results(scope: Scope, path: Path) -> Results:
     A disqualified one has the mark 999999 for its scores, on every board, as it is on none; its
     distances stand. Labels are those that two reviewers agree on; blank is none.
     """
-    sides = kinds(scope)
+    splits = kinds(scope)
     versions = _in_force(scope)
     disqualified = disqualified_ids(scope.competition)
     agreed = verdicts(labels_of_all(scope.competition)) if scope.private else {}
@@ -55,9 +55,9 @@ def write_results(scope: Scope, path: Path) -> Results:
     rows = left_out = honest = cheating = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_header(sides))
+        writer.writerow(_header(splits))
         for key in _order(scope):
-            found = [versions.get((key, side)) for side in sides]
+            found = [versions.get((key, split)) for split in splits]
             if any(one is None or not _known(one) for one in found):
                 left_out += 1
                 continue
@@ -78,9 +78,9 @@ def write_results(scope: Scope, path: Path) -> Results:
     )
 
 
-def _header(sides: tuple[str, ...]) -> list[str]:
+def _header(splits: tuple[str, ...]) -> list[str]:
     """In the order of the published table."""
-    boards = [PUBLIC_TABLE[side] for side in sides]
+    boards = [PUBLIC_TABLE[split] for split in splits]
     return [
         "submission_id",
         *(str(one.score) for one in boards),
@@ -91,15 +91,15 @@ def _header(sides: tuple[str, ...]) -> list[str]:
 
 
 def _in_force(scope: Scope) -> dict:
-    """By submission and side: (fd, distance, score)."""
+    """By submission and split: (fd, distance, score)."""
     rows = (
         ScoreVersion.objects.filter(
             submission__team__competition=scope.competition,
             submission__state="scored",
             superseded_by=None,
         )
-        .order_by("side__version", "pk")
-        .values_list("submission_id", "side__kind", "fd", "distance", "score")
+        .order_by("split__version", "pk")
+        .values_list("submission_id", "split__kind", "fd", "distance", "score")
     )
     return {(row[0], row[1]): row[2:] for row in rows.iterator(chunk_size=2000)}
 
@@ -118,13 +118,13 @@ def _known(numbers: tuple[float | None, ...]) -> bool:
 
 
 def _command(scope: Scope) -> str:
-    """The analysis of this table, with each side's τ in force."""
+    """The analysis of this table, with each split's τ in force."""
     parts = [f"genmem analyze {FILE} --out analysis"]
     for kind in kinds(scope):
         board = PUBLIC_TABLE[kind]
         if not scope.private:
             parts.append(f"--board {kind}={board.fd},{board.distance},{board.score}")
-        side = side_in_force(scope.competition, kind)
-        if side is not None:
-            parts.append(f"--tau {kind}={side.tau}")
+        split = split_in_force(scope.competition, kind)
+        if split is not None:
+            parts.append(f"--tau {kind}={split.tau}")
     return " ".join(parts)

@@ -23,7 +23,7 @@ class Scope:
     """What goes into a release.
 
     Attributes:
-        private: whether the private side does: its scores, and with them labels, decisions and
+        private: whether the private split does: its scores, and with them labels, decisions and
             ratings, which show what was picked by private scores.
         names: whether names and texts that people wrote do.
     """
@@ -46,7 +46,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file of rows; `private` ones are only in releases with the private side."""
+    """A file of rows; `private` ones are only in releases with the private split."""
 
     name: str
     about: str

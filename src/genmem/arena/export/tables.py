@@ -24,7 +24,7 @@ _CHUNK = 2000
 
 
 def kinds(scope: Scope) -> tuple[str, ...]:
-    """The sides that are in it."""
+    """The splits that are in it."""
     return ("public", "private") if scope.private else ("public",)
 
 
@@ -57,9 +57,9 @@ def _submissions(scope: Scope) -> Iterator[Row]:
 def _scores(scope: Scope) -> Iterator[Row]:
     rows = (
         ScoreVersion.objects.filter(
-            submission__team__competition=scope.competition, side__kind__in=kinds(scope)
+            submission__team__competition=scope.competition, split__kind__in=kinds(scope)
         )
-        .select_related("side")
+        .select_related("split")
         .annotate(replaced=Exists(ScoreVersion.objects.filter(supersedes=OuterRef("pk"))))
         .order_by("pk")
     )
@@ -67,8 +67,8 @@ def _scores(scope: Scope) -> Iterator[Row]:
         yield {
             "score_id": one.pk,
             "submission_id": str(one.submission_id),  # pyright: ignore[reportAttributeAccessIssue]
-            "side": one.side.kind,
-            "side_version": one.side.version,
+            "split": one.split.kind,
+            "split_version": one.split.version,
             "fd": one.fd,
             "distance": one.distance,
             "tau": one.tau,
@@ -108,7 +108,7 @@ def _boards(scope: Scope) -> Iterator[Row]:
     for kind in kinds(scope):
         for row in board(scope.competition, kind):
             yield {
-                "side": kind,
+                "split": kind,
                 "rank": row.rank,
                 "team": teams[row.team_id],
                 "score": row.score,
@@ -122,7 +122,7 @@ def _history(scope: Scope) -> Iterator[Row]:
     for kind in kinds(scope):
         for one in changes(_scored(scope, kind)):
             yield {
-                "side": kind,
+                "split": kind,
                 "at": one.at,
                 "team": teams[int(str(one.entry.team))],
                 "submission_id": one.entry.submission,
@@ -135,7 +135,7 @@ def _history(scope: Scope) -> Iterator[Row]:
 def _scored(scope: Scope, kind: str) -> Iterator[tuple[datetime, Entry]]:
     rows = (
         ScoreVersion.objects.filter(
-            submission__team__competition=scope.competition, side__kind=kind
+            submission__team__competition=scope.competition, split__kind=kind
         )
         .order_by("made_at", "pk")
         .values_list(
@@ -189,8 +189,8 @@ TABLES = (
         fields=(
             Field("score_id", COUNT, "number of the version"),
             _SUBMISSION,
-            Field("side", TEXT, "public or private"),
-            Field("side_version", COUNT, "version of the side, see competition.json"),
+            Field("split", TEXT, "public or private"),
+            Field("split_version", COUNT, "version of the split, see competition.json"),
             Field("fd", NUMBER, "Fréchet distance to the reference set; lower is better"),
             Field("distance", NUMBER, "memorization distance: mean over the submitted images of "
                   "the smallest cosine distance to a training image; near 0 is copied"),
@@ -224,7 +224,7 @@ TABLES = (
         "its final selections.",
         rows=_boards,
         fields=(
-            Field("side", TEXT, "public or private"),
+            Field("split", TEXT, "public or private"),
             Field("rank", COUNT, "from 1; empty is N/A"),
             _TEAM,
             Field("score", NUMBER, "lower is better"),
@@ -236,11 +236,11 @@ TABLES = (
     Table(
         name="board_history",
         about="How the boards went, one row per change of a team's best score. The board at a "
-        "moment is the newest row of each team up to it. On both sides it is the best of all "
+        "moment is the newest row of each team up to it. On both splits it is the best of all "
         "scores, not of the finals; later disqualifications are not in it.",
         rows=_history,
         fields=(
-            Field("side", TEXT, "public or private"),
+            Field("split", TEXT, "public or private"),
             Field("at", TIME, "when the score was made"),
             _TEAM,
             Field("submission_id", TEXT, "the team's best submission from then on"),

@@ -19,7 +19,7 @@ from django.db import connection
 
 from genmem.arena.auditlog.log import QUIET
 from genmem.arena.auditlog.models import LogEntry
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.submissions.models import Submission
 
@@ -50,14 +50,14 @@ _AT_ONCE = 500
 
 
 class InForce(NamedTuple):
-    """The score in force of one scored submission on one side; `side` is the version's own."""
+    """The score in force of one scored submission on one split; `split` is the version's own."""
 
     submission: str
     team: int
     score: float | None
     fd: float | None
     distance: float | None
-    side: int
+    split: int
     received_at: datetime
 
 
@@ -130,17 +130,17 @@ def stamp() -> tuple[int | None, ...]:
 
 
 def in_force(competition: Competition, kind: str) -> list[InForce]:
-    """The score in force of every scored submission on one side, disqualified ones too."""
+    """The score in force of every scored submission on one split, disqualified ones too."""
     return kept(("in force", competition.pk, kind), score_stamp(), lambda: _read(competition, kind))
 
 
 def _read(competition: Competition, kind: str) -> list[InForce]:
     versions = dict(
-        Side.objects.filter(competition=competition, kind=kind).values_list("pk", "version")
+        Split.objects.filter(competition=competition, kind=kind).values_list("pk", "version")
     )
     rows = ScoreVersion.objects.filter(
-        side_id__in=list(versions), superseded_by=None, submission__state="scored"
-    ).values_list("submission_id", "submission__team_id", "score", "fd", "distance", "side_id")
+        split_id__in=list(versions), superseded_by=None, submission__state="scored"
+    ).values_list("submission_id", "submission__team_id", "score", "fd", "distance", "split_id")
     newest: dict[uuid.UUID, tuple[Any, ...]] = {}
     for row in rows:
         current = newest.get(row[0])
@@ -148,8 +148,8 @@ def _read(competition: Competition, kind: str) -> list[InForce]:
             newest[row[0]] = row
     received = _received(competition, newest.keys())
     return [
-        InForce(str(number), team, score, fd, distance, side, received[number])
-        for number, team, score, fd, distance, side in newest.values()
+        InForce(str(number), team, score, fd, distance, split, received[number])
+        for number, team, score, fd, distance, split in newest.values()
     ]
 
 

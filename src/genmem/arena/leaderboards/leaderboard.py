@@ -77,11 +77,11 @@ def rank_history_of(team: Team, kind: str = "public") -> list[Moment]:
 
 
 def _scored_in_time(competition: Competition, kind: str) -> Iterator[tuple[datetime, Entry]]:
-    """Every score version ever made on one side, with its time, and every decision: an entry is
+    """Every score version ever made on one split, with its time, and every decision: an entry is
     without a score while it is disqualified.
     """
     scores = (
-        ScoreVersion.objects.filter(side__competition=competition, side__kind=kind)
+        ScoreVersion.objects.filter(split__competition=competition, split__kind=kind)
         .order_by("made_at", "pk")
         .values_list(
             "made_at", "submission_id", "submission__team_id", "score", "submission__received_at"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.core import clock
 from genmem.arena.core.models import AppendOnly
 from genmem.arena.submissions.models import Submission
@@ -12,7 +12,7 @@ from genmem.arena.teams.models import Team
 
 
 class ScoreVersion(AppendOnly):
-    """One score of one submission on one side, as computed at one time. Lower is better.
+    """One score of one submission on one split, as computed at one time. Lower is better.
 
     Attributes:
         fd, distance: the Fréchet distance and the memorization distance it is made of.
@@ -24,7 +24,7 @@ class ScoreVersion(AppendOnly):
     """
 
     submission = models.ForeignKey(Submission, models.PROTECT, related_name="scores")
-    side = models.ForeignKey(Side, models.PROTECT, related_name="scores")
+    split = models.ForeignKey(Split, models.PROTECT, related_name="scores")
     fd = models.FloatField(null=True, blank=True)
     distance = models.FloatField(null=True, blank=True)
     tau = models.FloatField()
@@ -42,14 +42,14 @@ class ScoreVersion(AppendOnly):
     class Meta:  # pyright: ignore[reportIncompatibleVariableOverride]
         constraints = (
             models.UniqueConstraint(
-                fields=["submission", "side"],
+                fields=["submission", "split"],
                 condition=models.Q(supersedes=None),
-                name="one_first_score_per_side",
+                name="one_first_score_per_split",
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.submission} on {self.side}: {self.score}"
+        return f"{self.submission} on {self.split}: {self.score}"
 
 
 class Final(models.Model):

@@ -20,7 +20,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One submission of one team, with its score on the side that is ranked.
+    """One submission of one team, with its score on the split that is ranked.
 
     Attributes:
         team, submission: their ids; submissions' ids can be sorted.

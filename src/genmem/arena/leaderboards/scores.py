@@ -1,4 +1,4 @@
-"""The scores in force: of each submission and side, the version that nothing supersedes."""
+"""The scores in force: of each submission and split, the version that nothing supersedes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.cache import in_force, kept, score_stamp
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.ranking import Entry
@@ -18,7 +18,7 @@ from genmem.arena.submissions.models import Submission
 def scores_in_force(
     submissions: Iterable[Submission], *, private: bool
 ) -> dict[uuid.UUID, dict[str, ScoreVersion]]:
-    """By submission, by kind of side ("public", "private"); private ones only where asked for.
+    """By submission, by kind of split ("public", "private"); private ones only where asked for.
 
     Nothing is shown of a submission before both its scores are published, so that none which fails
     half-way (and so costs no attempt) tells its public score.
@@ -26,15 +26,15 @@ def scores_in_force(
     found: dict[uuid.UUID, dict[str, ScoreVersion]] = {}
     versions = ScoreVersion.objects.filter(
         submission__in=[one for one in submissions if one.state == "scored"], superseded_by=None
-    ).select_related("side", "submission")
-    for version in versions.order_by("side__version"):
-        if private or version.side.kind == "public":
-            found.setdefault(version.submission.pk, {})[version.side.kind] = version
+    ).select_related("split", "submission")
+    for version in versions.order_by("split__version"):
+        if private or version.split.kind == "public":
+            found.setdefault(version.submission.pk, {})[version.split.kind] = version
     return found
 
 
 def entries(competition: Competition, kind: str, *, with_disqualified: bool = False) -> list[Entry]:
-    """Every scored submission of a competition with its score in force on one side.
+    """Every scored submission of a competition with its score in force on one split.
 
     Disqualified ones are left out unless asked for.
     """
@@ -57,7 +57,7 @@ def entries(competition: Competition, kind: str, *, with_disqualified: bool = Fa
 
 def add_score(
     submission: Submission,
-    side: Side,
+    split: Split,
     *,
     fd: float | None,
     distance: float | None,
@@ -68,28 +68,28 @@ def add_score(
     distances: str = "",
     reason: str = "",
 ) -> ScoreVersion:
-    """Write a score, replacing the one in force on this kind of side, if there is one."""
+    """Write a score, replacing the one in force on this kind of split, if there is one."""
     with transaction.atomic():
         current = (
             ScoreVersion.objects.select_for_update(of=("self",))
             .filter(
                 submission=submission,
-                side__competition=side.competition,
-                side__kind=side.kind,
+                split__competition=split.competition,
+                split__kind=split.kind,
                 superseded_by=None,
             )
-            .order_by("-side__version", "-pk")
+            .order_by("-split__version", "-pk")
             .first()
         )
         return ScoreVersion.objects.create(
             submission=submission,
-            side=side,
+            split=split,
             fd=fd,
             distance=distance,
             score=score,
             tau=tau,
             epsilon=epsilon,
-            backbone=side.backbone,
+            backbone=split.backbone,
             weights_sha256=weights_sha256,
             distances=distances,
             supersedes=current,
@@ -98,12 +98,12 @@ def add_score(
 
 
 def add_scores(
-    side: Side, scores: Iterable[tuple[ScoreVersion, float | None]], *, reason: str
+    split: Split, scores: Iterable[tuple[ScoreVersion, float | None]], *, reason: str
 ) -> int:
-    """Write many scores under a newer version of a side, each in place of one from the same sets.
+    """Write many scores under a newer version of a split, each in place of one from the same sets.
 
     Args:
-        side: the newer version.
+        split: the newer version.
         scores: the version in force with the new score; FD, distance and files stay.
         reason: why.
 
@@ -113,13 +113,13 @@ def add_scores(
     rows = [
         ScoreVersion(
             submission_id=old.submission_id,  # type: ignore[attr-defined]
-            side=side,
+            split=split,
             fd=old.fd,
             distance=old.distance,
             score=score,
-            tau=side.tau,
-            epsilon=side.epsilon,
-            backbone=side.backbone,
+            tau=split.tau,
+            epsilon=split.epsilon,
+            backbone=split.backbone,
             weights_sha256=old.weights_sha256,
             distances=old.distances,
             supersedes=old,

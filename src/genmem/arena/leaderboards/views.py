@@ -15,7 +15,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.core import formatting
 from genmem.arena.leaderboards.cache import kept, stamp
 from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
@@ -72,7 +72,7 @@ def private(request: HttpRequest, slug: str) -> HttpResponse:
 def history(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """How my team's rank went."""
     viewer = visit(request, slug)
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
         raise PermissionDenied(_HIDDEN)

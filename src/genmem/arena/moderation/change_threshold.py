@@ -1,4 +1,4 @@
-"""Another τ for one side, as a recorded change: a new version of the side, all scores made anew."""
+"""Change τ of one split: a new version of the split, and all scores computed again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import transaction
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
-from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.competitions.models import Competition, Split, split_in_force
 from genmem.arena.moderation.decisions import DeskError, checked
 
 
@@ -18,7 +18,7 @@ def apply_tau(
     reason: str,
     actor: User | None,
     version: int | None = None,
-) -> tuple[Side, int]:
+) -> tuple[Split, int]:
     """Put another τ in force.
 
     Args:
@@ -27,10 +27,10 @@ def apply_tau(
         tau: in (0, 1].
         reason: goes into the log and into every new score.
         actor: who does it; None on the server's command line.
-        version: the version of the side that `actor` looked at; another one in force is refused.
+        version: the version of the split that `actor` looked at; another one in force is refused.
 
     Returns:
-        The new version of the side, and how many submissions were scored anew.
+        The new version of the split, and how many submissions were scored anew.
     """
     from genmem.arena.scoring.rescore import rescore
 
@@ -39,17 +39,17 @@ def apply_tau(
     reason = checked(reason, "a reason, which stays with the change")
     with transaction.atomic():
         Competition.objects.select_for_update().get(pk=competition.pk)
-        current = side_in_force(competition, kind)
+        current = split_in_force(competition, kind)
         if current is None:
-            raise DeskError(f"The {kind} side is not set up yet.")
+            raise DeskError(f"The {kind} split is not set up yet.")
         if version is not None and version != current.version:
             raise DeskError(
-                f"Version {current.version} of the {kind} side came into force meanwhile, with "
+                f"Version {current.version} of the {kind} split came into force meanwhile, with "
                 f"τ = {current.tau:g}. Look at the board again."
             )
         if tau == current.tau:
             raise DeskError(f"τ is {tau:g} already.")
-        side = Side.objects.create(
+        split = Split.objects.create(
             competition=competition,
             kind=kind,
             backbone=current.backbone,
@@ -63,10 +63,10 @@ def apply_tau(
         record(
             competition,
             actor=actor,
-            action=f"set {kind} side",
-            subject=f"version {side.version}",
+            action=f"set {kind} split",
+            subject=f"version {split.version}",
             before={"tau": current.tau},
             after={"tau": tau, "reason": reason},
         )
-        count = rescore(side, reason, actor)
-    return side, count
+        count = rescore(split, reason, actor)
+    return split, count

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from genmem.arena.competitions.models import Competition, Side
+from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.moderation.change_threshold import apply_tau
 from genmem.arena.moderation.decisions import DeskError
 from genmem.arena.moderation.histogram import GROUPS, WORDS, Labelled, below, labelled
@@ -66,11 +66,11 @@ def distance_moves(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 def apply(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """Put another τ in force."""
     viewer, user = visit_desk_as_organiser(request, slug)
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
     tau, version = _number(request.POST.get("tau", "")), request.POST.get("version", "")
     try:
-        side, count = apply_tau(
+        split, count = apply_tau(
             viewer.competition,
             kind,
             math.nan if tau is None else tau,
@@ -80,7 +80,7 @@ def apply(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         )
         messages.success(
             request,
-            f"Version {side.version} of the {kind} side is in force, τ = {side.tau:g}; "
+            f"Version {split.version} of the {kind} split is in force, τ = {split.tau:g}; "
             f"{count:,} submissions were scored anew.",
         )
     except DeskError as error:
@@ -89,7 +89,7 @@ def apply(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 
 
 def _labelled(competition: Competition, kind: str) -> Labelled | None:
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
     return labelled(competition, kind)
 

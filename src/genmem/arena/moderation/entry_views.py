@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.moderation.consensus import verdict
@@ -37,7 +37,7 @@ def entry(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     submission = submission_at(viewer, pk)
     labels = labels_in_force(submission)
     scores = scores_in_force([submission], private=True).get(submission.pk, {})
-    kind = request.GET.get("side") or ("private" if "private" in scores else "public")
+    kind = request.GET.get("split") or ("private" if "private" in scores else "public")
     decisions = list(
         Decision.objects.filter(submission=submission)
         .select_related("by", "rebuttal__by", "rebuttal__answer__by")
@@ -57,7 +57,7 @@ def entry(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
             "choices": [(name, word, LABEL_MEANINGS[name], KEYS[name]) for name, word in LABELS],
             "scores": scores,
             "history": ScoreVersion.objects.filter(submission=submission)
-            .select_related("side")
+            .select_related("split")
             .order_by("-pk"),
             "kind": kind,
             "gallery": gallery(scores[kind]) if kind in scores else None,
@@ -89,7 +89,7 @@ def image(
     viewer, _ = visit_desk(request, slug)
     submission = submission_at(viewer, pk)
     version = scores_in_force([submission], private=True).get(submission.pk, {}).get(kind)
-    found = gallery(version) if version is not None and kind in dict(Side.KINDS) else None
+    found = gallery(version) if version is not None and kind in dict(Split.KINDS) else None
     if found is None or place >= len(found.pairs) or whose not in ("submitted", "training"):
         raise Http404
     pair = found.pairs[place]

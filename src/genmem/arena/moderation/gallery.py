@@ -33,7 +33,7 @@ class Pair:
     """A submitted image and the training image nearest to it.
 
     Attributes:
-        distance: between the two, in the side's feature space.
+        distance: between the two, in the split's feature space.
         name, train_name: of the two files.
         submitted, training: PNG; None where the file could not be read.
     """
@@ -91,7 +91,7 @@ def _gallery(version: ScoreVersion) -> Gallery | None:
         return None
     nearest = np.argsort(distance, kind="stable")[:SHOWN].tolist()
     pictures, trouble = _submitted(version.submission, names, nearest)
-    sources, more = _training(version.side.train, train[nearest], _train_names(version))
+    sources, more = _training(version.split.train, train[nearest], _train_names(version))
     return Gallery(
         pairs=[
             Pair(
@@ -135,7 +135,7 @@ def _train_names(version: ScoreVersion) -> list[str]:
     """The names of the training images as they were when distances were taken; none: not kept."""
     try:
         space = PurePosixPath(version.distances).stem
-        with storage.open_read(f"sides/{space}/train.json") as kept:
+        with storage.open_read(f"splits/{space}/train.json") as kept:
             return json.load(kept)
     except (OSError, ValueError):
         return []

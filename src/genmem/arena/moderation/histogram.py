@@ -33,7 +33,7 @@ class Labelled:
 
 
 def labelled(competition: Competition, kind: str) -> Labelled | None:
-    """What stands now on one side; None where no submission has a score there."""
+    """What stands now on one split; None where no submission has a score there."""
     found = snapshot(competition, kind)
     if found is None or not found.ids:
         return None

@@ -1,4 +1,4 @@
-"""All scores in force on one side as arrays, so that another τ ranks them anew at once."""
+"""All scores in force on one split as arrays, so that another τ ranks them anew at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.competitions.models import Competition, Split, split_in_force
 from genmem.arena.leaderboards.cache import in_force, kept, score_stamp, stamp
 from genmem.arena.leaderboards.leaderboard import standing
 from genmem.arena.moderation.decisions import disqualified_ids
@@ -18,7 +18,7 @@ from genmem.metrics.penalty import check_tau, penalty
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The scored submissions of one side, by time of receipt: of equal scores, the first is first.
+    """The scored submissions of one split, by time of receipt: of equal scores, the first is first.
 
     Attributes:
         ids: the submissions' numbers.
@@ -26,9 +26,9 @@ class Snapshot:
         fd, distance: NaN where there is none.
         ranked: which stand on the board: not disqualified, and on the private board a final.
         names: of the teams.
-        side: version of the side in force.
-        tau, epsilon: of the side in force.
-        behind: how many were scored by an earlier version of the side.
+        split: version of the split in force.
+        tau, epsilon: of the split in force.
+        behind: how many were scored by an earlier version of the split.
     """
 
     ids: list[str]
@@ -37,7 +37,7 @@ class Snapshot:
     distance: NDArray[np.float64]
     ranked: NDArray[np.bool_]
     names: dict[int, str]
-    side: int
+    split: int
     tau: float
     epsilon: float
     behind: int
@@ -85,11 +85,11 @@ class Moved:
 
 
 def snapshot(competition: Competition, kind: str) -> Snapshot | None:
-    """What stands now; None where the side is not set up."""
+    """What stands now; None where the split is not set up."""
 
     def take() -> Snapshot | None:
-        side = side_in_force(competition, kind)
-        return None if side is None else _take(competition, side)
+        split = split_in_force(competition, kind)
+        return None if split is None else _take(competition, split)
 
     return kept(("snapshot", competition.pk, kind), stamp(), take)
 
@@ -144,16 +144,16 @@ class _Arrays(NamedTuple):
     team: NDArray[np.int64]
     fd: NDArray[np.float64]
     distance: NDArray[np.float64]
-    side: NDArray[np.int64]
+    split: NDArray[np.int64]
 
 
-def _take(competition: Competition, side: Side) -> Snapshot:
+def _take(competition: Competition, split: Split) -> Snapshot:
     """The arrays stay as long as the scores do; a decision or selection changes `ranked` only."""
     found = kept(
-        ("arrays", competition.pk, side.kind), score_stamp(), lambda: _arrays(competition, side)
+        ("arrays", competition.pk, split.kind), score_stamp(), lambda: _arrays(competition, split)
     )
     gone = {str(one) for one in disqualified_ids(competition)}
-    stands = standing(competition) if side.kind == "private" else set(found.ids)
+    stands = standing(competition) if split.kind == "private" else set(found.ids)
     stands = stands - gone
     return Snapshot(
         ids=found.ids,
@@ -162,21 +162,21 @@ def _take(competition: Competition, side: Side) -> Snapshot:
         distance=found.distance,
         ranked=np.array([one in stands for one in found.ids], dtype=bool),
         names=dict(Team.objects.filter(competition=competition).values_list("pk", "name")),
-        side=side.version,
-        tau=side.tau,
-        epsilon=side.epsilon,
-        behind=int((found.side != side.pk).sum()),
+        split=split.version,
+        tau=split.tau,
+        epsilon=split.epsilon,
+        behind=int((found.split != split.pk).sum()),
     )
 
 
-def _arrays(competition: Competition, side: Side) -> _Arrays:
+def _arrays(competition: Competition, split: Split) -> _Arrays:
     rows = sorted(
-        in_force(competition, side.kind), key=lambda row: (row.received_at, row.submission)
+        in_force(competition, split.kind), key=lambda row: (row.received_at, row.submission)
     )
     return _Arrays(
         ids=[row.submission for row in rows],
         team=np.array([row.team for row in rows], dtype=np.int64),
         fd=np.array([row.fd for row in rows], dtype=np.float64),
         distance=np.array([row.distance for row in rows], dtype=np.float64),
-        side=np.array([row.side for row in rows], dtype=np.int64),
+        split=np.array([row.split for row in rows], dtype=np.int64),
     )

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
-from genmem.arena.competitions.models import side_in_force
+from genmem.arena.competitions.models import split_in_force
 from genmem.arena.moderation.decisions import DeskError, answer, rebut
 from genmem.arena.moderation.models import Decision, Rebuttal
 from genmem.arena.moderation.queue import Item
@@ -93,7 +93,7 @@ def queue(request: HttpRequest, slug: str) -> HttpResponse:
             "top": top,
             "tops": sorted({*TOPS, top}),
             "next": next_for(viewer.competition, found, user.pk),
-            "side": side_in_force(viewer.competition, "private"),
+            "split": split_in_force(viewer.competition, "private"),
         },
     )
 

@@ -60,7 +60,7 @@ class RoundForm(forms.ModelForm):
             "pages": "Per question, at most; a page takes about 10 s.",
             "quality_side": "3 is a page of 9 images.",
             "diversity_side": "6 is a page of 36 images.",
-            "controls": "From the public side's training images. They show which raters look.",
+            "controls": "From the public split's training images. They show which raters look.",
         }
 
     def clean_listed(self) -> list[uuid.UUID]:

@@ -58,7 +58,7 @@ class Round(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def side_of(self, question: str) -> int:
+    def split_of(self, question: str) -> int:
         """Images along one side of the grid."""
         return self.quality_side if question == "quality" else self.diversity_side
 

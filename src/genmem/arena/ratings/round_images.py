@@ -5,7 +5,7 @@ so that a page costs a small file and not a whole submission. All images, real o
 same size, and each sheet is encoded anew: neither size nor file betrays where it is from.
 
 The real images come from the *public* training set: raters may be participants, and nothing of the
-private side is shown to them.
+private split is shown to them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genmem.arena.competitions.models import Competition, side_in_force
+from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.ratings.assignment import ENTRY, SPOILED
 from genmem.arena.ratings.models import Item, Page, Round
 from genmem.arena.submissions import storage
@@ -35,15 +35,15 @@ _NARROWEST, _WIDEST, _LARGEST, _GUTTER = 576, 1600, 512, 6
 
 
 def open_real(competition: Competition) -> ImageSource:
-    """The public side's training images.
+    """The public split's training images.
 
     Raises:
-        InputError: there is no public side, or its images cannot be read.
+        InputError: there is no public split, or its images cannot be read.
     """
-    side = side_in_force(competition, "public")
-    if side is None:
-        raise InputError("there is no public side yet, and so no training images")
-    return open_images(side.train)
+    split = split_in_force(competition, "public")
+    if split is None:
+        raise InputError("there is no public split yet, and so no training images")
+    return open_images(split.train)
 
 
 def sheet(page: Page) -> bytes:
@@ -55,7 +55,7 @@ def sheet(page: Page) -> bytes:
         images = _pool_images(item, page.images)
     if item.kind == SPOILED and page.question == "quality":
         images = [_shuffled(one, seed=page.pk) for one in images]
-    columns = page.rater.round.side_of(page.question)
+    columns = page.rater.round.split_of(page.question)
     width, height = _cell(competition, columns)
     rows = -(-len(images) // columns)
     drawn = Image.new(

@@ -117,7 +117,7 @@ def _draw(found: Round, rater: Rater) -> Page | None:
             return _page(rater, place, number, first.item, first.images, repeats=first)
         item = _item(found, rater, place, number, pages)
         if item is not None:
-            wanted = found.side_of(place.question) ** 2
+            wanted = found.split_of(place.question) ** 2
             images = draw(item.available, wanted, seed=_seed(found, rater, f"images {number}"))
             return _page(rater, place, number, item, images)
     return None

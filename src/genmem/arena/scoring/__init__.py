@@ -16,11 +16,11 @@ there: one that fails half-way costs its team no attempt, so it must not tell a 
     measuring.py   a submission's features, distances and score, by genmem's own layers
     runs.py        runs of code in the sandbox, moved on by sweeps
     programs.py    what is run for one of them; code.py: its zip, packages.py: what it locks
-    rescore.py     scores made anew when a side changes; anew.py: where workers are needed for it
+    rescore.py     scores made anew when a split changes; anew.py: where workers are needed for it
     retry.py       scoring again what failed, at an organiser's word
     patience.py    waiting for a database that is away
 
 Whatever dies, a submission ends as scored, refused (its files are at fault; a clear message) or
-failed (ours; organisers see the detail), and it has one score on each side: writing a score and
+failed (ours; organisers see the detail), and it has one score on each split: writing a score and
 marking its step done are one transaction, which looks first whether that was done.
 """

@@ -1,4 +1,4 @@
-"""From a zip of images to its features, its distances and its score, in one side's space.
+"""From a zip of images to its features, its distances and its score, in one split's space.
 
     features/<submission>/<space>.npy    float32 [n, d]
     distances/<submission>/<space>.npz   distance float32 [n], train int64 [n]: of each image, how
@@ -20,10 +20,10 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.scoring.reference_features import (
-    SideError,
     Space,
+    SplitError,
     Told,
     check_dimension,
     extractor_of,
@@ -68,13 +68,13 @@ def distances_name(submission: object, space: Space) -> str:
 
 
 def make_features(
-    submission: object, zip_name: str, side: Side, space: Space, *, count: int, told: Told | None
+    submission: object, zip_name: str, split: Split, space: Space, *, count: int, told: Told | None
 ) -> None:
     """Make and keep a submission's features and distances, as far as they are missing.
 
     Raises:
         InputError: the images cannot be used.
-        SideError: the side cannot be used.
+        SplitError: the split cannot be used.
     """
     name, distances = features_name(submission, space), distances_name(submission, space)
     if storage.exists(name) and storage.exists(distances):
@@ -82,9 +82,9 @@ def make_features(
     work = scratch_folder("submissions", str(submission), space.name)
     with storage.local(zip_name) as path, open_images(_as_zip(path, work)) as source:
         try:
-            found = extract(source, extractor=extractor_of(side), cache=work, progress=told)
+            found = extract(source, extractor=extractor_of(split), cache=work, progress=told)
         except WeightsError as error:
-            raise SideError(str(error)) from error
+            raise SplitError(str(error)) from error
         if len(found.array) != count:
             raise InputError(f"expected {count:,} images, found {len(found.array):,}")
         train = opened(space.train)
@@ -94,7 +94,7 @@ def make_features(
         try:
             near = nearest(found.array, train, metric="absolute_cosine")
         except InputError as error:
-            raise SideError(f"no distances in this space: {error}") from error
+            raise SplitError(f"no distances in this space: {error}") from error
         keep_array(found.array, name)
         _keep_distances(near.distances[:, 0], near.indices[:, 0], list(found.ids), distances)
     shutil.rmtree(work, ignore_errors=True)
@@ -122,7 +122,7 @@ def _keep_distances(distance: Any, train: Any, names: list[str], name: str) -> N
         storage.keep(folder / "distances.npz", name)
 
 
-def score_in(submission: object, side: Side, space: Space) -> Scored:
+def score_in(submission: object, split: Split, space: Space) -> Scored:
     """The score of a submission whose features are kept."""
     with storage.local(features_name(submission, space)) as path:
         features = np.load(path, allow_pickle=False)
@@ -142,7 +142,7 @@ def score_in(submission: object, side: Side, space: Space) -> Scored:
         )
     except InputError as error:
         return Scored(fd=frechet.value, distance=None, score=None, note=f"N/A: {error}")
-    return penalised(frechet.value, distance.value, tau=side.tau, epsilon=side.epsilon)
+    return penalised(frechet.value, distance.value, tau=split.tau, epsilon=split.epsilon)
 
 
 def penalised(fd: float | None, distance: float | None, *, tau: float, epsilon: float) -> Scored:

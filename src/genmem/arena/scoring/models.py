@@ -1,4 +1,4 @@
-"""What scoring keeps of itself: workers, prepared sides, scores to be made anew, runs of code."""
+"""What scoring keeps of itself: workers, prepared splits, scores to be made anew, runs of code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 
 from genmem.arena.accounts.models import User
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.core import clock
 from genmem.arena.submissions.models import Submission
 
@@ -34,7 +34,7 @@ class Worker(models.Model):
 
 
 class Prepared(models.Model):
-    """A side whose own features are kept.
+    """A split whose own features are kept.
 
     Attributes:
         space: short hash of what distances depend on: backbone, weights and training images.
@@ -43,7 +43,7 @@ class Prepared(models.Model):
         train_count, reference_count: how many images each set has.
     """
 
-    side = models.OneToOneField(Side, models.CASCADE, related_name="prepared")
+    split = models.OneToOneField(Split, models.CASCADE, related_name="prepared")
     space = models.CharField(max_length=16, db_index=True)
     reference = models.CharField(max_length=16, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
@@ -52,22 +52,22 @@ class Prepared(models.Model):
     made_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:
-        return f"{self.side} in space {self.space}"
+        return f"{self.split} in space {self.space}"
 
 
 class Rescore(models.Model):
-    """A submission that is to be scored again under a newer version of a side.
+    """A submission that is to be scored again under a newer version of a split.
 
     Attributes:
         reason: goes into the new score version.
-        actor: who changed the side; null on the command line.
+        actor: who changed the split; null on the command line.
         round: raised each time it is queued again after it failed.
         detail: what went wrong, for organisers.
     """
 
     STATES = (("waiting", "Waiting"), ("done", "Done"), ("failed", "Failed"))
 
-    side = models.ForeignKey(Side, models.CASCADE, related_name="rescores")
+    split = models.ForeignKey(Split, models.CASCADE, related_name="rescores")
     submission = models.ForeignKey(Submission, models.CASCADE, related_name="rescores")
     reason = models.TextField(blank=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True)
@@ -80,12 +80,12 @@ class Rescore(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["side", "submission"], name="one_rescore_per_side_and_submission"
+                fields=["split", "submission"], name="one_rescore_per_split_and_submission"
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.submission} on {self.side}: {self.state}"
+        return f"{self.submission} on {self.split}: {self.state}"
 
 
 class CodeRun(models.Model):

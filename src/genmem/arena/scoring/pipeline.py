@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from genmem.arena.competitions.models import Competition, Side, side_in_force
+from genmem.arena.competitions.models import Competition, Split, split_in_force
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.scoring import evaluate, reference_features
@@ -59,35 +59,35 @@ def do_validate(work: Work, stir: Callable[[], None]) -> None:
 
 
 def do_features(work: Work, stir: Callable[[], None]) -> None:
-    """Compute features and distances on the side that the step's name begins with."""
-    side = _side(work)
-    space = _features(work, side, stir)
-    work.log.append(f"Features and nearest training images by {side.backbone}.")
-    work.detail.append(f"{side}, space {space.name}")
+    """Compute features and distances on the split that the step's name begins with."""
+    split = _split(work)
+    space = _features(work, split, stir)
+    work.log.append(f"Features and nearest training images by {split.backbone}.")
+    work.detail.append(f"{split}, space {space.name}")
     with transaction.atomic():
         finish(work)
 
 
 def do_score(work: Work, stir: Callable[[], None]) -> None:
-    """Write the score on the side that the step's name begins with: once, whatever happens."""
-    side = _side(work)
-    # The side may have changed since its features step; mostly everything is there.
-    space = _features(work, side, stir)
-    found = evaluate.score_in(work.submission.pk, side, space)
+    """Write the score on the split that the step's name begins with: once, whatever happens."""
+    split = _split(work)
+    # The split may have changed since its features step; mostly everything is there.
+    space = _features(work, split, stir)
+    found = evaluate.score_in(work.submission.pk, split, space)
     stir()
     work.log.append(found.note or "Fréchet distance, memorization distance and penalty computed.")
     with transaction.atomic():
         if not finish(work):
             return
-        if not _first_versions(work.submission, side).exists():
+        if not _first_versions(work.submission, split).exists():
             add_score(
                 work.submission,
-                side,
+                split,
                 fd=found.fd,
                 distance=found.distance,
                 score=found.score,
-                tau=side.tau,
-                epsilon=side.epsilon,
+                tau=split.tau,
+                epsilon=split.epsilon,
                 weights_sha256=space.weights_sha256,
                 distances=evaluate.distances_name(work.submission.pk, space),
             )
@@ -98,7 +98,7 @@ def do_publish(work: Work, stir: Callable[[], None]) -> None:
     with transaction.atomic():
         submission = Submission.objects.select_for_update(of=("self",)).get(pk=work.submission.pk)
         kinds = set(
-            ScoreVersion.objects.filter(submission=submission).values_list("side__kind", flat=True)
+            ScoreVersion.objects.filter(submission=submission).values_list("split__kind", flat=True)
         )
         missing = {"public", "private"} - kinds
         if missing:
@@ -120,26 +120,26 @@ WORK: dict[str, Callable[[Work, Callable[[], None]], None]] = {
 }
 
 
-def _first_versions(submission: Submission, side: Side):
-    return ScoreVersion.objects.filter(submission=submission, side__kind=side.kind)
+def _first_versions(submission: Submission, split: Split):
+    return ScoreVersion.objects.filter(submission=submission, split__kind=split.kind)
 
 
-def _side(work: Work) -> Side:
+def _split(work: Work) -> Split:
     kind = work.name.partition(" ")[0]
-    side = side_in_force(work.submission.team.competition, kind)
-    if side is None:
-        raise Failure(f"the competition has no {kind} side: set it up, then score again")
-    return side
+    split = split_in_force(work.submission.team.competition, kind)
+    if split is None:
+        raise Failure(f"the competition has no {kind} split: set it up, then score again")
+    return split
 
 
-def _features(work: Work, side: Side, stir: Callable[[], None]) -> reference_features.Space:
+def _features(work: Work, split: Split, stir: Callable[[], None]) -> reference_features.Space:
     told = _teller(work, stir)
-    space = reference_features.space_of(side, told=told)
+    space = reference_features.space_of(split, told=told)
     competition: Competition = work.submission.team.competition
     evaluate.make_features(
         work.submission.pk,
         images_of(work.submission),
-        side,
+        split,
         space,
         count=competition.image_count,
         told=told,

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from genmem.arena import sandbox
-from genmem.arena.competitions.models import Competition, side_in_force
+from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.scoring import code_archive, packages
 from genmem.arena.scoring.steps import Failure, Refusal
 from genmem.arena.submissions import storage
@@ -83,12 +83,12 @@ def limits_of(competition: Competition, program: sandbox.Program) -> sandbox.Lim
 
 def _training_images(competition: Competition) -> dict[str, Path]:
     """The public ones and nothing else."""
-    side = side_in_force(competition, "public")
-    if side is None:
-        raise Failure("the competition has no public side: set it up, then score again")
-    if side.train.startswith("hf:"):
+    split = split_in_force(competition, "public")
+    if split is None:
+        raise Failure("the competition has no public split: set it up, then score again")
+    if split.train.startswith("hf:"):
         return {}
-    path = Path(side.train)
+    path = Path(split.train)
     if not path.exists():
         raise Failure(f"{path} is missing on {os.uname().nodename}, where the code would run")
     return {f"train{'' if path.is_dir() else path.suffix}": path}

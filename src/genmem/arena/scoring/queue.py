@@ -64,7 +64,7 @@ def score(submission_id: str, round: int) -> str:
 
 @DBOS.workflow(name="score anew", max_recovery_attempts=_MOST_RECOVERIES)
 def score_anew(rescore_id: int, round: int) -> str:
-    """Score a submission again under a newer side."""
+    """Score a submission again under a newer split."""
     return DBOS.run_step({"name": "score anew"}, perform_rescore, rescore_id, round)
 
 

@@ -1,8 +1,8 @@
-"""The organiser's own features: made once for each side, kept, and opened again by every step.
+"""The organiser's own features: made once for each split, kept, and opened again by every step.
 
-    sides/<space>/train.npy              float32 [m, d]
-    sides/<space>/train.json             the names of the training images, in the same order
-    sides/<space>/reference-<hash>.npy   float32, where the reference is another set
+    splits/<space>/train.npy              float32 [m, d]
+    splits/<space>/train.json             the names of the training images, in the same order
+    splits/<space>/reference-<hash>.npy   float32, where the reference is another set
 
 <space> is a short hash of what distances depend on: the backbone, its weights and the content of
 the training images. So a change of τ, ε or the reference set keeps all that was computed in it.
@@ -25,7 +25,7 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.scoring.models import Prepared
 from genmem.arena.submissions import storage
 from genmem.errors import GenmemError
@@ -44,13 +44,13 @@ Told = Callable[[str, int, int | None], None]
 _opening = threading.Lock()
 
 
-class SideError(GenmemError):
-    """A side cannot be made ready. The message is for organisers: it may name their files."""
+class SplitError(GenmemError):
+    """A split cannot be made ready. The message is for organisers: it may name their files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Where the features of one side live.
+    """Where the features of one split live.
 
     Attributes:
         name: the short hash.
@@ -65,20 +65,20 @@ class Space:
     @property
     def train(self) -> str:
         """The name of the training features in storage."""
-        return f"sides/{self.name}/train.npy"
+        return f"splits/{self.name}/train.npy"
 
 
-def extractor_of(side: Side) -> FeatureExtractor:
-    """The side's backbone, loaded once in this process.
+def extractor_of(split: Split) -> FeatureExtractor:
+    """The split's backbone, loaded once in this process.
 
     Raises:
-        SideError: it cannot be loaded.
+        SplitError: it cannot be loaded.
     """
     with _opening:
         try:
-            return _extractor(side.backbone, side.weights)
+            return _extractor(split.backbone, split.weights)
         except (GenmemError, OSError) as error:
-            raise SideError(f"the backbone {side.backbone} cannot be loaded: {error}") from error
+            raise SplitError(f"the backbone {split.backbone} cannot be loaded: {error}") from error
 
 
 @functools.lru_cache(maxsize=4)
@@ -86,19 +86,19 @@ def _extractor(backbone: str, weights: str) -> FeatureExtractor:
     return load_backbone(backbone, weights=weights or None)
 
 
-def space_of(side: Side, *, told: Told | None = None) -> Space:
-    """The space of a side; its own features are made first where nobody has done so yet.
+def space_of(split: Split, *, told: Told | None = None) -> Space:
+    """The space of a split; its own features are made first where nobody has done so yet.
 
     Raises:
-        SideError: its images, its backbone or its weights cannot be used.
+        SplitError: its images, its backbone or its weights cannot be used.
     """
-    row = Prepared.objects.filter(side=side).first()
+    row = Prepared.objects.filter(split=split).first()
     if row is None:
-        row = _prepared(side, told)
+        row = _prepared(split, told)
     name = f"reference-{row.reference}" if row.reference else "train"
     return Space(
         name=row.space,
-        reference=f"sides/{row.space}/{name}.npy",
+        reference=f"splits/{row.space}/{name}.npy",
         weights_sha256=row.weights_sha256,
     )
 
@@ -109,7 +109,7 @@ def space_name(*, backbone: str, weights_sha256: str, train_digest: str) -> str:
 
 
 def opened(name: str) -> NDArray[np.float32]:
-    """Kept features of a side, mapped; the same array for everybody in this process."""
+    """Kept features of a split, mapped; the same array for everybody in this process."""
     with _opening:
         return _opened(settings.ARENA.folder, name)
 
@@ -126,24 +126,24 @@ def scratch_folder(*parts: str) -> Path:
     return settings.ARENA.folder.joinpath("work", *parts)
 
 
-def _prepared(side: Side, told: Told | None) -> Prepared:
-    extractor = extractor_of(side)
+def _prepared(split: Split, told: Told | None) -> Prepared:
+    extractor = extractor_of(split)
     with ExitStack() as stack:
-        train = _Set(side.train, extractor, stack)
+        train = _Set(split.train, extractor, stack)
         space = space_name(
-            backbone=side.backbone,
+            backbone=split.backbone,
             weights_sha256=extractor.weights_hash or "",
             train_digest=train.digest,
         )
-        train.keep(f"sides/{space}/train.npy", names=f"sides/{space}/train.json", told=told)
+        train.keep(f"splits/{space}/train.npy", names=f"splits/{space}/train.json", told=told)
         reference, short = train, ""
-        if side.reference:
-            reference = _Set(side.reference, extractor, stack)
+        if split.reference:
+            reference = _Set(split.reference, extractor, stack)
             if reference.digest != train.digest:
                 short = _short(reference.digest)
-                reference.keep(f"sides/{space}/reference-{short}.npy", told=told)
+                reference.keep(f"splits/{space}/reference-{short}.npy", told=told)
         row, _ = Prepared.objects.get_or_create(
-            side=side,
+            split=split,
             defaults={
                 "space": space,
                 "reference": short,
@@ -169,21 +169,21 @@ class _Set:
                 self._images = stack.enter_context(open_images(source))
                 self.digest, self.count = hash_images(self._images).hexdigest, len(self._images)
         except (GenmemError, OSError) as error:
-            raise SideError(f"{source} cannot be used: {error}") from error
+            raise SplitError(f"{source} cannot be used: {error}") from error
         if self.count < 2:
-            raise SideError(f"{source}: expected 2 images or more, found {self.count}")
+            raise SplitError(f"{source}: expected 2 images or more, found {self.count}")
 
     def keep(self, name: str, *, names: str = "", told: Told | None = None) -> None:
         """Put the features into storage unless they are there."""
         if storage.exists(name) and (not names or storage.exists(names)):
             return
-        work = scratch_folder("sides", _short(name))
+        work = scratch_folder("splits", _short(name))
         try:
             array, ids = self._rows(work, told)
         except (GenmemError, OSError) as error:
             if storage.exists(name):  # another made them meanwhile, and cleared its scratch away
                 return
-            raise SideError(f"{self._where} cannot be used: {error}") from error
+            raise SplitError(f"{self._where} cannot be used: {error}") from error
         if names:
             keep_bytes(json.dumps(list(ids)).encode(), names)
         keep_array(array, name)
@@ -221,9 +221,9 @@ def _short(text: str) -> str:
 
 
 def check_dimension(features: NDArray[Any], train: NDArray[Any]) -> None:
-    """Raise SideError where given features do not fit the backbone's."""
+    """Raise SplitError where given features do not fit the backbone's."""
     if features.shape[1] != train.shape[1]:
-        raise SideError(
-            f"the backbone gives {features.shape[1]:,} features, the side's own have "
+        raise SplitError(
+            f"the backbone gives {features.shape[1]:,} features, the split's own have "
             f"{train.shape[1]:,}: make them anew with this backbone"
         )

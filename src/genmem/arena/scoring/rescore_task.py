@@ -1,4 +1,4 @@
-"""Scores made anew by workers, where a changed side needs more than arithmetic."""
+"""Scores made anew by workers, where a changed split needs more than arithmetic."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def perform_rescore(rescore_id: int, round: int) -> str:
 
 
 def _perform(rescore_id: int, round: int) -> str:
-    row = Rescore.objects.select_related("side", "submission__team__competition").get(pk=rescore_id)
+    row = Rescore.objects.select_related("split", "submission__team__competition").get(
+        pk=rescore_id
+    )
     if row.state != "waiting" or row.round != round:
         return row.state
     row.starts += 1
@@ -39,41 +41,41 @@ def _perform(rescore_id: int, round: int) -> str:
         return Rescore.objects.get(pk=rescore_id).state
     try:
         if row.starts > MOST_STARTS:
-            raise reference_features.SideError(
+            raise reference_features.SplitError(
                 "begun too often: each time the worker died or was lost"
             )
         _score(row)
         row.state, row.detail = "done", ""
-    except (reference_features.SideError, InputError, FileNotFoundError) as error:
+    except (reference_features.SplitError, InputError, FileNotFoundError) as error:
         row.state, row.detail = "failed", full_reason(error)
     mine.update(state=row.state, detail=row.detail)  # unless it was begun again meanwhile
     return row.state
 
 
 def _score(row: Rescore) -> None:
-    side, submission = row.side, row.submission
-    space = reference_features.space_of(side)
+    split, submission = row.split, row.submission
+    space = reference_features.space_of(split)
     evaluate.make_features(
         submission.pk,
         images_of(submission),
-        side,
+        split,
         space,
         count=submission.team.competition.image_count,
         told=None,
     )
-    found = evaluate.score_in(submission.pk, side, space)
+    found = evaluate.score_in(submission.pk, split, space)
     with transaction.atomic():
         Rescore.objects.select_for_update().get(pk=row.pk)
-        if ScoreVersion.objects.filter(submission=submission, side=side).exists():
+        if ScoreVersion.objects.filter(submission=submission, split=split).exists():
             return
         add_score(
             submission,
-            side,
+            split,
             fd=found.fd,
             distance=found.distance,
             score=found.score,
-            tau=side.tau,
-            epsilon=side.epsilon,
+            tau=split.tau,
+            epsilon=split.epsilon,
             weights_sha256=space.weights_sha256,
             distances=evaluate.distances_name(submission.pk, space),
             reason=row.reason,
@@ -82,5 +84,5 @@ def _score(row: Rescore) -> None:
 
 def waiting(limit: int) -> Iterable[Rescore]:
     """The next scores to be made anew."""
-    rows = Rescore.objects.filter(state="waiting").select_related("side")
+    rows = Rescore.objects.filter(state="waiting").select_related("split")
     return rows.order_by("pk")[:limit]

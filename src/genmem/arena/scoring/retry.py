@@ -7,7 +7,7 @@ from django.db.models import F
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
-from genmem.arena.competitions.models import Side
+from genmem.arena.competitions.models import Split
 from genmem.arena.scoring.models import CodeRun, Rescore
 from genmem.arena.submissions.models import Step, Submission
 from genmem.errors import GenmemError
@@ -56,27 +56,27 @@ def retry(submission: Submission, actor: User | None) -> Submission:
     return found
 
 
-def retry_anew(side: Side, actor: User | None) -> int:
-    """Queue every score that could not be made anew under a side once more; how many those are."""
+def retry_anew(split: Split, actor: User | None) -> int:
+    """Queue every score that could not be made anew under a split once more; how many those are."""
     with transaction.atomic():
-        failed = Rescore.objects.select_for_update(of=("self",)).filter(side=side, state="failed")
+        failed = Rescore.objects.select_for_update(of=("self",)).filter(split=split, state="failed")
         wanted = list(failed.values_list("pk", flat=True))
         if wanted:
             Rescore.objects.filter(pk__in=wanted).update(
                 state="waiting", round=F("round") + 1, starts=0, detail=""
             )
             record(
-                side.competition,
+                split.competition,
                 actor=actor,
                 action="score anew again",
-                subject=str(side),
+                subject=str(split),
                 after={"submissions": len(wanted)},
             )
     return len(wanted)
 
 
-def left(side: Side) -> tuple[int, list[Rescore]]:
-    """How many scores wait to be made anew under a side, and those that could not be."""
-    rows = Rescore.objects.filter(side=side)
+def left(split: Split) -> tuple[int, list[Rescore]]:
+    """How many scores wait to be made anew under a split, and those that could not be."""
+    rows = Rescore.objects.filter(split=split)
     failed = rows.filter(state="failed").select_related("submission__team").order_by("pk")
     return rows.filter(state="waiting").count(), list(failed)

@@ -2,7 +2,7 @@
 
 Every second, by every worker: say that one lives; take over from workers that do not; queue what
 was received; move runs of code on. Every quarter of a minute: compare all that is under way with
-what the queue says of it, and queue scores that a changed side makes stale. Each of these can be
+what the queue says of it, and queue scores that a changed split makes stale. Each of these can be
 done by several workers at the same moment. Every hour: remove files that no row names.
 """
 
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from genmem.arena.competitions.models import Competition, side_in_force
+from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.core import clock
 from genmem.arena.sandbox import processes
 from genmem.arena.scoring import code_runs, queue, rescore_task
@@ -137,7 +137,7 @@ class Sweep:
         for workflow in unknown:
             row = rows[workflow]
             if workflow not in known:
-                queue.enqueue_anew(workflow, row.side.competition.pk, row.pk, row.round)
+                queue.enqueue_anew(workflow, row.split.competition.pk, row.pk, row.round)
             elif known[workflow].status in _ENDED_BADLY:
                 Rescore.objects.filter(pk=row.pk, state="waiting").update(
                     state="failed", detail=f"the queue gave it up: {known[workflow].status}"
@@ -175,13 +175,13 @@ def tidy() -> None:
 
 
 def queue_stale() -> None:
-    """Have scores made anew that a change of a side has left behind."""
+    """Have scores made anew that a change of a split has left behind."""
     for competition in Competition.objects.all():
         for kind in ("public", "private"):
-            side = side_in_force(competition, kind)
-            if side is not None and side.version > 1 and stale_count(side):
-                count = rescore(side, f"{side} is in force", None)
-                say(f"{competition.slug}: {count} to be scored anew under {side}")
+            split = split_in_force(competition, kind)
+            if split is not None and split.version > 1 and stale_count(split):
+                count = rescore(split, f"{split} is in force", None)
+                say(f"{competition.slug}: {count} to be scored anew under {split}")
 
 
 def _ready() -> list[tuple[uuid.UUID, int, int, datetime]]:

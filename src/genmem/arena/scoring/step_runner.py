@@ -10,7 +10,7 @@ from functools import partial
 
 from genmem.arena.scoring.db_retry import drop, patiently, say
 from genmem.arena.scoring.pipeline import WORK
-from genmem.arena.scoring.reference_features import SideError, scratch_folder
+from genmem.arena.scoring.reference_features import SplitError, scratch_folder
 from genmem.arena.scoring.steps import OURS, Failure, Refusal, begin, end, full_reason
 from genmem.arena.submissions.models import Step, Submission
 from genmem.errors import InputError
@@ -72,7 +72,7 @@ def _persistently(pk: uuid.UUID, round: int, name: str, key: str) -> str:
             return patiently(partial(_attempt, pk, round, name, key, again))
         except (Refusal, InputError) as error:
             return _ended(pk, round, name, "refused", str(error))
-        except (Failure, SideError) as error:
+        except (Failure, SplitError) as error:
             return _ended(pk, round, name, "failed", str(error))
         except Exception as error:  # it may pass: a full disk, storage that does not answer
             again, tries = True, tries + 1

@@ -7,5 +7,5 @@ from genmem.arena.scoring import views
 urlpatterns = [
     path("submissions/<uuid:pk>/again/", views.again, name="score again"),
     path("submissions/<uuid:pk>/log/", views.log, name="run log"),
-    path("setup/sides/<str:kind>/again/", views.anew_again, name="score anew again"),
+    path("setup/splits/<str:kind>/again/", views.anew_again, name="score anew again"),
 ]

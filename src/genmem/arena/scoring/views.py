@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from genmem.arena.competitions.models import Side, side_in_force
+from genmem.arena.competitions.models import Split, split_in_force
 from genmem.arena.core.formatting import plural
 from genmem.arena.scoring.retry import RetryError, retry, retry_anew
 from genmem.arena.submissions import storage
@@ -35,14 +35,14 @@ def again(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def anew_again(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
-    """Try once more to make the scores that could not be made anew under a side."""
+    """Try once more to make the scores that could not be made anew under a split."""
     viewer = visit_as_organiser(request, slug)
-    if kind not in dict(Side.KINDS):
+    if kind not in dict(Split.KINDS):
         raise Http404
-    side = side_in_force(viewer.competition, kind)
-    count = retry_anew(side, viewer.user) if side is not None else 0
+    split = split_in_force(viewer.competition, kind)
+    count = retry_anew(split, viewer.user) if split is not None else 0
     messages.success(request, f"{plural(count, 'submission')} to be scored anew once more.")
-    return redirect("set up side", slug, kind)
+    return redirect("set up split", slug, kind)
 
 
 @login_required

@@ -22,7 +22,8 @@ import sys
 from genmem.arena import load
 load(sys.argv[1])
 from genmem.arena.competitions.models import Competition
-from genmem.arena.teams.models import Membership, Team, User
+from genmem.arena.accounts.models import User
+from genmem.arena.teams.models import Membership, Team
 from genmem.arena.accounts.tokens import make_token
 user, new = User.objects.get_or_create(email=f"{sys.argv[2]}@example.org")
 if new:
@@ -33,9 +34,9 @@ print(make_token(user, "test")[1])
 
 
 @pytest.fixture(scope="module")
-def token(made):
+def token(arena_folder):
     done = subprocess.run(
-        [sys.executable, "-c", SETUP, str(made), "resumer"],
+        [sys.executable, "-c", SETUP, str(arena_folder), "resumer"],
         capture_output=True,
         text=True,
         check=True,
@@ -135,38 +136,38 @@ def _waited(condition):
     return False
 
 
-def test_killed_in_mid_piece_it_resumes_where_the_disk_ends(made, token, tmp_path):
+def test_killed_in_mid_piece_it_resumes_where_the_disk_ends(arena_folder, token, tmp_path):
     content, port = big_zip(tmp_path / "a.zip"), free_port()
     sender = Sender(port, token)
-    with killable(made, port) as kill:
+    with killable(arena_folder, port) as kill:
         where = sender.begin(content)
         connection = sender.half(where, content, 0, 1_500_000)
-        path = made / "storage" / "incoming" / "uploads" / where.rstrip("/").rpartition("/")[2]
+        path = arena_folder / "storage/incoming/uploads" / where.rstrip("/").rpartition("/")[2]
         assert reaches(path, 1_000_000)
         kill()
         connection.close()
-    with killable(made, port) as kill:
+    with killable(arena_folder, port) as kill:
         at = sender.offset(where)
         assert 1_000_000 <= at <= 1_500_000
         connection = sender.half(where, content, at, 2_000_000)
         assert reaches(path, at + 1_500_000)
         kill()
         connection.close()
-    with killable(made, port):
+    with killable(arena_folder, port):
         answer = sender.rest(where, content)
         assert answer.status == 204
         submission = answer.headers["Submission-Location"]
         number = submission.rstrip("/").rpartition("/")[2]
-        assert (made / "storage" / "submissions" / f"{number}.zip").read_bytes() == content
+        assert (arena_folder / "storage" / "submissions" / f"{number}.zip").read_bytes() == content
         assert sender.ask("HEAD", where).headers["Submission-Location"] == submission
 
 
-def test_a_connection_that_breaks_keeps_what_came_and_hinders_nobody(made, token, tmp_path):
+def test_a_connection_that_breaks_keeps_what_came_and_hinders_nobody(arena_folder, token, tmp_path):
     content, port = big_zip(tmp_path / "a.zip"), free_port()
     sender = Sender(port, token)
-    with killable(made, port):
+    with killable(arena_folder, port):
         where = sender.begin(content)
-        path = made / "storage" / "incoming" / "uploads" / where.rstrip("/").rpartition("/")[2]
+        path = arena_folder / "storage/incoming/uploads" / where.rstrip("/").rpartition("/")[2]
         silent = sender.half(where, content, 0, 1_000_000)
         assert reaches(path, 500_000)
         at = sender.offset(where)
