@@ -1,8 +1,9 @@
-import numpy as np
 import pytest
 import torch
 
 from genmem.cheats import autoencoder
+
+from .factories import smooth_images
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,9 +23,4 @@ def short_training(monkeypatch):
 
 @pytest.fixture(scope="session")
 def images():
-    """Twelve smooth colour pictures, uint8 [12, 16, 16, 3], all different."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (12, 4, 4, 3)).astype(np.float64)
-    fine = coarse.repeat(4, axis=1).repeat(4, axis=2)
-    smooth = (fine + np.roll(fine, 1, axis=1) + np.roll(fine, 1, axis=2)) / 3
-    return np.rint(smooth).astype(np.uint8)
+    return smooth_images()

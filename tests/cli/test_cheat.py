@@ -12,6 +12,13 @@ from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.images import open_images
 
+from ..cheats.factories import smooth_images
+
+
+@pytest.fixture(scope="module")
+def images():
+    return smooth_images()
+
 
 def png(pixels):
     buffer = io.BytesIO()

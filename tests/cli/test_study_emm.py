@@ -8,6 +8,8 @@ import pytest
 
 from genmem.cli.app import run
 
+from ..training.emm.small_models import save_images
+
 CONFIG = {
     "network": {"multipliers": [1, 1], "blocks": 1, "attention": [], "dropout": 0.0},
     "learning_rate": 0.5,
@@ -20,7 +22,8 @@ SMALL += ["--data", "images", "--out", "study"]
 
 
 @pytest.fixture(autouse=True)
-def folder(images, tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
+    save_images(tmp_path / "images")
     monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))

@@ -1,4 +1,5 @@
 import re
+from functools import partial
 
 import pytest
 
@@ -7,7 +8,13 @@ from genmem.report.emm.text import emm_words, percent, size_words
 from genmem.training.emm.results import findings
 from genmem.training.emm.study import Study
 
-from ...training.emm.small_models import Curve
+from ...training.emm.small_models import Curve, build_request, save_images
+
+
+@pytest.fixture
+def request_of(tmp_path):
+    """A function that builds a request of a study."""
+    return partial(build_request, save_images(tmp_path / "images"))
 
 
 @pytest.fixture

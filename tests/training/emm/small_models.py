@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from genmem.training.diffusion.config import TrainingSettings, UNetSettings
+from genmem.training.emm.dataset import look_at
 from genmem.training.emm.factors import Configuration
+from genmem.training.emm.study import Request
 from genmem.training.emm.trial import read_task
 
 NETWORK = UNetSettings(
@@ -30,6 +32,23 @@ TINY = Configuration(training=TRAINING)
 
 def with_training(**changes):
     return replace(TINY, training=replace(TRAINING, **changes))
+
+
+def save_images(folder):
+    """Save 24 images of 4 × 4 noise and two that repeat others, in three classes, as PNGs."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 3), np.uint8)
+    pixels = np.concatenate([pixels, pixels[:2]])
+    for number, image in enumerate(pixels):
+        category = folder / "abc"[number % 3]
+        category.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(category / f"{number:02d}.png")
+    return folder
+
+
+def build_request(images, **changes):
+    """A request of a study that takes a second."""
+    source = look_at(str(images))
+    return Request(**{"source": source, "base": TINY, "sizes": (4, 8, 16), "seeds": 2} | changes)
 
 
 class Curve:

@@ -10,7 +10,7 @@ from genmem.training.emm.results import findings
 from genmem.training.emm.study import Study
 from genmem.training.sweep.pool import InProcess
 
-from ..emm.small_models import with_training
+from ..emm.small_models import build_request, save_images, with_training
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (the extra scale)")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files it leaves to its processes
@@ -29,14 +29,13 @@ def two_machines():
     machines.shutdown()
 
 
-def test_a_machine_that_is_lost_while_it_trains_changes_no_number(
-    request_of, tmp_path, two_machines
-):
+def test_a_machine_that_is_lost_while_it_trains_changes_no_number(tmp_path, two_machines):
     from genmem.training.sweep.ray_backend import Cluster
 
     machines, nodes = two_machines
     slow = with_training(steps=60, snapshots=20, samples=2)
-    request = request_of(base=slow, sizes=(4,), every_size=True)
+    images = save_images(tmp_path / "images")
+    request = build_request(images, base=slow, sizes=(4,), every_size=True)
     whole, cut = (Study(request, tmp_path / name, threads=1) for name in ("whole", "cut"))
     whole.go(InProcess(device="cpu"))
     lost = []
