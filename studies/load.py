@@ -92,7 +92,7 @@ def _read(address: str, cookie: str, until: float, reads: list[Read], errors: li
     while time.time() < until:
         began = time.time()
         try:
-            connection.request("GET", f"/c/{SLUG}/board/", headers=headers)
+            connection.request("GET", f"/c/{SLUG}/leaderboard/", headers=headers)
             answer = connection.getresponse()
             content = answer.read()
             if answer.status != 200 or len(content) < 1000:

@@ -333,13 +333,13 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
     competition = Competition.objects.get(slug=slug)
     taus = np.linspace(0.05, 0.45, repeats)
     pages: dict[str, Callable[[int], str]] = {
-        "public board, to a stranger": lambda _: f"/c/{slug}/board/",
-        "public board": lambda _: f"/c/{slug}/board/",
-        "private board": lambda _: f"/c/{slug}/board/private/",
-        "review queue": lambda _: f"/c/{slug}/desk/",
-        "distances": lambda _: f"/c/{slug}/desk/distances/private/",
+        "public board, to a stranger": lambda _: f"/c/{slug}/leaderboard/",
+        "public board": lambda _: f"/c/{slug}/leaderboard/",
+        "private board": lambda _: f"/c/{slug}/leaderboard/private/",
+        "review queue": lambda _: f"/c/{slug}/moderation/",
+        "distances": lambda _: f"/c/{slug}/moderation/distances/private/",
         "τ moved: the board ranked anew": lambda number: (
-            f"/c/{slug}/desk/distances/private/moves/?tau={taus[number]:.4f}"
+            f"/c/{slug}/moderation/distances/private/moves/?tau={taus[number]:.4f}"
         ),
     }
     found = {}

@@ -74,7 +74,7 @@ def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
         page.wait_for_url(re.compile(r"/submissions/[0-9a-f-]{36}/$"))
         visitor.check()
         assert page.get_by_role("status").first.inner_text().startswith("Received")
-        for where in ("submissions/", "finals/", "board/", "team/", ""):
+        for where in ("submissions/", "finals/", "leaderboard/", "team/", ""):
             visitor.go(f"/c/dogs/{where}")
         visitor.go("/account/")
         visitor.press("Sign out")

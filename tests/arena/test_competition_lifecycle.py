@@ -113,7 +113,7 @@ class Person:
         self.check()
 
     def label(self, file_name, label, reason=""):
-        page = self.go("/c/dogs/desk/")
+        page = self.go("/c/dogs/moderation/")
         page.get_by_role("link", name=file_name).first.click()
         page.get_by_role("radio", name=re.compile(f"^{label}")).check()
         page.get_by_label("Reason", exact=True).fill(reason)
@@ -155,7 +155,7 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
         page = person.go("/c/dogs/finals/")
         page.get_by_role("checkbox").first.check()
         person.press("Save the selection")
-    assert ranked(ada.go("/c/dogs/board/")) == ["Team Ada", "Team Bob"]
+    assert ranked(ada.go("/c/dogs/leaderboard/")) == ["Team Ada", "Team Bob"]
 
     # Reviewers get their role, the organiser closes.
     eva, kim = Person(browser, address), Person(browser, address)
@@ -175,19 +175,19 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
     assert "Closed" in olga.go("/c/dogs/").inner_text("main")
 
     # τ is so low that it catches nothing but exact copies; move it up, and apply.
-    page = olga.go("/c/dogs/desk/distances/private/")
+    page = olga.go("/c/dogs/moderation/distances/private/")
     page.get_by_label("τ", exact=True).fill("0.5")
     page.get_by_role("button", name="Show", exact=True).click()
     page.get_by_text("0 of 2 teams move").wait_for()
     page.get_by_label("Reason", exact=True).fill("Every copy should be penalised.")
     olga.press(re.compile("^Apply τ"))
-    assert "Every copy should be penalised." in olga.go("/c/dogs/desk/log/").content()
+    assert "Every copy should be penalised." in olga.go("/c/dogs/moderation/log/").content()
 
     # Two reviewers agree, the organiser disqualifies, the team answers, the desk replies.
     for person in (eva, kim):
         person.label("copied.zip", "Other", "Each image is a training image.")
         person.label("honest.zip", "Legitimate")
-    page = olga.go("/c/dogs/desk/")
+    page = olga.go("/c/dogs/moderation/")
     page.get_by_role("link", name="copied.zip").first.click()
     page.get_by_label("Reason, which the team reads").fill("Copies of training images.")
     olga.press("Disqualify")
@@ -197,19 +197,19 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
     assert "Each image is a training image." not in page.content()
     page.get_by_label("What the organisers should know").fill("We drew them ourselves.")
     bob.press("Send the answer")
-    page = olga.go("/c/dogs/desk/decisions/")
+    page = olga.go("/c/dogs/moderation/decisions/")
     assert "We drew them ourselves." in page.inner_text("main")
 
     # The private board is opened: without the disqualified team.
-    assert bob.page.goto(f"{address}/c/dogs/board/private/").status == 403
+    assert bob.page.goto(f"{address}/c/dogs/leaderboard/private/").status == 403
     bob.complaints.clear()  # the browser itself notes the 403
     olga.go("/c/dogs/setup/")
     olga.press("Open it to everybody")
-    board = bob.go("/c/dogs/board/private/")
+    board = bob.go("/c/dogs/leaderboard/private/")
     assert ranked(board) == ["Team Ada"]
 
     # And the data is released.
-    page = olga.go("/c/dogs/release/")
+    page = olga.go("/c/dogs/export/")
     olga.press("Make it")
     link = page.get_by_role("link", name=re.compile("^Release of"))
     link.wait_for(timeout=60_000)

@@ -42,9 +42,9 @@ _COMPETITION = [
     path("", include("genmem.arena.teams.urls")),
     path("", include("genmem.arena.submissions.urls")),
     path("", include("genmem.arena.scoring.urls")),
-    path("desk/", include("genmem.arena.moderation.urls")),
+    path("moderation/", include("genmem.arena.moderation.urls")),
     path("ratings/", include("genmem.arena.ratings.urls")),
-    path("release/", include("genmem.arena.export.urls")),
+    path("export/", include("genmem.arena.export.urls")),
 ]
 urlpatterns = [
     path("", competitions.home, name="home"),

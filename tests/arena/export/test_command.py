@@ -41,8 +41,8 @@ from genmem.arena import load
 load({str(arena_folder)!r})
 import threading
 from django.db import connections
-from genmem.arena.people.models import User
-from genmem.arena.release.snapshot import snapshot
+from genmem.arena.accounts.models import User
+from genmem.arena.export.snapshot import snapshot
 def write():
     User.objects.create_user("late@example.org", display_name="late")
     connections.close_all()

@@ -35,7 +35,7 @@ def fetch(client):
     from genmem.arena.auditlog.models import LogEntry
 
     token = LogEntry.objects.filter(action="made export").latest("pk").subject
-    return client.get(f"/c/dogs/release/{token}.zip")
+    return client.get(f"/c/dogs/export/{token}.zip")
 
 
 @pytest.mark.usefixtures("at_once")
@@ -43,7 +43,7 @@ def test_a_release_is_made_and_fetched(organiser, competition):
     from .factories import a_full_competition
 
     a_full_competition(competition)
-    answer = organiser.post("/c/dogs/release/", {"private": "on"}, follow=True)
+    answer = organiser.post("/c/dogs/export/", {"private": "on"}, follow=True)
     assert "Release of " in answer.content.decode()
     assert "with the private split, under pseudonyms, by <bdi>organiser</bdi>" in " ".join(
         answer.content.decode().split()
@@ -66,10 +66,10 @@ def test_a_release_that_fails_says_so_and_can_be_made_again(organiser, monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "export", fail)
-        shown = organiser.post("/c/dogs/release/", follow=True).content.decode()
+        shown = organiser.post("/c/dogs/export/", follow=True).content.decode()
     assert "Failed</span>" in shown
     assert "the server&#x27;s log says why" in shown
-    organiser.post("/c/dogs/release/")
+    organiser.post("/c/dogs/export/")
     assert fetch(organiser).status_code == 200
 
 
@@ -78,18 +78,17 @@ def test_one_release_is_made_at_a_time(organiser, monkeypatch, time):
 
     started = []
     monkeypatch.setattr(jobs, "start", lambda *given, **_: started.append(given))
-    shown = organiser.post("/c/dogs/release/", follow=True).content.decode()
+    shown = organiser.post("/c/dogs/export/", follow=True).content.decode()
     assert "Being made" in shown
     assert "data-live" in shown
-    shown = organiser.post("/c/dogs/release/", follow=True).content.decode()
+    shown = organiser.post("/c/dogs/export/", follow=True).content.decode()
     assert "wait until it is there" in shown
     assert len(started) == 1
     time.pass_(hours=3)
     assert (
-        "the server stopped before it was done"
-        in organiser.get("/c/dogs/release/").content.decode()
+        "the server stopped before it was done" in organiser.get("/c/dogs/export/").content.decode()
     )
-    organiser.post("/c/dogs/release/")
+    organiser.post("/c/dogs/export/")
     assert len(started) == 2
 
 
@@ -99,13 +98,13 @@ def test_the_newest_three_are_kept(organiser, competition):
     from genmem.arena.submissions import storage
 
     for _ in range(5):
-        organiser.post("/c/dogs/release/")
+        organiser.post("/c/dogs/export/")
     assert [one.state for one in makings(competition)] == ["made"] * 3 + ["removed"] * 2
     for one in makings(competition):
         kept = storage.exists(f"releases/{competition.pk}/{one.token}.zip")
         assert kept == (one.state == "made")
     oldest = makings(competition)[-1]
-    assert organiser.get(f"/c/dogs/release/{oldest.token}.zip").status_code == 404
+    assert organiser.get(f"/c/dogs/export/{oldest.token}.zip").status_code == 404
 
 
 @pytest.mark.usefixtures("at_once")
@@ -115,9 +114,9 @@ def test_a_release_is_not_found_under_another_competition(organiser, competition
     from ..factories import a_competition, a_user, signed_in
 
     a_competition("cats")
-    organiser.post("/c/dogs/release/")
+    organiser.post("/c/dogs/export/")
     token = LogEntry.objects.filter(action="made export").latest("pk").subject
     staff = signed_in(a_user(is_staff=True))
-    assert staff.get(f"/c/dogs/release/{token}.zip").status_code == 200
+    assert staff.get(f"/c/dogs/export/{token}.zip").status_code == 200
     assert staff.get(f"/c/cats/release/{token}.zip").status_code == 404
-    assert staff.get("/c/dogs/release/AAAA.zip").status_code == 404
+    assert staff.get("/c/dogs/export/AAAA.zip").status_code == 404

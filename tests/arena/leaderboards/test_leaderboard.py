@@ -212,10 +212,10 @@ def test_a_member_sees_their_rank_and_how_it_went(teams, time):
     time.pass_(hours=1)
     scored(teams[1], 5.0)
     client = signed_in(captain(teams[0]))
-    assert "of 2" in client.get("/c/dogs/board/").content.decode()
-    page = client.get("/c/dogs/board/public/history/").content.decode()
+    assert "of 2" in client.get("/c/dogs/leaderboard/").content.decode()
+    page = client.get("/c/dogs/leaderboard/public/history/").content.decode()
     assert "20 May 2026, 13:00 UTC" in page
-    assert client.get("/c/dogs/board/other/history/").status_code == 404
+    assert client.get("/c/dogs/leaderboard/other/history/").status_code == 404
 
 
 def test_a_long_board_comes_in_pages_and_a_team_finds_the_one_it_is_on(
@@ -230,18 +230,18 @@ def test_a_long_board_comes_in_pages_and_a_team_finds_the_one_it_is_on(
     monkeypatch.setattr(views, "_ROWS", 2)
     for team, score in zip(teams, (3.0, 5.0, 9.0), strict=True):
         scored(team, score)
-    first = Client().get("/c/dogs/board/").content.decode()
+    first = Client().get("/c/dogs/leaderboard/").content.decode()
     assert "alpha" in first
     assert "beta" in first
     assert "gamma" not in first
     assert 'href="?page=2">3–3' in first
-    second = Client().get("/c/dogs/board/?page=2").content.decode()
+    second = Client().get("/c/dogs/leaderboard/?page=2").content.decode()
     assert "gamma" in second
     assert "alpha" not in second
-    mine = signed_in(captain(teams[2])).get("/c/dogs/board/").content.decode()
+    mine = signed_in(captain(teams[2])).get("/c/dogs/leaderboard/").content.decode()
     assert f'href="?page=2#team-{teams[2].pk}"' in mine
     for wrong in ("0", "3", "-1", "x", "²", "9" * 30):
-        assert Client().get(f"/c/dogs/board/?page={wrong}").status_code == 404
+        assert Client().get(f"/c/dogs/leaderboard/?page={wrong}").status_code == 404
 
 
 def test_strangers_get_one_compressed_page_until_the_board_changes(competition, teams):
@@ -252,7 +252,7 @@ def test_strangers_get_one_compressed_page_until_the_board_changes(competition, 
     from ..factories import scored
 
     def page(client):
-        return client.get("/c/dogs/board/", headers={"Accept-Encoding": "gzip"})
+        return client.get("/c/dogs/leaderboard/", headers={"Accept-Encoding": "gzip"})
 
     scored(teams[0], 5.0)
     first = page(Client())

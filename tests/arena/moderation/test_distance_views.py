@@ -62,7 +62,9 @@ def mifid(submission, tau):
 
 @pytest.mark.parametrize("tau", [0.1, 0.25, 0.3, 0.35000001, 0.9])
 def test_the_scores_of_the_page_are_those_of_mifid(board, organiser, tau):
-    page = organiser[1].get(f"/c/dogs/desk/distances/private/moves/?tau={tau}").content.decode()
+    page = (
+        organiser[1].get(f"/c/dogs/moderation/distances/private/moves/?tau={tau}").content.decode()
+    )
     shown = [float(one) for one in re.findall(r'data-score="([^"]+)"', page)]
     assert shown == sorted(mifid(one, tau) for one in board)
 
@@ -115,7 +117,7 @@ def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
 
 
 def test_moving_tau_shows_who_moves_and_who_enters_and_leaves(board, organiser):
-    where = "/c/dogs/desk/distances/private/moves/?tau=0.26&top=3"
+    where = "/c/dogs/moderation/distances/private/moves/?tau=0.26&top=3"
     page = " ".join(organiser[1].get(where).content.decode().split())
     # At τ = 0.25 the first is penalised; at 0.26 the second is too, 0.25 < 0.26.
     assert "<strong>5</strong> of 6 teams move" in page or "team 1" in page
@@ -134,7 +136,7 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     user, client = organiser
     before = ScoreVersion.objects.count()
     form = {"tau": "0.38", "version": "1", "reason": "As the labels suggest."}
-    answer = client.post("/c/dogs/desk/distances/private/apply/", form, follow=True)
+    answer = client.post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
     assert "6 submissions were scored anew" in answer.content.decode()
     split = split_in_force(competition, "private")
     assert (split.version, split.tau) == (2, 0.38)
@@ -166,7 +168,7 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
 def test_a_tau_that_cannot_be_applied_is_refused(competition, board, organiser, form, words):
     from genmem.arena.competitions.models import split_in_force
 
-    answer = organiser[1].post("/c/dogs/desk/distances/private/apply/", form, follow=True)
+    answer = organiser[1].post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
     assert words in answer.content.decode()
     assert split_in_force(competition, "private").version == 1
 
@@ -177,14 +179,16 @@ def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organiser):
     for one, label in zip(board, ["MGAN", "SUP", "AUG", *["legitimate"] * 3], strict=True):
         labelled(one, label)
     labelled(board[5], "legitimate")
-    page = " ".join(organiser[1].get("/c/dogs/desk/distances/private/").content.decode().split())
+    page = " ".join(
+        organiser[1].get("/c/dogs/moderation/distances/private/").content.decode().split()
+    )
     assert re.search(r'data-tau="0.32[45]\d*">τ = 0.325<', page)
     assert "3 of 3 that copy penalised, 0 of 3 legitimate" in page
     assert "Rests on 3 legitimate labels and 3 labels of copying; 5 of them by one" in page
 
 
 def test_without_labels_nothing_is_suggested_and_every_distance_is_in_the_plot(board, organiser):
-    page = organiser[1].get("/c/dogs/desk/distances/private/").content.decode()
+    page = organiser[1].get("/c/dogs/moderation/distances/private/").content.decode()
     assert "Nothing yet" in page
     assert "g-unsettled" in page
     assert "style=" not in page
@@ -202,8 +206,8 @@ def test_bars_are_as_high_as_their_counts(count):
     assert all(bar.top >= -0.01 and bar.left + bar.width <= 100.01 for bar in found.bars)
 
 
-def test_a_split_without_scores_has_a_page_that_says_so(competition, organiser):
-    page = organiser[1].get("/c/dogs/desk/distances/public/").content.decode()
+def test_a_side_without_scores_has_a_page_that_says_so(competition, organiser):
+    page = organiser[1].get("/c/dogs/moderation/distances/public/").content.decode()
     assert "No submission has a score on this split yet" in page
-    assert organiser[1].get("/c/dogs/desk/distances/other/").status_code == 404
-    assert organiser[1].get("/c/dogs/desk/distances/public/moves/").status_code == 404
+    assert organiser[1].get("/c/dogs/moderation/distances/other/").status_code == 404
+    assert organiser[1].get("/c/dogs/moderation/distances/public/moves/").status_code == 404

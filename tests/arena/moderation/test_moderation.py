@@ -21,7 +21,7 @@ def world(competition):
     for who, role in (("first", "reviewer"), ("second", "reviewer"), ("organiser", "organiser")):
         Role.objects.create(competition=competition, user=found.people[who], role=role)
     found.clients = {who: signed_in(one) for who, one in found.people.items()}
-    found.where = f"/c/dogs/desk/entries/{found.one.pk}/"
+    found.where = f"/c/dogs/moderation/submissions/{found.one.pk}/"
     return found
 
 
@@ -42,9 +42,9 @@ def board(world, kind="public"):
 
 
 def test_two_reviewers_who_agree_make_the_top_clean(world):
-    assert "2 reviews left" in world.clients["first"].get("/c/dogs/desk/").content.decode()
+    assert "2 reviews left" in world.clients["first"].get("/c/dogs/moderation/").content.decode()
     post(world, "first", "label/", label="legitimate")
-    assert "1 review left" in world.clients["first"].get("/c/dogs/desk/").content.decode()
+    assert "1 review left" in world.clients["first"].get("/c/dogs/moderation/").content.decode()
     assert "takes a second reviewer" in world.clients["first"].get(world.where).content.decode()
     page = post(world, "second", "label/", label="legitimate", next="1")
     assert "Nothing in the queue waits for your review" in page
@@ -84,10 +84,8 @@ def test_a_disqualified_submission_is_on_no_board_and_comes_back_when_it_is_rein
     assert board(world) == ["alpha", "beta"]
     post(world, "organiser", "decision/", kind="disqualified", reason="Copies.")
     assert board(world) == board(world, "private") == ["beta"]
-    assert (
-        "alpha"
-        not in world.clients["member"].get("/c/dogs/board/").content.decode().split("<table")[1]
-    )
+    page = world.clients["member"].get("/c/dogs/leaderboard/").content.decode()
+    assert "alpha" not in page.split("<table")[1]
     page = post(world, "organiser", "decision/", kind="disqualified", reason="Again.")
     assert "disqualified already" in page
     post(world, "organiser", "decision/", kind="reinstated", reason="They showed us.")
@@ -126,7 +124,7 @@ def test_the_rank_history_shows_when_a_team_lost_its_rank(world, time):
 
 
 def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
-    from genmem.arena.moderation.models import Decision
+    from genmem.arena.leaderboards.models import Decision
 
     post(world, "first", "label/", label="MGAN", reason="secret-reason-of-a-label")
     post(world, "second", "label/", label="MGAN", reason="another")
@@ -136,16 +134,16 @@ def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
     assert "as MGAN" in page
     assert "secret-reason" not in page
     decision = Decision.objects.get()
-    where = f"/c/dogs/desk/decisions/{decision.pk}/rebuttal/"
+    where = f"/c/dogs/moderation/decisions/{decision.pk}/rebuttal/"
     send = world.clients["member"].post
     assert "Sent." in send(where, {"text": "They are ours."}, follow=True).content.decode()
     again = send(where, {"text": "Really."}, follow=True).content.decode()
     assert "has answered to this decision" in again
     assert "Your answer" not in again
     assert "They are ours." in world.clients["first"].get(world.where).content.decode()
-    waiting = world.clients["first"].get("/c/dogs/desk/decisions/").content.decode()
+    waiting = world.clients["first"].get("/c/dogs/moderation/decisions/").content.decode()
     assert "wait for an answer" in waiting
-    answer = f"/c/dogs/desk/rebuttals/{decision.rebuttal.pk}/answer/"
+    answer = f"/c/dogs/moderation/rebuttals/{decision.rebuttal.pk}/answer/"
     assert world.clients["first"].post(answer, {"text": "No."}).status_code == 403
     world.clients["organiser"].post(answer, {"text": "We looked again."})
     assert "We looked again." in team_page(world)
@@ -168,7 +166,14 @@ def test_notes_are_for_reviewers_only_and_not_in_the_log(world):
 
     post(world, "first", "note/", text="look-at-the-ears")
     assert "look-at-the-ears" in world.clients["second"].get(world.where).content.decode()
-    for where in ("", "board/", f"submissions/{world.one.pk}/", "submissions/", "team/", "finals/"):
+    for where in (
+        "",
+        "leaderboard/",
+        f"submissions/{world.one.pk}/",
+        "submissions/",
+        "team/",
+        "finals/",
+    ):
         answer = world.clients["member"].get(f"/c/dogs/{where}")
         assert "look-at-the-ears" not in answer.content.decode()
     entry = LogEntry.objects.get(action="note")
@@ -181,7 +186,7 @@ def test_the_log_can_be_searched_by_action_person_and_subject(world):
     see = world.clients["first"].get
 
     def count(query):
-        return see(f"/c/dogs/desk/log/?{query}").content.decode().count('data-label="Action"')
+        return see(f"/c/dogs/moderation/log/?{query}").content.decode().count('data-label="Action"')
 
     assert count("") == 2
     assert count("action=label") == count("action=disqualify") == 1
@@ -193,7 +198,8 @@ def test_the_log_can_be_searched_by_action_person_and_subject(world):
 
 
 def test_what_the_desk_writes_is_only_ever_added_to(world):
-    from genmem.arena.moderation.models import Answer, Decision, Label, Note, Rebuttal
+    from genmem.arena.leaderboards.models import Decision
+    from genmem.arena.moderation.models import Answer, Label, Note, Rebuttal
 
     from .factories import disqualified_and_rebutted
 
@@ -301,13 +307,13 @@ def test_submitted_code_and_its_log_can_be_read_as_text(world, tmp_path):
 
 
 PAGES = (
-    "board/",
-    "board/private/",
-    "desk/",
-    "desk/distances/private/",
-    "desk/distances/private/moves/?tau=0.3",
-    "desk/decisions/",
-    "desk/log/",
+    "leaderboard/",
+    "leaderboard/private/",
+    "moderation/",
+    "moderation/distances/private/",
+    "moderation/distances/private/moves/?tau=0.3",
+    "moderation/decisions/",
+    "moderation/log/",
 )
 
 

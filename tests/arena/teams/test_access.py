@@ -16,8 +16,8 @@ DESK = ["in", 403, 403, 403, 200, 200, 200]
 PAGES = {
     "home": OPEN,
     "competition": OPEN,
-    "board": OPEN,
-    "private board": [403, 403, 403, 403, 200, 200, 200],
+    "leaderboard": OPEN,
+    "private leaderboard": [403, 403, 403, 403, 200, 200, 200],
     "rank history": ["in", 403, 403, 403, "team", "team", "team"],
     "team": SIGN_IN,
     "submissions": IN_TEAM,
@@ -28,22 +28,22 @@ PAGES = {
     "set up": ORGANISERS,
     "set up split": ORGANISERS,
     "set up people": ORGANISERS,
-    "desk": DESK,
-    "next entry": ["in", 403, 403, 403, "away", "away", "away"],
+    "moderation": DESK,
+    "next submission": ["in", 403, 403, 403, "away", "away", "away"],
     "distances": DESK,
     "distance moves": DESK,
-    "entry": DESK,
-    "entry image": DESK,
+    "review": DESK,
+    "review image": DESK,
     "decisions": DESK,
-    "desk log": DESK,
+    "audit log": DESK,
     "ratings": SIGN_IN,
     "new rating round": ORGANISERS,
     "rate": SIGN_IN,
     "rating images": ["in", 404, 404, 404, 200, 404, 404],
     "rating results": ORGANISERS,
-    "rating export": ORGANISERS,
-    "releases": ORGANISERS,
-    "release file": ORGANISERS,
+    "ratings csv": ORGANISERS,
+    "export": ORGANISERS,
+    "export file": ORGANISERS,
     "create competition": ["in", 403, 403, 403, 403, 403, 200],
     "account": SIGN_IN,
     "api": OPEN,
@@ -124,16 +124,16 @@ def world(competition):
     keep_distances(submission)
     rebuttal = disqualified_and_rebutted(mine)
     page = a_page(submission, people["reviewer"])
-    rounds = ("rate", "rating results", "rating export", "close rating round")
+    rounds = ("rate", "rating results", "ratings csv", "close rating round")
     arguments = {
         **{name: ["dogs", page.rater.round.pk] for name in rounds},
         "rating images": ["dogs", page.token],
-        "release file": ["dogs", a_release(competition)],
+        "export file": ["dogs", a_release(competition)],
         "distances": ["dogs", "private"],
         "distance moves": ["dogs", "private"],
         "apply tau": ["dogs", "private"],
-        **{name: ["dogs", submission.pk] for name in ("entry", "label", "note", "decide")},
-        "entry image": ["dogs", submission.pk, "private", 0, "submitted"],
+        **{name: ["dogs", submission.pk] for name in ("review", "label", "note", "decide")},
+        "review image": ["dogs", submission.pk, "private", 0, "submitted"],
         "rebut": ["dogs", rebuttal.decision.pk],
         "answer rebuttal": ["dogs", rebuttal.pk],
         "submission": ["dogs", submission.pk],
@@ -233,7 +233,7 @@ def test_private_scores_are_shown_to_their_team_once_the_board_is_open(world, co
     shown = clients["member"].get(where).content.decode()
     assert "98.765" in shown
     assert "log of private score" in shown
-    assert clients["anonymous"].get("/c/dogs/board/private/").status_code == 200
+    assert clients["anonymous"].get("/c/dogs/leaderboard/private/").status_code == 200
     assert clients["other team"].get(where).status_code == 404
 
 
@@ -253,7 +253,7 @@ def test_a_reviewer_sees_submissions_and_changes_nothing(world):
     assert clients["reviewer"].post("/c/dogs/setup/", {}).status_code == 403
 
 
-@pytest.mark.parametrize("name", ["home", "competition", "board", "account_login"])
+@pytest.mark.parametrize("name", ["home", "competition", "leaderboard", "account_login"])
 def test_every_answer_forbids_what_comes_from_elsewhere(world, name):
     clients, arguments = world
     answer = clients["anonymous"].get(address(name, arguments))
@@ -280,7 +280,7 @@ def test_what_breaks_is_a_page_that_asks_nothing_of_the_database(world, monkeypa
     clients, _ = world
     monkeypatch.setattr(views, "board", fail)
     clients["member"].raise_request_exception = False
-    answer = clients["member"].get("/c/dogs/board/")
+    answer = clients["member"].get("/c/dogs/leaderboard/")
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.content.decode()
     with connection.execute_wrapper(fail):

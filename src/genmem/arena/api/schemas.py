@@ -10,9 +10,9 @@ from django.urls import reverse
 from ninja import Schema
 
 from genmem.arena.competitions.models import Competition
+from genmem.arena.leaderboards.disqualification import current_decision
 from genmem.arena.leaderboards.leaderboard import Row
 from genmem.arena.leaderboards.models import ScoreVersion
-from genmem.arena.moderation.decisions import decision_in_force
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.services import allowance
 from genmem.arena.submissions.uploads import reached
@@ -256,7 +256,7 @@ def submission_answer(
         )
         for step in shown_steps(viewer, one)
     ]
-    decision = decision_in_force(one)
+    decision = current_decision(one)
     gone = decision is not None and decision.kind == "disqualified"
     return SubmissionAnswer(
         **submission_line(viewer, one, scores).dict(),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from genmem.arena.export.schema import COUNT, NUMBER, TEXT, TIME, YES_NO, Field, Scope, Table, pa
-from genmem.arena.moderation.decisions import disqualified_ids
-from genmem.arena.moderation.models import Decision, Label
+from genmem.arena.leaderboards.disqualification import disqualified_ids
+from genmem.arena.leaderboards.models import Decision
+from genmem.arena.moderation.models import Label
 from genmem.arena.ratings.models import Round
 from genmem.arena.ratings.results import rating_rows
 
@@ -43,8 +44,8 @@ def _decisions(scope: Scope) -> Iterator[Row]:
         .order_by("pk")
     )
     for one in rows.iterator(chunk_size=_CHUNK):
-        rebuttal = one.rebuttal_or_none()
-        answer = rebuttal.answer_or_none() if rebuttal else None
+        rebuttal = getattr(one, "rebuttal", None)
+        answer = getattr(rebuttal, "answer", None)
         yield {
             "decision_id": one.pk,
             "submission_id": str(one.submission.pk),

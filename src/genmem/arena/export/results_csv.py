@@ -10,9 +10,9 @@ from pathlib import Path
 from genmem.arena.competitions.models import split_in_force
 from genmem.arena.export.schema import Scope
 from genmem.arena.export.tables import kinds
+from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.moderation.consensus import LEGITIMATE, NOT_REVIEWED, OTHER
-from genmem.arena.moderation.decisions import disqualified_ids
 from genmem.arena.moderation.reviews import labels_of_all, verdicts
 from genmem.arena.submissions.models import Submission
 from genmem.calibration import PUBLIC_TABLE, Labels

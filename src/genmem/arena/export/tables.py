@@ -12,10 +12,10 @@ from django.db.models import Count, Exists, OuterRef
 from genmem.arena.export.history import changes
 from genmem.arena.export.judgement_tables import DECISIONS, LABELS, RATINGS
 from genmem.arena.export.schema import COUNT, NUMBER, TEXT, TIME, YES_NO, Field, Scope, Table, pa
+from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.leaderboard import board
 from genmem.arena.leaderboards.models import Final, ScoreVersion
 from genmem.arena.leaderboards.ranking import Entry
-from genmem.arena.moderation.decisions import disqualified_ids
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership, Team
 
@@ -68,7 +68,7 @@ def _scores(scope: Scope) -> Iterator[Row]:
             "score_id": one.pk,
             "submission_id": str(one.submission_id),  # pyright: ignore[reportAttributeAccessIssue]
             "split": one.split.kind,
-            "split_version": one.split.version,
+            "side_version": one.split.version,
             "fd": one.fd,
             "distance": one.distance,
             "tau": one.tau,

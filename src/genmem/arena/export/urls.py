@@ -5,6 +5,6 @@ from django.urls import path
 from genmem.arena.export import views
 
 urlpatterns = [
-    path("", views.releases, name="releases"),
-    path("<str:token>.zip", views.fetch, name="release file"),
+    path("", views.releases, name="export"),
+    path("<str:token>.zip", views.fetch, name="export file"),
 ]

@@ -29,7 +29,7 @@ def releases(request: HttpRequest, slug: str) -> HttpResponse:
             )
         except ReleaseError as error:
             messages.error(request, str(error))
-        return redirect("releases", slug)
+        return redirect("export", slug)
     found = makings(viewer.competition)
     return render(
         request,

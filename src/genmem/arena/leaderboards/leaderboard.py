@@ -13,10 +13,9 @@ from django.db.models import Count
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import Competition
 from genmem.arena.leaderboards.cache import kept, score_stamp, stamp
-from genmem.arena.leaderboards.models import Final, ScoreVersion
+from genmem.arena.leaderboards.models import Decision, Final, ScoreVersion
 from genmem.arena.leaderboards.ranking import Entry, Moment, finals_of_all, rank, rank_history
 from genmem.arena.leaderboards.scores import entries
-from genmem.arena.moderation.models import Decision
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Team
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Split
 from genmem.arena.core import clock
 from genmem.arena.core.models import AppendOnly
@@ -61,3 +62,22 @@ class Final(models.Model):
 
     def __str__(self) -> str:
         return f"{self.submission} of {self.team}"
+
+
+class Decision(AppendOnly):
+    """A submission is taken off the boards or put back; the newest is in force.
+
+    `reason` and `label` are shown to the team.
+    """
+
+    KINDS = (("disqualified", "Disqualified"), ("reinstated", "Reinstated"))
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="decisions")
+    kind = models.CharField(max_length=12, choices=KINDS)
+    label = models.CharField(max_length=10, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="decisions")
+    reason = models.TextField()
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.submission}: {self.kind}"

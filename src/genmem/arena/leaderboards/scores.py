@@ -9,9 +9,9 @@ from django.db import transaction
 
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.cache import in_force, kept, score_stamp
+from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.ranking import Entry
-from genmem.arena.moderation.decisions import disqualified_ids
 from genmem.arena.submissions.models import Submission
 
 

@@ -5,8 +5,8 @@ from django.urls import path
 from genmem.arena.leaderboards import views
 
 urlpatterns = [
-    path("board/", views.public, name="board"),
-    path("board/private/", views.private, name="private board"),
-    path("board/<str:kind>/history/", views.history, name="rank history"),
+    path("leaderboard/", views.public, name="leaderboard"),
+    path("leaderboard/private/", views.private, name="private leaderboard"),
+    path("leaderboard/<str:kind>/history/", views.history, name="rank history"),
     path("finals/", views.finals, name="finals"),
 ]

@@ -18,10 +18,10 @@ from django.views.decorators.http import require_safe
 from genmem.arena.competitions.models import Split
 from genmem.arena.core import formatting
 from genmem.arena.leaderboards.cache import kept, stamp
+from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
 from genmem.arena.leaderboards.leaderboard import Row, board, rank_history_of
 from genmem.arena.leaderboards.scores import scores_in_force
-from genmem.arena.moderation.decisions import disqualified_ids
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.access import Viewer, visit
 

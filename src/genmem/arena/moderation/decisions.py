@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import transaction
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
-from genmem.arena.competitions.models import Competition
-from genmem.arena.moderation.models import Answer, Decision, Rebuttal
+from genmem.arena.leaderboards.disqualification import current_decision
+from genmem.arena.leaderboards.models import Decision
+from genmem.arena.moderation.models import Answer, Rebuttal
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership
 from genmem.errors import GenmemError
@@ -20,21 +19,6 @@ LONGEST_TEXT = 10_000
 
 class DeskError(GenmemError):
     """This cannot be done at the desk; the message says why."""
-
-
-def disqualified_ids(competition: Competition) -> set[uuid.UUID]:
-    """The submissions whose newest decision takes them off the boards."""
-    newest = dict(
-        Decision.objects.filter(submission__team__competition=competition)
-        .order_by("pk")
-        .values_list("submission_id", "kind")
-    )
-    return {submission for submission, kind in newest.items() if kind == "disqualified"}
-
-
-def decision_in_force(submission: Submission) -> Decision | None:
-    """The newest decision on a submission."""
-    return Decision.objects.filter(submission=submission).order_by("-pk").first()
 
 
 def decide(
@@ -52,7 +36,7 @@ def decide(
     reason = checked(reason, "a reason, which the team reads")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
-        current = decision_in_force(submission)
+        current = current_decision(submission)
         standing = current.kind if current else "reinstated"
         if standing == kind:
             raise DeskError(
@@ -80,7 +64,7 @@ def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
         Submission.objects.select_for_update().get(pk=submission.pk)
         if not Membership.objects.filter(team=submission.team, user=by).exists():
             raise DeskError("Only its team may answer to a decision.")
-        current = decision_in_force(submission)
+        current = current_decision(submission)
         if decision.kind != "disqualified" or current is None or current.pk != decision.pk:
             raise DeskError("This decision no longer stands.")
         if Rebuttal.objects.filter(decision=decision).exists():

@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.competitions.models import Split
-from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.models import Decision, ScoreVersion
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.moderation.consensus import verdict
 from genmem.arena.moderation.decisions import DeskError, decide
 from genmem.arena.moderation.gallery import gallery
-from genmem.arena.moderation.models import LABEL_MEANINGS, LABELS, Decision, Note
+from genmem.arena.moderation.models import LABEL_MEANINGS, LABELS, Note
 from genmem.arena.moderation.queue import Item
 from genmem.arena.moderation.reviews import add_label, add_note, labels_in_force
 from genmem.arena.moderation.selectors import entries_standing, queue_now
@@ -112,8 +112,8 @@ def label(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
         request, lambda: add_label(submission, given, reason=reason, by=user), "Your label is kept."
     )
     if done and "next" in request.POST:
-        return redirect("next entry", slug)
-    return redirect("entry", slug, pk)
+        return redirect("next submission", slug)
+    return redirect("review", slug, pk)
 
 
 @login_required
@@ -123,7 +123,7 @@ def note(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     viewer, user = visit_desk(request, slug)
     submission = submission_at(viewer, pk)
     _try(request, lambda: add_note(submission, request.POST.get("text", ""), by=user), "Noted.")
-    return redirect("entry", slug, pk)
+    return redirect("review", slug, pk)
 
 
 @login_required
@@ -145,7 +145,7 @@ def decision(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
         ),
         "It is off the boards." if kind == "disqualified" else "It is back on the boards.",
     )
-    return redirect("entry", slug, pk)
+    return redirect("review", slug, pk)
 
 
 def _try(request: HttpRequest, change: Callable[[], object], said: str) -> bool:

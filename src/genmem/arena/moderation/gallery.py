@@ -77,11 +77,6 @@ def gallery(version: ScoreVersion) -> Gallery | None:
     return found
 
 
-def images_of(submission: Submission) -> str:
-    """The storage name of the zip that holds a submission's images."""
-    return f"output/{submission.pk}.zip" if submission.kind == "code" else submission.file
-
-
 def _gallery(version: ScoreVersion) -> Gallery | None:
     try:
         with storage.local(version.distances) as path, np.load(path) as kept:
@@ -115,7 +110,7 @@ def _submitted(
 ) -> tuple[list[tuple[str, bytes | None]], str]:
     """Name and picture of some of a submission's images, and what went wrong."""
     try:
-        with storage.local(images_of(submission)) as path, zipfile.ZipFile(path) as archive:
+        with storage.local(submission.images_zip) as path, zipfile.ZipFile(path) as archive:
             entries = files_in(archive)
             by_name = {plain_name(entry): entry for entry in entries}
             found: list[tuple[str, bytes | None]] = []

@@ -7,6 +7,7 @@ from django.db import models
 from genmem.arena.accounts.models import User
 from genmem.arena.core import clock
 from genmem.arena.core.models import AppendOnly
+from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, OTHER
 from genmem.arena.submissions.models import Submission
 
@@ -41,11 +42,6 @@ class Label(AppendOnly):
     def __str__(self) -> str:
         return f"{self.submission}: {self.label}, by {self.reviewer}"
 
-    @property
-    def word(self) -> str:
-        """The label as shown."""
-        return dict(LABELS)[self.label]
-
 
 class Note(AppendOnly):
     """A remark among reviewers; participants never see it."""
@@ -59,39 +55,6 @@ class Note(AppendOnly):
         return f"{self.submission}: {self.text[:60]}"
 
 
-class Decision(AppendOnly):
-    """A submission is taken off the boards or put back; the newest is in force.
-
-    `reason` and `label` are shown to the team.
-    """
-
-    KINDS = (("disqualified", "Disqualified"), ("reinstated", "Reinstated"))
-
-    submission = models.ForeignKey(Submission, models.PROTECT, related_name="decisions")
-    kind = models.CharField(max_length=12, choices=KINDS)
-    label = models.CharField(max_length=10, choices=LABELS, blank=True)
-    by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="decisions")
-    reason = models.TextField()
-    at = models.DateTimeField(default=clock.now, editable=False)
-
-    def __str__(self) -> str:
-        return f"{self.submission}: {self.kind}"
-
-    @property
-    def word(self) -> str:
-        """The kind as shown."""
-        return dict(self.KINDS)[self.kind]
-
-    @property
-    def label_word(self) -> str:
-        """The label as shown; "" where there is none."""
-        return dict(LABELS).get(self.label, "")
-
-    def rebuttal_or_none(self) -> Rebuttal | None:
-        """What the team said to it."""
-        return getattr(self, "rebuttal", None)
-
-
 class Rebuttal(AppendOnly):
     """What a team says to a decision: once, and the desk answers."""
 
@@ -102,10 +65,6 @@ class Rebuttal(AppendOnly):
 
     def __str__(self) -> str:
         return f"to {self.decision}"
-
-    def answer_or_none(self) -> Answer | None:
-        """What the desk answered."""
-        return getattr(self, "answer", None)
 
 
 class Answer(AppendOnly):

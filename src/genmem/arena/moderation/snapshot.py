@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from genmem.arena.competitions.models import Competition, Split, split_in_force
 from genmem.arena.leaderboards.cache import in_force, kept, score_stamp, stamp
+from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.leaderboard import standing
-from genmem.arena.moderation.decisions import disqualified_ids
 from genmem.arena.teams.models import Team
 from genmem.metrics.penalty import check_tau, penalty
 

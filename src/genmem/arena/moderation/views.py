@@ -16,8 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import split_in_force
+from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.decisions import DeskError, answer, rebut
-from genmem.arena.moderation.models import Decision, Rebuttal
+from genmem.arena.moderation.models import Rebuttal
 from genmem.arena.moderation.queue import Item
 from genmem.arena.moderation.selectors import labels_now, next_for, queue_now
 from genmem.arena.submissions.models import Submission
@@ -108,8 +109,8 @@ def next_entry(request: HttpRequest, slug: str) -> HttpResponse:
     item = next_for(viewer.competition, found, user.pk, after=after)
     if item is None:
         messages.success(request, "Nothing in the queue waits for your review.")
-        return redirect("desk", slug)
-    return redirect("entry", slug, item.entry.submission)
+        return redirect("moderation", slug)
+    return redirect("review", slug, item.entry.submission)
 
 
 @login_required
@@ -151,7 +152,7 @@ def answer_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         messages.success(request, "Answered; the team sees it.")
     except DeskError as error:
         messages.error(request, str(error))
-    return redirect("entry", slug, found.decision.submission.pk)
+    return redirect("review", slug, found.decision.submission.pk)
 
 
 @login_required
@@ -209,8 +210,8 @@ def log(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _waits(decision: Decision) -> bool:
     """Whether a rebuttal of it waits for an answer."""
-    rebuttal = decision.rebuttal_or_none()
-    return rebuttal is not None and rebuttal.answer_or_none() is None
+    rebuttal = getattr(decision, "rebuttal", None)
+    return rebuttal is not None and not hasattr(rebuttal, "answer")
 
 
 def _submissions(items: Iterable[Item]) -> dict[uuid.UUID, Submission]:

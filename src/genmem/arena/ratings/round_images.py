@@ -24,7 +24,6 @@ from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.ratings.assignment import ENTRY, SPOILED
 from genmem.arena.ratings.models import Item, Page, Round
 from genmem.arena.submissions import storage
-from genmem.arena.submissions.models import Submission
 from genmem.errors import InputError
 from genmem.images import ImageSource, decode, open_images
 
@@ -112,15 +111,10 @@ def _pool(item: Item) -> str:
         competition = item.round.competition
         size = (competition.image_width, competition.image_height)
         with ExitStack() as opened:
-            path = opened.enter_context(storage.local(images_name(item.submission)))
+            path = opened.enter_context(storage.local(item.submission.images_zip))
             source = opened.enter_context(open_images(path))
             _keep_pool(name, source, seed=item.round.seed + item.pk, size=size)
     return name
-
-
-def images_name(submission: Submission) -> str:
-    """The storage name of a submission's images: what was sent, or what its code made."""
-    return submission.file if submission.kind == "images" else f"output/{submission.pk}.zip"
 
 
 def _real_name(found: Round) -> str:

@@ -10,6 +10,6 @@ urlpatterns = [
     path("images/<str:token>.png", views.images, name="rating images"),
     path("<int:pk>/", views.rate, name="rate"),
     path("<int:pk>/results/", organizer_views.results, name="rating results"),
-    path("<int:pk>/ratings.csv", organizer_views.export, name="rating export"),
+    path("<int:pk>/ratings.csv", organizer_views.export, name="ratings csv"),
     path("<int:pk>/close/", organizer_views.close, name="close rating round"),
 ]

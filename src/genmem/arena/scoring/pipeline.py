@@ -22,16 +22,11 @@ TELL_EVERY = 3.0
 """Seconds between two lines that say how far a step is."""
 
 
-def images_of(submission: Submission) -> str:
-    """The name of the zip of images that is scored: as sent, or as the submitted code made it."""
-    return f"output/{submission.pk}.zip" if submission.kind == "code" else submission.file
-
-
 def do_validate(work: Work, stir: Callable[[], None]) -> None:
     """Check the images against what the competition asks for."""
     submission = work.submission
     competition = submission.team.competition
-    with _local(images_of(submission)) as path:
+    with _local(submission.images_zip) as path:
         size = path.stat().st_size
         limits = limits_for(
             count=competition.image_count,
@@ -138,7 +133,7 @@ def _features(work: Work, split: Split, stir: Callable[[], None]) -> reference_f
     competition: Competition = work.submission.team.competition
     evaluate.make_features(
         work.submission.pk,
-        images_of(work.submission),
+        work.submission.images_zip,
         split,
         space,
         count=competition.image_count,

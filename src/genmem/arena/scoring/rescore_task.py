@@ -12,7 +12,6 @@ from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.scoring import evaluate, reference_features
 from genmem.arena.scoring.db_retry import patiently, say
 from genmem.arena.scoring.models import Rescore
-from genmem.arena.scoring.pipeline import images_of
 from genmem.arena.scoring.steps import MOST_STARTS, full_reason
 from genmem.errors import InputError
 
@@ -57,7 +56,7 @@ def _score(row: Rescore) -> None:
     space = reference_features.space_of(split)
     evaluate.make_features(
         submission.pk,
-        images_of(submission),
+        submission.images_zip,
         split,
         space,
         count=submission.team.competition.image_count,

@@ -68,6 +68,11 @@ class Submission(models.Model):
     def __str__(self) -> str:
         return f"{self.original_name} ({str(self.id)[:8]})"
 
+    @property
+    def images_zip(self) -> str:
+        """Storage name of the zip of images: the upload itself, or what its code generated."""
+        return f"output/{self.pk}.zip" if self.kind == "code" else self.file
+
 
 class Upload(models.Model):
     """A file on its way here, piece by piece; `finished` once it has become a submission."""

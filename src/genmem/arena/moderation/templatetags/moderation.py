@@ -9,8 +9,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.consensus import LEGITIMATE, Verdict
-from genmem.arena.moderation.models import LABELS, Decision
+from genmem.arena.moderation.models import LABELS
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.access import Viewer
 
@@ -66,13 +67,13 @@ def decisions_on(submission: Submission, viewer: Viewer) -> list[dict[str, Any]]
     member = viewer.team is not None and viewer.team.pk == submission.team.pk
     rows = []
     for place, one in enumerate(found):
-        rebuttal = one.rebuttal_or_none()
+        rebuttal = getattr(one, "rebuttal", None)
         rows.append(
             {
                 "decision": one,
                 "in_force": place == 0,
                 "rebuttal": rebuttal,
-                "answer": rebuttal.answer_or_none() if rebuttal else None,
+                "answer": getattr(rebuttal, "answer", None),
                 "may_rebut": member
                 and place == 0
                 and one.kind == "disqualified"
