@@ -1,0 +1,37 @@
+"""What docs/architecture.md promises: no import cycles, and a map of files in every package."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import grimp
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "src" / "genmem"
+PACKAGES = sorted(
+    init.parent
+    for init in SOURCES.rglob("__init__.py")
+    if init.parent != SOURCES and init.parent.name not in {"migrations", "templatetags"}
+)
+
+
+def modules_of(package):
+    """Names of the files and folders of Python code in a package, without Django's fixed ones."""
+    fixed = {"__init__", "__main__", "apps", "models", "urls", "views", "forms", "migrations"}
+    fixed |= {"templatetags", "static", "templates"}
+    files = {path.stem for path in package.glob("*.py")}
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    return sorted(name for name in (files | folders) - fixed if not name.startswith("_"))
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = grimp.build_graph("genmem", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(SOURCES)))
+def test_every_package_says_in_its_docstring_what_each_file_holds(package):
+    described = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    missing = [name for name in modules_of(package) if name not in described]
+    assert not missing, f"{package.name}/__init__.py does not mention {', '.join(missing)}"
