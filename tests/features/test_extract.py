@@ -30,7 +30,7 @@ class CountingExtractor:
         if self.fail_after is not None and self.seen >= self.fail_after:
             raise KeyboardInterrupt
         self.seen += len(batch)
-        return self._extractor.embed(batch)
+        return self._extractor.run(batch)
 
 
 class WithLogits(CountingExtractor):
@@ -157,14 +157,15 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
         {"rows": None},
         {"rows": -1},
         {"rows": True},
-        {"width": 1.5},
-        {"width": []},
-        {"checksum": 7},
-        {"logit_width": "3"},
-        {"logit_width": 3},
+        {"widths": [1.5]},
+        {"widths": []},
+        {"widths": 1440},
+        {"checksums": [7]},
+        {"widths": [1440, "3"]},
+        {"widths": [1440, 3]},
         {"shape": 5},
         {"shape": ["a"]},
-        {"engine": None},
+        {"done": None},
         {"next_position": 10**9},
         {"broken": [[99, "far out"]]},
         {"broken": [["a", 1]]},

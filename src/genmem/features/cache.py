@@ -1,43 +1,48 @@
-"""Where genmem keeps what it computed, and how a feature set is kept there.
+"""The cache folder, and the feature sets in it.
 
-An entry is a folder named by its key:
+A feature set is a folder named by its key:
 
-    features/<key>/features.npy   float32 [n, d]
-    features/<key>/logits.npy     float32 [n, c], for backbones that give them
-    features/<key>/entry.json     rows, checksums, images left out, the engine
+    features/<key>/features.npy   float32 [n, d], a row for every image of the source
+    features/<key>/logits.npy     float32 [n, c], for backbones that give logits
+    features/<key>/entry.json     how many rows are filled, their checksums, broken images, `done`
 
-While it is being made it is `features/<key>.partial/`: rows are appended, and every few seconds
-`entry.json` says how many are safely on disk, so that an interrupted run goes on from there. The
-finished folder is renamed in one step. A lock file per key lets one process work at a time; the
-others wait and then find the entry. The lock is the operating system's, so it does not outlive the
-process. Checksums are verified whenever an entry or a partial one is opened.
+The arrays are memory maps, allocated in full at the first batch and filled from the top. Every few
+seconds `entry.json` records how far they are filled, so that an interrupted run resumes there; its
+`done` marks a complete set. Rows of broken images are not stored: the rows after the last filled
+one are unused. One process writes a set, under the lock file of its key; the others wait, then read
+it. The operating system releases the lock of a process that dies. Checksums are verified whenever a
+set is opened or resumed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import numpy as np
+import platformdirs
 from filelock import FileLock, Timeout
+from numpy.lib import format as npy
 from numpy.typing import NDArray
+from pydantic import BaseModel, NonNegativeInt, model_validator
 
-from genmem.errors import UsageError
-from genmem.features._rows import RowFile, rows_are_intact
+from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
 
 FLUSH_SECONDS = 5.0
-"""At most this much work is lost when a run is cut off."""
+"""An interrupted run loses at most this much work."""
+
+_HASH_BYTES = 1 << 24
+_STATE_FILE = "entry.json"
+_ARRAY_FILES = ("features.npy", "logits.npy")
 
 
 def default_cache() -> Path:
@@ -45,217 +50,308 @@ def default_cache() -> Path:
     setting = os.environ.get("GENMEM_CACHE")
     if setting:
         return Path(setting).expanduser()
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/genmem").expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local").expanduser() / "genmem"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genmem"
+    return platformdirs.user_cache_path("genmem", appauthor=False, opinion=False)
 
 
 def entry_key(*parts: str) -> str:
-    """The key of an entry: a hash over everything that decides its bytes."""
+    """A cache key: a hash over every text that decides the cached bytes."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EntryState:
-    """What `entry.json` says of an entry, finished or not.
+class Rows:
+    """The features of the next images of a source.
 
     Attributes:
-        next_position: the first position of the source that is not done.
-        rows: rows on disk.
-        width: features per row.
-        checksum: BLAKE2b of the rows' bytes.
-        logit_width, logit_checksum: the same for logits; None without.
-        shape: of one preprocessed image, the same for all rows.
-        broken: position and reason of each image left out, without its name or place, which are
-            not the same for everyone who has these images.
-        engine: what computed the rows.
+        arrays: features float32 [b, d], then logits float32 [b, c] if the backbone gives them;
+            empty if every image of the batch is broken.
+        next_position: the position in the source after these images.
+        shape: of one preprocessed image, the same for all images.
+        broken: position and reason of every image left out up to here. A reason names neither the
+            image nor its folder: other people may have the same images elsewhere.
     """
 
+    arrays: Sequence[NDArray[np.float32]]
     next_position: int
-    rows: int
-    width: int
-    checksum: str
-    logit_width: int | None
-    logit_checksum: str | None
     shape: tuple[int, ...]
     broken: tuple[tuple[int, str], ...]
-    engine: str
+
+
+class EntryState(BaseModel, frozen=True, strict=True, extra="forbid"):
+    """What `entry.json` holds.
+
+    Attributes:
+        done: the set is complete.
+        next_position: the first position of the source that is not processed.
+        rows: filled rows.
+        widths: columns of each array.
+        checksums: BLAKE2b of the filled rows of each array.
+        shape, broken: as in `Rows`.
+    """
+
+    done: bool = False
+    next_position: NonNegativeInt
+    rows: NonNegativeInt
+    widths: tuple[NonNegativeInt, ...]
+    checksums: tuple[str, ...]
+    shape: tuple[NonNegativeInt, ...]
+    broken: tuple[tuple[NonNegativeInt, str], ...]
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        positions = {position for position, _ in self.broken}
+        if (
+            len(self.widths) not in (1, 2)
+            or len(self.checksums) != len(self.widths)
+            or len(positions) != len(self.broken)
+            or self.rows + len(positions) != self.next_position
+            or max(positions, default=-1) >= self.next_position
+        ):
+            raise ValueError("the numbers contradict each other")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A feature set: rows, memory-mapped when they come from the cache, and how it came about."""
+    """A complete feature set; its arrays are memory-mapped if they come from the cache."""
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32] | None
-    state: EntryState
+    broken: tuple[tuple[int, str], ...]
 
 
-class EntryWriter:
-    """Collects the rows of an entry in its partial folder, going on where an earlier run stopped.
+Compute = Callable[[EntryState | None], Generator[Rows, None, None]]
+"""Computes the rows that follow a state; all rows for None."""
+
+
+def compute_in_memory(count: int, compute: Compute) -> Entry:
+    """The feature set of a source of `count` images, in memory only."""
+    return _fill(_EntryWriter(None, count), compute)
+
+
+def open_or_compute(
+    folder: Path, count: int, compute: Compute, *, progress: Progress | None
+) -> tuple[Entry, bool]:
+    """A feature set from the cache; computed first if it is missing, incomplete or damaged.
+
+    Args:
+        folder: the set's folder, named by its key.
+        count: images in the source.
+        compute: gives the rows that are missing.
+        progress: told while another process computes the same set.
+
+    Returns:
+        The set, and whether it was in the cache.
+
+    Raises:
+        UsageError: the cache folder cannot be written.
+        InputError: it does not keep what is written to it.
+    """
+    if (entry := _open_entry(folder, count)) is not None:
+        return entry, True
+    with _cache_errors(folder.parent), locked(folder.parent, folder.name, progress):
+        if (entry := _open_entry(folder, count)) is not None:
+            return entry, True
+        _fill(_EntryWriter(folder, count), compute)
+        entry = _open_entry(folder, count)
+    if entry is None:
+        raise InputError(
+            f"the cache folder {folder.parent} does not keep what is written to it. Set "
+            "$GENMEM_CACHE to another folder."
+        )
+    return entry, False
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a feature set is marked as complete; its rows are not verified."""
+    state = _read_state(folder)
+    return state is not None and state.done
+
+
+def _fill(writer: _EntryWriter, compute: Compute) -> Entry:
+    """Compute the rows that the writer does not have; interrupted, it keeps those it got."""
+    try:
+        with closing(compute(writer.state)) as parts:
+            for rows in parts:
+                writer.append(rows)
+        return writer.finish()
+    finally:
+        writer.flush()
+
+
+class _EntryWriter:
+    """Fills the arrays of one set, from where an earlier run stopped.
 
     Attributes:
-        state: what is safely on disk; None before the first rows.
+        state: what is filled; None before the first rows.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.folder = folder
-        self.count = count
-        self.features: RowFile | None = None
-        self.logits: RowFile | None = None
-        self.flushed = time.monotonic()
-        self.state = self._resume()
+    def __init__(self, folder: Path | None, count: int) -> None:
+        """Resume or start the set in `folder`; None fills arrays in memory."""
+        self._folder, self._count = folder, count
+        self._flushed = time.monotonic()
+        self._arrays: list[NDArray[np.float32]] = []
+        self._hashers: list[hashlib.blake2b] = []
+        self.state: EntryState | None = None
+        if folder is None:
+            return
+        state = _read_state(folder)
+        if state is not None and not state.done:
+            arrays, self._hashers = _open_arrays(folder, state, count) or ([], [])
+            if arrays:
+                self.state = state
+                self._arrays = [self._reopen(place) for place in range(len(arrays))]
         if self.state is None:
+            # Deleted, not overwritten: other processes may have the old arrays mapped.
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
 
-    def _resume(self) -> EntryState | None:
-        """Open what an interrupted run left, if all of it is as that run wrote it."""
-        state = _read_state(self.folder)
-        if state is None or state.next_position > self.count:
-            return None
-        self.features = RowFile.reopen(
-            self.folder / "features.npy", state.width, state.rows, state.checksum
-        )
-        if self.features is None:
-            return None
-        if state.logit_width is not None:
-            self.logits = RowFile.reopen(
-                self.folder / "logits.npy", state.logit_width, state.rows, state.logit_checksum
-            )
-            if self.logits is None:
-                self.features.close()
-                self.features = None
-                return None
-        return state
-
-    def append(
-        self,
-        features: NDArray[np.float32],
-        logits: NDArray[np.float32] | None,
-        *,
-        next_position: int,
-        shape: tuple[int, ...],
-        broken: tuple[tuple[int, str], ...],
-        engine: str,
-    ) -> None:
-        """Add rows; `broken` are all images left out so far. Flushed every few seconds."""
-        if self.features is None:
-            self.features = RowFile(self.folder / "features.npy", features.shape[1])
-            if logits is not None:
-                self.logits = RowFile(self.folder / "logits.npy", logits.shape[1])
-        self.features.append(features)
-        if self.logits is not None and logits is not None:
-            self.logits.append(logits)
+    def append(self, rows: Rows) -> None:
+        """Write rows after those that are filled; flush every `FLUSH_SECONDS`."""
+        if rows.arrays and not self._arrays:
+            self._arrays = [
+                self._allocate(name, array.shape[1])
+                for name, array in zip(_ARRAY_FILES, rows.arrays, strict=False)
+            ]
+            self._hashers = [_hasher() for _ in rows.arrays]
+        if not self._arrays:
+            return
+        start = self.state.rows if self.state else 0
+        stop = start + (len(rows.arrays[0]) if rows.arrays else 0)
+        for array, hasher, block in zip(self._arrays, self._hashers, rows.arrays, strict=False):
+            array[start:stop] = block
+            if self._folder is not None:
+                _update(hasher, array[start:stop])
         self.state = EntryState(
-            next_position=next_position,
-            rows=self.features.rows,
-            width=self.features.width,
-            checksum=self.features.checksum.hexdigest(),
-            logit_width=self.logits.width if self.logits else None,
-            logit_checksum=self.logits.checksum.hexdigest() if self.logits else None,
-            shape=shape,
-            broken=broken,
-            engine=engine,
+            next_position=rows.next_position,
+            rows=stop,
+            widths=tuple(array.shape[1] for array in self._arrays),
+            checksums=tuple(hasher.hexdigest() for hasher in self._hashers),
+            shape=rows.shape,
+            broken=rows.broken,
         )
-        if time.monotonic() - self.flushed > FLUSH_SECONDS:
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Put the rows on disk, then the note that says so."""
-        if self.state is None or self.features is None:
+        """Save the rows, then the state that vouches for them."""
+        if self._folder is None or self.state is None:
             return
-        for file in (self.features, self.logits):
-            if file is not None:
-                file.flush()
-        fresh = self.folder / "entry.json.new"
-        with fresh.open("w") as note:
-            json.dump(asdict(self.state), note)
-            note.flush()
-            os.fsync(note.fileno())
-        fresh.replace(self.folder / "entry.json")
-        self.flushed = time.monotonic()
+        for place, array in enumerate(self._arrays):
+            if isinstance(array, np.memmap):
+                array.flush()
+            # A new map: the pages of the old one no longer count as this process's memory.
+            self._arrays[place] = self._reopen(place)
+        with atomic_write(self._folder / _STATE_FILE) as file:
+            file.write(self.state.model_dump_json().encode())
+        self._flushed = time.monotonic()
 
-    def close(self) -> None:
-        """Keep what is there for a later run; nothing if it is closed or committed already."""
-        files = [file for file in (self.features, self.logits) if file is not None]
-        try:
-            self.flush()
-        finally:
-            self.features = self.logits = None
-            for file in files:
-                file.close()
+    def finish(self) -> Entry:
+        """Mark the set as complete; `flush` saves it."""
+        if self.state is None:
+            raise InputError("expected at least one image that can be read, got none.")
+        self.state = self.state.model_copy(update={"done": True})
+        return _entry(self._arrays, self.state)
 
-    def commit(self, target: Path) -> None:
-        """Finish the files and make them the entry `target`, in one step."""
-        for file in (self.features, self.logits):
-            if file is not None:
-                file.write_row_count()
-        self.close()
-        shutil.rmtree(target, ignore_errors=True)
-        self.folder.rename(target)
+    def _reopen(self, place: int) -> NDArray[np.float32]:
+        """The map of an array's file, cut to the array's size."""
+        assert self._folder is not None
+        path = self._folder / _ARRAY_FILES[place]
+        array = np.load(path, mmap_mode="r+", allow_pickle=False)
+        os.truncate(path, array.offset + array.nbytes)
+        return array
+
+    def _allocate(self, name: str, width: int) -> NDArray[np.float32]:
+        """An array of one row per image. Its file takes its whole place on the disk at once."""
+        shape = (self._count, width)
+        if self._folder is None:
+            return np.empty(shape, np.float32)
+        path = self._folder / name
+        with path.open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            npy.write_array_header_1_0(file, header)
+            _reserve(file, 4 * self._count * width)
+        return np.load(path, mmap_mode="r+")
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Take `size` bytes on the disk: a full disk is an error here, not a crash of the map later."""
+    file.flush()
+    with suppress(AttributeError, OSError):  # not every platform and file system can do it
+        os.posix_fallocate(file.fileno(), file.tell(), size)
+        return
+    for start in range(0, size, _HASH_BYTES):
+        file.write(bytes(min(_HASH_BYTES, size - start)))
 
 
 def _read_state(folder: Path) -> EntryState | None:
-    """The state in a folder's `entry.json`; None if there is none or it is not one."""
+    """The state in a set's folder; None if it is missing or is not a state."""
     try:
-        raw = json.loads((folder / "entry.json").read_bytes())
-        broken = tuple((position, reason) for position, reason in raw.pop("broken"))
-        shape = tuple(raw.pop("shape"))
-        state = EntryState(**raw, broken=broken, shape=shape)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return EntryState.model_validate_json((folder / _STATE_FILE).read_bytes())
+    except (OSError, ValueError):
         return None
-    return state if _is_sound(state) else None
 
 
-def _is_sound(state: EntryState) -> bool:
-    """Whether a state that was read has the types it should, and numbers that fit together."""
-    logits = (state.logit_width, state.logit_checksum)
-    return (
-        all(_is_count(n) for n in (state.next_position, state.rows, state.width, *state.shape))
-        and isinstance(state.checksum, str)
-        and isinstance(state.engine, str)
-        and (logits == (None, None) or (_is_count(logits[0]) and isinstance(logits[1], str)))
-        and all(_is_count(position) and isinstance(why, str) for position, why in state.broken)
-        and all(position < state.next_position for position, _ in state.broken)
-        and len({position for position, _ in state.broken}) == len(state.broken)
-        and state.rows + len(state.broken) == state.next_position
-    )
-
-
-def _is_count(value: object) -> bool:
-    """Whether a value read from JSON is a whole number from 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def open_entry(folder: Path, count: int) -> Entry | None:
-    """A finished entry of `count` images, memory-mapped; None if missing or not as written."""
+def _open_entry(folder: Path, count: int) -> Entry | None:
+    """The complete set of `count` images, memory-mapped; None if missing or damaged."""
     state = _read_state(folder)
-    if state is None or state.next_position != count:
+    if state is None or not state.done or state.next_position != count:
         return None
-    features = rows_are_intact(folder / "features.npy", state.rows, state.width, state.checksum)
-    if features is None:
+    verified = _open_arrays(folder, state, count)
+    return None if verified is None else _entry(verified[0], state)
+
+
+def _entry(arrays: Sequence[NDArray[np.float32]], state: EntryState) -> Entry:
+    features, *logits = (array[: state.rows] for array in arrays)
+    return Entry(features=features, logits=logits[0] if logits else None, broken=state.broken)
+
+
+def _open_arrays(
+    folder: Path, state: EntryState, count: int
+) -> tuple[list[NDArray[np.float32]], list[hashlib.blake2b]] | None:
+    """The mapped arrays and the hashes of their filled rows; None if they are not as written."""
+    arrays, hashers = [], []
+    if state.next_position > count:
         return None
-    logits = None
-    if state.logit_width is not None:
-        logits = rows_are_intact(
-            folder / "logits.npy", state.rows, state.logit_width, state.logit_checksum
-        )
-        if logits is None:
+    columns = zip(_ARRAY_FILES, state.widths, state.checksums, strict=False)
+    for name, width, checksum in columns:
+        try:
+            array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+        except Exception:  # NumPy evaluates the header as Python; a damaged one raises anything
             return None
-    return Entry(features=features, logits=logits, state=state)
+        if not isinstance(array, np.memmap) or not array.flags.c_contiguous:
+            return None
+        if array.shape != (count, width) or array.dtype.str != "<f4":
+            return None
+        if state.done and (folder / name).stat().st_size != array.offset + array.nbytes:
+            return None
+        hasher = _hasher()
+        step = max(1, _HASH_BYTES // max(1, 4 * width))
+        for start in range(0, state.rows, step):
+            _update(hasher, array[start : min(start + step, state.rows)])
+        if hasher.hexdigest() != checksum:
+            return None
+        arrays.append(array)
+        hashers.append(hasher)
+    return arrays, hashers
+
+
+def _hasher() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
+
+
+def _update(hasher: hashlib.blake2b, rows: NDArray[np.float32]) -> None:
+    hasher.update(np.ascontiguousarray(rows, dtype="<f4").data)
 
 
 @contextmanager
 def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
-    """Hold the lock of one key; while another process has it, wait.
+    """Hold the lock of one key; wait while another process holds it.
 
     Raises:
         UsageError: the cache folder cannot be written.
     """
-    try:
+    with _cache_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{key}.lock")
         while True:
@@ -264,12 +360,7 @@ def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
                 break
             except Timeout:
                 if progress is not None:
-                    progress("waiting for another process that computes the same features", 0, None)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the cache folder {folder} ({error.strerror}); set $GENMEM_CACHE to a "
-            "folder that can be written"
-        ) from error
+                    progress("waiting for another process that computes the same", 0, None)
     try:
         yield
     finally:
@@ -277,9 +368,15 @@ def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
 
 
 def cached_array(
-    folder: Path, key: str, compute: Any, progress: Progress | None = None
+    folder: Path, key: str, compute: Callable[[], NDArray[Any]], progress: Progress | None = None
 ) -> NDArray[Any]:
-    """The array of this key in `folder`, computed once by whichever process comes first.
+    """One array of the cache, computed by the first process that needs it.
+
+    Args:
+        folder: the folder of the cache that holds such arrays.
+        key: from `entry_key`.
+        compute: gives the array.
+        progress: told while another process computes the same array.
 
     Returns:
         The array mapped copy-on-write: pages are shared until somebody writes to them.
@@ -288,8 +385,7 @@ def cached_array(
         UsageError: the cache folder cannot be written.
     """
     file = folder / f"{key}.npy"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with _cache_errors(folder):
         if not file.is_file():
             with locked(folder, key, progress):
                 if not file.is_file():
@@ -297,8 +393,15 @@ def cached_array(
                     with atomic_write(file) as opened:
                         np.save(opened, array, allow_pickle=False)
         return np.load(file, mmap_mode="c", allow_pickle=False)
+
+
+@contextmanager
+def _cache_errors(folder: Path) -> Iterator[None]:
+    """Turn errors of the operating system into one that names the cache folder."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(
-            f"cannot use the cache folder {folder} ({error.strerror}); make room there, or set "
-            "$GENMEM_CACHE to another folder"
+            f"cannot write the cache folder {folder} ({error.strerror or error}). Make room there, "
+            "or set $GENMEM_CACHE to another folder."
         ) from error
