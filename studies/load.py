@@ -175,7 +175,7 @@ def make_people(competition: Competition) -> tuple[list[str], list[str]]:
     from django.test import Client
 
     from genmem.arena.accounts.models import User
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
     from genmem.arena.teams.models import Membership, Team
 
     cookies, tokens = [], []
@@ -188,7 +188,7 @@ def make_people(competition: Competition) -> tuple[list[str], list[str]]:
         user = User.objects.create_user(f"s{number}@example.org", display_name=f"Sender {number}")
         team = Team.objects.create(competition=competition, name=f"Senders {number}")
         Membership.objects.create(team=team, user=user, captain=True)
-        tokens.append(make_token(user, "load")[1])
+        tokens.append(create_token(user, "load")[1])
     return cookies, tokens
 
 

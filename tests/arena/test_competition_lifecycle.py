@@ -164,7 +164,7 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
     olga = Person(browser, address, scheme="dark")
     olga.sign_in("olga@example.org", password)
     for email in ("eva@example.org", "kim@example.org"):
-        page = olga.go("/c/dogs/setup/people/")
+        page = olga.go("/c/dogs/setup/roles/")
         page.get_by_label("E-mail address").fill(email)
         page.get_by_label("Role", exact=True).select_option("reviewer")
         olga.press("Give")

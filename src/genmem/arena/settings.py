@@ -115,6 +115,7 @@ INSTALLED_APPS = [
     "genmem.arena.moderation",
     "genmem.arena.ratings",
     "genmem.arena.export",
+    "genmem.arena.pages",
     "genmem.arena.api",
     "django.contrib.auth",
     "django.contrib.contenttypes",

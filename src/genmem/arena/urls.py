@@ -5,8 +5,9 @@ from __future__ import annotations
 from allauth.account import views as accounts
 from django.urls import include, path, re_path
 
-from genmem.arena.competitions import views as competitions
 from genmem.arena.core import errors
+from genmem.arena.pages import views as pages
+from genmem.arena.teams import views as teams
 
 _ACCOUNTS = [
     path("login/", accounts.login, name="account_login"),
@@ -37,7 +38,7 @@ _ACCOUNTS = [
     ),
 ]
 _COMPETITION = [
-    path("", include("genmem.arena.competitions.urls")),
+    path("", include("genmem.arena.pages.urls")),
     path("", include("genmem.arena.leaderboards.urls")),
     path("", include("genmem.arena.teams.urls")),
     path("", include("genmem.arena.submissions.urls")),
@@ -47,10 +48,11 @@ _COMPETITION = [
     path("export/", include("genmem.arena.export.urls")),
 ]
 urlpatterns = [
-    path("", competitions.home, name="home"),
+    path("", pages.home, name="home"),
     path("accounts/", include(_ACCOUNTS)),
     path("", include("genmem.arena.accounts.urls")),
-    path("competitions/new/", competitions.create, name="create competition"),
+    path("invitations/<str:token>/", teams.invitation, name="invitation"),
+    path("competitions/new/", pages.create, name="create competition"),
     path("c/<slug:slug>/", include(_COMPETITION)),
     path("api/", include("genmem.arena.api.urls")),
 ]

@@ -102,9 +102,9 @@ def organiser(
     from genmem.arena.serving import prepare
 
     prepare(folder)
-    from genmem.arena.accounts.organisers import make_organiser
+    from genmem.arena.accounts.organisers import create_organiser
 
-    password = make_organiser(email, name)
+    password = create_organiser(email, name)
     print(f"{email} runs this site.")
     if password:
         print(f"Password, shown only now: {password}")

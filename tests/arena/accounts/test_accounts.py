@@ -88,11 +88,11 @@ def test_nobody_signs_up_where_the_settings_say_so(client, monkeypatch):
 
 
 def test_an_organiser_is_made_with_a_password_shown_once(client):
-    from genmem.arena.accounts.organisers import make_organiser
+    from genmem.arena.accounts.organisers import create_organiser
 
-    password = make_organiser("Olivia@example.org")
+    password = create_organiser("Olivia@example.org")
     assert password
-    assert make_organiser("olivia@example.org") is None
+    assert create_organiser("olivia@example.org") is None
     sent = {"login": "olivia@example.org", "password": password}
     assert client.post("/accounts/login/", sent).status_code == 302
     assert client.get("/competitions/new/").status_code == 200
@@ -100,18 +100,18 @@ def test_an_organiser_is_made_with_a_password_shown_once(client):
 
 def test_an_account_that_is_there_becomes_an_organisers(client):
     from genmem.arena.accounts.models import User
-    from genmem.arena.accounts.organisers import make_organiser
+    from genmem.arena.accounts.organisers import create_organiser
 
     client.post("/accounts/signup/", NEW)
-    assert make_organiser("ada@example.org") is None
+    assert create_organiser("ada@example.org") is None
     assert User.objects.get().is_staff
 
 
 def test_what_is_no_address_makes_no_organiser():
-    from genmem.arena.accounts.organisers import make_organiser
+    from genmem.arena.accounts.organisers import create_organiser
 
     with pytest.raises(UsageError, match="expected an e-mail address, got 'olivia'"):
-        make_organiser("olivia")
+        create_organiser("olivia")
 
 
 def test_a_name_can_be_changed(client):

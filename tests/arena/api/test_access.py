@@ -36,13 +36,13 @@ def people(world):
     """Everybody's client: a token in every request, and no cookie."""
     from django.test import Client
 
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
 
     clients, arguments = world
     found = {"anonymous": Client()}
     for who in WHO[1:]:
         user = clients[who].get("/account/").wsgi_request.user
-        _, text = make_token(user, "test")
+        _, text = create_token(user, "test")
         found[who] = Client(headers={"Authorization": f"Bearer {text}"})
     return found, arguments["submission"][1]
 
@@ -96,13 +96,13 @@ def test_no_route_shows_another_teams_submission(people, who):
 
 
 def test_private_scores_are_told_once_the_board_is_open(people, competition):
-    from genmem.arena.competitions.setup import open_private_board
+    from genmem.arena.competitions.setup import set_private_board_open
 
     clients, number = people
     where = f"/api/competitions/dogs/submissions/{number}"
     assert set(clients["member"].get(where).json()["scores"]) == {"public"}
     assert set(clients["reviewer"].get(where).json()["scores"]) == {"public", "private"}
-    open_private_board(competition, True, actor=None)
+    set_private_board_open(competition, True, actor=None)
     assert clients["member"].get(where).json()["scores"]["private"]["score"] == 98.7654
     assert clients["other team"].get(where).status_code == 404
     assert clients["anonymous"].get("/api/competitions/dogs/boards/private").status_code == 200

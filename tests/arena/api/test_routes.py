@@ -17,11 +17,11 @@ def client(team):
     """The captain's, with a token."""
     from django.test import Client
 
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
 
     from ..factories import captain
 
-    _, text = make_token(captain(team), "laptop")
+    _, text = create_token(captain(team), "laptop")
     return Client(headers={"Authorization": f"Bearer {text}"})
 
 
@@ -164,11 +164,11 @@ def test_a_token_is_shown_once_kept_as_a_hash_and_taken_back(team, time):
 
 def test_nobody_takes_back_somebody_elses_token(team):
     from genmem.arena.accounts.models import ApiToken
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
 
     from ..factories import captain, member, signed_in
 
-    made, _ = make_token(captain(team), "laptop")
+    made, _ = create_token(captain(team), "laptop")
     answer = signed_in(member(team, 1)).post(f"/account/tokens/{made.pk}/take-back/")
     assert answer.status_code == 404
     assert ApiToken.objects.filter(pk=made.pk).exists()
@@ -176,12 +176,12 @@ def test_nobody_takes_back_somebody_elses_token(team):
 
 def test_a_person_has_so_many_tokens_and_no_more(team):
     from genmem.arena.accounts.models import ApiToken
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
 
     from ..factories import captain, signed_in
 
     for number in range(20):
-        make_token(captain(team), f"number {number}")
+        create_token(captain(team), f"number {number}")
     answer = signed_in(captain(team)).post("/account/tokens/", {"name": "one more"}, follow=True)
     assert "Take one back first" in answer.content.decode()
     assert ApiToken.objects.count() == 20

@@ -145,7 +145,7 @@ def test_a_pseudonym_is_the_same_in_every_table(released):
 
 
 def test_pseudonyms_depend_on_the_secret_and_the_competition(competition, settings_secret):
-    from genmem.arena.export.pseudonyms import Pseudonyms
+    from genmem.arena.teams.pseudonyms import Pseudonyms
 
     from ..factories import a_competition, a_user
 
@@ -192,7 +192,7 @@ def test_who_agreed_is_named_and_nobody_else(competition, full, tmp_path):
 
 
 def test_the_private_split_is_left_out_until_its_board_is_open(competition, full, tmp_path):
-    from genmem.arena.competitions.setup import open_private_board
+    from genmem.arena.competitions.setup import set_private_board_open
     from genmem.arena.export.export import export
 
     hidden, shown = tmp_path / "hidden", tmp_path / "shown"
@@ -206,7 +206,7 @@ def test_the_private_split_is_left_out_until_its_board_is_open(competition, full
     assert {one["kind"] for one in read(hidden)["splits"]} == {"public"}
     assert "private" not in (hidden / "results.csv").read_text()
     assert "0.25" not in everything(hidden)
-    open_private_board(competition, True, actor=None)
+    set_private_board_open(competition, True, actor=None)
     export(competition, shown)
     assert {one["split"] for one in rows(shown, "scores")} == {"public", "private"}
     assert (shown / "ratings.parquet").exists()

@@ -24,12 +24,12 @@ def good(tmp_path):
 
 def refusal(team, path, **changes):
     from genmem.arena.submissions.models import Submission
-    from genmem.arena.submissions.services import Refused
+    from genmem.arena.submissions.services import SubmissionRefused
 
     from ..factories import send
 
     before = Submission.objects.count()
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(SubmissionRefused) as caught:
         send(team, path, **changes)
     assert Submission.objects.count() == before
     return caught.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
@@ -40,6 +40,10 @@ class User(AbstractUser):
     last_name = None  # pyright: ignore[reportAssignmentType]
     email = models.EmailField(unique=True, error_messages={"unique": "This address is taken."})
     display_name = models.CharField("name", max_length=60)
+
+    if TYPE_CHECKING:  # reverse relations of models in apps above
+        memberships: models.Manager[Any]
+        roles: models.Manager[Any]
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name"]

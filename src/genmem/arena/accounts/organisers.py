@@ -12,7 +12,7 @@ from genmem.arena.accounts.models import User
 from genmem.errors import UsageError
 
 
-def make_organiser(email: str, name: str = "") -> str | None:
+def create_organiser(email: str, name: str = "") -> str | None:
     """Let the owner of an address run the site.
 
     Returns:

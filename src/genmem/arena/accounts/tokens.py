@@ -24,7 +24,7 @@ class TokenError(GenmemError):
     """The token cannot be made; the message says why."""
 
 
-def make_token(user: User, name: str) -> tuple[ApiToken, str]:
+def create_token(user: User, name: str) -> tuple[ApiToken, str]:
     """A new token and its text, which is kept nowhere: whoever loses it makes another."""
     if ApiToken.objects.filter(user=user).count() >= _MOST:
         raise TokenError(f"You have {_MOST} tokens. Take one back first.")
@@ -32,18 +32,18 @@ def make_token(user: User, name: str) -> tuple[ApiToken, str]:
     return ApiToken.objects.create(user=user, name=name.strip(), sha256=_hash(text)), text
 
 
-def take_back(user: User, token_id: int) -> bool:
+def revoke_token(user: User, token_id: int) -> bool:
     """Make one of a person's tokens worthless; whether there was such a one."""
     return bool(ApiToken.objects.filter(user=user, pk=token_id).delete()[0])
 
 
-def token_of(request: HttpRequest) -> str:
+def bearer_token(request: HttpRequest) -> str:
     """The text of the token that a request carries; "" where it carries none."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     return text.strip() if kind.lower() == "bearer" else ""
 
 
-def owner(text: str) -> User | None:
+def user_of_token(text: str) -> User | None:
     """Whom a token speaks for; None where it is wrong, was taken back, or its owner is shut out."""
     found = ApiToken.objects.select_related("user").filter(sha256=_hash(text)).first()
     if found is None or not found.user.is_active:

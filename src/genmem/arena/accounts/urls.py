@@ -1,4 +1,4 @@
-"""Addresses of one's own account, and of invitations."""
+"""URLs of one's own account."""
 
 from django.urls import path
 
@@ -6,7 +6,6 @@ from genmem.arena.accounts import views
 
 urlpatterns = [
     path("account/", views.account, name="account"),
-    path("account/tokens/", views.new_token, name="new token"),
-    path("account/tokens/<int:pk>/take-back/", views.drop_token, name="take back token"),
-    path("invitations/<str:token>/", views.invitation, name="invitation"),
+    path("account/tokens/", views.create_token, name="new token"),
+    path("account/tokens/<int:pk>/take-back/", views.revoke_token, name="take back token"),
 ]

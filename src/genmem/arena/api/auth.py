@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, Throttled
 from ninja.security import HttpBearer
 
 from genmem.arena.accounts.models import User
-from genmem.arena.accounts.tokens import owner, token_of
+from genmem.arena.accounts.tokens import bearer_token, user_of_token
 from genmem.arena.core import clock
 
 PER_TOKEN = 300
@@ -32,7 +32,7 @@ class Anybody(HttpBearer):
 
     def __call__(self, request: HttpRequest) -> object:
         """Whoever asks, as `request.user` too; "nobody" for a stranger."""
-        text = token_of(request)
+        text = bearer_token(request)
         if text:
             return self.authenticate(request, text)
         if isinstance(request.user, User) and request.method in _SAFE:
@@ -44,7 +44,7 @@ class Anybody(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> object:
         """The token's owner."""
         _count(f"wrong-{_address(request)}", WRONG_TOKENS, by=0)
-        user = owner(token)
+        user = user_of_token(token)
         if user is None:
             _count(f"wrong-{_address(request)}", WRONG_TOKENS)
             raise AuthenticationError(

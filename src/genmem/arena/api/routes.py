@@ -38,9 +38,9 @@ from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_
 from genmem.arena.leaderboards.leaderboard import board
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.uploads import Gone
-from genmem.arena.teams.access import Viewer, visit
+from genmem.arena.submissions.uploads import UploadGone
 from genmem.arena.teams.models import Team
+from genmem.arena.teams.permissions import Viewer, get_viewer
 
 DESCRIPTION = """\
 Send a token as `Authorization: Bearer TOKEN`; make one on your account's page. Times are UTC, sizes
@@ -105,7 +105,7 @@ def competitions(request: HttpRequest) -> list[CompetitionLine]:
 )
 def competition(request: HttpRequest, slug: str) -> CompetitionAnswer:
     """A competition's rules and limits."""
-    return competition_answer(visit(request, slug).competition)
+    return competition_answer(get_viewer(request, slug).competition)
 
 
 @api.get(
@@ -116,7 +116,7 @@ def competition(request: HttpRequest, slug: str) -> CompetitionAnswer:
 )
 def one_board(request: HttpRequest, slug: str, kind: str) -> list[RowAnswer]:
     """The public board, or the private one where it may be seen."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
@@ -149,7 +149,7 @@ def uploads(request: HttpRequest, slug: str) -> list[UploadAnswer]:
     for one in mine.select_related("team__competition").order_by("-created_at"):
         try:
             found.append(upload_answer(one))
-        except Gone:
+        except UploadGone:
             continue
     return found
 
@@ -178,7 +178,7 @@ def submissions(request: HttpRequest, slug: str) -> list[SubmissionLine]:
 )
 def submission(request: HttpRequest, slug: str, number: uuid.UUID) -> SubmissionAnswer:
     """One submission, its steps and scores."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     found = get_object_or_404(
         Submission.objects.select_related("team", "author"),
         pk=number,
@@ -218,7 +218,7 @@ def choose(request: HttpRequest, slug: str, choice: FinalsChoice) -> FinalsAnswe
 
 
 def _member(request: HttpRequest, slug: str) -> tuple[Viewer, Team, User]:
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if viewer.team is None or viewer.user is None:
         raise HttpError(404, "You are in no team of this competition.")
     return viewer, viewer.team, viewer.user

@@ -14,11 +14,11 @@ from genmem.arena.leaderboards.disqualification import current_decision
 from genmem.arena.leaderboards.leaderboard import Row
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.submissions.models import Submission, Upload
+from genmem.arena.submissions.selectors import visible_steps
 from genmem.arena.submissions.services import allowance
 from genmem.arena.submissions.uploads import reached
-from genmem.arena.submissions.views import shown_steps
-from genmem.arena.teams.access import Viewer
 from genmem.arena.teams.models import Membership, Team
+from genmem.arena.teams.permissions import Viewer
 
 
 class Refusal(Schema):
@@ -254,7 +254,7 @@ def submission_answer(
             ended_at=step.ended_at,
             log=step.log,
         )
-        for step in shown_steps(viewer, one)
+        for step in visible_steps(viewer, one)
     ]
     decision = current_decision(one)
     gone = decision is not None and decision.kind == "disqualified"

@@ -1,4 +1,4 @@
-"""Writing to the log."""
+"""Write entries to the audit log."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import json
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.forms.models import model_to_dict
+from django.db import models
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
-from genmem.arena.competitions.models import Competition, Split
 
 QUIET = ("label", "note", "rebut", "answer rebuttal")
-"""Actions that move no board."""
+"""Actions that change no leaderboard."""
 
 
 def record(
-    competition: Competition,
+    competition: models.Model,
     *,
     actor: User | None,
     action: str,
@@ -25,28 +24,31 @@ def record(
     before: Any = None,
     after: Any = None,
 ) -> LogEntry:
-    """Add an entry, in the transaction of the change itself.
+    """Add an entry. Call this inside the transaction that makes the change.
 
     Args:
-        competition: in which the change was made.
-        actor: who made it; None on the server's command line.
+        competition: the competition in which the change was made.
+        actor: the user who made it; None for the server's command line.
         action: what was done, in a few words: "edit competition".
-        subject: to what.
-        before: JSON; dates and UUIDs may be in it.
-        after: as `before`.
+        subject: what was changed.
+        before: state before the change, as JSON; may hold dates and UUIDs.
+        after: state after the change, as `before`.
+
+    Returns:
+        The new entry.
     """
     return LogEntry.objects.create(
         competition=competition,
         actor=actor,
         action=action,
         subject=subject[:200],
-        before=_plain(before),
-        after=_plain(after),
+        before=_to_json(before),
+        after=_to_json(after),
     )
 
 
 def record_difference(
-    competition: Competition,
+    competition: models.Model,
     *,
     actor: User | None,
     action: str,
@@ -54,8 +56,20 @@ def record_difference(
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> LogEntry | None:
-    """Add an entry with the fields that differ; none where nothing does."""
-    changed = [name for name in after if _plain(before.get(name)) != _plain(after[name])]
+    """Add an entry with the fields that differ between `before` and `after`.
+
+    Args:
+        competition: as for `record`.
+        actor: as for `record`.
+        action: as for `record`.
+        subject: as for `record`.
+        before: field values before the change.
+        after: field values after it.
+
+    Returns:
+        The new entry; None where no field differs.
+    """
+    changed = [name for name in after if _to_json(before.get(name)) != _to_json(after[name])]
     if not changed:
         return None
     return record(
@@ -68,10 +82,5 @@ def record_difference(
     )
 
 
-def state_of(thing: Competition | Split) -> dict[str, Any]:
-    """The fields of a competition or split, for `before` and `after`."""
-    return model_to_dict(thing)
-
-
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return json.loads(json.dumps(value, cls=DjangoJSONEncoder))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.forms.models import model_to_dict
 
 from genmem.arena.accounts.models import User
-from genmem.arena.auditlog.log import record, record_difference, state_of
+from genmem.arena.auditlog.log import record, record_difference
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm
 from genmem.arena.competitions.models import Competition, Split, split_in_force
 
@@ -22,10 +23,10 @@ def save_competition(form: CompetitionForm, *, actor: User | None) -> Competitio
                 actor=actor,
                 action="create competition",
                 subject=competition.slug,
-                after=state_of(competition),
+                after=model_to_dict(competition),
             )
             return competition
-        before = state_of(Competition.objects.select_for_update().get(pk=form.instance.pk))
+        before = model_to_dict(Competition.objects.select_for_update().get(pk=form.instance.pk))
         competition = form.save()
         record_difference(
             competition,
@@ -33,7 +34,7 @@ def save_competition(form: CompetitionForm, *, actor: User | None) -> Competitio
             action="edit competition",
             subject=competition.slug,
             before=before,
-            after=state_of(competition),
+            after=model_to_dict(competition),
         )
         return competition
 
@@ -66,7 +67,7 @@ def save_split(
         return split
 
 
-def open_private_board(competition: Competition, wanted: bool, *, actor: User | None) -> None:
+def set_private_board_open(competition: Competition, wanted: bool, *, actor: User | None) -> None:
     """Show everybody the private board, or hide it again."""
     with transaction.atomic():
         current = Competition.objects.select_for_update().get(pk=competition.pk)

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from genmem.arena.competitions.models import Competition
 from genmem.arena.export.datasheet import competition_json, datasheet
-from genmem.arena.export.pseudonyms import Pseudonyms
 from genmem.arena.export.results_csv import FILE, Results, write_results
 from genmem.arena.export.schema import Scope, write_table
 from genmem.arena.export.snapshot import snapshot
 from genmem.arena.export.tables import TABLES
 from genmem.arena.submissions.fs import sync
+from genmem.arena.teams.pseudonyms import Pseudonyms
 from genmem.errors import UsageError
 
 SUMS = "SHA256SUMS"

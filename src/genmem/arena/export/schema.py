@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genmem.arena.competitions.models import Competition
-from genmem.arena.export.pseudonyms import Pseudonyms
+from genmem.arena.teams.pseudonyms import Pseudonyms
 
 TEXT, COUNT, NUMBER, YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 TIME = pa.timestamp("us", tz="UTC")

@@ -11,14 +11,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from genmem.arena.export.jobs import ReleaseError, begin, fetchable, makings, pieces
 from genmem.arena.export.tables import TABLES
-from genmem.arena.teams.access import visit_as_organiser
+from genmem.arena.teams.permissions import require_organiser
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def releases(request: HttpRequest, slug: str) -> HttpResponse:
     """What was released, and making another."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     if request.method == "POST":
         try:
             begin(
@@ -47,7 +47,7 @@ def releases(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def fetch(request: HttpRequest, slug: str, token: str) -> HttpResponseBase:
     """A release as a zip."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     found = fetchable(viewer.competition, token)
     if found is None:
         raise Http404

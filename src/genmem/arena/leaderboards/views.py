@@ -23,7 +23,7 @@ from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_
 from genmem.arena.leaderboards.leaderboard import Row, board, rank_history_of
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.access import Viewer, visit
+from genmem.arena.teams.permissions import Viewer, get_viewer
 
 
 def rows_html(rows: Iterable[Row]) -> SafeString:
@@ -55,13 +55,13 @@ _PAGE_SECONDS = 5
 @require_safe
 def public(request: HttpRequest, slug: str) -> HttpResponse:
     """The public board, live."""
-    return _board(request, visit(request, slug), "public")
+    return _board(request, get_viewer(request, slug), "public")
 
 
 @require_safe
 def private(request: HttpRequest, slug: str) -> HttpResponse:
     """The private board: for everybody once it is open, for reviewers before."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if not viewer.sees_private:
         raise PermissionDenied(_HIDDEN)
     return _board(request, viewer, "private")
@@ -71,7 +71,7 @@ def private(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def history(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """How my team's rank went."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
@@ -89,7 +89,7 @@ def history(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 @login_required
 def finals(request: HttpRequest, slug: str) -> HttpResponse:
     """Which of my team's submissions stand for it on the private board."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if viewer.team is None or viewer.user is None:
         return redirect("team", slug)
     if request.method == "POST":

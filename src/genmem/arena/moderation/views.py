@@ -22,7 +22,7 @@ from genmem.arena.moderation.models import Rebuttal
 from genmem.arena.moderation.queue import Item
 from genmem.arena.moderation.selectors import labels_now, next_for, queue_now
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.access import Viewer, visit, visit_as_member
+from genmem.arena.teams.permissions import Viewer, get_viewer, require_member
 
 TOPS = (3, 10, 25, 50, 100, 250)
 TOP = 100
@@ -31,7 +31,7 @@ TOP = 100
 
 def visit_desk(request: HttpRequest, slug: str) -> tuple[Viewer, User]:
     """A reviewer or organiser; 403 for everybody else."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if not viewer.reviewer or viewer.user is None:
         raise PermissionDenied("The desk is for reviewers and organisers.")
     return viewer, viewer.user
@@ -159,7 +159,7 @@ def answer_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def send_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """A team's word on a decision about its own submission; 404 for everybody else."""
-    viewer, team, user = visit_as_member(request, slug)
+    viewer, team, user = require_member(request, slug)
     found = get_object_or_404(Decision, pk=pk, submission__team=team)
     if found.submission.team.competition != viewer.competition:
         raise Http404

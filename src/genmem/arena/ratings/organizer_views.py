@@ -12,13 +12,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from genmem.arena.export.pseudonyms import Pseudonyms
 from genmem.arena.ratings.forms import RoundForm
 from genmem.arena.ratings.models import Round
 from genmem.arena.ratings.questions import QUESTIONS
 from genmem.arena.ratings.results import findings, rating_rows
 from genmem.arena.ratings.rounds import RatingError, close_round, open_round, top_submissions
-from genmem.arena.teams.access import visit_as_organiser
+from genmem.arena.teams.permissions import require_organiser
+from genmem.arena.teams.pseudonyms import Pseudonyms
 
 COLUMNS = (
     "round", "rater", "rater_reliable", "question", "shown", "submission_id", "value", "rated_at",
@@ -29,7 +29,7 @@ COLUMNS = (
 @login_required
 def new(request: HttpRequest, slug: str) -> HttpResponse:
     """Open a round."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     form = RoundForm(request.POST or None, initial={"title": "Quality and diversity"})
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -48,7 +48,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def results(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """What a round has come to."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     found = get_object_or_404(Round, pk=pk, competition=viewer.competition)
     return render(
         request,
@@ -66,7 +66,7 @@ def results(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def close(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Take no more ratings."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     close_round(get_object_or_404(Round, pk=pk, competition=viewer.competition), by=viewer.user)
     messages.success(request, "The round is closed.")
     return redirect("rating results", slug, pk)
@@ -76,7 +76,7 @@ def close(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
     """Every rating of a round as CSV, its raters under pseudonyms."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     found = get_object_or_404(Round, pk=pk, competition=viewer.competition)
     return StreamingHttpResponse(
         _lines(found, Pseudonyms(viewer.competition)),

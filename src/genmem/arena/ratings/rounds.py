@@ -20,7 +20,7 @@ from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
 from genmem.arena.ratings.models import Item, Round
 from genmem.arena.ratings.round_images import POOL, keep_real, open_real
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.access import Viewer
+from genmem.arena.teams.permissions import Viewer
 from genmem.errors import GenmemError, InputError
 
 FEWEST_REAL = 10

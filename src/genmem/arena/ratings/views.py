@@ -17,14 +17,14 @@ from genmem.arena.ratings.questions import QUESTIONS
 from genmem.arena.ratings.round_images import sheet
 from genmem.arena.ratings.rounds import RatingError, may_rate, rounds_for
 from genmem.arena.ratings.session import join, next_page, plan_of, progress, take
-from genmem.arena.teams.access import Viewer, visit
+from genmem.arena.teams.permissions import Viewer, get_viewer
 
 
 @login_required
 @require_safe
 def rounds(request: HttpRequest, slug: str) -> HttpResponse:
     """The rounds that are open to me; all of them for an organiser."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     user = cast(User, viewer.user)
     raters = {
         one.round.pk: one
@@ -49,7 +49,7 @@ def rounds(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rate(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The next page to rate; before the first, what is asked."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     found = get_object_or_404(Round, pk=pk, competition=viewer.competition)
     if not may_rate(viewer, found):
         raise PermissionDenied("This round is for the people its organiser named.")
@@ -69,7 +69,7 @@ def rate(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_safe
 def images(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     """The images of one page, for the rater it was drawn for."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     page = (
         Page.objects.filter(
             token=token, rater__user=viewer.user, rater__round__competition=viewer.competition

@@ -43,7 +43,7 @@ process (full sockets and pipes); elsewhere the run is stopped when the host has
 left.
 
 Not guaranteed: resistance to a fault in the kernel, which all programs share (for people you do not
-trust at all, use separate machines or an engine with virtual machines); secrecy against split
+trust at all, use separate machines or an engine with virtual machines); secrecy against side
 channels (caches, timing, load); hiding the names of mounted host folders, the kernel's version and
 the processors; fair shares between runs (disk and memory bandwidth); originality of results, which
 a program may copy from its inputs.

@@ -15,14 +15,14 @@ from genmem.arena.core.formatting import plural
 from genmem.arena.scoring.retry import RetryError, retry, retry_anew
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.access import visit, visit_as_organiser
+from genmem.arena.teams.permissions import get_viewer, require_organiser
 
 
 @login_required
 @require_POST
 def again(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     """Have a submission scored again."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
     try:
         retry(submission, viewer.user)
@@ -36,7 +36,7 @@ def again(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def anew_again(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """Try once more to make the scores that could not be made anew under a split."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     split = split_in_force(viewer.competition, kind)
@@ -49,7 +49,7 @@ def anew_again(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 @require_safe
 def log(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     """What a submission's program printed, as plain text."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
     if not viewer.may_see_submissions_of(submission.team.pk):
         raise Http404

@@ -1,7 +1,7 @@
 """The one door for submissions: whoever brings a complete file here is held to the same rules.
 
-    check_welcome(team, author, kind=…, size=…)   before a byte is sent; says the reason early
-    receive(path, team=…, …)                      when the last byte is here; this one decides
+    check_submission_allowed(team, author, kind=…, size=…)   before the upload: refuse early
+    receive(path, team=…, …)                                 after the last byte: this decides
 
 A submission is in time when it was complete by the deadline, by the server's clock. One upload is
 one submission or none: the file is kept first, then the row is written that names it. Where that
@@ -30,7 +30,7 @@ from genmem.errors import GenmemError
 _PIECE = 2**20
 
 
-class Refused(GenmemError):  # noqa: N818
+class SubmissionRefused(GenmemError):  # noqa: N818
     """A submission that is not taken. `status` is the HTTP status that fits the reason."""
 
     def __init__(self, message: str, *, status: int = 403) -> None:
@@ -73,30 +73,30 @@ def allowance(team: Team, at: datetime | None = None) -> Allowance:
     )
 
 
-def check_welcome(
+def check_submission_allowed(
     team: Team, author: User, *, kind: str, size: int, at: datetime | None = None
 ) -> None:
-    """Raise Refused unless a submission complete at `at` (None: now) would be taken."""
+    """Raise SubmissionRefused unless a submission complete at `at` (None: now) would be taken."""
     at = at or clock.now()
     competition = team.competition
     if not Membership.objects.filter(team=team, user=author).exists():
-        raise Refused(f"You are not in the team {team.name}.")
+        raise SubmissionRefused(f"You are not in the team {team.name}.")
     _check_dates(competition, at)
     takes = {"images": competition.accepts_images, "code": competition.accepts_code}
     if not takes.get(kind, False):
         asked = " and ".join(name for name, taken in takes.items() if taken)
-        raise Refused(f"This competition takes {asked}, not {kind}.", status=400)
+        raise SubmissionRefused(f"This competition takes {asked}, not {kind}.", status=400)
     if size > competition.maximum_upload_bytes:
-        raise Refused(
+        raise SubmissionRefused(
             f"The file has {formatting.size(size)} ({size:,} bytes); the most that is taken is "
             f"{formatting.size(competition.maximum_upload_bytes)}.",
             status=413,
         )
     if size <= 0:
-        raise Refused("The file is empty.", status=400)
+        raise SubmissionRefused("The file is empty.", status=400)
     today = allowance(team, at)
     if today.left == 0:
-        raise Refused(
+        raise SubmissionRefused(
             f"{today.used} of {today.limit} submissions of today are used; the next can be sent "
             f"from {formatting.moment(today.renewed_at)}.",
             status=429,
@@ -128,14 +128,14 @@ def receive(
             becomes one submission however often this is asked for.
 
     Raises:
-        Refused: too late, too large, too many today, damaged on the way, …; nothing is kept.
+        SubmissionRefused: too late, too large, too many today, damaged, …; nothing is kept.
     """
     received_at = received_at or clock.now()
     size = file_path.stat().st_size
-    check_welcome(team, author, kind=kind, size=size, at=received_at)
+    check_submission_allowed(team, author, kind=kind, size=size, at=received_at)
     found = _sha256(file_path)
     if sha256 and sha256.strip().lower() != found:
-        raise Refused(
+        raise SubmissionRefused(
             f"The file arrived damaged: its SHA-256 is {found}, {sha256.strip().lower()} was "
             "announced. Send it again.",
             status=400,
@@ -147,7 +147,7 @@ def receive(
         with transaction.atomic():
             Team.objects.select_for_update().get(pk=team.pk)
             team.refresh_from_db()
-            check_welcome(team, author, kind=kind, size=size, at=received_at)
+            check_submission_allowed(team, author, kind=kind, size=size, at=received_at)
             submission = Submission.objects.create(
                 id=identity,
                 team=team,
@@ -164,7 +164,7 @@ def receive(
             )
             if upload is not None:
                 _finish(upload, submission)
-    except Refused:
+    except SubmissionRefused:
         remove(kept)
         raise
     return submission
@@ -172,14 +172,16 @@ def receive(
 
 def _finish(upload: Upload, submission: Submission) -> None:
     if not Upload.objects.filter(pk=upload.pk, finished=None).update(finished=submission):
-        raise Refused("This upload has become a submission already.", status=409)
+        raise SubmissionRefused("This upload has become a submission already.", status=409)
 
 
 def _check_dates(competition: Competition, at: datetime) -> None:
     if at < competition.opens_at:
-        raise Refused(f"Submissions are taken from {formatting.moment(competition.opens_at)}.")
+        raise SubmissionRefused(
+            f"Submissions are taken from {formatting.moment(competition.opens_at)}."
+        )
     if at > competition.closes_at:
-        raise Refused(
+        raise SubmissionRefused(
             f"The deadline was {formatting.moment(competition.closes_at)}; by the server's clock "
             f"this was complete at {formatting.moment(at, seconds=True)}."
         )

@@ -25,14 +25,14 @@ from django.urls import reverse
 from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from genmem.arena.accounts.tokens import owner, token_of
+from genmem.arena.accounts.tokens import bearer_token, user_of_token
 from genmem.arena.core import clock
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.services import Refused, check_welcome
+from genmem.arena.submissions.services import SubmissionRefused, check_submission_allowed
 from genmem.arena.submissions.uploads import (
     Damaged,
     Elsewhere,
-    Gone,
+    UploadGone,
     append,
     append_checked,
     begin,
@@ -40,7 +40,7 @@ from genmem.arena.submissions.uploads import (
     finish,
     reached,
 )
-from genmem.arena.teams.access import visit, visit_as_member
+from genmem.arena.teams.permissions import get_viewer, require_member
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,expiration,termination,checksum"
@@ -94,13 +94,13 @@ def _spoken(request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpRespon
         return act()
     except _Wrong as error:
         return _answer(error.status, str(error))
-    except Refused as error:
+    except SubmissionRefused as error:
         return _answer(error.status, str(error))
     except Elsewhere as error:
         return _answer(409, str(error), {"Upload-Offset": str(error.offset)})
     except Damaged as error:
         return _answer(460, str(error))
-    except Gone as error:
+    except UploadGone as error:
         return _answer(410, str(error))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -110,9 +110,9 @@ def _spoken(request: HttpRequest, act: Callable[[], HttpResponse]) -> HttpRespon
 
 def _identified(request: HttpRequest) -> HttpResponse | None:
     """Make `request.user` whoever asks: by a token, or by a cookie and a form's secret."""
-    text = token_of(request)
+    text = bearer_token(request)
     if text:
-        user = owner(text)
+        user = user_of_token(text)
         if user is None:
             return _answer(401, "The token is wrong or was taken back; make one on your account.")
         request.user = user
@@ -124,7 +124,7 @@ def _identified(request: HttpRequest) -> HttpResponse | None:
 
 
 def _options(request: HttpRequest, slug: str) -> HttpResponse:
-    competition = visit(request, slug).competition
+    competition = get_viewer(request, slug).competition
     return _answer(
         204,
         headers={
@@ -137,7 +137,7 @@ def _options(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, slug: str) -> HttpResponse:
-    _, team, user = visit_as_member(request, slug)
+    _, team, user = require_member(request, slug)
     if "Upload-Defer-Length" in request.headers:
         raise _Wrong(400, "Expected Upload-Length: the size is to be known at the beginning.")
     told = _metadata(request.headers.get("Upload-Metadata", ""))
@@ -177,7 +177,7 @@ def _patch(request: HttpRequest, found: Upload) -> HttpResponse:
             f"The piece would make {offset + length:,} bytes of the {found.length:,} announced.",
         )
     if found.finished is None and length:
-        check_welcome(found.team, found.author, kind=found.kind, size=found.length)
+        check_submission_allowed(found.team, found.author, kind=found.kind, size=found.length)
         at = _append(request, found, offset, length)
     return _reached(found, at, {}, status=204)
 
@@ -224,7 +224,7 @@ def _mine(request: HttpRequest, slug: str, pk: uuid.UUID) -> Upload:
         raise _Wrong(404, "There is no such upload.")
     if found.finished is None and found.expires_at < clock.now():
         discard(found)
-        raise Gone("This upload waited too long for its next piece; begin anew.")
+        raise UploadGone("This upload waited too long for its next piece; begin anew.")
     return found
 
 

@@ -28,7 +28,12 @@ from genmem.arena.accounts.models import User
 from genmem.arena.core import clock
 from genmem.arena.submissions import fs
 from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.services import Refused, check_welcome, file_name, receive
+from genmem.arena.submissions.services import (
+    SubmissionRefused,
+    check_submission_allowed,
+    file_name,
+    receive,
+)
 from genmem.arena.submissions.storage import free_bytes, incoming, scratch
 from genmem.arena.teams.models import Team
 from genmem.errors import GenmemError
@@ -58,7 +63,7 @@ class Damaged(GenmemError):  # noqa: N818
     """A piece does not have the hash that was announced for it."""
 
 
-class Gone(GenmemError):  # noqa: N818
+class UploadGone(GenmemError):  # noqa: N818
     """The upload was discarded or waited too long."""
 
 
@@ -68,11 +73,13 @@ def begin(
     """Make room for a file of `length` bytes.
 
     Raises:
-        Refused: a submission of this size would not be taken now, or the disk is full.
+        SubmissionRefused: a submission of this size would not be taken now, or the disk is full.
     """
-    check_welcome(team, author, kind=kind, size=length)
+    check_submission_allowed(team, author, kind=kind, size=length)
     if free_bytes() < length + _SPARE_BYTES:
-        raise Refused("The server's disk is full. Tell the organisers, and try later.", status=507)
+        raise SubmissionRefused(
+            "The server's disk is full. Tell the organisers, and try later.", status=507
+        )
     for expired in Upload.objects.filter(expires_at__lt=clock.now())[:100]:
         discard(expired)
     mine = Upload.objects.filter(
@@ -106,7 +113,7 @@ def reached(upload: Upload) -> int:
     """How many of its bytes are here, and on disk.
 
     Raises:
-        Gone: its file is no more.
+        UploadGone: its file is no more.
     """
     if upload.finished is not None:
         return upload.length
@@ -123,7 +130,7 @@ def append(upload: Upload, offset: int, pieces: Iterable[bytes]) -> int:
 
     Raises:
         Elsewhere: the file does not end there, or somebody else wrote on meanwhile.
-        Gone: its file is no more.
+        UploadGone: its file is no more.
     """
     with _opened(upload) as file:
         try:
@@ -167,15 +174,15 @@ def finish(upload: Upload) -> Submission:
     restart, or because the first answer was lost.
 
     Raises:
-        Refused: it is not taken. What cannot be mended by waiting is discarded.
-        Gone: its file is no more.
+        SubmissionRefused: it is not taken. What cannot be mended by waiting is discarded.
+        UploadGone: its file is no more.
     """
     if upload.finished is None:
         try:
             with _opened(upload) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 _finish_once(upload, _written_at(file))
-        except Gone:
+        except UploadGone:
             if not Upload.objects.filter(pk=upload.pk).exclude(finished=None).exists():
                 raise
         upload.refresh_from_db()
@@ -187,12 +194,12 @@ def _finish_once(upload: Upload, last_byte_at: datetime) -> None:
     try:
         upload.refresh_from_db()
     except Upload.DoesNotExist:
-        raise Gone("This upload is no more; begin anew.") from None
+        raise UploadGone("This upload is no more; begin anew.") from None
     if upload.finished is None:
         team = upload.team.pk
         try:
             _receive(upload, last_byte_at)
-        except Refused as refusal:
+        except SubmissionRefused as refusal:
             if refusal.status == 429:
                 raise
             upload.refresh_from_db()
@@ -227,7 +234,7 @@ def _receive(upload: Upload, received_at: datetime) -> Submission:
 
     try:
         return at(received_at)
-    except Refused as refusal:
+    except SubmissionRefused as refusal:
         if refusal.status != 429:
             raise
         return at(clock.now())
@@ -238,7 +245,7 @@ def _opened(upload: Upload) -> Iterator[BinaryIO]:
     try:
         file = path_of(upload).open("r+b", buffering=0)
     except FileNotFoundError:
-        raise Gone("This upload is no more; begin anew.") from None
+        raise UploadGone("This upload is no more; begin anew.") from None
     with file:
         yield file
 

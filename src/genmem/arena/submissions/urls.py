@@ -5,9 +5,7 @@ from django.urls import path
 from genmem.arena.submissions import tus, views
 
 urlpatterns = [
-    path("submissions/", views.mine, name="submissions"),
     path("submissions/new/", views.new, name="new submission"),
-    path("submissions/<uuid:pk>/", views.one, name="submission"),
     path("uploads/", tus.uploads, name="uploads"),
     path("uploads/<uuid:pk>/", tus.upload, name="upload"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -16,6 +18,11 @@ class Team(models.Model):
     competition = models.ForeignKey(Competition, models.PROTECT, related_name="teams")
     name = models.CharField(max_length=60)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    if TYPE_CHECKING:  # reverse relations of models in apps above
+        submissions: models.Manager[Any]
+        uploads: models.Manager[Any]
+        finals: models.Manager[Any]
 
     class Meta:
         constraints = (

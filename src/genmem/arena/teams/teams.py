@@ -21,10 +21,8 @@ from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
 from genmem.arena.core.formatting import moment
-from genmem.arena.leaderboards.models import Final
-from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.teams.access import viewer_of
 from genmem.arena.teams.models import Invitation, Membership, Merge, Team
+from genmem.arena.teams.permissions import viewer_of
 from genmem.errors import GenmemError
 
 
@@ -153,16 +151,14 @@ def accept_merge(merge: Merge, by: User) -> Team:
         _refuse_regrouping(into.competition)
         _refuse_too_many(team, into)
         members = Membership.objects.filter(team=team)
-        submissions = Submission.objects.filter(team=team)
-        finals = Final.objects.filter(team=team)
         before = {
             "members": list(members.values_list("user__email", flat=True)),
-            "submissions": list(submissions.values_list("pk", flat=True)),
-            "finals": list(finals.values_list("submission", flat=True)),
+            "submissions": list(team.submissions.values_list("pk", flat=True)),
+            "finals": list(team.finals.values_list("submission", flat=True)),
         }
-        finals.delete()
-        submissions.update(team=into)
-        Upload.objects.filter(team=team).update(team=into)
+        team.finals.all().delete()
+        team.submissions.update(team=into)
+        team.uploads.update(team=into)
         members.update(team=into, captain=False)
         Invitation.objects.filter(team=team, accepted_at=None).delete()
         Merge.objects.filter(team=team, accepted_at=None).exclude(pk=merge.pk).delete()
@@ -208,7 +204,7 @@ def _refuse_too_many(team: Team, into: Team) -> None:
     opened = competition.opens_at.astimezone(UTC).date()
     days = max(0, (clock.now().astimezone(UTC).date() - opened).days) + 1
     allowed = days * competition.daily_limit
-    counted = Submission.objects.filter(team__in=(team, into), counts_against_limit=True).count()
+    counted = sum(one.submissions.filter(counts_against_limit=True).count() for one in (team, into))
     if counted > allowed:
         raise TeamError(
             f"Together the teams have {counted:,} submissions, more than the {allowed:,} that one "

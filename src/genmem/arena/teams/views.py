@@ -19,16 +19,16 @@ from django.views.decorators.http import require_POST, require_safe
 from genmem.arena.accounts.models import User
 from genmem.arena.core.formatting import moment
 from genmem.arena.teams import teams
-from genmem.arena.teams.access import visit, visit_as_member
 from genmem.arena.teams.forms import InvitationForm, MergeForm, TeamForm
 from genmem.arena.teams.models import Invitation, Membership, Merge, Team
+from genmem.arena.teams.permissions import get_viewer, require_member
 
 
 @login_required
 @require_safe
 def team(request: HttpRequest, slug: str) -> HttpResponse:
     """My team, or the way to one."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if viewer.team is None:
         return render(request, "teams/no_team.html", {"viewer": viewer, "form": TeamForm()})
     members = Membership.objects.filter(team=viewer.team).select_related("user").order_by("pk")
@@ -53,7 +53,7 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def create(request: HttpRequest, slug: str) -> HttpResponse:
     """Make a team with oneself as its captain."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     form = TeamForm(request.POST)
     if not form.is_valid():
         return render(request, "teams/no_team.html", {"viewer": viewer, "form": form}, status=400)
@@ -71,7 +71,7 @@ def create(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def invite(request: HttpRequest, slug: str) -> HttpResponse:
     """Invite somebody by e-mail; the link can be passed on by hand too."""
-    _, mine, user = visit_as_member(request, slug)
+    _, mine, user = require_member(request, slug)
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return _complain(request, slug, form)
@@ -96,7 +96,7 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Take an invitation back."""
-    _, mine, user = visit_as_member(request, slug)
+    _, mine, user = require_member(request, slug)
     found = get_object_or_404(Invitation, pk=pk, team=mine)
     return _attempt(
         request, slug, lambda: teams.withdraw_invitation(found, user), "The invitation is void."
@@ -107,7 +107,7 @@ def withdraw(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     """Leave the team."""
-    _, mine, user = visit_as_member(request, slug)
+    _, mine, user = require_member(request, slug)
     return _attempt(request, slug, lambda: teams.leave(mine, user), f"You have left {mine.name}.")
 
 
@@ -115,7 +115,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def ask_to_merge(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask another team to take ours in."""
-    _, mine, user = visit_as_member(request, slug)
+    _, mine, user = require_member(request, slug)
     form = MergeForm(request.POST)
     if not form.is_valid():
         return _complain(request, slug, form)
@@ -132,7 +132,7 @@ def ask_to_merge(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def accept_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Take another team in."""
-    _, mine, user = visit_as_member(request, slug)
+    _, mine, user = require_member(request, slug)
     found = get_object_or_404(Merge, pk=pk, into=mine)
     return _attempt(request, slug, lambda: teams.accept_merge(found, user), "The teams are one.")
 
@@ -141,11 +141,28 @@ def accept_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def drop_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Take a request to merge back, or decline it."""
-    viewer, mine, user = visit_as_member(request, slug)
+    viewer, mine, user = require_member(request, slug)
     found = get_object_or_404(Merge, pk=pk, team__competition=viewer.competition)
     if mine not in (found.team, found.into):
         found = get_object_or_404(Merge, pk=pk, into=mine)
     return _attempt(request, slug, lambda: teams.drop_merge(found, user), "The request is gone.")
+
+
+@login_required
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """An invitation, for whoever has its link; accepted by whoever owns its address."""
+    user = cast(User, request.user)
+    found = get_object_or_404(Invitation.objects.select_related("team__competition"), token=token)
+    mine = user.email.lower() == found.email.lower()
+    if request.method == "POST":
+        try:
+            joined = teams.accept_invitation(found, user)
+        except teams.TeamError as error:
+            messages.error(request, str(error))
+            return redirect("invitation", token)
+        messages.success(request, f"You are in the team {joined.name}.")
+        return redirect("team", joined.competition.slug)
+    return render(request, "teams/invitation.html", {"invitation": found, "mine": mine})
 
 
 def _attempt(request: HttpRequest, slug: str, act: Callable[[], object], done: str) -> HttpResponse:

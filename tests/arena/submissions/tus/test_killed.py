@@ -24,12 +24,12 @@ load(sys.argv[1])
 from genmem.arena.competitions.models import Competition
 from genmem.arena.accounts.models import User
 from genmem.arena.teams.models import Membership, Team
-from genmem.arena.accounts.tokens import make_token
+from genmem.arena.accounts.tokens import create_token
 user, new = User.objects.get_or_create(email=f"{sys.argv[2]}@example.org")
 if new:
     team = Team.objects.create(competition=Competition.objects.get(), name=sys.argv[2])
     Membership.objects.create(team=team, user=user, captain=True)
-print(make_token(user, "test")[1])
+print(create_token(user, "test")[1])
 """
 
 

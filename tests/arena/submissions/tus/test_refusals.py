@@ -158,7 +158,7 @@ def test_a_disk_that_fills_up_on_the_way_keeps_what_it_has(sender, content, monk
 def test_whoever_has_only_a_cookie_needs_the_forms_secret_too(world, content):
     from django.test import Client
 
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
 
     from ...factories import captain
     from .client import Sender, begun
@@ -173,21 +173,21 @@ def test_whoever_has_only_a_cookie_needs_the_forms_secret_too(world, content):
     where = begun(told, content)
     assert Sender(client).patch(where, 0, content).status_code == 403
     assert told.patch(where, 0, content).status_code == 204
-    _, token = make_token(captain(world), "laptop")
+    _, token = create_token(captain(world), "laptop")
     assert begun(Sender(Client(enforce_csrf_checks=True), token=token), content)
 
 
 def test_a_token_that_was_taken_back_opens_nothing(world, content):
     from django.test import Client
 
-    from genmem.arena.accounts.tokens import make_token, take_back
+    from genmem.arena.accounts.tokens import create_token, revoke_token
 
     from ...factories import captain
     from .client import Sender, begun
 
-    made, token = make_token(captain(world), "laptop")
+    made, token = create_token(captain(world), "laptop")
     where = begun(Sender(Client(), token=token), content)
-    take_back(captain(world), made.pk)
+    revoke_token(captain(world), made.pk)
     assert Sender(Client(), token=token).head(where).status_code == 401
 
 

@@ -13,7 +13,7 @@ from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.consensus import LEGITIMATE, Verdict
 from genmem.arena.moderation.models import LABELS
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.access import Viewer
+from genmem.arena.teams.permissions import Viewer
 
 register = template.Library()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from genmem.arena.ratings.rounds import rounds_for
-from genmem.arena.teams.access import Viewer
+from genmem.arena.teams.permissions import Viewer
 from genmem.results import Interval
 
 register = template.Library()

@@ -11,18 +11,18 @@ from django.views.decorators.http import require_POST
 
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm
 from genmem.arena.competitions.models import Split, split_in_force
-from genmem.arena.competitions.setup import open_private_board, save_competition, save_split
+from genmem.arena.competitions.setup import save_competition, save_split, set_private_board_open
 from genmem.arena.scoring.retry import left
-from genmem.arena.teams.access import Viewer, visit_as_organiser
 from genmem.arena.teams.forms import RoleForm
 from genmem.arena.teams.models import Role
+from genmem.arena.teams.permissions import Viewer, require_organiser
 from genmem.arena.teams.roles import RoleError, give_role, take_role
 
 
 @login_required
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """The competition's own settings."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     form = CompetitionForm(request.POST or None, instance=viewer.competition)
     if request.method == "POST" and form.is_valid():
         competition = save_competition(form, actor=viewer.user)
@@ -32,7 +32,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
         viewer.competition.refresh_from_db()
     return render(
         request,
-        "competitions/setup.html",
+        "pages/setup.html",
         {"viewer": viewer, "form": form, "missing": _missing_splits(viewer)},
     )
 
@@ -40,7 +40,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """How the public or the private board is scored, now and before."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     current = split_in_force(viewer.competition, kind)
@@ -61,7 +61,7 @@ def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     waiting, failed = left(current) if current else (0, [])
     return render(
         request,
-        "competitions/split.html",
+        "pages/split.html",
         {
             "viewer": viewer,
             "form": form,
@@ -74,26 +74,26 @@ def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 
 
 @login_required
-def people(request: HttpRequest, slug: str) -> HttpResponse:
-    """Who runs and who reviews the competition."""
-    viewer = visit_as_organiser(request, slug)
+def roles(request: HttpRequest, slug: str) -> HttpResponse:
+    """List, give and take the roles of organiser and reviewer."""
+    viewer = require_organiser(request, slug)
     assert viewer.user is not None, "login_required"
     form = RoleForm(request.POST if "give" in request.POST else None)
     try:
         if "take" in request.POST:
             take_role(viewer.competition, request.POST["take"], by=viewer.user)
-            return redirect("set up people", slug)
+            return redirect("set up roles", slug)
         if form.is_bound and form.is_valid():
             give_role(viewer.competition, **form.cleaned_data, by=viewer.user)
-            return redirect("set up people", slug)
+            return redirect("set up roles", slug)
     except RoleError as error:
         messages.error(request, str(error))
-        return redirect("set up people", slug)
-    roles = Role.objects.filter(competition=viewer.competition).select_related("user")
+        return redirect("set up roles", slug)
+    given = Role.objects.filter(competition=viewer.competition).select_related("user")
     return render(
         request,
-        "competitions/people.html",
-        {"viewer": viewer, "form": form, "roles": roles.order_by("role", "user__display_name")},
+        "pages/roles.html",
+        {"viewer": viewer, "form": form, "roles": given.order_by("role", "user__display_name")},
     )
 
 
@@ -101,9 +101,9 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def private_board(request: HttpRequest, slug: str) -> HttpResponse:
     """Show everybody the private board, or hide it again."""
-    viewer = visit_as_organiser(request, slug)
+    viewer = require_organiser(request, slug)
     wanted = request.POST.get("show") == "yes"
-    open_private_board(viewer.competition, wanted, actor=viewer.user)
+    set_private_board_open(viewer.competition, wanted, actor=viewer.user)
     messages.success(
         request, "Everybody sees the private board." if wanted else "The private board is hidden."
     )

@@ -65,22 +65,22 @@ def viewer_of(user: AbstractBaseUser | AnonymousUser, competition: Competition) 
     )
 
 
-def visit(request: HttpRequest, slug: str) -> Viewer:
+def get_viewer(request: HttpRequest, slug: str) -> Viewer:
     """The competition of an address, and who is looking; 404 where there is none."""
     return viewer_of(request.user, get_object_or_404(Competition, slug=slug))
 
 
-def visit_as_organiser(request: HttpRequest, slug: str) -> Viewer:
+def require_organiser(request: HttpRequest, slug: str) -> Viewer:
     """As `visit`, for the people who run the competition; 403 for everybody else."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if not viewer.organiser:
         raise PermissionDenied("This page is for the people who run the competition.")
     return viewer
 
 
-def visit_as_member(request: HttpRequest, slug: str) -> tuple[Viewer, Team, User]:
+def require_member(request: HttpRequest, slug: str) -> tuple[Viewer, Team, User]:
     """As `visit`, for somebody in a team; 404 for everybody else."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     if viewer.team is None or viewer.user is None:
         raise Http404
     return viewer, viewer.team, viewer.user

@@ -131,9 +131,9 @@ def test_roles_are_given_and_taken_back_and_logged(organiser):
 
     a_user("rafael")
     sent = {"give": "1", "email": "Rafael@example.org", "role": "reviewer"}
-    organiser.post("/c/dogs/setup/people/", sent)
+    organiser.post("/c/dogs/setup/roles/", sent)
     role = Role.objects.get()
-    organiser.post("/c/dogs/setup/people/", {"take": role.pk})
+    organiser.post("/c/dogs/setup/roles/", {"take": role.pk})
     assert not Role.objects.exists()
     assert [action for action, _, _ in actions()] == ["give role", "take role"]
 
@@ -143,7 +143,7 @@ def test_a_participant_gets_no_role(organiser, competition):
 
     email = captain(a_team(competition)).email
     sent = {"give": "1", "email": email, "role": "reviewer"}
-    page = organiser.post("/c/dogs/setup/people/", sent, follow=True).content.decode()
+    page = organiser.post("/c/dogs/setup/roles/", sent, follow=True).content.decode()
     assert "cannot judge it" in page
 
 

@@ -16,7 +16,7 @@ from genmem.arena.accounts.models import User
 from genmem.arena.competitions.forms import CompetitionForm
 from genmem.arena.competitions.models import Competition, split_in_force
 from genmem.arena.competitions.setup import save_competition
-from genmem.arena.teams.access import visit
+from genmem.arena.teams.permissions import get_viewer
 
 _PHASES = ("open", "upcoming", "closed")
 
@@ -31,16 +31,16 @@ def home(request: HttpRequest) -> HttpResponse:
     for competition in found:
         by_phase[competition.phase()].append(competition)
     by_phase["closed"].reverse()
-    return render(request, "competitions/home.html", {"phases": list(by_phase.items())})
+    return render(request, "pages/home.html", {"phases": list(by_phase.items())})
 
 
 @require_safe
 def overview(request: HttpRequest, slug: str) -> HttpResponse:
     """Rules, dates and limits."""
-    viewer = visit(request, slug)
+    viewer = get_viewer(request, slug)
     return render(
         request,
-        "competitions/overview.html",
+        "pages/overview.html",
         {"viewer": viewer, "public_split": split_in_force(viewer.competition, "public")},
     )
 
@@ -56,4 +56,4 @@ def create(request: HttpRequest) -> HttpResponse:
         competition = save_competition(form, actor=user)
         messages.success(request, "The competition is made. Now say how it is scored.")
         return redirect("set up split", competition.slug, "public")
-    return render(request, "competitions/create.html", {"form": form})
+    return render(request, "pages/create.html", {"form": form})

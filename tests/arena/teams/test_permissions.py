@@ -27,7 +27,7 @@ PAGES = {
     "finals": IN_TEAM,
     "set up": ORGANISERS,
     "set up split": ORGANISERS,
-    "set up people": ORGANISERS,
+    "set up roles": ORGANISERS,
     "moderation": DESK,
     "next submission": ["in", 403, 403, 403, "away", "away", "away"],
     "distances": DESK,
@@ -96,7 +96,7 @@ def world(competition):
     """A competition with two teams and everybody else; what the addresses need."""
     from django.test import Client
 
-    from genmem.arena.accounts.tokens import make_token
+    from genmem.arena.accounts.tokens import create_token
     from genmem.arena.scoring.reference_features import keep_bytes
     from genmem.arena.teams.models import Merge, Role
     from genmem.arena.teams.teams import invite
@@ -146,7 +146,7 @@ def world(competition):
         "withdraw invitation": ["dogs", invitation.pk],
         "accept merge": ["dogs", merge.pk],
         "drop merge": ["dogs", merge.pk],
-        "take back token": [make_token(people["member"], "laptop")[0].pk],
+        "take back token": [create_token(people["member"], "laptop")[0].pk],
         "upload": ["dogs", uuid.uuid4()],
         "account_confirm_email": ["no-such-key"],
         "account_reset_password_from_key": ["a", "b-c"],
@@ -224,12 +224,12 @@ def test_no_page_shows_another_teams_submission(world, who):
 
 
 def test_private_scores_are_shown_to_their_team_once_the_board_is_open(world, competition):
-    from genmem.arena.competitions.setup import open_private_board
+    from genmem.arena.competitions.setup import set_private_board_open
 
     clients, arguments = world
     where = address("submission", arguments)
     assert "98.765" not in clients["member"].get(where).content.decode()
-    open_private_board(competition, True, actor=None)
+    set_private_board_open(competition, True, actor=None)
     shown = clients["member"].get(where).content.decode()
     assert "98.765" in shown
     assert "log of private score" in shown

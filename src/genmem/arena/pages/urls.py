@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from genmem.arena.competitions import setup_views, views
+from genmem.arena.pages import setup_views, submission_views, views
 
 urlpatterns = [
     path("", views.overview, name="competition"),
     path("setup/", setup_views.edit, name="set up"),
     path("setup/splits/<str:kind>/", setup_views.split, name="set up split"),
-    path("setup/people/", setup_views.people, name="set up people"),
+    path("setup/roles/", setup_views.roles, name="set up roles"),
     path("setup/private-board/", setup_views.private_board, name="open private board"),
+    path("submissions/", submission_views.submissions, name="submissions"),
+    path("submissions/<uuid:pk>/", submission_views.submission_page, name="submission"),
 ]
