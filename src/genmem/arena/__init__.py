@@ -2,21 +2,32 @@
 
 A Django project whose settings come from one file, `DIR/arena.toml`:
 
-    load(DIR)                                        # then Django's models can be used
-    genmem.arena.wsgi:application               # what a web server serves ($GENMEM_ARENA=DIR)
+    load(DIR)                        # then Django's models can be used
+    genmem.arena.wsgi:application    # the WSGI application ($GENMEM_ARENA=DIR)
 
-    site/           addresses, base page, one style sheet, words for times and sizes
-    people/         accounts, teams, roles, who may see what
+Apps, bottom to top. An app never imports an app above it; `lint-imports` checks this.
+
+    core/           configuration, clock, base page, formatting of times and sizes, error pages
+    accounts/       users and API tokens
+    auditlog/       the append-only log of changes
     competitions/   competitions and their splits (public, private), from the browser or YAML
-    submissions/    receiving and checking uploads, and what became of them
-    boards/         ranks (pure), immutable score versions, final selections
-    scoring/        workers, durable steps, runs of code, scoring anew when a split changes
-    sandbox/        foreign code, isolated (no Django)
-    desk/           review queue, thresholds, labels, decisions, rebuttals; the append-only log
+    teams/          teams, invitations, merges, roles; who may see and do what
+    submissions/    uploads, checks of submitted zips, storage
+    leaderboards/   ranks, immutable score versions, final submissions, disqualification
+    sandbox/        runs of foreign code, isolated (no Django)
+    scoring/        workers, durable steps, runs of code, rescoring when a split changes
+    moderation/     review queue, thresholds, labels, decisions, rebuttals
     ratings/        quality and diversity, rated blind
-    release/        a competition as files
-    api/            the programming interface and its tokens' guard
-    demo.py         an arena to look around in
+    export/         a competition's data as files
+    pages/          pages that draw on several apps
+    api/            the REST API
+
+    settings.py     Django's settings, from arena.toml
+    urls.py         all URLs
+    serving.py      create and migrate the database, serve pages
+    wsgi.py         the WSGI application
+    client.py       client of the REST API and of resumable uploads
+    demo.py         a filled arena to look around in
 
 It computes no score of its own: those come from `genmem.scoring` and below.
 """
@@ -28,7 +39,7 @@ from pathlib import Path
 
 
 def load(folder: str | os.PathLike[str]) -> None:
-    """Make this process speak for the arena in `folder`: Django's settings, then its models.
+    """Set Django up for the arena in `folder`, in this process.
 
     Raises:
         UsageError: the folder holds no arena, its settings are wrong, or the extra is missing.

@@ -1,1 +1,6 @@
-"""Accounts, teams with invitations and merges, roles, and who may see what."""
+"""User accounts and API tokens.
+
+adapter.py      django-allauth's adapter: who may sign up
+organisers.py   give an account the right to run the whole site
+tokens.py       API tokens: create, look up, revoke
+"""

@@ -1,5 +1,5 @@
 """The append-only log of every change that people make.
 
 models.py   LogEntry
-log.py      record an entry, or the fields that differ
+log.py      add an entry, or an entry with the fields that differ
 """

@@ -1,1 +1,13 @@
-"""The pages' frame: addresses, base page, style sheet, words for times and sizes."""
+"""What all apps of the arena share.
+
+configuration.py   `arena.toml`: reading, checking, creating
+clock.py           the server's clock, which deadlines are held to
+context.py         template variables of every page
+errors.py          error pages
+formatting.py      times, sizes, durations and scores as text, and back
+forms.py           form fields for sizes and durations
+markdown.py        Markdown to sanitised HTML
+middleware.py      security headers
+models.py          append-only models
+templatetags/      the same formatting as template filters
+"""

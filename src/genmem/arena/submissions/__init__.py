@@ -1,1 +1,17 @@
-"""What teams send in: received, checked, kept, and shown with its steps."""
+"""Submissions: uploading, checking, keeping.
+
+models.py           Submission, Upload, Step
+services.py         rules: whether a submission is allowed, and receiving one
+selectors.py        steps of a submission as a viewer may see them
+uploads.py          partial uploads on disk: begin, append, finish, discard
+tus.py              the tus 1.0 protocol, over `uploads`
+upload_handler.py   uploads by a plain HTML form
+validate.py         checks of a submitted zip of images, image by image
+zip_index.py        checks of a zip's list of files, before anything is unpacked
+zip_limits.py       size limits of zips and of the images in them
+storage.py          where files are kept: a folder or an S3 bucket
+bucket.py           the S3 bucket
+fs.py               files that survive a crash once written
+orphans.py          remove what a killed process left behind
+exceptions.py       StorageError
+"""
