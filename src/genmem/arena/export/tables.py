@@ -68,7 +68,7 @@ def _scores(scope: Scope) -> Iterator[Row]:
             "score_id": one.pk,
             "submission_id": str(one.submission_id),  # pyright: ignore[reportAttributeAccessIssue]
             "split": one.split.kind,
-            "side_version": one.split.version,
+            "split_version": one.split.version,
             "fd": one.fd,
             "distance": one.distance,
             "tau": one.tau,
