@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 from genmem.results import Json
@@ -53,9 +54,30 @@ def share(value: float) -> str:
     return f"{percent:.2f} %" if percent < 1 or percent > 99 else f"{percent:.1f} %"
 
 
-def count(value: int, thing: str) -> str:
-    """`1 image`, `10,000 images`."""
-    return f"{value:,} {thing}{'' if value == 1 else 's'}"
+def percent(value: float) -> str:
+    """A round share, such as a confidence level: `5 %`, `99.9 %`."""
+    return f"{100 * value:.4g} %"
+
+
+def count(value: int, singular: str, plural: str | None = None) -> str:
+    """`1 image`, `10,000 images`.
+
+    Args:
+        value: how many.
+        singular: the word for one.
+        plural: the word for several; None: `singular` with an s.
+    """
+    return f"{value:,} {singular if value == 1 else plural or f'{singular}s'}"
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`.
+
+    Args:
+        words: at least one.
+        last: the word before the last one: "and", "or".
+    """
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
 
 
 def capitalize(sentence: str) -> str:

@@ -14,7 +14,7 @@ from genmem.auditing import audit, copied, copied_by_class
 from genmem.auditing.augmentations import augmented
 from genmem.errors import InputError, UsageError
 from genmem.features import FeatureExtractor
-from genmem.report.audit.text import headline
+from genmem.report.audit.text import verdict
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_duplicates_are_found_and_can_be_dropped(sets):
 
 def headline_of(**given):
     found = audit(**given)
-    return found, headline(found)
+    return found, verdict(found)
 
 
 def test_nothing_is_clear_where_one_copy_could_not_be_flagged(sets, digits):
@@ -216,7 +216,7 @@ def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(s
         assert not {"p_value", "fewest_below"} & one.parts.keys()
         assert "no interval" in one.notes[0]
     assert any("no near-duplicates" in note for note in found.notes)
-    assert headline(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
+    assert verdict(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
     # Files that are the same are no matter of distance.
     clean = audit(**sets, backbones=["pixels"])
     assert len(clean.duplicates[1].first) <= 1

@@ -64,10 +64,11 @@ def analyze(
     from genmem.calibration import analyze as compute_analysis
     from genmem.cli.parsing import parse_labels
     from genmem.formatting import printable
-    from genmem.report.competition.page import NUMBERS, PAGE, check_analysis_folder, write_analysis
+    from genmem.io.result_folder import check_result_folder
+    from genmem.report.competition.page import ANALYSIS, write_analysis
     from genmem.report.competition.tables import headline
 
-    check_analysis_folder(out)
+    check_result_folder(out, ANALYSIS)
     analysis = compute_analysis(
         results,
         boards=_parse_boards(board or [], tau or []),
@@ -80,7 +81,7 @@ def analyze(
     write_analysis(analysis, out, provenance=_provenance(seed))
     for leaderboard in analysis.boards.values():
         print(f"{printable(leaderboard.name)}: {headline(leaderboard)}")
-    print(f"{out / PAGE} · {out / NUMBERS}")
+    print(f"{out / ANALYSIS.page} · {out / ANALYSIS.numbers}")
 
 
 def _parse_boards(columns: list[str], taus: list[str]) -> Mapping[str, Board]:

@@ -70,9 +70,10 @@ def audit(
     )
     from genmem.auditing import audit as compute_audit
     from genmem.cli.console import print_audit
-    from genmem.report.audit.page import PAGE, check_audit_folder, write_audit
+    from genmem.io.result_folder import check_result_folder
+    from genmem.report.audit.page import AUDIT, write_audit
 
-    check_audit_folder(out)
+    check_result_folder(out, AUDIT)
     with progress_on_stderr() as progress:
         result = compute_audit(
             generated=generated,
@@ -94,4 +95,4 @@ def audit(
     with result:
         write_audit(result, out)
     print_audit(result)
-    print(f"audit: {out / PAGE}", file=sys.stderr)
+    print(f"audit: {out / AUDIT.page}", file=sys.stderr)

@@ -1,7 +1,16 @@
-"""Scores for people: an HTML page, plain-language readings, a terminal table. Computes nothing."""
+"""Results as pages and terminal tables. Nothing is computed here.
 
-from genmem.report.score.interpretation import readings
+score/             the report of `genmem score`
+audit/             the folder of `genmem audit`
+competition/       the folder of `genmem analyze`
+denoiser/          the folder of `genmem study denoiser`
+emm/               the page of `genmem study emm`
+rejection_study/   the page of `genmem study rejection`
+common/            what all pages share
+templates/         Jinja templates, styles and scripts
+"""
+
 from genmem.report.score.page import write_report
 from genmem.report.score.terminal import score_table
 
-__all__ = ["readings", "score_table", "write_report"]
+__all__ = ["score_table", "write_report"]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from genmem.report.audit.page import PAGE, write_audit
+from genmem.report.audit.page import AUDIT, write_audit
 
 from ..browser import needs_chromium, overflow, visited
 from .example import LargePictures, build_audit
@@ -39,7 +39,7 @@ def audit():
 def path(audit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("audit")
     write_audit(audit, folder)
-    return folder / PAGE
+    return folder / AUDIT.page
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ def test_nothing_sticks_out_at_the_side(browser, path, width):
 
 def test_large_pictures_keep_their_shape(browser, tmp_path):
     write_audit(build_audit(20, train=100, copies=0.5, pictures=LargePictures), tmp_path)
-    with visited(browser, tmp_path / PAGE) as (page, complaints):
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
         page.locator("#grid").press("Enter")
         image = page.locator("#view-generated img")
         expect(image).to_have_css("image-rendering", "auto")
@@ -356,7 +356,7 @@ def test_large_pictures_keep_their_shape(browser, tmp_path):
 def test_features_have_a_page_without_pictures(browser, tmp_path):
     audit = build_audit(30, classes=False, test=False, names=("features",), pictures=None)
     write_audit(replace(audit, copied_fraction=None), tmp_path)
-    with visited(browser, tmp_path / PAGE) as (page, complaints):
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
         page.locator("#grid").press("Enter")
         expect(page.locator("#pair-spaces section")).to_have_count(1)
         assert page.locator("img").count() == 0
@@ -373,7 +373,7 @@ def test_ids_that_look_like_markup_are_shown_as_they_are(browser, tmp_path):
         categories=[evil] * 60,
     )
     write_audit(audit, tmp_path)
-    with visited(browser, tmp_path / PAGE) as (page, complaints):
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
         page.locator("#grid").press("Enter")
         expect(page.locator("#pair-title")).to_contain_text("</script><img src=x onerror=alert(1)>")
         assert page.locator("img[src=x]").count() == 0
@@ -383,7 +383,7 @@ def test_ids_that_look_like_markup_are_shown_as_they_are(browser, tmp_path):
 def test_no_flag_and_an_empty_reverse_table_read_sensibly(browser, tmp_path):
     audit = build_audit(30, copies=0.0, level=1e-9)
     write_audit(replace(audit, duplicates=()), tmp_path)
-    with visited(browser, tmp_path / PAGE) as (page, complaints):
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
         expect(page.locator(".verdict .sentence")).to_contain_text("None of the 30 generated")
         assert page.locator("#copied").count() == 0
         page.get_by_label("Flagged only").check()

@@ -9,8 +9,9 @@ from filelock import FileLock
 
 from genmem.errors import UsageError
 from genmem.io import result_folder as writing
+from genmem.io.result_folder import check_result_folder
 from genmem.report.audit.images import PAIRS, page_rows
-from genmem.report.audit.page import check_audit_folder, write_audit
+from genmem.report.audit.page import AUDIT, write_audit
 
 from .example import LargePictures, build_audit
 
@@ -23,6 +24,10 @@ FILES = [
 @pytest.fixture(scope="module")
 def audit():
     return build_audit(40, train=200)
+
+
+def check_folder(folder):
+    check_result_folder(folder, AUDIT)
 
 
 def names_in(folder):
@@ -103,7 +108,7 @@ def test_the_same_audit_gives_the_same_bytes(audit, tmp_path):
 def test_a_folder_with_other_things_is_refused_and_left_alone(audit, tmp_path, files):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    for attempt in (check_audit_folder, lambda folder: write_audit(audit, folder)):
+    for attempt in (check_folder, lambda folder: write_audit(audit, folder)):
         with pytest.raises(UsageError, match=rf"expected an empty folder .*found {min(files)}"):
             attempt(tmp_path)
     assert names_in(tmp_path) == sorted(files)
@@ -111,14 +116,14 @@ def test_a_folder_with_other_things_is_refused_and_left_alone(audit, tmp_path, f
 
 def test_hidden_files_do_not_make_a_folder_foreign(audit, tmp_path):
     (tmp_path / ".DS_Store").touch()
-    check_audit_folder(tmp_path)
+    check_folder(tmp_path)
     assert names_in(tmp_path) == [".DS_Store"]
 
 
 def test_a_file_is_no_folder(audit, tmp_path):
     (tmp_path / "out").touch()
     for folder in (tmp_path / "out", tmp_path / "out" / "deeper"):
-        for attempt in (check_audit_folder, lambda folder: write_audit(audit, folder)):
+        for attempt in (check_folder, lambda folder: write_audit(audit, folder)):
             with pytest.raises(UsageError, match="is a file; name a folder"):
                 attempt(folder)
 
@@ -163,7 +168,7 @@ def test_a_page_never_stands_beside_the_pictures_of_another_audit(audit, tmp_pat
                 write_audit(audit, tmp_path)
         assert not (tmp_path / "audit.html").exists()
         assert not [name for name in names_in(tmp_path) if name.startswith(".")]
-        check_audit_folder(tmp_path)
+        check_folder(tmp_path)
     write_audit(audit, tmp_path)
     assert names_in(tmp_path) == FILES
 
@@ -194,6 +199,6 @@ def test_a_link_that_leads_nowhere_and_an_empty_name_are_refused(audit, tmp_path
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for folder in (tmp_path / "link", tmp_path / "link" / "deeper"):
         with pytest.raises(UsageError, match="a link that leads nowhere"):
-            check_audit_folder(folder)
+            check_folder(folder)
     with pytest.raises(UsageError, match="got an empty text"):
-        check_audit_folder("")
+        check_folder("")

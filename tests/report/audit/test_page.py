@@ -13,7 +13,7 @@ from genmem.auditing.results import copied
 from genmem.report.audit import page
 from genmem.report.audit.images import Album, page_rows
 from genmem.report.audit.page import render
-from genmem.report.audit.text import duplicates_sentence, fraction, headline, null_sentences
+from genmem.report.audit.text import duplicates_sentence, fraction_sentence, null_sentences, verdict
 from genmem.results import Interval, Result
 
 from .example import build_audit
@@ -49,39 +49,39 @@ def estimate(value, low, high):
 )
 def test_the_headline_counts_the_flagged_images(count, of, expected):
     audit = flagged(build_audit(of, copies=0.0, pictures=None), count)
-    assert headline(audit).sentence == f"{expected} at a false-discovery rate of 5 %."
+    assert verdict(audit).sentence == f"{expected} at a false-discovery rate of 5 %."
 
 
 def test_the_verdict_follows_the_flags_then_the_estimated_share():
     audit = build_audit(50, copies=0.0, pictures=None)
     some = replace(audit, copied_fraction=estimate(0.02, 0.01, 0.03))
     none = replace(audit, copied_fraction=estimate(0.0, 0.0, 0.01))
-    assert headline(flagged(none, 3)).level == "copying"
-    assert headline(flagged(some, 0)).level == "doubt"
-    assert headline(flagged(none, 0)).level == "clear"
-    assert headline(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
+    assert verdict(flagged(none, 3)).level == "copying"
+    assert verdict(flagged(some, 0)).level == "doubt"
+    assert verdict(flagged(none, 0)).level == "clear"
+    assert verdict(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
     few = replace(none, fewest_flagged=2)
-    assert headline(flagged(few, 0)).level == "open"
-    assert "unless 2 come as close" in headline(flagged(few, 0)).sentence
+    assert verdict(flagged(few, 0)).level == "open"
+    assert "unless 2 come as close" in verdict(flagged(few, 0)).sentence
     assert (
         "none of 50 images can be flagged"
-        in headline(flagged(replace(none, fewest_flagged=None), 0)).sentence
+        in verdict(flagged(replace(none, fewest_flagged=None), 0)).sentence
     )
     large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
-    told = headline(replace(large, fewest_flagged=5))
+    told = verdict(replace(large, fewest_flagged=5))
     assert told.level == "clear"
-    assert "Fewer than 5 copies could not have been told from chance." in told.sentence
+    assert "Fewer than 5 copies could not have been distinguished from chance." in told.sentence
     same = {role: replace(one, digest="same") for role, one in audit.inputs.items()}
-    assert headline(flagged(replace(audit, inputs=same), 50)).level == "open"
+    assert verdict(flagged(replace(audit, inputs=same), 50)).level == "open"
 
 
 def test_the_estimated_share_is_told_with_its_interval():
-    told = fraction(estimate(0.05, 0.041, 0.06))
+    told = fraction_sentence(estimate(0.05, 0.041, 0.06))
     assert "about 5.0 % of the generated images" in told
     assert "(95 % interval: 4.1 % to 6.0 %)" in told
-    assert "so it may be none" in fraction(estimate(0.001, 0.0, 0.01))
-    assert "about none" in fraction(estimate(0.0, 0.0, 0.01))
-    assert "cannot be estimated" in fraction(None)
+    assert "so it may be none" in fraction_sentence(estimate(0.001, 0.0, 0.01))
+    assert "about none" in fraction_sentence(estimate(0.0, 0.0, 0.01))
+    assert "cannot be estimated" in fraction_sentence(None)
 
 
 def test_the_null_is_named_in_words():
@@ -92,7 +92,7 @@ def test_the_null_is_named_in_words():
     assert "No held-out images were given" in left_out
     one = null_sentences(build_audit(50, names=("pixels",), families=(), pictures=None))
     assert "feature spaces" not in " ".join(one)
-    assert "in disguise" not in " ".join(one)
+    assert "altered copies" not in " ".join(one)
 
 
 def test_the_page_says_when_it_does_not_show_all_rows(monkeypatch):
@@ -168,7 +168,7 @@ def test_a_set_without_copies_duplicates_or_classes_has_a_page():
     page = page_of(replace(flagged(audit, 0), duplicates=(), copied_fraction=None, notes=()))
     assert "None of the 30 generated images" in page
     assert "Copied training images" not in page
-    assert "Duplicates were not looked for." in page
+    assert "No duplicates were searched for." in page
 
 
 def test_many_classes_are_summed_up(monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.calibration import Board, analyze
-from genmem.report.competition.page import PAGE, write_analysis
+from genmem.report.competition.page import ANALYSIS, write_analysis
 
 from ..browser import needs_chromium, overflow, visited
 
@@ -22,7 +22,7 @@ def page(tmp_path_factory):
     boards = {name: Board(fd="f", distance="d", tau=0.25) for name in ("first", "second")}
     found = analyze(folder / "r.csv", boards=boards, identifier=None, top=10)
     write_analysis(found, folder / "out", provenance={"seed": 0})
-    return folder / "out" / PAGE
+    return folder / "out" / ANALYSIS.page
 
 
 def test_the_page_loads_without_a_console_message(page, browser):

@@ -12,7 +12,7 @@ from PIL import Image
 from genmem.calibration import Board, Labels, analyze
 from genmem.errors import UsageError
 from genmem.report.common.plotting import palette
-from genmem.report.competition.figures import drawings
+from genmem.report.competition.figures import draw_figures
 from genmem.report.competition.page import render, write_analysis
 
 PROVENANCE = {"versions": {"genmem": "0.1.0"}, "seed": 0}
@@ -45,7 +45,7 @@ def found(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawn(found):
-    return drawings(found)
+    return draw_figures(found)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_labels_are_drawn_as_they_are_written(drawn):
 
 
 def test_the_same_analysis_gives_the_same_bytes(found, drawn):
-    assert drawings(found) == drawn
+    assert draw_figures(found) == drawn
 
 
 def test_the_folder_holds_page_figures_and_numbers(found, tmp_path):
@@ -136,5 +136,5 @@ def test_the_callers_matplotlib_settings_are_left_alone(found, drawn):
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 33}):
-        assert drawings(found)[0].svg == drawn[0].svg
+        assert draw_figures(found)[0].svg == drawn[0].svg
         assert matplotlib.rcParams["font.size"] == 33

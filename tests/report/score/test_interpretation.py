@@ -3,12 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmem.report.score import interpretation
 from genmem.report.score.interpretation import read
 from genmem.report.score.verdict import verdict
 from genmem.results import Interval, Result
 
 N = {"generated": 10_000, "train": 50_000}
+
+
+def sentences(score):
+    """What each metric of `score` says and what it cannot, by metric name."""
+    return {name: str(reading) for name, reading in read(score).items()}
 
 
 def with_metric(score, **result):
@@ -34,7 +38,7 @@ def same(score, one, other):
 
 def test_every_metric_gets_a_sentence_that_ends_as_one(make_score):
     score = make_score()
-    found = interpretation(score)
+    found = sentences(score)
     assert list(found) == list(score.metrics)
     assert all(sentence.endswith(".") and "  " not in sentence for sentence in found.values())
 
@@ -57,7 +61,7 @@ def test_c_t_is_read_by_its_z_score(make_score, z, sign, words):
 
 
 def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
-    sentence = interpretation(with_metric(make_score(), name="c_t", value=0.0))["c_t"]
+    sentence = sentences(with_metric(make_score(), name="c_t", value=0.0))["c_t"]
     assert "a few per cent of copies among honest images pass" in sentence
 
 
@@ -68,30 +72,28 @@ def test_mifid_says_whether_it_was_penalised_and_that_its_mean_hides_dilution(
     parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalised": distance < 0.1}
     score = with_metric(make_score(), name="mifid", value=12.0, parts=parts)
     assert read(score)["mifid"].sign == sign
-    assert "hides dilution" in interpretation(score)["mifid"]
+    assert "hides dilution" in sentences(score)["mifid"]
 
 
 def test_a_frechet_distance_of_few_images_is_called_biased(make_score):
     few = {"generated": 500, "train": 50_000}
     assert (
-        "biased upward"
-        in interpretation(with_metric(make_score(), name="fd", value=3.0, n=few))["fd"]
+        "biased upward" in sentences(with_metric(make_score(), name="fd", value=3.0, n=few))["fd"]
     )
-    assert "biased" not in interpretation(with_metric(make_score(), name="fd", value=3.0))["fd"]
+    assert "biased" not in sentences(with_metric(make_score(), name="fd", value=3.0))["fd"]
 
 
 def test_without_held_out_images_distances_have_no_yardstick_and_readings_say_so(make_score):
     score = without_test(make_score())
     for name in ("memorization_distance", "nn_quantiles"):
         assert (
-            "No held-out images were given (--test): there is no telling"
-            in interpretation(score)[name]
+            "No held-out images were given (--test): there is no telling" in sentences(score)[name]
         )
 
 
 def test_held_out_images_that_are_training_images_are_no_yardstick(make_score):
     score = same(make_score(), "test", "train")
-    assert "says nothing" in interpretation(score)["c_t"]
+    assert "says nothing" in sentences(score)["c_t"]
     assert read(score)["c_t"].sign == "none"
 
 
@@ -242,7 +244,7 @@ def test_without_held_out_images_many_near_copies_are_suspicious(make_score, low
 
 def test_a_value_that_is_no_number_is_not_read(make_score):
     score = with_metric(make_score(), name="c_t", value=float("nan"))
-    assert interpretation(score)["c_t"] == "No number came out; the notes say why."
+    assert sentences(score)["c_t"] == "No number came out; the notes say why."
 
 
 def test_the_verdict_follows_the_strongest_evidence(make_score):
@@ -265,7 +267,7 @@ def test_a_clear_verdict_does_not_rule_out_rare_copies(make_score):
 def test_a_set_compared_with_itself_is_said_in_words(make_score):
     score = same(make_score(), "generated", "train")
     assert "same set" in verdict(score).sentence
-    assert all("says nothing about a generator" in text for text in interpretation(score).values())
+    assert all("says nothing about a generator" in text for text in sentences(score).values())
 
 
 def test_without_held_out_images_there_is_no_all_clear(make_score):
@@ -280,10 +282,10 @@ def test_held_out_images_that_are_another_set_are_called_no_yardstick_not_missin
 ):
     score = same(make_score(), "test", other)
     score = replace(score, metrics={"nn_quantiles": score["nn_quantiles"]})
-    sentences = (verdict(score).sentence, interpretation(score)["nn_quantiles"])
+    texts = (verdict(score).sentence, sentences(score)["nn_quantiles"])
     assert verdict(score).level == "open"
     meant = {"train": "training", "generated": "generated"}[other]
-    for sentence in sentences:
+    for sentence in texts:
         assert f"are the same as the {meant} images, so they are no yardstick" in sentence
         assert "no held-out images were given" not in sentence.lower()
 
@@ -387,12 +389,12 @@ def test_held_out_images_that_are_training_images_do_not_excuse_exact_copies(mak
 def test_near_copies_are_not_called_exact(make_score):
     score = with_copies(honest(make_score, "memorization_distance"), generated=0, test=0)
     score.nearest["generated"][:50] = 1e-9
-    assert "exact copy" not in interpretation(score)["memorization_distance"]
+    assert "exact copy" not in sentences(score)["memorization_distance"]
     assert verdict(score).level == "open"
 
 
 def test_a_kernel_distance_within_the_deviation_of_its_subsets_is_hardly_told_apart(make_score):
     near = with_metric(make_score(), name="kd", value=0.001, parts={"deviation": 0.0008})
     far = with_metric(make_score(), name="kd", value=0.01, parts={"deviation": 0.0008})
-    assert "Hardly told apart from 0" in interpretation(near)["kd"]
-    assert "The two sets differ by 0.01" in interpretation(far)["kd"]
+    assert "Hardly told apart from 0" in sentences(near)["kd"]
+    assert "The two sets differ by 0.01" in sentences(far)["kd"]

@@ -1,4 +1,4 @@
-"""The pictures beside the audit's page: which ones, and in which files."""
+"""The picture files beside the audit's page: which images, under which names."""
 
 from __future__ import annotations
 
@@ -12,56 +12,59 @@ from numpy.typing import NDArray
 from genmem.auditing.results import Audit, CopiedImage
 
 ROWS = 10_000
-"""Rows on the page: the most suspicious ones."""
+"""Rows on the page, the most suspicious first."""
 
 COPIED = 24
-"""Copied training images on the page: those copied most often."""
+"""Copied training images on the page, the most often copied first."""
 
 PAIRS = 200
-"""Duplicates on the page, of each kind: the nearest pairs."""
+"""Pairs of duplicates on the page, of each kind, nearest first."""
 
 FOLDER = "pictures"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Album:
-    """The pictures there are, by row: the ending of each one's file, ".png" or ".webp"."""
+    """The picture files: the suffix (".png" or ".webp") by row, for each set."""
 
     generated: dict[int, str] = field(default_factory=dict)
     train: dict[int, str] = field(default_factory=dict)
     test: dict[int, str] = field(default_factory=dict)
 
     def path(self, role: str, row: int) -> str | None:
-        """Where the page finds a picture; None where there is none."""
+        """A picture's path relative to the page; None if there is no picture."""
         suffix = {"generated": self.generated, "train": self.train, "test": self.test}[role]
         return f"{FOLDER}/{role}/{row:06d}{suffix[row]}" if row in suffix else None
 
 
 def page_rows(audit: Audit) -> NDArray[np.int64]:
-    """The rows on the page, the smallest p-value first, then in input order: int64 [≤ ROWS]."""
+    """The rows on the page, smallest p-value first, ties in input order: int64 [at most ROWS]."""
     return np.argsort(audit.p_values, kind="stable")[:ROWS].astype(np.int64)
 
 
 def write_pictures(
-    audit: Audit, rows: NDArray[np.int64], found: Sequence[CopiedImage], folder: Path
+    audit: Audit, rows: NDArray[np.int64], copied_images: Sequence[CopiedImage], folder: Path
 ) -> Album:
     """Write the pictures of these rows, of their matches and of the other images on the page.
 
     Args:
-        audit: what was found.
+        audit: the result of `genmem.audit`.
         rows: `page_rows(audit)`.
-        found: `copied(audit)`.
-        folder: `generated`, `train` and `test` are made in it, where there is something to show.
+        copied_images: `copied(audit)`.
+        folder: gets the folders `generated`, `train` and `test`, if they have pictures.
+
+    Returns:
+        The files written.
     """
     if audit.pictures is None:
         return Album()
     train = {audit.nearest(int(row))[1] for row in rows}
-    train.update(one.train for one in found[:COPIED])
+    train.update(image.train for image in copied_images[:COPIED])
     test: set[int] = set()
-    for one in audit.duplicates:
-        first, second = (side[:PAIRS].tolist() for side in (one.first, one.second))
-        train.update(second)
-        (test if one.between.startswith("test") else train).update(first)
+    for duplicates in audit.duplicates:
+        train.update(duplicates.second[:PAIRS].tolist())
+        first = test if duplicates.between.startswith("test") else train
+        first.update(duplicates.first[:PAIRS].tolist())
     return Album(
         generated=_write(audit.pictures.generated, rows.tolist(), folder / "generated"),
         train=_write(audit.pictures.train, train, folder / "train"),
@@ -72,7 +75,7 @@ def write_pictures(
 def _write(
     picture: Callable[[int], bytes | None], rows: Iterable[int], folder: Path
 ) -> dict[int, str]:
-    """Write the pictures of some rows, in row order; the endings of those there were."""
+    """Write the pictures of some rows, in row order; returns the suffixes of those that exist."""
     suffixes: dict[int, str] = {}
     for row in sorted(rows):
         content = picture(row)
@@ -85,7 +88,7 @@ def _write(
 
 
 def _suffix(content: bytes) -> str | None:
-    """The file ending of a PNG or WebP image; None for anything else."""
+    """The suffix for a PNG or WebP image; None for anything else."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return ".png"
     return ".webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None

@@ -1,4 +1,4 @@
-"""The rows of the audit's page as JSON, by columns: what the table shows, and what a pair adds."""
+"""The rows of the audit's page as JSON columns: those of the table, and the details of a pair."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from numpy.typing import NDArray
 from genmem.auditing.results import Audit, Space
 from genmem.formatting import printable
 from genmem.report.audit.images import FOLDER, Album
+from genmem.report.audit.tables import best_match
 from genmem.results import to_json
 
-NEIGHBOURS = 20
-"""Nearest training images listed for each space at most; the tables hold all."""
+NEIGHBORS = 20
+"""Nearest training images listed per space; the output tables hold all."""
 
 SUFFIXES = ("", ".png", ".webp")
 
 
 def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str, str]:
-    """Two JSON documents that may stand inside `<script>` elements: the table, and the pairs.
+    """Two JSON documents for `<script>` elements: the table, and the details of the pairs.
 
-    The page reads the second, larger one when somebody opens a pair. Texts are `printable`;
-    nothing in them can end the element. p- and q-values are in full precision, so that filters
+    The page parses the second, larger one when a pair is opened. Texts are `printable`, and
+    nothing in them can end the element. p- and q-values have full precision, so that filters
     agree with the flags; distances have six digits.
 
     Args:
-        audit: what was found.
+        audit: the result of `genmem.audit`.
         rows: `page_rows(audit)`.
-        album: the pictures there are.
+        album: the picture files.
     """
-    nearest, change, distance, ratio = _telling(audit, rows)
-    images, places = np.unique(nearest, return_inverse=True)
+    nearest, augmentation, distance, ratio = best_match(audit, rows)
+    images, nearest_index = np.unique(nearest, return_inverse=True)
     others = np.setdiff1d(
-        np.concatenate([one.train[rows, :NEIGHBOURS].ravel() for one in audit.spaces]), images
+        np.concatenate([space.train[rows, :NEIGHBORS].ravel() for space in audit.spaces]), images
     )
     table = {
         "folder": FOLDER,
         "suffixes": SUFFIXES,
         "spaces": [printable(space.name) for space in audit.spaces],
         "transformations": [
-            {"phrase": one.phrase, "mirrored": one.mirrored, "box": one.box}
-            for one in audit.transformations
+            {"phrase": item.phrase, "mirrored": item.mirrored, "box": item.box}
+            for item in audit.transformations
         ],
         "train": _train(audit, images, album),
         "rows": {
@@ -53,8 +54,8 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
             "p": audit.p_values[rows],
             "q": audit.q_values[rows],
             "space": audit.space[rows],
-            "nearest": places,
-            "change": change,
+            "nearest": nearest_index,
+            "change": augmentation,
             "distance": _rounded(distance),
             "ratio": _rounded(ratio),
         },
@@ -66,32 +67,17 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
     return _json(table), _json(pairs)
 
 
-def _telling(audit: Audit, rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-    """Training row, transformation, distance and ratio in the space that tells most: [rows] each.
-
-    The rows need not be in order.
-    """
-    place = audit.space[rows]
-    columns = (
-        [space.train[rows, 0] for space in audit.spaces],
-        [space.transformations[rows, 0] for space in audit.spaces],
-        [space.distances[rows, 0] for space in audit.spaces],
-        [space.ratio[rows] for space in audit.spaces],
-    )
-    return tuple(np.stack(column)[place, np.arange(len(rows))] for column in columns)
-
-
 def _train(audit: Audit, images: NDArray[np.int64], album: Album) -> dict[str, Any]:
     """The training images in the table, by columns; `class` points into `classes`."""
-    named = audit.categories
-    categories = [] if named is None else [named[row] or "" for row in map(int, images)]
-    classes = sorted(set(categories))
-    places = {name: place for place, name in enumerate(classes)}
+    categories = audit.categories
+    names = [] if categories is None else [categories[row] or "" for row in map(int, images)]
+    classes = sorted(set(names))
+    index = {name: position for position, name in enumerate(classes)}
     return {
         "row": images,
         "id": [printable(audit.train_ids[row]) for row in map(int, images)],
         "picture": _suffixes(album.train, images),
-        "class": [places[name] for name in categories],
+        "class": [index[name] for name in names],
         "classes": [printable(name) for name in classes],
     }
 
@@ -100,7 +86,7 @@ def _space(
     space: Space, rows: NDArray[np.int64], images: NDArray[np.int64], others: NDArray[np.int64]
 ) -> dict[str, Any]:
     """One space by columns; `train` [n · k], row by row, points into `images`, then `others`."""
-    k = min(space.distances.shape[1], NEIGHBOURS)
+    k = min(space.distances.shape[1], NEIGHBORS)
     train = space.train[rows, :k].ravel()
     place = np.searchsorted(images, train)
     known = images[np.minimum(place, len(images) - 1)] == train
@@ -117,7 +103,7 @@ def _space(
 
 
 def _suffixes(suffix: dict[int, str], rows: NDArray[np.int64]) -> list[int]:
-    """Of each row the place of its picture's ending in `SUFFIXES`; 0 where there is none."""
+    """Each row's index into `SUFFIXES`; 0 if it has no picture."""
     return [SUFFIXES.index(suffix.get(row, "")) for row in map(int, rows)]
 
 

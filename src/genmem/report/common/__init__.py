@@ -1,7 +1,11 @@
 """What all pages share.
 
-plotting.py     figures: as files and inline SVG
-templates.py    the Jinja environment
-gallery.py      pairs of images
-provenance.py   versions, inputs, digests
+templates.py    the Jinja environment; a page as bytes and as a file
+tables.py       a table of text, and sentences made of its numbers
+verdict.py      the verdict above a page
+images.py       pictures, and groups of pictures beside each other
+plotting.py     matplotlib figures, as files and inline SVG
+histogram.py    histograms of distances as SVG paths
+provenance.py   inputs, versions, times
+terminal.py     tables on the terminal
 """

@@ -1,4 +1,4 @@
-"""Where the numbers come from: what a reader needs to check them or to get them again."""
+"""Where the numbers come from: inputs, versions and times (macro `provenance`)."""
 
 from __future__ import annotations
 
@@ -6,52 +6,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genmem.formatting import duration, plain, printable
-from genmem.report.score.interpretation_types import MEANT
-from genmem.results import InputSummary, Json, Score
+from genmem.results import InputSummary, Json
 
 SKIPPED_SHOWN = 50
-"""Ids of left-out images that are listed; the rest is counted."""
+"""Ids of skipped images that are listed; the rest is counted."""
+
+ROLE_NAMES = {"generated": "generated", "train": "training", "test": "held-out"}
+"""The sets' names in sentences."""
+
+Pairs = tuple[tuple[str, str], ...]
+"""Labels and values as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One input as the page shows it."""
+    """One input, as text.
+
+    Attributes:
+        role: "generated", "training", ….
+        source: its name, without folders of this machine.
+        count: how many images or rows.
+        digest: content hash.
+        skipped: how many images were skipped.
+        skipped_ids: their ids.
+    """
 
     role: str
     source: str
     count: str
     digest: str
-    skipped: str
-    skipped_ids: tuple[str, ...]
+    skipped: str = "none"
+    skipped_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Inputs as a table, everything else as lists of label and text."""
+    """Inputs as a table, everything else as headed lists of labels and values."""
 
     sources: tuple[Source, ...]
-    lists: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    lists: tuple[tuple[str, Pairs], ...]
 
 
-def provenance(score: Score) -> Provenance:
-    """The score's provenance as text; no folder of this machine is named."""
-    return Provenance(
-        sources=tuple(_source(role, summary) for role, summary in score.inputs.items()),
-        lists=(
-            ("Backbone", _pairs(score.backbone)),
-            ("Run", _pairs(score.provenance)),
-            (
-                "Time",
-                tuple((_label(stage), duration(spent)) for stage, spent in score.seconds.items()),
-            ),
-        ),
-    )
+def describe_source(role: str, summary: InputSummary) -> Source:
+    """An input as text.
 
-
-def _source(role: str, summary: InputSummary) -> Source:
+    Args:
+        role: "generated", "train", "test", or any other word.
+        summary: the input.
+    """
     more = len(summary.skipped) - SKIPPED_SHOWN
     return Source(
-        role=MEANT.get(role, role),
+        role=ROLE_NAMES.get(role, role),
         source=printable(summary.source),
         count=f"{summary.count:,} {summary.kind}",
         digest=summary.digest,
@@ -63,10 +68,20 @@ def _source(role: str, summary: InputSummary) -> Source:
     )
 
 
-def _pairs(values: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
-    return tuple((_label(key), plain(value)) for key, value in values.items())
+def pairs(values: Mapping[str, Json]) -> Pairs:
+    """JSON values as text: `weights_sha256` becomes "weights sha256", a path loses its folders."""
+    return tuple((_label(key), plain(value) or "none") for key, value in values.items())
+
+
+def times(seconds: Mapping[str, float]) -> Pairs:
+    """Durations of stages as text."""
+    return tuple((_label(stage), duration(spent)) for stage, spent in seconds.items())
 
 
 def _label(key: str) -> str:
-    """A JSON key as a label: `weights_sha256` → `weights sha256`."""
     return printable(key.replace("_", " "))
+
+
+def compared(inputs: Mapping[str, InputSummary]) -> str:
+    """What was compared, by the names that the user gave: `samples.zip against train.zip`."""
+    return " against ".join(printable(inputs[role].source) for role in ("generated", "train"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genmem.formatting import number, printable
 from genmem.report.common.plotting import Drawing, drawing, legend, new_axes, page_style, palette
-from genmem.report.competition.tables import CASES
+from genmem.report.competition.tables import CASE_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,19 +23,18 @@ CHEAT_COLOURS = ("copying", "test", "open", "clear")
 CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
 
 
-def drawings(analysis: Analysis) -> list[Drawing]:
+def draw_figures(analysis: Analysis) -> list[Drawing]:
     """All figures of an analysis, in reading order."""
-    made: list[Drawing] = []
+    figures: list[Drawing] = []
     with page_style(), warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as boxes in the PNG; the SVG has it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         boards = list(analysis.boards.values())
         for slug, board in zip(_slugs([board.name for board in boards]), boards, strict=True):
-            made += _board(analysis, board, slug)
-        for one, first in enumerate(boards, start=1):
-            for other, second in enumerate(boards[one:], start=one + 1):
-                made.append(_ranks(analysis, first, second, f"ranks-{one}-{other}"))
-    return made
+            figures += _board(analysis, board, slug)
+        for (i, first), (j, second) in combinations(enumerate(boards, start=1), 2):
+            figures.append(_ranks(analysis, first, second, f"ranks-{i}-{j}"))
+    return figures
 
 
 def _board(analysis: Analysis, board: BoardFinding, slug: str) -> Iterable[Drawing]:
@@ -45,10 +45,10 @@ def _board(analysis: Analysis, board: BoardFinding, slug: str) -> Iterable[Drawi
 
 
 def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
-    """FD against distance, a mark an entry, by label."""
+    """FD against distance, one mark per entry, by label."""
     figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
-    for label, (colour, marker) in _looks(analysis).items():
+    for label, (colour, marker) in _styles(analysis).items():
         mask = labels == label
         axes.plot(
             board.distance[mask],
@@ -67,17 +67,19 @@ def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     if board.fd.min() > 0:
         _log_scale(axes)
     legend(figure, columns=3, markerscale=1.8, handletextpad=0.1)
-    said = "; ".join(
-        f"{one.group} r = {number(one.pearson)}" for one in board.correlations if one.n > 2
+    correlations = "; ".join(
+        f"{correlation.group} r = {number(correlation.pearson)}"
+        for correlation in board.correlations
+        if correlation.n > 2
     )
     return drawing(
         figure,
         name=name,
         group=board.name,
         title="Fréchet distance against memorization distance",
-        caption="Each mark is an entry. Copies lie at the lower left: a low Fréchet distance, "
-        "bought with a small distance to the training set.",
-        description=f"Scatter plot by label. Correlations: {said}.",
+        caption="Each mark is an entry. Copies lie at the lower left: their low Fréchet distance "
+        "comes with a small distance to the training set.",
+        description=f"Scatter plot by label. Correlations: {correlations}.",
         with_png=True,
     )
 
@@ -92,8 +94,8 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
         ("cheating", analysis.cheating_labels, "copying"),
         ("honest", analysis.honest_labels, "generated"),
     )
-    for group, named, colour in groups:
-        values = board.distance[np.isin(labels, named)]
+    for group, group_labels, colour in groups:
+        values = board.distance[np.isin(labels, group_labels)]
         axes.hist(values, bins=bins.tolist(), color=palette()[colour], alpha=0.25)
         axes.hist(
             values,
@@ -111,8 +113,8 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
         name=name,
         group=board.name,
         title="Memorization distances with the thresholds",
-        caption="Whatever lies left of a threshold is penalised. Entries that nobody reviewed are "
-        "not drawn.",
+        caption="Entries left of a threshold are penalised. Entries that nobody reviewed are not "
+        "drawn.",
         description=f"Histograms of honest and cheating entries. Area under the ROC curve "
         f"{number(board.calibration.margins.auc)}, d′ {number(board.calibration.margins.d_prime)}.",
         with_png=True,
@@ -120,19 +122,19 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
 
 
 def _sweep(board: BoardFinding, name: str) -> Drawing:
-    """Shares caught and penalised as τ moves."""
+    """Shares of entries caught and penalised, by τ."""
     figure, axes = new_axes()
-    sweep, found = board.sweep, board.calibration.margins
+    sweep, margins = board.sweep, board.calibration.margins
     axes.plot(
         sweep.taus,
-        100 * sweep.caught / found.cheating,
+        100 * sweep.caught / margins.cheating,
         color=palette()["copying"],
         linewidth=1.8,
         label="cheats caught",
     )
     axes.plot(
         sweep.taus,
-        100 * sweep.penalised / found.honest,
+        100 * sweep.penalised / margins.honest,
         color=palette()["generated"],
         linewidth=1.8,
         linestyle=(0, (5, 2)),
@@ -146,9 +148,9 @@ def _sweep(board: BoardFinding, name: str) -> Drawing:
         figure,
         name=name,
         group=board.name,
-        title="Caught and penalised as τ moves",
-        caption="The best threshold stands where the cheats' line is high and the honest one still "
-        "low.",
+        title="Caught and penalised by τ",
+        caption="The best threshold is where the line of the cheats is high and the honest line is "
+        "still low.",
         description=f"At τ = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are "
         f"caught and {best.penalised:,} of {best.honest:,} honest entries penalised.",
         with_png=True,
@@ -174,29 +176,30 @@ def _review(board: BoardFinding, name: str) -> Drawing:
                 color=palette()[colour],
                 linestyle=dashes,
                 linewidth=1.8,
-                label=f"{CASES[case.name]}{tau}",
+                label=f"{CASE_NAMES[case.name]}{tau}",
             )
     longest = max((len(case.path) for case in board.reviews), default=1)
     axes.plot([0, longest], [0, longest], color=palette()["rule"], linewidth=1, zorder=0)
     axes.set(xlabel="clean entries wanted at the top", ylabel="entries opened")
     axes.set(xlim=(0, longest), ylim=(0, None))
     legend(figure, columns=2)
-    said = "; ".join(
-        f"{CASES[case.name]}: {case.blank_is_neither.opened:,} opened" for case in board.reviews
+    opened = "; ".join(
+        f"{CASE_NAMES[case.name]}: {case.blank_is_neither.opened:,} opened"
+        for case in board.reviews
     )
     return drawing(
         figure,
         name=name,
         group=board.name,
         title="Entries to open until the top is clean",
-        caption="The thin line is a board without cheats, where each entry opened is a clean one.",
-        description=f"{said}.",
+        caption="The thin line is a leaderboard without cheats: every entry opened is clean.",
+        description=f"{opened}.",
         with_png=True,
     )
 
 
 def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: str) -> Drawing:
-    """The same honest entries' ranks on two boards."""
+    """The ranks of the same honest entries on two leaderboards."""
     figure, axes = new_axes()
     honest = np.isin(np.asarray(analysis.labels, dtype=object), analysis.honest_labels)
     ranks = [
@@ -213,38 +216,39 @@ def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: 
         alpha=0.6,
     )
     names = [printable(board.name) for board in (first, second)]
-    axes.set(xlabel=f"rank, {names[0]} board", ylabel=f"rank, {names[1]} board")
-    found = next(
-        one
-        for one in analysis.agreements
-        if one.boards == (first.name, second.name) and (one.by, one.group) == ("fd", "honest")
+    axes.set(xlabel=f"rank, {names[0]} leaderboard", ylabel=f"rank, {names[1]} leaderboard")
+    agreement = next(
+        pair
+        for pair in analysis.agreements
+        if pair.boards == (first.name, second.name) and (pair.by, pair.group) == ("fd", "honest")
     )
     return drawing(
         figure,
         name=name,
         group="",
         title=f"Honest entries by Fréchet distance: {names[0]} and {names[1]}",
-        caption="Entries on the line have the same rank on both boards.",
-        description=f"Ranks of the same {found.n:,} entries; Spearman {number(found.spearman)}, "
-        f"mean absolute difference {number(found.mean_rank_difference)} places.",
+        caption="Entries on the line have the same rank on both leaderboards.",
+        description=f"Ranks of the same {agreement.n:,} entries; Spearman "
+        f"{number(agreement.spearman)}, mean absolute difference "
+        f"{number(agreement.mean_rank_difference)} places.",
         with_png=True,
     )
 
 
 def _thresholds(axes: Axes, board: BoardFinding) -> None:
-    """Vertical lines at τ with no false penalty and at the τ in force, named above the axes."""
+    """Vertical lines at τ without false penalties and at the τ in force, named above the axes."""
     marks: list[tuple[float, str, Any, str]] = [
         (board.calibration.thresholds["false_penalty"].tau, "τ*", "-", "ink")
     ]
     if board.in_force is not None:
         marks.append((board.in_force.tau, "τ in force", (0, (1, 1.2)), "test"))
-    for place, (tau, words, dashes, colour) in enumerate(marks):
+    for row, (tau, name, dashes, colour) in enumerate(marks):
         axes.axvline(tau, color=palette()[colour], linestyle=dashes, linewidth=1.1)
         axes.annotate(
-            f"{words} {number(tau)}",
+            f"{name} {number(tau)}",
             (tau, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 3 + 12 * place),
+            xytext=(0, 3 + 12 * row),
             textcoords="offset points",
             ha="center",
             fontsize=9,
@@ -262,22 +266,22 @@ def _log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _looks(analysis: Analysis) -> dict[str, tuple[str, str]]:
+def _styles(analysis: Analysis) -> dict[str, tuple[str, str]]:
     """Colour and marker by label, in drawing order: not reviewed, honest, cheating."""
     counts = analysis.counts
-    looks = {"": ("muted", "o")} if "" in counts else {}
-    looks.update({name: ("generated", "o") for name in analysis.honest_labels if name in counts})
+    styles = {"": ("muted", "o")} if "" in counts else {}
+    styles.update({name: ("generated", "o") for name in analysis.honest_labels if name in counts})
     cheats = [name for name in analysis.cheating_labels if name in counts]
     for position, name in enumerate(cheats):
-        looks[name] = (
+        styles[name] = (
             CHEAT_COLOURS[position % len(CHEAT_COLOURS)],
             CHEAT_MARKERS[position % len(CHEAT_MARKERS)],
         )
-    return looks
+    return styles
 
 
 def _slugs(names: list[str]) -> list[str]:
-    """Board names as parts of file names: letters, digits and hyphens, no two the same."""
+    """Leaderboard names as unique parts of file names: letters, digits and hyphens."""
     slugs = []
     for position, name in enumerate(names, start=1):
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genmem.formatting import count, plain, printable
-from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
-from genmem.report.common.provenance import Provenance, Source
-from genmem.report.common.templates import template
-from genmem.report.competition.figures import Drawing, drawings
+from genmem.formatting import count, printable
+from genmem.io.result_folder import ResultKind, atomic_result_folder
+from genmem.report.common.plotting import Drawing
+from genmem.report.common.provenance import Provenance, Source, pairs
+from genmem.report.common.templates import template, write_results
+from genmem.report.competition.figures import draw_figures
 from genmem.report.competition.tables import (
     agreement_table,
     correlation_table,
     headline,
-    margin_list,
+    margin_table,
     review_table,
     threshold_table,
 )
@@ -25,9 +25,11 @@ from genmem.results import Json
 if TYPE_CHECKING:
     from genmem.calibration.results import Analysis
 
-PAGE, NUMBERS, FIGURES = "analysis.html", "analysis.json", "figures"
+FIGURES = "figures"
 
-ANALYSIS = ResultKind(name="analysis", numbers=NUMBERS, page=PAGE, folders=(FIGURES,))
+ANALYSIS = ResultKind(
+    name="analysis", numbers="analysis.json", page="analysis.html", folders=(FIGURES,)
+)
 
 
 def write_analysis(
@@ -35,75 +37,75 @@ def write_analysis(
 ) -> None:
     """Write `analysis.html`, `analysis.json` and `figures/NAME.svg` and `.png` into `folder`.
 
-    The page holds its figures itself: it asks for nothing over the network and runs no script.
-    An earlier analysis stays as it was until the new one is complete (`written_folder`).
+    The page contains its figures: it makes no network request and runs no script. An earlier
+    analysis stays unchanged until the new one is complete (`atomic_result_folder`).
 
     Args:
-        analysis: what `calibration.analyze` found.
-        folder: made where it is missing. An earlier analysis in it is replaced, its `figures` as
-            a whole; other files beside it stay.
+        analysis: the result of `calibration.analyze`.
+        folder: created if missing. An earlier analysis in it is replaced, including all of its
+            `figures`; other files stay.
         provenance: versions, seed, date, options; JSON values.
 
     Raises:
-        UsageError: the folder holds something else than an analysis, or cannot be written.
+        UsageError: the folder holds something other than an analysis, or cannot be written.
     """
-    drawn = drawings(analysis)
-    document = {
-        "kind": ANALYSIS.marker,
-        **analysis.to_dict(),
-        "provenance": dict(provenance),
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {
-        PAGE: render(analysis, drawn, provenance=provenance).encode("utf-8", "backslashreplace"),
-        NUMBERS: text.encode("utf-8", "backslashreplace"),
-    }
-    for drawing in drawn:
-        files[f"{FIGURES}/{drawing.name}.svg"] = drawing.svg
-        files[f"{FIGURES}/{drawing.name}.png"] = drawing.png
+    figures = draw_figures(analysis)
+    document = {**analysis.to_dict(), "provenance": dict(provenance)}
+    page = render(analysis, figures, provenance=provenance)
     with atomic_result_folder(folder, ANALYSIS) as new:
         (new / FIGURES).mkdir()
-        for name, content in files.items():
-            (new / name).write_bytes(content)
+        for figure in figures:
+            (new / FIGURES / f"{figure.name}.svg").write_bytes(figure.svg)
+            (new / FIGURES / f"{figure.name}.png").write_bytes(figure.png)
+        write_results(new, ANALYSIS, document, page)
 
 
-def check_analysis_folder(folder: str | Path) -> None:
-    """Make sure that an analysis can be written into `folder`, before the work.
+def render(
+    analysis: Analysis, figures: Sequence[Drawing], *, provenance: Mapping[str, Json]
+) -> str:
+    """The page as text.
 
-    Raises:
-        UsageError: it is a file, cannot be written, or holds files but no earlier analysis.
+    Args:
+        analysis: the result of `calibration.analyze`.
+        figures: `draw_figures(analysis)`.
+        provenance: as in `write_analysis`.
     """
-    check_result_folder(folder, ANALYSIS)
-
-
-def render(analysis: Analysis, drawn: list[Drawing], *, provenance: Mapping[str, Json]) -> str:
-    """The page as text."""
     boards = [
         {
             "name": printable(board.name),
             "headline": headline(board),
-            "drawings": [one for one in drawn if one.group == board.name],
+            "figures": [figure for figure in figures if figure.group == board.name],
             "thresholds": threshold_table(board),
             "reviews": review_table(board),
             "correlations": correlation_table(board),
-            "margins": margin_list(board),
+            "margins": margin_table(board.calibration.margins),
         }
         for board in analysis.boards.values()
     ]
     first = next(iter(analysis.boards.values()))
     return template("analysis.html").render(
         title=printable(analysis.source),
-        subtitle=subtitle(analysis),
+        subtitle=_subtitle(analysis),
         boards=boards,
-        shared=[one for one in drawn if not one.group],
+        shared=[figure for figure in figures if not figure.group],
         agreements=agreement_table(analysis),
         top=first.reviews[0].blank_is_neither.top,
         notes=[printable(note) for note in analysis.notes],
-        provenance=_provenance(analysis, provenance),
+        provenance=Provenance(
+            sources=(
+                Source(
+                    role="results",
+                    source=printable(analysis.source),
+                    count=f"{len(analysis.labels):,} entries",
+                    digest=analysis.digest,
+                ),
+            ),
+            lists=(("Run", pairs(provenance)),),
+        ),
     )
 
 
-def subtitle(analysis: Analysis) -> str:
+def _subtitle(analysis: Analysis) -> str:
     """How many entries there are, by label: `9 entries: 5 honest, 4 cheating`."""
     counts = analysis.counts
     groups = {
@@ -111,19 +113,5 @@ def subtitle(analysis: Analysis) -> str:
         "cheating": sum(counts.get(name, 0) for name in analysis.cheating_labels),
         "not reviewed": counts.get("", 0),
     }
-    listed = ", ".join(f"{n:,} {name}" for name, n in groups.items() if n)
-    total = len(analysis.labels)
-    return f"{count(total, 'entry') if total == 1 else f'{total:,} entries'}: {listed}"
-
-
-def _provenance(analysis: Analysis, values: Mapping[str, Json]) -> Provenance:
-    source = Source(
-        role="results",
-        source=printable(analysis.source),
-        count=f"{len(analysis.labels):,} entries",
-        digest=analysis.digest,
-        skipped="none",
-        skipped_ids=(),
-    )
-    pairs = tuple((printable(key.replace("_", " ")), plain(value)) for key, value in values.items())
-    return Provenance(sources=(source,), lists=(("Run", pairs),))
+    listed = ", ".join(f"{entries:,} {name}" for name, entries in groups.items() if entries)
+    return f"{count(len(analysis.labels), 'entry', 'entries')}: {listed}"

@@ -1,82 +1,74 @@
-"""The analysis' numbers as rows of text for the page and the terminal."""
+"""The numbers of an analysis as tables of text, and its main finding as a sentence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genmem.formatting import number, printable, share
+from genmem.report.common.tables import Table
 from genmem.results import Interval
 
 if TYPE_CHECKING:
     from genmem.calibration.results import Analysis, BoardFinding, Margins, Review, Threshold
 
-CASES = {
+CASE_NAMES = {
     "no penalty": "no penalty",
     "in force": "τ in force",
     "false_penalty": "τ*, no false penalty",
     "error": "τ*, fewest errors",
     "balanced_error": "τ*, least balanced error",
 }
-"""The thresholds' names in tables."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """A table: its caption, the columns' names, and rows whose first cell is their header."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+"""The names of the thresholds in tables."""
 
 
 def headline(board: BoardFinding) -> str:
-    """The board's main finding in two sentences."""
+    """The leaderboard's main finding in two sentences."""
     best = board.calibration.thresholds["false_penalty"]
-    cases = {case.name: case.blank_is_neither for case in board.reviews}
-    without, with_penalty = cases["no penalty"], cases["false_penalty"]
-    spared = (
+    reviews = {case.name: case.blank_is_neither for case in board.reviews}
+    without, with_penalty = reviews["no penalty"], reviews["false_penalty"]
+    penalised = (
         "no honest entry is penalised"
         if best.penalised == 0
         else f"{best.penalised:,} of {best.honest:,} honest entries are penalised"
     )
-    caught = (
+    sentence = (
         f"With τ* = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are caught and "
-        f"{spared}."
+        f"{penalised}."
     )
     if not (without.reached and with_penalty.reached):
-        return f"{caught} The table has fewer than {without.top:,} clean entries."
+        return f"{sentence} The table has fewer than {without.top:,} clean entries."
     return (
-        f"{caught} A reviewer opens {with_penalty.opened:,} entries until the top "
+        f"{sentence} A reviewer opens {with_penalty.opened:,} entries until the top "
         f"{without.top:,} are clean; {without.opened:,} without a penalty."
     )
 
 
-def threshold_table(board: BoardFinding) -> Grid:
+def threshold_table(board: BoardFinding) -> Table:
     """What each threshold does to the labelled entries."""
-    named: dict[str, Threshold] = {**board.calibration.thresholds}
+    thresholds: dict[str, Threshold] = {**board.calibration.thresholds}
     if board.in_force is not None:
-        named = {"in force": board.in_force, **named}
-    return Grid(
+        thresholds = {"in force": board.in_force, **thresholds}
+    return Table(
         caption="Thresholds: an entry with a distance below τ is penalised",
         columns=("Threshold", "τ", "Cheats caught", "Honest penalised", "Errors"),
         rows=tuple(
             (
-                CASES[name],
-                number(one.tau),
-                f"{_of(one.caught, one.cheating)} ({_share(one.caught / one.cheating)})",
-                _of(one.penalised, one.honest),
-                f"{one.errors:,}",
+                CASE_NAMES[name],
+                number(threshold.tau),
+                f"{_of(threshold.caught, threshold.cheating)} "
+                f"({_share(threshold.caught / threshold.cheating)})",
+                _of(threshold.penalised, threshold.honest),
+                f"{threshold.errors:,}",
             )
-            for name, one in named.items()
+            for name, threshold in thresholds.items()
         ),
     )
 
 
-def review_table(board: BoardFinding) -> Grid:
-    """Entries to open until the top is clean, by threshold and reading of a blank label."""
+def review_table(board: BoardFinding) -> Table:
+    """Entries to open until the top is clean, by threshold and meaning of a blank label."""
     top = board.reviews[0].blank_is_neither.top
-    return Grid(
+    return Table(
         caption=f"Entries a reviewer opens until the top {top:,} are clean",
         columns=(
             "Ranked by",
@@ -87,7 +79,7 @@ def review_table(board: BoardFinding) -> Grid:
         ),
         rows=tuple(
             (
-                "FD, no penalty" if case.tau is None else f"MiFID, {CASES[case.name]}",
+                "FD, no penalty" if case.tau is None else f"MiFID, {CASE_NAMES[case.name]}",
                 _opened(case.blank_is_neither),
                 f"{case.blank_is_neither.cheats:,}",
                 f"{case.blank_is_neither.not_reviewed:,}",
@@ -98,32 +90,27 @@ def review_table(board: BoardFinding) -> Grid:
     )
 
 
-def correlation_table(board: BoardFinding) -> Grid:
+def correlation_table(board: BoardFinding) -> Table:
     """Pearson's correlation of FD and distance by group."""
-    return Grid(
+    return Table(
         caption="Correlation of Fréchet distance and memorization distance",
         columns=("Entries", "n", "Pearson r", "95 % interval"),
         rows=tuple(
             (
-                printable(one.group),
-                f"{one.n:,}",
-                _number(one.pearson),
-                _interval(one.interval),
+                printable(correlation.group),
+                f"{correlation.n:,}",
+                _number(correlation.pearson),
+                _interval(correlation.interval),
             )
-            for one in board.correlations
+            for correlation in board.correlations
         ),
     )
 
 
-def margin_list(board: BoardFinding) -> Grid:
+def margin_table(margins: Margins) -> Table:
     """The margins, each with its interval."""
-    return margin_grid(board.calibration.margins)
-
-
-def margin_grid(margins: Margins) -> Grid:
-    """Margins as a table."""
     spread = margins.dispersion
-    return Grid(
+    return Table(
         caption="Margins: how far honest and cheating distances stand apart",
         columns=("Margin", "Value", "95 % interval"),
         rows=(
@@ -141,14 +128,14 @@ def margin_grid(margins: Margins) -> Grid:
     )
 
 
-def agreement_table(analysis: Analysis) -> Grid | None:
-    """How alike the boards rank; None for a single board."""
+def agreement_table(analysis: Analysis) -> Table | None:
+    """How similarly the leaderboards rank; None for a single leaderboard."""
     if not analysis.agreements:
         return None
-    tops = sorted({k for one in analysis.agreements for k in one.overlap})
+    tops = sorted({k for agreement in analysis.agreements for k in agreement.overlap})
     several = len(analysis.boards) > 2
-    return Grid(
-        caption="Agreement of the boards: rank correlation, rank differences, common members",
+    return Table(
+        caption="Agreement of the leaderboards: rank correlation, rank differences, common entries",
         columns=(
             "Entries, ranked by",
             "n",
@@ -158,14 +145,15 @@ def agreement_table(analysis: Analysis) -> Grid | None:
         ),
         rows=tuple(
             (
-                f"{one.group}, {'FD' if one.by == 'fd' else 'MiFID at τ*'}"
-                + (f" ({' / '.join(map(printable, one.boards))})" if several else ""),
-                f"{one.n:,}",
-                _number(one.spearman),
-                f"{number(one.mean_rank_difference)} ({_share(one.mean_rank_difference / one.n)})",
-                *(str(one.overlap.get(k, "–")) for k in tops),
+                f"{pair.group}, {'FD' if pair.by == 'fd' else 'MiFID at τ*'}"
+                + (f" ({' / '.join(map(printable, pair.boards))})" if several else ""),
+                f"{pair.n:,}",
+                _number(pair.spearman),
+                f"{number(pair.mean_rank_difference)} "
+                f"({_share(pair.mean_rank_difference / pair.n)})",
+                *(str(pair.overlap.get(k, "–")) for k in tops),
             )
-            for one in analysis.agreements
+            for pair in analysis.agreements
         ),
     )
 
@@ -174,13 +162,13 @@ def _opened(review: Review) -> str:
     return f"{review.opened:,}" if review.reached else "not reached"
 
 
-def _of(some: int, all_of_them: int) -> str:
-    """`3 of 498`, with spaces at which no line breaks."""
-    return f"{some:,}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{all_of_them:,}"
+def _of(part: int, total: int) -> str:
+    """`3 of 498`, with no-break spaces."""
+    return f"{part:,}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{total:,}"
 
 
 def _share(value: float) -> str:
-    """`89.8 %`, which no line break parts."""
+    """`89.8 %`, with a no-break space."""
     return share(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 

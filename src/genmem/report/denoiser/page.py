@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.formatting import count, duration, number, plain, printable, share
+from genmem.formatting import count, number, printable, share
 from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
-from genmem.report.common.gallery import Picture, picture
-from genmem.report.common.provenance import Provenance, Source
-from genmem.report.common.templates import template
+from genmem.report.common.images import PictureGroup, picture, pictures, png_of
+from genmem.report.common.provenance import Provenance, Source, pairs, times
+from genmem.report.common.tables import Table
+from genmem.report.common.templates import template, write_results
 from genmem.report.denoiser.figures import LOOKS, NORMAL_95, curve_drawing
 from genmem.results import Json
 
@@ -86,10 +85,8 @@ def write_denoiser(
         UsageError: the folder holds something else, or cannot be written.
     """
     page = render(document, closest=closest, drawn=drawn)
-    text = json.dumps({"kind": DENOISER.marker, **document}, indent=2, allow_nan=False) + "\n"
     with atomic_result_folder(folder, DENOISER) as new:
-        (new / PAGE).write_bytes(page.encode("utf-8", "backslashreplace"))
-        (new / NUMBERS).write_bytes(text.encode("utf-8", "backslashreplace"))
+        write_results(new, DENOISER, document, page)
 
 
 def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequence[Trio]) -> str:
@@ -102,10 +99,10 @@ def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequ
         verdict={key: text.replace(" %", "\u00a0%") for key, text in verdict(document).items()},
         rows=_rows(document),
         drawing=curve_drawing(curves),
-        levels=_levels(curves),
-        closest=[_shown(trio) for trio in closest],
-        drawn=[_shown(trio) for trio in drawn],
-        copied=[_copied(one, document["sampling"]["samples"]) for one in copied[:LISTED]],
+        curve_table=_curve_table(curves),
+        closest=[_picture_group(trio) for trio in closest],
+        drawn=[_picture_group(trio) for trio in drawn],
+        copied=_copied_table(copied[:LISTED], document["sampling"]["samples"]),
         more=max(0, len(copied) - LISTED),
         notes=[printable(note) for note in document["notes"]],
         provenance=_provenance(document),
@@ -192,84 +189,86 @@ def _between(result: Json) -> str:
     return f"{share(low)} to {share(high)}"
 
 
-def _levels(curves: Mapping[str, Json]) -> dict[str, Json]:
+def _curve_table(curves: Mapping[str, Json]) -> Table:
     """The curve as a table: σ, then each set's distance and its 95 % margin."""
-    head, rows = ["σ"], []
-    for role in curves:
-        head += [f"{LOOKS[role][0]}", "±"]
-    sigmas = next(iter(curves.values()))["sigma"]
-    for level, sigma in enumerate(sigmas):
-        row = [number(sigma)]
-        for curve in curves.values():
-            error = curve["standard_error"][level]
-            row.append(number(curve["distance"][level]))
-            row.append("none" if error is None else number(NORMAL_95 * error))
-        rows.append(row)
-    return {"head": head, "rows": rows}
-
-
-def _shown(trio: Trio) -> dict[str, object]:
-    names = printable(trio.nearest_id), printable(trio.second_id)
-    pictures = (
-        ("sample", _picture(trio.sample, f"Sample {trio.number}")),
-        ("nearest", _picture(trio.nearest, f"Its nearest training image {names[0]}")),
-        ("second", _picture(trio.second, f"The second nearest training image {names[1]}")),
+    return Table(
+        caption="Mean squared distance per pixel value, with its 95 % margin",
+        columns=("σ", *(heading for role in curves for heading in (LOOKS[role][0], "±"))),
+        rows=tuple(
+            (number(sigma), *(cell for curve in curves.values() for cell in _level(curve, level)))
+            for level, sigma in enumerate(next(iter(curves.values()))["sigma"])
+        ),
     )
-    return {
-        "number": f"{trio.number:,}",
-        "ratio": number(trio.d1 / trio.d2),
-        "d1": number(trio.d1),
-        "d2": number(trio.d2),
-        "memorized": trio.memorized,
-        "nearest": names[0],
-        "second": names[1],
-        "pictures": pictures,
-    }
 
 
-def _picture(pixels: NDArray[np.uint8], alt: str) -> Picture | None:
-    from PIL import Image
-
-    channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    buffer = io.BytesIO()
-    image = channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last
-    Image.fromarray(image).save(buffer, format="PNG")
-    return picture(buffer.getvalue(), alt)
+def _level(curve: Json, level: int) -> tuple[str, str]:
+    error = curve["standard_error"][level]
+    margin = "none" if error is None else number(NORMAL_95 * error)
+    return number(curve["distance"][level]), margin
 
 
-def _copied(one: Json, samples: int) -> dict[str, str]:
-    closest = one["closest"]
-    return {
-        "train": printable(one["train"]),
-        "copies": f"{one['copies']:,}",
-        "share": share(one["copies"] / samples),
-        "closest": f"{closest['sample']:,}",
-        "d1": number(closest["d1"]),
-        "d2": number(closest["d2"]),
-    }
+def _picture_group(trio: Trio) -> PictureGroup:
+    names = printable(trio.nearest_id), printable(trio.second_id)
+    return PictureGroup(
+        heading=f"d₁/d₂ {number(trio.d1 / trio.d2)}",
+        aside="memorized" if trio.memorized else "not memorized",
+        emphasized=trio.memorized,
+        pictures=pictures(
+            picture(png_of(trio.sample), f"Sample {trio.number}", *("sample", f"{trio.number:,}")),
+            picture(
+                png_of(trio.nearest),
+                f"Its nearest training image {names[0]}",
+                *("nearest", f"d₁ {number(trio.d1)}"),
+            ),
+            picture(
+                png_of(trio.second),
+                f"The second nearest training image {names[1]}",
+                *("second", f"d₂ {number(trio.d2)}"),
+            ),
+        ),
+        names=names,
+        connector="then",
+    )
+
+
+def _copied_table(copied: Sequence[Json], samples: int) -> Table | None:
+    """The most copied training images; None if there are none."""
+    if not copied:
+        return None
+    return Table(
+        caption="The most copied training images",
+        columns=("Training image", "Copies", "Share of samples", "Closest sample", "d₁", "d₂"),
+        rows=tuple(
+            (
+                printable(image["train"]),
+                f"{image['copies']:,}",
+                share(image["copies"] / samples),
+                f"{image['closest']['sample']:,}",
+                number(image["closest"]["d1"]),
+                number(image["closest"]["d2"]),
+            )
+            for image in copied
+        ),
+    )
 
 
 def _provenance(document: Mapping[str, Json]) -> Provenance:
     sources = tuple(
         Source(
             role="training" if role == "train" else role,
-            source=printable(one["source"]),
-            count=f"{one['count']:,} {one['kind']}",
-            digest=one["digest"],
+            source=printable(summary["source"]),
+            count=f"{summary['count']:,} {summary['kind']}",
+            digest=summary["digest"],
             skipped="see the notes" if document["notes"] else "none",
-            skipped_ids=(),
         )
-        for role, one in document["inputs"].items()
+        for role, summary in document["inputs"].items()
     )
-    seconds = tuple((stage, duration(spent)) for stage, spent in document["seconds"].items())
-    lists = (
-        ("Model", _pairs(document["model"]["facts"])),
-        ("Sampling", _pairs(document["sampling"])),
-        ("Run", _pairs(document["provenance"])),
-        ("Time", seconds),
+    return Provenance(
+        sources=sources,
+        lists=(
+            ("Model", pairs(document["model"]["facts"])),
+            ("Sampling", pairs(document["sampling"])),
+            ("Run", pairs(document["provenance"])),
+            ("Time", times(document["seconds"])),
+        ),
     )
-    return Provenance(sources=sources, lists=lists)
-
-
-def _pairs(values: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
-    return tuple((printable(key.replace("_", " ")), plain(value)) for key, value in values.items())

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genmem.formatting import capitalize, count, number, plain, printable
-from genmem.io.atomic import atomic_write
-from genmem.report.common.gallery import picture
+from genmem.formatting import capitalize, count, number, printable
+from genmem.report.common.images import PictureGroup, picture, pictures
 from genmem.report.common.plotting import Drawing
-from genmem.report.common.templates import template
+from genmem.report.common.provenance import Pairs, pairs
+from genmem.report.common.tables import Table
+from genmem.report.common.templates import template, write_page
 from genmem.report.emm.figures import drawings, telling_size
 from genmem.report.emm.text import (
     FACTORS,
@@ -43,9 +44,7 @@ def write_emm_page(document: Json, path: str | Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    page = render(document).encode("utf-8", errors="backslashreplace")
-    with atomic_write(path) as file:
-        file.write(page)
+    write_page(render(document), path)
 
 
 def render(document: Json) -> str:
@@ -102,58 +101,57 @@ def _section(document: Json, factor: str, drawn: Sequence[Drawing]) -> dict[str,
         "heading": FACTORS[factor][0],
         "meaning": FACTORS[factor][1],
         "drawings": drawn,
-        "found": None if document["every_size"] else _found(curves),
+        "emm": None if document["every_size"] else _emm_table(curves),
         "ratios": _ratios(document, curves),
         "differences": _differences(document, curves),
-        "exhibits": _exhibits(curves),
+        "memorized": _memorized_samples(curves),
     }
 
 
-def _found(curves: Sequence[Json]) -> dict[str, Any]:
+def _emm_table(curves: Sequence[Json]) -> Table:
     """The EMM of every value, and the brackets it comes from."""
-    rows = [
-        [
-            printable(name_of(curve)),
-            emm_words(curve["emm"]),
-            ", ".join(bracket_words(one) for one in curve["searches"]),
-            f"{sum(one['trainings'] for one in curve['searches']):,}",
-        ]
-        for curve in curves
-    ]
-    return {
-        "caption": "Effective model memorization with its 95 % interval, and each seed's bracket",
-        "columns": ["", "EMM", "brackets", "trainings"],
-        "rows": rows,
-    }
+    return Table(
+        caption="Effective model memorization with its 95 % interval, and each seed's bracket",
+        columns=("", "EMM", "brackets", "trainings"),
+        rows=tuple(
+            (
+                printable(name_of(curve)),
+                emm_words(curve["emm"]),
+                ", ".join(bracket_words(search) for search in curve["searches"]),
+                f"{sum(search['trainings'] for search in curve['searches']):,}",
+            )
+            for curve in curves
+        ),
+    )
 
 
-def _ratios(document: Json, curves: Sequence[Json]) -> dict[str, Any]:
-    return {
-        "caption": "Memorized samples by |D|: means over seeds with 95 % intervals",
-        "columns": ["|D|", *(printable(name_of(curve)) for curve in curves)],
-        "rows": [
-            [f"{size:,}", *(ratio_words(curve, size) for curve in curves)]
+def _ratios(document: Json, curves: Sequence[Json]) -> Table:
+    return Table(
+        caption="Memorized samples by |D|: means over seeds with 95 % intervals",
+        columns=("|D|", *(printable(name_of(curve)) for curve in curves)),
+        rows=tuple(
+            (f"{size:,}", *(ratio_words(curve, size) for curve in curves))
             for size in document["sizes"]
             if any(mean_at(curve, size) for curve in curves)
-        ],
-    }
+        ),
+    )
 
 
-def _differences(document: Json, curves: Sequence[Json]) -> dict[str, Any] | None:
-    """To the first value, seed by seed, in percentage points; None where none can be told."""
+def _differences(document: Json, curves: Sequence[Json]) -> Table | None:
+    """Differences to the first value, seed by seed, in percentage points; None without any."""
     rows = [
-        [f"{size:,}", *(_difference(mean_at(curve, size)) for curve in curves[1:])]
+        (f"{size:,}", *(_difference(mean_at(curve, size)) for curve in curves[1:]))
         for size in document["sizes"]
     ]
     rows = [row for row in rows if any(row[1:])]
     if not rows:
         return None
-    return {
-        "caption": f"Difference to {printable(name_of(curves[0]))}, seed by seed, in percentage "
+    return Table(
+        caption=f"Difference to {printable(name_of(curves[0]))}, seed by seed, in percentage "
         "points with 95 % intervals",
-        "columns": ["|D|", *(printable(name_of(curve)) for curve in curves[1:])],
-        "rows": rows,
-    }
+        columns=("|D|", *(printable(name_of(curve)) for curve in curves[1:])),
+        rows=tuple(rows),
+    )
 
 
 def _difference(mean: Json | None) -> str:
@@ -168,57 +166,51 @@ def _difference(mean: Json | None) -> str:
     )
 
 
-def _exhibits(curves: Sequence[Json]) -> list[dict[str, Any]]:
-    """Memorized samples, each training image once, of all values in turn."""
-    of_curves = [_memorized(curve) for curve in curves]
-    taken = []
+def _memorized_samples(curves: Sequence[Json]) -> list[PictureGroup]:
+    """Memorized samples of all values in turn; each training image occurs once."""
+    by_curve = [_memorized(curve) for curve in curves]
+    groups: list[PictureGroup] = []
     for turn in range(SHOWN):
-        for curve, found in zip(curves, of_curves, strict=True):
-            if turn < len(found) and len(taken) < SHOWN:
-                taken.append(_exhibit(curve, found[turn]))
-    return taken
+        for curve, samples in zip(curves, by_curve, strict=True):
+            if turn < len(samples) and len(groups) < SHOWN:
+                groups.append(_picture_group(curve, samples[turn]))
+    return groups
 
 
 def _memorized(curve: Json) -> list[Json]:
-    """Of the largest training sets first."""
-    found = [one for one in curve["exhibits"] if one["ratio"] < MEMORIZED]
-    found.sort(key=lambda one: (-one["size"], one["ratio"]))
-    once = {one["nearest"]: one for one in reversed(found)}
-    return [one for one in found if once[one["nearest"]] is one]
+    """The memorized samples of a curve, those of the largest training sets first."""
+    samples = [sample for sample in curve["exhibits"] if sample["ratio"] < MEMORIZED]
+    samples.sort(key=lambda sample: (-sample["size"], sample["ratio"]))
+    first = {sample["nearest"]: sample for sample in reversed(samples)}
+    return [sample for sample in samples if first[sample["nearest"]] is sample]
 
 
-def _exhibit(curve: Json, one: Json) -> dict[str, Any]:
-    sample, nearest, second = (base64.b64decode(png) for png in one["pictures"])
-    names = printable(one["nearest"]), printable(one["second"])
-    pictures = (
-        ("sample", picture(sample, f"Sample {one['sample']}")),
-        ("nearest", picture(nearest, f"Its nearest training image {names[0]}")),
-        ("second", picture(second, f"The second nearest training image {names[1]}")),
+def _picture_group(curve: Json, sample: Json) -> PictureGroup:
+    pixels, nearest, second = (base64.b64decode(png) for png in sample["pictures"])
+    names = printable(sample["nearest"]), printable(sample["second"])
+    return PictureGroup(
+        heading=f"d₁/d₂ {number(sample['ratio'])}",
+        aside=f"{printable(name_of(curve))}, |D| {sample['size']:,}",
+        pictures=pictures(
+            picture(pixels, f"Sample {sample['sample']}", "sample"),
+            picture(
+                nearest,
+                f"Its nearest training image {names[0]}",
+                *("nearest", f"d₁ {number(sample['d1'])}"),
+            ),
+            picture(
+                second,
+                f"The second nearest training image {names[1]}",
+                *("second", f"d₂ {number(sample['d2'])}"),
+            ),
+        ),
+        names=names[:1],
     )
-    return {
-        "ratio": number(one["ratio"]),
-        "d1": number(one["d1"]),
-        "d2": number(one["d2"]),
-        "whose": f"{printable(name_of(curve))}, |D| {one['size']:,}",
-        "nearest": names[0],
-        "pictures": [(who, shown) for who, shown in pictures if shown is not None],
-    }
 
 
-def _lists(document: Json) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What was trained: the base of all factors."""
-    base = document["base"]
-    training = {name: value for name, value in base["training"].items() if name != "network"}
-    training = {name: value for name, value in training.items() if name != "seed"}
-    return [
-        ("Network", _pairs(base["training"]["network"], without=("classes",))),
-        ("Training", _pairs(training)),
-    ]
-
-
-def _pairs(values: dict[str, Json], *, without: Sequence[str] = ()) -> list[tuple[str, str]]:
-    return [
-        (name.replace("_", " "), plain(value) or "none")
-        for name, value in values.items()
-        if name not in without
-    ]
+def _lists(document: Json) -> list[tuple[str, Pairs]]:
+    """The training configuration that all factors start from."""
+    training = document["base"]["training"]
+    network = {name: value for name, value in training["network"].items() if name != "classes"}
+    others = {name: value for name, value in training.items() if name not in ("network", "seed")}
+    return [("Network", pairs(network)), ("Training", pairs(others))]

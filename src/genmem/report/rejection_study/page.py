@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genmem.formatting import number, plain, printable
-from genmem.io.atomic import atomic_write
-from genmem.report.common.provenance import Provenance, Source
-from genmem.report.common.templates import template
+from genmem.formatting import number, printable
+from genmem.report.common.images import data_uri
+from genmem.report.common.provenance import Provenance, Source, pairs
+from genmem.report.common.templates import template, write_page
 from genmem.report.rejection_study.figures import by_model, curves, maps
 from genmem.report.rejection_study.text import (
     cells_of,
@@ -37,9 +36,7 @@ def write_study(
     Raises:
         UsageError: it cannot be written.
     """
-    page = render(document, exhibits).encode("utf-8", errors="backslashreplace")
-    with atomic_write(path) as file:
-        file.write(page)
+    write_page(render(document, exhibits), path)
 
 
 def render(document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]]) -> str:
@@ -90,7 +87,7 @@ def _exhibit(one: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> dict
             {
                 "percentile": strip["percentile"],
                 "range": _range(strip["distances"]),
-                "uri": f"data:image/png;base64,{b64encode(strip['png']).decode()}",
+                "uri": data_uri(strip["png"]),
             }
             for strip in one["strips"]
         ],
@@ -112,8 +109,6 @@ def _provenance(document: Mapping[str, Any]) -> Provenance:
             source=printable(one["name"]),
             count=f"{one['count']:,} images",
             digest=one["digest"],
-            skipped="none",
-            skipped_ids=(),
         )
         for role, one in named.items()
     )
@@ -125,13 +120,9 @@ def _provenance(document: Mapping[str, Any]) -> Provenance:
     return Provenance(
         sources=sources,
         lists=(
-            ("Training", _pairs(plan["training"])),
-            ("Models", _pairs(widths)),
-            ("Versions", _pairs(document["versions"])),
-            *((f"Backbone {printable(name)}", _pairs(one)) for name, one in backbones.items()),
+            ("Training", pairs(plan["training"])),
+            ("Models", pairs(widths)),
+            ("Versions", pairs(document["versions"])),
+            *((f"Backbone {printable(name)}", pairs(one)) for name, one in backbones.items()),
         ),
     )
-
-
-def _pairs(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((printable(key.replace("_", " ")), plain(value)) for key, value in values.items())

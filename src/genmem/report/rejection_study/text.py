@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genmem.formatting import count, number, printable, share
-from genmem.report.competition.tables import Grid
+from genmem.report.common.tables import Table as TextTable
 
 Cell = Mapping[str, Any]
 """One model at one τ, as `study.json` has it."""
@@ -176,10 +176,10 @@ def main_table(document: Mapping[str, Any], model: str, space: str) -> Table:
     )
 
 
-def reference_table(document: Mapping[str, Any], space: str) -> Grid:
+def reference_table(document: Mapping[str, Any], space: str) -> TextTable:
     """How far each reference set is from the training images."""
     found = document["spaces"][space]["references"]
-    return Grid(
+    return TextTable(
         caption=f"Reference sets in {printable(space)}: distance to the nearest training image",
         columns=("Reference", "Images", "Mean distance"),
         rows=tuple(

@@ -1,78 +1,104 @@
-"""The report: one HTML file that needs nothing else, written whole or not at all."""
+"""The report of `genmem score`: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from genmem.formatting import count, plain, printable
-from genmem.io.atomic import atomic_write
-from genmem.report.common.gallery import exhibits
-from genmem.report.common.provenance import provenance
-from genmem.report.common.templates import template
-from genmem.report.score.histogram import enlarged_left_end, histogram
+from genmem.formatting import count, join_words, plain, printable
+from genmem.report.common.histogram import enlarged_left_end, histogram
+from genmem.report.common.images import PictureGroup, picture, pictures
+from genmem.report.common.provenance import (
+    ROLE_NAMES,
+    Provenance,
+    compared,
+    describe_source,
+    pairs,
+    times,
+)
+from genmem.report.common.templates import template, write_page
 from genmem.report.score.interpretation import read
-from genmem.report.score.interpretation_types import MEANT, part
+from genmem.report.score.interpretation_types import part
 from genmem.report.score.tables import quantile_table, tables
 from genmem.report.score.verdict import verdict
-from genmem.results import Score
+from genmem.results import InputSummary, Pair, Score
+
+CLOSEST_SHOWN = 24
+"""Pairs in the gallery."""
 
 
 def write_report(score: Score, path: str | Path) -> None:
     """Write `score` as one self-contained HTML page.
 
-    The page asks for nothing over the network, runs no script, and names no folder of this
-    machine. Nothing is computed but the bars and medians of the distance histogram.
+    The page makes no network request, runs no script, and names no folder of this machine.
+    Nothing is computed but the bars and medians of the distance histogram.
 
     Args:
-        score: what `genmem.score` found.
-        path: the file to make or replace; a reader sees the old file or the whole new one.
+        score: the result of `genmem.score`.
+        path: the file to create or replace atomically.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    page = render(score).encode("utf-8", errors="backslashreplace")
-    with atomic_write(path) as file:
-        file.write(page)
+    write_page(render(score), path)
 
 
 def render(score: Score) -> str:
     """The page as text."""
-    found = read(score)
     mifid = score.metrics.get("mifid")
     tau = part(mifid, "tau") if mifid else None
-    return template("page.html").render(
-        title=title(score),
-        subtitle=subtitle(score),
+    return template("score.html").render(
+        title=compared(score.inputs),
+        subtitle=_subtitle(score),
         verdict=verdict(score),
         notes=[printable(note) for note in score.notes],
-        tables=tables(score, found),
-        whole=histogram(score.nearest, tau=tau),
+        tables=tables(score, read(score)),
+        histogram=histogram(score.nearest, tau=tau),
         left_end=enlarged_left_end(score.nearest),
         roles=[role for role in ("generated", "test") if role in score.nearest],
-        meant=MEANT,
+        role_names=ROLE_NAMES,
         quantiles=quantile_table(score),
-        exhibits=exhibits(score.closest),
-        provenance=provenance(score),
+        closest=_closest(score.closest),
+        provenance=Provenance(
+            sources=tuple(describe_source(*item) for item in score.inputs.items()),
+            lists=(
+                ("Backbone", pairs(score.backbone)),
+                ("Run", pairs(score.provenance)),
+                ("Time", times(score.seconds)),
+            ),
+        ),
     )
 
 
-def title(score: Score) -> str:
-    """What was compared, by the names the user gave: `samples.zip against train.zip`."""
-    generated, train = (printable(score.inputs[role].source) for role in ("generated", "train"))
-    return f"{generated} against {train}"
-
-
-def subtitle(score: Score) -> str:
-    """How many images of each kind, and in which feature space."""
-    kinds = [
-        count(summary.count, f"{MEANT.get(role, role)} {_thing(summary.kind)}")
+def _subtitle(score: Score) -> str:
+    """How many images of each set, and the feature space."""
+    sets = [
+        count(summary.count, f"{ROLE_NAMES.get(role, role)} {_row_name(summary)}")
         for role, summary in score.inputs.items()
     ]
-    listed = ", ".join(kinds[:-1]) + f" and {kinds[-1]}" if len(kinds) > 1 else kinds[0]
     name = score.backbone.get("name")
-    return f"{listed}, compared in {plain(name)} features" if name else listed
+    return join_words(sets) + (f", compared in {plain(name)} features" if name else "")
 
 
-def _thing(kind: str) -> str:
-    """What one row of an input is called."""
-    return "image" if kind == "images" else "feature row"
+def _row_name(summary: InputSummary) -> str:
+    return "image" if summary.kind == "images" else "feature row"
+
+
+def _closest(closest: Sequence[Pair]) -> list[PictureGroup]:
+    """The first `CLOSEST_SHOWN` pairs for the gallery, in the order given (nearest first)."""
+    groups = []
+    for rank, pair in enumerate(closest[:CLOSEST_SHOWN], start=1):
+        generated, train = printable(pair.generated_id), printable(pair.train_id)
+        groups.append(
+            PictureGroup(
+                heading=f"distance {pair.distance:.3g}",
+                aside=str(rank),
+                pictures=pictures(
+                    picture(pair.generated_png, f"Generated image {generated}", "generated"),
+                    picture(pair.train_png, f"Its nearest training image {train}", "training"),
+                ),
+                names=(generated, train),
+                connector="nearest to",
+            )
+        )
+    return groups

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from genmem.formatting import capitalize, share
+from genmem.report.common.verdict import Verdict
 from genmem.report.score.interpret_copying import copied_images, exact_copies
 from genmem.report.score.interpretation import read
 from genmem.report.score.interpretation_types import (
@@ -18,21 +17,6 @@ from genmem.report.score.interpretation_types import (
     too_few,
 )
 from genmem.results import Score
-
-Level = Literal["copying", "doubt", "clear", "open"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The level, its word for the page, and one plain sentence.
-
-    Levels: "copying" (strong evidence), "doubt" (some), "clear" (compared with held-out images
-    and passed), "open" (nothing to compare with, or nothing that can be said).
-    """
-
-    level: Level
-    word: str
-    sentence: str
 
 
 def verdict(score: Score) -> Verdict:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from genmem.report.score.histogram import enlarged_left_end, histogram
+from genmem.report.common.histogram import enlarged_left_end, histogram
 
 distances = arrays(np.float64, st.integers(1, 50), elements=st.floats(0, 2, allow_subnormal=False))
 

@@ -1,0 +1,93 @@
+"""Pictures on a page as data URIs, alone and in groups beside each other (macro `gallery`)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL = 128
+"""Pictures up to this many pixels wide or high are enlarged without smoothing."""
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        uri: a data URI.
+        width, height: in its own pixels.
+        alt: what it shows, for readers who cannot see it.
+        caption: lines below it.
+    """
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+    caption: tuple[str, ...] = ()
+
+    @property
+    def small(self) -> bool:
+        """Whether the pixels stay visible when the browser enlarges it."""
+        return max(self.width, self.height) <= SMALL
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureGroup:
+    """Pictures beside each other, such as a generated image and its nearest training image.
+
+    Attributes:
+        heading: text above them.
+        aside: text in small letters beside the heading.
+        pictures: two or three; none if features were given.
+        names: names of the images, below the pictures.
+        connector: text between the names: "nearest to".
+        emphasized: whether `aside` is set in bold.
+    """
+
+    heading: str
+    aside: str
+    pictures: tuple[Picture, ...]
+    names: tuple[str, ...]
+    connector: str = ""
+    emphasized: bool = False
+
+
+def picture(png: bytes | None, alt: str, *caption: str) -> Picture | None:
+    """A PNG file for the page; None if it is not a PNG."""
+    if png is None or len(png) < 24 or not png.startswith(_PNG_SIGNATURE):
+        return None
+    width, height = struct.unpack(">II", png[16:24])
+    return Picture(uri=data_uri(png), width=width, height=height, alt=alt, caption=caption)
+
+
+def pictures(*candidates: Picture | None) -> tuple[Picture, ...]:
+    """The pictures that there are."""
+    return tuple(candidate for candidate in candidates if candidate is not None)
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG file as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """An image as a PNG file.
+
+    Args:
+        pixels: uint8 [channels, height, width] with 1 or 3 channels.
+    """
+    from PIL import Image
+
+    channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    image = channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
