@@ -104,7 +104,7 @@ def test_a_single_held_out_image_gives_no_all_clear(folders, capsys):
     assert run(["score", "generated", *COMMON]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "No sign of copying" not in shown
-    assert "too few images to tell (1 held-out image; 20 of each kind are needed)" in shown
+    assert "too few images (1 held-out image; 20 of each kind are needed)" in shown
 
 
 def test_json_down_a_named_pipe_leaves_the_pipe_there(folders, capsys):

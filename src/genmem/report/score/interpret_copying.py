@@ -1,4 +1,4 @@
-"""Readings of the metrics that look for copies. Each says what its value cannot show."""
+"""Interpretations of the metrics of copying. Each says what its value cannot show."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from genmem.report.score.interpretation_types import (
     FEWEST_IMAGES,
     Reading,
     Sign,
-    has_yardstick,
-    no_yardstick,
+    has_held_out,
     part,
-    too_few,
+    too_small_sets,
+    why_no_held_out,
 )
 from genmem.report.score.tables import share_range
 from genmem.results import Interval, Result, Score
 
 NO_DISTANCE = 1e-12
-"""The search decides in float64, where equal rows come out at 0 up to this rounding."""
+"""The search computes in float64, where the distance of equal rows is 0 up to this rounding."""
 
 LARGE_SHARE = 0.01
-"""From this part of the images on, exact copies are the generator's habit."""
+"""From this share of the images on, exact copies are strong evidence."""
 
 SAME_DIRECTION = (
-    "The distance is one of direction: an image whose features are a multiple of another's counts "
+    "The distance compares directions: an image whose features are a multiple of another's counts "
     "as its copy."
 )
 
@@ -38,8 +38,8 @@ class ExactCopies:
     """How many images of a set are exact copies of training images, and what that says.
 
     Attributes:
-        sentence: one sentence, whole.
-        sign: what it says about copying; "none" where held-out images are copies as often.
+        sentence: the finding, without a capital letter.
+        sign: what it says about copying; "none" if held-out images are copies as often.
     """
 
     sentence: str
@@ -47,97 +47,95 @@ class ExactCopies:
 
 
 def exact_copies(score: Score) -> ExactCopies | None:
-    """The generated images that are exact copies; None where there are none.
+    """The generated images that are exact copies; None if there are none.
 
-    Held-out images that are training images too tell of a data set that repeats itself; the
-    generator is suspected where it repeats more than they do.
+    Held-out images that are also training images show that the data set contains duplicates. Then
+    copies are evidence only if the generator repeats more than the held-out images do.
     """
     copies, images = _count(score, "generated")
     if not copies:
         return None
-    said = _said(copies, images, "generated")
-    known, held_out = _count(score, "test") if has_yardstick(score) else (0, 0)
-    if known:
-        others = _said(known, held_out, "held-out")
-        if _as_often(copies, images, known, held_out):
+    sentence = f"{_copies_clause(copies, images, 'generated')} in this feature space"
+    test_copies, test_images = _count(score, "test") if has_held_out(score) else (0, 0)
+    if test_copies:
+        test_clause = _copies_clause(test_copies, test_images, "held-out")
+        if _as_often(copies, images, test_copies, test_images):
             return ExactCopies(
-                sentence=f"{said} in this feature space, but {others} too, about as often: the "
-                "data repeat themselves.",
+                sentence=f"{sentence}, but {test_clause} too, about as often: the data set "
+                "contains duplicates.",
                 sign="none",
             )
-        said = f"{said} in this feature space, and only {others}"
-    elif held_out:
-        said = f"{said} in this feature space, and no held-out image is"
-    else:
-        said = f"{said} in this feature space"
+        sentence = f"{sentence}, and only {test_clause}"
+    elif test_images:
+        sentence = f"{sentence}, and no held-out image is"
     large = copies == images or copies / images >= LARGE_SHARE
-    return ExactCopies(sentence=f"{said}.", sign="copying" if large else "doubt")
+    return ExactCopies(sentence=f"{sentence}.", sign="copying" if large else "doubt")
 
 
 def _count(score: Score, role: str) -> tuple[int, int]:
-    """Exact copies of training images in a set, and its images; (0, 0) where it was not given."""
+    """Exact copies of training images in a set, and its size; (0, 0) if the set was not given."""
     distances = score.nearest.get(role)
     if distances is None:
         return 0, 0
     return int(np.count_nonzero(distances <= NO_DISTANCE)), len(distances)
 
 
-def _said(copies: int, images: int, role: str) -> str:
+def _copies_clause(copies: int, images: int, kind: str) -> str:
     """`3 of 400 generated images are exact copies of training images`."""
     if copies == images == 1:
-        return f"the one {role} image is an exact copy of a training image"
+        return f"the one {kind} image is an exact copy of a training image"
     if copies == images:
-        return f"all {images:,} {role} images are exact copies of training images"
-    is_copy = (
+        return f"all {images:,} {kind} images are exact copies of training images"
+    are_copies = (
         "is an exact copy of a training image"
         if copies == 1
-        else ("are exact copies of training images")
+        else "are exact copies of training images"
     )
-    return f"{copies:,} of {images:,} {role} images {is_copy}"
+    return f"{copies:,} of {images:,} {kind} images {are_copies}"
 
 
-def _as_often(copies: int, images: int, known: int, held_out: int) -> bool:
+def _as_often(copies: int, images: int, test_copies: int, test_images: int) -> bool:
     """Whether two shares differ by no more than chance: the pooled z-test of two proportions."""
-    pooled = (copies + known) / (images + held_out)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / images + 1 / held_out))
-    return copies / images - known / held_out <= CLEAR_Z * spread
+    pooled = (copies + test_copies) / (images + test_images)
+    deviation = math.sqrt(pooled * (1 - pooled) * (1 / images + 1 / test_images))
+    return copies / images - test_copies / test_images <= CLEAR_Z * deviation
 
 
 WEAK_Z = 2.0
-"""A z-score this far from 0 is chance in about one honest comparison in 44, on one side."""
+"""On one side, an honest comparison exceeds this z-score by chance about once in 44."""
 
 ENOUGH_IN_TAIL = 20
-"""Images expected in a tail before its share is judged."""
+"""Images that a tail must be expected to hold before its share is evaluated."""
 
 TAIL_EXCESS = 3.0
-"""A tail of 20 images this many times too full is chance in fewer than one comparison in 1,000."""
+"""A tail of 20 images is this many times too full by chance less than once in 1,000."""
 
 HIGHEST_TAIL = 0.05
-"""The largest part of the images that still counts as the closest ones."""
+"""The largest share of the images that still counts as the closest ones."""
 
 NEAR_COPIES = 0.01
-"""A share of near-copies above this is suspicious where no held-out images tell what is usual; of
-CIFAR-10's held-out images 0.1 % are such, by duplicates in the data set."""
+"""Without held-out images to compare with, a larger share of near-copies is suspicious. Of
+CIFAR-10's held-out images, 0.1 % are near-copies: the data set contains duplicates."""
 
 RARE = 0.001
-"""A chance below this is not worth a sentence."""
+"""A smaller probability is not mentioned."""
 
 
 def c_t(result: Result, score: Score) -> Reading:
-    """Meehan et al.'s z-score: are generated images nearer to train than held-out images are?"""
+    """The z-score of Meehan et al.: are generated images closer to train than held-out ones?"""
     z = result.value
-    if not has_yardstick(score):
+    if not has_held_out(score):
         return Reading(
-            finding=f"{number(z)} standard deviations, but the held-out images are among the sets "
-            "they should judge, so this says nothing.",
+            finding=f"{number(z)} standard deviations, but the held-out images are the same as one "
+            "of the other sets, so this says nothing.",
         )
-    if few := too_few(result):
+    if small := too_small_sets(result):
         return Reading(
-            finding=f"{number(z)} standard deviations, but too few images to tell: {few}, and "
+            finding=f"{number(z)} standard deviations, but there are too few images: {small}, and "
             f"{FEWEST_IMAGES} of each kind are needed.",
         )
     limits = (
-        "It compares whole distributions: a few per cent of copies among honest images pass it."
+        "It compares whole distributions: it misses a few per cent of copies among honest images."
     )
     if z <= -CLEAR_Z:
         return Reading(
@@ -168,22 +166,23 @@ def c_t(result: Result, score: Score) -> Reading:
 
 
 def copied_fraction(result: Result, score: Score) -> Reading:
-    """The share of images closer to train than held-out ones ever are, and how sure that is."""
+    """The share of images closer to train than held-out ones ever are, with its interval."""
     interval, chance = result.interval, part(result, "p_value")
-    if not has_yardstick(score):
+    if not has_held_out(score):
         return Reading(
-            finding=f"{share(result.value)}, but the held-out images are among the sets they "
-            "should judge, so this says nothing.",
+            finding=f"{share(result.value)}, but the held-out images are the same as one of the "
+            "other sets, so this says nothing.",
         )
-    few = too_few(result)
-    if few or interval is None:
-        why = f": {few}, and {FEWEST_IMAGES} of each kind are needed" if few else ""
-        return Reading(finding=f"Too few images to tell copies from chance{why}.")
+    small = too_small_sets(result)
+    if small or interval is None:
+        reason = f": {small}, and {FEWEST_IMAGES} of each kind are needed" if small else ""
+        return Reading(finding=f"Too few images to distinguish copies from chance{reason}.")
     if interval.low > 0:
-        limits = "Copies farther off than the closest held-out images are not counted."
+        limits = "Copies farther away than the closest held-out images are not counted."
         if chance is not None and chance > RARE:
-            once = f"An honest generator shows as much in {share(chance)} of cases, by chance."
-            limits = f"{once} {limits}"
+            limits = (
+                f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"
+            )
         return Reading(
             finding=f"{copied_images(result, interval)} are closer to training images than "
             "held-out images ever are: copies.",
@@ -191,10 +190,9 @@ def copied_fraction(result: Result, score: Score) -> Reading:
             sign="copying",
         )
     return Reading(
-        finding=f"No more of the generated images than of the held-out ones are as close to a "
-        f"training image as copies are; at most {share(interval.high)} of the generated images are "
-        "copies.",
-        limits="Copies that this backbone takes for new images are not counted.",
+        finding=f"Close matches are no more frequent among generated than among held-out images; "
+        f"at most {share(interval.high)} of the generated images are copies.",
+        limits="Copies that this backbone does not recognize are not counted.",
         sign="clear",
     )
 
@@ -212,23 +210,23 @@ def copied_images(result: Result, interval: Interval) -> str:
 
 def memorization_distance(result: Result, score: Score) -> Reading:
     """Mean over generated images of the distance to the nearest training image."""
-    limits = "A mean hides dilution: copies mixed with far-off images give an ordinary value."
+    limits = "A mean hides dilution: copies mixed with distant images give an ordinary value."
     return _with_exact_copies(
         Reading(
             finding=f"A generated image is on average {number(result.value)} away from its "
-            "nearest training image; 0 would be exact copies.",
-            limits=limits if has_yardstick(score) else f"{limits} {_no_telling(score)}",
+            "nearest training image; 0 means exact copies only.",
+            limits=limits if has_held_out(score) else f"{limits} {_no_reference(score)}",
         ),
         score,
     )
 
 
 def mifid(result: Result, score: Score) -> Reading:
-    """FD, divided by the memorization distance when that mean falls below τ."""
+    """FD, divided by the memorization distance if that mean is below τ."""
     distance, tau = part(result, "memorization_distance"), part(result, "tau")
     hides = (
-        "The mean hides dilution: copies mixed with far-off images escape the penalty. τ holds for "
-        "one backbone and one data set only."
+        "The mean hides dilution: copies mixed with distant images escape the penalty. τ is valid "
+        "for one backbone and one data set only."
     )
     if distance is None or tau is None:
         return Reading(finding="The Fréchet distance with its penalty for copying.", limits=hides)
@@ -247,29 +245,30 @@ def mifid(result: Result, score: Score) -> Reading:
 
 
 def memorization_ratio(result: Result, score: Score) -> Reading:
-    """Share of generated images at less than a third of the distance to the second nearest.
+    """Share of generated images with d₁/d₂ < 1/3.
 
-    How many honest images are that near depends on the data. Held-out images tell, by
-    `copied_fraction`; without them a share that surely passes `NEAR_COPIES` is suspicious.
+    How many honest images are that close depends on the data. With held-out images,
+    `copied_fraction` takes that into account; without them, a share significantly above
+    `NEAR_COPIES` is suspicious.
     """
     interval = result.interval
     many = interval is not None and interval.low > NEAR_COPIES
     return Reading(
         finding=f"{share(result.value)} of the generated images are more than three times nearer "
         "to one training image than to any other: near-copies.",
-        limits="Where the training set holds duplicates, a copy of them has two near neighbours. "
-        "Honest images are caught now and then, and flips and crops are missed.",
-        sign="doubt" if many and not _counted(score) else "none",
+        limits="A copy of a duplicated training image has two near neighbours and is missed, as "
+        "are flips and crops. Some honest images are counted.",
+        sign="doubt" if many and not _has_copied_fraction(score) else "none",
     )
 
 
 def authpct(result: Result, score: Score) -> Reading:
-    """Share of generated images farther from their nearest training image than its neighbour."""
+    """Share of generated images farther from their nearest training image than its neighbour is."""
     authentic = share(result.value / 100)
     return Reading(
         finding=f"{authentic} of the generated images are farther from their nearest "
         "training image than that one is from its own nearest neighbour.",
-        limits="An honest generator does not reach 100 % either, and one of poor images does.",
+        limits="An honest generator does not reach 100 % either; a generator of poor images does.",
     )
 
 
@@ -280,21 +279,22 @@ def nn_quantiles(result: Result, score: Score) -> Reading:
 
 def _quantiles(result: Result, score: Score) -> Reading:
     median = f"Half of the generated images are within {number(result.value)} of a training image"
-    tail = _tail(result) if has_yardstick(score) else None
+    tail = _tail(result) if has_held_out(score) else None
     if tail is None:
-        few = "There are too few images to judge the closest ones."
+        few = "There are too few images to evaluate the closest ones."
         return Reading(
-            finding=f"{median}.", limits=few if has_yardstick(score) else _no_telling(score)
+            finding=f"{median}.", limits=few if has_held_out(score) else _no_reference(score)
         )
     level, closer = tail
     finding = (
         f"{share(closer)} of the generated images are closer to a training image than the closest "
         f"{100 * level:g} % of the held-out images are; about {100 * level:g} % is expected."
     )
-    if closer >= TAIL_EXCESS * level and not _counted(score):
+    if closer >= TAIL_EXCESS * level and not _has_copied_fraction(score):
         return Reading(
             finding=finding,
-            limits="Copies look like this, but so do images of a kind common in the training set.",
+            limits="Copies look like this, but so do images of a kind that is common in the "
+            "training set.",
             sign="doubt",
         )
     return Reading(
@@ -302,14 +302,14 @@ def _quantiles(result: Result, score: Score) -> Reading:
     )
 
 
-def _counted(score: Score) -> bool:
-    """Whether `copied_fraction` judges the closest images, so that nothing else needs to."""
+def _has_copied_fraction(score: Score) -> bool:
+    """Whether `copied_fraction` evaluates the closest images, so that nothing else needs to."""
     result = score.metrics.get("copied_fraction")
-    return result is not None and result.interval is not None and has_yardstick(score)
+    return result is not None and result.interval is not None and has_held_out(score)
 
 
 def _with_exact_copies(reading: Reading, score: Score) -> Reading:
-    """The reading with the exact copies named first, where there are any."""
+    """The reading, after the exact copies if there are any."""
     exact = exact_copies(score)
     if exact is None:
         return reading
@@ -320,10 +320,10 @@ def _with_exact_copies(reading: Reading, score: Score) -> Reading:
     )
 
 
-def _no_telling(score: Score) -> str:
-    """Why a distance cannot be judged, as a sentence."""
-    why = capitalize(no_yardstick(score))
-    return f"{why}: there is no telling which value an honest generator has."
+def _no_reference(score: Score) -> str:
+    """Why a distance cannot be interpreted, as a sentence."""
+    reason = capitalize(why_no_held_out(score))
+    return f"{reason}: the value of an honest generator is unknown."
 
 
 def _tail(result: Result) -> tuple[float, float] | None:
@@ -331,7 +331,7 @@ def _tail(result: Result) -> tuple[float, float] | None:
 
     Returns:
         (level, share of generated images closer than the held-out quantile at that level), or
-        None when even the lowest 5 % are too few.
+        None if even the lowest 5 % are too few.
     """
     fewest = min(result.n["generated"], result.n["test"])
     for level, closer in zip(result.parts["levels"], result.parts["below_test"], strict=True):

@@ -1,4 +1,4 @@
-"""Readings of the metrics that compare the two sets as wholes; none of them sees copying."""
+"""Interpretations of the metrics of quality. None of them detects copying."""
 
 from __future__ import annotations
 
@@ -7,63 +7,63 @@ from genmem.report.score.interpretation_types import Reading, part
 from genmem.results import Result, Score
 
 USUAL_SAMPLE = 10_000
-"""Below this many images a Fréchet distance is noticeably too high; most papers use 50,000."""
+"""With fewer images, a Fréchet distance is noticeably too high. Most papers use 50,000."""
 
-BLIND = "Exact copies of the training images would do well here too."
+NO_COPY_CHECK = "Exact copies of the training images would also score well here."
 
 
 def fd(result: Result, score: Score) -> Reading:
-    """Fréchet distance: zero for equal means and covariances, biased upward at small n."""
+    """Fréchet distance: 0 for equal means and covariances, biased upward for few images."""
     few = min(result.n.get("generated", 0), result.n.get("train", 0))
-    limits = "Compare it only with values from as many images and the same backbone."
+    limits = "Compare it only with values of the same backbone and as many images."
     if few < USUAL_SAMPLE:
         limits = f"With {few:,} images it is biased upward. {limits}"
     if score.backbone.get("name") == "pixels":
-        limits += " On raw pixels it follows colours and outlines, not content."
+        limits += " On raw pixels it reflects colours and outlines, not content."
     return Reading(
-        finding=f"The two sets' mean features and covariances are {number(result.value)} apart; "
-        "0 would be the same.",
-        limits=f"{limits} {BLIND}",
+        finding=f"The means and covariances of the two sets' features differ by "
+        f"{number(result.value)}; 0 means equal.",
+        limits=f"{limits} {NO_COPY_CHECK}",
     )
 
 
 def fd_infinity(result: Result, score: Score) -> Reading:
     """Fréchet distance extrapolated to infinitely many images."""
     finding = (
-        f"Extrapolated to endlessly many images, the Fréchet distance would be "
-        f"about {number(result.value)}."
+        f"Extrapolated to infinitely many images, the Fréchet distance is about "
+        f"{number(result.value)}."
     )
     if result.value < 0:
-        finding += " A value below 0 is noise around 0."
+        finding += " A negative value is noise around 0."
     return Reading(
         finding=finding,
-        limits="The straight-line extrapolation is itself uncertain.",
+        limits="The linear extrapolation is itself uncertain.",
     )
 
 
 def kd(result: Result, score: Score) -> Reading:
-    """Kernel distance: unbiased, so it may fall below zero."""
+    """Kernel distance: unbiased, so it can be negative."""
     deviation = part(result, "deviation")
     if result.value <= 0:
-        finding = "No difference between the two sets: unbiased, so it falls on both sides of 0."
-    elif deviation is not None and result.value < 2 * deviation:
         finding = (
-            f"Hardly told apart from 0: from subset to subset it varies by {number(deviation)}."
+            "No difference between the two sets. The estimate is unbiased, so it can be negative."
         )
+    elif deviation is not None and result.value < 2 * deviation:
+        finding = f"Barely different from 0: between subsets it varies by {number(deviation)}."
     else:
-        finding = f"The two sets differ by {number(result.value)}; 0 would be the same."
+        finding = f"The two sets differ by {number(result.value)}; 0 means equal."
     return Reading(
         finding=finding,
-        limits="Fair at small numbers of images, but noisier.",
+        limits="It is unbiased for few images, but noisier.",
     )
 
 
 def inception_score(result: Result, score: Score) -> Reading:
-    """Inception score: confident and varied ImageNet classes, no training images involved."""
+    """Inception score: confident and varied ImageNet classes; ignores the training images."""
     return Reading(
-        finding=f"As if the images showed about {number(result.value)} clear, equally frequent "
+        finding=f"The images look like about {number(result.value)} distinct, equally frequent "
         "ImageNet classes.",
-        limits="It never looks at the training images and means little for other subjects.",
+        limits="It ignores the training images and means little for images of other subjects.",
     )
 
 
@@ -71,7 +71,7 @@ def precision(result: Result, score: Score) -> Reading:
     """Share of generated images inside the training manifold."""
     return Reading(
         finding=f"{share(result.value)} of the generated images lie where training images lie.",
-        limits="Outliers in the training set make it generous.",
+        limits="Outliers in the training set increase it.",
     )
 
 
@@ -79,25 +79,22 @@ def recall(result: Result, score: Score) -> Reading:
     """Share of training images inside the generated manifold."""
     return Reading(
         finding=f"{share(result.value)} of the training images lie where generated images lie.",
-        limits="A low share means missing variety; a few outliers among the generated images "
-        "raise it.",
+        limits="A low share means a lack of variety. A few outliers among the generated images "
+        "increase it.",
     )
 
 
 def density(result: Result, score: Score) -> Reading:
     """How densely training images surround the generated ones; about 1 for equal sets."""
-    side = (
-        "crowd around typical training images"
-        if result.value > 1.1
-        else (
-            "keep to where training images are about as dense as they should"
-            if result.value >= 0.9
-            else "often fall where training images are sparse"
-        )
-    )
+    if result.value > 1.1:
+        where = "crowd around typical training images"
+    elif result.value >= 0.9:
+        where = "lie where training images are as dense as expected"
+    else:
+        where = "often lie where training images are sparse"
     return Reading(
-        finding=f"The generated images {side}; about 1 is expected of an equal set.",
-        limits="It may pass 1.",
+        finding=f"The generated images {where}; about 1 is expected for equal sets.",
+        limits="It can exceed 1.",
     )
 
 
@@ -106,7 +103,7 @@ def coverage(result: Result, score: Score) -> Reading:
     generated, train = result.n.get("generated", 0), result.n.get("train", 0)
     return Reading(
         finding=f"{share(result.value)} of the training images have a generated image nearby.",
-        limits=f"{generated:,} generated images can hardly be near all {train:,} training images."
+        limits=f"{generated:,} generated images cannot be near all {train:,} training images."
         if generated < train
         else "",
     )

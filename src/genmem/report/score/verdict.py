@@ -1,4 +1,4 @@
-"""One sentence on top of everything: is this set of generated images copied?"""
+"""The verdict above the metrics: are these generated images copies?"""
 
 from __future__ import annotations
 
@@ -11,86 +11,88 @@ from genmem.report.score.interpretation import read
 from genmem.report.score.interpretation_types import (
     FEWEST_IMAGES,
     Sign,
-    has_yardstick,
-    no_yardstick,
+    has_held_out,
     same_set,
-    too_few,
+    too_small_sets,
+    why_no_held_out,
 )
 from genmem.results import Score
 
 
 def verdict(score: Score) -> Verdict:
-    """What the copying metrics say together; the strongest evidence decides.
+    """What the metrics of copying say together; the strongest evidence decides.
 
-    Exact copies count whichever metrics were asked for.
+    Exact copies count even if no metric of copying was requested.
     """
     if same_set(score, "generated", "train"):
         return Verdict(
             level="open",
             word="Same images",
             sentence="The generated and the training images are the same set, so every image is "
-            "its own copy and nothing is said about a generator.",
+            "its own copy, and this says nothing about a generator.",
         )
     exact = exact_copies(score)
-    found = capitalize(exact.sentence) if exact else ""
+    exact_sentence = capitalize(exact.sentence) if exact else ""
     signs: dict[str, Sign] = {name: reading.sign for name, reading in read(score).items()}
     closer = _closer(score, signs)
     copied = exact is not None and exact.sign == "copying"
     if copied or closer:
-        said = f"{closer}: this" if closer else "This"
-        said = f"{said} generator copies its training data."
+        conclusion = f"{closer}: this" if closer else "This"
+        conclusion = f"{conclusion} generator copies its training data."
         return Verdict(
             level="copying",
             word="Copying",
-            sentence=_joined(found, said) if copied else _joined(said, found),
+            sentence=_join(exact_sentence, conclusion)
+            if copied
+            else _join(conclusion, exact_sentence),
         )
     if exact and exact.sign == "doubt":
         return Verdict(
             level="doubt",
             word="Suspicious",
-            sentence=f"{found} Look at the closest pairs before trusting this generator.",
+            sentence=f"{exact_sentence} Look at the closest pairs before trusting this generator.",
         )
     if "doubt" in signs.values():
         return Verdict(
             level="doubt",
             word="Suspicious",
-            sentence=_joined(
+            sentence=_join(
                 "Some generated images are suspiciously close to training images: look at the "
                 "closest pairs before trusting this generator.",
-                found,
+                exact_sentence,
             ),
         )
     if "clear" in signs.values():
         return Verdict(
             level="clear",
             word="No sign of copying",
-            sentence=_joined(_no_closer(score, signs), found),
+            sentence=_join(_no_closer(score, signs), exact_sentence),
         )
     return Verdict(
         level="open",
         word="Open",
-        sentence=_joined(f"No verdict on copying: {_missing(score)}.", found),
+        sentence=_join(f"No verdict on copying: {_missing(score)}.", exact_sentence),
     )
 
 
 def _closer(score: Score, signs: Mapping[str, Sign]) -> str:
-    """How the generated images are closer than they may be, without a full stop; empty if not."""
-    wholly = signs.get("c_t") == "copying"
+    """How the generated images are too close, without a full stop; empty if they are not."""
+    as_a_whole = signs.get("c_t") == "copying"
     fraction = score.metrics.get("copied_fraction")
     if fraction and fraction.interval and signs["copied_fraction"] == "copying":
-        more = ", and as a whole they are closer too" if wholly else ""
+        more = ", and as a whole they are closer too" if as_a_whole else ""
         return (
             f"{copied_images(fraction, fraction.interval)} are closer to training images than "
             f"held-out images ever are{more}"
         )
-    if wholly:
+    if as_a_whole:
         return "The generated images are closer to the training set than held-out images are"
     return ""
 
 
 def _no_closer(score: Score, signs: Mapping[str, Sign]) -> str:
     """What was compared with the held-out images and passed, and what may have been missed."""
-    said = (
+    sentence = (
         "On the whole the generated images are no closer to the training set than held-out images "
         "are"
         if signs.get("c_t") == "clear"
@@ -99,25 +101,28 @@ def _no_closer(score: Score, signs: Mapping[str, Sign]) -> str:
     )
     fraction = score.metrics.get("copied_fraction")
     if fraction and fraction.interval and signs["copied_fraction"] == "clear":
-        most = share(fraction.interval.high)
         return (
-            f"{said}; at most {most} of the generated images are copies that this backbone can see."
+            f"{sentence}; at most {share(fraction.interval.high)} of the generated images are "
+            "copies that this backbone can recognize."
         )
-    return f"{said}; rare copies are not ruled out."
+    return f"{sentence}; rare copies are not ruled out."
 
 
 def _missing(score: Score) -> str:
     """What a verdict would need, as a clause."""
-    if not has_yardstick(score):
-        why = no_yardstick(score)
-        given = "test" in score.inputs
-        return why if given else f"{why}, so nothing tells how close is too close"
-    judges = [score[name] for name in ("copied_fraction", "c_t") if name in score.metrics]
-    few = too_few(judges[0]) if judges else ""
-    if few:
-        return f"too few images to tell ({few}; {FEWEST_IMAGES} of each kind are needed)"
+    if not has_held_out(score):
+        reason = why_no_held_out(score)
+        return (
+            reason
+            if "test" in score.inputs
+            else f"{reason}, so nothing defines how close is too close"
+        )
+    tests = [score[name] for name in ("copied_fraction", "c_t") if name in score.metrics]
+    small = too_small_sets(tests[0]) if tests else ""
+    if small:
+        return f"too few images ({small}; {FEWEST_IMAGES} of each kind are needed)"
     return "no metric of this run compares with the held-out images"
 
 
-def _joined(sentence: str, more: str) -> str:
+def _join(sentence: str, more: str) -> str:
     return f"{sentence} {more}".strip()
