@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print the table, and write it down if asked to."""
+"""`python -m benchmarks`: measure, print the table, and optionally write a page."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ CASES: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
 
 
 def main() -> None:
-    """Read the command line and run the cases asked for."""
+    """Parse the command line and run the selected cases."""
     arguments = _parse()
-    chosen = sizes.quick() if arguments.quick else sizes.full(scale=arguments.scale)
+    case_sizes = sizes.quick() if arguments.quick else sizes.full(scale=arguments.scale)
     if arguments.quick:
         preload_everything()
     notes = Console(stderr=True)
-    described = machine.describe()
+    machine_facts = machine.describe()
     started = time.perf_counter()
-    found: list[Row] = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="genmem-benchmarks-") as name:
         folder = Path(name)
         # Exported networks stay out of the user's cache. Set before the first worker starts.
         os.environ["GENMEM_CACHE"] = str(folder / "cache")
         for case in arguments.only or CASES:
-            for row in CASES[case](folder, chosen):
-                found.append(row)
+            for row in CASES[case](folder, case_sizes):
+                rows.append(row)
                 spent = f"{time.perf_counter() - started:5.0f} s"
                 notes.print(
                     f"{spent}  {row.case} · {row.against}: {row.ratio}",
@@ -56,30 +56,33 @@ def main() -> None:
                     soft_wrap=True,
                 )
     minutes = (time.perf_counter() - started) / 60
-    title = "genmem beside its peers" + ("" if chosen.judged else " (quick: not a result)")
-    Console(width=None if Console().is_terminal else 200).print(to_terminal(found, title=title))
-    print("\n".join(f"{heading}: {text}" for heading, text in described.items()))
-    print(summary(found))
+    title = "genmem and its peers" + ("" if case_sizes.evaluated else " (quick: not a result)")
+    Console(width=None if Console().is_terminal else 200).print(to_terminal(rows, title=title))
+    print("\n".join(f"{heading}: {text}" for heading, text in machine_facts.items()))
+    print(summary(rows))
     if arguments.write:
         arguments.write.write_text(
-            to_document(found, machine=described, sizes=chosen, minutes=minutes), encoding="utf-8"
+            to_document(rows, machine=machine_facts, sizes=case_sizes, minutes=minutes),
+            encoding="utf-8",
         )
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="tiny sizes, to see that it runs; judges nothing"
+        "--quick",
+        action="store_true",
+        help="tiny sizes, to test that it runs; no target is evaluated",
     )
     parser.add_argument(
         "--scale",
         action="store_true",
-        help="a million training rows in the scale case (5 GB on disk, about 10 minutes more)",
+        help="use a million training rows in the scale case (5 GB on disk, 10 minutes more)",
     )
     parser.add_argument(
-        "--only", action="append", choices=list(CASES), help="this case; may be repeated"
+        "--only", action="append", choices=list(CASES), help="run only this case; may be repeated"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write a Markdown page too")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also write a Markdown page")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ Prepare = Callable[[Any, Any], tuple[Any, ...]]
 """Generated and training features, float32 [n, d] and [m, d] → what `measure` takes."""
 
 Measure = Callable[..., Mapping[str, Any]]
-"""What is timed: → the values found."""
+"""What is timed: → values."""
 
 
 class OnFeatures:
@@ -38,6 +38,6 @@ class OnFeatures:
         return self.measure(*self.inputs)
 
 
-def as_they_are(generated: Any, train: Any) -> tuple[Any, Any]:
+def unchanged(generated: Any, train: Any) -> tuple[Any, Any]:
     """Features as NumPy arrays, float32."""
     return generated, train

@@ -1,4 +1,4 @@
-"""The machine, in words that say nothing about whose it is: no host name, no path."""
+"""A description of the machine without host name or path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LIBRARIES = (
 
 
 def describe() -> dict[str, str]:
-    """What a reader needs to place the numbers, by heading."""
+    """The facts that a reader needs to interpret the numbers, by heading."""
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -59,11 +59,11 @@ def _memory() -> str:
 
 
 def _blas(torch_has_mkl: bool) -> str:
-    """NumPy's and torch's, with their threads."""
+    """The BLAS of NumPy and of torch, with their threads."""
     import numpy  # noqa: F401  (threadpoolctl sees libraries that are loaded)
     import torch
 
-    found = sorted(
+    libraries = sorted(
         {
             f"{pool['internal_api']} {pool['version']} ({pool['num_threads']} threads)"
             for pool in threadpool_info()
@@ -71,7 +71,7 @@ def _blas(torch_has_mkl: bool) -> str:
         }
     )
     mkl = "MKL" if torch_has_mkl else "no MKL"
-    return f"{', '.join(found)}; torch with {mkl} ({torch.get_num_threads()} threads)"
+    return f"{', '.join(libraries)}; torch with {mkl} ({torch.get_num_threads()} threads)"
 
 
 def _load() -> str:

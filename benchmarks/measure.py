@@ -1,4 +1,4 @@
-"""Two workers measured in turn, and what came of it."""
+"""Two workers, measured in turn."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from benchmarks.worker import Run, Worker, difference
 
 @dataclass(frozen=True)
 class Comparison:
-    """genmem and something else, in pairs of runs that were made one after the other.
+    """Pairs of runs of genmem and another side, one right after the other.
 
     Attributes:
         ratios: rate of genmem over rate of the other, one per repetition. A machine whose speed
             drifts moves both sides of a pair alike.
         ours_seconds, other_seconds: medians of single runs.
-        difference: of the values found, relative; None where they are not comparable.
+        difference: between the values, relative; None if they are not comparable.
     """
 
     ratios: tuple[float, ...]
@@ -40,23 +40,22 @@ def compare(ours: Worker, other: Worker, *, rounds: int, bracket: bool = False) 
 
     Args:
         ours: genmem's side.
-        other: what it is compared with.
+        other: the other side.
         rounds: repetitions.
-        bracket: run the other before and after each of ours, and take the mean of the two rates.
+        bracket: run the other side before and after each of ours, and average the two.
     """
     pairs: list[tuple[Run, list[Run]]] = []
     for _ in range(rounds):
         before = [other.run()] if bracket else []
-        mine = ours.run()
-        pairs.append((mine, [*before, other.run()]))
+        our_run = ours.run()
+        pairs.append((our_run, [*before, other.run()]))
     ratios = tuple(
-        (ours.work / mine.seconds)
-        / statistics.fmean(other.work / theirs.seconds for theirs in others)
-        for mine, others in pairs
+        (ours.work / our_run.seconds) / statistics.fmean(other.work / run.seconds for run in others)
+        for our_run, others in pairs
     )
     return Comparison(
         ratios=ratios,
-        ours_seconds=statistics.median(mine.seconds for mine, _ in pairs),
+        ours_seconds=statistics.median(run.seconds for run, _ in pairs),
         other_seconds=statistics.median(run.seconds for _, others in pairs for run in others),
         difference=difference(pairs[-1][0].values, pairs[-1][1][-1].values),
     )

@@ -50,10 +50,10 @@ def torch_fidelity_fd_from_moments(mu_g: Any, sigma_g: Any, mu_t: Any, sigma_t: 
     """torch-fidelity's formula: eigenvalues of the non-symmetric Σ_gΣ_t."""
     from torch_fidelity.metric_fid import fid_statistics_to_metric
 
-    found = fid_statistics_to_metric(
+    result = fid_statistics_to_metric(
         {"mu": mu_g, "sigma": sigma_g}, {"mu": mu_t, "sigma": sigma_t}, verbose=False
     )
-    return {"fd": found["frechet_inception_distance"]}
+    return {"fd": result["frechet_inception_distance"]}
 
 
 def pytorch_fid_fd_from_moments(mu_g: Any, sigma_g: Any, mu_t: Any, sigma_t: Any) -> Values:
@@ -74,10 +74,10 @@ def torch_fidelity_fd(generated: Any, train: Any) -> Values:
     """torch-fidelity from features, its means in float32 as it takes them."""
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-    found = fid_statistics_to_metric(
+    result = fid_statistics_to_metric(
         fid_features_to_statistics(generated), fid_features_to_statistics(train), verbose=False
     )
-    return {"fd": found["frechet_inception_distance"]}
+    return {"fd": result["frechet_inception_distance"]}
 
 
 def pytorch_fid_fd(generated: Any, train: Any) -> Values:
@@ -96,7 +96,7 @@ def torch_fidelity_kd(generated: Any, train: Any, *, subsets: int, subset_size: 
     """torch-fidelity's KID with genmem's seed, so that the same subsets are compared."""
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    found = kid_features_to_metric(
+    result = kid_features_to_metric(
         generated,
         train,
         kid_subsets=subsets,
@@ -104,7 +104,7 @@ def torch_fidelity_kd(generated: Any, train: Any, *, subsets: int, subset_size: 
         rng_seed=0,
         verbose=False,
     )
-    return {"kd": found["kernel_inception_distance_mean"]}
+    return {"kd": result["kernel_inception_distance_mean"]}
 
 
 def torch_fidelity_inception_score(logits: Any, _: Any) -> Values:
@@ -118,7 +118,7 @@ def torch_fidelity_precision_recall(generated: Any, train: Any) -> Values:
     """torch-fidelity's default; its `features_1` are the generated ones."""
     from torch_fidelity.metric_prc import prc_features_to_metric
 
-    found = prc_features_to_metric(
+    result = prc_features_to_metric(
         generated,
         train,
         prc_neighborhood=3,
@@ -126,7 +126,7 @@ def torch_fidelity_precision_recall(generated: Any, train: Any) -> Values:
         save_cpu_ram=False,
         verbose=False,
     )
-    return {name: found[name] for name in ("precision", "recall")}
+    return {name: result[name] for name in ("precision", "recall")}
 
 
 def torchmetrics_distance(generated: Any, train: Any) -> Values:
@@ -137,8 +137,8 @@ def torchmetrics_distance(generated: Any, train: Any) -> Values:
     """
     from torchmetrics.image.mifid import _compute_cosine_distance
 
-    found = _compute_cosine_distance(generated, train, cosine_distance_eps=math.inf)
-    return {"memorization_distance": float(found)}
+    result = _compute_cosine_distance(generated, train, cosine_distance_eps=math.inf)
+    return {"memorization_distance": float(result)}
 
 
 class TorchFidelityInception:
@@ -163,7 +163,7 @@ class TorchFidelityInception:
     def _features(self, images: torch.Tensor) -> NDArray[np.float32]:
         from torch_fidelity.utils import get_featuresdict_from_dataset
 
-        found = get_featuresdict_from_dataset(
+        result = get_featuresdict_from_dataset(
             _InMemory(images),
             self.extractor,
             batch_size=64,
@@ -171,7 +171,7 @@ class TorchFidelityInception:
             save_cpu_ram=True,  # no loader processes: their start would cost it seconds
             verbose=False,
         )
-        return found["2048"].numpy()
+        return result["2048"].numpy()
 
 
 class PytorchFidInception:
@@ -183,7 +183,7 @@ class PytorchFidInception:
     def __init__(self, weights: Path, images: NDArray[np.uint8]) -> None:
         from pytorch_fid import inception
 
-        inception.load_state_dict_from_url = partial(_weights_at_hand, weights)
+        inception.load_state_dict_from_url = partial(_load_local_weights, weights)
         self.network = inception.InceptionV3([3]).eval()
         self.images = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         self.work = float(len(images))
@@ -207,7 +207,7 @@ class CleanFidInception:
         from cleanfid import inception_pytorch
         from cleanfid.resize import build_resizer
 
-        inception_pytorch.load_state_dict_from_url = partial(_weights_at_hand, weights)
+        inception_pytorch.load_state_dict_from_url = partial(_load_local_weights, weights)
         with warnings.catch_warnings():
             # Of the names of torchvision's arguments.
             warnings.simplefilter("ignore", UserWarning)
@@ -241,7 +241,7 @@ class _InMemory(torch.utils.data.Dataset):
         return self.images[position]
 
 
-def _weights_at_hand(weights: Path, *_: object, **__: object) -> dict[str, torch.Tensor]:
+def _load_local_weights(weights: Path, *_: object, **__: object) -> dict[str, torch.Tensor]:
     """In place of a peer's download."""
     if not weights.is_file():
         raise Skipped("the weights file is missing")

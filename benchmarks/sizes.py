@@ -10,7 +10,7 @@ class Sizes:
     """Rows, columns and repetitions of every case.
 
     Attributes:
-        judged: whether targets are held against the results (not at quick sizes).
+        evaluated: whether targets are held against the results (not at quick sizes).
         rounds: repetitions of each comparison; ratios are taken within a repetition.
         rows: generated rows of the feature cases, and training rows of fd, kd, precision/recall.
         train_rows: training rows of the memorization distance.
@@ -25,7 +25,7 @@ class Sizes:
         scale_rounds: its repetitions.
     """
 
-    judged: bool = True
+    evaluated: bool = True
     rounds: int = 3
     rows: int = 10_000
     train_rows: int = 20_579
@@ -50,7 +50,7 @@ def full(*, scale: bool) -> Sizes:
 def quick() -> Sizes:
     """Two minutes in all on an idle machine; the numbers mean nothing."""
     return Sizes(
-        judged=False,
+        evaluated=False,
         rounds=2,
         rows=300,
         train_rows=500,

@@ -12,26 +12,26 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class Cell:
-    """A result, and what was wanted of it.
+    """A result and its target.
 
     Attributes:
         text: the result.
-        wanted: the target in words; empty where there is none.
-        met: whether it was reached; None where it is not judged.
+        target: the target in words; empty if there is none.
+        met: whether it was met; None if it was not evaluated.
     """
 
     text: str
-    wanted: str = ""
+    target: str = ""
     met: bool | None = None
 
     def __str__(self) -> str:
-        if not self.wanted:
+        if not self.target:
             return self.text
-        verdict = {True: "met", False: "not met", None: "not judged"}[self.met]
-        return f"{self.text}; wanted {self.wanted}: {verdict}"
+        outcome = {True: "met", False: "not met", None: "not evaluated"}[self.met]
+        return f"{self.text}; target {self.target}: {outcome}"
 
 
-NOTHING = Cell("–")
+EMPTY = Cell("–")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +39,23 @@ class Row:
     """One comparison.
 
     Attributes:
-        case: what was done.
-        against: what genmem is compared with.
+        case: what was measured.
+        against: the other side.
         ours, other: time or rate of each side.
-        ratio: genmem's rate over the other's, or why there is none.
-        memory: what genmem added to its inputs.
-        other_memory: what the other added to the same.
-        difference: of the values found, relative.
+        ratio: genmem's rate divided by the other's, or why there is none.
+        memory: memory that genmem uses in addition to its inputs.
+        other_memory: the same for the other side.
+        difference: between the values, relative.
     """
 
     case: str
     against: str
     ours: str = "–"
     other: str = "–"
-    ratio: Cell = NOTHING
-    memory: Cell = NOTHING
+    ratio: Cell = EMPTY
+    memory: Cell = EMPTY
     other_memory: str = "–"
-    difference: Cell = NOTHING
+    difference: Cell = EMPTY
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -63,8 +63,8 @@ class Row:
         return tuple(str(getattr(self, field.name)) for field in fields(self))
 
     @property
-    def judged(self) -> tuple[Cell, ...]:
-        """The cells with a target that was held against them."""
+    def evaluated(self) -> tuple[Cell, ...]:
+        """The cells whose target was evaluated."""
         cells = (self.ratio, self.memory, self.difference)
         return tuple(cell for cell in cells if cell.met is not None)
 
@@ -82,17 +82,17 @@ HEADINGS = (
 
 
 def skipped(case: str, against: str, reason: str) -> Row:
-    """A row for what could not be measured here."""
+    """A row for a measurement that is impossible here."""
     return Row(case=case, against=against, ratio=Cell(f"skipped: {reason}"))
 
 
 def seconds(value: float) -> str:
-    """A duration in three digits."""
+    """A duration with three digits."""
     return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
 
 
 def mebibytes(value: int | None) -> str:
-    """Memory in MiB; – where unknown."""
+    """Memory in MiB; – if unknown."""
     return "–" if value is None else f"{value / MEBIBYTE:,.0f} MiB"
 
 
@@ -115,15 +115,15 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """How many targets were met, and which were not."""
-    judged = [(row, cell) for row in rows for cell in row.judged]
-    missed = [f"{row.case} against {row.against}" for row, cell in judged if not cell.met]
+    """How many targets were met, and which were missed."""
+    evaluated = [(row, cell) for row in rows for cell in row.evaluated]
+    missed = [f"{row.case} against {row.against}" for row, cell in evaluated if not cell.met]
     missing = sum(row.ratio.text.startswith("skipped") for row in rows)
-    text = f"{len(judged) - len(missed)} of {len(judged)} targets met."
-    if not judged:
-        text = "No target was judged."
+    text = f"{len(evaluated) - len(missed)} of {len(evaluated)} targets met."
+    if not evaluated:
+        text = "No target was evaluated."
     if missed:
         text += f" Not met: {'; '.join(missed)}."
     if missing:
-        text += f" {missing} comparisons were skipped, for the reasons in the table."
+        text += f" {missing} comparisons were skipped; the table says why."
     return text

@@ -1,13 +1,13 @@
-"""One side of a comparison in a process of its own, timed there and watched from here.
+"""One side of a comparison, timed in its own process and watched from this one.
 
 Method. Each side (genmem, a peer, a matrix product) lives in a fresh process, forked from a
 server that has only imported the libraries, so neither thread pools nor heaps are shared. The
-process makes its inputs, runs once on a small problem (lazily loaded code is then in memory), and
-waits. "Run" is then timed inside it with `time.perf_counter`. Meanwhile this process, which does
-nothing else, reads the other's RssAnon (resident memory that is not a mapped file) from
-/proc/PID/status every 5 ms: a sampler inside it could starve while a peer holds Python's lock.
-Added memory is the highest RssAnon of all runs less the RssAnon before the first. Where there is
-no /proc the memory is not reported.
+process builds its inputs, runs once on a small problem (which loads lazy code into memory), and
+waits. It then times each run with `time.perf_counter`. Meanwhile this process, which does nothing
+else, reads RssAnon (resident memory that is not a mapped file) of the other from /proc/PID/status
+every 5 ms; a sampler in the same process could starve while a peer holds Python's lock. Added
+memory is the highest RssAnon of all runs minus the RssAnon before the first. Without /proc, the
+memory is not reported.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, Protocol
 import numpy as np
 
 _SAMPLE_SECONDS = 0.005
-_PATIENCE_SECONDS = 5.0
-"""What a process gets to end by itself; one in the middle of a run is ended."""
+_JOIN_SECONDS = 5.0
+"""How long a process may take to exit before it is terminated."""
 
 _PRELOADED = ["numpy", "scipy.linalg", "torch", "benchmarks.peers"]
 _PEERS = ["torch_fidelity", "torchmetrics.image.mifid", "pytorch_fid.fid_score", "cleanfid.fid"]
@@ -35,41 +35,41 @@ _context.set_forkserver_preload(_PRELOADED)
 
 
 def preload_everything() -> None:
-    """Import both sides once for all processes: quicker, but their memory is in every one.
+    """Import both sides once for all processes: faster, but every process has their memory.
 
-    For quick runs, whose numbers mean nothing. To be called before the first `Worker`.
+    For quick runs, whose numbers mean nothing. Call it before the first `Worker`.
     """
     _context.set_forkserver_preload([*_PRELOADED, *_PEERS, *_OURS])
 
 
 class Skipped(Exception):  # noqa: N818
-    """A measurement that cannot be made here, and why."""
+    """A measurement is impossible here; the message says why."""
 
 
 class Task(Protocol):
-    """What a process measures. Making it makes the inputs and runs once on a small problem.
+    """What a process measures. The constructor builds the inputs and runs a small problem once.
 
     Attributes:
-        work: the amount done by one run, in the unit that both sides of a comparison share.
+        work: the amount of work of one run, in a unit that both sides of a comparison share.
     """
 
     work: float
 
     def run(self) -> Mapping[str, Any]:
-        """Do the work; the values found, by names that both sides share."""
+        """Do the work; returns values by names that both sides share."""
         ...
 
 
 @dataclass(frozen=True)
 class Run:
-    """One timed run: its wall-clock seconds and what it found."""
+    """One timed run: its wall-clock seconds and its values."""
 
     seconds: float
     values: Mapping[str, Any]
 
 
 class Worker:
-    """A process that runs one task when asked. Use as a context manager.
+    """A process that runs one task repeatedly. Use it as a context manager.
 
     Attributes:
         work: of the task.
@@ -99,7 +99,7 @@ class Worker:
 
     @property
     def added_bytes(self) -> int | None:
-        """Highest memory of all runs less the memory before the first."""
+        """Highest memory of all runs minus the memory before the first."""
         if self._peak is None or self._resting is None:
             return None
         return self._peak - self._resting
@@ -113,7 +113,7 @@ class Worker:
         """Run the task once more.
 
         Raises:
-            Skipped: the task raised an error, or its process was ended.
+            Skipped: the task raised an error, or its process died.
         """
         self._pipe.send("run")
         while not self._pipe.poll(_SAMPLE_SECONDS):
@@ -128,37 +128,37 @@ class Worker:
         try:
             answer, content = self._pipe.recv()
         except EOFError:
-            raise Skipped("its process was ended; was there enough memory?") from None
+            raise Skipped("its process died; was there enough memory?") from None
         if answer == "failed":
             raise Skipped(content)
         return content
 
     def _end(self) -> None:
-        self._pipe.close()  # the other end takes this as the end of its work
-        self._process.join(_PATIENCE_SECONDS)
+        self._pipe.close()  # tells the process to exit
+        self._process.join(_JOIN_SECONDS)
         if self._process.is_alive():
             self._process.terminate()
             self._process.join()
 
 
 def _serve(pipe: Connection, task: Callable[..., Task], arguments: tuple[Any, ...]) -> None:
-    """Make the task, then run it each time the other end asks."""
+    """Build the task, then run it at each request."""
     try:
-        made = task(*arguments)
-        pipe.send(("ready", made.work))
+        instance = task(*arguments)
+        pipe.send(("ready", instance.work))
         while pipe.recv() == "run":
             started = time.perf_counter()
-            values = made.run()
+            values = instance.run()
             pipe.send(("ran", (time.perf_counter() - started, dict(values))))
     except (EOFError, BrokenPipeError):
-        return  # nobody is listening any more
-    # Whatever goes wrong in a peer is reported in its row, not allowed to end the benchmark.
+        return  # the parent closed the pipe
+    # An error in a peer is reported in its row and must not end the benchmark.
     except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
 
 
 def resident_bytes(process: int | None) -> int | None:
-    """RssAnon of a process; None where the system does not tell."""
+    """RssAnon of a process in bytes; None if the system does not report it."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -170,7 +170,7 @@ def resident_bytes(process: int | None) -> int | None:
 
 
 def difference(ours: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    """Largest |ours − other| relative to the largest |other|, over the values both name."""
+    """Largest |ours − other| relative to the largest |other|, over the shared names."""
     shared = sorted(set(ours) & set(other))
     if not shared:
         return None

@@ -26,39 +26,41 @@ def feature_files(folder: Path, sizes: Sizes, *, train_rows: int) -> tuple[Path,
     return generated, train
 
 
-def times_faster(comparison: Comparison, sizes: Sizes, *, least: float | None = None) -> Cell:
-    """The ratio as "18.2x (17.5–18.9)"; `least` is the target."""
+def speedup_cell(comparison: Comparison, sizes: Sizes, *, minimum: float | None = None) -> Cell:
+    """The ratio as "18.2x (17.5–18.9)"; `minimum` is the target."""
     low, high = comparison.span
     text = f"{comparison.ratio:.3g}x ({low:.3g}–{high:.3g})"
-    if least is None:
+    if minimum is None:
         return Cell(text)
-    return Cell(text, f"≥ {least:g}x", comparison.ratio >= least if sizes.judged else None)
+    return Cell(text, f"≥ {minimum:g}x", comparison.ratio >= minimum if sizes.evaluated else None)
 
 
-def share(comparison: Comparison, sizes: Sizes, *, least: float) -> Cell:
-    """The ratio as "84 % (82–85)"; `least` is the target as a fraction."""
+def share_cell(comparison: Comparison, sizes: Sizes, *, minimum: float) -> Cell:
+    """The ratio as "84 % (82–85)"; `minimum` is the target as a fraction."""
     low, high = comparison.span
     text = f"{comparison.ratio:.1%} ({low:.1%}–{high:.1%})"
-    return Cell(text, f"≥ {least:.0%}", comparison.ratio >= least if sizes.judged else None)
+    return Cell(text, f"≥ {minimum:.0%}", comparison.ratio >= minimum if sizes.evaluated else None)
 
 
-def differs(comparison: Comparison, sizes: Sizes, *, most: float | None = None) -> Cell:
-    """The relative difference of the values; `most` is the target."""
+def difference_cell(comparison: Comparison, sizes: Sizes, *, maximum: float | None = None) -> Cell:
+    """The relative difference of the values; `maximum` is the target."""
     if comparison.difference is None:
         return Cell("not comparable")
     text = f"{comparison.difference:.1e}"
-    if most is None:
+    if maximum is None:
         return Cell(text)
-    return Cell(text, f"≤ {most:g}", comparison.difference <= most if sizes.judged else None)
+    return Cell(
+        text, f"≤ {maximum:g}", comparison.difference <= maximum if sizes.evaluated else None
+    )
 
 
-def adds(worker: Worker, sizes: Sizes, *, most_mebibytes: int | None = None) -> Cell:
-    """The added memory; `most_mebibytes` is the target."""
+def memory_cell(worker: Worker, sizes: Sizes, *, maximum_mebibytes: int | None = None) -> Cell:
+    """The added memory; `maximum_mebibytes` is the target."""
     added = worker.added_bytes
-    if most_mebibytes is None or added is None:
+    if maximum_mebibytes is None or added is None:
         return Cell(mebibytes(added))
-    met = added <= most_mebibytes * MEBIBYTE if sizes.judged else None
-    return Cell(mebibytes(added), f"≤ {most_mebibytes} MiB", met)
+    met = added <= maximum_mebibytes * MEBIBYTE if sizes.evaluated else None
+    return Cell(mebibytes(added), f"≤ {maximum_mebibytes} MiB", met)
 
 
 def against_peer(
@@ -70,9 +72,9 @@ def against_peer(
     prepare: Prepare,
     files: tuple[Path, Path],
     sizes: Sizes,
-    least: float | None = None,
-    most_difference: float | None = None,
-    most_mebibytes: int | None = None,
+    minimum: float | None = None,
+    maximum_difference: float | None = None,
+    maximum_mebibytes: int | None = None,
 ) -> Row:
     """A metric on two feature files against one peer's function of the same two files."""
     try:
@@ -83,10 +85,10 @@ def against_peer(
                 against=peer,
                 ours=seconds(comparison.ours_seconds),
                 other=seconds(comparison.other_seconds),
-                ratio=times_faster(comparison, sizes, least=least),
-                memory=adds(ours, sizes, most_mebibytes=most_mebibytes),
+                ratio=speedup_cell(comparison, sizes, minimum=minimum),
+                memory=memory_cell(ours, sizes, maximum_mebibytes=maximum_mebibytes),
                 other_memory=mebibytes(other.added_bytes),
-                difference=differs(comparison, sizes, most=most_difference),
+                difference=difference_cell(comparison, sizes, maximum=maximum_difference),
             )
     except Skipped as reason:
         return skipped(case, peer, str(reason))

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from benchmarks import peers
-from benchmarks.cases.common import adds, against_peer, feature_files, share
-from benchmarks.features_task import OnFeatures, as_they_are
+from benchmarks.cases.common import against_peer, feature_files, memory_cell, share_cell
+from benchmarks.features_task import OnFeatures, unchanged
 from benchmarks.measure import compare
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row
 from benchmarks.worker import Worker
 
-_MOST_MEBIBYTES = 512
+_MAXIMUM_MEBIBYTES = 512
 
 
 class MatrixProduct:
@@ -46,8 +46,8 @@ def our_distance(generated: Any, train: Any) -> dict[str, float]:
     """genmem's memorization_distance."""
     from genmem.metrics.memorization_distance import memorization_distance
 
-    found = memorization_distance(generated=generated, train=train)
-    return {"memorization_distance": float(found)}
+    result = memorization_distance(generated=generated, train=train)
+    return {"memorization_distance": float(result)}
 
 
 def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
@@ -56,7 +56,7 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
     shape = (sizes.rows, sizes.train_rows, sizes.dimension)
     case = "memorization_distance, {:,} × {:,} × {:,}".format(*shape)
     work = float(shape[0]) * shape[1] * shape[2]
-    with Worker(OnFeatures, our_distance, as_they_are, *files, work) as ours:
+    with Worker(OnFeatures, our_distance, unchanged, *files, work) as ours:
         with Worker(MatrixProduct, *shape) as product:
             comparison = compare(ours, product, rounds=sizes.rounds, bracket=True)
             yield Row(
@@ -64,11 +64,11 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
                 against="torch.mm in float32 (sgemm)",
                 ours=_flops(ours.work, comparison.ours_seconds),
                 other=_flops(product.work, comparison.other_seconds),
-                ratio=share(comparison, sizes, least=0.8),
-                memory=adds(ours, sizes, most_mebibytes=_MOST_MEBIBYTES),
+                ratio=share_cell(comparison, sizes, minimum=0.8),
+                memory=memory_cell(ours, sizes, maximum_mebibytes=_MAXIMUM_MEBIBYTES),
             )
         ours.work = 1.0
-        for peer, prepare, least in (
+        for peer, prepare, minimum in (
             ("torchmetrics (keeps float64)", peers.double_tensors, 2.5),
             ("torchmetrics' function, given float32", peers.tensors, None),
         ):
@@ -80,7 +80,7 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
                 prepare=prepare,
                 files=files,
                 sizes=sizes,
-                least=least,
+                minimum=minimum,
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.cases.common import against_peer, feature_files
-from benchmarks.features_task import OnFeatures, as_they_are
+from benchmarks.features_task import OnFeatures, unchanged
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row
 from benchmarks.worker import Worker
@@ -42,7 +42,7 @@ def from_moments(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """Only the distance; means and covariances are there."""
     files = feature_files(folder, sizes, train_rows=sizes.rows)
     with Worker(OnFeatures, our_fd, our_moments, *files) as ours:
-        for peer, measure, least in _FROM_MOMENTS:
+        for peer, measure, minimum in _FROM_MOMENTS:
             yield against_peer(
                 case=f"fd from moments, d = {sizes.dimension:,}",
                 peer=peer,
@@ -51,15 +51,15 @@ def from_moments(folder: Path, sizes: Sizes) -> Iterator[Row]:
                 prepare=peers.mean_and_covariance,
                 files=files,
                 sizes=sizes,
-                least=least,
-                most_difference=1e-6,
+                minimum=minimum,
+                maximum_difference=1e-6,
             )
 
 
 def from_features(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """Means, covariances and the distance."""
     files = feature_files(folder, sizes, train_rows=sizes.rows)
-    with Worker(OnFeatures, our_fd, as_they_are, *files) as ours:
+    with Worker(OnFeatures, our_fd, unchanged, *files) as ours:
         for peer, measure, prepare in _FROM_FEATURES:
             yield against_peer(
                 case=f"fd from two sets of {sizes.rows:,} × {sizes.dimension:,} features",
@@ -69,6 +69,6 @@ def from_features(folder: Path, sizes: Sizes) -> Iterator[Row]:
                 prepare=prepare,
                 files=files,
                 sizes=sizes,
-                least=8.0,
-                most_difference=1e-6,
+                minimum=8.0,
+                maximum_difference=1e-6,
             )

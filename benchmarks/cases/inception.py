@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import peers
-from benchmarks.cases.common import adds, differs, times_faster
+from benchmarks.cases.common import difference_cell, memory_cell, speedup_cell
 from benchmarks.data import random_images, write_inception_weights
 from benchmarks.measure import compare
 from benchmarks.sizes import Sizes
@@ -53,7 +53,7 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
     images = random_images(sizes.images)
     case = f"inception, {sizes.images} images 32 × 32 → 299 × 299"
     with Worker(OurInception, weights, images) as ours:
-        for peer, task, least, most in _PEERS:
+        for peer, task, minimum, maximum in _PEERS:
             try:
                 with Worker(task, weights, images) as other:
                     comparison = compare(ours, other, rounds=sizes.rounds)
@@ -62,10 +62,10 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
                         against=peer,
                         ours=f"{ours.work / comparison.ours_seconds:.3g} images/s",
                         other=f"{other.work / comparison.other_seconds:.3g} images/s",
-                        ratio=times_faster(comparison, sizes, least=least),
-                        memory=adds(ours, sizes),
+                        ratio=speedup_cell(comparison, sizes, minimum=minimum),
+                        memory=memory_cell(ours, sizes),
                         other_memory=mebibytes(other.added_bytes),
-                        difference=differs(comparison, sizes, most=most),
+                        difference=difference_cell(comparison, sizes, maximum=maximum),
                     )
             except Skipped as reason:
                 yield skipped(case, peer, str(reason))

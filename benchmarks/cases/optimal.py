@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.cases.common import adds, share
+from benchmarks.cases.common import memory_cell, share_cell
 from benchmarks.measure import compare
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row
 from benchmarks.worker import Worker
 
-_MOST_MEBIBYTES = 2_048
+_MAXIMUM_MEBIBYTES = 2_048
 _QUERIES = 512
 _SIDE = 32
 _WIDTH = 2_730
@@ -66,7 +66,7 @@ class Denoising:
 
 def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """Its rate, both products counted, as a share of sgemm's right before and after."""
-    images = 50_000 if sizes.judged else sizes.train_rows
+    images = 50_000 if sizes.evaluated else sizes.train_rows
     queries = min(_QUERIES, images)
     file = folder / f"images-{images}.npy"
     # Smooth ones, so that they are as unlike each other as real images.
@@ -82,8 +82,8 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
                     against="torch.mm in float32 (sgemm)",
                     ours=_flops(ours.work, comparison.ours_seconds),
                     other=_flops(product.work, comparison.other_seconds),
-                    ratio=share(comparison, sizes, least=0.7),
-                    memory=adds(ours, sizes, most_mebibytes=_MOST_MEBIBYTES),
+                    ratio=share_cell(comparison, sizes, minimum=0.7),
+                    memory=memory_cell(ours, sizes, maximum_mebibytes=_MAXIMUM_MEBIBYTES),
                 )
 
 

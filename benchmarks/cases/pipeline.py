@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.cases.common import adds, share
+from benchmarks.cases.common import memory_cell, share_cell
 from benchmarks.data import write_cifar10_zip
 from benchmarks.measure import compare
 from benchmarks.sizes import Sizes
@@ -39,8 +39,8 @@ class WholePipeline:
             tempfile.TemporaryDirectory(dir=self.images.parent) as cache,
             open_images(self.images) as source,
         ):
-            found = extract(source, extractor=self.extractor, cache=cache)
-            return {"mean feature": float(found.array.mean(dtype="float64"))}
+            result = extract(source, extractor=self.extractor, cache=cache)
+            return {"mean feature": float(result.array.mean(dtype="float64"))}
 
 
 class EngineAlone:
@@ -81,7 +81,7 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
             against=_ENGINE,
             ours=f"{ours.work / comparison.ours_seconds:.3g} images/s",
             other=f"{engine.work / comparison.other_seconds:.3g} images/s",
-            ratio=share(comparison, sizes, least=0.85),
-            memory=adds(ours, sizes),
+            ratio=share_cell(comparison, sizes, minimum=0.85),
+            memory=memory_cell(ours, sizes),
             other_memory=mebibytes(engine.added_bytes),
         )

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.cases.common import against_peer, feature_files
 from benchmarks.data import write_logits
-from benchmarks.features_task import OnFeatures, as_they_are
+from benchmarks.features_task import OnFeatures, unchanged
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row
 from benchmarks.worker import Worker
@@ -20,8 +20,8 @@ def our_kd(generated: Any, train: Any, *, subsets: int, subset_size: int) -> dic
     """genmem's kd."""
     from genmem.metrics.kid import kd
 
-    found = kd(generated=generated, train=train, subsets=subsets, subset_size=subset_size)
-    return {"kd": float(found)}
+    result = kd(generated=generated, train=train, subsets=subsets, subset_size=subset_size)
+    return {"kd": float(result)}
 
 
 def our_inception_score(logits: Any, _: Any) -> dict[str, float]:
@@ -32,18 +32,18 @@ def our_inception_score(logits: Any, _: Any) -> dict[str, float]:
 
 
 def our_precision_recall(generated: Any, train: Any) -> dict[str, float]:
-    """genmem's precision and recall, found together as torch-fidelity finds them."""
+    """genmem's precision and recall, computed together, as torch-fidelity does."""
     from genmem.metrics.prdc import manifold
 
-    found = manifold(generated=generated, train=train, names=["precision", "recall"])
-    return {name: float(result) for name, result in found.items()}
+    results = manifold(generated=generated, train=train, names=["precision", "recall"])
+    return {name: float(result) for name, result in results.items()}
 
 
 def kernel_distance(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """kd; torch-fidelity in its own float32, and in float64, where sums do not cancel."""
     files = feature_files(folder, sizes, train_rows=sizes.rows)
     of = {"subsets": sizes.subsets, "subset_size": sizes.subset_size}
-    with Worker(OnFeatures, partial(our_kd, **of), as_they_are, *files) as ours:
+    with Worker(OnFeatures, partial(our_kd, **of), unchanged, *files) as ours:
         for peer, prepare in (
             ("torch-fidelity", peers.tensors),
             ("torch-fidelity, given float64", peers.double_tensors),
@@ -63,7 +63,7 @@ def inception_score(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """inception_score of logits; the second file is not used."""
     logits = write_logits(folder / "logits.npy", rows=sizes.rows, classes=sizes.classes)
     files = (logits, logits)
-    with Worker(OnFeatures, our_inception_score, as_they_are, *files) as ours:
+    with Worker(OnFeatures, our_inception_score, unchanged, *files) as ours:
         yield against_peer(
             case=f"inception_score of {sizes.rows:,} × {sizes.classes:,} logits",
             peer="torch-fidelity",
@@ -78,7 +78,7 @@ def inception_score(folder: Path, sizes: Sizes) -> Iterator[Row]:
 def precision_recall(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """precision and recall, k = 3."""
     files = feature_files(folder, sizes, train_rows=sizes.rows)
-    with Worker(OnFeatures, our_precision_recall, as_they_are, *files) as ours:
+    with Worker(OnFeatures, our_precision_recall, unchanged, *files) as ours:
         yield against_peer(
             case=f"precision and recall, {sizes.rows:,} × {sizes.rows:,}",
             peer="torch-fidelity",

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.cases.common import share
+from benchmarks.cases.common import share_cell
 from benchmarks.data import write_features
 from benchmarks.measure import compare
 from benchmarks.sizes import Sizes
 from benchmarks.table import MEBIBYTE, Cell, Row, mebibytes, skipped
 from benchmarks.worker import Worker
 
-_MOST_BYTES = 2 * 2**30
-_LEAST_SHARE = 0.95
+_MAXIMUM_BYTES = 2 * 2**30
+_MINIMUM_SHARE = 0.95
 """What "the same rate per pair" is held to."""
 
 
@@ -75,7 +75,7 @@ def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
                 against=against,
                 ours=f"{large.work / comparison.ours_seconds:.3g} pairs/s",
                 other=f"{small.work / comparison.other_seconds:.3g} pairs/s",
-                ratio=share(comparison, sizes, least=_LEAST_SHARE),
+                ratio=share_cell(comparison, sizes, minimum=_MINIMUM_SHARE),
                 memory=_resident(large, sizes),
                 other_memory=f"{mebibytes(small.peak_bytes)} resident",
             )
@@ -89,6 +89,6 @@ def _resident(worker: Worker, sizes: Sizes) -> Cell:
     peak = worker.peak_bytes
     if peak is None:
         return Cell(mebibytes(None))
-    met = peak < _MOST_BYTES if sizes.judged else None
+    met = peak < _MAXIMUM_BYTES if sizes.evaluated else None
     text = f"{mebibytes(peak)} resident besides the map"
-    return Cell(text, f"< {_MOST_BYTES // MEBIBYTE:,} MiB", met)
+    return Cell(text, f"< {_MAXIMUM_BYTES // MEBIBYTE:,} MiB", met)

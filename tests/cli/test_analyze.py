@@ -87,7 +87,7 @@ def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, word
     [
         (["--board", "final"], "expected NAME=FD,DISTANCE"),
         (["--board", "final=FID_public"], "expected NAME=FD,DISTANCE"),
-        (["--tau", "final=0.1"], "no board 'final'"),
+        (["--tau", "final=0.1"], "no leaderboard 'final'"),
         (["--tau", "public=2"], "(0, 1]"),
         (["--tau", "public=near"], "(0, 1]"),
         (["--top", "0"], "--top"),
