@@ -86,7 +86,7 @@ def test_the_estimated_share_is_told_with_its_interval():
 
 def test_the_null_is_named_in_words():
     held_out = " ".join(null_sentences(build_audit(50, pictures=None)))
-    assert "Honest images are the held-out ones here: 5,000 of them" in held_out
+    assert "Honest images are the held-out images here: 5,000 of them" in held_out
     assert "flipped, cropped to 90 % (centre, top left, top right, bottom left" in held_out
     left_out = " ".join(null_sentences(build_audit(50, test=False, pictures=None)))
     assert "No held-out images were given" in left_out

@@ -83,11 +83,11 @@ def test_the_page_shows_intervals_and_says_how_they_were_made(make_score):
     text = text_of(render(make_score()))
     assert "5.0 % 4.5 to 5.6 %" in text
     assert "12.35 11.9 to 12.8" in text
-    assert "How the intervals were made" in text
+    assert "How the intervals were computed" in text
     assert "copied_fraction: 95 %, exact: beta-binomial inversion" in text
     assert "fd: 95 %, bootstrap" in text
     bare = render(make_score(metrics={"kd": make_score()["kd"]}))
-    assert "How the intervals were made" not in text_of(bare)
+    assert "How the intervals were computed" not in text_of(bare)
 
 
 def test_tables_have_captions_and_scoped_headers(make_score):
