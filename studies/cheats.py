@@ -30,7 +30,7 @@ from genmem.images import Progress
 from genmem.io.atomic import atomic_write, check_writable
 from genmem.results import Score
 from genmem.scoring import score
-from genmem.scoring.inputs import prepare
+from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets
 from studies.cheat_dilution import diluted
 from studies.cheat_sets import CHEATS, HONEST, SEED, Sizes, draw_nearest, made_sets, some_images
 
@@ -104,8 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def embedded(paths: Mapping[str, Path], progress: Progress) -> dict[str, NDArray[np.float32]]:
     """The sets' features in the first space, float32 [n, d]."""
     with ExitStack() as stack:
-        inputs = prepare(dict(paths), stack=stack, backbone=SPACES[0], progress=progress)
-        return {name: np.array(rows.array) for name, rows in inputs.rows.items()}
+        inputs = load_feature_sets(
+            paths, stack=stack, backbone=SPACES[0], options=ExtractOptions(progress=progress)
+        )
+        return {name: np.array(rows.array) for name, rows in inputs.by_role.items()}
 
 
 def calibrations(

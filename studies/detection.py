@@ -30,7 +30,7 @@ from genmem.metrics.authpct import authpct
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.memorization_ratio import memorization_ratio
-from genmem.scoring.inputs import Inputs, prepare
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, load_feature_sets
 from studies.disguises import DISGUISES, disguised
 
 Floats = NDArray[np.float64]
@@ -98,11 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         in_features = ("flip", "crops") if given.crops_in_features else ("flip",)
         families = {SPACES[0]: in_features, SPACES[1]: ("flip", "crops")}
         spaces = {
-            space: prepare(
+            space: load_feature_sets(
                 {"generated": copies, "train": chosen, "test": test},
                 stack=stack,
                 backbone=space,
-                progress=progress,
+                options=ExtractOptions(progress=progress),
             )
             for space in SPACES
         }
@@ -114,14 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def look(
-    inputs: Inputs, families: Sequence[str], copied: NDArray[np.int64], progress: Progress
+    inputs: FeatureSets, families: Sequence[str], copied: NDArray[np.int64], progress: Progress
 ) -> Looked:
     """Search copies and held-out images in all forms of the training images."""
-    count = int(inputs.rows["train"].array.shape[0])
+    count = int(inputs.by_role["train"].array.shape[0])
     found = search_space(
         inputs,
         families=families_named(families),
-        honest=Queries(array=inputs.rows["test"].array),
+        honest=Queries(array=inputs.by_role["test"].array),
         kept=np.arange(count),
         k=1,
         skip_broken=False,
@@ -243,13 +243,13 @@ def print_copied_fraction(looked: Looked) -> None:
     print()
 
 
-def print_others(spaces: Mapping[str, Inputs], looked: Looked) -> None:
+def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
     """What other metrics say of a set with 5 % copies."""
     print(f"Other metrics, {IMAGES:,} images of which 5 % are copies, one draw.\n")
     print("| set | memorization distance s | C_T | AuthPct | 1/3 ratio (pixels) |")
     print("|---|---|---|---|---|")
-    features = {role: one.array for role, one in spaces[SPACES[0]].rows.items()}
-    pixels = {role: one.array for role, one in spaces[SPACES[1]].rows.items()}
+    features = {role: one.array for role, one in spaces[SPACES[0]].by_role.items()}
+    pixels = {role: one.array for role, one in spaces[SPACES[1]].by_role.items()}
     honest_authentic = float(authpct(generated=features["test"], train=features["train"]))
     honest_ratio = float(memorization_ratio(generated=pixels["test"], train=pixels["train"]))
     held_out = looked.honest[AS_THEY_ARE]

@@ -33,9 +33,9 @@ def our_inception_score(logits: Any, _: Any) -> dict[str, float]:
 
 def our_precision_recall(generated: Any, train: Any) -> dict[str, float]:
     """genmem's precision and recall, computed together, as torch-fidelity does."""
-    from genmem.metrics.prdc import manifold
+    from genmem.metrics.prdc import prdc
 
-    results = manifold(generated=generated, train=train, names=["precision", "recall"])
+    results = prdc(generated=generated, train=train, names=["precision", "recall"])
     return {name: float(result) for name, result in results.items()}
 
 

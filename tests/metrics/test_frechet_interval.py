@@ -1,4 +1,4 @@
-"""The influence of images on FD, and the intervals of FD and MiFID made of it."""
+"""The influence of images on FD, and its interval."""
 
 import math
 
@@ -7,13 +7,9 @@ import pytest
 import torch
 
 from genmem.errors import InputError
-from genmem.metrics import mifid as mifid_room
 from genmem.metrics.frechet import fd
 from genmem.metrics.frechet_interval import fd_influence, fd_interval
-from genmem.metrics.memorization_distance import memorization_distance_from
-from genmem.metrics.mifid import mifid_from, mifid_interval
 from genmem.metrics.moments import Moments, moments
-from genmem.results import Result
 
 
 def features(count, dimension=6, *, seed=0, shift=0.0, spread=1.0):
@@ -126,61 +122,6 @@ def test_the_interval_says_what_it_leaves_out_and_stops_at_zero():
     assert ends.high == pytest.approx(0.1 + 1.96 * math.sqrt(52 / 3 / 4), rel=1e-4)
     assert "delta method" in ends.method
     assert "without bias" in ends.method
-
-
-def parts_of_mifid(rng, n, *, tau, zeros=0):
-    distances = rng.gamma(4, 0.05, n)
-    zero_rows = np.zeros(n, dtype=bool)
-    zero_rows[:zeros] = True
-    influence = rng.normal(0, 30, n) - 40 * distances
-    influence -= influence.mean()
-    distance = memorization_distance_from(distances=distances, zero_rows=zero_rows, train_rows=9)
-    frechet = Result(name="fd", value=12.0, n={"generated": n, "train": 9})
-    found = mifid_from(fd=frechet, distance=distance, tau=tau)
-    return {"found": found, "influence": influence, "distances": distances, "zero_rows": zero_rows}
-
-
-@pytest.mark.parametrize("tau", [0.1, 0.5])
-@pytest.mark.parametrize("zeros", [0, 30])
-def test_the_interval_of_mifid_is_a_bootstrap_of_the_pair(tau, zeros):
-    given = parts_of_mifid(np.random.default_rng(7), 400, tau=tau, zeros=zeros)
-    result = mifid_interval(**given, seed=3)
-    rng = np.random.default_rng(8)
-    values = []
-    for _ in range(4_000):
-        rows = rng.integers(0, 400, 400)
-        kept = rows[~given["zero_rows"][rows]]
-        s = given["distances"][kept].mean()
-        value = max(0.0, 12.0 + given["influence"][rows].mean())
-        values.append(value / (s + 1e-15) if s < tau else value)
-    low, high = np.quantile(values, [0.025, 0.975])
-    ends = result.interval
-    assert (ends.low, ends.high) == pytest.approx((low, high), rel=0.03)
-    assert result.value == given["found"].value
-    assert result.seed == 3
-    assert "1,000 resamples" in ends.method
-    assert result.notes == given["found"].notes
-
-
-def test_a_penalty_that_hangs_on_chance_is_in_the_interval_and_said():
-    given = parts_of_mifid(np.random.default_rng(9), 300, tau=0.2)
-    given["found"] = mifid_from(
-        fd=Result(name="fd", value=12.0, n={"generated": 300, "train": 9}),
-        distance=Result(name="memorization_distance", value=given["distances"].mean(), n={}),
-        tau=float(given["distances"].mean()) + 0.001,
-    )
-    result = mifid_interval(**given)
-    assert result.interval.low < 20 < 45 < result.interval.high
-    assert "matter of chance" in result.notes[-1]
-
-
-def test_resamples_are_the_same_for_a_seed_and_however_many_are_drawn_at_once(monkeypatch):
-    given = parts_of_mifid(np.random.default_rng(10), 50, tau=0.1)
-    first = mifid_interval(**given, seed=1)
-    assert first == mifid_interval(**given, seed=1)
-    assert first.interval != mifid_interval(**given, seed=2).interval
-    monkeypatch.setattr(mifid_room, "_AT_ONCE", 120)
-    assert mifid_interval(**given, seed=1) == first
 
 
 def test_the_code_for_tensors_on_a_device_gives_what_the_code_for_arrays_gives(monkeypatch):

@@ -53,7 +53,9 @@ def test_the_memorization_ratio_has_clopper_and_pearsons_interval(counts):
     distances = np.ones((total, 2))
     distances[:memorized, 0] = 0.1
     result = memorization_ratio_from(
-        found=Nearest(distances, np.zeros((total, 2), dtype=np.int64)), duplicates=0, train_rows=9
+        two_nearest=Nearest(distances, np.zeros((total, 2), dtype=np.int64)),
+        train_duplicates=0,
+        train_rows=9,
     )
     expected = binomtest(memorized, total).proportion_ci(0.95, method="exact")
     ends = result.interval

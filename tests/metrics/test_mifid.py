@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmem.errors import InputError, UsageError
+from genmem.metrics import mifid as mifid_module
 from genmem.metrics.frechet import fd
-from genmem.metrics.memorization_distance import memorization_distance
-from genmem.metrics.mifid import mifid
+from genmem.metrics.memorization_distance import (
+    memorization_distance,
+    memorization_distance_from,
+)
+from genmem.metrics.mifid import mifid, mifid_from, mifid_with_interval
+from genmem.results import Result
 
 
 def sets(seed=0, copies=30):
@@ -94,3 +99,66 @@ def test_one_generated_row_is_refused_by_role():
     given = sets()
     with pytest.raises(InputError, match="generated"):
         mifid(generated=given["generated"][:1], train=given["train"])
+
+
+def mifid_parts(rng, n, *, tau, zeros=0):
+    distances = rng.gamma(4, 0.05, n)
+    zero_rows = np.zeros(n, dtype=bool)
+    zero_rows[:zeros] = True
+    influence = rng.normal(0, 30, n) - 40 * distances
+    influence -= influence.mean()
+    return {
+        "fd": Result(name="fd", value=12.0, n={"generated": n, "train": 9}),
+        "distance": memorization_distance_from(
+            distances=distances, zero_rows=zero_rows, train_rows=9
+        ),
+        "tau": tau,
+        "influence": influence,
+        "distances": distances,
+        "zero_rows": zero_rows,
+    }
+
+
+def without_interval(parts):
+    return mifid_from(fd=parts["fd"], distance=parts["distance"], tau=parts["tau"])
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.5])
+@pytest.mark.parametrize("zeros", [0, 30])
+def test_the_interval_of_mifid_is_a_bootstrap_of_the_pair(tau, zeros):
+    parts = mifid_parts(np.random.default_rng(7), 400, tau=tau, zeros=zeros)
+    result = mifid_with_interval(**parts, seed=3)
+    rng = np.random.default_rng(8)
+    values = []
+    for _ in range(4_000):
+        rows = rng.integers(0, 400, 400)
+        directed = rows[~parts["zero_rows"][rows]]
+        s = parts["distances"][directed].mean()
+        value = max(0.0, 12.0 + parts["influence"][rows].mean())
+        values.append(value / (s + 1e-15) if s < tau else value)
+    low, high = np.quantile(values, [0.025, 0.975])
+    ends = result.interval
+    assert (ends.low, ends.high) == pytest.approx((low, high), rel=0.03)
+    assert result.value == without_interval(parts).value
+    assert result.seed == 3
+    assert "1,000 resamples" in ends.method
+    assert result.notes == without_interval(parts).notes
+
+
+def test_a_penalty_that_depends_on_chance_is_in_the_interval_and_in_a_note():
+    parts = mifid_parts(np.random.default_rng(9), 300, tau=0.2)
+    mean = parts["distances"].mean()
+    parts["distance"] = Result(name="memorization_distance", value=mean, n={})
+    parts["tau"] = float(mean) + 0.001
+    result = mifid_with_interval(**parts)
+    assert result.interval.low < 20 < 45 < result.interval.high
+    assert "matter of chance" in result.notes[-1]
+
+
+def test_resamples_are_the_same_for_a_seed_and_however_many_are_drawn_at_once(monkeypatch):
+    parts = mifid_parts(np.random.default_rng(10), 50, tau=0.1)
+    first = mifid_with_interval(**parts, seed=1)
+    assert first == mifid_with_interval(**parts, seed=1)
+    assert first.interval != mifid_with_interval(**parts, seed=2).interval
+    monkeypatch.setattr(mifid_module, "_DRAWN_AT_ONCE", 120)
+    assert mifid_with_interval(**parts, seed=1) == first

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from genmem.errors import InputError, UsageError
-from genmem.metrics.prdc import NAMES, coverage, density, manifold, precision, recall
+from genmem.metrics.prdc import NAMES, coverage, density, prdc, precision, recall
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_all_four_equal_their_definitions_and_not_their_swap(sets, k):
 
 
 def test_together_they_equal_each_alone(sets):
-    together = manifold(**sets)
+    together = prdc(**sets)
     assert list(together) == list(NAMES)
     for metric in (precision, recall, density, coverage):
         alone = metric(**sets)
@@ -71,7 +71,7 @@ def test_precision_and_recall_equal_torch_fidelity():
     theirs = prc.calculate_precision_recall_full(
         torch.from_numpy(generated).double(), torch.from_numpy(train).double()
     )
-    ours = manifold(generated=generated, train=train, names=["precision", "recall"])
+    ours = prdc(generated=generated, train=train, names=["precision", "recall"])
     assert (ours["precision"].value, ours["recall"].value) == pytest.approx(theirs, abs=1e-6)
 
 
@@ -79,7 +79,7 @@ def test_a_copier_has_perfect_precision_and_poor_recall():
     rng = np.random.default_rng(2)
     train = rng.normal(size=(200, 6))
     generated = np.repeat(train[:3], 10, axis=0)
-    found = manifold(generated=generated, train=train)
+    found = prdc(generated=generated, train=train)
     assert found["precision"].value == 1
     assert found["recall"].value < 0.1
 
@@ -91,7 +91,7 @@ def test_too_few_rows_are_refused_by_role(sets):
 
 def test_an_unknown_name_is_refused(sets):
     with pytest.raises(UsageError, match="f_score"):
-        manifold(**sets, names=["f_score"])
+        prdc(**sets, names=["f_score"])
 
 
 def test_a_training_image_that_is_there_twice_is_covered_by_its_exact_copy():

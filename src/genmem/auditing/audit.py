@@ -34,16 +34,11 @@ from genmem.calibration.null_distribution import (
     q_values,
 )
 from genmem.errors import UsageError
-from genmem.features import (
-    Device,
-    FeatureExtractor,
-    find_backbone,
-    is_feature_source,
-    load_backbone,
-)
-from genmem.images import Augmentation, ImageSource, Progress, open_images
+from genmem.features import Device, FeatureExtractor, find_backbone, is_feature_source, load_backbone
+from genmem.images import ImageSource, Progress, Augmentation, open_images
+from genmem.provenance import provenance
 from genmem.results import Result
-from genmem.scoring.inputs import Inputs, Rows, prepare, provenance
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSet, FeatureSets, load_feature_sets
 from genmem.scoring.score import set_notes
 
 NULL_ROWS = 10_000
@@ -149,11 +144,9 @@ def audit(
         extractors = _extractors(backbones, are_features, weights, device, progress)
         for extractor in extractors:
             if extractor is not None:
-                work.announce(
-                    embedding_cost(extractor, opened, _joined(work.families_in(extractor)))
-                )
+                work.announce(embedding_cost(extractor, opened, _joined(work.families_in(extractor))))
         searched, repeated = _search(_prepared(opened, extractors, work, stack), work)
-        rows = searched[0][0].rows
+        rows = searched[0][0].by_role
         listed = _categories(rows["train"]) if categories else None
         spared = spared_images(*searched[0], dropped=work.drop_duplicates)
         judged = [
@@ -299,7 +292,7 @@ def _prepared(
     extractors: Sequence[FeatureExtractor | None],
     work: _Work,
     stack: ExitStack,
-) -> list[Inputs]:
+) -> list[FeatureSets]:
     """Every space's inputs, in the order asked for.
 
     Spaces without a network are made first: they refuse images of several sizes before a network
@@ -311,36 +304,35 @@ def _prepared(
     )
     for place, extractor in cheap_first:
         with work.timed("features"):
-            inputs = prepare(
-                dict(opened),
+            inputs = load_feature_sets(
+                opened,
                 stack=stack,
-                backbone=extractor or "features",
-                skip_broken=work.skip_broken,
-                progress=work.progress,
+                backbone=extractor,
+                options=ExtractOptions(skip_broken=work.skip_broken, progress=work.progress),
             )
-            counts = check_feature_sets({role: one.array for role, one in inputs.rows.items()})
+            counts = check_feature_sets({role: one.array for role, one in inputs.by_role.items()})
         check_at_least(counts["train"], 3, role="train", why=f"{SEVERAL}.")
         prepared[place] = inputs
     return [prepared[place] for place in range(len(extractors))]
 
 
 def _search(
-    prepared: Sequence[Inputs], work: _Work
-) -> tuple[list[tuple[Inputs, SpaceSearch]], Duplicates]:
+    prepared: Sequence[FeatureSets], work: _Work
+) -> tuple[list[tuple[FeatureSets, SpaceSearch]], Duplicates]:
     """Every space's inputs and searches, and the repetitions inside train."""
     first = prepared[0]
     work.announce(duplicates_sentence(first))
     with work.timed("duplicates in train"):
         repeated = train_duplicates(first, seed=work.seed, dropped=work.drop_duplicates)
-    kept = np.arange(int(first.rows["train"].array.shape[0]))
+    kept = np.arange(int(first.by_role["train"].array.shape[0]))
     if work.drop_duplicates:
         kept = repeated.kept
     check_at_least(len(kept), 3, role="train", why=f"{SEVERAL}, and the others are duplicates.")
-    searched: list[tuple[Inputs, SpaceSearch]] = []
+    searched: list[tuple[FeatureSets, SpaceSearch]] = []
     for inputs in prepared:
         honest = _honest(inputs, kept, work.seed)
         queries = sum(
-            int(array.shape[0]) for array in (inputs.rows["generated"].array, honest.array)
+            int(array.shape[0]) for array in (inputs.by_role["generated"].array, honest.array)
         )
         families = work.families_in(inputs.extractor)
         references = len(kept) * len(_joined(families))
@@ -359,14 +351,14 @@ def _search(
     return searched, repeated.found
 
 
-def _honest(inputs: Inputs, kept: Ints, seed: int) -> Queries:
+def _honest(inputs: FeatureSets, kept: Ints, seed: int) -> Queries:
     """Held-out images, or else a seeded sample of the training images, each left out in turn."""
-    if "test" in inputs.rows:
-        return Queries(array=inputs.rows["test"].array)
+    if "test" in inputs.by_role:
+        return Queries(array=inputs.by_role["test"].array)
     chosen = kept
     if len(kept) > NULL_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(kept, NULL_ROWS, replace=False))
-    return Queries(array=take_rows(inputs.rows["train"].array, chosen), own=chosen)
+    return Queries(array=take_rows(inputs.by_role["train"].array, chosen), own=chosen)
 
 
 def _combined(judged: Sequence[Judged]) -> tuple[Floats, Floats, float]:
@@ -392,7 +384,7 @@ def _copied_fraction(judged: Sequence[Judged], *, thinned: bool) -> Result | Non
     )
 
 
-def _categories(train: Rows) -> list[str | None]:
+def _categories(train: FeatureSet) -> list[str | None]:
     """The training images' classes, in row order."""
     source = train.source
     if source is None:
@@ -404,7 +396,7 @@ def _has_categories(train: ImageSource) -> bool:
     return any(train.class_name(position) for position in range(len(train)))
 
 
-def _pictures(rows: dict[str, Rows], stack: ExitStack) -> SourcePictures | None:
+def _pictures(rows: dict[str, FeatureSet], stack: ExitStack) -> SourcePictures | None:
     """The pictures, which keep the sources open; None where any of the two sets is features."""
     if rows["generated"].source is None or rows["train"].source is None:
         return None

@@ -14,8 +14,8 @@ from genmem.auditing.significance import is_streamed
 from genmem.errors import InputError
 from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
-from genmem.images import IDENTITY, Augmentation, ImageSource, decode
-from genmem.scoring.inputs import Inputs
+from genmem.images import IDENTITY, ImageSource, Augmentation, decode
+from genmem.scoring.feature_sets import FeatureSets
 
 _TIMED_IMAGES = 32
 
@@ -53,9 +53,9 @@ def embedding_cost(
     return f"{name}: {left:,} images to embed{known}{expected}"
 
 
-def duplicates_sentence(inputs: Inputs) -> str:
+def duplicates_sentence(inputs: FeatureSets) -> str:
     """What comparing the training images with each other costs."""
-    count, dimension = (int(length) for length in inputs.rows["train"].array.shape)
+    count, dimension = (int(length) for length in inputs.by_role["train"].array.shape)
     asked = min(count, MOST_QUERIES)
     spent = duration(max(1.0, search_cost(asked * count, dimension)))
     return (
@@ -64,9 +64,9 @@ def duplicates_sentence(inputs: Inputs) -> str:
     )
 
 
-def search_sentence(inputs: Inputs, queries: int, references: int) -> str:
+def search_sentence(inputs: FeatureSets, queries: int, references: int) -> str:
     """What comparing so many images with so many training rows costs."""
-    dimension = int(inputs.rows["train"].array.shape[1])
+    dimension = int(inputs.by_role["train"].array.shape[1])
     spent = duration(max(1.0, search_cost(queries * references, dimension)))
     return (
         f"{inputs.backbone}: comparing {queries:,} images with {references:,} training rows, about "

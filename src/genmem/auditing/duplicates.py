@@ -15,7 +15,7 @@ from genmem.auditing.significance import REFERENCE, SpaceSearch, metric_of
 from genmem.images import hash_images
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric
-from genmem.scoring.inputs import Inputs, Rows
+from genmem.scoring.feature_sets import FeatureSet, FeatureSets
 
 MOST_QUERIES = 100_000
 """Training images that are compared with all others; a seeded sample where there are more."""
@@ -66,7 +66,7 @@ def rule(metric: Metric) -> str:
     return "the distance, as a length √(1 − cos), is at most 2/3 of that to the tenth nearest image"
 
 
-def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplicates:
+def train_duplicates(inputs: FeatureSets, *, seed: int, dropped: bool) -> TrainDuplicates:
     """Training images that nearly repeat an earlier training image.
 
     Args:
@@ -74,7 +74,7 @@ def train_duplicates(inputs: Inputs, *, seed: int, dropped: bool) -> TrainDuplic
         seed: of the sample, where there are more than `MOST_QUERIES` images.
         dropped: the certain ones will be left out; only counted in the result.
     """
-    train = inputs.rows["train"]
+    train = inputs.by_role["train"]
     metric = metric_of(inputs.backbone)
     count = int(train.array.shape[0])
     asked = np.arange(count)
@@ -118,7 +118,7 @@ class TestDuplicates:
     exact: Bools
 
 
-def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> TestDuplicates:
+def test_duplicates(inputs: FeatureSets, matches: Matches, *, dropped: bool) -> TestDuplicates:
     """Held-out images that nearly repeat a training image.
 
     Args:
@@ -126,7 +126,7 @@ def test_duplicates(inputs: Inputs, matches: Matches, *, dropped: bool) -> TestD
         matches: the held-out images' nearest training images, as they are or in any form.
         dropped: the certain ones are left out of the null; only counted in the result.
     """
-    test, train = inputs.rows["test"], inputs.rows["train"]
+    test, train = inputs.by_role["test"], inputs.by_role["train"]
     metric = metric_of(inputs.backbone)
     first, second, distances = _pairs(np.arange(len(matches.distances)), matches, metric)
     order = np.argsort(distances, kind="stable")
@@ -156,7 +156,7 @@ class Spared:
     thinned: bool
 
 
-def spared_images(inputs: Inputs, search: SpaceSearch, *, dropped: bool) -> Spared:
+def spared_images(inputs: FeatureSets, search: SpaceSearch, *, dropped: bool) -> Spared:
     """Held-out images that repeat training images, and which of them the null leaves out.
 
     Args:
@@ -169,7 +169,7 @@ def spared_images(inputs: Inputs, search: SpaceSearch, *, dropped: bool) -> Spar
     """
     matches = search.honest[AS_THEY_ARE]
     none = np.zeros(len(matches.distances), dtype=bool)
-    if "test" not in inputs.rows:
+    if "test" not in inputs.by_role:
         return Spared(found=(), rows=none, thinned=False)
     again = test_duplicates(inputs, matches, dropped=dropped)
     if not dropped:
@@ -181,7 +181,7 @@ def spared_images(inputs: Inputs, search: SpaceSearch, *, dropped: bool) -> Spar
 
 
 def _found(
-    inputs: Inputs,
+    inputs: FeatureSets,
     role: str,
     first: Ints,
     second: Ints,
@@ -191,8 +191,8 @@ def _found(
     dropped: int,
 ) -> Duplicates:
     """The pairs of images of one role with training images, with their names."""
-    ids = inputs.rows[role].ids
-    train_ids = inputs.rows["train"].ids
+    ids = inputs.by_role[role].ids
+    train_ids = inputs.by_role["train"].ids
     return Duplicates(
         between=f"{role} and train",
         space=inputs.backbone,
@@ -230,7 +230,7 @@ def _relative(matches: Matches, metric: Metric) -> Floats:
     return relative_distance(matches.distances, metric)
 
 
-def _same_content(one: Rows, rows: Ints, other: Rows, others: Ints) -> Bools:
+def _same_content(one: FeatureSet, rows: Ints, other: FeatureSet, others: Ints) -> Bools:
     """bool [p]: whether the stored images (or, for features, the rows) are the same to the byte."""
     if one.source is not None and other.source is not None:
         first = hash_images(one.source).per_image[one.positions[rows]]

@@ -15,11 +15,11 @@ from genmem.auditing.results import Bools, Floats, Ints, Null, Space
 from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
 from genmem.calibration.null_distribution import combined_p_values, null_distribution
 from genmem.features import FeatureExtractor, extract, image_transform
-from genmem.images import IDENTITY, Augmentation, ImageSource, Progress, read_batches
+from genmem.images import IDENTITY, ImageSource, Progress, Augmentation, read_batches
 from genmem.metrics.copied_fraction import NO_DISTANCE, copied_fraction_from
 from genmem.neighbors import Metric
 from genmem.results import Result
-from genmem.scoring.inputs import Inputs
+from genmem.scoring.feature_sets import FeatureSets
 
 REFERENCE = 10
 """The neighbour whose distance a pixel distance is measured by."""
@@ -74,7 +74,7 @@ class SpaceSearch:
 
 
 def search_space(
-    inputs: Inputs,
+    inputs: FeatureSets,
     *,
     families: Families,
     honest: Queries,
@@ -95,7 +95,7 @@ def search_space(
         progress: told about each form.
     """
     metric = metric_of(inputs.backbone)
-    queries = {"generated": Queries(array=inputs.rows["generated"].array), "honest": honest}
+    queries = {"generated": Queries(array=inputs.by_role["generated"].array), "honest": honest}
     found = {
         family: nearest_over_forms(
             queries,
@@ -116,7 +116,7 @@ def search_space(
 
 
 def _form(
-    inputs: Inputs,
+    inputs: FeatureSets,
     transformation: Augmentation,
     kept: Ints,
     *,
@@ -124,7 +124,7 @@ def _form(
     progress: Progress | None,
 ) -> Iterator[Any]:
     """Features of the kept training images in one form, part by part."""
-    rows, extractor = inputs.rows["train"], inputs.extractor
+    rows, extractor = inputs.by_role["train"], inputs.extractor
     if progress:
         words = f" with train {transformation.phrase}" if transformation.phrase else ""
         progress(f"comparing{words}, in {inputs.backbone}", 0, None)
@@ -207,7 +207,7 @@ class Judged:
 
 def judge_space(
     found: SpaceSearch,
-    inputs: Inputs,
+    inputs: FeatureSets,
     *,
     source: str,
     k: int,
@@ -282,7 +282,7 @@ def judge_space(
         copied_fraction=share_of_copies(
             generated=statistic if one_family else tests.min(axis=0),
             honest=honest[AS_THEY_ARE] if one_family else honest_tests.min(axis=0),
-            train_rows=int(inputs.rows["train"].array.shape[0]),
+            train_rows=int(inputs.by_role["train"].array.shape[0]),
             thinned=thinned,
         )
         if source == "test"
@@ -342,7 +342,7 @@ def _ratio(distances: Floats) -> Floats:
     return np.divide(first, second, out=np.ones_like(first), where=second > 0)
 
 
-def _backbone(inputs: Inputs) -> dict[str, Any]:
+def _backbone(inputs: FeatureSets) -> dict[str, Any]:
     if inputs.extractor is None:
-        return {"name": "features", "dimension": int(inputs.rows["train"].array.shape[1])}
+        return {"name": "features", "dimension": int(inputs.by_role["train"].array.shape[1])}
     return inputs.extractor.describe()

@@ -6,8 +6,8 @@ import io
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from genmem.scoring.closest import picture_of
-from genmem.scoring.inputs import Rows
+from genmem.scoring.closest import row_image
+from genmem.scoring.feature_sets import FeatureSet
 
 LOSSLESS_SIDE = 64
 """Pixels; up to it every pixel is kept, since differences are looked at."""
@@ -24,7 +24,7 @@ class SourcePictures:
         opened: the sources' files.
     """
 
-    rows: dict[str, Rows]
+    rows: dict[str, FeatureSet]
     opened: ExitStack
 
     def generated(self, row: int) -> bytes | None:
@@ -44,8 +44,8 @@ class SourcePictures:
         self.opened.close()
 
 
-def _picture(rows: Rows, row: int) -> bytes | None:
-    image = picture_of(rows, row)
+def _picture(rows: FeatureSet, row: int) -> bytes | None:
+    image = row_image(rows, row)
     if image is None:
         return None
     buffer = io.BytesIO()

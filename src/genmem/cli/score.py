@@ -20,10 +20,6 @@ from genmem.cli.options import (
     Weights,
     option,
 )
-from genmem.metrics.registry import METRIC_NAMES
-
-ALIASES = {"fid": "fd", "kid": "kd"}
-"""Names of metrics on Inception features."""
 
 
 def score(
@@ -50,6 +46,7 @@ def score(
 ) -> None:
     """Score the quality and the memorization of generated images."""
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
+    from genmem.cli.parsing import split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
     from genmem.io.atomic import check_writable
@@ -78,7 +75,7 @@ def score(
             train=train,
             test=test,
             backbone=backbone,
-            metrics=_parse_metrics(metrics),
+            metrics=None if metrics is None else split_names(metrics),
             tau=tau_for(threshold, backbone=backbone, sources=sources),
             seed=seed,
             weights=weights,
@@ -95,16 +92,3 @@ def score(
     print_score_notes(result)
     if report is not None:
         print(f"report: {report}", file=sys.stderr)
-
-
-def _parse_metrics(text: str | None) -> list[str] | None:
-    """The names of metrics in `text`, aliases resolved; None, which means all, for None."""
-    from genmem.cli.parsing import split_names
-
-    return None if text is None else [_metric_name(name) for name in split_names(text)]
-
-
-def _metric_name(text: str) -> str:
-    """The metric's name in any case or by its alias; an unknown name is returned as it is."""
-    name = ALIASES.get(text.lower(), text.lower())
-    return name if name in METRIC_NAMES else text

@@ -62,6 +62,7 @@ def denoiser(
     check_folder(
         out, inputs={"MODEL": _local(model), "--data": _local(data), "--test": _local(test)}
     )
+    from genmem.provenance import provenance
     from genmem.report.denoiser.page import (
         NUMBERS,
         PAGE,
@@ -70,7 +71,6 @@ def denoiser(
         verdict,
         write_denoiser,
     )
-    from genmem.scoring.inputs import provenance
     from genmem.training.diffusion.evaluation.evaluate import measure_denoiser
     from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
 

@@ -21,7 +21,7 @@ def authpct(*, generated: Any, train: Any) -> Result:
     x's own gap: held-out images do not score 100, so compare with theirs.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d], at least two rows.
 
     Returns:
@@ -32,15 +32,21 @@ def authpct(*, generated: Any, train: Any) -> Result:
         InputError: the arrays are not features of one backbone, or train has one row.
     """
     check_feature_sets({"generated": generated, "train": train})
-    found = nearest(generated, train, metric="euclidean")
-    return authpct_from(found=found, train=train)
+    return authpct_from(nearest_rows=nearest(generated, train, metric="euclidean"), train=train)
 
 
-def authpct_from(*, found: Nearest, train: Any) -> Result:
-    """`authpct` from the Euclidean search of generated in train, already done (k ≥ 1)."""
+def authpct_from(*, nearest_rows: Nearest, train: Any) -> Result:
+    """`authpct` from a finished search.
+
+    Args:
+        nearest_rows: Euclidean search of generated in train, k ≥ 1.
+        train: float [m, d].
+    """
     train_rows = int(train.shape[0])
     check_at_least(train_rows, 2, role="train", why="the gap around a training image needs another")
-    distances, indices = to_numpy(found.distances)[:, 0], to_numpy(found.indices)[:, 0]
+    distances, indices = (
+        to_numpy(array)[:, 0] for array in (nearest_rows.distances, nearest_rows.indices)
+    )
     touched, inverse = np.unique(indices, return_inverse=True)
     # The nearest row to a training row is itself, at 0; the second is its nearest other.
     gaps = to_numpy(nearest(train[touched], train, k=2, metric="euclidean").distances)[:, 1]

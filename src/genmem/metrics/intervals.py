@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, stdtrit
 
 from genmem.results import Interval
 
@@ -17,6 +16,9 @@ SIDE = (1 - LEVEL) / 2
 NORMAL = 1.959963984540054
 """The normal quantile at 1 − SIDE."""
 
+NO_INTERVAL = "no confidence interval: it takes more generated rows than dimensions."
+"""The note on a Fréchet distance or MiFID without an interval."""
+
 
 def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     """The exact interval of a share, `count` of `total` independent images.
@@ -24,6 +26,8 @@ def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     All shares that a one-sided binomial test at 2.5 % does not reject. Clopper and Pearson 1934,
     "The use of confidence or fiducial limits illustrated in the case of the binomial".
     """
+    from scipy.special import betaincinv  # not at the top: web servers load this module
+
     low = float(betaincinv(count, total - count + 1, SIDE)) if count else 0.0
     high = float(betaincinv(count + 1, total - count, 1 - SIDE)) if count < total else 1.0
     return low, high
@@ -43,6 +47,8 @@ def mean_interval(values: NDArray[np.float64], *, lowest: float) -> Interval | N
     deviation = float(values.std(ddof=1)) if count > 1 else 0.0
     if deviation == 0:
         return None
+    from scipy.special import stdtrit
+
     mean = float(values.mean())
     half = float(stdtrit(count - 1, 1 - SIDE)) * deviation / math.sqrt(count)
     return Interval(

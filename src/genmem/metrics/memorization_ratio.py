@@ -30,7 +30,7 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
     many were set aside is reported. Near duplicates still hide copies of each other.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d], at least two different rows.
         threshold: the ratio below which an image counts as memorized, in (0, 1].
 
@@ -46,27 +46,34 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
     """
     check_threshold(threshold)
     check_feature_sets({"generated": generated, "train": train})
-    found, duplicates = two_nearest_different(generated, train)
+    two_nearest, duplicates = two_nearest_different(generated, train)
     return memorization_ratio_from(
-        found=found,
-        duplicates=duplicates,
+        two_nearest=two_nearest,
+        train_duplicates=duplicates,
         train_rows=int(train.shape[0]),
         threshold=threshold,
     )
 
 
 def memorization_ratio_from(
-    *, found: Nearest, duplicates: int, train_rows: int, threshold: float = 1 / 3
+    *, two_nearest: Nearest, train_duplicates: int, train_rows: int, threshold: float = 1 / 3
 ) -> Result:
-    """`memorization_ratio` from a search by `two_nearest_different`, already done."""
+    """`memorization_ratio` from a finished search.
+
+    Args:
+        two_nearest: of each generated row, from `two_nearest_different`.
+        train_duplicates: training rows identical to an earlier one, from the same function.
+        train_rows: size of the training set, for the result.
+        threshold: as in `memorization_ratio`.
+    """
     check_threshold(threshold)
-    ratios = distance_ratios(found)
+    ratios = distance_ratios(two_nearest)
     memorized = int((ratios < threshold).sum())
     low, high = clopper_pearson(memorized, len(ratios))
     notes = ()
-    if duplicates:
+    if train_duplicates:
         notes = (
-            f"{duplicates} training rows are exact duplicates of earlier ones and counted as one "
+            f"{train_duplicates} training rows are exact duplicates of earlier ones and counted as one "
             "image with them.",
         )
     return Result(
@@ -76,7 +83,7 @@ def memorization_ratio_from(
         parts={
             "memorized": memorized,
             "threshold": threshold,
-            "duplicate_train_rows": duplicates,
+            "duplicate_train_rows": train_duplicates,
             "median_ratio": float(np.median(ratios)),
         },
         interval=Interval(
@@ -108,19 +115,18 @@ def two_nearest_different(generated: Any, train: Any) -> tuple[Nearest, int]:
         len(first), 2, role="train", why="d1/d2 needs two different training images to compare."
     )
     search = NearestNeighbors(generated, k=2, metric="euclidean")
-    if not duplicates:
+    if duplicates:
+        for start in range(0, len(first), _ROWS_PER_PART):
+            search.update(train[first[start : start + _ROWS_PER_PART]])
+    else:
         search.update(train)
-        found = search.compute()
-        return Nearest(to_numpy(found.distances), to_numpy(found.indices)), 0
-    for start in range(0, len(first), _ROWS_PER_PART):
-        search.update(train[first[start : start + _ROWS_PER_PART]])
-    found = search.compute()
-    return Nearest(to_numpy(found.distances), first[to_numpy(found.indices)]), duplicates
+    neighbors = search.compute()
+    return Nearest(to_numpy(neighbors.distances), first[to_numpy(neighbors.indices)]), duplicates
 
 
-def distance_ratios(found: Nearest) -> NDArray[np.float64]:
+def distance_ratios(two_nearest: Nearest) -> NDArray[np.float64]:
     """d1 / d2 in [0, 1], float64 [n]; d2 > 0 because the two training rows differ."""
-    d1, d2 = found.distances[:, 0], found.distances[:, 1]
+    d1, d2 = two_nearest.distances[:, 0], two_nearest.distances[:, 1]
     return np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
 
 

@@ -1,4 +1,7 @@
-"""MiFID: the Fréchet distance, made worse for generators that copy."""
+"""MiFID: the Fréchet distance, multiplied by a penalty for generators that copy.
+
+NumPy alone is imported at once: web servers load the penalty.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.metrics.frechet import fd
-from genmem.metrics.intervals import LEVEL, SIDE
-from genmem.metrics.memorization_distance import memorization_distance
-from genmem.metrics.penalty import check_tau, penalty
+from genmem.errors import UsageError
+from genmem.metrics.intervals import LEVEL, NO_INTERVAL, SIDE
 from genmem.results import Interval, Result
+
+PUBLISHED_TAU = {"inception": 0.1, "nasnet": 0.25}
+"""τ by backbone, where one was published: the competition's public and private feature spaces."""
+
+EPSILON = 1e-15
+"""Added to the memorization distance, so that the penalty is finite where it is 0."""
 
 RESAMPLES = 1_000
 """Of the generated images, for the interval; so each end is the 25th value from outside."""
 
-_AT_ONCE = 2**22
-"""Images drawn in one go: 16 MiB of row numbers."""
+_DRAWN_AT_ONCE = 2**22
+"""Rows drawn at once: 16 MiB of row numbers."""
 
 
-def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = 1e-15) -> Result:
+def penalty(
+    distance: NDArray[np.float64], tau: float, epsilon: float = EPSILON
+) -> NDArray[np.float64]:
+    """The factor of FD for each memorization distance s: 1 / (s + ε) if s < τ, and 1 otherwise.
+
+    It is never below 1: a generator far from the training set is not rewarded for it.
+    """
+    return np.where(distance < tau, np.maximum(1.0, 1.0 / (distance + epsilon)), 1.0)
+
+
+def check_tau(tau: float, epsilon: float = EPSILON) -> None:
+    """Raise UsageError unless 0 < τ ≤ 1 and ε > 0."""
+    if not 0 < tau <= 1:
+        raise UsageError(f"tau: expected a distance in (0, 1], got {tau}.")
+    if not epsilon > 0:
+        raise UsageError(f"epsilon: expected a positive number, got {epsilon}.")
+
+
+def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = EPSILON) -> Result:
     """MiFID = FD · penalty, with penalty = 1 / (s + ε) if s < τ, and 1 otherwise.
 
     Source: Bai et al., KDD 2021, arXiv 2106.03062; s is `memorization_distance`.
 
     τ belongs to the feature space: 0.1 is the competition's for Inception (public), 0.25 its
     released script's for NASNet (private). No other backbone has a published one; `genmem
-    calibrate` finds it from labelled sets once you have them.
+    calibrate` finds it from labelled sets.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
-        tau: s below it is penalised; in (0, 1].
+        tau: threshold on s, in (0, 1]; a smaller s is penalised.
         epsilon: keeps the penalty finite when s is 0.
 
     Returns:
@@ -44,21 +69,32 @@ def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = 1e-1
     Raises:
         InputError: the arrays are not features of one backbone.
         UsageError: τ or ε is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import mifid
+        >>> train = np.random.default_rng(0).normal(size=(100, 4))
+        >>> copies = train + 1e-3
+        >>> result = mifid(generated=copies, train=train, tau=0.1)
+        >>> result.parts["penalised"], result.parts["penalty"] > 1
+        (True, True)
     """
+    from genmem.metrics.frechet import fd
+    from genmem.metrics.memorization_distance import memorization_distance
+
     check_tau(tau, epsilon)
     frechet = fd(generated=generated, train=train)
     distance = memorization_distance(generated=generated, train=train)
-    found = mifid_from(fd=frechet, distance=distance, tau=tau, epsilon=epsilon)
-    return replace(found, notes=(*frechet.notes, *found.notes))
+    result = mifid_from(fd=frechet, distance=distance, tau=tau, epsilon=epsilon)
+    return replace(result, notes=(*frechet.notes, *result.notes))
 
 
-def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-15) -> Result:
-    """`mifid` from its two parts, already computed on the same two sets.
+def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = EPSILON) -> Result:
+    """`mifid` from its two parts, computed on the same two sets.
 
-    The notes of FD stay with FD: in a score it stands beside.
+    The notes of FD are left out, since a score lists FD too.
     """
     check_tau(tau, epsilon)
-    penalised = distance.value < tau
     factor = float(penalty(np.array(distance.value), tau, epsilon))
     return Result(
         name="mifid",
@@ -68,7 +104,7 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-
             "fd": fd.value,
             "memorization_distance": distance.value,
             "penalty": factor,
-            "penalised": penalised,
+            "penalised": distance.value < tau,
             "tau": tau,
             "epsilon": epsilon,
         },
@@ -76,38 +112,45 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = 1e-
     )
 
 
-def mifid_interval(
+def mifid_with_interval(
     *,
-    found: Result,
-    influence: NDArray[np.float64],
+    fd: Result,
+    distance: Result,
+    tau: float,
+    influence: NDArray[np.float64] | None,
     distances: NDArray[np.float64],
     zero_rows: NDArray[np.bool_],
     seed: int = 0,
 ) -> Result:
-    """`found` with its 95 % interval: percentiles over 1,000 resamples of the generated images.
+    """`mifid_from` with its 95 % interval: percentiles over 1,000 resamples of the images.
 
-    Each resample has the FD of its images to first order (FD + the mean of their influence, not
-    below 0), their mean distance, and the penalty which that earns: so the jump of the penalty at τ
-    is in the interval. FD's bias is not in it; see `fd_interval`.
+    Each resample of the generated images has their FD to first order (FD + the mean of their
+    influence, not below 0), their mean distance, and the penalty of that distance: so the jump of
+    the penalty at τ is in the interval. FD's bias is not in it; see `fd_interval`.
 
     Args:
-        found: MiFID.
-        influence: float64 [n], of `fd_influence`.
-        distances: float64 [n], of each generated row to its nearest training row.
+        fd: the Fréchet distance.
+        distance: the memorization distance.
+        tau: threshold on the memorization distance.
+        influence: float64 [n], of `fd_influence`; None where n ≤ d, which gives no interval.
+        distances: float64 [n], from each generated row to its nearest training row.
         zero_rows: bool [n], the rows without a direction, which the mean distance leaves out.
         seed: of the resamples.
     """
-    tau, epsilon = found.parts["tau"], found.parts["epsilon"]
+    result = mifid_from(fd=fd, distance=distance, tau=tau)
+    if influence is None:
+        return replace(result, notes=(*result.notes, NO_INTERVAL))
+    directed = (~zero_rows).astype(np.float64)
     near = np.where(zero_rows, 0.0, distances)
-    moved, near, kept = _resampled_means([influence, near, (~zero_rows).astype(np.float64)], seed)
-    distance = np.divide(near, kept, out=np.full_like(near, np.inf), where=kept > 0)
-    values = np.maximum(found.parts["fd"] + moved, 0.0) * penalty(distance, tau, epsilon)
+    shift, near, directed = _resampled_means([influence, near, directed], seed)
+    mean = np.divide(near, directed, out=np.full_like(near, np.inf), where=directed > 0)
+    values = np.maximum(fd.value + shift, 0.0) * penalty(mean, tau)
     low, high = np.quantile(values, [SIDE, 1 - SIDE])
-    below = float((distance < tau).mean())
-    notes = found.notes
+    below = float((mean < tau).mean())
+    notes = result.notes
     if 0 < below < 1:
         notes += (
-            f"the mean distance falls below τ = {tau:g} in {below:.1%} of the resamples and not in "
+            f"the mean distance is below τ = {tau:g} in {below:.1%} of the resamples and not in "
             "the others: whether it is penalised is a matter of chance.",
         )
     interval = Interval(
@@ -117,7 +160,7 @@ def mifid_interval(
         method=f"percentiles of {RESAMPLES:,} resamples of the generated images (FD to first "
         "order), training images held fixed",
     )
-    return replace(found, interval=interval, notes=notes, seed=seed)
+    return replace(result, interval=interval, notes=notes, seed=seed)
 
 
 def _resampled_means(columns: Sequence[NDArray[np.float64]], seed: int) -> NDArray[np.float64]:
@@ -125,7 +168,7 @@ def _resampled_means(columns: Sequence[NDArray[np.float64]], seed: int) -> NDArr
     rng = np.random.default_rng(seed)
     count = len(columns[0])
     means = np.empty((len(columns), RESAMPLES))
-    step = max(1, _AT_ONCE // count)
+    step = max(1, _DRAWN_AT_ONCE // count)
     for start in range(0, RESAMPLES, step):
         stop = min(start + step, RESAMPLES)
         rows = rng.integers(0, count, size=(stop - start, count), dtype=np.int32)

@@ -9,12 +9,13 @@ size: the balls shrink as a set grows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_feature_sets, to_numpy
+from genmem.arrays import check_at_least, check_feature_sets, take_rows, to_numpy
 from genmem.errors import UsageError
 from genmem.neighbors import count_balls, nearest
 from genmem.results import Result
@@ -23,6 +24,9 @@ NAMES = ("precision", "recall", "density", "coverage")
 
 PRECISION_NEIGHBORHOOD = 3
 DENSITY_NEIGHBORHOOD = 5
+
+SUBSET_ROWS = 5_000
+"""Rows per set in a score."""
 
 
 def precision(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBORHOOD) -> Result:
@@ -39,7 +43,7 @@ def precision(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGH
     Raises:
         InputError: the arrays are not features of one backbone, or a set has ≤ k rows.
     """
-    return _one("precision", generated, train, neighborhood)
+    return _single("precision", generated, train, neighborhood)
 
 
 def recall(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBORHOOD) -> Result:
@@ -47,7 +51,7 @@ def recall(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBOR
 
     Arguments and errors as in `precision`; value in [0, 1], higher is better.
     """
-    return _one("recall", generated, train, neighborhood)
+    return _single("recall", generated, train, neighborhood)
 
 
 def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
@@ -55,7 +59,7 @@ def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORH
 
     Arguments and errors as in `precision`; value ≥ 0, about 1 for held-out images.
     """
-    return _one("density", generated, train, neighborhood)
+    return _single("density", generated, train, neighborhood)
 
 
 def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
@@ -66,10 +70,48 @@ def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBOR
 
     Arguments and errors as in `precision`; value in [0, 1], higher is better.
     """
-    return _one("coverage", generated, train, neighborhood)
+    return _single("coverage", generated, train, neighborhood)
 
 
-def manifold(
+def prdc_on_subsets(
+    *, generated: Any, train: Any, seed: int = 0, names: Sequence[str] = NAMES
+) -> dict[str, Result]:
+    """`prdc` on equally large random subsets of at most `SUBSET_ROWS` rows.
+
+    Balls shrink as a set grows, so unequal sets would be compared unfairly; and the search of a
+    set in itself grows with its square.
+
+    Args:
+        generated: float [n, d].
+        train: float [m, d].
+        seed: of the subsets.
+        names: which of the four.
+
+    Raises:
+        InputError: as for `precision`.
+    """
+    rows = {"generated": int(generated.shape[0]), "train": int(train.shape[0])}
+    size = min(SUBSET_ROWS, *rows.values())
+    rng = np.random.default_rng(seed)
+    results = prdc(
+        generated=_subset(generated, size, rng), train=_subset(train, size, rng), names=names
+    )
+    notes = tuple(
+        f"on a random {size:,} of {count:,} {role} rows: the four compare sets of equal size."
+        for role, count in rows.items()
+        if count > size
+    )
+    return {name: replace(result, notes=notes, seed=seed) for name, result in results.items()}
+
+
+def _subset(features: Any, size: int, rng: np.random.Generator) -> Any:
+    count = int(features.shape[0])
+    if count == size:
+        return features
+    return take_rows(features, np.sort(rng.choice(count, size, replace=False)))
+
+
+def prdc(
     *,
     generated: Any,
     train: Any,
@@ -96,7 +138,7 @@ def manifold(
     radii_generated = _radii(
         generated, [k for name, k in k_of.items() if name == "recall"], role="generated"
     )
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     for name, k in k_of.items():
         if name == "precision":
             value = float((_counts(generated, train, radii_train[k]) > 0).mean())
@@ -109,12 +151,12 @@ def manifold(
             value = float((reach <= radii_train[k]).mean())
         else:
             raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
-        found[name] = Result(name=name, value=value, n=n, parts={"neighborhood": k})
-    return found
+        results[name] = Result(name=name, value=value, n=n, parts={"neighborhood": k})
+    return results
 
 
-def _one(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
-    return manifold(
+def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
+    return prdc(
         generated=generated,
         train=train,
         names=[name],

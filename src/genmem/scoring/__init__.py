@@ -1,4 +1,13 @@
-"""From sets of images or features to a `Score`: extraction and metrics, put together once."""
+"""From sets of images or features to a `Score`: extraction and metrics, put together once.
+
+score.py          `genmem.score`: the whole way, in one call
+running.py        `genmem.RunningScore`: the same for images that come in batches
+plan.py           which metrics are computed, decided before any image is read
+feature_sets.py   sources of images or features → the features of each set
+metric_inputs.py  what metrics can take as inputs; shared searches and moments, computed once
+compute.py        each metric of the plan, computed as its registry entry says
+closest.py        the closest generated/training pairs and their pictures
+"""
 
 from genmem.scoring.running import RunningScore
 from genmem.scoring.score import score

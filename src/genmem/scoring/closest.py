@@ -10,49 +10,49 @@ from PIL import Image
 from genmem.images import decode
 from genmem.neighbors import Nearest
 from genmem.results import Pair
-from genmem.scoring.inputs import Rows
+from genmem.scoring.feature_sets import FeatureSet
+
+PAIRS = 24
+"""Pairs that a score lists."""
 
 MAXIMUM_SIDE = 256
-"""Pixels; larger images are shown reduced to it."""
+"""Pixels; larger images are reduced to it."""
 
 
-def picture_of(rows: Rows, row: int) -> Image.Image | None:
+def row_image(features: FeatureSet, row: int) -> Image.Image | None:
     """The image of a row, at most MAXIMUM_SIDE on a side; None where the set came as features."""
-    if rows.source is None:
+    if features.source is None:
         return None
-    position = int(rows.positions[row])
-    pixels = decode(rows.source.content(position), name=rows.source.describe(position))
+    position = int(features.positions[row])
+    pixels = decode(features.source.content(position), name=features.source.describe(position))
     image = Image.fromarray(pixels)
     image.thumbnail((MAXIMUM_SIDE, MAXIMUM_SIDE))
     return image
 
 
-PAIRS = 24
-
-
-def closest_pairs(found: Nearest, *, generated: Rows, train: Rows) -> tuple[Pair, ...]:
+def closest_pairs(search: Nearest, *, generated: FeatureSet, train: FeatureSet) -> tuple[Pair, ...]:
     """The PAIRS generated rows nearest to their training row, nearest first.
 
     Args:
-        found: the search of generated in train; the first neighbour is shown.
+        search: nearest training rows of the generated rows; the first neighbour is listed.
         generated: the generated set.
         train: the training set.
     """
-    order = np.argsort(found.distances[:, 0], kind="stable")[:PAIRS]
+    order = np.argsort(search.distances[:, 0], kind="stable")[:PAIRS]
     return tuple(
         Pair(
             generated_id=str(generated.ids[row]),
             train_id=str(train.ids[neighbor]),
-            distance=float(found.distances[row, 0]),
+            distance=float(search.distances[row, 0]),
             generated_png=_png(generated, int(row)),
             train_png=_png(train, int(neighbor)),
         )
-        for row, neighbor in zip(order, found.indices[order, 0], strict=True)
+        for row, neighbor in zip(order, search.indices[order, 0], strict=True)
     )
 
 
-def _png(rows: Rows, row: int) -> bytes | None:
-    image = picture_of(rows, row)
+def _png(features: FeatureSet, row: int) -> bytes | None:
+    image = row_image(features, row)
     if image is None:
         return None
     buffer = io.BytesIO()

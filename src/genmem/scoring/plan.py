@@ -1,16 +1,19 @@
-"""Which metrics a score holds: asked for by name, or all that the given data allow."""
+"""Which metrics a score holds: those chosen by name, or all that the given data allow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from genmem.errors import UsageError
-from genmem.metrics.mifid import check_tau
-from genmem.metrics.registry import METRIC_NAMES
+from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
+from genmem.metrics.registry import metric_names, metrics
 
-PUBLISHED_TAU = {"inception": 0.1, "nasnet": 0.25}
-"""MiFID's τ where one was published: the competition's public and private spaces."""
+_NEEDS = {
+    "logits": "needs class logits, which only the inception backbone gives",
+    "test": "compares with held-out images: give a test set (--test)",
+    "tau": "needs a threshold, and none is published for {backbone}: give one (--tau)",
+}
 
 
 @dataclass(frozen=True)
@@ -18,74 +21,73 @@ class Plan:
     """What will be computed.
 
     Attributes:
-        names: of METRIC_NAMES, in reading order.
-        tau: MiFID's threshold; None when mifid is not computed.
-        chosen: the metrics were asked for by name, so that one which cannot be computed is an
-            error; otherwise it is left out.
+        names: names of metrics, in reading order.
+        tau: MiFID's threshold; None where there is none.
+        seed: seed of everything random.
+        chosen: the metrics were chosen by name, so that one which cannot be computed is an error;
+            otherwise it is left out.
         left_out: sentences on the metrics that are not computed, and what they need.
     """
 
     names: tuple[str, ...]
     tau: float | None
+    seed: int
     chosen: bool
     left_out: tuple[str, ...] = ()
 
+    def without(self, need: str) -> Plan:
+        """The plan without the metrics that need "test" or "logits"."""
+        known = metrics()
+        return replace(self, names=tuple(n for n in self.names if need not in known[n].needs))
 
-def make_plan(
+
+def build_plan(
     names: Sequence[str] | None,
     *,
     tau: float | None,
     seed: int,
     backbone: str,
-    has_test: bool,
-    has_logits: bool,
+    available: Collection[str],
 ) -> Plan:
-    """The metrics to compute, decided before any image is read.
+    """Decide which metrics to compute, before any image is read.
 
     Args:
-        names: asked for by name; None: all that the data allow.
-        tau: MiFID's threshold; None: the published one of `backbone`, if there is one.
-        seed: of everything random; only checked here.
+        names: names or aliases of metrics; None for all that the data allow.
+        tau: MiFID's threshold; None for the published one of `backbone`, if there is one.
+        seed: seed of everything random.
         backbone: its name; "features" when arrays were given.
-        has_test: held-out images were given.
-        has_logits: the backbone gives class logits.
+        available: "test" where held-out images are given, "logits" where the backbone gives them.
 
     Raises:
         UsageError: an unknown metric, one that lacks what it needs, or a τ or seed out of range.
     """
-    if isinstance(names, str):
-        raise UsageError(f"metrics: expected a list of names, got the text {names!r}.")
-    for name in names or ():
-        if name not in METRIC_NAMES:
-            raise UsageError(
-                f"unknown metric {name!r}; expected some of {', '.join(METRIC_NAMES)}."
-            )
-    if names is not None and not names:
-        raise UsageError(f"no metric was named; expected some of {', '.join(METRIC_NAMES)}.")
+    wanted = metric_names(names)
     if tau is not None:
         check_tau(tau)
+    check_seed(seed)
+    tau = PUBLISHED_TAU.get(backbone) if tau is None else tau
+    available = {*available, *(() if tau is None else ("tau",))}
+    lacking = {}
+    known = metrics()
+    for name in wanted:
+        for need in known[name].needs:
+            if need not in available:
+                lacking[name] = f"{name} {_NEEDS[need].format(backbone=backbone)}."
+    if names is not None and lacking:
+        raise UsageError(next(iter(lacking.values())))
+    return Plan(
+        names=tuple(name for name in wanted if name not in lacking),
+        tau=tau,
+        seed=seed,
+        chosen=names is not None,
+        left_out=tuple(
+            f"{name} was left out: it {why.removeprefix(f'{name} ')}"
+            for name, why in lacking.items()
+        ),
+    )
+
+
+def check_seed(seed: int) -> None:
+    """Raise UsageError unless NumPy's generators take the seed."""
     if not 0 <= seed < 2**32:
         raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
-    tau = PUBLISHED_TAU.get(backbone) if tau is None else tau
-    lacking = {}
-    if not has_logits:
-        lacking["inception_score"] = "needs class logits, which only the inception backbone gives"
-    if not has_test:
-        for name in ("c_t", "copied_fraction"):
-            lacking[name] = "compares with held-out images: give a test set (--test)"
-    if tau is None:
-        lacking["mifid"] = (
-            f"needs a threshold, and none is published for {backbone}: give one (--tau)"
-        )
-    for name in names or ():
-        if name in lacking:
-            raise UsageError(f"{name} {lacking[name]}.")
-    wanted = METRIC_NAMES if names is None else names
-    return Plan(
-        names=tuple(name for name in METRIC_NAMES if name in wanted and name not in lacking),
-        tau=tau,
-        chosen=names is not None,
-        left_out=tuple(f"{name} was left out: it {why}." for name, why in lacking.items())
-        if names is None
-        else (),
-    )

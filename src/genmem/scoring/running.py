@@ -18,8 +18,13 @@ from genmem.errors import InputError, UsageError
 from genmem.features import Device, RowIds, extract
 from genmem.images import Progress, open_images
 from genmem.results import InputSummary, Score
-from genmem.scoring.inputs import Inputs, Rows, prepare
-from genmem.scoring.score import plan_for, score_inputs
+from genmem.scoring.feature_sets import (
+    ExtractOptions,
+    FeatureSet,
+    FeatureSets,
+    load_feature_sets,
+)
+from genmem.scoring.score import plan_for, score_feature_sets
 
 
 class RunningScore:
@@ -31,9 +36,9 @@ class RunningScore:
         print(float(running.compute()["mifid"]))
         running.reset()
 
-    The features of train and test are made (or found in the cache) once, when it is constructed.
-    What is kept of the generated images is their features, float32 [n, d]. `compute` gives what
-    `score` gives on all images seen; workers `merge` before one of them computes.
+    The features of train and test are extracted (or found in the cache) once, by the constructor.
+    Of the generated images the features are stored, float32 [n, d]. `compute` returns what `score`
+    returns for all images seen; workers `merge` before one of them computes.
     """
 
     def __init__(
@@ -47,31 +52,27 @@ class RunningScore:
         seed: int = 0,
         weights: str | Path | None = None,
         device: Device = "auto",
+        skip_broken: bool = False,
         progress: Progress | None = None,
     ) -> None:
         """Prepare the fixed sets; arguments and errors as for `genmem.score`."""
-        given = {"train": train} if test is None else {"train": train, "test": test}
-        # The generated images will come as train does.
+        sources = {"train": train} if test is None else {"train": train, "test": test}
+        # The generated images are assumed to come as train does: images or features.
         self._plan = plan_for(
-            {"generated": train, **given},
+            {"generated": train, **sources},
             metrics=metrics,
             tau=tau,
             seed=seed,
             backbone=backbone,
         )
+        options = ExtractOptions(
+            weights=weights, device=device, skip_broken=skip_broken, progress=progress
+        )
         with ExitStack() as stack:
-            inputs = prepare(
-                given,
-                stack=stack,
-                backbone=backbone,
-                weights=weights,
-                device=device,
-                progress=progress,
-            )
-            # Nothing is read from the sources after this: pictures of pairs are not shown.
-            self._fixed = {role: _without_source(rows) for role, rows in inputs.rows.items()}
-        self._extractor = inputs.extractor
-        self._seed = seed
+            sets = load_feature_sets(sources, stack=stack, backbone=backbone, options=options)
+            # The sources are closed after this, so closest pairs have no pictures.
+            self._fixed = {role: _without_source(one) for role, one in sets.by_role.items()}
+        self._extractor = sets.extractor
         self.reset()
 
     def reset(self) -> None:
@@ -92,7 +93,7 @@ class RunningScore:
                 [b, d], of the same backbone as train's.
 
         Raises:
-            InputError: the batch is neither, or its features do not go with train's.
+            InputError: the batch is neither, or its features have another dimension than train's.
             UsageError: images were given, but train came as features, so no backbone is open.
         """
         if not hasattr(generated, "ndim"):
@@ -111,16 +112,16 @@ class RunningScore:
                 "so that a backbone is loaded."
             )
         with open_images(_channels_last(generated)) as source:
-            found = extract(source, extractor=self._extractor, cache=None)
-        self._features.append(found.array)
-        if found.logits is not None:
-            self._logits.append(found.logits)
+            features = extract(source, extractor=self._extractor, cache=None)
+        self._features.append(features.array)
+        if features.logits is not None:
+            self._logits.append(features.logits)
 
     def merge(self, other: RunningScore) -> None:
-        """Take in the images another worker saw against the same training set.
+        """Add the images that another worker saw against the same training set.
 
         Raises:
-            UsageError: it was made against another training set or with other features.
+            UsageError: the other score has another training set, test set or backbone.
         """
         if other._identity() != self._identity():
             raise UsageError("only scores against the same sets and backbone can be merged.")
@@ -128,21 +129,21 @@ class RunningScore:
         self._logits.extend(other._logits)
 
     def _identity(self) -> tuple[object, ...]:
-        """What two scores must share to be merged: the fixed sets and the features."""
+        """What two scores must share to be merged: the fixed sets and the feature space."""
         described = self._extractor.describe() if self._extractor else {}
-        digests = {role: rows.summary.digest for role, rows in self._fixed.items()}
+        digests = {role: one.summary.digest for role, one in self._fixed.items()}
         return digests, described, self._fixed["train"].array.shape
 
     def compute(self) -> Score:
         """The score of all images seen since the last reset.
 
         Raises:
-            InputError: none were seen, or too few for a metric asked for by name.
+            InputError: no images were seen, or too few for a metric chosen by name.
         """
         if not self._features:
             raise InputError("generated: expected at least one batch before compute(), got none.")
         features = np.concatenate(self._features)
-        # Batches of features bring no logits: the Inception Score needs them for every image.
+        # Batches of features have no logits; metrics of logits need them for every image.
         complete = sum(len(part) for part in self._logits) == len(features)
         summary = InputSummary(
             source="batches",
@@ -150,7 +151,7 @@ class RunningScore:
             count=len(features),
             digest=hashlib.blake2b(features.data, digest_size=16).hexdigest(),
         )
-        generated = Rows(
+        generated = FeatureSet(
             array=features,
             logits=np.concatenate(self._logits) if complete else None,
             ids=RowIds(np.arange(len(features)), None),
@@ -158,15 +159,13 @@ class RunningScore:
             source=None,
             positions=np.arange(len(features)),
         )
-        plan = self._plan
-        if generated.logits is None:
-            plan = replace(plan, names=tuple(n for n in plan.names if n != "inception_score"))
-        inputs = Inputs({"generated": generated, **self._fixed}, self._extractor)
-        return score_inputs(inputs, plan, seed=self._seed)
+        plan = self._plan if complete else self._plan.without("logits")
+        sets = FeatureSets({"generated": generated, **self._fixed}, self._extractor)
+        return score_feature_sets(sets, plan)
 
 
-def _without_source(rows: Rows) -> Rows:
-    return replace(rows, source=None, ids=RowIds(rows.positions, None))
+def _without_source(one: FeatureSet) -> FeatureSet:
+    return replace(one, source=None, ids=RowIds(one.positions, None))
 
 
 def _channels_last(images: Any) -> Any:

@@ -12,18 +12,26 @@ from typing import Any
 from genmem.arrays import check_at_least, check_feature_sets
 from genmem.features import Device, is_feature_source
 from genmem.images import Progress
-from genmem.results import Json, Result, Score
+from genmem.metrics.registry import metrics as all_metrics
+from genmem.provenance import provenance
+from genmem.results import Result, Score
 from genmem.scoring.closest import closest_pairs
-from genmem.scoring.compute import measure
-from genmem.scoring.inputs import Inputs, Rows, prepare, provenance
-from genmem.scoring.plan import Plan, make_plan
-from genmem.scoring.shared_searches import Sets, nearest_distances
+from genmem.scoring.compute import compute_metrics
+from genmem.scoring.feature_sets import (
+    ExtractOptions,
+    FeatureSet,
+    FeatureSets,
+    load_feature_sets,
+)
+from genmem.scoring.metric_inputs import MetricInputs
+from genmem.scoring.plan import Plan, build_plan
 
-_MEANINGS = (
+_SAME_SETS = (
     ("generated", "train", "every image is its own nearest training image, at distance 0."),
     ("generated", "test", "these numbers are those of the held-out images, not of a model."),
-    ("test", "train", "the test set is no yardstick; give images that were not trained on."),
+    ("test", "train", "there is nothing to compare with; give images that were not trained on."),
 )
+"""Two roles that can hold the same set, and what follows."""
 
 
 def score(
@@ -40,20 +48,20 @@ def score(
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Score:
-    """How good and how copied a set of generated images is.
+    """Score the quality of generated images and how much they copy the training set.
 
     Args:
         generated: a folder, .zip, .tar, .parquet, .npy/.npz or `hf:DATASET[:split]`; uint8 images
             [n, H, W, 3] or float features [n, d] in memory; or an iterable of images.
         train: the training set, in any of these forms.
-        test: images of the same kind that were not trained on; None: no yardstick, no c_t.
-        backbone: which features (`genmem backbones` lists them); unused where features are given.
-        metrics: names to compute; None: all that the data allow.
-        tau: MiFID's threshold; None: the backbone's published one, if there is one.
-        seed: of everything random.
-        weights: the backbone's weights file; None: looked for.
+        test: held-out images of the same kind; None leaves out the metrics that need them.
+        backbone: feature space (`genmem backbones` lists them); unused where features are given.
+        metrics: names or aliases of metrics; None for all that the data allow.
+        tau: MiFID's threshold; None for the backbone's published one, if there is one.
+        seed: seed of everything random.
+        weights: weights file of the backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps".
-        skip_broken: leave broken images out, and say so, instead of stopping.
+        skip_broken: leave broken images out, with a note, instead of stopping at the first.
         progress: called with (stage, done, total or None).
 
     Returns:
@@ -62,32 +70,39 @@ def score(
     Raises:
         InputError: a set is empty, broken, not finite, or does not go with the others.
         UsageError: a metric, backbone, τ or device that does not exist or lacks what it needs.
-        WeightsError: the backbone's weights are not here and cannot be had.
+        WeightsError: the backbone's weights are missing and cannot be obtained.
+
+    Example:
+        >>> import numpy as np
+        >>> import genmem
+        >>> rng = np.random.default_rng(0)
+        >>> train, test = rng.normal(size=(2, 100, 8))
+        >>> copies = np.concatenate([train[:50], rng.normal(size=(50, 8))])
+        >>> result = genmem.score(
+        ...     generated=copies, train=train, test=test, metrics=["copied_fraction", "c_t"]
+        ... )
+        >>> print(f"{float(result['copied_fraction']):.0%} copied")
+        50% copied
     """
     started = time.perf_counter()
-    given = {"generated": generated, "train": train}
+    sources = {"generated": generated, "train": train}
     if test is not None:
-        given["test"] = test
-    plan = plan_for(given, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
+        sources["test"] = test
+    plan = plan_for(sources, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
+    options = ExtractOptions(
+        weights=weights, device=device, skip_broken=skip_broken, progress=progress
+    )
     with ExitStack() as stack:
-        inputs = prepare(
-            given,
-            stack=stack,
-            backbone=backbone,
-            weights=weights,
-            device=device,
-            skip_broken=skip_broken,
-            progress=progress,
-        )
+        sets = load_feature_sets(sources, stack=stack, backbone=backbone, options=options)
         extracted = time.perf_counter()
-        result = score_inputs(inputs, plan, seed=seed, progress=progress)
+        result = score_feature_sets(sets, plan, progress=progress)
     total = time.perf_counter() - started
     seconds = {"features": extracted - started, **result.seconds, "total": total}
     return replace(result, seconds=seconds)
 
 
 def plan_for(
-    given: dict[str, Any],
+    sources: Mapping[str, Any],
     *,
     metrics: Sequence[str] | None,
     tau: float | None,
@@ -95,85 +110,71 @@ def plan_for(
     backbone: str,
 ) -> Plan:
     """The plan for the sets given by role, decided by what they are, before any is read."""
-    features = {role: is_feature_source(source) for role, source in given.items()}
-    name = "features" if all(features.values()) else backbone
-    return make_plan(
-        metrics,
-        tau=tau,
-        seed=seed,
-        backbone=name,
-        has_test="test" in given,
-        has_logits=name == "inception" and not features["generated"],
-    )
+    are_features = {role: is_feature_source(source) for role, source in sources.items()}
+    name = "features" if all(are_features.values()) else backbone
+    available = [need for need in ("test",) if need in sources]
+    if name == "inception" and not are_features["generated"]:
+        available.append("logits")
+    return build_plan(metrics, tau=tau, seed=seed, backbone=name, available=available)
 
 
-def score_inputs(
-    inputs: Inputs, plan: Plan, *, seed: int, progress: Progress | None = None
-) -> Score:
-    """`score` on sets whose features are there already."""
-    rows = inputs.rows
-    generated, train, test = rows["generated"], rows["train"], rows.get("test")
-    check_feature_sets({role: one.array for role, one in rows.items()})
+def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | None = None) -> Score:
+    """`score` on sets whose features are extracted."""
+    by_role = sets.by_role
+    generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
+    check_feature_sets({role: one.array for role, one in by_role.items()})
     if not plan.chosen:
         for role in ("generated", "train"):
-            summary = rows[role].summary
+            summary = by_role[role].summary
             why = f"one image is no set to compare. Give more in {summary.source}."
             check_at_least(summary.count, 2, role=role, why=why)
-    sets = Sets(
+    inputs = MetricInputs(
         generated=generated.array,
         train=train.array,
         test=None if test is None else test.array,
         logits=generated.logits,
+        tau=plan.tau,
+        seed=plan.seed,
         progress=progress,
     )
-    found, left_out = measure(sets, plan, seed=seed)
-    if inputs.backbone == "inception":
-        found = _with_fid(found)
+    results, left_out = compute_metrics(inputs, plan)
+    if sets.backbone == "inception":
+        results = _with_inception_names(results)
     return Score(
-        metrics=found,
-        inputs={role: one.summary for role, one in rows.items()},
-        backbone=_backbone(inputs, train),
-        provenance=provenance(seed=seed),
-        seconds=sets.seconds,
-        nearest=nearest_distances(sets),
-        closest=closest_pairs(sets.generated_nearest, generated=generated, train=train),
-        notes=(*set_notes(rows), *plan.left_out, *left_out),
+        metrics=results,
+        inputs={role: one.summary for role, one in by_role.items()},
+        backbone=sets.describe_backbone(),
+        provenance=provenance(seed=plan.seed),
+        seconds=inputs.seconds,
+        nearest=inputs.nearest_distances(),
+        closest=closest_pairs(inputs.generated_nearest, generated=generated, train=train),
+        notes=(*set_notes(by_role), *plan.left_out, *left_out),
     )
 
 
-def _with_fid(found: Mapping[str, Result]) -> dict[str, Result]:
-    """FD on Inception features is FID, and is found under that name too."""
-    both: dict[str, Result] = {}
-    for name, result in found.items():
-        both[name] = result
-        if name == "fd":
-            both["fid"] = replace(result, name="fid")
-    return both
+def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:
+    """On Inception features some results have a second name: FD is FID."""
+    known = all_metrics()
+    named: dict[str, Result] = {}
+    for name, result in results.items():
+        named[name] = result
+        if inception := known[name].inception:
+            named[inception[0]] = replace(result, name=inception[0])
+    return named
 
 
-def _backbone(inputs: Inputs, train: Rows) -> dict[str, Json]:
-    if inputs.extractor is None:
-        return {"name": "features", "dimension": int(train.array.shape[1])}
-    return inputs.extractor.describe()
-
-
-def set_notes(rows: dict[str, Rows]) -> list[str]:
+def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
     """Sentences on sets that are the same, and on broken images that were left out."""
-    return [*_same_sets(rows), *_skipped(rows)]
-
-
-def _same_sets(rows: dict[str, Rows]) -> list[str]:
-    """Sentences on sets that are the same images in the same order, byte for byte."""
-    return [
-        f"{one} and {other} are the same set, byte for byte: {meaning}"
-        for one, other, meaning in _MEANINGS
-        if one in rows and other in rows and rows[one].summary.digest == rows[other].summary.digest
+    same = [
+        f"{first} and {second} are the same set, byte for byte: {meaning}"
+        for first, second, meaning in _SAME_SETS
+        if first in by_role
+        and second in by_role
+        and by_role[first].summary.digest == by_role[second].summary.digest
     ]
-
-
-def _skipped(rows: dict[str, Rows]) -> list[str]:
-    return [
+    skipped = [
         f"{len(one.summary.skipped):,} broken images of {role} were left out."
-        for role, one in rows.items()
+        for role, one in by_role.items()
         if one.summary.skipped
     ]
+    return [*same, *skipped]

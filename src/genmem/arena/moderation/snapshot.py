@@ -13,7 +13,7 @@ from genmem.arena.leaderboards.cache import in_force, kept, score_stamp, stamp
 from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.leaderboard import standing
 from genmem.arena.teams.models import Team
-from genmem.metrics.penalty import check_tau, penalty
+from genmem.metrics.mifid import check_tau, penalty
 
 
 @dataclass(frozen=True, kw_only=True)

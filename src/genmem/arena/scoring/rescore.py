@@ -14,7 +14,7 @@ from genmem.arena.competitions.models import Split
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import add_scores
 from genmem.arena.scoring.models import Rescore
-from genmem.metrics.penalty import penalty
+from genmem.metrics.mifid import penalty
 
 _SETTINGS = ("backbone", "weights", "train", "reference")
 """What a split's FD and distances depend on; τ and ε only enter the penalty."""

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
 
-from genmem.report.score import interpret_copying, interpret_quality
+from genmem.metrics.registry import resolve
 from genmem.report.score.interpretation_types import Reading, same_set
+from genmem.report.score.tables import metric_of, value_text
 from genmem.results import Result, Score
 
-_READERS: dict[str, Callable[[Result, Score], Reading]] = {
-    "fd": interpret_quality.fd,
-    "fid": interpret_quality.fd,
-    "fd_infinity": interpret_quality.fd_infinity,
-    "kd": interpret_quality.kd,
-    "inception_score": interpret_quality.inception_score,
-    "precision": interpret_quality.precision,
-    "recall": interpret_quality.recall,
-    "density": interpret_quality.density,
-    "coverage": interpret_quality.coverage,
-    "c_t": interpret_copying.c_t,
-    "copied_fraction": interpret_copying.copied_fraction,
-    "memorization_distance": interpret_copying.memorization_distance,
-    "mifid": interpret_copying.mifid,
-    "memorization_ratio": interpret_copying.memorization_ratio,
-    "authpct": interpret_copying.authpct,
-    "nn_quantiles": interpret_copying.nn_quantiles,
-}
+_REFERENCE = re.compile(r"[\w.]+:\w+")
+"""A function as "module:function"; every other interpretation is a sentence."""
 
 
 def readings(score: Score) -> dict[str, str]:
@@ -42,9 +27,14 @@ def read(score: Score) -> dict[str, Reading]:
 def _read(name: str, result: Result, score: Score) -> Reading:
     if not math.isfinite(result.value):
         return Reading(finding="No number came out; the notes say why.")
-    if name not in _READERS:
-        return Reading(finding="This version of the report has no words for this metric.")
-    reading = _READERS[name](result, score)
+    metric = metric_of(name)
+    if metric is None:
+        return Reading(finding="This metric is not installed here, so it is not interpreted.")
+    if _REFERENCE.fullmatch(metric.interpretation):
+        reading = resolve(metric.interpretation)(result, score)
+    else:
+        value = value_text(name, result.value)
+        reading = Reading(finding=metric.interpretation.replace("{value}", value))
     if same_set(score, "generated", "train"):
         return Reading(
             finding=reading.finding,

@@ -6,37 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genmem.formatting import number, printable, share
+from genmem.metrics.registry import Metric, metrics
 from genmem.report.score.interpretation_types import Reading
 from genmem.results import Interval, Result, Score
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A metric's title, the direction of better in words, and its table."""
-
-    title: str
-    better: str
-    table: str = "copying"
-
-
-ENTRIES = {
-    "copied_fraction": Entry("Copied fraction of the images", "0"),
-    "c_t": Entry("Data-copying test C_T", "near 0; negative is copying"),
-    "memorization_ratio": Entry("Share of near-copies, d₁/d₂ test", "lower"),
-    "memorization_distance": Entry("Mean distance to training set", "not below held-out"),
-    "nn_quantiles": Entry("Distance quantiles, here the median", "not below held-out"),
-    "authpct": Entry("Authentic images, AuthPct", "higher"),
-    "mifid": Entry("Memorization-informed FID", "lower"),
-    "fd": Entry("Fréchet distance", "lower", "quality"),
-    "fid": Entry("Fréchet Inception distance, FID", "lower", "quality"),
-    "fd_infinity": Entry("Fréchet distance, no sample bias", "lower", "quality"),
-    "kd": Entry("Kernel distance", "lower", "quality"),
-    "inception_score": Entry("Inception score", "higher", "quality"),
-    "precision": Entry("Precision", "higher", "quality"),
-    "recall": Entry("Recall", "higher", "quality"),
-    "density": Entry("Density", "higher", "quality"),
-    "coverage": Entry("Coverage", "higher", "quality"),
-}
 
 TABLES = {
     "copying": "Copying: how close the generated images come to single training images",
@@ -44,13 +16,13 @@ TABLES = {
 }
 
 
-def entry(name: str) -> Entry:
-    """The metric's entry; a metric of a later version is shown under its own name."""
-    return ENTRIES.get(name, Entry(name, "see its documentation", "quality"))
+def metric_of(name: str) -> Metric | None:
+    """The registry's entry of a result; None for a metric that is not installed here."""
+    for metric in metrics().values():
+        if name == metric.name or (metric.inception and name == metric.inception[0]):
+            return metric
+    return None
 
-
-SHARES = ("precision", "recall", "coverage", "copied_fraction", "memorization_ratio")
-"""Metrics whose value is a fraction, shown as a percentage."""
 
 QUANTILE_NAMES = {0.0: "closest image", 0.5: "half", 1.0: "all"}
 
@@ -93,30 +65,39 @@ class QuantileTable:
 def tables(score: Score, found: Mapping[str, Reading]) -> list[Table]:
     """The score's metrics by question, the most telling first; empty tables are left out."""
     rows = {name: _row(name, result, found[name]) for name, result in score.metrics.items()}
-    order = sorted(rows, key=lambda name: [*ENTRIES, name].index(name))
-    if "fid" in rows:
-        order.remove("fd")  # the same number under its general name
+    second = {metric.inception[0]: name for name, metric in metrics().items() if metric.inception}
+    for name in second.keys() & rows.keys():
+        rows.pop(second[name], None)  # the same number under its general name
+    known = list(metrics())
+    order = sorted(rows, key=lambda name: [*known, name].index(second.get(name, name)))
     made = [
         Table(
             key=key,
             caption=caption,
-            rows=tuple(rows[name] for name in order if entry(name).table == key),
+            rows=tuple(rows[name] for name in order if _group(name) == key),
         )
         for key, caption in TABLES.items()
     ]
     return [table for table in made if table.rows]
 
 
+def _group(name: str) -> str:
+    metric = metric_of(name)
+    return metric.group if metric else "quality"
+
+
 def value_text(name: str, value: float) -> str:
-    """A metric's value: a percentage where it is a fraction, four significant digits else."""
-    if name == "authpct":
+    """A metric's value: a percentage where it is a share, four significant digits else."""
+    metric = metric_of(name)
+    if metric and metric.unit == "percent":
         return share(value / 100)
-    return share(value) if name in SHARES else number(value)
+    return share(value) if metric and metric.unit == "fraction" else number(value)
 
 
 def interval_text(name: str, interval: Interval) -> str:
     """The ends of a metric's interval, with three significant digits: `0.85 to 1.5 %`."""
-    if name in SHARES:
+    metric = metric_of(name)
+    if metric and metric.unit == "fraction":
         return share_range(interval)
     return " to ".join(number(float(f"{end:.3g}")) for end in (interval.low, interval.high))
 
@@ -143,14 +124,17 @@ def quantile_table(score: Score) -> QuantileTable | None:
 
 
 def _row(name: str, result: Result, reading: Reading) -> Row:
-    interval = result.interval
+    interval, metric = result.interval, metric_of(name)
+    title, better = (metric.title, metric.better) if metric else (name, "see its documentation")
+    if metric and metric.inception and name == metric.inception[0]:
+        title = metric.inception[1]
     return Row(
         name=name,
-        title=entry(name).title,
+        title=title,
         value=value_text(name, result.value),
         interval=interval_text(name, interval) if interval else "",
         method=f"{100 * interval.level:g} %, {printable(interval.method)}" if interval else "",
-        better=entry(name).better,
+        better=better,
         reading=reading,
         notes=tuple(map(printable, result.notes)),
     )

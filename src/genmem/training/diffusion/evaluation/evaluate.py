@@ -107,13 +107,16 @@ def measure_denoiser(
     known = _features(train.pixels, device)
     found, duplicates = _two_nearest(drawn, known, device)
     ratio = memorization_ratio_from(
-        found=found, duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
+        two_nearest=found, train_duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
     )
     test_ratio = None
     if test is not None:
         honest, _ = _two_nearest(test.pixels, known, device)
         test_ratio = memorization_ratio_from(
-            found=honest, duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
+            two_nearest=honest,
+            train_duplicates=duplicates,
+            train_rows=len(train),
+            threshold=THRESHOLD,
         )
     del known
     clock.lap("comparing")

@@ -1,0 +1,222 @@
+"""From sources (a path, an array, images in memory) to the features of each set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_torch_array
+from numpy.typing import NDArray
+
+from genmem.errors import InputError, UsageError
+from genmem.features import (
+    Device,
+    FeatureExtractor,
+    extract,
+    find_backbone,
+    is_feature_source,
+    load_backbone,
+    load_features,
+)
+from genmem.images import ImageSource, Progress, open_images
+from genmem.results import InputSummary, Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractOptions:
+    """How features are extracted; keywords of the same names in `genmem.score` and others.
+
+    Attributes:
+        weights: the weights file of a single backbone; None to look for it.
+        device: "auto", "cpu", "cuda" or "mps".
+        skip_broken: leave broken images out, with a note, instead of stopping at the first.
+        progress: called with (stage, done, total or None).
+    """
+
+    weights: str | Path | None = None
+    device: Device = "auto"
+    skip_broken: bool = False
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of one set.
+
+    Attributes:
+        array: features, float [n, d].
+        logits: class logits, float [n, c]; None where the backbone gives none.
+        ids: the rows' ids, in order.
+        summary: the set as results describe it.
+        source: the images, to show the closest; None where features were given.
+        positions: int64 [n], the position of each row in its source.
+        backbone: what made the features, as far as that is known; None for bare arrays.
+    """
+
+    array: Any
+    logits: Any
+    ids: Any
+    summary: InputSummary
+    source: ImageSource | None
+    positions: NDArray[np.int64]
+    backbone: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSets:
+    """The sets of a comparison by role, and the backbone that made their features, if one did."""
+
+    by_role: dict[str, FeatureSet]
+    extractor: FeatureExtractor | None
+
+    @property
+    def backbone(self) -> str:
+        """The backbone's name; "features" when all sets came as features."""
+        return self.extractor.backbone.name if self.extractor else "features"
+
+    def describe_backbone(self) -> dict[str, Json]:
+        """The backbone as results describe it."""
+        if self.extractor is None:
+            return {"name": "features", "dimension": int(self.by_role["train"].array.shape[1])}
+        return self.extractor.describe()
+
+
+def check_backbones(names: Sequence[str], *, weights: str | Path | None) -> None:
+    """Refuse backbones that cannot be compared in one call, before any work is done.
+
+    Raises:
+        UsageError: a backbone is unknown or named twice, none is named, or a weights file is given
+            for several.
+    """
+    if isinstance(names, str) or not names or len(set(names)) < len(names):
+        raise UsageError("backbones: expected one or several different names, A,B,C.")
+    if weights is not None and len(names) > 1:
+        raise UsageError("a weights file belongs to one backbone; name only one.")
+    for name in names:
+        find_backbone(name)
+
+
+def open_backbones(
+    names: Sequence[str], sources: Sequence[Any], options: ExtractOptions
+) -> list[FeatureExtractor | None]:
+    """Load all backbones before the first is used, so that a missing one is reported at once.
+
+    Args:
+        names: backbones.
+        sources: the sets that will be compared.
+        options: weights, device and progress.
+
+    Returns:
+        One extractor per name; [None] where all sets are features already.
+    """
+    if all(map(is_feature_source, sources)):
+        return [None]
+    return [
+        load_backbone(
+            name, weights=options.weights, device=options.device, progress=options.progress
+        )
+        for name in names
+    ]
+
+
+def load_feature_sets(
+    sources: Mapping[str, Any],
+    *,
+    stack: ExitStack,
+    backbone: str | FeatureExtractor | None,
+    options: ExtractOptions,
+) -> FeatureSets:
+    """Open every set before any work is done, then extract the features of those with images.
+
+    Args:
+        sources: by role, whatever `genmem.score` takes.
+        stack: closes the image sources when the caller is done with them.
+        backbone: the backbone for sets that are images, by name or opened; None where all sets are
+            features.
+        options: weights, device, broken images and progress.
+
+    Raises:
+        InputError: a set is empty, unreadable, or broken.
+        UsageError: the backbone is unknown.
+        WeightsError: its weights are not here and cannot be obtained.
+    """
+    opened: dict[str, Any] = {}
+    for role, source in sources.items():
+        is_features = is_feature_source(source)
+        opened[role] = source if is_features else stack.enter_context(open_images(source))
+    any_images = any(isinstance(source, ImageSource) for source in opened.values())
+    extractor = backbone if isinstance(backbone, FeatureExtractor) else None
+    if any_images and isinstance(backbone, str):
+        [extractor] = open_backbones([backbone], list(opened.values()), options)
+    by_role = {}
+    for role, source in opened.items():
+        if isinstance(source, ImageSource) and extractor is not None:
+            by_role[role] = _extract(source, extractor, role=role, options=options)
+        else:
+            by_role[role] = _load(source, role)
+    _refuse_other_backbones(by_role)
+    return FeatureSets(by_role, extractor)
+
+
+def _refuse_other_backbones(by_role: dict[str, FeatureSet]) -> None:
+    """Features of two networks cannot be compared, also where their dimensions agree."""
+    known = {role: one.backbone for role, one in by_role.items() if one.backbone is not None}
+    for part in ("name", "weights_sha256", "preprocessing"):
+        values = {role: backbone.get(part) for role, backbone in known.items()}
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{role}: {value}" for role, value in values.items())
+            raise InputError(
+                f"the sets were made by different backbones ({part} of {listed}); extract all of "
+                "them with one."
+            )
+
+
+def _extract(
+    source: ImageSource, extractor: FeatureExtractor, *, role: str, options: ExtractOptions
+) -> FeatureSet:
+    features = extract(
+        source,
+        extractor=extractor,
+        skip_broken=options.skip_broken,
+        progress=_with_role(options.progress, role),
+    )
+    return _feature_set(features, source.name, "images", source=source)
+
+
+def _load(source: Any, role: str) -> FeatureSet:
+    features = load_features(source)
+    name = Path(source).name if isinstance(source, str | Path) else f"{role} array"
+    # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
+    array = source if is_torch_array(source) else features.array
+    return _feature_set(features, name, "features", array=array)
+
+
+def _feature_set(
+    features: Any, name: str, kind: str, *, source: ImageSource | None = None, array: Any = None
+) -> FeatureSet:
+    summary = InputSummary(
+        source=name,
+        kind=kind,
+        count=len(features.array),
+        digest=features.digest,
+        skipped=features.skipped,
+    )
+    return FeatureSet(
+        array=features.array if array is None else array,
+        logits=features.logits if source is not None else None,
+        ids=features.ids,
+        summary=summary,
+        source=source,
+        positions=features.positions,
+        backbone=features.backbone,
+    )
+
+
+def _with_role(progress: Progress | None, role: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda stage, done, total: progress(f"{role}: {stage}", done, total)

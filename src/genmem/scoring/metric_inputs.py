@@ -1,0 +1,144 @@
+"""What metrics can take as inputs: the sets of one comparison and what is derived from them once.
+
+An entry of `genmem.metrics.registry` names its inputs; each name is an attribute of `MetricInputs`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.arrays import to_numpy
+from genmem.images import Progress
+from genmem.metrics.frechet_interval import fd_influence
+from genmem.metrics.memorization_distance import zero_rows
+from genmem.metrics.memorization_ratio import two_nearest_different
+from genmem.metrics.moments import moments
+from genmem.neighbors import Nearest, nearest
+
+
+@dataclass
+class MetricInputs:
+    """The feature arrays of one comparison, float [n, d], and shared results, computed at first use.
+
+    Attributes:
+        generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None.
+        logits: class logits of the generated images, float [n, c], or None.
+        tau: MiFID's threshold, or None.
+        seed: seed of everything random.
+        progress: called with each stage.
+        seconds: wall-clock seconds by stage, filled as the work is done.
+    """
+
+    generated: Any
+    train: Any
+    test: Any = None
+    logits: Any = None
+    tau: float | None = None
+    seed: int = 0
+    progress: Progress | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Report a stage to the progress callback and add its time to `seconds`."""
+        if self.progress:
+            self.progress(stage, 0, None)
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    @property
+    def train_rows(self) -> int:
+        """Number of training rows."""
+        return int(self.train.shape[0])
+
+    @cached_property
+    def train_moments(self) -> Any:
+        """`Moments` of train, or train itself where it has no more rows than columns."""
+        with self.timed("moments of train"):
+            return _moments_or_rows(self.train)
+
+    @cached_property
+    def generated_moments(self) -> Any:
+        """`Moments` of generated, or generated itself where it has no more rows than columns."""
+        with self.timed("moments of generated"):
+            return _moments_or_rows(self.generated)
+
+    @cached_property
+    def influence(self) -> NDArray[np.float64] | None:
+        """Influence of each generated row on FD, float64 [n]; None where n ≤ d."""
+        if self.generated.shape[0] <= self.generated.shape[1]:
+            return None
+        generated_moments, train_moments = self.generated_moments, self.train_moments
+        with self.timed("intervals"):
+            return fd_influence(
+                generated=self.generated, train=train_moments, moments=generated_moments
+            )
+
+    @cached_property
+    def generated_nearest(self) -> Nearest:
+        """Nearest training row of each generated row, by absolute cosine distance."""
+        with self.timed("nearest training images of generated, cosine"):
+            return _search(self.generated, self.train)
+
+    @cached_property
+    def test_nearest(self) -> Nearest | None:
+        """Nearest training row of each test row, by absolute cosine distance; None without test."""
+        if self.test is None:
+            return None
+        with self.timed("nearest training images of test, cosine"):
+            return _search(self.test, self.train)
+
+    @property
+    def generated_distances(self) -> NDArray[np.float64]:
+        """Distances of `generated_nearest`, float64 [n]."""
+        return self.generated_nearest.distances[:, 0]
+
+    @property
+    def test_distances(self) -> NDArray[np.float64] | None:
+        """Distances of `test_nearest`, float64 [n]; None without test."""
+        return None if self.test_nearest is None else self.test_nearest.distances[:, 0]
+
+    @cached_property
+    def zero_rows(self) -> NDArray[np.bool_]:
+        """Generated rows of norm 0, which have no direction, bool [n]."""
+        return zero_rows(self.generated)
+
+    @property
+    def two_nearest(self) -> Nearest:
+        """Two nearest, different training rows of each generated row, by Euclidean distance."""
+        return self._two_nearest[0]
+
+    @property
+    def train_duplicates(self) -> int:
+        """Number of training rows that are identical to an earlier one."""
+        return self._two_nearest[1]
+
+    @cached_property
+    def _two_nearest(self) -> tuple[Nearest, int]:
+        with self.timed("nearest training images of generated, Euclidean"):
+            return two_nearest_different(self.generated, self.train)
+
+    def nearest_distances(self) -> dict[str, NDArray[np.float64]]:
+        """Cosine distances to the nearest training row, float64 [n], by role."""
+        distances = {"generated": self.generated_distances}
+        if self.test_distances is not None:
+            distances["test"] = self.test_distances
+        return distances
+
+
+def _search(queries: Any, references: Any) -> Nearest:
+    found = nearest(queries, references, metric="absolute_cosine")
+    return Nearest(to_numpy(found.distances), to_numpy(found.indices))
+
+
+def _moments_or_rows(features: Any) -> Any:
+    return moments(features) if features.shape[0] > features.shape[1] else features
