@@ -98,9 +98,9 @@ def test_a_set_compared_with_itself_is_said_in_words(images):
     assert found["mifid"].parts["penalised"]
 
 
-def test_a_test_set_that_was_trained_on_is_said_to_be_no_yardstick(images):
+def test_a_note_says_that_a_test_set_was_trained_on(images):
     found = genmem.score(**(images | {"test": images["train"]}), backbone="pixels")
-    assert any("no yardstick" in note for note in found.notes)
+    assert any("there is nothing to compare with" in note for note in found.notes)
 
 
 def test_what_is_left_out_says_what_it_needs(features):

@@ -298,7 +298,7 @@ def _prepared(
     Spaces without a network are made first: they refuse images of several sizes before a network
     has worked for hours.
     """
-    prepared: dict[int, Inputs] = {}
+    prepared: dict[int, FeatureSets] = {}
     cheap_first = sorted(
         enumerate(extractors), key=lambda one: one[1] is not None and not is_streamed(one[1])
     )

@@ -118,7 +118,7 @@ def set_distances(
     *,
     train: Any,
     backbone: str | FeatureExtractor | None = "inception",
-    options: ExtractOptions = ExtractOptions(),
+    options: ExtractOptions | None = None,
 ) -> SetDistances:
     """The memorization distance of several sets to one training set, in one feature space.
 
@@ -126,11 +126,12 @@ def set_distances(
         sources: the sets, as `genmem score` takes them.
         train: the training set.
         backbone: the feature space, by name or opened; None where all sets are features.
-        options: weights, device, broken images and progress.
+        options: weights, device, broken images and progress; None for the defaults.
 
     Raises:
         InputError, UsageError, WeightsError: as `genmem.score`.
     """
+    options = options or ExtractOptions()
     by_role = {_TRAIN: train, **{f"set {source}": source for source in sources}}
     with ExitStack() as stack:
         sets = load_feature_sets(by_role, stack=stack, backbone=backbone, options=options)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genmem.errors import UsageError
-from genmem.metrics.registry import METRIC_NAMES
+from genmem.metrics.registry import BUILT_IN
 
 LARGEST_SEED = 2**32 - 1
 """The largest seed that NumPy's legacy generator takes, which draws the subsets of KID."""
@@ -26,7 +26,8 @@ HELP = {
     "--test": "Held-out images: of the same kind, but not used for training.",
     "--backbone": "Backbone that computes the features (see `genmem backbones`).",
     "--weights": "Weights file of the backbone.",
-    "--metrics": f"Metrics to compute, of {', '.join(METRIC_NAMES)}. fid is fd, and kid is kd.",
+    "--metrics": f"Metrics to compute: {', '.join(BUILT_IN)}, or metrics of installed plugins. "
+    "fid is fd, and kid is kd.",
     "--samples": "Number of images to generate.",
     "--limit": "Use only this many training images.",
     "--size": "Crop images to their central square and resize them to SIDE × SIDE pixels.",

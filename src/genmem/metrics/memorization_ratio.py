@@ -73,8 +73,8 @@ def memorization_ratio_from(
     notes = ()
     if train_duplicates:
         notes = (
-            f"{train_duplicates} training rows are exact duplicates of earlier ones and counted as one "
-            "image with them.",
+            f"{train_duplicates} training rows are exact duplicates of earlier ones and counted as "
+            "one image with them.",
         )
     return Result(
         name="memorization_ratio",

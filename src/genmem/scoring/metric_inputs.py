@@ -26,7 +26,9 @@ from genmem.neighbors import Nearest, nearest
 
 @dataclass
 class MetricInputs:
-    """The feature arrays of one comparison, float [n, d], and shared results, computed at first use.
+    """The feature arrays of one comparison, float [n, d], and what several metrics share.
+
+    Shared results are computed at first use.
 
     Attributes:
         generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None.
