@@ -34,8 +34,14 @@ from genmem.calibration.null_distribution import (
     q_values,
 )
 from genmem.errors import UsageError
-from genmem.features import Device, FeatureExtractor, find_backbone, is_feature_source, load_backbone
-from genmem.images import ImageSource, Progress, Augmentation, open_images
+from genmem.features import (
+    Device,
+    FeatureExtractor,
+    find_backbone,
+    is_feature_source,
+    load_backbone,
+)
+from genmem.images import Augmentation, ImageSource, Progress, open_images
 from genmem.provenance import provenance
 from genmem.results import Result
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSet, FeatureSets, load_feature_sets
@@ -144,7 +150,9 @@ def audit(
         extractors = _extractors(backbones, are_features, weights, device, progress)
         for extractor in extractors:
             if extractor is not None:
-                work.announce(embedding_cost(extractor, opened, _joined(work.families_in(extractor))))
+                work.announce(
+                    embedding_cost(extractor, opened, _joined(work.families_in(extractor)))
+                )
         searched, repeated = _search(_prepared(opened, extractors, work, stack), work)
         rows = searched[0][0].by_role
         listed = _categories(rows["train"]) if categories else None

@@ -14,7 +14,7 @@ from genmem.auditing.significance import is_streamed
 from genmem.errors import InputError
 from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
-from genmem.images import IDENTITY, ImageSource, Augmentation, decode
+from genmem.images import IDENTITY, Augmentation, ImageSource, decode
 from genmem.scoring.feature_sets import FeatureSets
 
 _TIMED_IMAGES = 32

@@ -15,7 +15,7 @@ from genmem.auditing.results import Bools, Floats, Ints, Null, Space
 from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
 from genmem.calibration.null_distribution import combined_p_values, null_distribution
 from genmem.features import FeatureExtractor, extract, image_transform
-from genmem.images import IDENTITY, ImageSource, Progress, Augmentation, read_batches
+from genmem.images import IDENTITY, Augmentation, ImageSource, Progress, read_batches
 from genmem.metrics.copied_fraction import NO_DISTANCE, copied_fraction_from
 from genmem.neighbors import Metric
 from genmem.results import Result
