@@ -133,7 +133,7 @@ def test_only_the_metrics_asked_for_are_computed_in_reading_order(features):
     [
         ({"metrics": ["fdd"]}, "fdd"),
         ({"metrics": "fd"}, "list of names"),
-        ({"metrics": []}, "no metric"),
+        ({"metrics": []}, "at least one of"),
         ({"tau": 2.0}, "tau"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
