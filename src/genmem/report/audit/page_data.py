@@ -41,7 +41,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
         "folder": FOLDER,
         "suffixes": SUFFIXES,
         "spaces": [printable(space.name) for space in audit.spaces],
-        "transformations": [
+        "augmentations": [
             {"phrase": item.phrase, "mirrored": item.mirrored, "box": item.box}
             for item in audit.transformations
         ],
@@ -55,7 +55,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
             "q": audit.q_values[rows],
             "space": audit.space[rows],
             "nearest": nearest_index,
-            "change": augmentation,
+            "augmentation": augmentation,
             "distance": _rounded(distance),
             "ratio": _rounded(ratio),
         },
@@ -98,7 +98,7 @@ def _space(
         "ratio": _rounded(space.ratio[rows]),
         "train": np.where(known, place, len(images) + np.searchsorted(others, train)),
         "distance": _rounded(space.distances[rows, :k].ravel()),
-        "change": space.transformations[rows, :k].ravel(),
+        "augmentation": space.transformations[rows, :k].ravel(),
     }
 
 

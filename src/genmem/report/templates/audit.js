@@ -1,25 +1,25 @@
 "use strict";
 
-// The data: one row a generated image, by columns, most suspicious first.
+// The data: one row per generated image, by columns, most suspicious first.
 const data = JSON.parse(document.getElementById("data").textContent);
-const { rows, train, spaces, transformations } = data;
+const { rows, train, spaces, augmentations } = data;
 const total = rows.row.length;
-const everything = Uint32Array.from({ length: total }, (_, row) => row);
+const allRows = Uint32Array.from({ length: total }, (_, row) => row);
 
 const element = (id) => document.getElementById(id);
 const grid = element("grid");
 const body = element("rows");
 const pattern = element("row").content.firstElementChild;
 
-// What is shown: places into the data, in order; and the active one of them.
-let shown = everything;
+// The rows shown: indices into the data, in order; and the active one of them.
+let shown = allRows;
 let active = 0;
 let height = 0;
 let sorted = { by: "p", descending: false };
 
 // ---- Values of a row
 
-const changeOf = (row) => transformations[rows.change[row]];
+const augmentationOf = (row) => augmentations[rows.augmentation[row]];
 
 const values = {
   p: (row) => rows.p[row],
@@ -40,29 +40,29 @@ function short(value) {
     return String(Number(value.toPrecision(size < 0.01 ? 2 : 3)));
   }
   const [digits, power] = value.toExponential(1).split("e");
-  const raised = [...String(Number(power))].map((one) => (one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]));
+  const raised = [...String(Number(power))].map((digit) => (digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]));
   return `${digits}\u200a×\u200a10${raised.join("")}`;
 }
 
-/** "flipped, in pixels"; only what is not plain. */
+/** "flipped, in pixels"; without what is obvious. */
 function phrase(row) {
   const where = spaces.length > 1 ? `in ${spaces[rows.space[row]]}` : "";
-  return [changeOf(row).phrase, where].filter(Boolean).join(", ");
+  return [augmentationOf(row).phrase, where].filter(Boolean).join(", ");
 }
 
 // ---- Pictures
 
-/** The address of a picture; empty where there is none. */
-function address(role, columns, place) {
+/** The path of a picture; empty if there is none. */
+function picturePath(role, columns, place) {
   const suffix = data.suffixes[columns.picture[place]];
   const number = String(columns.row[place]).padStart(6, "0");
   return suffix && `${data.folder}/${role}/${number}${suffix}`;
 }
 
-const generatedPicture = (row) => address("generated", rows, row);
-const trainPicture = (image) => address("train", train, image);
+const generatedPicture = (row) => picturePath("generated", rows, row);
+const trainPicture = (image) => picturePath("train", train, image);
 
-/** Start and length of a crop, as shares of a side of so many pixels: it is cut at whole ones. */
+/** Start and length of a crop as shares of the side; a crop starts and ends at whole pixels. */
 function wholePixels(low, high, side) {
   const length = Math.round((high - low) * side);
   const left = low + 1 - high;
@@ -70,8 +70,8 @@ function wholePixels(low, high, side) {
   return [start / side, length / side];
 }
 
-/** Put a picture into a frame, changed as the training image was: mirrored first, then cropped. */
-function put(frame, source, alternative, change) {
+/** Put a picture into a frame, augmented like the training image: mirrored first, then cropped. */
+function put(frame, source, alternative, augmentation) {
   frame.classList.toggle("missing", !source);
   if (!source) return frame.replaceChildren("no picture");
   const image = document.createElement("img");
@@ -79,8 +79,8 @@ function put(frame, source, alternative, change) {
   image.decoding = "async";
   image.draggable = false;
   frame.replaceChildren(image);
-  if (change) {
-    const [left, top, right, bottom] = change.box;
+  if (augmentation) {
+    const [left, top, right, bottom] = augmentation.box;
     image.addEventListener("load", () => {
       const [x, wide] = wholePixels(left, right, image.naturalWidth);
       const [y, high] = wholePixels(top, bottom, image.naturalHeight);
@@ -89,15 +89,15 @@ function put(frame, source, alternative, change) {
       image.style.left = `${(-100 * x) / wide}%`;
       image.style.top = `${(-100 * y) / high}%`;
     });
-    image.classList.toggle("mirrored", change.mirrored);
+    image.classList.toggle("mirrored", augmentation.mirrored);
   }
   image.src = source;
   return image;
 }
 
-// ---- The rows on screen; all others have no element
+// ---- The visible rows; the others have no element
 
-/** Folders and file name apart, so that a narrow cell cuts the folders first. */
+/** Separate folders from the file name, so that a narrow cell cuts the folders first. */
 function fillPath(cell, text, more = "") {
   const path = cell.firstElementChild;
   const cut = text.lastIndexOf("/") + 1;
@@ -107,7 +107,7 @@ function fillPath(cell, text, more = "") {
   cell.setAttribute("aria-label", [text, more].filter(Boolean).join(", "));
 }
 
-function makeRow(place) {
+function buildRow(place) {
   const row = shown[place];
   const line = pattern.cloneNode(true);
   const cell = (name) => line.querySelector(`.${name}`);
@@ -118,9 +118,9 @@ function makeRow(place) {
   line.style.transform = `translateY(${place * height}px)`;
   line.classList.toggle("flagged", rows.flagged[row] === 1);
   if (cell("pair")) {
-    const [one, other] = cell("pair").children;
-    put(one, generatedPicture(row), "");
-    put(other, trainPicture(image), "", changeOf(row));
+    const [left, right] = cell("pair").children;
+    put(left, generatedPicture(row), "");
+    put(right, trainPicture(image), "", augmentationOf(row));
   }
   fillPath(cell("generated"), rows.id[row]);
   fillPath(cell("nearest"), train.id[image], phrase(row));
@@ -139,7 +139,7 @@ function mark(line, is) {
   line.setAttribute("aria-selected", String(is));
 }
 
-/** Make the rows that can be seen, and the active one; drop the others. */
+/** Build the visible rows and the active one; remove the others. */
 function paint() {
   const over = 6;
   const first = Math.max(0, Math.floor(grid.scrollTop / height) - over);
@@ -153,7 +153,7 @@ function paint() {
   const places = [];
   for (let place = first; place < last; place++) places.push(place);
   if (active < shown.length && (active < first || active >= last)) places.push(active);
-  for (const place of places) if (!kept.has(place)) body.append(makeRow(place));
+  for (const place of places) if (!kept.has(place)) body.append(buildRow(place));
   if (shown.length) grid.setAttribute("aria-activedescendant", `row-${active}`);
   else grid.removeAttribute("aria-activedescendant");
 }
@@ -201,18 +201,18 @@ function activate(place, { scroll = true } = {}) {
 // ---- Order and filters
 
 const words = new Intl.Collator("en", { numeric: true });
-const orders = { p: everything };
+const orders = { p: allRows };
 
 /** All rows in ascending order; equal ones as they came. Made once for each column. */
 function order(by) {
   if (!orders[by]) {
-    const keys = Array.from(everything, values[by]);
+    const keys = Array.from(allRows, values[by]);
     const textual = typeof keys[0] === "string";
     const compare = (a, b) => {
       if (textual) return words.compare(keys[a], keys[b]);
       return (keys[a] ?? Infinity) - (keys[b] ?? Infinity) || 0;
     };
-    orders[by] = Uint32Array.from([...everything].sort((a, b) => compare(a, b) || a - b));
+    orders[by] = Uint32Array.from([...allRows].sort((a, b) => compare(a, b) || a - b));
   }
   return orders[by];
 }

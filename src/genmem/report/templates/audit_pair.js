@@ -2,15 +2,15 @@
 
 const pair = element("pair");
 let opened = 0;
-let found = null;
+let pairData = null;
 
-/** Every space's nearest images, which are read when they are first asked for. */
+/** The nearest images of every space; parsed at the first use. */
 function nearestImages() {
-  if (!found && document.readyState !== "loading") {
-    found = JSON.parse(element("pairs").textContent);
-    found.ids = [...train.id, ...found.others];
+  if (!pairData && document.readyState !== "loading") {
+    pairData = JSON.parse(element("pairs").textContent);
+    pairData.ids = [...train.id, ...pairData.others];
   }
-  return found ? found.spaces : [];
+  return pairData ? pairData.spaces : [];
 }
 
 function openPair(place) {
@@ -22,7 +22,7 @@ function openPair(place) {
 function showPair(place) {
   opened = place;
   const row = shown[place];
-  const [image, change] = [rows.nearest[row], changeOf(row)];
+  const [image, augmentation] = [rows.nearest[row], augmentationOf(row)];
   const where = `${(place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
   element("pair-place").textContent = where;
   element("pair-generated").textContent = rows.id[row];
@@ -30,7 +30,7 @@ function showPair(place) {
   element("pair-facts").replaceChildren(...facts(row));
   element("previous").disabled = place === 0;
   element("next").disabled = place === shown.length - 1;
-  if (element("pair-figures")) showPictures(row, image, change);
+  if (element("pair-figures")) showPictures(row, image, augmentation);
   element("pair-spaces").replaceChildren(...nearestImages().map((_, place) => spaceTable(place, row)));
   const status = `Pair ${where}: ${rows.id[row]} is matched with ${train.id[image]}`;
   element("pair-status").textContent = status;
@@ -52,36 +52,36 @@ function facts(row) {
 }
 
 function span(text) {
-  const made = document.createElement("span");
-  made.textContent = text;
-  return made;
+  const node = document.createElement("span");
+  node.textContent = text;
+  return node;
 }
 
-function showPictures(row, image, change) {
-  const [one, other] = [generatedPicture(row), trainPicture(image)];
-  const cropped = change.box.join() !== "0,0,1,1";
-  const changed = cropped || change.mirrored;
-  view("view-generated", one, `Generated image ${rows.id[row]}`);
+function showPictures(row, image, augmentation) {
+  const [generated, training] = [generatedPicture(row), trainPicture(image)];
+  const cropped = augmentation.box.join() !== "0,0,1,1";
+  const changed = cropped || augmentation.mirrored;
+  view("view-generated", generated, `Generated image ${rows.id[row]}`);
   const name = `Training image ${train.id[image]}`;
-  view("view-train", other, changed ? `${name}, ${change.phrase}` : name, change);
+  view("view-train", training, changed ? `${name}, ${augmentation.phrase}` : name, augmentation);
   element("view-train-caption").textContent = changed
-    ? `Training image, ${change.phrase}`
+    ? `Training image, ${augmentation.phrase}`
     : "Training image";
   element("figure-original").hidden = !changed;
-  if (changed) view("view-original", other, name);
+  if (changed) view("view-original", training, name);
   const frame = element("view-difference");
-  if (!one || !other) return put(frame, "", "");
-  const first = fit(frame, put(frame, one, "Difference of the two pictures: black where they agree"));
+  if (!generated || !training) return put(frame, "", "");
+  const first = fit(frame, put(frame, generated, "Difference of the two pictures: black where they agree"));
   const layer = document.createElement("div");
   layer.className = "frame layer";
-  const second = fit(null, put(layer, other, "", change));
+  const second = fit(null, put(layer, training, "", augmentation));
   // A crop was enlarged smoothly before it was compared; so is its picture, and the other.
   for (const picture of [first, second]) picture.classList.toggle("smooth", cropped);
   frame.append(layer);
 }
 
-function view(id, source, alternative, change) {
-  const image = put(element(id), source, alternative, change);
+function view(id, source, alternative, augmentation) {
+  const image = put(element(id), source, alternative, augmentation);
   if (source) fit(element(id), image);
 }
 
@@ -96,7 +96,7 @@ function fit(frame, image) {
 }
 
 function spaceTable(number, row) {
-  const space = found.spaces[number];
+  const space = pairData.spaces[number];
   const section = document.createElement("section");
   const heading = document.createElement("h3");
   const telling = spaces.length > 1 && rows.space[row] === number ? ", which tells most" : "";
@@ -112,9 +112,9 @@ function spaceTable(number, row) {
   for (let place = row * space.k; place < (row + 1) * space.k; place++) {
     const line = document.createElement("li");
     const name = document.createElement("bdi");
-    name.textContent = found.ids[space.train[place]];
+    name.textContent = pairData.ids[space.train[place]];
     const changed = document.createElement("em");
-    changed.textContent = transformations[space.change[place]].phrase;
+    changed.textContent = augmentations[space.augmentation[place]].phrase;
     const who = document.createElement("div");
     who.append(name, changed);
     line.append(who, span(short(space.distance[place])));
@@ -147,8 +147,8 @@ element("next").addEventListener("click", () => step(1));
 element("close").addEventListener("click", () => pair.close());
 for (const button of pair.querySelectorAll("[data-brightness]")) {
   button.addEventListener("click", () => {
-    for (const one of pair.querySelectorAll("[data-brightness]")) {
-      one.setAttribute("aria-pressed", String(one === button));
+    for (const other of pair.querySelectorAll("[data-brightness]")) {
+      other.setAttribute("aria-pressed", String(other === button));
     }
     element("view-difference").style.filter = `brightness(${button.dataset.brightness})`;
   });
