@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmem.formatting import count, duration, number, plain, printable, share
+from genmem.formatting import (
+    count,
+    duration,
+    join_words,
+    number,
+    percent,
+    plain,
+    printable,
+    share,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +60,13 @@ def test_terminal_escapes_and_broken_utf8_in_file_names_are_shown_not_sent():
 @pytest.mark.parametrize("path", ["/home/ann/models/net.onnx", "C:\\Users\\ann\\net.onnx"])
 def test_an_absolute_path_loses_its_folders(path):
     assert plain({"weights": path}) == "weights net.onnx"
+
+
+def test_lists_and_plurals_read_as_words():
+    assert join_words(["a"]) == "a"
+    assert join_words(["a", "b"]) == "a and b"
+    assert join_words(["a", "b", "c"], last="or") == "a, b or c"
+    assert count(1, "entry", "entries") == "1 entry"
+    assert count(2, "entry", "entries") == "2 entries"
+    assert percent(0.05) == "5 %"
+    assert percent(0.999) == "99.9 %"

@@ -1,1 +1,31 @@
-"""The command line: one short file a command; results on stdout, progress and notes on stderr."""
+"""The command line: one short file per command, which imports what it needs when it runs.
+
+app.py                 runs a command line; exit codes and error messages
+commands.py            all commands, registered
+options.py             the options that several commands share
+parsing.py             parsers of option values
+outputs.py             output files and directories
+console.py             results and notes on the terminal
+progress.py            progress on stderr
+exit_codes.py          exit codes of commands that do not complete
+score.py               `genmem score`
+tau.py                 its threshold, from a number or from `genmem calibrate`
+audit.py               `genmem audit`
+calibrate.py           `genmem calibrate`
+analyze.py             `genmem analyze`
+features.py            `genmem features`
+backbones.py           `genmem backbones`
+cheat.py               `genmem cheat`
+demo.py                `genmem demo`
+train_gan.py           `genmem train gan` and `genmem train sample`
+train_diffusion.py     `genmem train diffusion`
+diffusion_options.py   its options
+training.py            what the commands that train have in common
+study.py               `genmem study`
+study_rejection.py     `genmem study rejection`
+study_denoiser.py      `genmem study denoiser`
+study_emm.py           `genmem study emm`
+arena.py               `genmem arena`
+arena_demo.py          `genmem arena demo`
+submit.py              `genmem submit`
+"""
