@@ -78,13 +78,14 @@ def _only_kind(competition: dict[str, Any]) -> str:
 def _tell_limits(server: Server, competition: dict[str, Any]) -> None:
     """Before a byte is sent, what is taken; on stderr."""
     from genmem.arena.client import when
-    from genmem.arena.core.formatting import moment, plural, size
+    from genmem.arena.core.formatting import moment, size
+    from genmem.formatting import count
 
     team = server.team()
     _note(
         f"{competition['title']}, for the team {team['name']}: a zip of at most "
         f"{size(competition['maximum_upload_bytes'])}; "
-        f"{team['left_today']} of {plural(competition['daily_limit'], 'submission')} left today; "
+        f"{team['left_today']} of {count(competition['daily_limit'], 'submission')} left today; "
         f"deadline {moment(when(competition['closes_at']))}."
     )
 

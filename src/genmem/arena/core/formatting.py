@@ -6,6 +6,8 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
+from genmem.formatting import count
+
 _SIZES = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 _BINARY = {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 _SPANS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -29,7 +31,7 @@ def span(length: timedelta) -> str:
     total = abs(int(length.total_seconds()))
     for word, unit in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if total >= 2 * unit or (total >= unit and word != "day") or unit == 1:
-            return plural(total // unit, word)
+            return count(total // unit, word)
     return ""
 
 
@@ -38,20 +40,15 @@ def relative(at: datetime, now: datetime) -> str:
     return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
 
 
-def plural(count: int, word: str) -> str:
-    """A count with its word: "1 day", "12 days"."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def size(count: int) -> str:
+def size(length: int) -> str:
     """A number of bytes: "500 MB", "8 GiB", "12.4 kB"; binary units where they are whole."""
     for unit, factor in _BINARY.items():
-        if count >= factor and count % factor == 0:
-            return f"{count // factor} {unit}"
+        if length >= factor and length % factor == 0:
+            return f"{length // factor} {unit}"
     for unit, factor in _SIZES:
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return plural(count, "byte")
+        if length >= factor:
+            return f"{length / factor:.3g} {unit}"
+    return count(length, "byte")
 
 
 def bytes_from(text: str) -> int:
@@ -72,8 +69,8 @@ def duration(seconds: int) -> str:
     """Seconds in the largest unit that is whole: "9 h", "90 min"."""
     for unit, factor in _SPANS:
         if seconds >= factor and seconds % factor == 0:
-            count = seconds // factor
-            return plural(count, unit) if unit == "day" else f"{count} {unit}"
+            units = seconds // factor
+            return count(units, unit) if unit == "day" else f"{units} {unit}"
     return f"{seconds} s"
 
 

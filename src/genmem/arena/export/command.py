@@ -8,10 +8,10 @@ from pathlib import Path
 
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
-from genmem.arena.core.formatting import plural
 from genmem.arena.export.export import Released, export
 from genmem.arena.export.results_csv import FILE
 from genmem.errors import InputError, UsageError
+from genmem.formatting import count
 
 
 def export_by_slug(
@@ -35,9 +35,9 @@ def export_by_slug(
         subject=str(out),
         after={"private": made.private, "names": names},
     )
-    for name, count in made.rows.items():
-        yield f"{name + '.parquet':<22} {plural(count, 'row'):>14}"
-    yield f"{FILE:<22} {plural(made.results.rows, 'row'):>14}"
+    for name, rows in made.rows.items():
+        yield f"{name + '.parquet':<22} {count(rows, 'row'):>14}"
+    yield f"{FILE:<22} {count(made.results.rows, 'row'):>14}"
     if not made.private:
         yield "The private board is not open: nothing of the private split is in it (--private)."
     if names:

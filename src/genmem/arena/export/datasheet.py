@@ -12,12 +12,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.core import clock
-from genmem.arena.core.formatting import moment, plural
+from genmem.arena.core.formatting import moment
 from genmem.arena.export.results_csv import FILE, Results
 from genmem.arena.export.schema import Scope, Table
 from genmem.arena.export.tables import kinds
 from genmem.arena.ratings.assignment import ENTRY
 from genmem.arena.ratings.models import Item, Rater, Round
+from genmem.formatting import count
 
 _FACTS = (
     "slug", "title", "rules", "opens_at", "closes_at", "merge_until", "image_count", "image_width",
@@ -62,7 +63,7 @@ def datasheet(
         + ("both splits" if scope.private else "the public split")
         + " (backbone, training and reference set by name, τ, ε)"
         + (" and the rating rounds." if scope.private else "."),
-        *(_table(table, count, scope) for table, count in tables.items()),
+        *(_table(table, rows, scope) for table, rows in tables.items()),
         _results(results, scope),
         "## What is left out",
         _left_out(scope, left_out),
@@ -79,12 +80,12 @@ def _what(competition: Competition) -> str:
     formats = " or ".join(one.upper() for one in competition.image_formats)
     return (
         "A competition in generative modelling in which copying training images does not pay. "
-        f"Teams sent in {plural(competition.image_count, 'image')} of "
+        f"Teams sent in {count(competition.image_count, 'image')} of "
         f"{competition.image_width} × {competition.image_height} pixels ({formats}) made by a "
         "generator"
         + (", or code that makes them" if competition.accepts_code else "")
         + f". It opened {moment(competition.opens_at)} and closed "
-        f"{moment(competition.closes_at)}; {plural(competition.daily_limit, 'submission')} a day "
+        f"{moment(competition.closes_at)}; {count(competition.daily_limit, 'submission')} a day "
         f"and team counted, {competition.final_count} could be chosen as final."
     )
 
@@ -106,8 +107,8 @@ def _how(scope: Scope) -> str:
     return text
 
 
-def _table(table: Table, count: int, scope: Scope) -> str:
-    lines = [f"### {table.name}.parquet ({plural(count, 'row')})", table.about]
+def _table(table: Table, rows: int, scope: Scope) -> str:
+    lines = [f"### {table.name}.parquet ({count(rows, 'row')})", table.about]
     fields = ["| field | type | meaning |", "|---|---|---|"]
     fields += [f"| {one.name} | {one.type} | {one.about} |" for one in table.fields_in(scope)]
     return "\n\n".join([*lines, "\n".join(fields)])
@@ -115,7 +116,7 @@ def _table(table: Table, count: int, scope: Scope) -> str:
 
 def _results(results: Results, scope: Scope) -> str:
     text = (
-        f"### {FILE} ({plural(results.rows, 'row')})\n\n"
+        f"### {FILE} ({count(results.rows, 'row')})\n\n"
         "The scores in force, one row a scored submission, with the columns of the published table "
         "of the Generative Dog Images competition. 999999 stands for the score of a disqualified "
         "one. "
@@ -126,7 +127,7 @@ def _results(results: Results, scope: Scope) -> str:
             f"{results.cheating:,} copying); blank is none. "
         )
     if results.left_out:
-        text += f"Left out: {plural(results.left_out, 'submission')} without a score (N/A). "
+        text += f"Left out: {count(results.left_out, 'submission')} without a score (N/A). "
     if results.honest and results.cheating:
         return text + f"It is analysed by\n\n    {results.command}"
     why = "there are not both in it" if scope.private else "labels belong to the private split"
@@ -178,7 +179,7 @@ def _caveats(scope: Scope) -> str:
         if marked:
             verb = "was" if marked == 1 else "were"
             lines.append(
-                f"- {plural(marked, 'rater')} {verb} marked as unreliable by the written rule; "
+                f"- {count(marked, 'rater')} {verb} marked as unreliable by the written rule; "
                 "their ratings are in the table, and in no mean that was shown."
             )
     return "\n".join(lines)

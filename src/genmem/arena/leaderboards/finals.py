@@ -10,13 +10,14 @@ from django.db import transaction
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.core import clock
-from genmem.arena.core.formatting import moment, plural
+from genmem.arena.core.formatting import moment
 from genmem.arena.leaderboards.models import Final
 from genmem.arena.leaderboards.ranking import default_finals
 from genmem.arena.leaderboards.scores import entries
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership, Team
 from genmem.errors import GenmemError
+from genmem.formatting import count
 
 
 class FinalsError(GenmemError):
@@ -39,8 +40,7 @@ def choose_finals(team: Team, user: User, submissions: Iterable[uuid.UUID]) -> l
             )
         if len(wanted) > competition.final_count:
             raise FinalsError(
-                f"Choose {plural(competition.final_count, 'submission')} at most, not "
-                f"{len(wanted)}."
+                f"Choose {count(competition.final_count, 'submission')} at most, not {len(wanted)}."
             )
         found = list(Submission.objects.filter(pk__in=wanted, team=team, state="scored"))
         if len(found) != len(wanted):

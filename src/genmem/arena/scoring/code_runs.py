@@ -43,6 +43,7 @@ from genmem.arena.scoring.steps import (
 from genmem.arena.scoring.views import log_name
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Step, Submission
+from genmem.formatting import count
 
 AT_ONCE = 2
 """Runs at one time on one machine, no two of them of one competition or team while others wait."""
@@ -250,7 +251,7 @@ def _collect(submission: Submission, run: CodeRun, outcome: sandbox.Outcome) -> 
     work = Work(submission=submission, name="run", started_at=clock.now())
     with transaction.atomic():
         Step.objects.filter(submission=submission, name="run").exclude(state="done").update(
-            log=_shown(f"{message}; {formatting.plural(outcome.output_files, 'file')}.", printed)
+            log=_shown(f"{message}; {count(outcome.output_files, 'file')}.", printed)
         )
         finish(work)
     say(f"{str(submission.pk)[:8]} run: done, {outcome.seconds:.1f} s")

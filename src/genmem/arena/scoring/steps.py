@@ -14,8 +14,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from genmem.arena.core import clock, formatting
+from genmem.arena.core import clock
 from genmem.arena.submissions.models import Step, Submission
+from genmem.formatting import count
 
 MOST_STARTS = 5
 """A step that was begun so often without an end takes its worker down: it is not begun again."""
@@ -82,7 +83,7 @@ def begin(submission_id: uuid.UUID, round: int, name: str, *, again: bool = Fals
         now = clock.now()
         step.starts += 0 if again else 1
         step.state, step.started_at, step.ended_at = "running", now, None
-        times = formatting.plural(step.starts, "time")
+        times = count(step.starts, "time")
         step.log = f"Begun {times}: a worker ended before." if step.starts > 1 else ""
         step.save()
         if submission.state == "received" and name != "run":

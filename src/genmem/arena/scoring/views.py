@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.competitions.models import Split, split_in_force
-from genmem.arena.core.formatting import plural
 from genmem.arena.scoring.retry import RetryError, retry, retry_anew
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import get_viewer, require_organiser
+from genmem.formatting import count
 
 
 @login_required
@@ -40,8 +40,8 @@ def anew_again(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     if kind not in dict(Split.KINDS):
         raise Http404
     split = split_in_force(viewer.competition, kind)
-    count = retry_anew(split, viewer.user) if split is not None else 0
-    messages.success(request, f"{plural(count, 'submission')} to be scored anew once more.")
+    retried = retry_anew(split, viewer.user) if split is not None else 0
+    messages.success(request, f"{count(retried, 'submission')} to be scored anew once more.")
     return redirect("set up split", slug, kind)
 
 

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from genmem.arena.core import clock, formatting
 from genmem.arena.core.markdown import safe_html
+from genmem.formatting import count
 
 register = template.Library()
 register.filter("size", formatting.size)
@@ -64,7 +65,4 @@ def plain(value: float) -> str:
     return f"{value:g}"
 
 
-@register.filter
-def plural(count: int, word: str) -> str:
-    """A count with its word: "1 day", "12 days"."""
-    return formatting.plural(count, word)
+register.filter("plural", count)
