@@ -216,13 +216,13 @@ def test_what_is_no_zip_is_told_before_anything_is_sent(arena_url, token, tmp_pa
 def test_without_a_token_or_with_a_wrong_one_it_is_told_where_to_make_one(arena_url, tmp_path):
     file, to = a_zip(tmp_path / "dogs.zip"), f"{arena_url}/c/dogs"
     assert f"make one on {arena_url}/account/#tokens" in refusal(submit(file, to))
-    assert "was taken back" in refusal(submit(file, to, token="genmem_wrong"))
+    assert "was revoked" in refusal(submit(file, to, token="genmem_wrong"))
 
 
 def test_a_kind_that_is_not_taken_is_the_servers_own_words(arena_url, token, tmp_path):
     file = a_zip(tmp_path / "dogs.zip")
     done = submit(file, f"{arena_url}/c/dogs", "--kind", "code", token=token)
-    assert "This competition takes images, not code." in refusal(done)
+    assert "This competition accepts images, not code." in refusal(done)
 
 
 def test_the_help_loads_nothing_heavy():

@@ -23,7 +23,7 @@ from genmem.arena.teams import teams
 from genmem.arena.accounts.models import User
 from genmem.arena.teams.models import Team
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.services import SubmissionRefused, receive
+from genmem.arena.submissions.services import receive
 from genmem.errors import GenmemError
 
 now = clock.now()

@@ -1,11 +1,11 @@
-"""Every route of the programming interface, asked for as each kind of person."""
+"""Every route of the REST API, requested by each kind of person."""
 
 import json
 import uuid
 
 import pytest
 
-from ..teams.test_access import WHO, world
+from ..teams.test_permissions import WHO, world
 
 __all__ = ["world"]  # a fixture
 pytestmark = pytest.mark.usefixtures("database")
@@ -14,13 +14,13 @@ OPEN = [200] * 7
 KNOWN = [401, 200, 200, 200, 200, 200, 200]
 IN_TEAM = [401, 404, 200, 200, 404, 404, 404]
 ONE = "/competitions/{slug}"
-BOARD = f"{ONE}/boards/{{kind}}"
+BOARD = f"{ONE}/leaderboards/{{kind}}"
 ROUTES = {
     ("GET", "/me"): KNOWN,
     ("GET", "/competitions"): OPEN,
     ("GET", ONE): OPEN,
-    ("GET", f"{ONE}/boards/public"): OPEN,
-    ("GET", f"{ONE}/boards/private"): [403, 403, 403, 403, 200, 200, 200],
+    ("GET", f"{ONE}/leaderboards/public"): OPEN,
+    ("GET", f"{ONE}/leaderboards/private"): [403, 403, 403, 403, 200, 200, 200],
     ("GET", f"{ONE}/team"): IN_TEAM,
     ("GET", f"{ONE}/uploads"): IN_TEAM,
     ("GET", f"{ONE}/submissions"): IN_TEAM,
@@ -63,7 +63,7 @@ def test_every_route_is_in_this_walk():
         for path, methods in api.get_openapi_schema()["paths"].items()
         for method in methods
     }
-    kinds = ("/boards/public", "/boards/private")
+    kinds = ("/leaderboards/public", "/leaderboards/private")
     walked = {(m, BOARD if route.removeprefix(ONE) in kinds else route) for m, route in ROUTES}
     assert found == walked
 
@@ -105,7 +105,9 @@ def test_private_scores_are_told_once_the_board_is_open(people, competition):
     set_private_board_open(competition, True, actor=None)
     assert clients["member"].get(where).json()["scores"]["private"]["score"] == 98.7654
     assert clients["other team"].get(where).status_code == 404
-    assert clients["anonymous"].get("/api/competitions/dogs/boards/private").status_code == 200
+    assert (
+        clients["anonymous"].get("/api/competitions/dogs/leaderboards/private").status_code == 200
+    )
 
 
 def test_a_submission_is_not_found_under_another_competition(people):
@@ -129,7 +131,7 @@ def test_a_browsers_cookie_reads_and_changes_nothing(world):
 
 def test_what_is_not_there_is_json(people):
     clients, _ = people
-    for where in ("nothing", f"dogs/submissions/{uuid.uuid4()}", "dogs/boards/third"):
+    for where in ("nothing", f"dogs/submissions/{uuid.uuid4()}", "dogs/leaderboards/third"):
         answer = clients["member"].get(f"/api/competitions/{where}")
         assert answer.status_code == 404
         assert answer.json()["detail"].startswith("There is nothing here")

@@ -1,4 +1,4 @@
-"""The programming interface: what it answers, its document and page, tokens, and rates."""
+"""The REST API: responses, OpenAPI document, documentation page, tokens and rate limits."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_a_score_that_is_no_number_is_null(client, team):
     from ..factories import scored
 
     scored(team, None)
-    (row,) = client.get("/api/competitions/dogs/boards/public").json()
+    (row,) = client.get("/api/competitions/dogs/leaderboards/public").json()
     assert (row["rank"], row["score"]) == (None, None)
 
 
@@ -86,7 +86,7 @@ def test_finals_are_chosen_and_refused_by_the_rules(client, team, time):
 
     assert client.get(where).json()["chosen"] is False
     told = choose(made[2]).json()
-    assert (told["submissions"], told["chosen"], told["at_most"]) == ([made[2]], True, 2)
+    assert (told["submissions"], told["chosen"], told["limit"]) == ([made[2]], True, 2)
     assert "2 submissions at most" in choose(*made).json()["detail"]
     assert choose("not-a-number").status_code == 422
     time.pass_(days=11)
@@ -108,7 +108,7 @@ def test_a_wrong_token_is_refused_everywhere(client):
     for where in ("/api/me", "/api/competitions"):
         answer = client.get(where, headers={"Authorization": "Bearer genmem_wrong"})
         assert answer.status_code == 401
-        assert "was taken back" in answer.json()["detail"]
+        assert "was revoked" in answer.json()["detail"]
 
 
 def test_too_many_requests_are_told_when_to_come_back(client, monkeypatch):

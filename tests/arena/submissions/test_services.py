@@ -23,8 +23,8 @@ def good(tmp_path):
 
 
 def refusal(team, path, **changes):
+    from genmem.arena.submissions.exceptions import SubmissionRefused
     from genmem.arena.submissions.models import Submission
-    from genmem.arena.submissions.services import SubmissionRefused
 
     from ..factories import send
 
@@ -71,7 +71,7 @@ def test_the_refusal_tells_when_the_upload_was_complete_to_the_second(team, good
 
 def test_nothing_is_taken_before_the_competition_opens(team, good, time):
     time.set(team.competition.opens_at - timedelta(seconds=1))
-    assert "taken from 10 May 2026" in str(refusal(team, good))
+    assert "open at 10 May 2026" in str(refusal(team, good))
 
 
 def test_the_daily_limit_holds_until_the_utc_day_ends(team, good, time):
@@ -165,7 +165,7 @@ def test_a_hash_in_capitals_is_the_same_hash(team, good):
 
 
 def test_a_kind_that_is_not_asked_for_is_refused(team, good):
-    assert "takes images, not code" in str(refusal(team, good, kind="code"))
+    assert "accepts images, not code" in str(refusal(team, good, kind="code"))
 
 
 def test_only_a_member_can_send(team, good):
@@ -221,7 +221,7 @@ def test_the_form_cuts_off_what_is_too_large(team, tmp_path, arena):
     path.write_bytes(bytes(3_000_000))
     answer = post(team, path)
     assert answer.status_code == 413
-    assert "the most that is taken is 100 kB" in answer.content.decode()
+    assert "the limit is 100 kB" in answer.content.decode()
     assert not list((arena / "storage" / "incoming").iterdir())
 
 

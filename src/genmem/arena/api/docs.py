@@ -1,4 +1,8 @@
-"""The interface as a page, made from its OpenAPI document: nothing from elsewhere, no script."""
+"""The documentation page of the REST API, rendered from its OpenAPI document.
+
+django-ninja's own page needs scripts and inline styles, which the site's Content-Security-Policy
+forbids.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +19,18 @@ from genmem.arena.api.routes import api
 
 @dataclass(frozen=True)
 class Route:
-    """One route, as the page shows it."""
+    """A route as the page shows it: field names with their types."""
 
     method: str
     path: str
     summary: str
-    answer: list[tuple[str, str]]
-    takes: list[tuple[str, str]]
+    response: list[tuple[str, str]]
+    request: list[tuple[str, str]]
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Every route, what it takes and what it answers."""
+    """Show every route, what it takes and what it returns."""
     return render(
         request,
         "api/docs.html",
@@ -37,38 +41,38 @@ def page(request: HttpRequest) -> HttpResponse:
 def _routes() -> list[Route]:
     document: Any = api.get_openapi_schema()
     schemas = document["components"]["schemas"]
-    found = []
+    routes = []
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            answer = told["responses"][200]["content"]["application/json"]["schema"]
-            body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
-            found.append(
+        for method, operation in methods.items():
+            response = operation["responses"][200]["content"]["application/json"]["schema"]
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            routes.append(
                 Route(
                     method.upper(),
                     path,
-                    told["summary"],
-                    _fields(answer, schemas),
+                    operation["summary"],
+                    _fields(response, schemas),
                     _fields(body.get("schema", {}), schemas),
                 )
             )
-    return found
+    return routes
 
 
 def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each field's name and type."""
+    """Return each field's name and type."""
     schema = schema.get("items", schema)
     reference = schema.get("$ref", "").rpartition("/")[2]
     fields = schemas.get(reference, {}).get("properties", {})
-    return [(name, _type(told)) for name, told in fields.items()]
+    return [(name, _type_name(field)) for name, field in fields.items()]
 
 
-def _type(told: dict[str, Any]) -> str:
-    if "anyOf" in told:
-        return " or ".join(_type(one) for one in told["anyOf"])
-    if "$ref" in told:
-        return told["$ref"].rpartition("/")[2]
-    if told.get("type") == "array":
-        return f"list of {_type(told['items'])}"
-    if isinstance(told.get("additionalProperties"), dict):
-        return f"by name: {_type(told['additionalProperties'])}"
-    return told.get("format", told.get("type", ""))
+def _type_name(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_type_name(option) for option in field["anyOf"])
+    if "$ref" in field:
+        return field["$ref"].rpartition("/")[2]
+    if field.get("type") == "array":
+        return f"list of {_type_name(field['items'])}"
+    if isinstance(field.get("additionalProperties"), dict):
+        return f"by name: {_type_name(field['additionalProperties'])}"
+    return field.get("format", field.get("type", ""))

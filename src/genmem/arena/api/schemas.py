@@ -1,13 +1,15 @@
-"""What the routes answer with."""
+"""The JSON that the routes return. Routes return model rows or dicts; schemas read their fields."""
 
 from __future__ import annotations
 
 import math
 import uuid
 from datetime import datetime
+from typing import Annotated, Any
 
 from django.urls import reverse
 from ninja import Schema
+from pydantic import BeforeValidator
 
 from genmem.arena.competitions.models import Competition
 from genmem.arena.leaderboards.disqualification import current_decision
@@ -16,25 +18,31 @@ from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.selectors import visible_steps
 from genmem.arena.submissions.services import allowance
-from genmem.arena.submissions.uploads import reached
+from genmem.arena.submissions.uploads import received_bytes
 from genmem.arena.teams.models import Membership, Team
 from genmem.arena.teams.permissions import Viewer
 
+Finite = Annotated[
+    float | None,
+    BeforeValidator(lambda value: value if value is not None and math.isfinite(value) else None),
+]
+"""A number; null where there is none, or where it is not finite."""
 
-class Refusal(Schema):
-    """Why something is not done."""
+
+class ErrorDetail(Schema):
+    """Why a request was refused."""
 
     detail: str
 
 
 class Person(Schema):
-    """Whom the token speaks for."""
+    """The owner of the token."""
 
     name: str
     email: str
 
 
-class CompetitionLine(Schema):
+class CompetitionSummary(Schema):
     """A competition in a list. `phase`: upcoming, open or closed, by the server's clock."""
 
     slug: str
@@ -43,9 +51,14 @@ class CompetitionLine(Schema):
     opens_at: datetime
     closes_at: datetime
 
+    @staticmethod
+    def resolve_phase(competition: Competition) -> str:
+        """Compute the phase now."""
+        return competition.phase()
 
-class CompetitionAnswer(CompetitionLine):
-    """A competition and its limits. `uploads`: where files are sent, by the tus protocol."""
+
+class CompetitionDetail(CompetitionSummary):
+    """A competition and its limits. `uploads`: where files are uploaded by the tus protocol."""
 
     rules: str
     kinds: list[str]
@@ -62,16 +75,32 @@ class CompetitionAnswer(CompetitionLine):
     private_open: bool
     uploads: str
 
+    @staticmethod
+    def resolve_kinds(competition: Competition) -> list[str]:
+        """List what the competition accepts."""
+        accepted = (("images", competition.accepts_images), ("code", competition.accepts_code))
+        return [kind for kind, is_accepted in accepted if is_accepted]
+
+    @staticmethod
+    def resolve_uploads(competition: Competition) -> str:
+        """Return the path of the tus endpoint."""
+        return reverse("uploads", args=[competition.slug])
+
 
 class Member(Schema):
-    """Somebody in a team."""
+    """A member of a team."""
 
     name: str
     captain: bool
 
+    @staticmethod
+    def resolve_name(membership: Membership) -> str:
+        """Return the member's name."""
+        return str(membership.user)
 
-class TeamAnswer(Schema):
-    """My team, and what it has left today (UTC)."""
+
+class TeamDetail(Schema):
+    """The caller's team, and its submissions left today (UTC)."""
 
     name: str
     members: list[Member]
@@ -80,8 +109,8 @@ class TeamAnswer(Schema):
     renewed_at: datetime
 
 
-class UploadAnswer(Schema):
-    """A file on its way. `sha256` is "" where none was announced."""
+class UploadDetail(Schema):
+    """An unfinished upload. `sha256` is "" where none was announced."""
 
     id: uuid.UUID
     address: str
@@ -92,19 +121,29 @@ class UploadAnswer(Schema):
     offset: int
     expires_at: datetime
 
+    @staticmethod
+    def resolve_address(upload: Upload) -> str:
+        """Return the path of the upload."""
+        return reverse("upload", args=[upload.team.competition.slug, upload.pk])
 
-class ScoreAnswer(Schema):
-    """A score in force; null is N/A."""
+    @staticmethod
+    def resolve_offset(upload: Upload) -> int:
+        """Return the number of bytes on disk."""
+        return received_bytes(upload)
 
-    score: float | None
-    fd: float | None
-    distance: float | None
+
+class Score(Schema):
+    """A score in force; null means N/A."""
+
+    score: Finite
+    fd: Finite
+    distance: Finite
     tau: float
     backbone: str
     made_at: datetime
 
 
-class StepAnswer(Schema):
+class StepDetail(Schema):
     """A step of scoring. `state`: waiting, running, done or failed."""
 
     name: str
@@ -114,8 +153,8 @@ class StepAnswer(Schema):
     log: str
 
 
-class SubmissionLine(Schema):
-    """A submission. `state`: received, scoring, scored, refused or failed. `page`: of the site."""
+class SubmissionSummary(Schema):
+    """A submission. `state`: received, scoring, scored, refused, failed. `page`: its HTML page."""
 
     id: uuid.UUID
     kind: str
@@ -127,166 +166,78 @@ class SubmissionLine(Schema):
     state: str
     message: str
     counts_against_limit: bool
-    scores: dict[str, ScoreAnswer]
+    scores: dict[str, Score]
     page: str
 
 
-class SubmissionAnswer(SubmissionLine):
-    """A submission with its steps; `disqualified` is the reason, where it is so."""
+class SubmissionDetail(SubmissionSummary):
+    """A submission with its steps; `disqualified` is the reason, or null."""
 
-    steps: list[StepAnswer]
+    steps: list[StepDetail]
     disqualified: str | None
 
 
-class RowAnswer(Schema):
-    """A team's place on a board."""
+class LeaderboardRow(Schema):
+    """A team's place on a leaderboard."""
 
     rank: int | None
     team: str
-    score: float | None
+    score: Finite
     received_at: datetime
     submissions: int
 
+    @staticmethod
+    def resolve_team(row: Row) -> str:
+        """Return the team's name."""
+        return row.name
 
-class FinalsAnswer(Schema):
-    """The submissions that stand on the private board; `chosen`: by the team, not by default."""
+
+class Finals(Schema):
+    """A team's final submissions; `chosen` is false where they are the default."""
 
     submissions: list[uuid.UUID]
     chosen: bool
-    at_most: int
+    limit: int
 
 
 class FinalsChoice(Schema):
-    """What is to stand; none leaves the default."""
+    """The final submissions to choose; an empty list restores the default."""
 
     submissions: list[uuid.UUID]
 
 
-def competition_line(one: Competition) -> CompetitionLine:
-    """As in a list."""
-    return CompetitionLine(
-        slug=one.slug,
-        title=one.title,
-        phase=one.phase(),
-        opens_at=one.opens_at,
-        closes_at=one.closes_at,
-    )
-
-
-def competition_answer(one: Competition) -> CompetitionAnswer:
-    """In full."""
-    taken = (("images", one.accepts_images), ("code", one.accepts_code))
-    return CompetitionAnswer(
-        **competition_line(one).dict(),
-        rules=one.rules,
-        kinds=[kind for kind, accepted in taken if accepted],
-        image_count=one.image_count,
-        image_width=one.image_width,
-        image_height=one.image_height,
-        image_formats=one.image_formats,
-        maximum_upload_bytes=one.maximum_upload_bytes,
-        daily_limit=one.daily_limit,
-        final_count=one.final_count,
-        wall_seconds=one.wall_seconds,
-        memory_bytes=one.memory_bytes,
-        merge_until=one.merge_until,
-        private_open=one.private_open,
-        uploads=reverse("uploads", args=[one.slug]),
-    )
-
-
-def team_answer(team: Team) -> TeamAnswer:
-    """A team, for its members."""
+def team_fields(team: Team) -> dict[str, Any]:
+    """Return the fields of `TeamDetail`."""
     today = allowance(team)
-    members = Membership.objects.filter(team=team).select_related("user").order_by("pk")
-    return TeamAnswer(
-        name=team.name,
-        members=[Member(name=str(one.user), captain=one.captain) for one in members],
-        used_today=today.used,
-        left_today=today.left,
-        renewed_at=today.renewed_at,
-    )
+    return {
+        "name": team.name,
+        "members": Membership.objects.filter(team=team).select_related("user").order_by("pk"),
+        "used_today": today.used,
+        "left_today": today.left,
+        "renewed_at": today.renewed_at,
+    }
 
 
-def upload_answer(upload: Upload) -> UploadAnswer:
-    """How far a file got."""
-    return UploadAnswer(
-        id=upload.pk,
-        address=reverse("upload", args=[upload.team.competition.slug, upload.pk]),
-        kind=upload.kind,
-        original_name=upload.original_name,
-        sha256=upload.sha256,
-        length=upload.length,
-        offset=reached(upload),
-        expires_at=upload.expires_at,
-    )
+def submission_fields(
+    viewer: Viewer, submission: Submission, scores: dict[str, ScoreVersion]
+) -> dict[str, Any]:
+    """Return the fields of `SubmissionSummary`; `scores` are those that the viewer may see."""
+    stored = SubmissionSummary.model_fields.keys() - {"author", "scores", "page"}
+    return {
+        **{name: getattr(submission, name) for name in stored},
+        "author": str(submission.author),
+        "scores": scores,
+        "page": reverse("submission", args=[viewer.competition.slug, submission.pk]),
+    }
 
 
-def submission_line(
-    viewer: Viewer, one: Submission, scores: dict[str, ScoreVersion]
-) -> SubmissionLine:
-    """As in a list."""
-    return SubmissionLine(
-        id=one.pk,
-        kind=one.kind,
-        original_name=one.original_name,
-        author=str(one.author),
-        received_at=one.received_at,
-        size=one.size,
-        sha256=one.sha256,
-        state=one.state,
-        message=one.message,
-        counts_against_limit=one.counts_against_limit,
-        scores={kind: score_answer(version) for kind, version in scores.items()},
-        page=reverse("submission", args=[viewer.competition.slug, one.pk]),
-    )
-
-
-def submission_answer(
-    viewer: Viewer, one: Submission, scores: dict[str, ScoreVersion]
-) -> SubmissionAnswer:
-    """In full: its steps too, with the logs that the viewer may see."""
-    steps = [
-        StepAnswer(
-            name=step.name,
-            state=step.state,
-            started_at=step.started_at,
-            ended_at=step.ended_at,
-            log=step.log,
-        )
-        for step in visible_steps(viewer, one)
-    ]
-    decision = current_decision(one)
-    gone = decision is not None and decision.kind == "disqualified"
-    return SubmissionAnswer(
-        **submission_line(viewer, one, scores).dict(),
-        steps=steps,
-        disqualified=decision.reason if decision and gone else None,
-    )
-
-
-def score_answer(version: ScoreVersion) -> ScoreAnswer:
-    """A score; what is not a number is null."""
-    return ScoreAnswer(
-        score=_number(version.score),
-        fd=_number(version.fd),
-        distance=_number(version.distance),
-        tau=version.tau,
-        backbone=version.backbone,
-        made_at=version.made_at,
-    )
-
-
-def row_answer(row: Row) -> RowAnswer:
-    """A place on a board."""
-    return RowAnswer(
-        rank=row.rank,
-        team=row.name,
-        score=_number(row.score),
-        received_at=row.received_at,
-        submissions=row.submissions,
-    )
-
-
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def submission_detail_fields(
+    viewer: Viewer, submission: Submission, scores: dict[str, ScoreVersion]
+) -> dict[str, Any]:
+    """Return the fields of `SubmissionDetail`, with the step logs that the viewer may see."""
+    decision = current_decision(submission)
+    return {
+        **submission_fields(viewer, submission, scores),
+        "steps": visible_steps(viewer, submission),
+        "disqualified": decision.reason if decision and decision.kind == "disqualified" else None,
+    }

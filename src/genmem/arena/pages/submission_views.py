@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.selectors import visible_steps
+from genmem.arena.submissions.selectors import visible_steps, visible_submission
 from genmem.arena.submissions.services import allowance
 from genmem.arena.teams.permissions import get_viewer
 
@@ -19,24 +19,24 @@ from genmem.arena.teams.permissions import get_viewer
 @login_required
 @require_safe
 def submissions(request: HttpRequest, slug: str) -> HttpResponse:
-    """Every submission of my team, newest first, with its scores."""
+    """List the team's submissions with their scores, newest first."""
     viewer = get_viewer(request, slug)
     if viewer.team is None:
         return redirect("team", slug)
-    found = list(
+    rows = list(
         Submission.objects.filter(team=viewer.team)
         .select_related("author", "final")
         .order_by("-received_at")
     )
-    scores = scores_in_force(found, private=viewer.sees_private)
+    scores = scores_in_force(rows, private=viewer.sees_private)
     return render(
         request,
         "pages/submissions.html",
         {
             "viewer": viewer,
-            "rows": [(one, scores.get(one.pk, {})) for one in found],
+            "rows": [(row, scores.get(row.pk, {})) for row in rows],
             "allowance": allowance(viewer.team),
-            "under_way": any(one.state in ("received", "scoring") for one in found),
+            "under_way": any(row.state in ("received", "scoring") for row in rows),
         },
     )
 
@@ -44,15 +44,9 @@ def submissions(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def submission_page(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
-    """One submission, its steps and its scores; for its team, and for reviewers."""
+    """Show one submission, its steps and scores, to its team and to reviewers."""
     viewer = get_viewer(request, slug)
-    submission = get_object_or_404(
-        Submission.objects.select_related("team", "author"),
-        pk=pk,
-        team__competition=viewer.competition,
-    )
-    if not viewer.may_see_submissions_of(submission.team.pk):
-        raise Http404
+    submission = visible_submission(viewer, pk)
     return render(
         request,
         "pages/submission.html",

@@ -1,14 +1,15 @@
-"""Uploads on their way here, gathered piece by piece in a local file that is the truth about them.
+"""Unfinished uploads, collected in one local file each. The file is the truth about an upload.
 
-    begin(team, author, …)                     an upload, and its empty file
-    reached(upload)                            how many bytes are on disk
-    append(upload, offset, pieces)             more of them, as far as the connection carries
-    append_checked(upload, offset, pieces, …)  more of them, or none if they arrived damaged
-    finish(upload)                             its submission: one, however often this is asked for
-    discard(upload)
+    begin(team, author, …)                     create an upload and its empty file
+    received_bytes(upload)                     number of bytes on disk
+    append(upload, offset, chunks)             add bytes, as far as the connection carries
+    append_checked(upload, offset, chunks, …)  add bytes only if their checksum matches
+    finish(upload)                             turn it into a submission: one, however often called
+    discard(upload)                            delete it and its file
 
-No lock is held while a connection is waited for, so one that died unnoticed hinders nobody. Each
-piece is written only where the file ends: of two that send at once, one writes and one is told.
+No lock is held while waiting for a connection, so a connection that died unnoticed blocks nobody. A
+chunk is written only at the end of the file: of two senders at once, one writes, the other gets
+OffsetConflict.
 """
 
 from __future__ import annotations
@@ -27,65 +28,56 @@ from django.db import transaction
 from genmem.arena.accounts.models import User
 from genmem.arena.core import clock
 from genmem.arena.submissions import fs
-from genmem.arena.submissions.models import Submission, Upload
-from genmem.arena.submissions.services import (
+from genmem.arena.submissions.exceptions import (
+    ChecksumMismatch,
+    OffsetConflict,
     SubmissionRefused,
-    check_submission_allowed,
-    file_name,
-    receive,
+    UploadGone,
 )
+from genmem.arena.submissions.models import Submission, Upload
+from genmem.arena.submissions.services import check_submission_allowed, file_name, receive
 from genmem.arena.submissions.storage import free_bytes, incoming, scratch
 from genmem.arena.teams.models import Team
-from genmem.errors import GenmemError
 
 FOLDER = "uploads"
 """Below `incoming/`: one file per upload, named by its id."""
 
 KEPT_FOR = timedelta(days=2)
-"""How long an upload waits for its next piece."""
+"""An upload expires when no chunk arrives for this long."""
 
 OPEN_AT_ONCE = 5
-"""Unfinished uploads of one person in one competition; beginning another forgets the oldest."""
+"""Unfinished uploads per user and competition; beginning another discards the oldest."""
 
 _SPARE_BYTES = 2**28
-_PIECE = 2**20
-
-
-class Elsewhere(GenmemError):  # noqa: N818
-    """A piece does not begin where the file ends; `offset` is where that is."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(f"The next piece begins at byte {offset:,}.")
-        self.offset = offset
-
-
-class Damaged(GenmemError):  # noqa: N818
-    """A piece does not have the hash that was announced for it."""
-
-
-class UploadGone(GenmemError):  # noqa: N818
-    """The upload was discarded or waited too long."""
+_CHUNK = 2**20
 
 
 def begin(
     team: Team, author: User, *, kind: str, length: int, original_name: str, sha256: str = ""
 ) -> Upload:
-    """Make room for a file of `length` bytes.
+    """Create an upload with an empty file.
+
+    Args:
+        team: whose submission it will be.
+        author: the member who uploads.
+        kind: "images" or "code".
+        length: size of the whole file, in bytes.
+        original_name: file name on the author's machine.
+        sha256: announced hash of the whole file, in hexadecimal; "" checks nothing.
 
     Raises:
-        SubmissionRefused: a submission of this size would not be taken now, or the disk is full.
+        SubmissionRefused: a submission of this size is not allowed now, or the disk is full.
     """
     check_submission_allowed(team, author, kind=kind, size=length)
     if free_bytes() < length + _SPARE_BYTES:
-        raise SubmissionRefused(
-            "The server's disk is full. Tell the organisers, and try later.", status=507
-        )
+        message = "The server's disk is full. Tell the organisers, and try again later."
+        raise SubmissionRefused(message, status=507)
     for expired in Upload.objects.filter(expires_at__lt=clock.now())[:100]:
         discard(expired)
-    mine = Upload.objects.filter(
+    unfinished = Upload.objects.filter(
         author=author, team__competition=team.competition, finished=None
     ).order_by("-created_at")
-    for old in mine[OPEN_AT_ONCE - 1 :]:
+    for old in unfinished[OPEN_AT_ONCE - 1 :]:
         discard(old)
     with transaction.atomic():
         upload = Upload.objects.create(
@@ -105,15 +97,15 @@ def begin(
 
 
 def path_of(upload: Upload) -> Path:
-    """The file it is gathered in."""
+    """Return the path of the upload's file."""
     return incoming() / FOLDER / str(upload.pk)
 
 
-def reached(upload: Upload) -> int:
-    """How many of its bytes are here, and on disk.
+def received_bytes(upload: Upload) -> int:
+    """Return how many bytes are safely on disk.
 
     Raises:
-        UploadGone: its file is no more.
+        UploadGone: the file no longer exists.
     """
     if upload.finished is not None:
         return upload.length
@@ -122,23 +114,28 @@ def reached(upload: Upload) -> int:
         return _size(file)
 
 
-def append(upload: Upload, offset: int, pieces: Iterable[bytes]) -> int:
-    """Add pieces from `offset` on; they are on disk when this returns.
+def append(upload: Upload, offset: int, chunks: Iterable[bytes]) -> int:
+    """Append chunks at `offset`; they are on disk when this returns.
+
+    Args:
+        upload: the upload.
+        offset: current size of its file, in bytes.
+        chunks: the bytes; may end early where the connection breaks.
 
     Returns:
-        How far it got: less than was meant where the pieces stopped early.
+        The new size of the file, in bytes.
 
     Raises:
-        Elsewhere: the file does not end there, or somebody else wrote on meanwhile.
-        UploadGone: its file is no more.
+        OffsetConflict: the file does not end at `offset`, or somebody else wrote meanwhile.
+        UploadGone: the file no longer exists.
     """
     with _opened(upload) as file:
         try:
-            for piece in pieces:
-                _write(file, offset, piece)
-                offset += len(piece)
+            for chunk in chunks:
+                _write(file, offset, chunk)
+                offset += len(chunk)
             if _size(file) != offset:
-                raise Elsewhere(_size(file))
+                raise OffsetConflict(_size(file))
         finally:
             os.fsync(file.fileno())
     Upload.objects.filter(pk=upload.pk).update(offset=offset, expires_at=clock.now() + KEPT_FOR)
@@ -146,36 +143,40 @@ def append(upload: Upload, offset: int, pieces: Iterable[bytes]) -> int:
 
 
 def append_checked(
-    upload: Upload, offset: int, pieces: Iterable[bytes], *, algorithm: str, digest: bytes
+    upload: Upload, offset: int, chunks: Iterable[bytes], *, algorithm: str, digest: bytes
 ) -> int:
-    """As `append`, once all pieces are here and have this hash together.
+    """Append as `append` does, once all chunks arrived and their checksum matches.
+
+    Args:
+        upload: the upload.
+        offset: current size of its file, in bytes.
+        chunks: the bytes.
+        algorithm: a name that hashlib knows.
+        digest: announced hash of all chunks together.
 
     Raises:
-        Damaged: they have another; nothing of them is kept.
+        ChecksumMismatch: the hash differs; nothing is written.
     """
-    found = hashlib.new(algorithm, usedforsecurity=False)
-    with scratch() as folder, (folder / "piece").open("w+b") as spool:
-        for piece in pieces:
-            found.update(piece)
-            spool.write(piece)
-        if found.digest() != digest:
-            raise Damaged(
-                f"The piece arrived damaged: its {algorithm} is not the one that was announced. "
-                "Send it again."
-            )
+    actual = hashlib.new(algorithm, usedforsecurity=False)
+    with scratch() as folder, (folder / "chunk").open("w+b") as spool:
+        for chunk in chunks:
+            actual.update(chunk)
+            spool.write(chunk)
+        if actual.digest() != digest:
+            raise ChecksumMismatch(algorithm)
         spool.seek(0)
-        return append(upload, offset, iter(lambda: spool.read(_PIECE), b""))
+        return append(upload, offset, iter(lambda: spool.read(_CHUNK), b""))
 
 
 def finish(upload: Upload) -> Submission:
-    """The submission that a complete upload becomes; the same one each time.
+    """Return the submission that a complete upload becomes; the same one on each call.
 
-    It counts as received when its last byte was here, also where this is asked for later: after a
-    restart, or because the first answer was lost.
+    It counts as received when its last byte was written, even where this is called later: after a
+    restart, or because the first response was lost.
 
     Raises:
-        SubmissionRefused: it is not taken. What cannot be mended by waiting is discarded.
-        UploadGone: its file is no more.
+        SubmissionRefused: it is not allowed. The upload is discarded unless waiting can help.
+        UploadGone: the file no longer exists.
     """
     if upload.finished is None:
         try:
@@ -190,11 +191,18 @@ def finish(upload: Upload) -> Submission:
     return cast(Submission, upload.finished)
 
 
+def discard(upload: Upload) -> None:
+    """Delete an upload and its file; a submission it became stays."""
+    path = path_of(upload)
+    upload.delete()
+    path.unlink(missing_ok=True)
+
+
 def _finish_once(upload: Upload, last_byte_at: datetime) -> None:
     try:
         upload.refresh_from_db()
     except Upload.DoesNotExist:
-        raise UploadGone("This upload is no more; begin anew.") from None
+        raise UploadGone from None
     if upload.finished is None:
         team = upload.team.pk
         try:
@@ -203,24 +211,17 @@ def _finish_once(upload: Upload, last_byte_at: datetime) -> None:
             if refusal.status == 429:
                 raise
             upload.refresh_from_db()
-            if upload.team.pk != team:  # merged meanwhile: it is the other team's now
+            if upload.team.pk != team:  # merged meanwhile: the upload is the other team's now
                 _receive(upload, last_byte_at)
                 return
             discard(upload)
             raise
 
 
-def discard(upload: Upload) -> None:
-    """Forget an upload and its file; a submission it became stays."""
-    path = path_of(upload)
-    upload.delete()
-    path.unlink(missing_ok=True)
+def _receive(upload: Upload, last_byte_at: datetime) -> Submission:
+    """Receive at `last_byte_at`, or now where the team's daily limit was reached then."""
 
-
-def _receive(upload: Upload, received_at: datetime) -> Submission:
-    """Received then, or now where the team's day was full then."""
-
-    def at(moment: datetime) -> Submission:
+    def receive_at(moment: datetime) -> Submission:
         return receive(
             path_of(upload),
             team=upload.team,
@@ -233,11 +234,11 @@ def _receive(upload: Upload, received_at: datetime) -> Submission:
         )
 
     try:
-        return at(received_at)
+        return receive_at(last_byte_at)
     except SubmissionRefused as refusal:
         if refusal.status != 429:
             raise
-        return at(clock.now())
+        return receive_at(clock.now())
 
 
 @contextmanager
@@ -245,7 +246,7 @@ def _opened(upload: Upload) -> Iterator[BinaryIO]:
     try:
         file = path_of(upload).open("r+b", buffering=0)
     except FileNotFoundError:
-        raise UploadGone("This upload is no more; begin anew.") from None
+        raise UploadGone from None
     with file:
         yield file
 
@@ -258,13 +259,13 @@ def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _write(file: BinaryIO, offset: int, piece: bytes) -> None:
-    """Add a piece, if the file ends at `offset`; nobody else adds to it meanwhile."""
+def _write(file: BinaryIO, offset: int, chunk: bytes) -> None:
+    """Append a chunk under a lock, if the file still ends at `offset`."""
     fcntl.flock(file, fcntl.LOCK_EX)
     try:
         if _size(file) != offset:
-            raise Elsewhere(_size(file))
-        rest = memoryview(piece)
+            raise OffsetConflict(_size(file))
+        rest = memoryview(chunk)
         while rest:
             written = os.pwrite(file.fileno(), rest, offset)
             rest, offset = rest[written:], offset + written

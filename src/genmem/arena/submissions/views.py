@@ -14,26 +14,22 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from genmem.arena.accounts.models import User
+from genmem.arena.submissions.exceptions import SubmissionRefused
 from genmem.arena.submissions.forms import SubmissionForm
-from genmem.arena.submissions.services import (
-    SubmissionRefused,
-    allowance,
-    check_submission_allowed,
-    receive,
-)
+from genmem.arena.submissions.services import allowance, check_submission_allowed, receive
 from genmem.arena.submissions.upload_handler import LimitedUpload
 from genmem.arena.teams.models import Team
 from genmem.arena.teams.permissions import Viewer, get_viewer, require_member
 
 _FORM_BYTES = 2**16
-"""What a form takes beside its file."""
+"""Size of the form's other fields, at most."""
 
 
 @csrf_exempt  # the inner view is protected, after the upload's limit is set
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, slug: str) -> HttpResponse:
-    """Send a submission."""
+    """Upload a submission by a plain form."""
     viewer = get_viewer(request, slug)
     if viewer.team is None:
         return redirect("team", slug)

@@ -38,14 +38,14 @@ def test_an_upload_is_not_found_under_another_competition(sender, content):
 @pytest.mark.parametrize(
     ("length", "headers", "status", "words"),
     [
-        (100_001, {}, 413, "the most that is taken is 100 kB"),
+        (100_001, {}, 413, "the limit is 100 kB"),
         (0, {}, 400, "empty"),
         (10, {"Upload-Length": "-1"}, 400, "Expected Upload-Length"),
         (10, {"Upload-Length": "²"}, 400, "Expected Upload-Length"),
         (10, {"Upload-Length": "9" * 30}, 400, "Expected Upload-Length"),
         (10, {"Upload-Defer-Length": "1"}, 400, "known at the beginning"),
         (10, {"Upload-Metadata": "kind !"}, 400, "base64"),
-        (10, {"Upload-Metadata": "kind Y29kZQ=="}, 400, "takes images, not code"),
+        (10, {"Upload-Metadata": "kind Y29kZQ=="}, 400, "accepts images, not code"),
         (10, {"Upload-Metadata": "sha256 aGk="}, 400, "64 hexadecimal digits"),
         (10, {"Upload-Metadata": "filename /w=="}, 400, "expected UTF-8"),
         (10, {"Tus-Resumable": "0.2.2"}, 412, "Expected Tus-Resumable: 1.0.0"),

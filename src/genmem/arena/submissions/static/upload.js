@@ -243,7 +243,7 @@ async function send(event) {
   const kind = form.elements.kind.value;
   document.getElementById("trouble").hidden = true;
   if (file.size > Number(form.dataset.most)) {
-    complain(`The file has ${size(file.size)}; the most that is taken is ${form.dataset.mostShown}.`);
+    complain(`The file has ${size(file.size)}; the limit is ${form.dataset.mostShown}.`);
     return;
   }
   const key = keyOf(file, kind);
