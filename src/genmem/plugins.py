@@ -72,6 +72,11 @@ def extend(entries: Mapping[str, Entry], *, group: str, kind: type[Entry]) -> di
                 f"{plugin}: expected a {kind.__module__}.{kind.__qualname__}, got "
                 f"{type(entry).__name__}. Update or uninstall the package that adds it."
             )
+        if getattr(entry, "name", name) != name:
+            raise UsageError(
+                f"{plugin}: its entry is named {getattr(entry, 'name', None)!r}. The entry point "
+                "and the entry must have one name."
+            )
         if name in merged:
             raise UsageError(
                 f"{plugin}: genmem has a {name!r} of its own. The package that adds it must choose "

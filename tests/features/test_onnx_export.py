@@ -104,7 +104,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(weights, backbone, tmp_p
 
 def test_an_export_that_differs_from_torch_is_not_used(weights, backbone):
     odd = replace(backbone, network=lambda path: Forgetful().eval())
-    engine = open_network_engine(odd, weights, sha256_of(weights), "cpu", batch_size=2)
+    engine = open_network_engine(odd, weights, sha256_of(weights), "cpu")
     assert engine.name == "torch cpu"
     assert engine.note is not None
     assert "run by torch" in engine.note

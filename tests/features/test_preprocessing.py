@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from genmem.features.preprocessing import AsIs, Crop, Stretch, resize_bilinear
+from genmem.features.preprocessing import Crop, Identity, Stretch, resize_bilinear
 
 SIZES = [(32, 32), (64, 48), (299, 299), (1, 1), (7, 500), (411, 310)]
 
@@ -102,6 +102,6 @@ def test_names_tell_the_ways_apart():
         Crop(224, 256, Image.Resampling.BICUBIC),
         Crop(224, None, Image.Resampling.BICUBIC),
         Crop(224, 256, Image.Resampling.BILINEAR),
-        AsIs(),
+        Identity(),
     ]
     assert len({way.name for way in ways}) == len(ways)

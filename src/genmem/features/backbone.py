@@ -1,4 +1,4 @@
-"""What the catalogue says about a backbone, and what an engine offers."""
+"""`Backbone`, an entry of the registry of backbones, and `Engine`, which runs its network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 FeaturesAndLogits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
-"""Features [b, d] and, for classifiers that metrics need the classes of, logits [b, classes]."""
+"""Features [b, d] and, for classifiers whose classes a metric needs, logits [b, classes]."""
 
 
 class Engine(Protocol):
@@ -42,36 +42,42 @@ class Engine(Protocol):
         ...
 
 
+OpenEngine = Callable[["Backbone", Path | None, str | None, Device], Engine]
+"""Opens an engine for a backbone, given its weights file, the file's SHA-256 and the device."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
     """A way to turn images into features: network, weights and preprocessing together.
 
     Attributes:
-        name: what the user calls it.
+        name: its name on the command line.
         description: one line for the list of backbones.
         licence: of the weights.
-        dimension: features per image; None where only the loaded file tells.
-        input_size: side of the square the network sees, in pixels; None when it takes any size.
-        preprocessing: how images are made to fit, by a versioned name.
-        weights: where its weights come from; None when it needs none.
+        dimension: features per image; None if only the loaded file says so.
+        input_size: side of the square that the network takes, in pixels; None for any size.
+        preprocessing: how images become the network's input.
+        weights: where its weights come from; None if it needs none.
         network: builds the torch network from a weights file: input [b, h, w, 3] uint8 or float32
             with values 0–255, output features, or features and logits. None without a network.
-        open_engine: makes the engine for it: (backbone, weights file, its SHA-256, device).
+        batch_size: images per call at which the network is fastest on a CPU.
+        open_engine: opens the engine; None: `engines.open_network_engine`, which runs `network`.
     """
 
     name: str
     description: str
     licence: str
-    dimension: int | None
-    input_size: int | None
     preprocessing: Preprocessing
-    weights: WeightsSource | None
-    network: Callable[[Path], torch.nn.Module] | None = field(repr=False, compare=False)
-    open_engine: Callable[[Backbone, Path | None, str | None, Device], Engine] = field(
-        repr=False, compare=False
+    dimension: int | None = None
+    input_size: int | None = None
+    weights: WeightsSource | None = None
+    network: Callable[[Path], torch.nn.Module] | None = field(
+        default=None, repr=False, compare=False
     )
+    batch_size: int = 16
+    open_engine: OpenEngine | None = field(default=None, repr=False, compare=False)
 
     @property
     def weights_from(self) -> str:
-        """Where the weights come from, in words."""
+        """Where the weights come from, as text."""
         return self.weights.url if self.weights else "needs no weights"

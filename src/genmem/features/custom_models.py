@@ -21,7 +21,7 @@ from genmem.errors import UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
 from genmem.features.engines import TorchEngine, choose_device
 from genmem.features.onnx_engine import OnnxEngine
-from genmem.features.preprocessing import AsIs, Crop
+from genmem.features.preprocessing import Crop, Identity
 from genmem.images import Progress
 
 SUFFIXES = (".onnx", ".pt", ".torchscript")
@@ -162,7 +162,7 @@ def load_custom_backbone(path: Path) -> Backbone:
         raise UsageError(f"the backbone file {path} is not there")
     is_onnx = path.suffix == ".onnx"
     size = _onnx_input_size(path) if is_onnx else None
-    stretch = AsIs() if size is None else Crop(size, None, Image.Resampling.BICUBIC)
+    stretch = Identity() if size is None else Crop(size, None, Image.Resampling.BICUBIC)
     return Backbone(
         name=path.name,
         description="a network of your own",

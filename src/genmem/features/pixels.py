@@ -6,46 +6,23 @@ compares Euclidean pixel distances. Nothing is resized: images of different size
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
-from genmem.features.preprocessing import AsIs
+from genmem.features.backbone import Backbone
+from genmem.features.engines import function_engine
+from genmem.features.preprocessing import Identity
 
 
-class PixelEngine:
-    """Flattens uint8 images into float32 rows."""
-
-    name = "numpy"
-    batch_size = 256
-    dimension: int | None = None
-    note: str | None = None
-
-    def run(self, batch: NDArray) -> FeaturesAndLogits:
-        """uint8 [b, H, W, 3] → float32 [b, H·W·3], values 0–255."""
-        rows = batch.reshape(len(batch), -1).astype(np.float32)
-        self.dimension = rows.shape[1]
-        return rows, None
-
-
-def open_engine(
-    backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
-) -> PixelEngine:
-    """The pixel engine; there is nothing to load."""
-    del backbone, weights, sha256, device
-    return PixelEngine()
+def _flatten(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 [b, H, W, 3] → float32 [b, H·W·3], values 0–255."""
+    return batch.reshape(len(batch), -1).astype(np.float32)
 
 
 BACKBONE = Backbone(
     name="pixels",
     description="raw pixel values 0–255; all images of one size",
     licence="none",
-    dimension=None,
-    input_size=None,
-    preprocessing=AsIs(),
-    weights=None,
-    network=None,
-    open_engine=open_engine,
+    preprocessing=Identity(),
+    open_engine=function_engine(_flatten),
 )

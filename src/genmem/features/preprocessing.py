@@ -181,7 +181,7 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class AsIs:
+class Identity:
     """No change at all: for networks that resize themselves, and for raw pixels."""
 
     name: str = "as-is-v1"

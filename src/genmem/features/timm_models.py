@@ -30,7 +30,6 @@ from PIL import Image
 
 from genmem.errors import UsageError
 from genmem.features.backbone import Backbone
-from genmem.features.engines import open_network_engine
 from genmem.features.preprocessing import Crop, Preprocessing, Stretch
 from genmem.features.weights import HubFile, UrlFile, WeightsSource
 
@@ -57,15 +56,15 @@ def build_network(
     image_size: int | None = None,
     keep_head: bool = False,
 ) -> torch.nn.Module:
-    """timm's `model` with the weights of a file, all of which must fit, without its classifier.
+    """Build timm's `model` with the weights of a file, which must all fit; drop its classifier.
 
     Args:
         weights: .safetensors or .pth, in timm's naming or the original one where timm converts it.
         name: the backbone's name, for messages.
         model: timm's name, with the tag of the weights.
         scaling: mean and deviation per channel.
-        image_size: for networks whose position embedding must be resampled to another size.
-        keep_head: True when the last layer is a projection that belongs to the features.
+        image_size: side in pixels to resample the position embedding to; None: no resampling.
+        keep_head: keep the last layer: it is a projection that belongs to the features.
 
     Raises:
         WeightsError: the file does not hold this network's weights.
@@ -105,7 +104,7 @@ def _backbone(
     image_size: int | None = None,
     keep_head: bool = False,
 ) -> Backbone:
-    """A catalogue entry for a timm network."""
+    """The registry entry of a timm network."""
     return Backbone(
         name=name,
         description=description,
@@ -122,7 +121,7 @@ def _backbone(
             image_size=image_size,
             keep_head=keep_head,
         ),
-        open_engine=partial(open_network_engine, batch_size=8),
+        batch_size=8,
     )
 
 
@@ -210,11 +209,11 @@ BACKBONES = (
 
 
 def timm_backbone(model: str) -> Backbone:
-    """The backbone `timm:MODEL`, as timm's pretrained configuration describes it.
+    """Describe the backbone `timm:MODEL` by timm's pretrained configuration.
 
     Raises:
-        UsageError: timm knows no such model, has no weights for it, or it needs something else
-            than a square RGB image.
+        UsageError: timm has no such model or no weights for it, or the model does not take square
+            RGB images.
     """
     import timm
     from timm.models import PretrainedCfg

@@ -31,8 +31,9 @@ from genmem.images.filenames import NamedSource, PackedNames, is_ignored, printa
 from genmem.images.limits import MAX_IMAGE_BYTES, refuse_bomb, too_large_error
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile
 
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
 _DECOMPRESSORS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _SUSPECT = re.compile(r"\\|\0|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
 _BLOCK = 512
 _LOCAL_HEADER = 30
@@ -92,11 +93,6 @@ class TarSource(ArchiveSource):
         if size > MAX_IMAGE_BYTES:
             raise too_large_error(size, what=self.describe(position))
         return self._file.read_at(offset, size)
-
-
-def is_archive(path: Path) -> bool:
-    """Whether the path's suffixes are those of a zip or tar."""
-    return path.name.lower().endswith(_ENDINGS)
 
 
 def open_archive(path: Path) -> ArchiveSource:

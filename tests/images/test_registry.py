@@ -59,7 +59,9 @@ def test_a_source_is_returned_as_it_is(pixels):
 
 @pytest.mark.parametrize("name", ["missing", "missing.zip", "missing.parquet", "missing.npy"])
 def test_a_path_that_is_not_there_is_named_with_what_could_be_given(name, tmp_path):
-    with pytest.raises(InputError, match=f"{name}: there is no such file or folder. Expected a"):
+    with pytest.raises(
+        InputError, match=f"{name}: there is no such file or folder. Expected one of: a"
+    ):
         open_images(tmp_path / name)
 
 

@@ -1,0 +1,157 @@
+"""The registry of image sources, and `open_images`, which finds the one that opens what is given.
+
+Other packages add sources by entry points of the group `genmem.image_sources`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genmem import plugins
+from genmem.errors import InputError
+from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive
+from genmem.images.arrays import ArraySource, IterableSource, is_array, open_array_file
+from genmem.images.folder import FolderSource
+from genmem.images.parquet import ParquetSource
+from genmem.images.source import ImageSource
+
+GROUP = "genmem.image_sources"
+"""The group of the entry points by which other packages add image sources (`genmem.plugins`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFormat:
+    """One way in which images are stored.
+
+    Attributes:
+        name: its name in the registry.
+        description: how it is given on the command line, for messages (".zip").
+        accepts: whether this format opens a given source; called with whatever the user gave.
+        open: opens it and reads its index.
+    """
+
+    name: str
+    description: str
+    accepts: Callable[[Any], bool]
+    open: Callable[[Any], ImageSource]
+
+
+def has_suffix(*suffixes: str) -> Callable[[object], bool]:
+    """A test for `SourceFormat.accepts`: the source is an existing path with one of `suffixes`."""
+
+    def accepts(source: object) -> bool:
+        return (
+            isinstance(source, str | os.PathLike)
+            and Path(source).name.lower().endswith(suffixes)
+            and Path(source).exists()
+        )
+
+    return accepts
+
+
+def _is_hub(source: object) -> bool:
+    return isinstance(source, str) and source.startswith("hf:")
+
+
+def _is_folder(source: object) -> bool:
+    return isinstance(source, str | os.PathLike) and Path(source).is_dir()
+
+
+def _open_hub(source: str) -> ImageSource:
+    from genmem.images.hub import open_hub  # loads an HTTP client
+
+    return open_hub(source)
+
+
+def _open_parquet(path: Path) -> ImageSource:
+    return ParquetSource([Path(path)], name=Path(path).name, where=str(path))
+
+
+FORMATS = {
+    source_format.name: source_format
+    for source_format in (
+        SourceFormat(
+            name="folder",
+            description="a folder",
+            accepts=_is_folder,
+            open=lambda path: FolderSource(Path(path)),
+        ),
+        SourceFormat(
+            name="archive",
+            description=".zip, .tar (.gz, .bz2, .xz)",
+            accepts=has_suffix(*ARCHIVE_SUFFIXES),
+            open=lambda path: open_archive(Path(path)),
+        ),
+        SourceFormat(
+            name="parquet",
+            description=".parquet",
+            accepts=has_suffix(".parquet"),
+            open=_open_parquet,
+        ),
+        SourceFormat(
+            name="array file",
+            description=".npy, .npz",
+            accepts=has_suffix(".npy", ".npz"),
+            open=lambda path: open_array_file(Path(path)),
+        ),
+        SourceFormat(name="hub", description="hf:DATASET[:split]", accepts=_is_hub, open=_open_hub),
+        SourceFormat(
+            name="array",
+            description="an array",
+            accepts=is_array,
+            open=lambda pixels: ArraySource(pixels, name="array", where="the array"),
+        ),
+    )
+}
+"""genmem's own formats. A new one is an `ImageSource` in a file of its own, and an entry here."""
+
+
+def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) -> ImageSource:
+    """Open a source of images. Only its index is read here, no image.
+
+    Args:
+        source: one of
+
+            - a folder (recursive), .zip, .tar (also .tar.gz, .tgz, .tar.bz2, .tar.xz): image files,
+              in order of their paths; equal files give equal order and hashes in any of these;
+            - a .parquet file with a column of encoded images (`parquet`);
+            - a .npy or .npz file with uint8 pixels [N, H, W, C], or gray [N, H, W];
+            - `hf:DATASET[:split]`, a data set on the Hugging Face hub (`hub`);
+            - a NumPy array or torch tensor of the same shapes;
+            - whatever an installed package's format accepts;
+            - any other iterable of Pillow images, arrays [H, W, C] or [H, W], or encoded images as
+              bytes; they may be mixed. It is read at once, into a temporary file;
+            - an `ImageSource`, which is returned unchanged.
+
+    Raises:
+        InputError: it does not exist, cannot be read, holds no image, or is refused as unsafe (see
+            `archives`, `limits`).
+    """
+    if isinstance(source, ImageSource):
+        return source
+    formats = plugins.extend(FORMATS, group=GROUP, kind=SourceFormat)
+    try:
+        for source_format in formats.values():
+            if source_format.accepts(source):
+                return source_format.open(source)
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+    descriptions = ", ".join(source_format.description for source_format in formats.values())
+    if isinstance(source, str | os.PathLike):
+        if not Path(source).exists():
+            raise InputError(
+                f"{source}: there is no such file or folder. Expected one of: {descriptions}."
+            )
+        raise InputError(
+            f"{source}: expected one of: {descriptions}. For a single image, give its folder."
+        )
+    if isinstance(source, Iterable) and not isinstance(source, bytes):
+        return IterableSource(source)
+    raise InputError(
+        f"images: expected one of: {descriptions}, or an iterable of images; got "
+        f"{type(source).__name__}."
+    )
