@@ -54,6 +54,11 @@ def share(value: float) -> str:
     return f"{percent:.2f} %" if percent < 1 or percent > 99 else f"{percent:.1f} %"
 
 
+def share_range(low: float, high: float) -> str:
+    """Two fractions as the ends of a range: `0.85 to 1.5 %`."""
+    return f"{share(low).removesuffix(' %')} to {share(high)}"
+
+
 def percent(value: float) -> str:
     """A round share, such as a confidence level: `5 %`, `99.9 %`."""
     return f"{100 * value:.4g} %"

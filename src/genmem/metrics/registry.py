@@ -49,7 +49,7 @@ class Metric:
         unit: how values are shown: "number"; "fraction" (in [0, 1]) and "percent" as a percentage.
         interpretation: what a value means: a sentence, with `{value}` for the value as text; or
             "module:function" of a function (result, score) that returns a
-            `genmem.report.score.interpretation_types.Reading`.
+            `genmem.report.score.interpretation.Interpretation`.
         source: the paper, and the equation or section.
         aliases: other names on the command line and in Python.
         inception: for features of Inception, the second name and title of the result; None where

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmem.report.score.interpretation import read
+from genmem.report.score.interpretation import interpret
 from genmem.report.score.verdict import verdict
 from genmem.results import Interval, Result
 
@@ -12,7 +12,7 @@ N = {"generated": 10_000, "train": 50_000}
 
 def sentences(score):
     """What each metric of `score` says and what it cannot, by metric name."""
-    return {name: str(reading) for name, reading in read(score).items()}
+    return {name: str(item) for name, item in interpret(score).items()}
 
 
 def with_metric(score, **result):
@@ -44,7 +44,7 @@ def test_every_metric_gets_a_sentence_that_ends_as_one(make_score):
 
 
 @pytest.mark.parametrize(
-    ("z", "sign", "words"),
+    ("z", "evidence", "words"),
     [
         (-8.0, "copying", "Closer to the training set than held-out images are: copying"),
         (-3.0, "copying", "copying"),
@@ -54,10 +54,10 @@ def test_every_metric_gets_a_sentence_that_ends_as_one(make_score):
         (7.0, "clear", "farther from the training set"),
     ],
 )
-def test_c_t_is_read_by_its_z_score(make_score, z, sign, words):
-    reading = read(with_metric(make_score(), name="c_t", value=z))["c_t"]
-    assert reading.sign == sign
-    assert words in reading.finding
+def test_c_t_is_read_by_its_z_score(make_score, z, evidence, words):
+    interpretation = interpret(with_metric(make_score(), name="c_t", value=z))["c_t"]
+    assert interpretation.evidence == evidence
+    assert words in interpretation.finding
 
 
 def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
@@ -65,13 +65,13 @@ def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
     assert "misses a few per cent of copies among honest images" in sentence
 
 
-@pytest.mark.parametrize(("distance", "sign"), [(0.05, "doubt"), (0.1, "none"), (0.4, "none")])
+@pytest.mark.parametrize(("distance", "evidence"), [(0.05, "doubt"), (0.1, "none"), (0.4, "none")])
 def test_mifid_says_whether_it_was_penalised_and_that_its_mean_hides_dilution(
-    make_score, distance, sign
+    make_score, distance, evidence
 ):
     parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalised": distance < 0.1}
     score = with_metric(make_score(), name="mifid", value=12.0, parts=parts)
-    assert read(score)["mifid"].sign == sign
+    assert interpret(score)["mifid"].evidence == evidence
     assert "hides dilution" in sentences(score)["mifid"]
 
 
@@ -95,7 +95,7 @@ def test_without_held_out_images_distances_cannot_be_interpreted_and_say_so(make
 def test_held_out_images_that_are_training_images_say_nothing(make_score):
     score = same(make_score(), "test", "train")
     assert "says nothing" in sentences(score)["c_t"]
-    assert read(score)["c_t"].sign == "none"
+    assert interpret(score)["c_t"].evidence == "none"
 
 
 def quantiles(make_score, closer, n):
@@ -111,56 +111,58 @@ def quantiles(make_score, closer, n):
 
 
 def test_a_crowded_left_end_is_suspicious(make_score):
-    reading = read(quantiles(make_score, closer=0.04, n=10_000))["nn_quantiles"]
-    assert reading.sign == "doubt"
-    assert "closest 0.5 % of the held-out images" in reading.finding
+    interpretation = interpret(quantiles(make_score, closer=0.04, n=10_000))["nn_quantiles"]
+    assert interpretation.evidence == "doubt"
+    assert "closest 0.5 % of the held-out images" in interpretation.finding
 
 
 def test_an_ordinary_left_end_is_not_suspicious(make_score):
-    assert read(quantiles(make_score, closer=0.009, n=10_000))["nn_quantiles"].sign == "none"
+    assert (
+        interpret(quantiles(make_score, closer=0.009, n=10_000))["nn_quantiles"].evidence == "none"
+    )
 
 
 def test_the_left_end_of_few_images_is_not_judged(make_score):
-    reading = read(quantiles(make_score, closer=0.5, n=300))["nn_quantiles"]
-    assert reading.sign == "none"
-    assert "too few" in reading.limits
+    interpretation = interpret(quantiles(make_score, closer=0.5, n=300))["nn_quantiles"]
+    assert interpretation.evidence == "none"
+    assert "too few" in interpretation.limits
 
 
 def test_a_copied_fraction_whose_interval_excludes_0_is_named_with_its_number(
     make_score, make_copied
 ):
     made = make_copied(0.0121, low=0.0083, high=0.0172)
-    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
-    assert reading.sign == "copying"
-    assert reading.finding == (
+    interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert interpretation.evidence == "copying"
+    assert interpretation.finding == (
         "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer to "
         "training images than held-out images ever are: copies."
     )
-    assert reading.limits == (
+    assert interpretation.limits == (
         "Copies farther away than the closest held-out images are not counted."
     )
 
 
 def test_a_copied_fraction_that_chance_could_make_says_how_often(make_score, make_copied):
     made = make_copied(0.002, low=0.0001, high=0.005, p_value=0.018)
-    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
-    assert reading.sign == "copying"
-    assert "An honest generator reaches this in 1.8 % of cases, by chance." in reading.limits
+    interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert interpretation.evidence == "copying"
+    assert "An honest generator reaches this in 1.8 % of cases, by chance." in interpretation.limits
 
 
 def test_a_copied_fraction_whose_interval_holds_0_is_clear_and_tells_the_most(
     make_score, make_copied
 ):
     made = make_copied(0.0, low=0.0, high=0.0031)
-    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
-    assert reading.sign == "clear"
-    assert "at most 0.31 % of the generated images are copies" in reading.finding
+    interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert interpretation.evidence == "clear"
+    assert "at most 0.31 % of the generated images are copies" in interpretation.finding
 
 
 def test_a_set_of_copies_only_is_all_of_it(make_score, make_copied):
     made = make_copied(1.0, low=0.9908, high=1.0, images=400)
-    reading = read(replace(make_score(), metrics={made.name: made}))[made.name]
-    assert reading.finding.startswith("All 400 generated images (99.08 to 100 %) are closer")
+    interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
+    assert interpretation.finding.startswith("All 400 generated images (99.08 to 100 %) are closer")
 
 
 def test_a_copied_fraction_of_a_handful_or_without_held_out_images_says_nothing(
@@ -168,14 +170,14 @@ def test_a_copied_fraction_of_a_handful_or_without_held_out_images_says_nothing(
 ):
     few = make_copied(0.9, low=0.4, high=1.0, images=8)
     score = replace(make_score(), metrics={few.name: few})
-    assert read(score)[few.name].sign == "none"
-    assert "Too few images" in read(score)[few.name].finding
+    assert interpret(score)[few.name].evidence == "none"
+    assert "Too few images" in interpret(score)[few.name].finding
     assert verdict(score).level == "open"
     assert "8 generated images and 8 held-out images" in verdict(score).sentence
     many = make_copied(0.9, low=0.8, high=1.0)
     score = same(replace(make_score(), metrics={many.name: many}), "test", "train")
-    assert read(score)[many.name].sign == "none"
-    assert "says nothing" in read(score)[many.name].finding
+    assert interpret(score)[many.name].evidence == "none"
+    assert "says nothing" in interpret(score)[many.name].finding
     assert verdict(score).level == "open"
 
 
@@ -229,23 +231,23 @@ def test_the_copied_fraction_takes_the_place_of_looser_judgements(make_score, ma
     for metrics in (crowded.metrics, {ratio.name: ratio}):
         made = make_copied(0.0, low=0.0, high=0.005)
         score = replace(crowded, metrics=metrics)
-        assert "doubt" not in {r.sign for r in read(with_also(score, made)).values()}
+        assert "doubt" not in {r.evidence for r in interpret(with_also(score, made)).values()}
         assert verdict(with_also(score, made)).level == "clear"
-    assert read(crowded)["nn_quantiles"].sign == "doubt"
+    assert interpret(crowded)["nn_quantiles"].evidence == "doubt"
 
 
-@pytest.mark.parametrize(("low", "sign"), [(0.012, "doubt"), (0.009, "none")])
-def test_without_held_out_images_many_near_copies_are_suspicious(make_score, low, sign):
+@pytest.mark.parametrize(("low", "evidence"), [(0.012, "doubt"), (0.009, "none")])
+def test_without_held_out_images_many_near_copies_are_suspicious(make_score, low, evidence):
     ends = Interval(low=low, high=0.1, level=0.95, method="Clopper–Pearson")
     score = with_metric(make_score(), name="memorization_ratio", value=0.05, interval=ends)
     score = without_test(score)
-    assert read(score)["memorization_ratio"].sign == sign
-    assert verdict(score).level == ("doubt" if sign == "doubt" else "open")
+    assert interpret(score)["memorization_ratio"].evidence == evidence
+    assert verdict(score).level == ("doubt" if evidence == "doubt" else "open")
 
 
 def test_a_value_that_is_no_number_is_not_read(make_score):
     score = with_metric(make_score(), name="c_t", value=float("nan"))
-    assert sentences(score)["c_t"] == "No number came out; the notes say why."
+    assert sentences(score)["c_t"] == "The value is undefined; the notes say why."
 
 
 def test_the_verdict_follows_the_strongest_evidence(make_score):
@@ -298,9 +300,9 @@ def test_a_c_t_of_a_handful_of_images_says_nothing_and_the_verdict_does_not_reas
 ):
     n = {"generated": generated, "train": 50_000, "test": test}
     score = with_metric(make_score(), name="c_t", value=z, n=n)
-    reading = read(score)["c_t"]
-    assert reading.sign == "none"
-    assert "too few images" in reading.finding
+    interpretation = interpret(score)["c_t"]
+    assert interpretation.evidence == "none"
+    assert "too few images" in interpretation.finding
     assert verdict(score).level == "open"
     assert "too few images (" in verdict(score).sentence
 
@@ -314,7 +316,7 @@ def test_the_too_small_sets_are_counted_in_words(make_score):
 def test_twenty_images_of_each_kind_are_enough_for_c_t(make_score):
     n = {"generated": 20, "train": 50_000, "test": 20}
     score = with_metric(make_score(), name="c_t", value=0.1, n=n)
-    assert read(score)["c_t"].sign == "clear"
+    assert interpret(score)["c_t"].evidence == "clear"
 
 
 def with_copies(score, *, generated, test=None, of=10_000):
@@ -340,7 +342,7 @@ def honest(make_score, *names):
 
 
 @pytest.mark.parametrize(
-    ("generated", "test", "sign"),
+    ("generated", "test", "evidence"),
     [
         (1, None, "doubt"),
         (1, 0, "doubt"),
@@ -356,15 +358,15 @@ def honest(make_score, *names):
 )
 @pytest.mark.parametrize("name", ["memorization_distance", "nn_quantiles"])
 def test_exact_copies_are_called_copies_unless_held_out_images_are_copies_as_often(
-    make_score, generated, test, sign, name
+    make_score, generated, test, evidence, name
 ):
     score = with_copies(honest(make_score, name), generated=generated, test=test)
-    reading = read(score)[name]
-    assert reading.sign == sign
-    assert "exact cop" in reading.finding
-    assert verdict(score).level == (sign if sign != "none" else "open")
+    interpretation = interpret(score)[name]
+    assert interpretation.evidence == evidence
+    assert "exact cop" in interpretation.finding
+    assert verdict(score).level == (evidence if evidence != "none" else "open")
     assert "exact cop" in verdict(score).sentence
-    assert ("the data set contains duplicates" in reading.finding) == (sign == "none")
+    assert ("the data set contains duplicates" in interpretation.finding) == (evidence == "none")
 
 
 def test_one_exact_copy_is_counted_in_words_and_takes_away_the_all_clear(make_score):

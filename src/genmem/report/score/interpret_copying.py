@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmem.formatting import capitalize, number, share
-from genmem.report.score.interpretation_types import (
+from genmem.formatting import capitalize, number, share, share_range
+from genmem.report.score.interpretation import (
     CLEAR_Z,
     FEWEST_IMAGES,
-    Reading,
-    Sign,
+    Evidence,
+    Interpretation,
     has_held_out,
     part,
     too_small_sets,
     why_no_held_out,
 )
-from genmem.report.score.tables import share_range
 from genmem.results import Interval, Result, Score
 
 NO_DISTANCE = 1e-12
@@ -39,11 +38,11 @@ class ExactCopies:
 
     Attributes:
         sentence: the finding, without a capital letter.
-        sign: what it says about copying; "none" if held-out images are copies as often.
+        evidence: what it says about copying; "none" if held-out images are copies as often.
     """
 
     sentence: str
-    sign: Sign
+    evidence: Evidence
 
 
 def exact_copies(score: Score) -> ExactCopies | None:
@@ -63,13 +62,13 @@ def exact_copies(score: Score) -> ExactCopies | None:
             return ExactCopies(
                 sentence=f"{sentence}, but {test_clause} too, about as often: the data set "
                 "contains duplicates.",
-                sign="none",
+                evidence="none",
             )
         sentence = f"{sentence}, and only {test_clause}"
     elif test_images:
         sentence = f"{sentence}, and no held-out image is"
     large = copies == images or copies / images >= LARGE_SHARE
-    return ExactCopies(sentence=f"{sentence}.", sign="copying" if large else "doubt")
+    return ExactCopies(sentence=f"{sentence}.", evidence="copying" if large else "doubt")
 
 
 def _count(score: Score, role: str) -> tuple[int, int]:
@@ -121,16 +120,16 @@ RARE = 0.001
 """A smaller probability is not mentioned."""
 
 
-def c_t(result: Result, score: Score) -> Reading:
+def c_t(result: Result, score: Score) -> Interpretation:
     """The z-score of Meehan et al.: are generated images closer to train than held-out ones?"""
     z = result.value
     if not has_held_out(score):
-        return Reading(
+        return Interpretation(
             finding=f"{number(z)} standard deviations, but the held-out images are the same as one "
             "of the other sets, so this says nothing.",
         )
     if small := too_small_sets(result):
-        return Reading(
+        return Interpretation(
             finding=f"{number(z)} standard deviations, but there are too few images: {small}, and "
             f"{FEWEST_IMAGES} of each kind are needed.",
         )
@@ -138,81 +137,82 @@ def c_t(result: Result, score: Score) -> Reading:
         "It compares whole distributions: it misses a few per cent of copies among honest images."
     )
     if z <= -CLEAR_Z:
-        return Reading(
+        return Interpretation(
             finding=f"Closer to the training set than held-out images are: copying "
             f"({number(z)} standard deviations).",
-            sign="copying",
+            evidence="copying",
         )
     if z <= -WEAK_Z:
-        return Reading(
+        return Interpretation(
             finding=f"Somewhat closer to the training set than held-out images are "
             f"({number(z)} standard deviations): a hint of copying, not proof.",
             limits=limits,
-            sign="doubt",
+            evidence="doubt",
         )
     if z < CLEAR_Z:
-        return Reading(
+        return Interpretation(
             finding=f"On the whole about as close to the training set as held-out images are "
             f"({number(z)} standard deviations).",
             limits=limits,
-            sign="clear",
+            evidence="clear",
         )
-    return Reading(
+    return Interpretation(
         finding=f"On the whole farther from the training set than held-out images are "
         f"({number(z)} standard deviations): underfitting or poor images, not wholesale copying.",
         limits="Poor images can hide copies among them: look at the closest pairs.",
-        sign="clear",
+        evidence="clear",
     )
 
 
-def copied_fraction(result: Result, score: Score) -> Reading:
+def copied_fraction(result: Result, score: Score) -> Interpretation:
     """The share of images closer to train than held-out ones ever are, with its interval."""
     interval, chance = result.interval, part(result, "p_value")
     if not has_held_out(score):
-        return Reading(
+        return Interpretation(
             finding=f"{share(result.value)}, but the held-out images are the same as one of the "
             "other sets, so this says nothing.",
         )
     small = too_small_sets(result)
     if small or interval is None:
         reason = f": {small}, and {FEWEST_IMAGES} of each kind are needed" if small else ""
-        return Reading(finding=f"Too few images to distinguish copies from chance{reason}.")
+        return Interpretation(finding=f"Too few images to distinguish copies from chance{reason}.")
     if interval.low > 0:
         limits = "Copies farther away than the closest held-out images are not counted."
         if chance is not None and chance > RARE:
             limits = (
                 f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"
             )
-        return Reading(
+        return Interpretation(
             finding=f"{copied_images(result, interval)} are closer to training images than "
             "held-out images ever are: copies.",
             limits=limits,
-            sign="copying",
+            evidence="copying",
         )
-    return Reading(
+    return Interpretation(
         finding=f"Close matches are no more frequent among generated than among held-out images; "
         f"at most {share(interval.high)} of the generated images are copies.",
         limits="Copies that this backbone does not recognize are not counted.",
-        sign="clear",
+        evidence="clear",
     )
 
 
 def copied_images(result: Result, interval: Interval) -> str:
     """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`."""
     images = result.n["generated"]
+    ends = share_range(interval.low, interval.high)
     if result.value == 1:
-        return f"All {images:,} generated images ({share_range(interval)})"
+        return f"All {images:,} generated images ({ends})"
     return (
-        f"About {share(result.value)} of the generated images ({share_range(interval)}), some "
+        f"About {share(result.value)} of the generated images ({ends}), some "
         f"{max(1, round(result.value * images)):,} of {images:,},"
     )
 
 
-def memorization_distance(result: Result, score: Score) -> Reading:
+def memorization_distance(result: Result, score: Score) -> Interpretation:
     """Mean over generated images of the distance to the nearest training image."""
     limits = "A mean hides dilution: copies mixed with distant images give an ordinary value."
     return _with_exact_copies(
-        Reading(
+        Interpretation(
             finding=f"A generated image is on average {number(result.value)} away from its "
             "nearest training image; 0 means exact copies only.",
             limits=limits if has_held_out(score) else f"{limits} {_no_reference(score)}",
@@ -221,7 +221,7 @@ def memorization_distance(result: Result, score: Score) -> Reading:
     )
 
 
-def mifid(result: Result, score: Score) -> Reading:
+def mifid(result: Result, score: Score) -> Interpretation:
     """FD, divided by the memorization distance if that mean is below τ."""
     distance, tau = part(result, "memorization_distance"), part(result, "tau")
     hides = (
@@ -229,22 +229,24 @@ def mifid(result: Result, score: Score) -> Reading:
         "for one backbone and one data set only."
     )
     if distance is None or tau is None:
-        return Reading(finding="The Fréchet distance with its penalty for copying.", limits=hides)
+        return Interpretation(
+            finding="The Fréchet distance with its penalty for copying.", limits=hides
+        )
     if distance < tau:
-        return Reading(
+        return Interpretation(
             finding=f"Penalised for copying: the mean distance {number(distance)} is below the "
             f"limit τ = {number(tau)}, so the Fréchet distance is divided by it.",
             limits=hides,
-            sign="doubt",
+            evidence="doubt",
         )
-    return Reading(
+    return Interpretation(
         finding=f"Not penalised, so equal to the Fréchet distance: the mean distance "
         f"{number(distance)} is not below the limit τ = {number(tau)}.",
         limits=hides,
     )
 
 
-def memorization_ratio(result: Result, score: Score) -> Reading:
+def memorization_ratio(result: Result, score: Score) -> Interpretation:
     """Share of generated images with d₁/d₂ < 1/3.
 
     How many honest images are that close depends on the data. With held-out images,
@@ -253,36 +255,36 @@ def memorization_ratio(result: Result, score: Score) -> Reading:
     """
     interval = result.interval
     many = interval is not None and interval.low > NEAR_COPIES
-    return Reading(
+    return Interpretation(
         finding=f"{share(result.value)} of the generated images are more than three times nearer "
         "to one training image than to any other: near-copies.",
         limits="A copy of a duplicated training image has two near neighbours and is missed, as "
         "are flips and crops. Some honest images are counted.",
-        sign="doubt" if many and not _has_copied_fraction(score) else "none",
+        evidence="doubt" if many and not _has_copied_fraction(score) else "none",
     )
 
 
-def authpct(result: Result, score: Score) -> Reading:
+def authpct(result: Result, score: Score) -> Interpretation:
     """Share of generated images farther from their nearest training image than its neighbour is."""
     authentic = share(result.value / 100)
-    return Reading(
+    return Interpretation(
         finding=f"{authentic} of the generated images are farther from their nearest "
         "training image than that one is from its own nearest neighbour.",
         limits="An honest generator does not reach 100 % either; a generator of poor images does.",
     )
 
 
-def nn_quantiles(result: Result, score: Score) -> Reading:
+def nn_quantiles(result: Result, score: Score) -> Interpretation:
     """The closest images: how many generated ones are nearer than the nearest held-out ones."""
     return _with_exact_copies(_quantiles(result, score), score)
 
 
-def _quantiles(result: Result, score: Score) -> Reading:
+def _quantiles(result: Result, score: Score) -> Interpretation:
     median = f"Half of the generated images are within {number(result.value)} of a training image"
     tail = _tail(result) if has_held_out(score) else None
     if tail is None:
         few = "There are too few images to evaluate the closest ones."
-        return Reading(
+        return Interpretation(
             finding=f"{median}.", limits=few if has_held_out(score) else _no_reference(score)
         )
     level, closer = tail
@@ -291,13 +293,13 @@ def _quantiles(result: Result, score: Score) -> Reading:
         f"{100 * level:g} % of the held-out images are; about {100 * level:g} % is expected."
     )
     if closer >= TAIL_EXCESS * level and not _has_copied_fraction(score):
-        return Reading(
+        return Interpretation(
             finding=finding,
             limits="Copies look like this, but so do images of a kind that is common in the "
             "training set.",
-            sign="doubt",
+            evidence="doubt",
         )
-    return Reading(
+    return Interpretation(
         finding=finding, limits=f"{median}. Copies this backbone does not recognise are missed."
     )
 
@@ -308,15 +310,15 @@ def _has_copied_fraction(score: Score) -> bool:
     return result is not None and result.interval is not None and has_held_out(score)
 
 
-def _with_exact_copies(reading: Reading, score: Score) -> Reading:
-    """The reading, after the exact copies if there are any."""
+def _with_exact_copies(interpretation: Interpretation, score: Score) -> Interpretation:
+    """The interpretation, after the exact copies if there are any."""
     exact = exact_copies(score)
     if exact is None:
-        return reading
-    return Reading(
-        finding=f"{capitalize(exact.sentence)} {reading.finding}",
-        limits=f"{reading.limits} {SAME_DIRECTION}".strip(),
-        sign=reading.sign if exact.sign == "none" else exact.sign,
+        return interpretation
+    return Interpretation(
+        finding=f"{capitalize(exact.sentence)} {interpretation.finding}",
+        limits=f"{interpretation.limits} {SAME_DIRECTION}".strip(),
+        evidence=interpretation.evidence if exact.evidence == "none" else exact.evidence,
     )
 
 

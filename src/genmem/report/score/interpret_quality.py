@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genmem.formatting import number, share
-from genmem.report.score.interpretation_types import Reading, part
+from genmem.report.score.interpretation import Interpretation, part
 from genmem.results import Result, Score
 
 USUAL_SAMPLE = 10_000
@@ -12,7 +12,7 @@ USUAL_SAMPLE = 10_000
 NO_COPY_CHECK = "Exact copies of the training images would also score well here."
 
 
-def fd(result: Result, score: Score) -> Reading:
+def fd(result: Result, score: Score) -> Interpretation:
     """Fréchet distance: 0 for equal means and covariances, biased upward for few images."""
     few = min(result.n.get("generated", 0), result.n.get("train", 0))
     limits = "Compare it only with values of the same backbone and as many images."
@@ -20,14 +20,14 @@ def fd(result: Result, score: Score) -> Reading:
         limits = f"With {few:,} images it is biased upward. {limits}"
     if score.backbone.get("name") == "pixels":
         limits += " On raw pixels it reflects colours and outlines, not content."
-    return Reading(
+    return Interpretation(
         finding=f"The means and covariances of the two sets' features differ by "
         f"{number(result.value)}; 0 means equal.",
         limits=f"{limits} {NO_COPY_CHECK}",
     )
 
 
-def fd_infinity(result: Result, score: Score) -> Reading:
+def fd_infinity(result: Result, score: Score) -> Interpretation:
     """Fréchet distance extrapolated to infinitely many images."""
     finding = (
         f"Extrapolated to infinitely many images, the Fréchet distance is about "
@@ -35,13 +35,13 @@ def fd_infinity(result: Result, score: Score) -> Reading:
     )
     if result.value < 0:
         finding += " A negative value is noise around 0."
-    return Reading(
+    return Interpretation(
         finding=finding,
         limits="The linear extrapolation is itself uncertain.",
     )
 
 
-def kd(result: Result, score: Score) -> Reading:
+def kd(result: Result, score: Score) -> Interpretation:
     """Kernel distance: unbiased, so it can be negative."""
     deviation = part(result, "deviation")
     if result.value <= 0:
@@ -52,39 +52,39 @@ def kd(result: Result, score: Score) -> Reading:
         finding = f"Barely different from 0: between subsets it varies by {number(deviation)}."
     else:
         finding = f"The two sets differ by {number(result.value)}; 0 means equal."
-    return Reading(
+    return Interpretation(
         finding=finding,
         limits="It is unbiased for few images, but noisier.",
     )
 
 
-def inception_score(result: Result, score: Score) -> Reading:
+def inception_score(result: Result, score: Score) -> Interpretation:
     """Inception score: confident and varied ImageNet classes; ignores the training images."""
-    return Reading(
+    return Interpretation(
         finding=f"The images look like about {number(result.value)} distinct, equally frequent "
         "ImageNet classes.",
         limits="It ignores the training images and means little for images of other subjects.",
     )
 
 
-def precision(result: Result, score: Score) -> Reading:
+def precision(result: Result, score: Score) -> Interpretation:
     """Share of generated images inside the training manifold."""
-    return Reading(
+    return Interpretation(
         finding=f"{share(result.value)} of the generated images lie where training images lie.",
         limits="Outliers in the training set increase it.",
     )
 
 
-def recall(result: Result, score: Score) -> Reading:
+def recall(result: Result, score: Score) -> Interpretation:
     """Share of training images inside the generated manifold."""
-    return Reading(
+    return Interpretation(
         finding=f"{share(result.value)} of the training images lie where generated images lie.",
         limits="A low share means a lack of variety. A few outliers among the generated images "
         "increase it.",
     )
 
 
-def density(result: Result, score: Score) -> Reading:
+def density(result: Result, score: Score) -> Interpretation:
     """How densely training images surround the generated ones; about 1 for equal sets."""
     if result.value > 1.1:
         where = "crowd around typical training images"
@@ -92,16 +92,16 @@ def density(result: Result, score: Score) -> Reading:
         where = "lie where training images are as dense as expected"
     else:
         where = "often lie where training images are sparse"
-    return Reading(
+    return Interpretation(
         finding=f"The generated images {where}; about 1 is expected for equal sets.",
         limits="It can exceed 1.",
     )
 
 
-def coverage(result: Result, score: Score) -> Reading:
+def coverage(result: Result, score: Score) -> Interpretation:
     """Share of training images that have a generated image nearby."""
     generated, train = result.n.get("generated", 0), result.n.get("train", 0)
-    return Reading(
+    return Interpretation(
         finding=f"{share(result.value)} of the training images have a generated image nearby.",
         limits=f"{generated:,} generated images cannot be near all {train:,} training images."
         if generated < train

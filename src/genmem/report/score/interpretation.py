@@ -1,43 +1,131 @@
-"""Plain-language readings of a score: careful sentences that claim no more than the numbers do."""
+"""What each metric of a score says and what it cannot: careful sentences in plain language.
+
+A metric's registry entry holds its interpretation: a sentence, or a function of
+`interpret_quality.py` or `interpret_copying.py`.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
+from typing import Literal
 
-from genmem.metrics.registry import resolve
-from genmem.report.score.interpretation_types import Reading, same_set
-from genmem.report.score.tables import metric_of, value_text
-from genmem.results import Result, Score
+from genmem.formatting import count, join_words, number, share
+from genmem.metrics.registry import Metric, metrics, resolve
+from genmem.report.common.provenance import ROLE_NAMES
+from genmem.results import InputSummary, Result, Score
 
-_REFERENCE = re.compile(r"[\w.]+:\w+")
+Evidence = Literal["copying", "doubt", "clear", "none"]
+"""What a value says about copying: strong evidence, weak evidence, a test passed, nothing."""
+
+CLEAR_Z = 3.0
+"""On one side, an honest comparison exceeds this z-score by chance about once in 700."""
+
+FEWEST_IMAGES = 20
+"""The authors of C_T score no cell of fewer images; their z-score is not evidence either way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpretation:
+    """A value in plain language.
+
+    Attributes:
+        finding: one sentence on what the value says.
+        limits: what it cannot say; may be empty.
+        evidence: what it says about copying.
+    """
+
+    finding: str
+    limits: str = ""
+    evidence: Evidence = "none"
+
+    def __str__(self) -> str:
+        return f"{self.finding} {self.limits}".strip()
+
+
+def same_set(score: Score, first_role: str, second_role: str) -> bool:
+    """Whether two of the inputs hold the same rows in the same order."""
+    first: InputSummary | None = score.inputs.get(first_role)
+    second: InputSummary | None = score.inputs.get(second_role)
+    return first is not None and second is not None and first.digest == second.digest
+
+
+def has_held_out(score: Score) -> bool:
+    """Whether there are held-out images that are neither the training nor the generated images."""
+    return "test" in score.inputs and not (
+        same_set(score, "test", "train") or same_set(score, "test", "generated")
+    )
+
+
+def why_no_held_out(score: Score) -> str:
+    """Why there are no held-out images to compare with, as the start of a sentence."""
+    for role in ("train", "generated"):
+        if same_set(score, "test", role):
+            return (
+                f"the held-out images (--test) are the same as the {ROLE_NAMES[role]} images, so "
+                "nothing can be compared with them"
+            )
+    return "no held-out images were given (--test)"
+
+
+def too_small_sets(result: Result) -> str:
+    """The sets of a result that are too small, in words; empty if all are large enough."""
+    small = [
+        count(result.n[role], f"{ROLE_NAMES[role]} image")
+        for role in ("generated", "test")
+        if result.n.get(role, FEWEST_IMAGES) < FEWEST_IMAGES
+    ]
+    return join_words(small) if small else ""
+
+
+def part(result: Result, name: str) -> float | None:
+    """A numeric part of a result; None if it is missing or not a number."""
+    value = result.parts.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def interpret(score: Score) -> dict[str, Interpretation]:
+    """The interpretation of every metric of `score`, by name, in the score's order."""
+    return {name: _interpret(name, result, score) for name, result in score.metrics.items()}
+
+
+def metric_of(name: str) -> Metric | None:
+    """The registry's entry of a result; None for a metric that is not installed here."""
+    for metric in metrics().values():
+        if name == metric.name or (metric.inception and name == metric.inception[0]):
+            return metric
+    return None
+
+
+def value_text(name: str, value: float) -> str:
+    """A metric's value: a percentage if it is a share, otherwise four significant digits."""
+    metric = metric_of(name)
+    if metric and metric.unit == "percent":
+        return share(value / 100)
+    return share(value) if metric and metric.unit == "fraction" else number(value)
+
+
+_FUNCTION = re.compile(r"[\w.]+:\w+")
 """A function as "module:function"; every other interpretation is a sentence."""
 
 
-def readings(score: Score) -> dict[str, str]:
-    """What each metric of `score` says and what it cannot, by metric name."""
-    return {name: str(reading) for name, reading in read(score).items()}
-
-
-def read(score: Score) -> dict[str, Reading]:
-    """The readings with finding, limits and sign apart, in the score's order."""
-    return {name: _read(name, result, score) for name, result in score.metrics.items()}
-
-
-def _read(name: str, result: Result, score: Score) -> Reading:
+def _interpret(name: str, result: Result, score: Score) -> Interpretation:
     if not math.isfinite(result.value):
-        return Reading(finding="No number came out; the notes say why.")
+        return Interpretation(finding="The value is undefined; the notes say why.")
     metric = metric_of(name)
     if metric is None:
-        return Reading(finding="This metric is not installed here, so it is not interpreted.")
-    if _REFERENCE.fullmatch(metric.interpretation):
-        reading = resolve(metric.interpretation)(result, score)
+        return Interpretation(finding="This metric is not installed here.")
+    if _FUNCTION.fullmatch(metric.interpretation):
+        interpretation = resolve(metric.interpretation)(result, score)
     else:
-        value = value_text(name, result.value)
-        reading = Reading(finding=metric.interpretation.replace("{value}", value))
+        sentence = metric.interpretation.replace("{value}", value_text(name, result.value))
+        interpretation = Interpretation(finding=sentence)
     if same_set(score, "generated", "train"):
-        return Reading(
-            finding=reading.finding,
+        return Interpretation(
+            finding=interpretation.finding,
             limits="Both sets are the same images, so this says nothing about a generator.",
         )
-    return reading
+    return interpretation

@@ -17,9 +17,8 @@ from genmem.report.common.provenance import (
     times,
 )
 from genmem.report.common.templates import template, write_page
-from genmem.report.score.interpretation import read
-from genmem.report.score.interpretation_types import part
-from genmem.report.score.tables import quantile_table, tables
+from genmem.report.score.interpretation import part
+from genmem.report.score.tables import metric_tables, quantile_table
 from genmem.report.score.verdict import verdict
 from genmem.results import InputSummary, Pair, Score
 
@@ -52,7 +51,7 @@ def render(score: Score) -> str:
         subtitle=_subtitle(score),
         verdict=verdict(score),
         notes=[printable(note) for note in score.notes],
-        tables=tables(score, read(score)),
+        tables=metric_tables(score),
         histogram=histogram(score.nearest, tau=tau),
         left_end=enlarged_left_end(score.nearest),
         roles=[role for role in ("generated", "test") if role in score.nearest],

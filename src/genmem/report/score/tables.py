@@ -1,38 +1,37 @@
-"""The tables of numbers: one row a metric, its value, direction, reading and notes as text."""
+"""The tables of metrics: one row per metric with value, direction, interpretation and notes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genmem.formatting import number, printable, share
-from genmem.metrics.registry import Metric, metrics
-from genmem.report.score.interpretation_types import Reading
+from genmem.formatting import number, printable, share_range
+from genmem.metrics.registry import metrics
+from genmem.report.common.provenance import ROLE_NAMES
+from genmem.report.common.tables import Table
+from genmem.report.score.interpretation import Interpretation, interpret, metric_of, value_text
 from genmem.results import Interval, Result, Score
 
-TABLES = {
+GROUPS = {
     "copying": "Copying: how close the generated images come to single training images",
-    "quality": "Quality and variety: how alike the two sets are as wholes",
+    "quality": "Quality and variety: how similar the two sets are as a whole",
 }
-
-
-def metric_of(name: str) -> Metric | None:
-    """The registry's entry of a result; None for a metric that is not installed here."""
-    for metric in metrics().values():
-        if name == metric.name or (metric.inception and name == metric.inception[0]):
-            return metric
-    return None
-
+"""The captions of the tables, by group of the metrics."""
 
 QUANTILE_NAMES = {0.0: "closest image", 0.5: "half", 1.0: "all"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One metric as the page and the terminal show it.
+    """One metric on the page and on the terminal.
 
-    `interval` is its ends as text, "0.85 to 1.5 %", and `method` how it was made, level first;
-    both are empty where there is none.
+    Attributes:
+        name, title: as in the registry.
+        value: as text.
+        interval: its ends as text, "0.85 to 1.5 %"; empty if there is none.
+        method: its level and how it was computed; empty if there is none.
+        better: which values are better.
+        interpretation: what the value says.
+        notes: of the result.
     """
 
     name: str
@@ -41,44 +40,34 @@ class Row:
     interval: str
     method: str
     better: str
-    reading: Reading
+    interpretation: Interpretation
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """Metrics that answer one question."""
+class MetricTable:
+    """The metrics of one group."""
 
-    key: str
     caption: str
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuantileTable:
-    """Distances below which a share of each set lies: one row a share, one column a role."""
-
-    roles: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def tables(score: Score, found: Mapping[str, Reading]) -> list[Table]:
-    """The score's metrics by question, the most telling first; empty tables are left out."""
-    rows = {name: _row(name, result, found[name]) for name, result in score.metrics.items()}
+def metric_tables(score: Score) -> list[MetricTable]:
+    """The score's metrics by group, in the registry's order; empty tables are left out."""
+    interpretations = interpret(score)
+    rows = {name: _row(name, score[name], interpretations[name]) for name in score.metrics}
     second = {metric.inception[0]: name for name, metric in metrics().items() if metric.inception}
     for name in second.keys() & rows.keys():
         rows.pop(second[name], None)  # the same number under its general name
     known = list(metrics())
     order = sorted(rows, key=lambda name: [*known, name].index(second.get(name, name)))
-    made = [
-        Table(
-            key=key,
-            caption=caption,
-            rows=tuple(rows[name] for name in order if _group(name) == key),
+    tables = [
+        MetricTable(
+            caption=caption, rows=tuple(rows[name] for name in order if _group(name) == group)
         )
-        for key, caption in TABLES.items()
+        for group, caption in GROUPS.items()
     ]
-    return [table for table in made if table.rows]
+    return [table for table in tables if table.rows]
 
 
 def _group(name: str) -> str:
@@ -86,44 +75,24 @@ def _group(name: str) -> str:
     return metric.group if metric else "quality"
 
 
-def value_text(name: str, value: float) -> str:
-    """A metric's value: a percentage where it is a share, four significant digits else."""
-    metric = metric_of(name)
-    if metric and metric.unit == "percent":
-        return share(value / 100)
-    return share(value) if metric and metric.unit == "fraction" else number(value)
-
-
-def interval_text(name: str, interval: Interval) -> str:
-    """The ends of a metric's interval, with three significant digits: `0.85 to 1.5 %`."""
-    metric = metric_of(name)
-    if metric and metric.unit == "fraction":
-        return share_range(interval)
-    return " to ".join(number(float(f"{end:.3g}")) for end in (interval.low, interval.high))
-
-
-def share_range(interval: Interval) -> str:
-    """The ends of a fraction's interval: `0.85 to 1.5 %`."""
-    return f"{share(interval.low).removesuffix(' %')} to {share(interval.high)}"
-
-
-def quantile_table(score: Score) -> QuantileTable | None:
-    """The parts of `nn_quantiles` as text; None when the score does not hold it."""
+def quantile_table(score: Score) -> Table | None:
+    """Distances within which a share of each set lies; None if the score has no `nn_quantiles`."""
     result = score.metrics.get("nn_quantiles")
     if result is None:
         return None
-    roles = tuple(role for role in ("generated", "test") if role in result.parts)
+    roles = [role for role in ("generated", "test") if role in result.parts]
     columns = [result.parts[role] for role in roles]
-    return QuantileTable(
-        roles=roles,
+    return Table(
+        caption="Distance within which the closest images lie",
+        columns=("Share", *(ROLE_NAMES[role] for role in roles)),
         rows=tuple(
-            (QUANTILE_NAMES.get(level, f"{100 * level:g} %"), tuple(map(number, values)))
+            (QUANTILE_NAMES.get(level, f"{100 * level:g} %"), *map(number, values))
             for level, *values in zip(result.parts["levels"], *columns, strict=True)
         ),
     )
 
 
-def _row(name: str, result: Result, reading: Reading) -> Row:
+def _row(name: str, result: Result, interpretation: Interpretation) -> Row:
     interval, metric = result.interval, metric_of(name)
     title, better = (metric.title, metric.better) if metric else (name, "see its documentation")
     if metric and metric.inception and name == metric.inception[0]:
@@ -132,9 +101,17 @@ def _row(name: str, result: Result, reading: Reading) -> Row:
         name=name,
         title=title,
         value=value_text(name, result.value),
-        interval=interval_text(name, interval) if interval else "",
+        interval=_interval_text(name, interval) if interval else "",
         method=f"{100 * interval.level:g} %, {printable(interval.method)}" if interval else "",
         better=better,
-        reading=reading,
+        interpretation=interpretation,
         notes=tuple(map(printable, result.notes)),
     )
+
+
+def _interval_text(name: str, interval: Interval) -> str:
+    """The ends of a metric's interval, with three significant digits: `0.85 to 1.5 %`."""
+    metric = metric_of(name)
+    if metric and metric.unit == "fraction":
+        return share_range(interval.low, interval.high)
+    return " to ".join(number(float(f"{end:.3g}")) for end in (interval.low, interval.high))

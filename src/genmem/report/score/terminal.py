@@ -6,8 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genmem.report.common.terminal import new_table
-from genmem.report.score.interpretation import read
-from genmem.report.score.tables import Row, tables
+from genmem.report.score.tables import Row, metric_tables
 from genmem.report.score.verdict import verdict
 from genmem.results import Score
 
@@ -15,26 +14,26 @@ STYLES = {"copying": "bold red", "doubt": "yellow", "clear": "green"}
 
 
 def score_table(score: Score) -> Table:
-    """The metrics of `score`, one a row: value, direction of better, what it says.
+    """The verdict and the metrics of `score`, one per row.
 
-    The verdict stands above the numbers; a value's interval, if it has one, below it. Every cell
-    is plain text: file names and notes are never taken for markup.
+    An interval is below its value. Every cell is plain text: file names and notes are never
+    interpreted as markup.
     """
-    found = verdict(score)
+    result = verdict(score)
     table = new_table(
-        title=Text(f"{found.word}: {found.sentence}", style=STYLES.get(found.level, "bold"))
+        title=Text(f"{result.word}: {result.sentence}", style=STYLES.get(result.level, "bold"))
     )
     table.add_column("metric", no_wrap=True)
     table.add_column("value, interval", justify="right", no_wrap=True)
     table.add_column("better", max_width=16)
     table.add_column("what it says", ratio=1)
-    for group in tables(score, read(score)):
-        for row in group.rows:
+    for table_of_group in metric_tables(score):
+        for row in table_of_group.rows:
             table.add_row(
                 Text(row.name),
                 _value(row),
                 Text(row.better, style="dim"),
-                Text(row.reading.finding, style=STYLES.get(row.reading.sign, "")),
+                Text(row.interpretation.finding, style=STYLES.get(row.interpretation.evidence, "")),
             )
         table.add_section()
     return table

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from genmem.formatting import capitalize, share
 from genmem.report.common.verdict import Verdict
 from genmem.report.score.interpret_copying import copied_images, exact_copies
-from genmem.report.score.interpretation import read
-from genmem.report.score.interpretation_types import (
+from genmem.report.score.interpretation import (
     FEWEST_IMAGES,
-    Sign,
+    Evidence,
     has_held_out,
+    interpret,
     same_set,
     too_small_sets,
     why_no_held_out,
@@ -33,9 +33,11 @@ def verdict(score: Score) -> Verdict:
         )
     exact = exact_copies(score)
     exact_sentence = capitalize(exact.sentence) if exact else ""
-    signs: dict[str, Sign] = {name: reading.sign for name, reading in read(score).items()}
-    closer = _closer(score, signs)
-    copied = exact is not None and exact.sign == "copying"
+    evidence: dict[str, Evidence] = {
+        name: interpretation.evidence for name, interpretation in interpret(score).items()
+    }
+    closer = _closer(score, evidence)
+    copied = exact is not None and exact.evidence == "copying"
     if copied or closer:
         conclusion = f"{closer}: this" if closer else "This"
         conclusion = f"{conclusion} generator copies its training data."
@@ -46,13 +48,13 @@ def verdict(score: Score) -> Verdict:
             if copied
             else _join(conclusion, exact_sentence),
         )
-    if exact and exact.sign == "doubt":
+    if exact and exact.evidence == "doubt":
         return Verdict(
             level="doubt",
             word="Suspicious",
             sentence=f"{exact_sentence} Look at the closest pairs before trusting this generator.",
         )
-    if "doubt" in signs.values():
+    if "doubt" in evidence.values():
         return Verdict(
             level="doubt",
             word="Suspicious",
@@ -62,11 +64,11 @@ def verdict(score: Score) -> Verdict:
                 exact_sentence,
             ),
         )
-    if "clear" in signs.values():
+    if "clear" in evidence.values():
         return Verdict(
             level="clear",
             word="No sign of copying",
-            sentence=_join(_no_closer(score, signs), exact_sentence),
+            sentence=_join(_no_closer(score, evidence), exact_sentence),
         )
     return Verdict(
         level="open",
@@ -75,11 +77,11 @@ def verdict(score: Score) -> Verdict:
     )
 
 
-def _closer(score: Score, signs: Mapping[str, Sign]) -> str:
+def _closer(score: Score, evidence: Mapping[str, Evidence]) -> str:
     """How the generated images are too close, without a full stop; empty if they are not."""
-    as_a_whole = signs.get("c_t") == "copying"
+    as_a_whole = evidence.get("c_t") == "copying"
     fraction = score.metrics.get("copied_fraction")
-    if fraction and fraction.interval and signs["copied_fraction"] == "copying":
+    if fraction and fraction.interval and evidence["copied_fraction"] == "copying":
         more = ", and as a whole they are closer too" if as_a_whole else ""
         return (
             f"{copied_images(fraction, fraction.interval)} are closer to training images than "
@@ -90,17 +92,17 @@ def _closer(score: Score, signs: Mapping[str, Sign]) -> str:
     return ""
 
 
-def _no_closer(score: Score, signs: Mapping[str, Sign]) -> str:
+def _no_closer(score: Score, evidence: Mapping[str, Evidence]) -> str:
     """What was compared with the held-out images and passed, and what may have been missed."""
     sentence = (
         "On the whole the generated images are no closer to the training set than held-out images "
         "are"
-        if signs.get("c_t") == "clear"
+        if evidence.get("c_t") == "clear"
         else "The closest generated images are no closer to the training set than the closest "
         "held-out images are"
     )
     fraction = score.metrics.get("copied_fraction")
-    if fraction and fraction.interval and signs["copied_fraction"] == "clear":
+    if fraction and fraction.interval and evidence["copied_fraction"] == "clear":
         return (
             f"{sentence}; at most {share(fraction.interval.high)} of the generated images are "
             "copies that this backbone can recognize."
