@@ -1,26 +1,27 @@
-"""Progress on stderr: a bar with rate and time left on a terminal, a few plain lines elsewhere."""
+"""Progress on stderr: bars on a terminal, occasional plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from genmem.formatting import duration
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with stage words, done and total (None when unknown); from any thread, often."""
+if TYPE_CHECKING:
+    from genmem.images.source import Progress
 
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 30.0
-"""How often a stage that goes on gets another plain line."""
+"""Interval between the plain lines of one stage."""
 
 
 @contextmanager
 def progress_on_stderr() -> Iterator[Progress]:
-    """Something to call with progress, which shows it in the way that suits stderr."""
+    """A callback that shows progress on stderr: as bars on a terminal, otherwise as plain lines."""
     if sys.stderr.isatty():
         with _bars() as show:
             yield _Throttle(show, REDRAW_SECONDS)
@@ -30,13 +31,13 @@ def progress_on_stderr() -> Iterator[Progress]:
 
 @contextmanager
 def _bars() -> Iterator[Progress]:
-    """One bar a stage; finished ones stay, so that the rates can be read afterwards."""
+    """One bar per stage; finished bars stay, so that their rates can be read."""
     from rich import progress as rich_progress
     from rich.console import Console
     from rich.text import Text
 
     class Rate(rich_progress.ProgressColumn):
-        """Items a second."""
+        """Items per second."""
 
         def render(self, task: rich_progress.Task) -> Text:
             rate = task.finished_speed or task.speed
@@ -56,7 +57,7 @@ def _bars() -> Iterator[Progress]:
 
         def show(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
-                for task in bars.tasks:  # what never told its length tells no rate either
+                for task in bars.tasks:  # a stage of unknown length has no rate worth keeping
                     task.visible = task.total is not None
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
@@ -65,7 +66,7 @@ def _bars() -> Iterator[Progress]:
 
 
 class _Throttle:
-    """Passes on a stage's first call, its last, and one every `seconds` between."""
+    """Forwards the first and the last call of a stage, and one every `seconds` between."""
 
     def __init__(self, show: Progress, seconds: float) -> None:
         self._show = show
@@ -83,27 +84,27 @@ class _Throttle:
 
 
 class _Lines:
-    """Plain lines: none when a stage is over at once, one now and then, one at its end.
+    """Plain lines: occasional ones, and one at the end of a stage that took over a second.
 
-    Rates count from the stage's first call: what a resumed run brought along took no time here.
+    Rates count from the stage's first call, so that earlier work of a resumed run is excluded.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[float, int, int]] = {}  # began when, at, was last at
+        self._stages: dict[str, tuple[float, int, int]] = {}  # start time, start count, last count
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        since, brought, before = self._seen.get(stage, (now, done, done))
-        if done < before:  # another stage of the same name
-            since, brought = now, done
-        self._seen[stage] = since, brought, done
-        spent = now - since
-        if spent < 1:
+        started, first, last = self._stages.get(stage, (now, done, done))
+        if done < last:  # another stage of the same name
+            started, first = now, done
+        self._stages[stage] = started, first, done
+        seconds = now - started
+        if seconds < 1:
             return
-        rate = (done - brought) / spent
+        rate = (done - first) / seconds
         text = f"{stage}: {done:,}"
         if done == total:
-            text += f" in {duration(spent)} ({_rate(rate)})"
+            text += f" in {duration(seconds)} ({_rate(rate)})"
         elif total is not None and rate > 0:
             left = duration((total - done) / rate)
             text += f" of {total:,} ({_rate(rate)}, {left} left)"
@@ -111,5 +112,5 @@ class _Lines:
 
 
 def _rate(rate: float) -> str:
-    """`1,234/s`; below ten, two digits: `0.043/s`."""
+    """`1,234/s`; two digits below ten: `0.043/s`."""
     return f"{rate:,.0f}/s" if rate >= 9.95 else f"{rate:.2g}/s"

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from genmem.arena.client import Server
-    from genmem.cli.progress import Progress
+    from genmem.images.source import Progress
 
 _POLL_SECONDS = 3.0
 _DONE = ("scored", "refused", "failed")

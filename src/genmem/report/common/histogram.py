@@ -1,8 +1,7 @@
-"""Nearest-neighbour distances as bars: the binning, and where on the page each mark stands.
+"""Histograms of nearest-neighbour distances: the bins, and the positions of ticks and marks.
 
-This is the only arithmetic in the report: counts per bin and the medians that are drawn.
-Positions are percentages of the drawing's width and height, so the template needs no numbers of
-its own and the text keeps its size on a phone.
+This is the only arithmetic in the report: counts per bin, and medians. Positions are percentages
+of the drawing's width and height, so that the template scales the drawing but not its text.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from numpy.typing import NDArray
 from genmem.formatting import number
 
 ROLES = ("generated", "test")
-"""The sets that can be drawn, in drawing order."""
+"""The sets that are drawn, in this order."""
 
 ENLARGED_SHARE = 0.02
-"""The second drawing shows the closest 2 % of the images."""
+"""The enlarged histogram shows the closest 2 % of the images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A vertical line or a tick: `at` in percent of the width, with its label."""
+    """A vertical line or a tick: `at` in percent of the width, and its label."""
 
     at: float
     label: str
@@ -33,7 +32,7 @@ class Mark:
 
     @property
     def anchor(self) -> str:
-        """How SVG should hang the label so that it stays inside the drawing."""
+        """SVG's text-anchor, chosen so that the label stays inside the drawing."""
         if self.kind == "tick":
             return "start" if self.at < 4 else "end" if self.at > 96 else "middle"
         return "start" if self.at < 50 else "end"
@@ -41,7 +40,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """One set's bars as an SVG path in a 100 × 100 box, y downwards."""
+    """The bars of one set as SVG paths in a 100 × 100 box, y downwards."""
 
     role: str
     line: str
@@ -50,7 +49,7 @@ class Outline:
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Everything the template draws: outlines, ticks on both axes and vertical marks."""
+    """What the template draws: outlines, ticks on both axes, and vertical marks."""
 
     outlines: tuple[Outline, ...]
     x_ticks: tuple[Mark, ...]
@@ -61,15 +60,15 @@ class Histogram:
 def histogram(
     nearest: Mapping[str, NDArray[np.float64]], *, tau: float | None = None, bins: int = 60
 ) -> Histogram | None:
-    """The whole distribution of nearest distances, with medians and the limit τ.
+    """The whole distribution of nearest distances, with medians and the threshold τ.
 
     Args:
-        nearest: distances by role, float64 [n]; roles other than `ROLES` are not drawn.
-        tau: MiFID's limit on the mean distance; drawn when given.
+        nearest: distances by role, float64 [n]; roles other than `ROLES` are ignored.
+        tau: MiFID's threshold on the mean distance; None: not drawn.
         bins: bars over the whole width.
 
     Returns:
-        The drawing; None when there is no distance to draw.
+        The histogram; None if there is no distance to draw.
     """
     sets = _drawable(nearest)
     if not sets:
@@ -91,10 +90,14 @@ def enlarged_left_end(
 ) -> Histogram | None:
     """The closest images only, where a few copies among many honest images show.
 
+    Args:
+        nearest: as in `histogram`.
+        bins: bars over the whole width.
+
     Returns:
-        The drawing up to the distance that `ENLARGED_SHARE` of the held-out images (of the
-        generated ones, where there are no others) lie below, heights still as a share of the
-        whole set; None for sets of fewer than 500 images.
+        The histogram up to the `ENLARGED_SHARE` quantile of the held-out images (of the generated
+        images without them); heights are shares of the whole set. None for sets of fewer than 500
+        images.
     """
     sets = _drawable(nearest)
     if "generated" not in sets or min(map(len, sets.values())) < 500:
@@ -106,7 +109,7 @@ def enlarged_left_end(
 def _drawable(
     nearest: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, NDArray[np.float64]]:
-    """The finite distances of each set that has any; never below zero."""
+    """The finite distances of each set that has any, at least 0."""
     finite = {
         role: np.maximum(nearest[role][np.isfinite(nearest[role])], 0.0)
         for role in ROLES
@@ -118,7 +121,7 @@ def _drawable(
 def _draw(
     sets: Mapping[str, NDArray[np.float64]], *, right: float, bins: int, marks: tuple[Mark, ...]
 ) -> Histogram:
-    """Bin every set on 0…right; the highest bar ends just below the top."""
+    """Bin every set on [0, right]; the highest bar ends just below the top."""
     shares = {
         role: np.histogram(distances, bins=bins, range=(0.0, right))[0] / len(distances)
         for role, distances in sets.items()
@@ -141,17 +144,17 @@ def _draw(
 
 
 def _outline(role: str, heights: NDArray[np.float64]) -> Outline:
-    """Bars of the given heights (0…1) as one stepped line and the closed area below it."""
+    """Bars of the given heights (0 to 1) as one stepped line and the closed area below it."""
     width = 100 / len(heights)
     steps = " ".join(
-        f"V{100 - 100 * height:.2f} H{(position + 1) * width:.2f}"
-        for position, height in enumerate(heights)
+        f"V{100 - 100 * height:.2f} H{(index + 1) * width:.2f}"
+        for index, height in enumerate(heights)
     )
     return Outline(role=role, line=f"M0,100 {steps}", area=f"M0,100 {steps} V100 Z")
 
 
 def _round_step(largest: float, steps: int) -> float:
-    """A round distance (1, 2 or 5 times a power of ten) that fits about `steps` times."""
+    """A round step (1, 2 or 5 times a power of ten) that fits about `steps` times."""
     rough = largest / steps
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.75)

@@ -1,37 +1,35 @@
-"""Axes and files of a page's figures: one look for all, in the colours of the style sheet."""
+"""The figures of a page, drawn by matplotlib: one look for all, in the style sheet's colours."""
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-import re
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-
-from markupsafe import Markup
-
-
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """One figure.
+    """One figure as files.
 
     Attributes:
-        name: its file name without an ending.
-        group: the board it belongs to; "" for figures of several boards.
+        name: its file name without a suffix.
+        group: the leaderboard it belongs to; "" for figures of several leaderboards.
         title: what it shows.
         caption: what to look for in it.
-        description: its main numbers, for those who cannot see it.
-        svg: the file's bytes.
-        png: the file's bytes.
+        description: its main numbers, for readers who cannot see it.
+        svg: the SVG file.
+        png: the PNG file; empty if it was not requested.
     """
 
     name: str
@@ -44,27 +42,27 @@ class Drawing:
 
     @property
     def inline(self) -> Markup:
-        """The SVG element for the page: no XML head, ids of its own, the style sheet's colours."""
+        """The SVG element: without XML header, with unique ids, in the page's colours."""
         text = self.svg.decode("utf-8")
         text = text[text.index("<svg ") :]
         for name, colour in palette().items():
             text = text.replace(colour, f"var(--{name})")
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{self.name}-", text)
-        # The page scales it.
+        # Without width and height, the page scales it.
         return Markup(re.sub(r' (width|height)="[0-9.]+pt"', "", text, count=2))
 
 
 @cache
 def palette() -> dict[str, str]:
-    """The style sheet's light colours by variable, as #rrggbb; every colour once."""
+    """The style sheet's light colours as #rrggbb, by variable; no colour occurs twice."""
     sheet = resources.files("genmem.report").joinpath("templates/style.css").read_text("utf-8")
     light = sheet[: sheet.index("}")]
     return dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", light))
 
 
 SIZE = (4.8, 3.6)
-"""Inches. Small, so that the text stays readable when a phone shows the whole width."""
+"""In inches. Small, so that the text stays readable on a phone."""
 
 PNG_DPI = 200
 
@@ -78,7 +76,7 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "svg.fonttype": "none",
-    "text.parse_math": False,  # labels are other people's text
+    "text.parse_math": False,  # labels come from users
 }
 
 LOOKS = (
@@ -88,12 +86,12 @@ LOOKS = (
     ("clear", "^"),
     ("open", "v"),
 )
-"""Colour and marker of one series after the other."""
+"""Colours and markers of successive series."""
 
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """matplotlib as the page looks; the caller's own settings are neither used nor changed."""
+    """matplotlib in the page's look; the caller's settings are neither used nor changed."""
     import matplotlib
 
     colours = palette()
@@ -116,7 +114,7 @@ def page_style() -> Iterator[None]:
 
 
 def new_axes(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
-    """A figure of one axes, `size` in inches."""
+    """A figure with one axes; `size` in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
@@ -126,7 +124,7 @@ def new_axes(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 
 
 def legend(figure: Figure, *, columns: int, **options: float) -> None:
-    """A legend below the axes, where it hides nothing; `options` are matplotlib's."""
+    """A legend below the axes, where it hides nothing; `options` go to matplotlib."""
     settings: Any = {"columnspacing": 1.4, **options}
     figure.legend(loc="outside lower center", ncols=columns, **settings)
 
@@ -141,7 +139,7 @@ def drawing(
     description: str,
     with_png: bool = False,
 ) -> Drawing:
-    """The figure as an SVG for the page, and as a PNG where asked; equal figures, equal bytes."""
+    """The figure as SVG, and as PNG if requested; equal figures give equal bytes."""
     return Drawing(
         name=name,
         group=group,
