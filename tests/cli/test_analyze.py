@@ -25,15 +25,17 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_table_becomes_a_page_figures_and_numbers(folder, capsys):
     assert run(["analyze", "r.csv", "--out", "made/here", "--top", "2"]) == 0
-    out = capsys.readouterr().out
-    assert "public: With τ* = 0.3, 2 of 2 cheats are caught and no honest entry" in out
-    made = folder / "made" / "here"
-    assert {path.name for path in made.iterdir()} == {
+    assert (
+        "public: With τ* = 0.3, 2 of 2 cheats are caught and no honest entry"
+        in capsys.readouterr().out
+    )
+    out = folder / "made" / "here"
+    assert {path.name for path in out.iterdir()} == {
         "analysis.html",
         "analysis.json",
         "figures",
     }
-    figures = {path.name for path in (made / "figures").iterdir()}
+    figures = {path.name for path in (out / "figures").iterdir()}
     assert figures == {
         f"{name}.{kind}"
         for name in (
@@ -46,7 +48,7 @@ def test_a_table_becomes_a_page_figures_and_numbers(folder, capsys):
         )
         for kind in ("svg", "png")
     }
-    numbers = json.loads((made / "analysis.json").read_text())
+    numbers = json.loads((out / "analysis.json").read_text())
     assert numbers["boards"]["private"]["disqualified"] == 2
     assert numbers["labels"]["not reviewed"] == 1
 
@@ -63,7 +65,7 @@ def test_columns_are_mapped_by_flags(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         (("FID_public", "FID"), "no column 'FID_public'"),
         (("0.32", "far"), "row 3, column distance_public: expected a number"),
@@ -72,18 +74,18 @@ def test_columns_are_mapped_by_flags(folder, capsys):
         (("0.22,sup", "0.22"), "row 5: expected 8 cells"),
     ],
 )
-def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, words):
+def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, message):
     (folder / "r.csv").write_text((HEADER + ROWS).replace(*change))
     assert run(["analyze", "r.csv", "--out", "o"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
-    assert words in captured.err
+    assert message in captured.err
     assert not (folder / "o").exists()
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"),
+    ("flags", "message"),
     [
         (["--board", "final"], "expected NAME=FD,DISTANCE"),
         (["--board", "final=FID_public"], "expected NAME=FD,DISTANCE"),
@@ -98,11 +100,11 @@ def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, word
         (["--out", "r.csv"], "--out r.csv is a file"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, flags, words):
+def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, flags, message):
     (folder / "full").mkdir()
     (folder / "full" / "notes.txt").touch()
     (folder / "nowhere").symlink_to(folder / "gone")
     assert run(["analyze", "r.csv", "--out", "o", *flags]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
-    assert words in captured.err
+    assert message in captured.err

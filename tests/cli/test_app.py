@@ -32,7 +32,7 @@ def one_line(text):
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (MemoryError(), "not enough memory. Use fewer"),
         (
@@ -47,7 +47,7 @@ def one_line(text):
         (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."), "not enough GPU memory"),
     ],
 )
-def test_too_little_memory_is_one_line_and_exit_code_2(error, words, capsys, monkeypatch):
+def test_too_little_memory_is_one_line_and_exit_code_2(error, message, capsys, monkeypatch):
     def refuse(arguments):
         raise error
 
@@ -55,10 +55,10 @@ def test_too_little_memory_is_one_line_and_exit_code_2(error, words, capsys, mon
     assert run(["score"]) == 2
     stderr = capsys.readouterr().err
     assert one_line(stderr)
-    assert words in stderr
+    assert message in stderr
 
 
-def test_another_runtime_error_is_a_fault_of_the_program_and_is_not_hidden(monkeypatch):
+def test_any_other_runtime_error_is_a_bug_and_is_not_hidden(monkeypatch):
     def fail(arguments):
         raise RuntimeError("expected scalar type Long")
 
@@ -75,14 +75,14 @@ def test_the_version_is_printed_on_stdout(capsys):
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_help_lists_every_command(arguments, capsys):
     assert run(arguments) == 0
-    shown = capsys.readouterr().out
-    assert all(f"  {name} " in shown for name in ("score", "features", "backbones", "demo"))
+    output = capsys.readouterr().out
+    assert all(f"  {name} " in output for name in ("score", "features", "backbones", "demo"))
 
 
-def test_the_help_of_train_names_all_that_it_trains(capsys):
+def test_the_help_of_train_names_every_kind_of_model(capsys):
     assert run(["train", "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert "Train a GAN, with memorization rejection or without, or a diffusion model." in shown
+    output = capsys.readouterr().out
+    assert "Train a GAN, with memorization rejection or without, or a diffusion model." in output
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_usage_shows_arguments_in_capitals(command, argument, capsys):
     assert argument in capsys.readouterr().out.splitlines()[0]
 
 
-def test_the_help_of_score_names_every_metric_that_scoring_knows(capsys):
+def test_the_help_of_score_names_every_built_in_metric(capsys):
     from genmem.metrics.registry import BUILT_IN
 
     assert run(["score", "--help"]) == 0
@@ -109,12 +109,12 @@ def test_the_help_of_score_names_every_metric_that_scoring_knows(capsys):
     assert set(BUILT_IN) <= set(words)
 
 
-def test_backbones_says_what_each_one_is(capsys):
+def test_backbones_describes_every_backbone(capsys):
     from genmem.features import backbones
 
     assert run(["backbones"]) == 0
-    shown = capsys.readouterr().out
-    assert all(backbone.description in shown for backbone in backbones())
+    output = capsys.readouterr().out
+    assert all(backbone.description in output for backbone in backbones())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -122,7 +122,7 @@ def test_backbones_says_what_each_one_is(capsys):
 @pytest.mark.parametrize("arguments", [["--version"], ["backbones"]])
 def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuffered):
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", "from genmem.cli.app import main; main()", *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
@@ -131,12 +131,12 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuff
             timeout=120,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
-    assert done.returncode == 2
-    assert done.stderr == "genmem: cannot read or write: no space left on device\n"
+    assert process.returncode == 2
+    assert process.stderr == "genmem: cannot read or write: no space left on device\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["scor"], "No such command 'scor'"),
         (["score"], "Missing argument 'GENERATED'"),
@@ -150,12 +150,12 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuff
         (["train", "sample", "a", "--out", "b.zip", "--n", str(10**12)], "value for '--n'"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, words, capsys):
+def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, message, capsys):
     assert run(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert one_line(captured.err)
-    assert words.lower() in captured.err.lower()
+    assert message.lower() in captured.err.lower()
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,20 @@ def _more() -> None: ...
 sys.argv.append("wait")
 main()
 """
-"""A command that has made a temporary folder, and goes on."""
+"""A command that creates a temporary folder and then waits."""
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
+    ("number", "code", "message"),
     [
         (signal.SIGINT, 130, "interrupted"),
         (signal.SIGTERM, 143, "terminated by SIGTERM"),
         (signal.SIGHUP, 129, "terminated by SIGHUP"),
     ],
 )
-def test_a_signal_is_an_orderly_end_that_leaves_no_temporary_folder(number, code, said, tmp_path):
+def test_a_signal_ends_the_command_cleanly_without_temporary_folders(
+    number, code, message, tmp_path
+):
     with subprocess.Popen(
         [sys.executable, "-c", WAITS, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -222,7 +224,7 @@ def test_a_signal_is_an_orderly_end_that_leaves_no_temporary_folder(number, code
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
-    assert stderr == f"genmem: {said}\n"
+    assert stderr == f"genmem: {message}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,8 +234,10 @@ def test_signals_that_are_ignored_stay_ignored():
         "from genmem.cli.app import _handle_signals; _handle_signals();"
         "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "True\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == "True\n"
 
 
 def test_an_interrupt_while_the_commands_are_imported_is_one_line():
@@ -246,29 +250,31 @@ def test_an_interrupt_while_the_commands_are_imported_is_one_line():
         "from genmem.cli.app import main\n"
         "main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 130
-    assert done.stderr == "genmem: interrupted\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 130
+    assert process.stderr == "genmem: interrupted\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
-def test_closed_streams_are_no_error(closed):
+def test_closed_streams_are_not_an_error(closed):
     code = "from genmem.cli.app import main; main()"
-    done = subprocess.run(
+    process = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -c "$1" --version {closed}', sys.executable, code],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 def test_an_unknown_backbone_ends_with_code_2_and_no_traceback(tmp_path):
-    done = genmem("score", str(tmp_path), "--train", str(tmp_path), "--backbone", "incepton")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert one_line(done.stderr.splitlines(keepends=True)[-1])
-    assert "Traceback" not in done.stderr
+    process = genmem("score", str(tmp_path), "--train", str(tmp_path), "--backbone", "incepton")
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert one_line(process.stderr.splitlines(keepends=True)[-1])
+    assert "Traceback" not in process.stderr
 
 
 def test_help_imports_nothing_heavy():
@@ -277,14 +283,16 @@ def test_help_imports_nothing_heavy():
         "import sys; from genmem.cli.app import run; run(['--help']);"
         f"print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "[]\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stderr == "[]\n"
 
 
-def test_a_reader_that_goes_away_is_no_error_worth_a_line():
+def test_a_closed_pipe_prints_no_error():
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", "from genmem.cli.app import main; main()", "backbones"],
         stdout=writing,
         stderr=subprocess.PIPE,
@@ -292,5 +300,5 @@ def test_a_reader_that_goes_away_is_no_error_worth_a_line():
         check=False,
     )
     os.close(writing)
-    assert done.stderr == ""
-    assert done.returncode == 141
+    assert process.stderr == ""
+    assert process.returncode == 141

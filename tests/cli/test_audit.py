@@ -14,9 +14,9 @@ from genmem.cli.app import run
 
 def save(images, folder, *, classes=None):
     for number, image in enumerate(images):
-        place = folder if classes is None else folder / classes[number]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(place / f"{number:04d}.png")
+        subfolder = folder if classes is None else folder / classes[number]
+        subfolder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(subfolder / f"{number:04d}.png")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def genmem(sets, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(sets)
 
     def command(*arguments):
-        given = [*map(str, arguments)]
-        if "--backbone" not in given:
-            given += ["--backbone", "pixels"]
-        code = run(["audit", *given])
+        options = [*map(str, arguments)]
+        if "--backbone" not in options:
+            options += ["--backbone", "pixels"]
+        code = run(["audit", *options])
         return code, *capsys.readouterr()
 
     return command
@@ -72,7 +72,7 @@ def test_an_audit_leaves_page_tables_and_pictures(genmem, tmp_path):
     assert any((out / "pictures" / "generated").iterdir())
 
 
-def test_costs_are_said_before_anything_else(genmem, tmp_path):
+def test_costs_are_printed_before_anything_else(genmem, tmp_path):
     _, _, stderr = genmem(
         "generated", "--train", "train", "--augment", "flip,crops", "--out", tmp_path / "out"
     )
@@ -81,14 +81,14 @@ def test_costs_are_said_before_anything_else(genmem, tmp_path):
     assert "with 7,200 training rows" in lines[2]
 
 
-def test_without_held_out_images_it_says_what_the_p_values_mean(genmem, tmp_path):
+def test_without_held_out_images_a_note_says_what_the_p_values_mean(genmem, tmp_path):
     code, _, stderr = genmem("generated", "--train", "train", "--out", tmp_path / "out")
     assert code == 0
     assert "note: no held-out images were given (--test)" in stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere", "--train", "train"], "nowhere"),
         (["generated", "--train", "train", "--augment", "spin"], "expected some of flip, crops"),
@@ -99,36 +99,36 @@ def test_without_held_out_images_it_says_what_the_p_values_mean(genmem, tmp_path
         (["generated", "--train", "train", "--weights", "w"], "no weights"),
     ],
 )
-def test_bad_calls_end_in_one_line_and_leave_nothing(genmem, tmp_path, arguments, said):
+def test_a_bad_call_is_one_line_and_leaves_no_files(genmem, tmp_path, arguments, message):
     code, stdout, stderr = genmem(*arguments, "--out", tmp_path / "out")
     assert code == 2
     assert stdout == ""
     assert stderr.splitlines()[-1].startswith("genmem: ")
-    assert said in stderr.splitlines()[-1]
+    assert message in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
     assert not (tmp_path / "out" / "audit.html").exists()
 
 
-def test_the_folder_of_an_input_is_no_place_for_the_audit(genmem, sets):
+def test_an_output_directory_inside_an_input_is_refused(genmem, sets):
     code, _, stderr = genmem("generated", "--train", "train", "--out", "train/audit")
     assert code == 2
     assert "lies inside --train" in stderr
     assert not (sets / "train" / "audit").exists()
 
 
-def test_a_folder_with_other_files_is_left_alone(genmem, tmp_path):
+def test_a_folder_with_other_files_is_refused(genmem, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     code, _, stderr = genmem("generated", "--train", "train", "--out", tmp_path)
     assert code == 2
     assert "expected an empty folder or one with an earlier audit" in stderr
 
 
-def test_an_output_that_is_no_folder_is_refused_before_the_work(genmem, tmp_path):
+def test_an_output_that_is_not_a_folder_is_refused_before_the_work(genmem, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
-    for out, said in (("", "got an empty text"), (tmp_path / "link", "leads nowhere")):
+    for out, message in (("", "got an empty text"), (tmp_path / "link", "leads nowhere")):
         code, _, stderr = genmem("generated", "--train", "train", "--out", out)
         assert code == 2
-        assert said in stderr
+        assert message in stderr
         assert "cost:" not in stderr
 
 

@@ -149,7 +149,7 @@ def one_image_only(path):
     return path, ["at least 2", "got 1"]
 
 
-def no_such_place(path):
+def missing_source(path):
     return path, ["no such file or folder"]
 
 
@@ -171,16 +171,16 @@ def no_such_place(path):
         features_with_infinity,
         pickled_array,
         one_image_only,
-        no_such_place,
+        missing_source,
     ],
     ids=lambda make: make.__name__,
 )
 def test_bad_input_is_one_line_that_names_the_file_and_leaves_nothing_behind(
     make, train, genmem, tmp_path
 ):
-    given, words = make(tmp_path / "generated")
+    source, words = make(tmp_path / "generated")
     outputs = ["--json", "out.json", "--report", "out.html"]
-    code, out, err = genmem("score", given, "--train", train, *outputs)
+    code, out, err = genmem("score", source, "--train", train, *outputs)
     lines = [line for line in err.splitlines() if line.startswith("genmem:")]
     assert code == 2
     assert out == ""
@@ -191,10 +191,10 @@ def test_bad_input_is_one_line_that_names_the_file_and_leaves_nothing_behind(
     assert not (tmp_path.parent / "evil.png").exists()
 
 
-def test_skip_broken_goes_on_and_says_how_many_were_left_out(train, genmem, tmp_path):
-    given, _ = truncated_png(tmp_path / "generated")
-    (given / "other.png").write_bytes(png(seed=5))
-    code, _, err = genmem("score", given, "--train", train, "--skip-broken")
+def test_skip_broken_continues_and_counts_the_skipped_images(train, genmem, tmp_path):
+    source, _ = truncated_png(tmp_path / "generated")
+    (source / "other.png").write_bytes(png(seed=5))
+    code, _, err = genmem("score", source, "--train", train, "--skip-broken")
     assert code == 0
     assert "1 broken image" in err
 
@@ -209,9 +209,7 @@ def test_mixed_sizes_are_fine_for_a_backbone_that_resizes(train, genmem, tmp_pat
     assert "memorization_distance" in out
 
 
-def test_weights_that_are_missing_offline_are_exit_code_3_with_file_url_and_what_works(
-    train, tmp_path
-):
+def test_missing_weights_offline_exit_with_3_and_name_file_url_and_alternatives(train, tmp_path):
     offline = {
         "HF_HUB_OFFLINE": "1",
         "GENMEM_WEIGHTS": "",
@@ -222,9 +220,9 @@ def test_weights_that_are_missing_offline_are_exit_code_3_with_file_url_and_what
         "HTTPS_PROXY": "http://127.0.0.1:9",
     }
     command = [str(Path(sys.executable).parent / "genmem"), "score", train, "--train", train]
-    done = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True)
-    assert done.returncode == 3
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+    process = subprocess.run(command, env=os.environ | offline, capture_output=True, text=True)
+    assert process.returncode == 3
+    assert process.stdout == ""
+    assert "Traceback" not in process.stderr
     for word in ("weights-inception-2015-12-05-6726825d.pth", "https://", "efficientnet-lite0"):
-        assert word in done.stderr
+        assert word in process.stderr

@@ -42,53 +42,53 @@ def test_a_table_gives_a_ranking_of_its_columns(folder, capsys):
     assert "1 entries with a blank label" in captured.err
 
 
-def test_the_json_is_what_score_takes(folder, capsys):
+def test_score_reads_the_json_file(folder, capsys):
     sets = ["honest.npy=honest", "copies.npy=mgan"]
-    how = ["--train", "train.npy", "--backbone", "pixels"]
-    assert run(["calibrate", *sets, *how, "--json", "cal.json"]) == 0
+    options = ["--train", "train.npy", "--backbone", "pixels"]
+    assert run(["calibrate", *sets, *options, "--json", "cal.json"]) == 0
     document = json.loads((folder / "cal.json").read_text())
     assert document["ranking"] == ["pixels"]
     tau = document["spaces"]["pixels"]["tau"]
-    assert [one["label"] for one in document["sets"]] == ["honest", "mgan"]
+    assert [entry["label"] for entry in document["sets"]] == ["honest", "mgan"]
     assert document["sets"][0]["distance"]["pixels"] == tau
     assert "AUC of images" in capsys.readouterr().out
 
-    asked = ["--metrics", "mifid", "--json", "-", "--tau", "cal.json"]
-    assert run(["score", "copies.npy", *how, *asked]) == 0
-    found = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
-    assert found["parts"]["tau"] == tau
-    assert found["parts"]["penalised"] is True
-    assert run(["score", "honest.npy", *how, *asked]) == 0
-    found = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
-    assert found["parts"]["penalised"] is False
+    outputs = ["--metrics", "mifid", "--json", "-", "--tau", "cal.json"]
+    assert run(["score", "copies.npy", *options, *outputs]) == 0
+    mifid = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
+    assert mifid["parts"]["tau"] == tau
+    assert mifid["parts"]["penalised"] is True
+    assert run(["score", "honest.npy", *options, *outputs]) == 0
+    mifid = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
+    assert mifid["parts"]["penalised"] is False
 
 
-def test_a_calibration_of_another_space_is_refused(folder, capsys):
+def test_the_calibration_of_another_space_is_refused(folder, capsys):
     assert run(["calibrate", "t.csv", "--distance", "nasnet=distance", "--json", "cal.json"]) == 0
     capsys.readouterr()
-    how = ["--train", "train.npy", "--backbone", "pixels", "--tau", "cal.json"]
-    assert run(["score", "copies.npy", *how]) == 2
+    options = ["--train", "train.npy", "--backbone", "pixels", "--tau", "cal.json"]
+    assert run(["score", "copies.npy", *options]) == 2
     captured = capsys.readouterr()
     assert one_line(captured.err)
     assert "for nasnet" in captured.err
     assert "--backbone pixels" in captured.err
 
 
-def test_a_calibration_of_features_holds_for_features(folder, capsys):
+def test_a_calibration_of_features_applies_to_features(folder, capsys):
     rng = np.random.default_rng(0)
     for name in ("t", "h", "c"):
         np.save(f"f{name}.npy", rng.random((30, 6)).astype(np.float32))
     np.save("fc.npy", np.load("ft.npy")[:20] + np.float32(0.01))
-    how = ["--train", "ft.npy"]
-    assert run(["calibrate", "fh.npy=honest", "fc.npy=ae", *how, "--json", "cal.json"]) == 0
+    options = ["--train", "ft.npy"]
+    assert run(["calibrate", "fh.npy=honest", "fc.npy=ae", *options, "--json", "cal.json"]) == 0
     capsys.readouterr()
-    asked = ["--tau", "cal.json", "--metrics", "mifid", "--json", "-"]
-    assert run(["score", "fc.npy", *how, *asked]) == 0
+    outputs = ["--tau", "cal.json", "--metrics", "mifid", "--json", "-"]
+    assert run(["score", "fc.npy", *options, *outputs]) == 0
     tau = json.loads((folder / "cal.json").read_text())["spaces"]["features"]["tau"]
     assert json.loads(capsys.readouterr().out)["metrics"]["mifid"]["parts"]["tau"] == tau
 
 
-def test_the_threshold_shown_spares_whom_the_exact_one_spares(folder, capsys):
+def test_the_threshold_shown_is_rounded_down(folder, capsys):
     (folder / "t.csv").write_text("distance,labels\n0.29999999,honest\n0.1,ae\n")
     assert run(["calibrate", "t.csv"]) == 0
     assert "0.299999 " in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_the_threshold_shown_spares_whom_the_exact_one_spares(folder, capsys):
         '{"kind": "genmem calibration", "spaces": {"pixels": {"tau": null}}}',
     ],
 )
-def test_a_tau_file_that_is_none_is_refused(folder, capsys, content):
+def test_a_tau_file_of_another_kind_is_refused(folder, capsys, content):
     (folder / "cal.json").write_text(content)
     assert run(["score", "copies.npy", "--train", "train.npy", "--tau", "cal.json"]) == 2
     err = capsys.readouterr().err
@@ -115,13 +115,13 @@ def test_a_tau_file_that_is_none_is_refused(folder, capsys, content):
 
 def test_the_tau_file_is_never_overwritten(folder, capsys):
     assert run(["calibrate", "t.csv", "--json", "cal.json"]) == 0
-    how = ["--train", "train.npy", "--tau", "cal.json", "--json", "cal.json"]
-    assert run(["score", "copies.npy", *how]) == 2
+    options = ["--train", "train.npy", "--tau", "cal.json", "--json", "cal.json"]
+    assert run(["score", "copies.npy", *options]) == 2
     assert "would replace --tau" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["t.csv", "--distance", "nowhere"], "no column 'nowhere'"),
         (["t.csv", "--label", "label"], "no column 'label'"),
@@ -140,12 +140,12 @@ def test_the_tau_file_is_never_overwritten(folder, capsys):
         (["honest.npy=honest", "copies.npy=mga", "--train", "train.npy"], "label 'mga'"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, arguments, words):
+def test_a_wrong_call_is_one_line_and_exit_code_2(folder, capsys, arguments, message):
     assert run(["calibrate", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert one_line(captured.err)
-    assert words in captured.err
+    assert message in captured.err
 
 
 def test_a_column_of_disqualified_entries_is_named(folder, capsys):
@@ -157,7 +157,7 @@ def test_a_column_of_disqualified_entries_is_named(folder, capsys):
     assert "disqualified (999999)" in err
 
 
-def test_every_backbone_is_looked_up_before_the_first_works(folder, capsys, monkeypatch):
+def test_every_backbone_is_checked_before_the_first_extraction(folder, capsys, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

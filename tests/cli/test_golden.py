@@ -9,7 +9,7 @@ from PIL import Image
 from genmem.cli.app import run
 
 # Written on 2026-11-22 by this command; `pixels` needs only Pillow and NumPy, the network ONNX
-# Runtime and the packaged weights. A change of these numbers is a change of what genmem says.
+# Runtime and the packaged weights. A change of these numbers is a change of results.
 GOLDEN = {
     "pixels": {
         "fd": 346553.223867591,
@@ -82,11 +82,11 @@ def test_the_command_line_gives_the_numbers_written_down(backbone, folders, caps
             *("--tau", "0.1", "--json", "-", "--metrics", ",".join(GOLDEN[backbone])),
         ]
     )
-    found = json.loads(capsys.readouterr().out)
-    values = {name: result["value"] for name, result in found["metrics"].items()}
+    document = json.loads(capsys.readouterr().out)
+    values = {name: result["value"] for name, result in document["metrics"].items()}
     intervals = {
         name: [result["interval"]["low"], result["interval"]["high"]]
-        for name, result in found["metrics"].items()
+        for name, result in document["metrics"].items()
         if "interval" in result
     }
     assert code == 0

@@ -18,12 +18,12 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_image_is_read(
     assert "there is no folder" in capsys.readouterr().err
 
 
-def test_a_report_that_is_no_html_file_is_refused(capsys):
+def test_a_report_that_is_not_an_html_file_is_refused(capsys):
     assert run(["score", "a.zip", "--train", "b.zip", "--report", "-"]) == 2
     assert "ending in .html" in capsys.readouterr().err
 
 
-def test_one_file_for_two_outputs_is_refused(tmp_path):
+def test_two_outputs_in_one_file_are_refused(tmp_path):
     output = str(tmp_path / "out")
     with pytest.raises(UsageError, match="--json and --report both name"):
         check_outputs({"--json": output, "--report": output}, inputs={})
@@ -36,12 +36,12 @@ def test_an_output_that_would_replace_an_input_is_refused(tmp_path):
         check_outputs({"--json": str(source)}, inputs={"--train": str(source), "--test": None})
 
 
-def test_an_output_among_the_input_images_is_refused(tmp_path):
+def test_an_output_inside_a_folder_of_input_images_is_refused(tmp_path):
     with pytest.raises(UsageError, match="take it for an image"):
         check_outputs({"--json": str(tmp_path / "o.json")}, inputs={"GENERATED": str(tmp_path)})
 
 
-def test_outputs_not_asked_for_and_stdout_need_no_check(tmp_path):
+def test_missing_outputs_and_stdout_need_no_check(tmp_path):
     check_outputs({"--json": "-", "--report": None}, inputs={"GENERATED": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_json_goes_to_a_file_or_to_stdout(tmp_path, capsys):
     assert json.loads(written) == document
 
 
-def test_json_that_would_not_be_json_leaves_no_file(tmp_path):
+def test_invalid_json_leaves_no_file(tmp_path):
     with pytest.raises(ValueError):
         write_json({"value": float("nan")}, str(tmp_path / "out.json"))
     assert list(tmp_path.iterdir()) == []

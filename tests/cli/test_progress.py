@@ -10,7 +10,7 @@ from genmem.cli.progress import progress_on_stderr
 
 
 class Clock:
-    """Stands in for the module `time` in genmem.cli.progress."""
+    """Replaces the module `time` in genmem.cli.progress."""
 
     now = 0.0
 
@@ -20,19 +20,19 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr(progress_module, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    return clock
 
 
-def test_a_stage_that_is_over_at_once_says_nothing(clock, capsys):
+def test_a_short_stage_prints_nothing(clock, capsys):
     with progress_on_stderr() as progress:
         for done in range(101):
             progress("reading", done, 100)
     assert capsys.readouterr().err == ""
 
 
-def test_a_long_stage_gets_a_line_now_and_then_and_one_at_its_end(clock, capsys):
+def test_a_long_stage_prints_occasional_lines_and_a_last_one(clock, capsys):
     with progress_on_stderr() as progress:
         for done in range(1001):
             clock.now = done / 10
@@ -53,7 +53,7 @@ def test_a_stage_of_unknown_length_is_counted(clock, capsys):
     assert capsys.readouterr().err == "reading: 50\n"
 
 
-def test_what_a_resumed_run_brought_along_counts_in_no_rate(clock, capsys):
+def test_earlier_work_of_a_resumed_run_does_not_count_in_the_rate(clock, capsys):
     with progress_on_stderr() as progress:
         for done in range(900, 1001):
             clock.now = float(done)
@@ -94,10 +94,10 @@ def test_a_terminal_gets_a_bar_with_rate(monkeypatch):
         for done in range(0, 101, 10):
             progress("train: reading", done, 100)
             time.sleep(0.01)
-    shown = terminal.getvalue()
-    assert "train: reading" in shown
-    assert "100/100" in shown
-    assert "/s" in shown
+    output = terminal.getvalue()
+    assert "train: reading" in output
+    assert "100/100" in output
+    assert "/s" in output
 
 
 def test_progress_may_be_called_from_many_threads(capsys):

@@ -19,11 +19,11 @@ def folders(tmp_path, monkeypatch):
     """Folders of 8 × 8 images; `copies` holds those of `train` with their last bits flipped."""
     monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
-    made = {"train": rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)}
-    made["test"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
-    made["generated"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
-    made["copies"] = made["train"] ^ 1
-    for name, images in made.items():
+    sets = {"train": rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)}
+    sets["test"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
+    sets["generated"] = rng.integers(256, size=(ROWS, 8, 8, 3), dtype=np.uint8)
+    sets["copies"] = sets["train"] ^ 1
+    for name, images in sets.items():
         (tmp_path / name).mkdir()
         for position, pixels in enumerate(images):
             Image.fromarray(pixels).save(tmp_path / name / f"{position:03d}.png")
@@ -51,20 +51,20 @@ def test_copies_are_called_copies_in_the_table_and_the_report(folders, capsys):
     assert str(folders) not in (folders / "s.json").read_text()
 
 
-def test_a_set_compared_with_itself_is_said_in_words(folders, capsys):
+def test_a_set_compared_with_itself_is_reported(folders, capsys):
     assert run(["score", "train", *COMMON]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("Same images: ")
     assert "note: generated and train are the same set" in captured.err
 
 
-def test_only_the_metrics_asked_for_are_computed(folders, capsys):
+def test_only_the_requested_metrics_are_computed(folders, capsys):
     arguments = ["score", "generated", *COMMON, "--metrics", "fd, authpct", "--json", "-"]
     assert run(arguments) == 0
     assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "authpct"]
 
 
-def test_metrics_go_by_their_usual_names_in_large_or_small_letters(folders, capsys):
+def test_metrics_have_aliases_and_any_case(folders, capsys):
     arguments = ["score", "generated", *COMMON, "--metrics", "FID, kid,AuthPct", "--json", "-"]
     assert run(arguments) == 0
     assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "kd", "authpct"]
@@ -94,17 +94,17 @@ def test_exact_copies_are_called_copies_in_the_table(folders, capsys):
     copy = (folders / "train" / "000.png").read_bytes()
     (folders / "generated" / "000.png").write_bytes(copy)
     assert run(["score", "generated", *COMMON, "--metrics", "nn_quantiles"]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert shown.startswith("Copying: 1 of 40 generated images is an exact copy")
+    output = " ".join(capsys.readouterr().out.split())
+    assert output.startswith("Copying: 1 of 40 generated images is an exact copy")
 
 
 def test_a_single_held_out_image_gives_no_all_clear(folders, capsys):
     for other in sorted((folders / "test").iterdir())[1:]:
         other.unlink()
     assert run(["score", "generated", *COMMON]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "No sign of copying" not in shown
-    assert "too few images (1 held-out image; 20 of each kind are needed)" in shown
+    output = " ".join(capsys.readouterr().out.split())
+    assert "No sign of copying" not in output
+    assert "too few images (1 held-out image; 20 of each kind are needed)" in output
 
 
 def test_json_down_a_named_pipe_leaves_the_pipe_there(folders, capsys):
@@ -121,19 +121,19 @@ def test_json_down_a_named_pipe_leaves_the_pipe_there(folders, capsys):
     assert (folders / "pipe.json").is_fifo()
 
 
-def test_features_tells_about_the_download_of_weights(folders, monkeypatch, capsys):
-    import genmem.features as rooms
+def test_features_reports_the_download_of_weights(folders, monkeypatch, capsys):
+    import genmem.features as module
 
-    told = []
-    load = rooms.load_backbone
+    callbacks = []
+    load = module.load_backbone
 
-    def listen(name, **options):
-        told.append(options["progress"])
+    def record(name, **options):
+        callbacks.append(options["progress"])
         return load(name, **options)
 
-    monkeypatch.setattr(rooms, "load_backbone", listen)
+    monkeypatch.setattr(module, "load_backbone", record)
     assert run(["features", "generated", "--backbone", "pixels", "--out", "g.npy"]) == 0
-    assert callable(told[0])
+    assert callable(callbacks[0])
 
 
 def test_a_truncated_image_stops_the_score_and_leaves_no_file(folders, capsys):
@@ -148,7 +148,7 @@ def test_a_truncated_image_stops_the_score_and_leaves_no_file(folders, capsys):
     assert not (folders / "s.json").exists()
 
 
-def test_skip_broken_goes_on_and_says_how_many(folders, capsys):
+def test_skip_broken_continues_and_counts_the_skipped_images(folders, capsys):
     broken = folders / "generated" / "007.png"
     broken.write_bytes(broken.read_bytes()[:90])
     assert run(["score", "generated", *COMMON, "--skip-broken", "--json", "-"]) == 0

@@ -1,4 +1,4 @@
-"""Scores as `genmem.score` makes them, with real CIFAR images in the gallery where they are."""
+"""Scores like those of `genmem.score`, with real CIFAR images in the gallery if available."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def pictures(count: int) -> list[bytes]:
-    """Real 32 × 32 images where the data is, smooth colour ramps elsewhere."""
+    """Real 32 × 32 images if the data is available, otherwise smooth colour ramps."""
     archive = data_folder() / "cifar10" / "test.zip"
     if archive.exists():
         with zipfile.ZipFile(archive) as zipped:
@@ -48,14 +48,14 @@ def pictures(count: int) -> list[bytes]:
     ]
 
 
-def pairs(count: int) -> tuple[Pair, ...]:
+def build_pairs(count: int) -> tuple[Pair, ...]:
     images = pictures(count)
     rng = np.random.default_rng(0)
-    made = []
+    pairs = []
     for rank, image in enumerate(images):
         pixels = np.asarray(Image.open(io.BytesIO(image))).astype(float)
         noisy = np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
-        made.append(
+        pairs.append(
             Pair(
                 generated_id=f"samples/{rank:05d}.png",
                 train_id=f"automobile/{4000 + rank:04d}.jpg",
@@ -64,7 +64,7 @@ def pairs(count: int) -> tuple[Pair, ...]:
                 train_png=image,
             )
         )
-    return tuple(made)
+    return tuple(pairs)
 
 
 def copied(value: float, *, low: float, high: float, images: int = 10_000, **parts) -> Result:
@@ -181,6 +181,6 @@ def build_score(**changes: object) -> Score:
         },
         seconds={"features": 581.2, "neighbors": 24.4, "metrics": 11.03, "total": 616.6},
         nearest={"generated": generated, "test": test},
-        closest=pairs(24),
+        closest=build_pairs(24),
     )
     return replace(score, **changes)  # type: ignore[arg-type]

@@ -141,7 +141,7 @@ def build_audit(
     return Audit(
         generated_ids=[f"samples/{row:06d}.png" for row in range(count)],
         train_ids=ids,
-        categories=[one.split("/")[0] for one in ids] if classes else None,
+        categories=[name.split("/")[0] for name in ids] if classes else None,
         transformations=forms,
         spaces=spaces,
         p_values=p_values,
@@ -238,7 +238,9 @@ def _fraction(value: float, count: int) -> Result:
 
 
 def _duplicates(train: int, ids: list[str], *, test: bool) -> tuple[Duplicates, ...]:
-    def found(between: str, first_ids: list[str], pairs: int, dropped: int) -> Duplicates:
+    def build_duplicates(
+        between: str, first_ids: list[str], pairs: int, dropped: int
+    ) -> Duplicates:
         within = between == "train and train"
         first = np.arange(pairs) * (len(first_ids) // pairs)
         second = first + 1 if within else 5 * first
@@ -259,6 +261,6 @@ def _duplicates(train: int, ids: list[str], *, test: bool) -> tuple[Duplicates, 
 
     held_out = [f"test/{row:05d}.jpg" for row in range(train // 5)]
     return (
-        found("train and train", ids, 36, 0),
-        *((found("test and train", held_out, 9, 9),) if test else ()),
+        build_duplicates("train and train", ids, 36, 0),
+        *((build_duplicates("test and train", held_out, 9, 9),) if test else ()),
     )

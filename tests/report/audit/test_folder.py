@@ -31,11 +31,13 @@ def check_folder(folder):
 
 
 def names_in(folder):
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 def content_of(folder):
-    return {one.relative_to(folder): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_a_folder_is_made_with_tables_numbers_pictures_and_page(audit, tmp_path):
@@ -54,15 +56,15 @@ def test_the_pictures_are_those_on_the_page_byte_for_byte(audit, tmp_path):
     assert (pictures / "generated" / "000007.png").read_bytes() == audit.pictures.generated(7)
     train = audit.nearest(7)[1]
     assert (pictures / "train" / f"{train:06d}.png").read_bytes() == audit.pictures.train(train)
-    for one in audit.duplicates:
-        first = pictures / ("test" if one.between.startswith("test") else "train")
-        for row in one.first[:PAIRS]:
+    for kind in audit.duplicates:
+        first = pictures / ("test" if kind.between.startswith("test") else "train")
+        for row in kind.first[:PAIRS]:
             assert (first / f"{row:06d}.png").exists()
-        for row in one.second[:PAIRS]:
+        for row in kind.second[:PAIRS]:
             assert (pictures / "train" / f"{row:06d}.png").exists()
 
 
-def test_webp_pictures_are_named_so_and_missing_ones_are_left_out(tmp_path):
+def test_webp_pictures_keep_their_suffix_and_missing_ones_are_left_out(tmp_path):
     audit = build_audit(5, train=50, pictures=LargePictures)
     assert audit.pictures is not None
     known = audit.pictures.generated
@@ -105,7 +107,7 @@ def test_the_same_audit_gives_the_same_bytes(audit, tmp_path):
 @pytest.mark.parametrize(
     "files", [{"holiday.jpg": b""}, {"audit.json": b'{"kind": "tax"}'}, {"audit.json": b"\xff"}]
 )
-def test_a_folder_with_other_things_is_refused_and_left_alone(audit, tmp_path, files):
+def test_a_folder_with_other_files_is_refused_and_unchanged(audit, tmp_path, files):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     for attempt in (check_folder, lambda folder: write_audit(audit, folder)):
@@ -120,7 +122,7 @@ def test_hidden_files_do_not_make_a_folder_foreign(audit, tmp_path):
     assert names_in(tmp_path) == [".DS_Store"]
 
 
-def test_a_file_is_no_folder(audit, tmp_path):
+def test_a_file_is_refused(audit, tmp_path):
     (tmp_path / "out").touch()
     for folder in (tmp_path / "out", tmp_path / "out" / "deeper"):
         for attempt in (check_folder, lambda folder: write_audit(audit, folder)):
@@ -128,7 +130,7 @@ def test_a_file_is_no_folder(audit, tmp_path):
                 attempt(folder)
 
 
-def test_an_error_while_it_is_made_leaves_the_earlier_audit_as_it_was(audit, tmp_path):
+def test_an_error_leaves_the_earlier_audit_unchanged(audit, tmp_path):
     write_audit(audit, tmp_path)
     before = content_of(tmp_path)
     broken = build_audit(30, train=150, seed=2)
@@ -146,7 +148,7 @@ def test_an_error_while_it_is_made_leaves_the_earlier_audit_as_it_was(audit, tmp
     assert names_in(tmp_path / "new") == []
 
 
-def test_a_page_never_stands_beside_the_pictures_of_another_audit(audit, tmp_path, monkeypatch):
+def test_a_page_is_never_beside_the_pictures_of_another_audit(audit, tmp_path, monkeypatch):
     """Wherever the moving stops, there is no page, and the folder is still known as an audit's."""
     write_audit(build_audit(20, train=100, seed=3), tmp_path)
     replace_file = writing.Path.replace
@@ -179,7 +181,7 @@ def test_nothing_in_the_folder_names_a_place_on_this_machine(audit, tmp_path):
         assert str(tmp_path) not in (tmp_path / name).read_text()
 
 
-def test_ids_that_are_no_utf8_can_be_written(audit, tmp_path):
+def test_ids_that_are_not_utf8_can_be_written(audit, tmp_path):
     ids = ["a\udcff</script>"] * 40
     write_audit(replace(audit, generated_ids=ids, notes=("\udcff",)), tmp_path)
     page = (tmp_path / "audit.html").read_text(encoding="utf-8")
@@ -187,7 +189,7 @@ def test_ids_that_are_no_utf8_can_be_written(audit, tmp_path):
     json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
 
 
-def test_what_a_killed_process_left_behind_is_swept_and_what_is_in_use_is_not(audit, tmp_path):
+def test_leftovers_of_a_killed_process_are_removed_unless_in_use(audit, tmp_path):
     for name in ("dead", "alive"):
         (tmp_path / f".genmem-audit-{name}" / "new").mkdir(parents=True)
     with FileLock(tmp_path / ".genmem-audit-alive" / "lock"):

@@ -68,23 +68,23 @@ def test_the_verdict_follows_the_flags_then_the_estimated_share():
         in verdict(flagged(replace(none, fewest_flagged=None), 0)).sentence
     )
     large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
-    told = verdict(replace(large, fewest_flagged=5))
-    assert told.level == "clear"
-    assert "Fewer than 5 copies could not have been distinguished from chance." in told.sentence
-    same = {role: replace(one, digest="same") for role, one in audit.inputs.items()}
+    result = verdict(replace(large, fewest_flagged=5))
+    assert result.level == "clear"
+    assert "Fewer than 5 copies could not have been distinguished from chance." in result.sentence
+    same = {role: replace(summary, digest="same") for role, summary in audit.inputs.items()}
     assert verdict(flagged(replace(audit, inputs=same), 50)).level == "open"
 
 
-def test_the_estimated_share_is_told_with_its_interval():
-    told = fraction_sentence(estimate(0.05, 0.041, 0.06))
-    assert "about 5.0 % of the generated images" in told
-    assert "(95 % interval: 4.1 % to 6.0 %)" in told
+def test_the_estimated_share_has_its_interval():
+    result = fraction_sentence(estimate(0.05, 0.041, 0.06))
+    assert "about 5.0 % of the generated images" in result
+    assert "(95 % interval: 4.1 % to 6.0 %)" in result
     assert "so it may be none" in fraction_sentence(estimate(0.001, 0.0, 0.01))
     assert "about none" in fraction_sentence(estimate(0.0, 0.0, 0.01))
     assert "cannot be estimated" in fraction_sentence(None)
 
 
-def test_the_null_is_named_in_words():
+def test_the_null_distribution_is_explained():
     held_out = " ".join(null_sentences(build_audit(50, pictures=None)))
     assert "Honest images are the held-out images here: 5,000 of them" in held_out
     assert "flipped, cropped to 90 % (centre, top left, top right, bottom left" in held_out
@@ -102,7 +102,7 @@ def test_the_page_says_when_it_does_not_show_all_rows(monkeypatch):
     assert "The 10 most suspicious of 1,200" in page
 
 
-def test_ids_and_notes_of_other_people_are_text():
+def test_ids_and_notes_are_never_markup():
     audit = build_audit(30, copies=0.5, pictures=None)
     audit = replace(
         audit,
@@ -134,7 +134,7 @@ def test_the_policy_allows_this_script_this_style_and_pictures_only():
     assert "http" not in re.sub(r"http-equiv", "", page)
 
 
-def test_what_is_said_of_duplicates_follows_what_was_done_about_them():
+def test_the_sentence_on_duplicates_follows_what_was_done_about_them():
     inside, between = build_audit(30, pictures=None).duplicates
     assert duplicates_sentence(inside).endswith("They stay in the audit.")
     assert duplicates_sentence(between).endswith(
@@ -153,9 +153,9 @@ def test_what_is_said_of_duplicates_follows_what_was_done_about_them():
 def test_the_numbers_on_the_page_are_those_of_the_audit():
     audit = build_audit(30, pictures=None)
     page = page_of(audit)
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
-    assert found is not None
-    rows = json.loads(found[1])["rows"]
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert match is not None
+    rows = json.loads(match[1])["rows"]
     order = page_rows(audit)
     assert rows["row"] == order.tolist()
     assert rows["p"] == audit.p_values[order].tolist()

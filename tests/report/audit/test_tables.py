@@ -143,25 +143,25 @@ def test_numbers_below_zero_stay_numbers_in_csv(tmp_path):
     below = replace(space, statistic=-space.statistic)
     write_images(replace(audit, spaces=(below, *others)), tmp_path)
     lines = rows_of(tmp_path / "images.csv")
-    found = [float(line[f"{space.name}:statistic"]) for line in lines]
-    assert found == below.statistic.tolist()
+    copied_images = [float(line[f"{space.name}:statistic"]) for line in lines]
+    assert copied_images == below.statistic.tolist()
 
 
 def test_copied_training_images_list_their_copies(tmp_path):
     audit = build_audit(200, train=100, copies=0.3, pictures=None)
-    found = copied(audit)
+    copied_images = copied(audit)
     assert audit.categories is not None
-    assert max(len(one.generated) for one in found) > 1
-    write_copied(audit, found, tmp_path)
+    assert max(len(image.generated) for image in copied_images) > 1
+    write_copied(audit, copied_images, tmp_path)
     read = pq.read_table(tmp_path / "copied.parquet").to_pylist()
     lines = rows_of(tmp_path / "copied.csv")
-    for one, row, line in zip(found, read, lines, strict=True):
-        ids = [audit.generated_ids[place] for place in one.generated]
+    for image, row, line in zip(copied_images, read, lines, strict=True):
+        ids = [audit.generated_ids[place] for place in image.generated]
         assert row == {
-            "train": audit.train_ids[one.train],
-            "class": audit.categories[one.train],
+            "train": audit.train_ids[image.train],
+            "class": audit.categories[image.train],
             "copies": len(ids),
-            "closest_distance": one.distance,
+            "closest_distance": image.distance,
             "generated": ids,
         }
         assert line["generated"] == " | ".join(ids)

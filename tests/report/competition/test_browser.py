@@ -20,8 +20,8 @@ def page(tmp_path_factory):
         lines += [f"{100 * d:.4f},{d:.6f},{label}" for d in low + 0.1 * rng.random(30)]
     (folder / "r.csv").write_text("\n".join(lines))
     boards = {name: Board(fd="f", distance="d", tau=0.25) for name in ("first", "second")}
-    found = analyze(folder / "r.csv", boards=boards, identifier=None, top=10)
-    write_analysis(found, folder / "out", provenance={"seed": 0})
+    analysis = analyze(folder / "r.csv", boards=boards, identifier=None, top=10)
+    write_analysis(analysis, folder / "out", provenance={"seed": 0})
     return folder / "out" / ANALYSIS.page
 
 

@@ -20,7 +20,7 @@ EVIL = "<script>$x_{$</script>"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def analysis(tmp_path_factory):
     """An analysis of 60 entries on two boards, with labels and a board that look like markup."""
     rng = np.random.default_rng(0)
     lines = ["f,d,g,e,label"]
@@ -44,13 +44,13 @@ def found(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def drawn(found):
-    return draw_figures(found)
+def figures(analysis):
+    return draw_figures(analysis)
 
 
 @pytest.fixture(scope="module")
-def page(found, drawn):
-    return render(found, drawn, provenance=PROVENANCE)
+def page(analysis, figures):
+    return render(analysis, figures, provenance=PROVENANCE)
 
 
 def test_the_page_asks_for_nothing_and_runs_nothing(page):
@@ -67,48 +67,48 @@ def test_no_two_elements_of_the_page_share_an_id_and_every_reference_has_its_tar
     assert len(ids) == len(set(ids))
     references = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page)
     assert references
-    assert {one or other for one, other in references} <= set(ids)
+    assert {href or url for href, url in references} <= set(ids)
 
 
-def test_the_page_holds_every_figure_and_table(page, found, drawn):
-    assert len(drawn) == 9
-    for drawing in drawn:
-        assert f'id="{drawing.name}"' in page
+def test_the_page_holds_every_figure_and_table(page, analysis, figures):
+    assert len(figures) == 9
+    for figure in figures:
+        assert f'id="{figure.name}"' in page
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
-    for words in ("results.csv", "60 entries: 20 honest, 20 cheating, 20 not reviewed", "d(M)"):
-        assert words in text
+    for text_part in ("results.csv", "60 entries: 20 honest, 20 cheating, 20 not reviewed", "d(M)"):
+        assert text_part in text
     assert page.count("<caption>") == page.count("<table")
-    assert found.digest in page
+    assert analysis.digest in page
 
 
-def test_figures_on_the_page_take_the_style_sheets_colours(drawn):
-    for drawing in drawn:
-        assert "var(--ink)" in drawing.inline
-        assert not set(palette().values()) & set(re.findall(r"#[0-9a-f]{6}", drawing.inline))
-        assert "<metadata" not in drawing.inline
+def test_figures_on_the_page_take_the_style_sheets_colours(figures):
+    for figure in figures:
+        assert "var(--ink)" in figure.inline
+        assert not set(palette().values()) & set(re.findall(r"#[0-9a-f]{6}", figure.inline))
+        assert "<metadata" not in figure.inline
 
 
-def test_figure_files_are_whole_pictures(drawn):
-    for drawing in drawn:
-        ElementTree.fromstring(drawing.svg)
-        with Image.open(io.BytesIO(drawing.png)) as picture:
+def test_figure_files_are_whole_pictures(figures):
+    for figure in figures:
+        ElementTree.fromstring(figure.svg)
+        with Image.open(io.BytesIO(figure.png)) as picture:
             assert min(picture.size) > 600
-        assert drawing.title
-        assert drawing.caption
-        assert drawing.description
-    assert len({drawing.name for drawing in drawn}) == len(drawn)
+        assert figure.title
+        assert figure.caption
+        assert figure.description
+    assert len({figure.name for figure in figures}) == len(figures)
 
 
-def test_labels_are_drawn_as_they_are_written(drawn):
-    assert "&lt;script&gt;$x_{$&lt;/script&gt; (20)" in drawn[0].svg.decode()
+def test_labels_are_drawn_as_they_are_written(figures):
+    assert "&lt;script&gt;$x_{$&lt;/script&gt; (20)" in figures[0].svg.decode()
 
 
-def test_the_same_analysis_gives_the_same_bytes(found, drawn):
-    assert draw_figures(found) == drawn
+def test_the_same_analysis_gives_the_same_bytes(analysis, figures):
+    assert draw_figures(analysis) == figures
 
 
-def test_the_folder_holds_page_figures_and_numbers(found, tmp_path):
-    write_analysis(found, tmp_path / "out", provenance=PROVENANCE)
+def test_the_folder_holds_page_figures_and_numbers(analysis, tmp_path):
+    write_analysis(analysis, tmp_path / "out", provenance=PROVENANCE)
     numbers = json.loads((tmp_path / "out" / "analysis.json").read_text(encoding="utf-8"))
     assert numbers["entries"] == 60
     assert numbers["provenance"] == PROVENANCE
@@ -116,25 +116,25 @@ def test_the_folder_holds_page_figures_and_numbers(found, tmp_path):
     assert str(tmp_path) not in (tmp_path / "out" / "analysis.html").read_text(encoding="utf-8")
 
 
-def test_a_folder_that_cannot_be_made_is_refused(found, tmp_path):
+def test_a_folder_that_cannot_be_made_is_refused(analysis, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file; name a folder"):
-        write_analysis(found, tmp_path / "file" / "out", provenance=PROVENANCE)
+        write_analysis(analysis, tmp_path / "file" / "out", provenance=PROVENANCE)
 
 
-def test_a_later_analysis_replaces_an_earlier_one_and_other_folders_are_left_alone(found, tmp_path):
+def test_a_later_analysis_replaces_an_earlier_one_and_no_other_folder(analysis, tmp_path):
     for _ in range(2):
-        write_analysis(found, tmp_path / "out", provenance=PROVENANCE)
-    names = {one.name for one in (tmp_path / "out").iterdir()}
+        write_analysis(analysis, tmp_path / "out", provenance=PROVENANCE)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"analysis.html", "analysis.json", "figures"}
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(UsageError, match=r"expected an empty folder .* found holiday.jpg"):
-        write_analysis(found, tmp_path, provenance=PROVENANCE)
+        write_analysis(analysis, tmp_path, provenance=PROVENANCE)
 
 
-def test_the_callers_matplotlib_settings_are_left_alone(found, drawn):
+def test_the_callers_matplotlib_settings_are_left_alone(analysis, figures):
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 33}):
-        assert draw_figures(found)[0].svg == drawn[0].svg
+        assert draw_figures(analysis)[0].svg == figures[0].svg
         assert matplotlib.rcParams["font.size"] == 33
