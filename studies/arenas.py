@@ -1,4 +1,4 @@
-"""Small arenas in processes of their own: made, filled, scored, looked at from outside."""
+"""Small arenas in processes of their own: building, filling, scoring and querying them."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ for path in paths:
 
 @dataclass(frozen=True)
 class Arena:
-    """An arena's folder and its database's address; "" is SQLite."""
+    """An arena's folder and the URL of its database ("" for SQLite)."""
 
     folder: Path
     database: str = ""
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows from its database, read from outside."""
+        """Rows of its database."""
         if self.database:
             import psycopg
 
@@ -80,12 +80,12 @@ class Arena:
             connection.close()
 
     def states(self) -> dict[str, int]:
-        """How many submissions are in each state."""
+        """The number of submissions in each state."""
         rows = self.query("select state, count(*) from submissions_submission group by state")
         return {str(state): int(count) for state, count in rows}
 
     def send(self, paths: Sequence[Path], *, slug: str = "dogs", kind: str = "images") -> list[str]:
-        """Send these files as submissions; their ids."""
+        """Submit these files; returns the ids of the submissions."""
         words = [sys.executable, "-c", _SEND, str(self.folder), slug, kind, *map(str, paths)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -93,9 +93,17 @@ class Arena:
         return done.stdout.split()
 
     def wait(self, seconds: float, *, under_way: int = 0) -> bool:
-        """Whether no more than so many submissions are under way within that time."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        """Wait until at most `under_way` submissions are being scored.
+
+        Args:
+            seconds: to wait at most.
+            under_way: number of submissions.
+
+        Returns:
+            Whether it came to that in time.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             states = self.states()
             if states.get("received", 0) + states.get("scoring", 0) <= under_way:
                 return True
@@ -103,8 +111,14 @@ class Arena:
         return False
 
 
-def make(folder: Path, *, database: str = "", slugs: Sequence[str] = ("dogs",)) -> Arena:
-    """An arena with small competitions, scored by pixels on two sides."""
+def build_arena(folder: Path, *, database: str = "", slugs: Sequence[str] = ("dogs",)) -> Arena:
+    """Build an arena with small competitions, scored by pixels on two splits.
+
+    Args:
+        folder: of the new arena.
+        database: URL of a PostgreSQL database; "" for SQLite.
+        slugs: of the competitions.
+    """
     command("init", folder)
     if database:
         (folder / "arena.toml").write_text(f'database = "{database}"\n')
@@ -118,7 +132,7 @@ def make(folder: Path, *, database: str = "", slugs: Sequence[str] = ("dogs",)) 
 
 
 def command(*words: object) -> str:
-    """What a command `genmem arena …` prints."""
+    """Run `genmem arena …`; returns its output."""
     done = subprocess.run([*GENMEM, *map(str, words)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -130,7 +144,7 @@ GENMEM = [sys.executable, "-c", "from genmem.cli.app import main; main()", "aren
 
 
 def worker(arena: Arena, log: Path) -> subprocess.Popen[bytes]:
-    """A worker without a keeper, which ends with this process; its lines go to the end of `log`."""
+    """Start a worker without a supervisor, which ends with this process and appends to `log`."""
     with log.open("ab") as file:
         return subprocess.Popen(
             [*WORKER, str(arena.folder), "--parent", str(os.getpid())],
@@ -141,35 +155,44 @@ def worker(arena: Arena, log: Path) -> subprocess.Popen[bytes]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL, and wait until it is gone."""
+    """Kill a process and wait for its end."""
     process.send_signal(signal.SIGKILL)
     process.wait()
 
 
 def children(pid: int) -> dict[int, str]:
-    """The processes below a process, with their command lines."""
+    """The descendants of a process, with their command lines."""
     parents: dict[int, int] = {}
     lines: dict[int, str] = {}
-    for place in Path("/proc").iterdir():
-        if not place.name.isdecimal():
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
             continue
         try:
-            parents[int(place.name)] = int(
-                (place / "stat").read_text().rpartition(")")[2].split()[1]
+            parents[int(process.name)] = int(
+                (process / "stat").read_text().rpartition(")")[2].split()[1]
             )
-            lines[int(place.name)] = (place / "cmdline").read_text().replace("\0", " ")
+            lines[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
         except (OSError, ValueError):
             continue
-    found: dict[int, str] = {}
+    descendants: dict[int, str] = {}
     frontier = {pid}
     while frontier:
-        frontier = {one for one, parent in parents.items() if parent in frontier} - set(found)
-        found |= {one: lines.get(one, "") for one in frontier}
-    return found
+        frontier = {child for child, above in parents.items() if above in frontier} - set(
+            descendants
+        )
+        descendants |= {child: lines.get(child, "") for child in frontier}
+    return descendants
 
 
 def images(folder: Path, count: int, *, first: int, side: int = SIDE) -> None:
-    """A folder of random images."""
+    """Write a folder of random images.
+
+    Args:
+        folder: to create.
+        count: number of images.
+        first: seed of the first image.
+        side: width and height in pixels.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         (folder / f"{number:03d}.png").write_bytes(png(first + number, side))
@@ -177,8 +200,8 @@ def images(folder: Path, count: int, *, first: int, side: int = SIDE) -> None:
         place.chmod(0o755)
 
 
-def zipped(path: Path, seed: int) -> Path:
-    """A submission of random images."""
+def zip_images(path: Path, seed: int) -> Path:
+    """Write a zip of random images, ready to be submitted."""
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(COUNT):
             archive.writestr(f"{number}.png", png(seed + number))
@@ -186,7 +209,7 @@ def zipped(path: Path, seed: int) -> Path:
 
 
 def png(seed: int, side: int = SIDE) -> bytes:
-    """A random image."""
+    """A random image as PNG."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
@@ -194,20 +217,20 @@ def png(seed: int, side: int = SIDE) -> bytes:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def end(pid: int, number: signal.Signals) -> None:
-    """Send a process a signal, if it is there."""
+def send_signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process, if it exists."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
-def is_there(pid: int) -> bool:
-    """Whether a process exists."""
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

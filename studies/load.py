@@ -1,12 +1,12 @@
-"""Two hundred people read the board of an arena while twenty send their images.
+"""Two hundred people read the leaderboard of an arena while twenty upload their images.
 
     python -m studies.load TABLE.csv [--seconds 60]
 
-An arena is served as people do it (`genmem arena serve`, which also scores), its board filled with
+An arena is served with `genmem arena serve`, which also scores, and its leaderboard is filled with
 the entries of TABLE.csv (see `studies.replay`). Readers, half of them signed in, keep a connection
-open as browsers do, ask for the public board, and again two to three seconds after it came.
-Uploads of 10,000 images each begin together a few seconds later and come in by the tus protocol in
-pieces of 8 MB, each over a line of 10 Mbit/s. Readers and senders run on the same machine, in
+open as browsers do. They request the public leaderboard, and again two to three seconds after each
+response. Uploads of 10,000 images each start together a few seconds later and use the tus protocol
+in chunks of 8 MB, each over a line of 10 Mbit/s. Readers and uploaders run on the same machine, in
 processes of their own. Prints Markdown.
 """
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 READERS, UPLOADS, READING_PROCESSES = 200, 20, 2
 PAUSE = (2.0, 3.0)
-"""Seconds between a page and the next request of its reader."""
+"""Seconds between a response and the next request of its reader."""
 IMAGES, SIDE = 10_000, 16
 LINE = 10_000_000 / 8
-"""Bytes a second of a sender's line."""
-PIECE, WRITE = 8 * 2**20, 2**15
+"""Bytes per second of an uploader's line."""
+CHUNK, WRITE = 8 * 2**20, 2**15
 SLUG = "load"
 COMPETITION = f"""
 title: Load
@@ -64,14 +64,30 @@ private: {{backbone: pixels, train: data/private, tau: 0.2}}
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """One request for the board: when it was made, and how long its answer took, in seconds."""
+    """One request for the leaderboard.
+
+    Attributes:
+        at: Unix time of the request.
+        took: seconds until the response.
+    """
 
     at: float
     took: float
 
 
-def read_board(address: str, cookies: list[str], until: float) -> tuple[list[Read], list[str]]:
-    """Readers, one a cookie ("" for strangers), until that moment; their requests and errors."""
+def read_leaderboard(
+    address: str, cookies: list[str], until: float
+) -> tuple[list[Read], list[str]]:
+    """Run one reader for each cookie.
+
+    Args:
+        address: URL of the arena.
+        cookies: one for each reader; "" for a visitor who is not signed in.
+        until: Unix time to stop at.
+
+    Returns:
+        All requests, and all errors.
+    """
     reads: list[Read] = []
     errors: list[str] = []
     threads = [
@@ -90,77 +106,90 @@ def _read(address: str, cookie: str, until: float, reads: list[Read], errors: li
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     time.sleep(random.uniform(0, PAUSE[1]))
     while time.time() < until:
-        began = time.time()
+        started = time.time()
         try:
             connection.request("GET", f"/c/{SLUG}/leaderboard/", headers=headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != 200 or len(content) < 1000:
-                errors.append(f"{answer.status}, {len(content)} bytes")
+            response = connection.getresponse()
+            content = response.read()
+            if response.status != 200 or len(content) < 1000:
+                errors.append(f"{response.status}, {len(content)} bytes")
         except OSError as error:
             errors.append(repr(error))
             connection.close()
-        reads.append(Read(at=began, took=time.time() - began))
+        reads.append(Read(at=started, took=time.time() - started))
         time.sleep(random.uniform(*PAUSE))
     connection.close()
 
 
 def send(address: str, token: str, file: Path) -> str:
-    """Send a file over a line of `LINE` bytes a second; "" or what went wrong."""
+    """Upload a file over a line of `LINE` bytes per second.
+
+    Args:
+        address: URL of the arena.
+        token: API token of the uploader.
+        file: to upload.
+
+    Returns:
+        An error, or "".
+    """
     content = file.read_bytes()
-    told = {"filename": file.name, "kind": "images", "sha256": hashlib.sha256(content).hexdigest()}
-    metadata = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in told.items())
-    always = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    fields = {
+        "filename": file.name,
+        "kind": "images",
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    metadata = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in fields.items())
+    common = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=120)
-    begin = {"Upload-Length": str(len(content)), "Upload-Metadata": metadata}
-    connection.request("POST", f"/c/{SLUG}/uploads/", headers=always | begin)
-    answer = connection.getresponse()
-    said = answer.read()
-    if answer.status != 201:
-        return f"POST {answer.status} {said[:200]!r}"
-    where = urlsplit(answer.headers["Location"]).path
-    for offset in range(0, len(content), PIECE):
-        piece = content[offset : offset + PIECE]
-        headers = always | {
+    creation = {"Upload-Length": str(len(content)), "Upload-Metadata": metadata}
+    connection.request("POST", f"/c/{SLUG}/uploads/", headers=common | creation)
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 201:
+        return f"POST {response.status} {body[:200]!r}"
+    path = urlsplit(response.headers["Location"]).path
+    for offset in range(0, len(content), CHUNK):
+        chunk = content[offset : offset + CHUNK]
+        headers = common | {
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
-            "Content-Length": str(len(piece)),
+            "Content-Length": str(len(chunk)),
         }
-        connection.request("PATCH", where, body=_slowly(piece), headers=headers)
-        answer = connection.getresponse()
-        said = answer.read()
-        if answer.status != 204:
-            return f"PATCH {answer.status} {said[:200]!r}"
+        connection.request("PATCH", path, body=_throttled(chunk), headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 204:
+            return f"PATCH {response.status} {body[:200]!r}"
     return ""
 
 
-def _slowly(piece: bytes) -> Iterator[bytes]:
-    began = time.monotonic()
-    for offset in range(0, len(piece), WRITE):
-        yield piece[offset : offset + WRITE]
-        time.sleep(max(0.0, began + (offset + WRITE) / LINE - time.monotonic()))
+def _throttled(chunk: bytes) -> Iterator[bytes]:
+    started = time.monotonic()
+    for offset in range(0, len(chunk), WRITE):
+        yield chunk[offset : offset + WRITE]
+        time.sleep(max(0.0, started + (offset + WRITE) / LINE - time.monotonic()))
 
 
 def _send_all(address: str, tokens: list[str], file: Path) -> tuple[list[str], float]:
-    """All uploads at once; what went wrong, and seconds until the last was there."""
+    """Start all uploads at once; returns their errors, and seconds until the last had ended."""
     errors: list[str] = []
 
-    def one(token: str) -> None:
-        said = send(address, token, file)
-        if said:
-            errors.append(said)
+    def run(token: str) -> None:
+        error = send(address, token, file)
+        if error:
+            errors.append(error)
 
-    began = time.monotonic()
-    threads = [threading.Thread(target=one, args=(token,)) for token in tokens]
+    started = time.monotonic()
+    threads = [threading.Thread(target=run, args=(token,)) for token in tokens]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return errors, time.monotonic() - began
+    return errors, time.monotonic() - started
 
 
-def make_zip(path: Path) -> None:
-    """A submission of random images."""
+def write_zip(path: Path) -> None:
+    """Write a submission of random images."""
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(IMAGES):
@@ -170,8 +199,8 @@ def make_zip(path: Path) -> None:
             archive.writestr(f"{number:05d}.png", buffer.getvalue())
 
 
-def make_people(competition: Competition) -> tuple[list[str], list[str]]:
-    """Cookies of readers who are signed in, and tokens of the captains of teams."""
+def create_users(competition: Competition) -> tuple[list[str], list[str]]:
+    """Create readers and teams; returns cookies of the readers, and API tokens of team captains."""
     from django.test import Client
 
     from genmem.arena.accounts.models import User
@@ -193,11 +222,11 @@ def make_people(competition: Competition) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Build a scratch arena, load it and print the measurements."""
     parser = argparse.ArgumentParser(description="Load a scratch arena.")
     parser.add_argument("table", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "arena"
         arenas.command("init", folder)
@@ -211,12 +240,12 @@ def main() -> None:
         from genmem.arena.competitions.models import Competition, Split
 
         competition = Competition.objects.get(slug=SLUG)
-        add_entries(table_rows(given.table), competition, list(Split.objects.all()))
-        cookies, tokens = make_people(competition)
-        make_zip(Path(scratch) / "entry.zip")
+        add_entries(table_rows(arguments.table), competition, list(Split.objects.all()))
+        cookies, tokens = create_users(competition)
+        write_zip(Path(scratch) / "entry.zip")
         size = (Path(scratch) / "entry.zip").stat().st_size
         with served(folder, worker=True) as address:
-            measure(address, cookies, tokens, Path(scratch) / "entry.zip", given.seconds)
+            measure(address, cookies, tokens, Path(scratch) / "entry.zip", arguments.seconds)
         from genmem.arena.submissions.models import Submission
 
         sent = Submission.objects.filter(team__name__startswith="Senders")
@@ -226,7 +255,15 @@ def main() -> None:
 def measure(
     address: str, cookies: list[str], tokens: list[str], file: Path, seconds: float
 ) -> None:
-    """Let everybody loose, and print what they saw."""
+    """Run all readers and uploads, and print the measurements.
+
+    Args:
+        address: URL of the arena.
+        cookies: of the readers who are signed in.
+        tokens: of the uploaders.
+        file: to upload.
+        seconds: to measure.
+    """
     readers = cookies + [""] * (READERS - len(cookies))
     random.seed(0)
     random.shuffle(readers)
@@ -235,21 +272,22 @@ def measure(
     with ProcessPoolExecutor(
         READING_PROCESSES + 1, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
-        reading = [pool.submit(read_board, address, share, until) for share in shares]
+        reading = [pool.submit(read_leaderboard, address, share, until) for share in shares]
         time.sleep(5)
-        began = time.time()
+        started = time.time()
         failed, took = pool.submit(_send_all, address, tokens, file).result()
-        found = [one.result() for one in reading]
-    reads = [read for one in found for read in one[0]]
-    errors = [text for one in found for text in one[1]]
-    during = [read for read in reads if began <= read.at <= began + took]
+        results = [future.result() for future in reading]
+    reads = [read for result in results for read in result[0]]
+    errors = [error for result in results for error in result[1]]
+    during = [read for read in reads if started <= read.at <= started + took]
     print("\n| | requests | median | 95th percentile | longest | errors |")
     print("|---|---|---|---|---|---|")
-    for name, some in (("while images are sent", during), ("in all", reads)):
-        times = 1000 * np.array([read.took for read in some])
+    for name, group in (("during the uploads", during), ("in all", reads)):
+        times = 1000 * np.array([read.took for read in group])
         print(
-            f"| board, {READERS} readers, {name} | {len(some):,} | {np.median(times):.0f} ms | "
-            f"{np.percentile(times, 95):.0f} ms | {times.max():.0f} ms | {len(errors)} |"
+            f"| leaderboard, {READERS} readers, {name} | {len(group):,} | "
+            f"{np.median(times):.0f} ms | {np.percentile(times, 95):.0f} ms | "
+            f"{times.max():.0f} ms | {len(errors)} |"
         )
     print(f"\n{len(tokens)} uploads in {took:.0f} s, {len(failed)} failed {failed[:3]}{errors[:3]}")
 

@@ -65,10 +65,10 @@ def worker(folder: Folder) -> None:
     """Score submissions, beside those that `serve` and other workers score, until interrupted."""
     _require_extra()
     from genmem.arena.core.configuration import read_configuration
-    from genmem.arena.scoring.worker import keep
+    from genmem.arena.scoring.worker import supervise
 
     read_configuration(folder)
-    code = keep(folder)
+    code = supervise(folder)
     if code:
         raise typer.Exit(code)
 

@@ -245,7 +245,7 @@ def test_the_gallery_finds_training_images_by_name_where_the_set_has_changed(wor
 
     from django.db import connection
 
-    from genmem.arena.scoring.reference_features import keep_bytes
+    from genmem.arena.scoring.reference_features import store_bytes
 
     from ..images import COUNT
     from .factories import a_train_folder, keep_distances
@@ -254,7 +254,7 @@ def test_the_gallery_finds_training_images_by_name_where_the_set_has_changed(wor
     connection.cursor().execute("UPDATE competitions_split SET train = %s", [str(train)])
     keep_distances(world.one)
     names = [f"t{number:04d}.png" for number in range(COUNT)]
-    keep_bytes(json.dumps(names).encode(), "splits/space/train.json")
+    store_bytes(json.dumps(names).encode(), "splits/space/train.json")
     (train / "t0000.png").unlink()  # every later one is at another position now
     page = world.clients["first"].get(world.where).content.decode()
     assert [f"Training: {name}" in page for name in names] == [False, *[True] * (COUNT - 1)]

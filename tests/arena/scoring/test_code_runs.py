@@ -19,10 +19,10 @@ for number in range(4):
 
 
 @pytest.fixture
-def dogs(database, tmp_path):
-    from .factories import a_real_competition
+def competition(database, tmp_path):
+    from .factories import competition_with_images
 
-    made = a_real_competition(tmp_path)
+    made = competition_with_images(tmp_path)
     made.accepts_code, made.wall_seconds, made.memory_bytes = True, 60, 2**28
     made.maximum_upload_bytes = 10_000_000
     made.save()
@@ -36,9 +36,9 @@ def worker(arena):
     """A worker's row, whose runs this test moves on."""
     import os
 
-    from genmem.arena.scoring.scheduler import sign_in
+    from genmem.arena.scoring.queue import register
 
-    return sign_in(os.getpid())
+    return register(os.getpid())
 
 
 def code_of(path, **files):
@@ -48,10 +48,10 @@ def code_of(path, **files):
     return path
 
 
-def sent(dogs, tmp_path, **files):
+def submit(competition, tmp_path, **files):
     from ..factories import a_team, send
 
-    return send(a_team(dogs), code_of(tmp_path / "code.zip", **files), kind="code")
+    return send(a_team(competition), code_of(tmp_path / "code.zip", **files), kind="code")
 
 
 def advanced(worker, submission, seconds=60.0):
@@ -71,20 +71,20 @@ def advanced(worker, submission, seconds=60.0):
 
 
 @needs_bubblewrap
-def test_code_is_run_and_what_it_makes_is_scored(dogs, tmp_path, worker):
+def test_code_is_run_and_what_it_makes_is_scored(competition, tmp_path, worker):
     from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.submissions import storage
 
     from ..factories import captain, signed_in
-    from .factories import take_steps
+    from .factories import run_steps
 
-    submission = sent(dogs, tmp_path, main__py=GOOD)
+    submission = submit(competition, tmp_path, main__py=GOOD)
     step = advanced(worker, submission)
     assert step.state == "done"
     assert "training images: 12" in step.log
     with storage.local(f"output/{submission.pk}.zip") as path, zipfile.ZipFile(path) as made:
         assert made.namelist() == ["0.png", "1.png", "2.png", "3.png"]
-    assert take_steps(submission) == ["done"] * 6
+    assert run_steps(submission) == ["done"] * 6
     public = ScoreVersion.objects.get(submission=submission, split__kind="public")
     assert public.distance == pytest.approx(0, abs=1e-6)
     page = signed_in(captain(submission.team))
@@ -96,7 +96,7 @@ def test_code_is_run_and_what_it_makes_is_scored(dogs, tmp_path, worker):
 
 
 @needs_bubblewrap
-def test_nothing_of_the_private_split_is_there_for_the_code(dogs, tmp_path, worker):
+def test_nothing_of_the_private_split_is_there_for_the_code(competition, tmp_path, worker):
     source = f"""
 import os, pathlib
 print("inputs:", sorted(os.listdir("/inputs")))
@@ -107,7 +107,7 @@ try:
 except OSError as error:
     print(error.strerror)
 """
-    submission = sent(dogs, tmp_path, main__py=source)
+    submission = submit(competition, tmp_path, main__py=source)
     log = advanced(worker, submission).log
     assert "inputs: ['train']" in log
     assert log.count("not there") == 2
@@ -124,11 +124,11 @@ except OSError as error:
     ],
 )
 def test_code_that_fails_is_refused_with_its_log_and_costs_nothing(
-    dogs, tmp_path, worker, source, said
+    competition, tmp_path, worker, source, said
 ):
     from genmem.arena.submissions.services import allowance
 
-    submission = sent(dogs, tmp_path, main__py=source)
+    submission = submit(competition, tmp_path, main__py=source)
     step = advanced(worker, submission)
     assert (submission.state, step.state) == ("refused", "failed")
     assert said in submission.message + step.log.lower()
@@ -140,22 +140,22 @@ def test_code_that_fails_is_refused_with_its_log_and_costs_nothing(
     [
         ({"other__py": "x"}, "Expected main.py or submission.toml at the top of the zip"),
         ({"submission__toml": "command = 'x'"}, "expected a list of words"),
-        ({"submission__toml": "comand = ['x']"}, "there is no 'comand'"),
+        ({"submission__toml": "comand = ['x']"}, "unknown key 'comand'"),
         ({"../main__py": "x"}, "points outside the zip"),
     ],
 )
-def test_a_zip_that_is_no_code_is_refused(dogs, tmp_path, worker, monkeypatch, files, said):
+def test_a_zip_that_is_no_code_is_refused(competition, tmp_path, worker, monkeypatch, files, said):
     from genmem.arena.scoring import code_runs
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
-    submission = sent(dogs, tmp_path, **files)
+    submission = submit(competition, tmp_path, **files)
     advanced(worker, submission)
     assert submission.state == "refused"
     assert said in submission.message
 
 
 def test_code_is_held_while_the_sandbox_is_not_safe_and_run_when_it_is(
-    dogs, tmp_path, worker, monkeypatch
+    competition, tmp_path, worker, monkeypatch
 ):
     from genmem.arena import sandbox
     from genmem.arena.scoring import code_runs
@@ -166,43 +166,45 @@ def test_code_is_held_while_the_sandbox_is_not_safe_and_run_when_it_is(
         False, "bubblewrap", "", "", (sandbox.Check("no network", False, "a port answered"),)
     )
     monkeypatch.setattr(sandbox, "trusted_report", lambda image=None: report)
-    monkeypatch.setattr(code_runs, "_asked", {})
-    submission = sent(dogs, tmp_path, main__py=GOOD)
+    monkeypatch.setattr(code_runs, "_sandbox_failed_at", {})
+    submission = submit(competition, tmp_path, main__py=GOOD)
     code_runs.advance(worker)
     submission.refresh_from_db()
     assert submission.state == "received"
-    assert "held until the organisers have mended" in submission.message
+    assert "when the organisers have fixed the sandbox" in submission.message
     where = f"/c/dogs/submissions/{submission.pk}/"
     theirs = signed_in(captain(submission.team)).get(where).content.decode()
-    assert "held until the organisers" in theirs
+    assert "when the organisers have fixed" in theirs
     assert "a port answered" not in theirs
     ours = signed_in(a_user(is_staff=True)).get(where).content.decode()
     assert "no network: a port answered" in ours
 
 
 @needs_bubblewrap
-def test_a_run_is_found_again_by_the_next_worker_and_not_started_twice(dogs, tmp_path, worker):
+def test_a_run_is_found_again_by_the_next_worker_and_not_started_twice(
+    competition, tmp_path, worker
+):
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun
-    from genmem.arena.scoring.scheduler import sign_in, sign_out
+    from genmem.arena.scoring.queue import register, retire
 
     slow = "import time\nprint('begun', flush=True)\ntime.sleep(2)\n" + GOOD
-    submission = sent(dogs, tmp_path, main__py=slow)
+    submission = submit(competition, tmp_path, main__py=slow)
     until = time.monotonic() + 30
     while not CodeRun.objects.filter(submission=submission).exclude(folder="").exists():
         code_runs.advance(worker)
         assert time.monotonic() < until
-    sign_out(worker)
+    retire(worker)
     import os
 
-    step = advanced(sign_in(os.getpid()), submission)
+    step = advanced(register(os.getpid()), submission)
     assert step.state == "done"
     assert step.log.count("begun") == 1
-    assert CodeRun.objects.get().starts == 1
+    assert step.attempts == 1
 
 
 @needs_bubblewrap
-def test_a_lost_run_is_started_again_a_few_times_and_then_fails(dogs, tmp_path, worker):
+def test_a_lost_run_is_started_again_a_few_times_and_then_fails(competition, tmp_path, worker):
     import json
     import os
     import signal
@@ -210,8 +212,9 @@ def test_a_lost_run_is_started_again_a_few_times_and_then_fails(dogs, tmp_path, 
 
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun
+    from genmem.arena.scoring.retry import MAX_ATTEMPTS
 
-    submission = sent(dogs, tmp_path, main__py="import time\ntime.sleep(600)")
+    submission = submit(competition, tmp_path, main__py="import time\ntime.sleep(600)")
     killed = set()
     until = time.monotonic() + 60
     while submission.state != "failed":
@@ -226,11 +229,11 @@ def test_a_lost_run_is_started_again_a_few_times_and_then_fails(dogs, tmp_path, 
                 killed.add(record)
         assert time.monotonic() < until
         time.sleep(0.05)
-    assert len(killed) == code_runs.MOST_RUNS
+    assert len(killed) == MAX_ATTEMPTS
     assert not submission.counts_against_limit
 
 
-def test_a_machine_that_has_gone_gives_its_runs_back(dogs, tmp_path, worker, monkeypatch):
+def test_a_machine_that_has_gone_gives_its_runs_back(competition, tmp_path, worker, monkeypatch):
     from datetime import timedelta
 
     from django.utils import timezone
@@ -239,26 +242,26 @@ def test_a_machine_that_has_gone_gives_its_runs_back(dogs, tmp_path, worker, mon
     from genmem.arena.scoring.models import CodeRun
 
     monkeypatch.setattr(code_runs, "_take", lambda *_: None)
-    submission = sent(dogs, tmp_path, main__py=GOOD)
+    submission = submit(competition, tmp_path, main__py=GOOD)
     run = CodeRun.objects.create(
-        submission=submission, host="elsewhere", starts=1, folder="/x",
-        claimed_at=timezone.now() - timedelta(days=3650),
+        submission=submission, host="elsewhere", folder="/x",
+        checked_at=timezone.now() - timedelta(days=3650),
     )  # fmt: skip
     code_runs.advance(worker)
     run.refresh_from_db()
-    assert (run.host, run.starts) == ("", 1)
+    assert (run.host, run.folder) == ("", "")
 
 
-def test_no_team_has_two_runs_while_another_waits(dogs, tmp_path, worker, monkeypatch):
+def test_no_team_has_two_runs_while_another_waits(competition, tmp_path, worker, monkeypatch):
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun
 
     from ..factories import a_team, send
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
-    monkeypatch.setattr(code_runs, "_move", lambda *_: None)
+    monkeypatch.setattr(code_runs, "_advance", lambda *_: None)
     path = code_of(tmp_path / "code.zip", main__py=GOOD)
-    greedy, modest = a_team(dogs), a_team(dogs)
+    greedy, modest = a_team(competition), a_team(competition)
     for one in (greedy, greedy, modest):
         send(one, path, kind="code")
     code_runs.advance(worker)

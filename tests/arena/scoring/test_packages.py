@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..sandbox.attacks import needs_bubblewrap
-from .test_code_runs import GOOD, advanced, dogs, worker  # noqa: F401  (fixtures)
+from .test_code_runs import GOOD, advanced, competition, worker  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -38,7 +38,7 @@ def digest(path):
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def sent_with(dogs, tmp_path, lock, wheel=None, main=USES_THEM, manifest=""):  # noqa: F811
+def sent_with(competition, tmp_path, lock, wheel=None, main=USES_THEM, manifest=""):  # noqa: F811
     from ..factories import a_team, send
 
     path = tmp_path / "code.zip"
@@ -49,20 +49,20 @@ def sent_with(dogs, tmp_path, lock, wheel=None, main=USES_THEM, manifest=""):  #
             archive.writestr("submission.toml", manifest)
         if wheel is not None:
             archive.write(wheel, f"wheels/{wheel.name}")
-    return send(a_team(dogs), path, kind="code")
+    return send(a_team(competition), path, kind="code")
 
 
 def refusal(act):
-    from genmem.arena.scoring.steps import Refusal
+    from genmem.arena.scoring.errors import SubmissionError
 
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(SubmissionError) as caught:
         act()
     return str(caught.value)
 
 
 @needs_bubblewrap
 def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
-    dogs,  # noqa: F811
+    competition,  # noqa: F811
     tmp_path,
     worker,  # noqa: F811
     arena,
@@ -71,11 +71,11 @@ def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
 
     theirs = a_wheel(tmp_path / "w", "tinywords")
     ours = a_wheel(arena / "wheels", "tinynumbers")
-    dogs.wall_seconds = 300
-    dogs.save()
+    competition.wall_seconds = 300
+    competition.save()
     lock = f"# by hand\n{HERE}\ntinywords==1.2 \\\n    --hash={digest(theirs)}\ntinynumbers==1.2\n"
     try:
-        step = advanced(worker, sent_with(dogs, tmp_path, lock, theirs), seconds=300)
+        step = advanced(worker, sent_with(competition, tmp_path, lock, theirs), seconds=300)
     finally:
         shutil.rmtree(ours.parent)
     assert step.state == "done", step.log
@@ -85,9 +85,9 @@ def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
 @pytest.mark.parametrize(
     ("lock", "wheel", "said"),
     [
-        ("tinywords==1.2", False, "not on this machine: tinywords==1.2. There is no network"),
-        ("tinywords==1.3", True, "not on this machine: tinywords==1.3."),
-        ("numpy==0.1", False, f"numpy==0.1 ({HERE.removeprefix('numpy==')} is here)"),
+        ("tinywords==1.2", False, "missing on this machine: tinywords==1.2. There is no network"),
+        ("tinywords==1.3", True, "missing on this machine: tinywords==1.3."),
+        ("numpy==0.1", False, f"numpy==0.1 ({HERE.removeprefix('numpy==')} is installed)"),
         (f"tinywords==1.2 --hash=sha256:{'0' * 64}", True, "(its wheel has another hash)"),
         ("tinywords>=1.2", True, "expected lines such as NAME==VERSION"),
         ("tinywords @ https://example.org/x.whl", True, "expected lines such as NAME==VERSION"),
@@ -102,7 +102,7 @@ def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
     ],
 )
 def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(
-    dogs,  # noqa: F811
+    competition,  # noqa: F811
     tmp_path,
     worker,  # noqa: F811
     lock,
@@ -115,52 +115,54 @@ def test_what_cannot_be_installed_is_refused_by_name_and_nothing_is_run(
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
     monkeypatch.setattr(sandbox, "start", lambda *_: pytest.fail("it was run"))
-    submission = sent_with(dogs, tmp_path, lock, a_wheel(tmp_path / "w") if wheel else None)
+    submission = sent_with(competition, tmp_path, lock, a_wheel(tmp_path / "w") if wheel else None)
     step = advanced(worker, submission)
     assert (step.state, submission.state) == ("failed", "refused")
     assert said in submission.message
     assert not submission.counts_against_limit
 
 
-def test_a_lock_beside_an_image_is_refused(dogs, tmp_path, worker, monkeypatch):  # noqa: F811
+def test_a_lock_beside_an_image_is_refused(competition, tmp_path, worker, monkeypatch):  # noqa: F811
     from genmem.arena.scoring import code_runs
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
-    submission = sent_with(dogs, tmp_path, HERE, manifest='image = "python:3.11"')
+    submission = sent_with(competition, tmp_path, HERE, manifest='image = "python:3.11"')
     advanced(worker, submission)
-    assert "packages of an image are part of it" in submission.message
+    assert "Packages of an image are part of it" in submission.message
 
 
 def test_what_the_environment_has_in_that_version_needs_no_wheel(tmp_path):
-    from genmem.arena.scoring.packages import pins_in, wheels_for
+    from genmem.arena.scoring.packages import find_wheels, parse_lock
 
-    assert wheels_for(pins_in(HERE), [tmp_path]) == []
+    assert find_wheels(parse_lock(HERE), [tmp_path]) == []
 
 
 def test_a_wheel_for_another_machine_is_none(tmp_path):
-    from genmem.arena.scoring.packages import pins_in, wheels_for
+    from genmem.arena.scoring.packages import find_wheels, parse_lock
 
     a_wheel(tmp_path, tags="cp27-cp27m-win32")
-    pins = pins_in("tinywords==1.2")
-    assert "not on this machine" in refusal(lambda: wheels_for(pins, [tmp_path]))
+    pins = parse_lock("tinywords==1.2")
+    assert "missing on this machine" in refusal(lambda: find_wheels(pins, [tmp_path]))
     good = a_wheel(tmp_path)
-    assert wheels_for(pins, [tmp_path]) == [good]
+    assert find_wheels(pins, [tmp_path]) == [good]
 
 
 def test_lines_for_other_systems_are_passed_over():
-    from genmem.arena.scoring.packages import pins_in
+    from genmem.arena.scoring.packages import parse_lock
 
-    assert pins_in('colorama==0.4 ; sys_platform == "win32"\n') == []
-    assert [one.name for one in pins_in('Tiny_Words==1 ; python_version >= "3"')] == ["tiny-words"]
+    assert parse_lock('colorama==0.4 ; sys_platform == "win32"\n') == []
+    assert [one.name for one in parse_lock('Tiny_Words==1 ; python_version >= "3"')] == [
+        "tiny-words"
+    ]
 
 
 @given(st.text(max_size=60))
 def test_any_line_is_understood_or_refused(text):
-    from genmem.arena.scoring.packages import pins_in
-    from genmem.arena.scoring.steps import Refusal
+    from genmem.arena.scoring.errors import SubmissionError
+    from genmem.arena.scoring.packages import parse_lock
 
     try:
-        found = pins_in(text)
-    except Refusal:
+        found = parse_lock(text)
+    except SubmissionError:
         return
     assert all(len(one.wanted) == 1 for one in found)

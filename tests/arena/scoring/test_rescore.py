@@ -6,10 +6,10 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def dogs(database, tmp_path):
-    from .factories import a_real_competition
+def competition(database, tmp_path):
+    from .factories import competition_with_images
 
-    return a_real_competition(tmp_path)
+    return competition_with_images(tmp_path)
 
 
 def in_force(submission, kind="public"):
@@ -19,27 +19,27 @@ def in_force(submission, kind="public"):
     return scores_in_force([submission], private=True)[submission.pk][kind]
 
 
-def anew(split):
-    """What workers do with all that waits; the states they leave."""
+def run_rescores(split):
+    """Run all rescores of a split as workers do; their states."""
     from genmem.arena.scoring.models import Rescore
-    from genmem.arena.scoring.rescore_task import perform_rescore
+    from genmem.arena.scoring.rescore_task import run_rescore
 
     rows = Rescore.objects.filter(split=split).order_by("pk")
-    return [perform_rescore(row.pk, row.round) for row in rows]
+    return [run_rescore(row.pk) for row in rows]
 
 
-def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(dogs, tmp_path):
+def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(competition, tmp_path):
     from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_user
-    from .factories import a_split, sent, take_steps
+    from .factories import new_split_version, run_steps, submit
 
-    submissions = [sent(dogs, tmp_path, seed=10 * n) for n in range(3)]
+    submissions = [submit(competition, tmp_path, seed=10 * n) for n in range(3)]
     for one in submissions:
-        take_steps(one)
+        run_steps(one)
     before = in_force(submissions[0])
-    split = a_split(dogs, "public", tau=1.0)
+    split = new_split_version(competition, "public", tau=1.0)
     assert rescore(split, "too mild", a_user()) == 3
     after = in_force(submissions[0])
     assert (after.tau, after.reason, after.supersedes.pk) == (1.0, "too mild", before.pk)
@@ -51,17 +51,17 @@ def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(dogs, tmp_path):
     assert rescore(split, "once more", None) == 0
 
 
-def test_another_reference_set_is_scored_from_kept_features(dogs, tmp_path, monkeypatch):
+def test_another_reference_set_is_scored_from_kept_features(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate
     from genmem.arena.scoring.rescore import rescore
 
-    from .factories import a_folder, a_split, sent, take_steps
+    from .factories import image_folder, new_split_version, run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     before = in_force(submission)
-    reference = a_folder(tmp_path / "reference", 20, 3000)
-    split = a_split(dogs, "public", reference=str(reference))
+    reference = image_folder(tmp_path / "reference", 20, 3000)
+    split = new_split_version(competition, "public", reference=str(reference))
 
     def never(*given, **named):
         raise AssertionError("no network runs again")
@@ -69,48 +69,52 @@ def test_another_reference_set_is_scored_from_kept_features(dogs, tmp_path, monk
     monkeypatch.setattr(evaluate, "extract", never)
     assert rescore(split, "a better reference", None) == 1
     assert in_force(submission).pk == before.pk
-    assert anew(split) == ["done"]
+    assert run_rescores(split) == ["done"]
     after = in_force(submission)
     assert after.fd != before.fd
     assert after.distance == before.distance
     assert after.supersedes.pk == before.pk
-    assert anew(split) == ["done"]
+    assert run_rescores(split) == ["done"]
     assert in_force(submission).pk == after.pk
     assert rescore(split, "once more", None) == 0
 
 
-def test_other_training_images_are_another_space(dogs, tmp_path):
+def test_other_training_images_are_another_space(competition, tmp_path):
     from genmem.arena.scoring.rescore import rescore
 
-    from .factories import a_folder, a_split, sent, take_steps
+    from .factories import image_folder, new_split_version, run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     before = in_force(submission, "private")
-    split = a_split(dogs, "private", train=str(a_folder(tmp_path / "more", 15, 4000)))
+    split = new_split_version(
+        competition, "private", train=str(image_folder(tmp_path / "more", 15, 4000))
+    )
     assert rescore(split, "more images", None) == 1
-    assert anew(split) == ["done"]
+    assert run_rescores(split) == ["done"]
     after = in_force(submission, "private")
     assert after.distances != before.distances
     assert after.distance != before.distance
 
 
-def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(dogs):
+def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(competition):
     from genmem.arena.scoring.models import Rescore
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_team, scored
-    from .factories import a_split
+    from .factories import new_split_version
 
-    imported = scored(a_team(dogs), 20.0, 30.0)
-    split = a_split(dogs, "public", train=a_split(dogs, "private").train)
+    imported = scored(a_team(competition), 20.0, 30.0)
+    split = new_split_version(
+        competition, "public", train=new_split_version(competition, "private").train
+    )
     assert rescore(split, "other images", None) == 1
-    assert anew(split) == ["failed"]
+    assert run_rescores(split) == ["failed"]
     assert "nothing is kept under this name" in Rescore.objects.get().detail
     assert in_force(imported).score == 20.0
 
 
-def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(dogs):
+def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(competition):
     import time
 
     from genmem.arena.competitions.models import split_in_force
@@ -120,13 +124,13 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(dogs):
     from genmem.arena.submissions.models import Submission
 
     from ..factories import a_team, captain
-    from .factories import a_split
+    from .factories import new_split_version
 
-    team, old = a_team(dogs), split_in_force(dogs, "public")
+    team, old = a_team(competition), split_in_force(competition, "public")
     author = captain(team)
     many = Submission.objects.bulk_create(
         Submission(
-            team=team, author=author, kind="images", received_at=dogs.opens_at, size=1,
+            team=team, author=author, kind="images", received_at=competition.opens_at, size=1,
             sha256="0" * 64, original_name="x.zip", state="scored", file="x",
         )
         for _ in range(11_192)
@@ -138,83 +142,83 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(dogs):
         )
         for one in many
     )  # fmt: skip
-    split = a_split(dogs, "public", tau=0.2)
+    split = new_split_version(competition, "public", tau=0.2)
     started = time.process_time()
     assert rescore(split, "τ is 0.2", None) == 11_192
     assert time.process_time() - started < 20
-    found = {entry.score for entry in entries(dogs, "public")}
+    found = {entry.score for entry in entries(competition, "public")}
     assert list(found) == [pytest.approx(20.0 / 0.15)]
 
 
-def test_a_worker_finds_what_a_changed_split_has_left_behind(dogs, tmp_path):
+def test_a_worker_finds_what_a_changed_split_has_left_behind(competition, tmp_path):
     from genmem.arena.scoring.rescore import stale_count
-    from genmem.arena.scoring.scheduler import queue_stale
+    from genmem.arena.scoring.scheduler import queue_stale_rescores
 
-    from .factories import a_split, sent, take_steps
+    from .factories import new_split_version, run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission, "validate", "public features", "public score")
-    split = a_split(dogs, "public", tau=0.9)
-    take_steps(submission)
+    submission = submit(competition, tmp_path)
+    run_steps(submission, "validate", "public features", "public score")
+    split = new_split_version(competition, "public", tau=0.9)
+    run_steps(submission)
     assert stale_count(split) == 1
-    queue_stale()
+    queue_stale_rescores()
     assert stale_count(split) == 0
     assert in_force(submission).reason == "Public split, version 3 is in force"
 
 
-def test_an_organiser_has_what_failed_scored_again_and_it_is_logged(dogs, tmp_path):
+def test_an_organiser_has_what_failed_scored_again_and_it_is_logged(competition, tmp_path):
     from genmem.arena.auditlog.models import LogEntry
 
     from ..factories import a_user, signed_in
-    from .factories import a_split, sent, take_steps
+    from .factories import new_split_version, run_steps, submit
 
-    good = a_split(dogs, "private").train
-    a_split(dogs, "private", train="/gone")
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    good = new_split_version(competition, "private").train
+    new_split_version(competition, "private", train="/gone")
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     assert submission.state == "failed"
     organiser = a_user(is_staff=True)
     where = f"/c/dogs/submissions/{submission.pk}/"
     page = signed_in(organiser).get(where).content.decode()
     assert "Score again" in page
     assert "/gone" in page
-    a_split(dogs, "private", train=good)
-    answer = signed_in(organiser).post(f"{where}again/", follow=True)
+    new_split_version(competition, "private", train=good)
+    answer = signed_in(organiser).post(f"{where}retry/", follow=True)
     assert "scored again as soon as" in answer.content.decode()
     submission.refresh_from_db()
     assert (submission.state, submission.round) == ("received", 1)
     assert LogEntry.objects.filter(action="score again", actor=organiser).count() == 1
-    assert take_steps(submission) == ["done"] * 6
+    assert run_steps(submission) == ["done"] * 6
     assert submission.state == "scored"
-    answer = signed_in(organiser).post(f"{where}again/", follow=True)
-    assert "Only what was refused or failed" in answer.content.decode()
+    answer = signed_in(organiser).post(f"{where}retry/", follow=True)
+    assert "Only a refused or failed submission" in answer.content.decode()
 
 
-def test_a_worker_of_an_earlier_round_changes_nothing(dogs, tmp_path):
-    from genmem.arena.scoring.retry import retry
-    from genmem.arena.scoring.step_runner import perform
-    from genmem.arena.scoring.steps import end
+def test_a_worker_of_an_earlier_round_changes_nothing(competition, tmp_path):
+    from genmem.arena.scoring.retry import retry_submission
+    from genmem.arena.scoring.step_runner import run_step
+    from genmem.arena.scoring.steps import fail
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    end(submission.pk, 0, "failed", "gone")
-    retry(submission, None)
-    submission.refresh_from_db()
-    assert perform(str(submission.pk), 0, "validate") == "received"
-    end(submission.pk, 0, "failed", "gone")
+    submission = submit(competition, tmp_path)
+    fail(submission, "validate", "gone")
+    retry_submission(submission, None)
+    assert submission.round == 0
+    assert run_step(submission, "validate") == "received"
+    fail(submission, "validate", "gone")
     submission.refresh_from_db()
     assert submission.state == "received"
-    assert take_steps(submission)[-1] == "done"
+    assert run_steps(submission)[-1] == "done"
 
 
-def test_the_team_sees_the_message_and_not_the_detail(dogs, tmp_path):
+def test_the_team_sees_the_message_and_not_the_detail(competition, tmp_path):
     from ..factories import captain, signed_in
-    from .factories import a_split, sent, take_steps
+    from .factories import new_split_version, run_steps, submit
 
-    a_split(dogs, "public", train="/hidden/place")
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    new_split_version(competition, "public", train="/hidden/place")
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     client = signed_in(captain(submission.team))
     page = client.get(f"/c/dogs/submissions/{submission.pk}/").content.decode()
     assert "not the submission&#x27;s fault" in page
@@ -223,26 +227,29 @@ def test_the_team_sees_the_message_and_not_the_detail(dogs, tmp_path):
     assert "Score again" not in page
 
 
-def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(dogs):
+def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(competition):
     from genmem.arena.scoring.models import Rescore
     from genmem.arena.scoring.rescore import rescore
 
     from ..factories import a_team, a_user, scored, signed_in
-    from .factories import a_split
+    from .factories import new_split_version
 
-    imported = scored(a_team(dogs, "Terriers"), 20.0, 30.0)
-    split = a_split(dogs, "public", train=a_split(dogs, "private").train)
+    imported = scored(a_team(competition, "Terriers"), 20.0, 30.0)
+    split = new_split_version(
+        competition, "public", train=new_split_version(competition, "private").train
+    )
     rescore(split, "other images", None)
     organiser = signed_in(a_user(is_staff=True))
     where = "/c/dogs/setup/splits/public/"
+    retry = "/c/dogs/rescores/public/retry/"
     assert "1 submission waits for a worker" in organiser.get(where).content.decode()
-    assert anew(split) == ["failed"]
+    assert run_rescores(split) == ["failed"]
     page = organiser.get(where).content.decode()
     assert "1 submission could not be scored under version" in page
     assert "Terriers" in page
     assert "nothing is kept under this name" in page
-    answer = organiser.post(f"{where}again/", follow=True)
-    assert "1 submission to be scored anew once more" in answer.content.decode()
+    answer = organiser.post(retry, follow=True)
+    assert "1 submission queued for scoring again" in answer.content.decode()
     row = Rescore.objects.get(submission=imported)
-    assert (row.state, row.round, row.starts, row.detail) == ("waiting", 1, 0, "")
-    assert anew(split) == ["failed"]
+    assert (row.state, row.attempts, row.detail) == ("waiting", 0, "")
+    assert run_rescores(split) == ["failed"]

@@ -11,16 +11,19 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def dogs(database, tmp_path):
-    from .factories import a_real_competition
+def competition(database, tmp_path):
+    from .factories import competition_with_images
 
-    return a_real_competition(tmp_path)
+    return competition_with_images(tmp_path)
 
 
 def scores_of(submission):
     from genmem.arena.leaderboards.models import ScoreVersion
 
-    return {one.split.kind: one for one in ScoreVersion.objects.filter(submission=submission)}
+    return {
+        version.split.kind: version
+        for version in ScoreVersion.objects.filter(submission=submission)
+    }
 
 
 def step(submission, name):
@@ -29,11 +32,11 @@ def step(submission, name):
     return Step.objects.get(submission=submission, name=name)
 
 
-def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_split(dogs, tmp_path):
-    from .factories import sent, take_steps
+def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_split(competition, tmp_path):
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    assert take_steps(submission) == ["done"] * 6
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission) == ["done"] * 6
     assert submission.state == "scored"
     found = scores_of(submission)
     assert set(found) == {"public", "private"}
@@ -43,13 +46,13 @@ def test_a_submission_goes_through_all_steps_and_has_a_score_on_each_split(dogs,
         assert step(submission, name).ended_at is not None
 
 
-def test_the_scores_are_those_of_genmem_score(dogs, tmp_path):
+def test_the_scores_are_those_of_genmem_score(competition, tmp_path):
     import genmem
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     for kind, version in scores_of(submission).items():
         expected = genmem.score(
             generated=tmp_path / "0.zip",
@@ -63,15 +66,15 @@ def test_the_scores_are_those_of_genmem_score(dogs, tmp_path):
         assert version.score == pytest.approx(expected["mifid"].value, rel=1e-6)
 
 
-def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
-    from genmem.arena.scoring.models import Prepared
+def test_features_and_distances_are_kept_under_their_names(competition, tmp_path):
+    from genmem.arena.scoring.models import SplitFeatures
     from genmem.arena.submissions import storage
 
-    from .factories import TRAIN, sent, take_steps
+    from .factories import TRAIN, run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
-    spaces = {one.split.kind: one.space for one in Prepared.objects.all()}
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
+    spaces = {row.split.kind: row.space for row in SplitFeatures.objects.all()}
     assert len(set(spaces.values())) == 2
     for kind, space in spaces.items():
         assert scores_of(submission)[kind].distances == f"distances/{submission.pk}/{space}.npz"
@@ -86,78 +89,76 @@ def test_features_and_distances_are_kept_under_their_names(dogs, tmp_path):
             assert json.loads(path.read_text())[0] == "000.png"
 
 
-def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(dogs, tmp_path):
+def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(competition, tmp_path):
     from genmem.arena.submissions import storage
 
     from ..factories import a_team, send
-    from .factories import take_steps, zipped
+    from .factories import run_steps, zip_images
 
     images = [png(1003), png(1007), png(1), png(2)]
-    submission = send(a_team(dogs), zipped(tmp_path / "copies.zip", images=images))
-    take_steps(submission)
+    submission = send(a_team(competition), zip_images(tmp_path / "copies.zip", images=images))
+    run_steps(submission)
     with storage.local(scores_of(submission)["public"].distances) as path:
         kept = np.load(path)
         assert kept["distance"][:2] == pytest.approx(0, abs=1e-6)
         assert list(kept["train"][:2]) == [3, 7]
 
 
-def test_doing_every_step_again_changes_nothing(dogs, tmp_path):
-    from .factories import sent, take_steps
+def test_doing_every_step_again_changes_nothing(competition, tmp_path):
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
     before = {kind: one.pk for kind, one in scores_of(submission).items()}
-    assert take_steps(submission) == ["done"] * 6
+    assert run_steps(submission) == ["done"] * 6
     assert {kind: one.pk for kind, one in scores_of(submission).items()} == before
 
 
-def test_two_workers_on_the_same_step_write_one_score(dogs, tmp_path):
+def test_two_workers_on_the_same_step_write_one_score(competition, tmp_path):
     """The slower one finds the step done when it comes to write, whatever it has computed."""
-    import uuid
-
-    from genmem.arena.scoring.pipeline import do_score
+    from genmem.arena.scoring.pipeline import run_score
     from genmem.arena.scoring.steps import begin
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission, "validate", "public features")
-    slow = begin(uuid.UUID(str(submission.pk)), 0, "public score")
+    submission = submit(competition, tmp_path)
+    run_steps(submission, "validate", "public features")
+    slow = begin(submission, "public score")
     assert slow is not None
-    take_steps(submission, "public score")
-    do_score(slow, lambda: None)
+    run_steps(submission, "public score")
+    run_score(slow)
     from genmem.arena.leaderboards.models import ScoreVersion
 
     assert ScoreVersion.objects.filter(submission=submission).count() == 1
 
 
-def test_nothing_is_on_the_board_or_shown_before_it_is_published(dogs, tmp_path):
+def test_nothing_is_on_the_board_or_shown_before_it_is_published(competition, tmp_path):
     from genmem.arena.leaderboards.leaderboard import board
     from genmem.arena.leaderboards.scores import scores_in_force
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission, "validate", "public features", "public score")
+    submission = submit(competition, tmp_path)
+    run_steps(submission, "validate", "public features", "public score")
     assert submission.state == "scoring"
-    assert board(dogs, "public") == []
+    assert board(competition, "public") == []
     assert scores_in_force([submission], private=True) == {}
-    take_steps(submission)
-    assert [row.name for row in board(dogs, "public")] == [submission.team.name]
+    run_steps(submission)
+    assert [row.name for row in board(competition, "public")] == [submission.team.name]
     assert set(scores_in_force([submission], private=True)[submission.pk]) == {"public", "private"}
 
 
-def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_path):
+def test_wrong_files_are_refused_with_their_names_and_cost_nothing(competition, tmp_path):
     from genmem.arena.submissions.services import allowance
 
     from ..factories import a_team, send
-    from .factories import take_steps, zipped
+    from .factories import run_steps, zip_images
 
-    team = a_team(dogs)
+    team = a_team(competition)
     images = [png(1), png(2, size=(9, 8)), b"no image", png(3)]
-    submission = send(team, zipped(tmp_path / "bad.zip", images=images))
+    submission = send(team, zip_images(tmp_path / "bad.zip", images=images))
     assert allowance(team).used == 1
-    assert take_steps(submission) == ["refused"]
+    assert run_steps(submission) == ["refused"]
     assert submission.state == "refused"
     assert "2 of 4 files are wrong" in submission.message
     assert "1.png: it has 9 × 8 pixels" in submission.message
@@ -166,12 +167,12 @@ def test_wrong_files_are_refused_with_their_names_and_cost_nothing(dogs, tmp_pat
     assert step(submission, "public features").state == "waiting"
 
 
-def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path):
-    from .factories import a_split, sent, take_steps
+def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(competition, tmp_path):
+    from .factories import new_split_version, run_steps, submit
 
-    a_split(dogs, "private", train="/no/such/secret/folder")
-    submission = sent(dogs, tmp_path)
-    assert take_steps(submission)[-1] == "failed"
+    new_split_version(competition, "private", train="/no/such/secret/folder")
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission)[-1] == "failed"
     assert submission.state == "failed"
     assert submission.counts_against_limit is False
     failed = step(submission, "private features")
@@ -180,12 +181,12 @@ def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(dogs, tmp_path
     assert "secret" not in submission.message + failed.log
 
 
-def test_a_step_that_fails_for_a_passing_reason_is_tried_again(dogs, tmp_path, monkeypatch):
+def test_a_step_that_fails_for_a_passing_reason_is_tried_again(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate, step_runner
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    monkeypatch.setattr(step_runner, "_PAUSE", 0)
+    monkeypatch.setattr(step_runner, "RETRY_PAUSE", 0)
     real, calls = evaluate.nearest, []
 
     def full_disk_at_first(*given, **named):
@@ -195,16 +196,17 @@ def test_a_step_that_fails_for_a_passing_reason_is_tried_again(dogs, tmp_path, m
         return real(*given, **named)
 
     monkeypatch.setattr(evaluate, "nearest", full_disk_at_first)
-    submission = sent(dogs, tmp_path)
-    assert take_steps(submission) == ["done"] * 6
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission) == ["done"] * 6
 
 
-def test_a_step_that_always_fails_ends_after_three_tries(dogs, tmp_path, monkeypatch):
+def test_a_step_that_always_fails_ends_after_all_attempts(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate, step_runner
+    from genmem.arena.scoring.retry import MAX_ATTEMPTS
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    monkeypatch.setattr(step_runner, "_PAUSE", 0)
+    monkeypatch.setattr(step_runner, "RETRY_PAUSE", 0)
     calls = []
 
     def full_disk(*given, **named):
@@ -212,52 +214,57 @@ def test_a_step_that_always_fails_ends_after_three_tries(dogs, tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(evaluate, "nearest", full_disk)
-    submission = sent(dogs, tmp_path)
-    assert take_steps(submission) == ["done", "failed"]
-    assert len(calls) == step_runner.TRIES
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission) == ["done", "failed"]
+    assert len(calls) == MAX_ATTEMPTS
     assert "No space left on device" in step(submission, "public features").detail
 
 
-def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(dogs, tmp_path):
-    from genmem.arena.scoring.steps import MOST_STARTS, begin
+def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(competition, tmp_path):
+    from genmem.arena.scoring.retry import MAX_ATTEMPTS
+    from genmem.arena.scoring.steps import begin
 
-    from .factories import sent, take_steps
+    from .factories import run_steps, submit
 
-    submission = sent(dogs, tmp_path)
-    take_steps(submission, "validate")
-    for _ in range(MOST_STARTS):
-        assert begin(submission.pk, 0, "public features") is not None  # and the worker dies
-    assert take_steps(submission, "public features") == ["failed"]
+    submission = submit(competition, tmp_path)
+    run_steps(submission, "validate")
+    for _ in range(MAX_ATTEMPTS):
+        assert begin(submission, "public features") is not None  # and the worker dies
+    assert run_steps(submission, "public features") == ["failed"]
     assert submission.state == "failed"
     assert "the worker died" in step(submission, "public features").detail
 
 
-def test_black_images_have_no_direction_and_so_no_score(dogs, tmp_path):
+def test_black_images_have_no_direction_and_so_no_score(competition, tmp_path):
     import io
 
     from PIL import Image
 
     from ..factories import a_team, send
-    from .factories import take_steps, zipped
+    from .factories import run_steps, zip_images
 
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, format="PNG")
-    submission = send(a_team(dogs), zipped(tmp_path / "black.zip", images=[buffer.getvalue()] * 4))
-    assert take_steps(submission) == ["done"] * 6
+    submission = send(
+        a_team(competition), zip_images(tmp_path / "black.zip", images=[buffer.getvalue()] * 4)
+    )
+    assert run_steps(submission) == ["done"] * 6
     assert scores_of(submission)["public"].score is None
     assert scores_of(submission)["public"].fd is not None
     assert submission.counts_against_limit
     assert "no direction" in step(submission, "public score").log
 
 
-def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypatch):
+def test_the_organisers_features_are_made_once_for_all(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import reference_features
 
-    from .factories import a_folder, a_split, sent, take_steps
+    from .factories import image_folder, new_split_version, run_steps, submit
 
     real, asked = reference_features.extract, []
     for first, kind in ((7000, "public"), (8000, "private")):
-        a_split(dogs, kind, train=str(a_folder(tmp_path / "own" / kind, 12, first)))
+        new_split_version(
+            competition, kind, train=str(image_folder(tmp_path / "own" / kind, 12, first))
+        )
 
     def counted(source, **named):
         asked.append(source.name)
@@ -265,22 +272,22 @@ def test_the_organisers_features_are_made_once_for_all(dogs, tmp_path, monkeypat
 
     monkeypatch.setattr(reference_features, "extract", counted)
     for seed in range(3):
-        take_steps(sent(dogs, tmp_path, seed=10 * seed))
-    a_split(dogs, "public", tau=0.5)
-    take_steps(sent(dogs, tmp_path, seed=100))
+        run_steps(submit(competition, tmp_path, seed=10 * seed))
+    new_split_version(competition, "public", tau=0.5)
+    run_steps(submit(competition, tmp_path, seed=100))
     assert asked == ["public", "private"]
 
 
-def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path):
-    from genmem.arena.scoring.models import Prepared
+def test_another_reference_set_is_kept_beside_the_training_images(competition, tmp_path):
+    from genmem.arena.scoring.models import SplitFeatures
 
-    from .factories import a_folder, a_split, sent, take_steps
+    from .factories import image_folder, new_split_version, run_steps, submit
 
-    reference = a_folder(tmp_path / "reference", 20, 3000)
-    split = a_split(dogs, "public", reference=str(reference))
-    submission = sent(dogs, tmp_path)
-    take_steps(submission)
-    assert Prepared.objects.get(split=split).reference_count == 20
+    reference = image_folder(tmp_path / "reference", 20, 3000)
+    split = new_split_version(competition, "public", reference=str(reference))
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
+    assert SplitFeatures.objects.get(split=split).reference_count == 20
     import genmem
 
     expected = genmem.score(
@@ -292,11 +299,11 @@ def test_another_reference_set_is_kept_beside_the_training_images(dogs, tmp_path
 def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     import genmem
 
-    from .factories import a_real_competition, sent, take_steps
+    from .factories import competition_with_images, run_steps, submit
 
-    dogs = a_real_competition(tmp_path, backbone="efficientnet-lite0")
-    submission = sent(dogs, tmp_path)
-    assert take_steps(submission) == ["done"] * 6
+    competition = competition_with_images(tmp_path, backbone="efficientnet-lite0")
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission) == ["done"] * 6
     version = scores_of(submission)["public"]
     assert len(version.weights_sha256) == 64
     expected = genmem.score(
@@ -310,22 +317,22 @@ def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     assert version.score == pytest.approx(expected["mifid"].value, rel=1e-5)
 
 
-def test_two_who_make_a_split_ready_at_once_both_find_it_ready(dogs, tmp_path, monkeypatch):
+def test_two_who_make_a_split_ready_at_once_both_find_it_ready(competition, tmp_path, monkeypatch):
     """The one that ends last finds its scratch cleared away by the one that ended first."""
     from genmem.arena.competitions.models import split_in_force
     from genmem.arena.scoring import reference_features
     from genmem.errors import UsageError
 
-    split = split_in_force(dogs, "public")
-    rows, first = reference_features._Set._rows, []
+    split = split_in_force(competition, "public")
+    rows, first = reference_features._Source._rows, []
 
-    def slow(one, told):
+    def slow(source, scratch, progress):
         if not first:
-            first.append(one)
-            reference_features._prepared(split, None)
+            first.append(source)
+            reference_features._prepare(split, None)
             raise UsageError("cannot write the cache folder (No such file or directory)")
-        return rows(one, told)
+        return rows(source, scratch, progress)
 
-    monkeypatch.setattr(reference_features._Set, "_rows", slow)
+    monkeypatch.setattr(reference_features._Source, "_rows", slow)
     space = reference_features.space_of(split)
-    assert reference_features.opened(space.train).shape[0] == 12
+    assert reference_features.load(space.train).shape[0] == 12

@@ -26,11 +26,13 @@ def all_scored_once(arena, count):
     assert arena.query("select distinct state from submissions_step") == [("done",)]
 
 
-def sent(arena, folder, count, **where):
-    return arena.send([arenas.zipped(folder / f"{n}.zip", 10 * n) for n in range(count)], **where)
+def submit(arena, folder, count, **where):
+    return arena.send(
+        [arenas.zip_images(folder / f"{n}.zip", 10 * n) for n in range(count)], **where
+    )
 
 
-def until(condition, seconds=300.0):
+def wait_until(condition, seconds=300.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -38,13 +40,13 @@ def until(condition, seconds=300.0):
 
 
 def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(tmp_path, database_address):
-    arena = arenas.make(tmp_path / "A", database=database_address)
+    arena = arenas.build_arena(tmp_path / "A", database=database_address)
     count = 12
-    sent(arena, tmp_path, count)
+    submit(arena, tmp_path, count)
     log = tmp_path / "log"
     for scored in (1, 4, 8):
         worker = arenas.worker(arena, log)
-        until(lambda least=scored: arena.states().get("scored", 0) >= least)
+        wait_until(lambda least=scored: arena.states().get("scored", 0) >= least)
         arenas.kill(worker)  # in the middle of something, as it never rests
         assert arena.states().get("scored", 0) < count
     workers = [arenas.worker(arena, log) for _ in range(2)]
@@ -62,9 +64,9 @@ def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(tmp_path, dat
 
 def test_one_competition_does_not_block_another(tmp_path):
     """What came last, in another competition, is scored long before what waits in a long queue."""
-    arena = arenas.make(tmp_path / "A", slugs=("dogs", "cats"))
-    many = sent(arena, tmp_path, 25)
-    one = arena.send([arenas.zipped(tmp_path / "late.zip", 5000)], slug="cats")
+    arena = arenas.build_arena(tmp_path / "A", slugs=("dogs", "cats"))
+    many = submit(arena, tmp_path, 25)
+    one = arena.send([arenas.zip_images(tmp_path / "late.zip", 5000)], slug="cats")
     assert len(many) == 25
     worker = arenas.worker(arena, tmp_path / "log")
     try:
@@ -79,8 +81,8 @@ def test_one_competition_does_not_block_another(tmp_path):
     assert [uuid.UUID(str(row[0])) for row in published].index(uuid.UUID(one[0])) < 8
 
 
-def test_serve_starts_a_worker_that_is_started_again_and_ends_with_it(tmp_path):
-    arena = arenas.make(tmp_path / "A")
+def test_serve_starts_a_worker_that_is_restarted_and_ends_with_serve(tmp_path):
+    arena = arenas.build_arena(tmp_path / "A")
     port = arenas.free_port()
     with (tmp_path / "log").open("wb") as log:
         serve = subprocess.Popen(
@@ -91,35 +93,34 @@ def test_serve_starts_a_worker_that_is_started_again_and_ends_with_it(tmp_path):
     try:
 
         def workers():
-            said = (tmp_path / "log").read_text()
-            return [int(pid) for pid in re.findall(r"takes work \(process (\d+)\)", said)]
+            text = (tmp_path / "log").read_text()
+            return [int(pid) for pid in re.findall(r"started \(process (\d+)\)", text)]
 
-        until(lambda: len(workers()) == 1)
-        arenas.end(workers()[0], signal.SIGKILL)
-        until(lambda: len(workers()) == 2)
-        assert not arenas.is_there(workers()[0])
-        sent(arena, tmp_path, 2)
+        wait_until(lambda: len(workers()) == 1)
+        arenas.send_signal(workers()[0], signal.SIGKILL)
+        wait_until(lambda: len(workers()) == 2)
+        assert not arenas.is_running(workers()[0])
+        submit(arena, tmp_path, 2)
         assert arena.wait(300)
-        everybody = list(arenas.children(serve.pid))
-        assert len(everybody) >= 3
+        processes = list(arenas.children(serve.pid))
+        assert len(processes) >= 3
     finally:
         arenas.kill(serve)
-    until(lambda: not any(arenas.is_there(pid) for pid in everybody), 60)
+    wait_until(lambda: not any(arenas.is_running(pid) for pid in processes), 60)
     all_scored_once(arena, 2)
 
 
 def test_the_command_is_a_worker_until_it_is_interrupted(tmp_path):
-    arena = arenas.make(tmp_path / "A")
-    sent(arena, tmp_path, 1)
+    arena = arenas.build_arena(tmp_path / "A")
+    submit(arena, tmp_path, 1)
     process = subprocess.Popen(
         [*arenas.GENMEM, "worker", str(arena.folder)], stderr=subprocess.PIPE, text=True
     )
     assert arena.wait(300)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
+    output = process.communicate(timeout=60)[1]
     assert process.returncode == 0
-    lines = [line.split(maxsplit=3)[3] for line in said.splitlines() if ": done" in line]
-    names = [line.partition(":")[0] for line in lines]
+    names = re.findall(r": \w{8} ([a-z ]+): done", output)
     assert names == [
         "validate", "public features", "public score", "private features", "private score",
         "publish",
@@ -138,19 +139,19 @@ def test_a_worker_of_no_arena_says_so_in_one_line(tmp_path):
 def test_pages_do_not_load_what_scores():
     code = (
         "import sys, genmem.arena.scoring.worker, genmem.arena.serving;"
-        "print(sorted({'torch', 'dbos', 'django.db.models'} & set(sys.modules)))"
+        "print(sorted({'torch', 'django.db.models'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("moment", ["computed", "half written"])
-def test_a_worker_that_dies_inside_a_step_has_its_step_done_by_the_next(tmp_path, moment):
+def test_a_step_whose_worker_dies_is_done_by_the_next_worker(tmp_path, moment):
     """It kills itself just before, and in the middle of, the transaction that writes its score."""
-    arena = arenas.make(tmp_path / "A")
-    sent(arena, tmp_path, 1)
+    arena = arenas.build_arena(tmp_path / "A")
+    submit(arena, tmp_path, 1)
     patch = {
-        "computed": "pipeline.finish = lambda given: die()",
+        "computed": "pipeline.finish = lambda attempt: die()",
         "half written": "pipeline.add_score = lambda *a, **k: (add(*a, **k), die())",
     }[moment]
     code = f"""

@@ -73,8 +73,8 @@ POSTS = {
     "withdraw invitation": ["in", 404, 404, "does", 404, 404, 404],
     "accept merge": ["in", 404, 404, "does", 404, 404, 404],
     "drop merge": ["in", 404, 404, "does", 404, 404, 404],
-    "score again": ["in", 403, 403, 403, 403, "does", "does"],
-    "score anew again": ["in", 403, 403, 403, 403, "does", "does"],
+    "retry submission": ["in", 403, 403, 403, 403, "does", "does"],
+    "retry rescores": ["in", 403, 403, 403, 403, "does", "does"],
     "new token": ["in", *[200] * 6],
     "take back token": ["in", 404, 404, "does", 404, 404, 404],
     "uploads": [401, *[412] * 6],
@@ -97,7 +97,7 @@ def world(competition):
     from django.test import Client
 
     from genmem.arena.accounts.tokens import create_token
-    from genmem.arena.scoring.reference_features import keep_bytes
+    from genmem.arena.scoring.reference_features import store_bytes
     from genmem.arena.teams.models import Merge, Role
     from genmem.arena.teams.teams import invite
 
@@ -120,7 +120,7 @@ def world(competition):
     invitation = invite(mine, captain(mine), "friend@example.org")
     merge = Merge.objects.create(team=third, into=mine)
     submission = scored(mine, 20.0, private=98.7654)
-    keep_bytes(b"it ran", f"logs/{submission.pk}.log")
+    store_bytes(b"it ran", f"logs/{submission.pk}.log")
     keep_distances(submission)
     rebuttal = disqualified_and_rebutted(mine)
     page = a_page(submission, people["reviewer"])
@@ -138,8 +138,8 @@ def world(competition):
         "answer rebuttal": ["dogs", rebuttal.pk],
         "submission": ["dogs", submission.pk],
         "run log": ["dogs", submission.pk],
-        "score again": ["dogs", submission.pk],
-        "score anew again": ["dogs", "private"],
+        "retry submission": ["dogs", submission.pk],
+        "retry rescores": ["dogs", "private"],
         "rank history": ["dogs", "private"],
         "set up split": ["dogs", "private"],
         "invitation": [invitation.token],

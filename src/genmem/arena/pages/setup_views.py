@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm
 from genmem.arena.competitions.models import Split, split_in_force
 from genmem.arena.competitions.setup import save_competition, save_split, set_private_board_open
-from genmem.arena.scoring.retry import left
+from genmem.arena.scoring.retry import rescore_progress
 from genmem.arena.teams.forms import RoleForm
 from genmem.arena.teams.models import Role
 from genmem.arena.teams.permissions import Viewer, require_organiser
@@ -58,7 +58,7 @@ def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         missing = _missing_splits(viewer)
         return redirect("set up split", slug, missing[0] if missing else kind)
     versions = Split.objects.filter(competition=viewer.competition, kind=kind).order_by("-version")
-    waiting, failed = left(current) if current else (0, [])
+    waiting, failed = rescore_progress(current) if current else (0, [])
     return render(
         request,
         "pages/split.html",

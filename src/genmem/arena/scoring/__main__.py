@@ -1,4 +1,4 @@
-"""A worker or its keeper as a process: `python -m genmem.arena.scoring DIR [--keep]`."""
+"""A worker or its supervisor as a process: `python -m genmem.arena.scoring DIR [--supervise]`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from genmem.arena.scoring.worker import keep, work
+from genmem.arena.scoring.worker import supervise, work
 from genmem.errors import GenmemError
 
 
 def main() -> int:
-    """Read the arguments, and be what they say."""
+    """Run a worker, or its supervisor; returns the exit code."""
     parser = argparse.ArgumentParser(prog="genmem.arena.scoring")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--parent", type=int)
-    given = parser.parse_args()
+    parser.add_argument("--supervise", action="store_true", help="Restart the worker when it dies.")
+    parser.add_argument("--parent", type=int, help="Process id of the parent to end with.")
+    arguments = parser.parse_args()
     try:
-        if given.keep:
-            return keep(given.folder, parent=given.parent)
-        work(given.folder, parent=given.parent)
+        if arguments.supervise:
+            return supervise(arguments.folder, parent=arguments.parent)
+        work(arguments.folder, parent=arguments.parent)
     except GenmemError as error:
         print(f"genmem: {error}", file=sys.stderr)
         return error.exit_code

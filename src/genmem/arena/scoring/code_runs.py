@@ -1,16 +1,16 @@
-"""Runs of submitted code, moved on by every sweep: no step of the queue is held for their hours.
+"""Runs of submitted code, advanced by every scheduler run: no scoring thread waits for them.
 
-    nobody's → taken by a machine → running there → collected (the step "run" is done)
-                                                  → or ended: refused, failed
+    free → taken by a machine → running there → collected (the step "run" is done)
+                                             → or ended: refused, failed
 
 A run belongs to the machine that started it: its record, its log and its supervisor are there, and
-every worker of that machine finds it again. Where a run is lost with its machine it is started
-anew elsewhere, a few times.
+every worker of that machine finds it again. A run that is lost with its machine is started again
+elsewhere, up to `MAX_ATTEMPTS` times in all.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import shutil
 import time
 import uuid
@@ -24,285 +24,263 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from genmem.arena import sandbox
-from genmem.arena.core import clock, formatting
+from genmem.arena.core import formatting
 from genmem.arena.scoring import code_archive, programs
-from genmem.arena.scoring.db_retry import AWAY, say
+from genmem.arena.scoring.db_retry import UNAVAILABLE
+from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.models import CodeRun, Worker
-from genmem.arena.scoring.reference_features import keep_bytes
+from genmem.arena.scoring.reference_features import store_bytes
 from genmem.arena.scoring.steps import (
-    OURS,
     UNDER_WAY,
-    Failure,
-    Refusal,
-    Work,
+    Attempt,
     begin,
-    end,
+    fail,
     finish,
     full_reason,
+    refuse,
 )
-from genmem.arena.scoring.views import log_name
+from genmem.arena.scoring.stored_names import log_name
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Step, Submission
 from genmem.formatting import count
 
-AT_ONCE = 2
+CONCURRENCY = 2
 """Runs at one time on one machine, no two of them of one competition or team while others wait."""
 
-MOST_RUNS = 3
-"""A program whose run was lost so often is not started again."""
-
 ABANDONED = 900.0
-"""Seconds after which a run counts as lost whose machine nobody works on any more."""
+"""Seconds after which a run is lost if its machine has no worker any more."""
 
-ASK_AGAIN = 60.0
+CHECK_SANDBOX_EVERY = 60.0
 """Seconds between two self-checks of a sandbox that does not hold."""
 
-HELD = (
-    "Your code has not been run yet: the sandbox it would run in is not safe at the moment. It is "
-    "held until the organisers have mended that; you need not send it again."
+HELD_MESSAGE = (
+    "Your code has not been run yet, because the sandbox is not safe at the moment. It will be run "
+    "when the organisers have fixed the sandbox; you need not submit it again."
 )
 
-_SHOWN = 8_000
-"""Characters of a log that the page shows; all of it has an address of its own."""
+_LOG_CHARACTERS = 8_000
+"""Characters of a log that the page shows; the whole log has a URL of its own."""
 
-_TELL_EVERY = 5.0
-_told: dict[uuid.UUID, float] = {}
-_asked: dict[str | None, float] = {}
+_SHOW_PROGRESS_EVERY = 5.0
+_progress_shown_at: dict[uuid.UUID, float] = {}
+_sandbox_failed_at: dict[str | None, float] = {}
+
+logger = logging.getLogger(__name__)
 
 
 def advance(worker: Worker) -> None:
-    """Move every run on that this machine can move, as far as it goes without waiting."""
-    if not _speaks_for_its_machine(worker):
+    """Advance every run that this machine can advance, as far as possible without waiting."""
+    if not _is_first_on_its_machine(worker):
         return
-    waiting = []
-    for submission in _without_images():
+    free = []
+    for submission in _unrun_submissions():
         run, _ = CodeRun.objects.get_or_create(submission=submission)
         if run.host == worker.host:
-            _move(submission, run)
+            _advance(submission, run)
         elif not run.host:
-            waiting.append((submission, run))
+            free.append((submission, run))
         elif _is_abandoned(run):
-            _start_again(submission, run, f"the machine {run.host} has gone")
-    _take(waiting, worker)
+            _release(submission, run, f"the machine {run.host} has gone")
+    _take(free, worker)
 
 
-def _without_images() -> list[Submission]:
+def _unrun_submissions() -> list[Submission]:
     done = Step.objects.filter(name="run", state="done").values("submission")
-    found = Submission.objects.filter(kind="code", state__in=UNDER_WAY).exclude(pk__in=done)
-    return list(found.select_related("team__competition").order_by("received_at", "pk"))
+    rows = Submission.objects.filter(kind="code", state__in=UNDER_WAY).exclude(pk__in=done)
+    return list(rows.select_related("team__competition").order_by("received_at", "pk"))
 
 
-def _speaks_for_its_machine(worker: Worker) -> bool:
-    """Of several workers on a machine, the one that began first looks after its runs."""
-    first = Worker.objects.filter(host=worker.host, ended_at=None).order_by("started_at", "pk")
-    return first.values_list("pk", flat=True).first() == worker.pk
+def _is_first_on_its_machine(worker: Worker) -> bool:
+    """Whether this worker, the first started on its machine, looks after the machine's runs."""
+    workers = Worker.objects.filter(host=worker.host, ended_at=None).order_by("started_at", "pk")
+    return workers.values_list("pk", flat=True).first() == worker.pk
 
 
 def _is_abandoned(run: CodeRun) -> bool:
-    alive = Worker.objects.filter(host=run.host, ended_at=None).exists()
-    silent = CodeRun.objects.filter(
-        pk=run.pk, claimed_at__lt=Now() - timedelta(seconds=ABANDONED)
+    is_silent = CodeRun.objects.filter(
+        pk=run.pk, checked_at__lt=Now() - timedelta(seconds=ABANDONED)
     ).exists()
-    return silent and not alive
+    return is_silent and not Worker.objects.filter(host=run.host, ended_at=None).exists()
 
 
-def _take(waiting: list[tuple[Submission, CodeRun]], worker: Worker) -> None:
-    """Take runs that nobody has, the earliest first; competitions, and then teams, that have none
-    under way here come before others, so that nobody's nine hours hold up everybody.
+def _take(free: list[tuple[Submission, CodeRun]], worker: Worker) -> None:
+    """Take free runs, the earliest first, but competitions and teams without a run here first.
+
+    So one team's runs of many hours do not hold up everybody else.
     """
     here = CodeRun.objects.filter(
         host=worker.host, outcome=None, submission__state__in=UNDER_WAY
     ).exclude(submission__steps__in=Step.objects.filter(name="run", state="done"))
-    places = here.values_list("submission__team__competition_id", "submission__team_id")
-    competitions, teams = Counter(one for one, _ in places), Counter(one for _, one in places)
+    pairs = here.values_list("submission__team__competition_id", "submission__team_id")
+    competitions = Counter(competition for competition, _ in pairs)
+    teams = Counter(team for _, team in pairs)
 
-    def crowding(one: tuple[Submission, CodeRun]) -> tuple[int, int]:
-        team = one[0].team
+    def crowding(candidate: tuple[Submission, CodeRun]) -> tuple[int, int]:
+        team = candidate[0].team
         return competitions[team.competition.pk], teams[team.pk]
 
-    left = list(waiting)
-    while left and teams.total() < AT_ONCE:
-        submission, run = min(left, key=crowding)
-        left.remove((submission, run))
+    candidates = list(free)
+    while candidates and teams.total() < CONCURRENCY:
+        submission, run = min(candidates, key=crowding)
+        candidates.remove((submission, run))
         if not _sandbox_holds(submission):
             continue
-        taken = CodeRun.objects.filter(pk=run.pk, host="").update(
-            host=worker.host,
-            starts=run.starts + 1,
-            folder=str(_folder(submission, run.starts + 1)),
-            claimed_at=Now(),
+        folder = settings.ARENA.folder / "runs" / str(submission.pk) / uuid.uuid4().hex[:8]
+        is_taken = CodeRun.objects.filter(pk=run.pk, host="").update(
+            host=worker.host, folder=str(folder.resolve()), checked_at=Now()
         )
-        if taken:
+        if is_taken:
             competitions[submission.team.competition.pk] += 1
             teams[submission.team.pk] += 1
             run.refresh_from_db()
-            say(f"{str(submission.pk)[:8]} run: taken")
-            _move(submission, run)
-
-
-def _folder(submission: Submission, start: int) -> Path:
-    return (settings.ARENA.folder / "runs" / str(submission.pk) / str(start)).resolve()
+            _advance(submission, run)
 
 
 def _sandbox_holds(submission: Submission, image: str | None = None) -> bool:
-    """Whether isolation holds here; where it does not, the team is told that its code is held."""
-    if time.monotonic() - _asked.get(image, -ASK_AGAIN) < ASK_AGAIN:
+    """Whether isolation holds here; if not, the team reads that its code is held."""
+    if time.monotonic() - _sandbox_failed_at.get(image, -CHECK_SANDBOX_EVERY) < CHECK_SANDBOX_EVERY:
         return False
     report = sandbox.trusted_report(image)
     if report.holds:
         return True
-    _asked[image] = time.monotonic()
-    say(f"the sandbox does not hold: {'; '.join(report.problems)[:300]}")
-    _hold(submission, "\n".join(report.problems))
+    _sandbox_failed_at[image] = time.monotonic()
+    logger.error("the sandbox does not hold: %s", "; ".join(report.problems)[:300])
+    Submission.objects.filter(pk=submission.pk, state__in=UNDER_WAY).update(
+        state="received", message=HELD_MESSAGE
+    )
+    _open_step(submission).update(state="waiting", detail="\n".join(report.problems))
     return False
 
 
-def _hold(submission: Submission, detail: str) -> None:
-    Submission.objects.filter(pk=submission.pk, state__in=UNDER_WAY).update(
-        state="received", message=HELD
-    )
-    Step.objects.filter(submission=submission, name="run").exclude(state="done").update(
-        state="waiting", detail=detail
-    )
+def _open_step(submission: Submission):
+    return Step.objects.filter(submission=submission, name="run").exclude(state="done")
 
 
-def _move(submission: Submission, run: CodeRun) -> None:
-    """Start a run that has not begun, look at one under way, collect one that has ended."""
+def _advance(submission: Submission, run: CodeRun) -> None:
+    """Start a run that has not begun, check on a running one, or collect one that has ended."""
     try:
-        CodeRun.objects.filter(pk=run.pk).update(claimed_at=Now())
+        CodeRun.objects.filter(pk=run.pk).update(checked_at=Now())
         record = Path(run.folder) / "run.json"
         if not record.exists():
-            _start(submission, run, record)
+            _start(submission, record)
             return
         status = sandbox.poll(record)
-        if status.state != "ended":
-            _tell(submission, status, record)
-            return
-        assert status.outcome is not None
-        _collect(submission, run, status.outcome)
-    except Refusal as error:
-        _end(submission, run, "refused", str(error), log=str(error))
-    except Failure as error:
-        _end(submission, run, "failed", OURS, detail=str(error))
-    except AWAY:
+        if status.outcome is None:
+            _show_progress(submission, status, record)
+        else:
+            _collect(submission, run, status.outcome)
+    except SubmissionError as error:
+        _refuse(submission, run, str(error))
+    except SetupError as error:
+        fail(submission, "run", str(error))
+        _clean_up(submission, run, "failed")
+    except UNAVAILABLE:
         raise
     except Exception as error:
-        say(f"{str(submission.pk)[:8]} run: {type(error).__name__}: {error}")
-        _start_again(submission, run, full_reason(error))
+        logger.warning("%s run: %s: %s", str(submission.pk)[:8], type(error).__name__, error)
+        _release(submission, run, full_reason(error))
 
 
-def _start(submission: Submission, run: CodeRun, record: Path) -> None:
-    work = begin(submission.pk, submission.round, "run", again=True)
-    if work is None:
+def _start(submission: Submission, record: Path) -> None:
+    attempt = begin(submission, "run")
+    if attempt is None:
         return
     folder, competition = record.parent, submission.team.competition
     folder.mkdir(parents=True, exist_ok=True)
-    for place in (folder, folder.parent, folder.parent.parent):
-        place.chmod(0o700)
-    command = programs.unpacked(submission, folder)
+    for path in (folder, folder.parent, folder.parent.parent):
+        path.chmod(0o700)
+    command = programs.unpack(submission, folder)
     if command.image is not None and not _sandbox_holds(submission, command.image):
-        raise Refusal(
-            f"The image {command.image} cannot be run here. Leave image out of "
-            f"{code_archive.MANIFEST}, or ask the organisers to fetch it."
+        raise SubmissionError(
+            f"The image {command.image} cannot be run here. Remove image from "
+            f"{code_archive.MANIFEST}, or ask the organisers to pull it."
         )
     program = programs.program_of(competition, command, folder)
     sandbox.start(program, programs.limits_of(competition, program), record)
     Submission.objects.filter(pk=submission.pk, state="received").update(
         state="scoring", message=""
     )
-    say(f"{str(submission.pk)[:8]} run: started")
+    logger.info("%s run: started", str(submission.pk)[:8])
 
 
-def _tell(submission: Submission, status: sandbox.Status, record: Path) -> None:
+def _show_progress(submission: Submission, status: sandbox.Status, record: Path) -> None:
     now = time.monotonic()
-    if now - _told.get(submission.pk, -_TELL_EVERY) < _TELL_EVERY:
+    if now - _progress_shown_at.get(submission.pk, -_SHOW_PROGRESS_EVERY) < _SHOW_PROGRESS_EVERY:
         return
-    _told[submission.pk] = now
+    _progress_shown_at[submission.pk] = now
     text = (
         f"Running for {formatting.duration(int(status.seconds))}: "
         f"{formatting.size(status.memory_bytes)} of memory, "
         f"{formatting.size(status.output_bytes)} in /output."
     )
     Step.objects.filter(submission=submission, name="run", state="running").update(
-        log=_shown(text, _read(record.with_suffix(".log")))
+        log=_with_tail(text, _read_log(record.with_suffix(".log")))
     )
 
 
 def _collect(submission: Submission, run: CodeRun, outcome: sandbox.Outcome) -> None:
-    printed = _read(outcome.log_path)
+    output_log = _read_log(outcome.log_path)
     if outcome.ended in ("lost", "killed", "refused"):
-        _start_again(submission, run, f"{outcome.ended}: {outcome.message}\n{printed[-2000:]}")
+        _release(submission, run, f"{outcome.ended}: {outcome.message}\n{output_log[-2000:]}")
         return
-    keep_bytes(printed.encode(), log_name(submission))
-    run.outcome = {**asdict(outcome), "log_path": ""}
-    json.dumps(run.outcome)
-    CodeRun.objects.filter(pk=run.pk).update(outcome=run.outcome)
+    store_bytes(output_log.encode(), log_name(submission))
+    CodeRun.objects.filter(pk=run.pk).update(outcome=asdict(outcome) | {"log_path": ""})
     message = outcome.message[:1].upper() + outcome.message[1:]
     if outcome.ended != "exited" or outcome.exit_code != 0:
-        _refuse(submission, run, f"The program did not end well. {message}.", printed)
+        _refuse(submission, run, f"The program failed. {message}.", output_log)
         return
     output = Path(run.folder) / "output"
     if not outcome.output_files or not output.is_dir():
-        _refuse(submission, run, f"The program left no file in /output. {message}.", printed)
+        _refuse(submission, run, f"The program left no file in /output. {message}.", output_log)
         return
     with storage.scratch() as folder:
         code_archive.pack(output, folder / "images.zip")
-        storage.keep(folder / "images.zip", f"output/{submission.pk}.zip")
-    work = Work(submission=submission, name="run", started_at=clock.now())
+        storage.keep(folder / "images.zip", submission.images_zip)
+    files = count(outcome.output_files, "file")
     with transaction.atomic():
-        Step.objects.filter(submission=submission, name="run").exclude(state="done").update(
-            log=_shown(f"{message}; {count(outcome.output_files, 'file')}.", printed)
-        )
-        finish(work)
-    say(f"{str(submission.pk)[:8]} run: done, {outcome.seconds:.1f} s")
-    _clear(submission)
+        _open_step(submission).update(log=_with_tail(f"{message}; {files}.", output_log))
+        finish(Attempt(submission=submission, name="run", number=0))
+    logger.info("%s run: done, %.1f s", str(submission.pk)[:8], outcome.seconds)
+    _remove_folder(submission)
 
 
-def _refuse(submission: Submission, run: CodeRun, message: str, printed: str) -> None:
-    Step.objects.filter(submission=submission, name="run", state="running").update(log="")
-    _end(submission, run, "refused", message, log=_shown(message, printed))
+def _refuse(submission: Submission, run: CodeRun, message: str, output_log: str = "") -> None:
+    _open_step(submission).update(log="")
+    refuse(submission, "run", message, log=_with_tail(message, output_log))
+    _clean_up(submission, run, "refused")
 
 
-def _start_again(submission: Submission, run: CodeRun, why: str) -> None:
-    """Give a lost run back, to be taken anew; end it where that has happened too often."""
-    if run.starts >= MOST_RUNS:
-        _end(submission, run, "failed", OURS, detail=why)
-        return
-    CodeRun.objects.filter(pk=run.pk, host=run.host, starts=run.starts).update(host="", folder="")
-    Step.objects.filter(submission=submission, name="run").exclude(state="done").update(
-        state="waiting", log="The run was lost with its machine; it is started again.", detail=why
+def _release(submission: Submission, run: CodeRun, reason: str) -> None:
+    """Give up a lost run, so that any machine may take it."""
+    CodeRun.objects.filter(pk=run.pk, host=run.host, folder=run.folder).update(host="", folder="")
+    _open_step(submission).update(
+        state="waiting",
+        log="The run was lost with its machine and is started again.",
+        detail=reason,
     )
-    say(f"{str(submission.pk)[:8]} run: lost, to be started again")
+    logger.warning("%s run: lost; it will be started again", str(submission.pk)[:8])
 
 
-def _end(
-    submission: Submission,
-    run: CodeRun,
-    state: str,
-    message: str,
-    *,
-    log: str = "",
-    detail: str = "",
-) -> None:
-    end(submission.pk, submission.round, state, message, step="run", log=log, detail=detail)
-    say(f"{str(submission.pk)[:8]} run: {state}")
+def _clean_up(submission: Submission, run: CodeRun, state: str) -> None:
+    """Stop a run that was refused or failed, and remove its folder."""
+    logger.info("%s run: %s", str(submission.pk)[:8], state)
     if run.folder and (record := Path(run.folder) / "run.json").exists():
-        sandbox.stop(record, patience=0)
-    _clear(submission)
+        sandbox.stop(record, timeout=0)
+    _remove_folder(submission)
 
 
-def _clear(submission: Submission) -> None:
+def _remove_folder(submission: Submission) -> None:
     shutil.rmtree(settings.ARENA.folder / "runs" / str(submission.pk), ignore_errors=True)
-    _told.pop(submission.pk, None)
+    _progress_shown_at.pop(submission.pk, None)
 
 
-def _read(path: Path) -> str:
+def _read_log(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace").replace("\0", "�")
     except OSError:
         return ""
 
 
-def _shown(text: str, printed: str) -> str:
-    tail = printed[-_SHOWN:].strip()
+def _with_tail(text: str, output_log: str) -> str:
+    tail = output_log[-_LOG_CHARACTERS:].strip()
     return "\n\n".join(part for part in (text, tail) if part)

@@ -1,54 +1,51 @@
-"""A database that is away for a while is waited for."""
+"""Wait for a database that is unavailable for a while."""
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-AWAY = (OperationalError, InterfaceError)
-"""What Django raises when the connection is gone, refused or kept waiting too long."""
+UNAVAILABLE = (OperationalError, InterfaceError)
+"""Raised by Django if the connection is gone, refused or timed out."""
 
-_LONGEST = 10.0
+_MAX_PAUSE = 10.0
+
+logger = logging.getLogger(__name__)
 
 
-def patiently(act: Callable[[], Answer]) -> Answer:
-    """What `act` gives; it is called again for as long as the database is away.
+def wait_for_database(action: Callable[[], Result]) -> Result:
+    """Call `action`, again for as long as the database is unavailable, and return its result.
 
-    A transaction whose commit was answered by silence may have been made or not: `act` must look.
+    If the connection breaks during a commit, the transaction may or may not have been committed:
+    `action` must check what is done already.
     """
     pause = 0.2
     while True:
         try:
             if not connection.in_atomic_block:
                 close_old_connections()
-            return act()
-        except AWAY as error:
+            return action()
+        except UNAVAILABLE as error:
             if connection.in_atomic_block:
                 raise
-            drop()
-            say(f"the database is away ({' '.join(str(error).split())[:120]}); trying again")
+            close_connection()
+            reason = " ".join(str(error).split())[:120]
+            logger.warning("database unavailable (%s); retrying", reason)
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+            pause = min(2 * pause, _MAX_PAUSE)
 
 
-def drop() -> None:
-    """Forget this thread's connection, so that the next query makes a new one."""
+def close_connection() -> None:
+    """Close this thread's connection, so that the next query opens a new one."""
     if connection.in_atomic_block:
         return
     try:
         connection.close()
-    except AWAY:
+    except UNAVAILABLE:
         connection.connection = None
-
-
-def say(text: str) -> None:
-    """One line on the worker's terminal."""
-    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-    sys.stderr.write(f"{now} {text}\n")  # in one piece: print writes the end of a line by itself
-    sys.stderr.flush()

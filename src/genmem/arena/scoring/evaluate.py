@@ -1,17 +1,14 @@
-"""From a zip of images to its features, its distances and its score, in one split's space.
+"""From a zip of images to its features, its distances and its score, in the space of one split.
 
-    features/<submission>/<space>.npy    float32 [n, d]
-    distances/<submission>/<space>.npz   distance float32 [n], train int64 [n]: of each image, how
-                                         far the nearest training image is and which; names [n]
-
-Everything is computed by genmem's own layers. Rows are in the order of `names`: the images of the
-zip, by path. What is in storage is complete, so that nothing is computed twice.
+Everything is computed by genmem's own layers. Rows are in the order of the images in the zip, by
+path. What is in storage is complete, so nothing is computed twice (names: `stored_names`).
 """
 
 from __future__ import annotations
 
 import functools
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,153 +18,144 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from genmem.arena.competitions.models import Split
+from genmem.arena.scoring.errors import SetupError
 from genmem.arena.scoring.reference_features import (
     Space,
-    SplitError,
-    Told,
     check_dimension,
     extractor_of,
-    keep_array,
-    opened,
+    load,
     scratch_folder,
+    store_array,
 )
+from genmem.arena.scoring.stored_names import distances_name, features_name
 from genmem.arena.submissions import storage
+from genmem.arena.submissions.models import Submission
 from genmem.errors import InputError, WeightsError
 from genmem.features import extract
-from genmem.images import open_images
+from genmem.images import Progress, open_images
 from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.metrics.mifid import mifid_from
 from genmem.metrics.moments import moments
 from genmem.neighbors import nearest
-from genmem.results import Result
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class Scores:
     """A score and its parts; None is N/A.
 
     Attributes:
-        note: why there is no score; "" where there is one.
+        fd: Fréchet distance.
+        distance: memorization distance.
+        score: MiFID.
+        note: why there is no score; "" if there is one.
     """
 
-    fd: float | None
-    distance: float | None
-    score: float | None
+    fd: float | None = None
+    distance: float | None = None
+    score: float | None = None
     note: str = ""
 
 
-def features_name(submission: object, space: Space) -> str:
-    """Where a submission's features in a space are."""
-    return f"features/{submission}/{space.name}.npy"
-
-
-def distances_name(submission: object, space: Space) -> str:
-    """Where its distances to the training images are."""
-    return f"distances/{submission}/{space.name}.npz"
-
-
-def make_features(
-    submission: object, zip_name: str, split: Split, space: Space, *, count: int, told: Told | None
+def compute_features(
+    submission: Submission, split: Split, space: Space, *, progress: Progress | None = None
 ) -> None:
-    """Make and keep a submission's features and distances, as far as they are missing.
+    """Compute and store the features and distances of a submission, unless they are stored.
+
+    Args:
+        submission: whose images are evaluated.
+        split: whose backbone and training images are used.
+        space: the split's space.
+        progress: called with (stage, done, total).
 
     Raises:
         InputError: the images cannot be used.
-        SplitError: the split cannot be used.
+        SetupError: the split cannot be used.
     """
-    name, distances = features_name(submission, space), distances_name(submission, space)
-    if storage.exists(name) and storage.exists(distances):
+    names = features_name(submission.pk, space.name), distances_name(submission.pk, space.name)
+    if all(map(storage.exists, names)):
         return
-    work = scratch_folder("submissions", str(submission), space.name)
-    with storage.local(zip_name) as path, open_images(_as_zip(path, work)) as source:
+    scratch = scratch_folder("submissions", str(submission.pk), space.name)
+    count = submission.team.competition.image_count
+    with (
+        storage.local(submission.images_zip) as path,
+        open_images(_zip_path(path, scratch)) as source,
+    ):
         try:
-            found = extract(source, extractor=extractor_of(split), cache=work, progress=told)
+            features = extract(
+                source, extractor=extractor_of(split), cache=scratch, progress=progress
+            )
         except WeightsError as error:
-            raise SplitError(str(error)) from error
-        if len(found.array) != count:
-            raise InputError(f"expected {count:,} images, found {len(found.array):,}")
-        train = opened(space.train)
-        check_dimension(found.array, train)
-        if told:
-            told("nearest training images", 0, None)
+            raise SetupError(str(error)) from error
+        if len(features.array) != count:
+            raise InputError(f"expected {count:,} images, found {len(features.array):,}")
+        train = load(space.train)
+        check_dimension(features.array, train)
+        if progress:
+            progress("nearest training images", 0, None)
         try:
-            near = nearest(found.array, train, metric="absolute_cosine")
+            neighbors = nearest(features.array, train, metric="absolute_cosine")
         except InputError as error:
-            raise SplitError(f"no distances in this space: {error}") from error
-        keep_array(found.array, name)
-        _keep_distances(near.distances[:, 0], near.indices[:, 0], list(found.ids), distances)
-    shutil.rmtree(work, ignore_errors=True)
+            raise SetupError(f"cannot compute distances in this space: {error}") from error
+        store_array(features.array, names[0])
+        with storage.scratch() as folder:
+            np.savez(
+                folder / "distances.npz",
+                distance=np.asarray(neighbors.distances[:, 0], np.float32),
+                train=np.asarray(neighbors.indices[:, 0], np.int64),
+                names=np.asarray(list(features.ids), dtype=np.str_),
+            )
+            storage.keep(folder / "distances.npz", names[1])
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _as_zip(path: Path, work: Path) -> Path:
-    """A path whose suffix says that it is a zip."""
+def _zip_path(path: Path, scratch: Path) -> Path:
+    """The path, or a link to it, with the suffix .zip that `open_images` goes by."""
     if path.suffix == ".zip":
         return path
-    work.mkdir(parents=True, exist_ok=True)
-    link = work / "images.zip"
+    scratch.mkdir(parents=True, exist_ok=True)
+    link = scratch / "images.zip"
     link.unlink(missing_ok=True)
     link.symlink_to(path)
     return link
 
 
-def _keep_distances(distance: Any, train: Any, names: list[str], name: str) -> None:
-    with storage.scratch() as folder:
-        np.savez(
-            folder / "distances.npz",
-            distance=np.asarray(distance, np.float32),
-            train=np.asarray(train, np.int64),
-            names=np.asarray(names, dtype=np.str_),
-        )
-        storage.keep(folder / "distances.npz", name)
+def score_in(submission_id: uuid.UUID, split: Split, space: Space) -> Scores:
+    """Compute the score of a submission from its stored features and distances.
 
-
-def score_in(submission: object, split: Split, space: Space) -> Scored:
-    """The score of a submission whose features are kept."""
-    with storage.local(features_name(submission, space)) as path:
+    Args:
+        submission_id: the submission.
+        split: gives τ and ε.
+        space: the split's space.
+    """
+    with storage.local(features_name(submission_id, space.name)) as path:
         features = np.load(path, allow_pickle=False)
-    with storage.local(distances_name(submission, space)) as path, np.load(path) as kept:
-        distances = kept["distance"].astype(np.float64)
-    reference = opened(space.reference)
-    check_dimension(features, reference)
+    with storage.local(distances_name(submission_id, space.name)) as path, np.load(path) as file:
+        distances = file["distance"].astype(np.float64)
+    check_dimension(features, load(space.reference))
+    reference = _reference_moments(settings.ARENA.folder, space.reference)
     try:
-        frechet = fd(generated=_summary(features), train=_reference(space.reference))
+        frechet = fd(generated=_moments_or_rows(features), train=reference)
     except InputError as error:
-        return Scored(fd=None, distance=None, score=None, note=f"N/A: {error}")
+        return Scores(note=f"N/A: {error}")
     try:
         distance = memorization_distance_from(
             distances=distances,
             zero_rows=zero_rows(features),
-            train_rows=int(opened(space.train).shape[0]),
+            train_rows=int(load(space.train).shape[0]),
         )
     except InputError as error:
-        return Scored(fd=frechet.value, distance=None, score=None, note=f"N/A: {error}")
-    return penalised(frechet.value, distance.value, tau=split.tau, epsilon=split.epsilon)
-
-
-def penalised(fd: float | None, distance: float | None, *, tau: float, epsilon: float) -> Scored:
-    """The score from its two parts under τ and ε, by `genmem.metrics.mifid`."""
-    if fd is None or distance is None:
-        return Scored(fd=fd, distance=distance, score=None, note="N/A")
-    found = mifid_from(
-        fd=Result(name="fd", value=fd, n={}),
-        distance=Result(name="memorization_distance", value=distance, n={}),
-        tau=tau,
-        epsilon=epsilon,
-    )
-    return Scored(fd=fd, distance=distance, score=found.value)
-
-
-def _reference(name: str) -> Any:
-    return _reference_of(settings.ARENA.folder, name)
+        return Scores(fd=frechet.value, note=f"N/A: {error}")
+    mifid = mifid_from(fd=frechet, distance=distance, tau=split.tau, epsilon=split.epsilon)
+    return Scores(fd=frechet.value, distance=distance.value, score=mifid.value)
 
 
 @functools.lru_cache(maxsize=8)
-def _reference_of(folder: Path, name: str) -> Any:
-    del folder
-    return _summary(opened(name))
+def _reference_moments(folder: Path, name: str) -> Any:
+    del folder  # part of the key: names are unique in one arena only
+    return _moments_or_rows(load(name))
 
 
-def _summary(features: NDArray[np.float32]) -> Any:
-    """Mean and covariance; the rows themselves where they are no more than the columns."""
+def _moments_or_rows(features: NDArray[np.float32]) -> Any:
+    """Mean and covariance; the rows themselves if there are no more rows than columns."""
     return moments(features) if features.shape[0] > features.shape[1] else features

@@ -1,4 +1,4 @@
-"""What scoring keeps of itself: workers, prepared splits, scores to be made anew, runs of code."""
+"""Scoring's own rows: workers and their leases, features of splits, rescores, runs of code."""
 
 from __future__ import annotations
 
@@ -13,55 +13,55 @@ from genmem.arena.submissions.models import Submission
 
 
 class Worker(models.Model):
-    """One process that scores.
+    """A process that scores.
 
     Attributes:
-        host: the machine it is on.
-        process: tells this very process from any other on its machine (`sandbox.records`).
-        seen_at: by the database's clock, every few seconds while it lives.
-        ended_at: set when it has ended in order, or was found dead and its work taken over.
+        host: name of its machine.
+        process: identity of the process on that machine (see `sandbox.processes`).
+        heartbeat_at: updated every few seconds while it lives, by the database's clock.
+        ended_at: when it ended or was found dead; None while it lives.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     host = models.CharField(max_length=255)
     process = models.JSONField(default=dict)
     started_at = models.DateTimeField(default=clock.now, editable=False)
-    seen_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"worker {str(self.id)[:8]} on {self.host}"
 
 
-class Prepared(models.Model):
-    """A split whose own features are kept.
+class SplitFeatures(models.Model):
+    """The stored features of a split's own images.
 
     Attributes:
         space: short hash of what distances depend on: backbone, weights and training images.
-        reference: short hash of the reference images' content; "" where they are the training ones.
+        reference: short hash of the reference images; "" if they are the training images.
         weights_sha256: "" for a backbone without weights.
-        train_count, reference_count: how many images each set has.
+        train_count, reference_count: number of images in each set.
     """
 
-    split = models.OneToOneField(Split, models.CASCADE, related_name="prepared")
+    split = models.OneToOneField(Split, models.CASCADE, related_name="features")
     space = models.CharField(max_length=16, db_index=True)
     reference = models.CharField(max_length=16, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
     train_count = models.PositiveIntegerField()
     reference_count = models.PositiveIntegerField()
-    made_at = models.DateTimeField(default=clock.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:
         return f"{self.split} in space {self.space}"
 
 
 class Rescore(models.Model):
-    """A submission that is to be scored again under a newer version of a split.
+    """A scored submission to be scored again under a newer version of a split.
 
     Attributes:
         reason: goes into the new score version.
-        actor: who changed the split; null on the command line.
-        round: raised each time it is queued again after it failed.
+        actor: who changed the split; None on the command line.
+        attempts: times that a worker began it; 0 again after an organiser's retry.
         detail: what went wrong, for organisers.
     """
 
@@ -72,10 +72,9 @@ class Rescore(models.Model):
     reason = models.TextField(blank=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True)
     state = models.CharField(max_length=7, choices=STATES, default="waiting", db_index=True)
-    round = models.PositiveIntegerField(default=0)
-    starts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
     detail = models.TextField(blank=True)
-    made_at = models.DateTimeField(default=clock.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = (
@@ -88,22 +87,48 @@ class Rescore(models.Model):
         return f"{self.submission} on {self.split}: {self.state}"
 
 
+class Lease(models.Model):
+    """A worker's exclusive claim on one task: to score a submission, or to do a rescore.
+
+    It is valid while its worker lives, and is deleted when the task or the worker has ended.
+    """
+
+    submission = models.OneToOneField(Submission, models.CASCADE, null=True, related_name="lease")
+    rescore = models.OneToOneField(Rescore, models.CASCADE, null=True, related_name="lease")
+    worker = models.ForeignKey(Worker, models.CASCADE, related_name="leases")
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(submission=None) ^ models.Q(rescore=None),
+                name="lease_of_one_task",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.submission or self.rescore}"
+
+    @property
+    def competition_id(self) -> int:
+        """The primary key of the task's competition."""
+        task = self.submission.team if self.submission else self.rescore.split  # type: ignore
+        return task.competition_id  # type: ignore[attr-defined]
+
+
 class CodeRun(models.Model):
     """The run of a submission's program, on the machine that started it.
 
     Attributes:
-        host: where it runs; "" while nobody has taken it.
-        starts: how many times it was started; it is started anew only where it was lost.
+        host: where it runs; "" while no machine has taken it.
         folder: the run's own folder on that machine.
-        claimed_at: by the database's clock, when its machine last looked at it.
-        outcome: what the sandbox says came of it, as JSON; null until it has ended.
+        checked_at: when its machine last checked on it, by the database's clock.
+        outcome: of the sandbox, as JSON; None until the program has ended.
     """
 
     submission = models.OneToOneField(Submission, models.CASCADE, related_name="run")
     host = models.CharField(max_length=255, blank=True)
-    starts = models.PositiveIntegerField(default=0)
     folder = models.CharField(max_length=1000, blank=True)
-    claimed_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
     outcome = models.JSONField(null=True, blank=True)
 
     def __str__(self) -> str:

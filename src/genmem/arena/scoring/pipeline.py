@@ -1,41 +1,44 @@
-"""What is done in each step. Every one of them can be done again, by anybody, without harm."""
+"""What each step does. Every step may be done again, by any worker, without harm."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from django.db import transaction
 
-from genmem.arena.competitions.models import Competition, Split, split_in_force
+from genmem.arena.competitions.models import Split, split_in_force
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.scoring import evaluate, reference_features
-from genmem.arena.scoring.steps import Failure, Refusal, Work, finish, tell
+from genmem.arena.scoring.errors import SetupError, SubmissionError
+from genmem.arena.scoring.steps import Attempt, finish, show_progress
+from genmem.arena.scoring.stored_names import distances_name
 from genmem.arena.submissions import storage
-from genmem.arena.submissions.models import Step, Submission
+from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.validate import Rejected, validate
 from genmem.arena.submissions.zip_limits import limits_for
+from genmem.images import Progress
 
-TELL_EVERY = 3.0
-"""Seconds between two lines that say how far a step is."""
+SHOW_PROGRESS_EVERY = 3.0
+"""Seconds between two lines that show how far a step is."""
 
 
-def do_validate(work: Work, stir: Callable[[], None]) -> None:
-    """Check the images against what the competition asks for."""
-    submission = work.submission
+def run_validate(attempt: Attempt) -> None:
+    """Check the images against the competition's requirements."""
+    submission = attempt.submission
     competition = submission.team.competition
-    with _local(submission.images_zip) as path:
-        size = path.stat().st_size
+    if not storage.exists(submission.images_zip):
+        raise SetupError(f"{submission.images_zip} is missing in storage")
+    with storage.local(submission.images_zip) as path:
         limits = limits_for(
             count=competition.image_count,
             width=competition.image_width,
             height=competition.image_height,
-            zip_bytes=max(size, competition.maximum_upload_bytes),
+            zip_bytes=max(path.stat().st_size, competition.maximum_upload_bytes),
         )
         try:
-            found = validate(
+            images = validate(
                 path,
                 count=competition.image_count,
                 width=competition.image_width,
@@ -44,135 +47,127 @@ def do_validate(work: Work, stir: Callable[[], None]) -> None:
                 limits=limits,
             )
         except Rejected as error:
-            raise Refusal(error.text) from error
-    work.log.append(
-        f"{len(found.names):,} images of {competition.image_width} × {competition.image_height} "
-        "pixels, all as asked for."
+            raise SubmissionError(error.text) from error
+    attempt.log.append(
+        f"{len(images.names):,} images of {competition.image_width} × {competition.image_height} "
+        "pixels, all valid."
     )
     with transaction.atomic():
-        finish(work)
+        finish(attempt)
 
 
-def do_features(work: Work, stir: Callable[[], None]) -> None:
+def run_features(attempt: Attempt) -> None:
     """Compute features and distances on the split that the step's name begins with."""
-    split = _split(work)
-    space = _features(work, split, stir)
-    work.log.append(f"Features and nearest training images by {split.backbone}.")
-    work.detail.append(f"{split}, space {space.name}")
+    split = _split(attempt)
+    space = _compute_features(attempt, split)
+    attempt.log.append(f"Features and nearest training images by {split.backbone}.")
+    attempt.detail.append(f"{split}, space {space.name}")
     with transaction.atomic():
-        finish(work)
+        finish(attempt)
 
 
-def do_score(work: Work, stir: Callable[[], None]) -> None:
-    """Write the score on the split that the step's name begins with: once, whatever happens."""
-    split = _split(work)
-    # The split may have changed since its features step; mostly everything is there.
-    space = _features(work, split, stir)
-    found = evaluate.score_in(work.submission.pk, split, space)
-    stir()
-    work.log.append(found.note or "Fréchet distance, memorization distance and penalty computed.")
+def run_score(attempt: Attempt) -> None:
+    """Write the score on the split that the step's name begins with, exactly once."""
+    split = _split(attempt)
+    # Mostly everything is stored already, but the split may have changed since its features step.
+    space = _compute_features(attempt, split)
+    scores = evaluate.score_in(attempt.submission.pk, split, space)
+    attempt.heartbeat()
+    attempt.log.append(
+        scores.note or "Fréchet distance, memorization distance and penalty computed."
+    )
     with transaction.atomic():
-        if not finish(work):
+        if not finish(attempt):
             return
-        if not _first_versions(work.submission, split).exists():
-            add_score(
-                work.submission,
-                split,
-                fd=found.fd,
-                distance=found.distance,
-                score=found.score,
-                tau=split.tau,
-                epsilon=split.epsilon,
-                weights_sha256=space.weights_sha256,
-                distances=evaluate.distances_name(work.submission.pk, space),
-            )
+        versions = ScoreVersion.objects.filter(submission=attempt.submission)
+        if not versions.filter(split__kind=split.kind).exists():
+            save_score(attempt.submission, split, space, scores)
 
 
-def do_publish(work: Work, stir: Callable[[], None]) -> None:
-    """Both scores are there: the submission stands on the boards from here on."""
+def run_publish(attempt: Attempt) -> None:
+    """Show the submission on the leaderboards, once both its scores are there."""
     with transaction.atomic():
-        submission = Submission.objects.select_for_update(of=("self",)).get(pk=work.submission.pk)
-        kinds = set(
-            ScoreVersion.objects.filter(submission=submission).values_list("split__kind", flat=True)
-        )
-        missing = {"public", "private"} - kinds
+        rows = Submission.objects.select_for_update(of=("self",))
+        submission = rows.get(pk=attempt.submission.pk)
+        versions = ScoreVersion.objects.filter(submission=submission)
+        missing = {"public", "private"} - set(versions.values_list("split__kind", flat=True))
         if missing:
-            raise Failure(f"there is no {' and no '.join(sorted(missing))} score to publish")
-        work.log.append("On the boards.")
-        if finish(work):
+            raise SetupError(f"there is no {' and no '.join(sorted(missing))} score to publish")
+        attempt.log.append("On the leaderboards.")
+        if finish(attempt):
             submission.state, submission.message = "scored", ""
             submission.counts_against_limit = True
             submission.save(update_fields=["state", "message", "counts_against_limit"])
 
 
-WORK: dict[str, Callable[[Work, Callable[[], None]], None]] = {
-    "validate": do_validate,
-    "public features": do_features,
-    "public score": do_score,
-    "private features": do_features,
-    "private score": do_score,
-    "publish": do_publish,
+STEP_FUNCTIONS: dict[str, Callable[[Attempt], None]] = {
+    "validate": run_validate,
+    "public features": run_features,
+    "public score": run_score,
+    "private features": run_features,
+    "private score": run_score,
+    "publish": run_publish,
 }
 
 
-def _first_versions(submission: Submission, split: Split):
-    return ScoreVersion.objects.filter(submission=submission, split__kind=split.kind)
+def save_score(
+    submission: Submission,
+    split: Split,
+    space: reference_features.Space,
+    scores: evaluate.Scores,
+    *,
+    reason: str = "",
+) -> None:
+    """Write a score version.
+
+    Args:
+        submission: the submission.
+        split: the split under which it was scored.
+        space: the split's space.
+        scores: the score and its parts.
+        reason: why it was scored again; "" the first time.
+    """
+    add_score(
+        submission,
+        split,
+        fd=scores.fd,
+        distance=scores.distance,
+        score=scores.score,
+        tau=split.tau,
+        epsilon=split.epsilon,
+        weights_sha256=space.weights_sha256,
+        distances=distances_name(submission.pk, space.name),
+        reason=reason,
+    )
 
 
-def _split(work: Work) -> Split:
-    kind = work.name.partition(" ")[0]
-    split = split_in_force(work.submission.team.competition, kind)
+def _split(attempt: Attempt) -> Split:
+    kind = attempt.name.partition(" ")[0]
+    split = split_in_force(attempt.submission.team.competition, kind)
     if split is None:
-        raise Failure(f"the competition has no {kind} split: set it up, then score again")
+        raise SetupError(f"the competition has no {kind} split: set it up, then score again")
     return split
 
 
-def _features(work: Work, split: Split, stir: Callable[[], None]) -> reference_features.Space:
-    told = _teller(work, stir)
-    space = reference_features.space_of(split, told=told)
-    competition: Competition = work.submission.team.competition
-    evaluate.make_features(
-        work.submission.pk,
-        work.submission.images_zip,
-        split,
-        space,
-        count=competition.image_count,
-        told=told,
-    )
+def _compute_features(attempt: Attempt, split: Split) -> reference_features.Space:
+    progress = _progress(attempt)
+    space = reference_features.space_of(split, progress=progress)
+    evaluate.compute_features(attempt.submission, split, space, progress=progress)
     return space
 
 
-def _teller(work: Work, stir: Callable[[], None]) -> reference_features.Told:
-    last = [time.monotonic()]
+def _progress(attempt: Attempt) -> Progress:
+    """A callback that shows the team how far the step is, every few seconds."""
+    last = time.monotonic()
 
-    def told(stage: str, done: int, total: int | None) -> None:
-        stir()
+    def progress(stage: str, done: int, total: int | None) -> None:
+        nonlocal last
+        attempt.heartbeat()
         now = time.monotonic()
-        if now - last[0] < TELL_EVERY:
+        if now - last < SHOW_PROGRESS_EVERY:
             return
-        last[0] = now
-        plain = "images read" if stage.startswith("reading") else stage.partition(" of ")[0]
-        tell(work, f"{plain}: {done:,} of {total:,}" if total else f"{plain} …")
+        last = now
+        label = "images read" if stage.startswith("reading") else stage.partition(" of ")[0]
+        show_progress(attempt, f"{label}: {done:,} of {total:,}" if total else f"{label} …")
 
-    return told
-
-
-class _local:  # noqa: N801
-    """`storage.local`, whose absence is a failure of ours."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._opened = name, storage.local(name)
-
-    def __enter__(self) -> Path:
-        try:
-            return self._opened.__enter__()
-        except FileNotFoundError as error:
-            raise Failure(f"{self._name} is missing in storage") from error
-
-    def __exit__(self, *reason: object) -> bool | None:
-        return self._opened.__exit__(*reason)  # type: ignore[arg-type]
-
-
-def has_step(submission: Submission, name: str, state: str) -> bool:
-    """Whether a step of a submission is in this state."""
-    return Step.objects.filter(submission=submission, name=name, state=state).exists()
+    return progress

@@ -1,160 +1,124 @@
-"""DBOS, which remembers how far each workflow is: the only file that knows it.
+"""The queue: which submission or rescore a worker scores next, and leases that no one else has.
 
-    launch(executor)          this process takes work from now on
-    enqueue(…)                a submission is to be scored; twice is once
-    standings(ids)            how workflows stand
-    take_over(executors)      what dead workers held goes back to the queue
-    close()
-
-Its traps and what is done about them: recovery goes by `executor_id` and `application_version`, so
-both are given (the default version is a hash of the source, and a worker of the next release would
-take nothing over); it has no lease, so that `sweep` looks for dead workers; it enqueues outside
-Django's transaction, so a workflow's id is its submission's, and whatever lacks one gets it later.
-A step that is begun too often is ended by `steps.begin`, which counts per step: `max_recovery`
-below is only the last resort, since a run of nine hours may outlive many workers.
+The rows of submissions, steps and rescores are the only record of what is to be done and what is
+done. A worker claims a task by inserting a lease, which a unique constraint allows once; the lease
+ends with the task, or with the worker: when it ends, when its process is gone from its machine, or
+when its heartbeat is older than `LEASE_SECONDS`.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+import socket
+from collections.abc import Collection
+from datetime import timedelta
 
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
-from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
-from genmem.arena.core.configuration import Configuration
-from genmem.arena.scoring.rescore_task import perform_rescore
-from genmem.arena.scoring.step_runner import perform
-from genmem.arena.submissions.models import STEPS
+from genmem.arena.core import clock
+from genmem.arena.sandbox import processes
+from genmem.arena.scoring.models import Lease, Rescore, Worker
+from genmem.arena.scoring.steps import UNDER_WAY
+from genmem.arena.submissions.models import Step, Submission
 
-QUEUE = "scoring"
-VERSION = "1"
-"""Of the workflows below; to be raised when their steps change."""
+LEASE_SECONDS = 120.0
+"""Seconds without a heartbeat after which a worker on another machine counts as dead."""
 
-AT_ONCE = 2
-"""Submissions that one worker scores at once, no two of them of one competition."""
+_KEEP_WORKERS = timedelta(days=7)
 
-_PAGE = 500
-_MOST_RECOVERIES = 50
-_LOOKS_EVERY = 0.25
-_LAST = 2**31 - 1
-"""The priority of scores that are made anew; a submission's is the second it was received in."""
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A workflow: its status ("ENQUEUED", "PENDING", "SUCCESS", …) and who has it."""
-
-    status: str
-    executor: str
+class LeaseExpiredError(Exception):
+    """This worker was declared dead, and others may have claimed its tasks."""
 
 
-@DBOS.workflow(name="score", max_recovery_attempts=_MOST_RECOVERIES)
-def score(submission_id: str, round: int) -> str:
-    """Score a submission."""
-    for name in STEPS:
-        outcome = DBOS.run_step({"name": name}, perform, submission_id, round, name)
-        if outcome != "done":
-            return outcome
-    return "scored"
-
-
-@DBOS.workflow(name="score anew", max_recovery_attempts=_MOST_RECOVERIES)
-def score_anew(rescore_id: int, round: int) -> str:
-    """Score a submission again under a newer split."""
-    return DBOS.run_step({"name": "score anew"}, perform_rescore, rescore_id, round)
-
-
-def launch(executor: str) -> None:
-    """Make this process, as `executor`, take work."""
-    DBOS(config=_config(settings.ARENA, executor))
-    DBOS.launch()
-    DBOS.register_queue(
-        QUEUE,
-        worker_concurrency=AT_ONCE,
-        partition_worker_concurrency=1,
-        polling_interval_sec=_LOOKS_EVERY,
-        on_conflict="always_update",
+def register(pid: int) -> Worker:
+    """Record that process `pid` of this machine is a worker."""
+    worker = Worker.objects.create(
+        host=socket.gethostname(), process=processes.identity(pid) or {}, heartbeat_at=Now()
     )
+    worker.refresh_from_db()
+    return worker
 
 
-def close(*, patience: int) -> None:
-    """Take no more work, and wait at most `patience` seconds for what is under way.
+def heartbeat(worker: Worker) -> None:
+    """Extend the leases of a worker.
 
-    What has not ended then is another worker's, and what DBOS would say of it no error.
+    Raises:
+        LeaseExpiredError: it was declared dead.
     """
-    logging.getLogger("dbos").disabled = True
-    DBOS.destroy(workflow_completion_timeout_sec=patience)
+    if not Worker.objects.filter(pk=worker.pk, ended_at=None).update(heartbeat_at=Now()):
+        raise LeaseExpiredError
 
 
-def enqueue(
-    workflow: str, competition: int, submission_id: str, round: int, received_at: datetime
-) -> None:
-    """Have a submission scored; nothing happens where this workflow is known already."""
-    priority = max(1, min(int(received_at.timestamp()), _LAST - 1))
-    with (
-        SetWorkflowID(workflow),
-        SetEnqueueOptions(queue_partition_key=str(competition), priority=priority),
-    ):
-        DBOS.enqueue_workflow(QUEUE, score, submission_id, round)
+def retire(worker: Worker) -> bool:
+    """Record that a worker has ended; whether this call did it. Its leases end with it."""
+    ended = Worker.objects.filter(pk=worker.pk, ended_at=None).update(ended_at=clock.now())
+    Lease.objects.filter(worker=worker).delete()
+    return bool(ended)
 
 
-def enqueue_anew(workflow: str, competition: int, rescore_id: int, round: int) -> None:
-    """Have a submission scored again; nothing happens where this workflow is known already."""
-    with (
-        SetWorkflowID(workflow),
-        SetEnqueueOptions(queue_partition_key=str(competition), priority=_LAST),
-    ):
-        DBOS.enqueue_workflow(QUEUE, score_anew, rescore_id, round)
+def retire_dead_workers(me: Worker) -> None:
+    """Retire workers that have died on this machine, or were silent for too long on another.
 
-
-def standings(workflows: Iterable[str]) -> dict[str, Standing]:
-    """How workflows stand, by id; those nobody knows are missing."""
-    wanted = list(workflows)
-    found: dict[str, Standing] = {}
-    for start in range(0, len(wanted), _PAGE):
-        for one in DBOS.list_workflows(
-            workflow_ids=wanted[start : start + _PAGE], load_input=False, load_output=False
-        ):
-            found[one.workflow_id] = Standing(one.status, one.executor_id or "")
-    return found
-
-
-def holders() -> set[str]:
-    """The executors that hold work under way."""
-    pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-    return {one.executor_id for one in pending if one.executor_id}
-
-
-def take_over(executors: list[str]) -> int:
-    """Put what dead executors held back into the queue; how much that was.
-
-    Only what still is theirs: DBOS changes a row where the executor is the one named here.
+    Args:
+        me: the calling worker.
     """
-    return len(DBOS._recover_pending_workflows(executors))
+    silent_since = Now() - timedelta(seconds=LEASE_SECONDS)
+    others = Worker.objects.filter(ended_at=None).exclude(pk=me.pk)
+    silent = set(others.filter(heartbeat_at__lt=silent_since))
+    for worker in others:
+        is_local = worker.host == me.host and worker.process
+        is_dead = is_local and processes.is_alive(worker.process) is False
+        if (is_dead or worker in silent) and retire(worker):
+            logger.warning("%s has died; its leases are released", worker)
+    # A worker may have claimed a task while it was declared dead.
+    Lease.objects.filter(worker__ended_at__isnull=False).delete()
+    Worker.objects.filter(ended_at__lt=clock.now() - _KEEP_WORKERS).delete()
 
 
-def _config(arena: Configuration, executor: str) -> DBOSConfig:
-    address = arena.database or _sqlite(arena)
-    return {
-        "name": "genmem-arena",
-        "system_database_url": address,
-        "dbos_system_schema": "genmem_scoring",
-        "application_version": VERSION,
-        "executor_id": executor,
-        "log_level": "ERROR",
-        "enable_otlp": False,
-    }
+def ready_submissions() -> QuerySet[Submission]:
+    """The submissions to be scored, the earliest first; code only once its images are made."""
+    has_run = Step.objects.filter(name="run", state="done").values("submission")
+    return Submission.objects.filter(
+        Q(kind="images") | Q(kind="code", pk__in=has_run), state__in=UNDER_WAY
+    ).order_by("received_at", "pk")
 
 
-def _sqlite(arena: Configuration) -> str:
-    """A file of its own beside Django's, so that neither waits for the other's lock."""
-    path = arena.folder / "scoring.sqlite3"
-    connection = sqlite3.connect(path, timeout=30)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
-    path.chmod(0o600)
-    return f"sqlite:///{path}"
+def claim(worker: Worker, *, held: Collection[Lease] = ()) -> Lease | None:
+    """Claim the next task: the submission received first, or else the oldest rescore.
+
+    Args:
+        worker: the calling worker.
+        held: leases of tasks that it is doing; their competitions are left out.
+
+    Returns:
+        The lease, to be released when the task has ended; None if there is no task.
+    """
+    # A lease of this worker that no thread holds: the database did not confirm its claim.
+    leases = Lease.objects.filter(worker=worker).exclude(pk__in=[lease.pk for lease in held])
+    lease = leases.select_related("submission__team", "rescore__split").first()
+    if lease is not None:
+        return lease
+    busy = [lease.competition_id for lease in held]
+    submissions = ready_submissions().exclude(team__competition__in=busy).select_related("team")
+    rescores = Rescore.objects.filter(state="waiting").exclude(split__competition__in=busy)
+    rescores = rescores.select_related("split").order_by("pk")
+    while True:
+        task = submissions.filter(lease=None).first() or rescores.filter(lease=None).first()
+        if task is None:
+            return None
+        name = "submission" if isinstance(task, Submission) else "rescore"
+        try:
+            with transaction.atomic():
+                return Lease.objects.create(worker=worker, **{name: task})
+        except IntegrityError:  # another worker was faster
+            continue
+
+
+def release(lease: Lease) -> None:
+    """Give up a lease."""
+    Lease.objects.filter(pk=lease.pk).delete()

@@ -1,7 +1,8 @@
-"""Scores made anew when a split changes.
+"""Rescores: scoring submissions again when a split changes.
 
-Where backbone, weights and image sets are the same, it is done at once, from FD and distance alone
-and in one transaction. Otherwise it is queued, and features are used that are kept already.
+If backbone, weights and image sets stay the same, the new scores follow from FD and distance, and
+are written at once, in one transaction. Otherwise a rescore is queued for workers (`rescore_task`),
+which use the features that are stored already.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from genmem.arena.leaderboards.scores import add_scores
 from genmem.arena.scoring.models import Rescore
 from genmem.metrics.mifid import penalty
 
-_SETTINGS = ("backbone", "weights", "train", "reference")
-"""What a split's FD and distances depend on; τ and ε only enter the penalty."""
+_SET_FIELDS = ("backbone", "weights", "train", "reference")
+"""Fields of a split that its FD and distances depend on; τ and ε only enter the penalty."""
 
 
 def rescore(split: Split, reason: str, actor: User | None) -> int:
-    """Score all scored submissions again under a split, as far as that is not done.
+    """Score all scored submissions again under a split, unless that is done or queued.
 
-    Where only τ or ε differ from the split of the score in force, the new versions are there when
-    this returns; the others are queued for workers. Calling it twice does nothing twice.
+    If only τ or ε differ from the split of the score in force, the new versions exist when this
+    returns. The others are queued for workers. A second call does nothing.
 
     Args:
         split: the newest version of a competition's public or private split.
@@ -32,26 +33,31 @@ def rescore(split: Split, reason: str, actor: User | None) -> int:
         actor: who asked; None on the command line.
 
     Returns:
-        How many submissions are scored again, now or soon.
+        The number of submissions that are scored again, now or later.
     """
     with transaction.atomic():
         stale = list(_stale(split).select_for_update(of=("self",)))
-        now = [one for one in stale if _same_sets(one.split, split)]
-        scores = _penalised(now, split)
-        add_scores(split, list(zip(now, scores, strict=True)), reason=reason)
-        later = [one for one in stale if not _same_sets(one.split, split)]
-        made = Rescore.objects.bulk_create(
+        same_sets = [version for version in stale if _has_same_sets(version.split, split)]
+        scores = _new_scores(same_sets, split)
+        add_scores(split, list(zip(same_sets, scores, strict=True)), reason=reason)
+        queued = Rescore.objects.bulk_create(
             [
-                Rescore(split=split, submission_id=one.submission_id, reason=reason, actor=actor)  # type: ignore[attr-defined]
-                for one in later
+                Rescore(
+                    split=split,
+                    submission_id=version.submission_id,  # type: ignore[attr-defined]
+                    reason=reason,
+                    actor=actor,
+                )
+                for version in stale
+                if not _has_same_sets(version.split, split)
             ],
             ignore_conflicts=True,
         )
-    return len(now) + len(made)
+    return len(same_sets) + len(queued)
 
 
 def stale_count(split: Split) -> int:
-    """How many scored submissions still have their score under an older version of this split."""
+    """The number of scored submissions whose score is of an older version of this split."""
     return _stale(split).count()
 
 
@@ -70,18 +76,19 @@ def _stale(split: Split):
     )
 
 
-def _penalised(versions: list[ScoreVersion], split: Split) -> list[float | None]:
-    """FD times the penalty of each version under another τ and ε; None where there is no score."""
+def _new_scores(versions: list[ScoreVersion], split: Split) -> list[float | None]:
+    """FD times the penalty of each version under another τ and ε; None without FD or distance."""
     fd, distance = (
-        np.array([getattr(one, name) for one in versions], dtype=np.float64)
+        np.array([getattr(version, name) for version in versions], dtype=np.float64)
         for name in ("fd", "distance")
     )
-    found = fd * penalty(distance, split.tau, split.epsilon)
-    known = ~(np.isnan(fd) | np.isnan(distance))
+    scores = fd * penalty(distance, split.tau, split.epsilon)
+    missing = np.isnan(fd) | np.isnan(distance)
     return [
-        float(score) if is_known else None for score, is_known in zip(found, known, strict=True)
+        None if is_missing else float(score)
+        for score, is_missing in zip(scores, missing, strict=True)
     ]
 
 
-def _same_sets(old: Split, new: Split) -> bool:
-    return all(getattr(old, name) == getattr(new, name) for name in _SETTINGS)
+def _has_same_sets(old: Split, new: Split) -> bool:
+    return all(getattr(old, name) == getattr(new, name) for name in _SET_FIELDS)

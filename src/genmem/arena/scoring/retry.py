@@ -1,82 +1,93 @@
-"""Scoring again what was refused or failed, submissions and new scores, at an organiser's word."""
+"""Retries: how often workers retry by themselves, and retrying on an organiser's request."""
 
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import F
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Split
 from genmem.arena.scoring.models import CodeRun, Rescore
 from genmem.arena.submissions.models import Step, Submission
-from genmem.errors import GenmemError
+from genmem.errors import UsageError
+
+MAX_ATTEMPTS = 5
+"""Attempts at a step, a run of code or a rescore before it fails, whether the attempt raised an
+error or its worker died. Waiting for the database is no attempt."""
 
 
-class RetryError(GenmemError):
-    """This submission cannot be scored again; the message says why."""
+def retry_submission(submission: Submission, actor: User | None) -> Submission:
+    """Have a refused or failed submission scored again from its first unfinished step.
 
-
-def retry(submission: Submission, actor: User | None) -> Submission:
-    """Have a submission scored again from the first step that is not done.
+    Args:
+        submission: to be scored again.
+        actor: who asked, for the audit log; None on the command line.
 
     Raises:
-        RetryError: it is under way, or scored.
+        UsageError: it is being scored, or has been.
     """
     with transaction.atomic():
-        found = (
+        row = (
             Submission.objects.select_for_update(of=("self",))
             .select_related("team__competition")
             .get(pk=submission.pk)
         )
-        if found.state not in ("refused", "failed"):
-            raise RetryError(
-                f"Only what was refused or failed can be scored again; this is "
-                f"{found.get_state_display().lower()}."  # type: ignore[attr-defined]
+        if row.state not in ("refused", "failed"):
+            raise UsageError(
+                "Only a refused or failed submission can be scored again; this one is "
+                f"{row.get_state_display().lower()}."  # type: ignore[attr-defined]
             )
-        before = {"state": found.state, "message": found.message}
-        found.state, found.message, found.counts_against_limit = "received", "", True
-        found.round += 1
-        found.save(update_fields=["state", "message", "counts_against_limit", "round"])
-        steps = Step.objects.filter(submission=found)
-        again = steps.exclude(state="done")
-        if found.kind == "code" and not steps.filter(name="validate", state="done").exists():
-            again = steps  # what the program made was refused: it is run once more
-        again.update(state="waiting", starts=0, started_at=None, ended_at=None, log="", detail="")
-        if again.filter(name="run").exists():
-            CodeRun.objects.filter(submission=found).delete()
+        before = {"state": row.state, "message": row.message}
+        row.state, row.message, row.counts_against_limit = "received", "", True
+        row.round += 1
+        row.save(update_fields=["state", "message", "counts_against_limit", "round"])
+        steps = Step.objects.filter(submission=row)
+        unfinished = steps.exclude(state="done")
+        if row.kind == "code" and not steps.filter(name="validate", state="done").exists():
+            unfinished = steps  # the images made by the program were refused: run it again
+        unfinished.update(
+            state="waiting", attempts=0, started_at=None, ended_at=None, log="", detail=""
+        )
+        if unfinished.filter(name="run").exists():
+            CodeRun.objects.filter(submission=row).delete()
         record(
-            found.team.competition,
+            row.team.competition,
             actor=actor,
             action="score again",
-            subject=str(found),
+            subject=str(row),
             before=before,
-            after={"state": "received", "round": found.round},
+            after={"state": "received", "round": row.round},
         )
-    return found
+    return row
 
 
-def retry_anew(split: Split, actor: User | None) -> int:
-    """Queue every score that could not be made anew under a split once more; how many those are."""
+def retry_rescores(split: Split, actor: User | None) -> int:
+    """Queue the failed rescores of a split again.
+
+    Args:
+        split: the version of a split.
+        actor: who asked, for the audit log; None on the command line.
+
+    Returns:
+        The number of rescores.
+    """
     with transaction.atomic():
         failed = Rescore.objects.select_for_update(of=("self",)).filter(split=split, state="failed")
-        wanted = list(failed.values_list("pk", flat=True))
-        if wanted:
-            Rescore.objects.filter(pk__in=wanted).update(
-                state="waiting", round=F("round") + 1, starts=0, detail=""
-            )
+        pks = list(failed.values_list("pk", flat=True))
+        if pks:
+            Rescore.objects.filter(pk__in=pks).update(state="waiting", attempts=0, detail="")
             record(
                 split.competition,
                 actor=actor,
-                action="score anew again",
+                action="retry rescores",
                 subject=str(split),
-                after={"submissions": len(wanted)},
+                after={"submissions": len(pks)},
             )
-    return len(wanted)
+    return len(pks)
 
 
-def left(split: Split) -> tuple[int, list[Rescore]]:
-    """How many scores wait to be made anew under a split, and those that could not be."""
+def rescore_progress(split: Split) -> tuple[int, list[Rescore]]:
+    """The number of waiting rescores of a split, and its failed ones."""
     rows = Rescore.objects.filter(split=split)
     failed = rows.filter(state="failed").select_related("submission__team").order_by("pk")
     return rows.filter(state="waiting").count(), list(failed)

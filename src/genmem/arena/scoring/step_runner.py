@@ -1,122 +1,107 @@
-"""One step, from beginning to end, whatever comes between: what a durable workflow calls."""
+"""Run the steps of a submission, each retried until it is done or the submission has ended."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
-import uuid
+from dataclasses import replace
 from functools import partial
 
-from genmem.arena.scoring.db_retry import drop, patiently, say
-from genmem.arena.scoring.pipeline import WORK
-from genmem.arena.scoring.reference_features import SplitError, scratch_folder
-from genmem.arena.scoring.steps import OURS, Failure, Refusal, begin, end, full_reason
-from genmem.arena.submissions.models import Step, Submission
+from genmem.arena.scoring.db_retry import close_connection, wait_for_database
+from genmem.arena.scoring.errors import SetupError, SubmissionError
+from genmem.arena.scoring.pipeline import STEP_FUNCTIONS
+from genmem.arena.scoring.reference_features import scratch_folder
+from genmem.arena.scoring.steps import begin, fail, note_error, refuse
+from genmem.arena.submissions.models import STEPS, Step, Submission
 from genmem.errors import InputError
 
-TRIES = 3
-"""How often one worker tries a step that fails for a reason that may pass (a full disk, say)."""
+RETRY_PAUSE = 2.0
+"""Seconds to wait after a failed attempt, times its number."""
 
-_PAUSE = 2.0
-
-
-class Stirrings:
-    """When each step under way in this process last moved: one that never does is hung."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def stir(self, key: str) -> None:
-        """It moves."""
-        with self._lock:
-            self._at[key] = time.monotonic()
-
-    def forget(self, key: str) -> None:
-        """It has ended."""
-        with self._lock:
-            self._at.pop(key, None)
-
-    def still(self, seconds: float) -> list[str]:
-        """What has not moved for so long."""
-        with self._lock:
-            limit = time.monotonic() - seconds
-            return [key for key, at in self._at.items() if at < limit]
+logger = logging.getLogger(__name__)
 
 
-stirrings = Stirrings()
+_progress_at: dict[str, float] = {}
+"""When each running step of this process last made progress, in seconds of the monotonic clock."""
 
 
-def perform(submission_id: str, round: int, name: str) -> str:
-    """Do one step of one submission, unless it is done.
+def stalled_steps(seconds: float) -> list[str]:
+    """The running steps of this process without progress for `seconds`."""
+    limit = time.monotonic() - seconds
+    return [key for key, at in list(_progress_at.items()) if at < limit]
+
+
+def score_submission(submission: Submission, stop: threading.Event) -> None:
+    """Score a submission from its first unfinished step on.
+
+    Args:
+        submission: claimed by this worker.
+        stop: when set, the next step is not begun.
+    """
+    rows = Step.objects.filter(submission=submission, state="done")
+    done = wait_for_database(lambda: set(rows.values_list("name", flat=True)))
+    for name in STEPS:
+        if name in done:
+            continue
+        if stop.is_set() or run_step(submission, name) != "done":
+            return
+
+
+def run_step(submission: Submission, name: str) -> str:
+    """Run one step of a submission, with retries, unless it is done.
+
+    Args:
+        submission: as claimed; its `round` is the one to work on.
+        name: of the step.
 
     Returns:
-        "done"; or how the submission has ended: "refused", "failed", "scored".
+        "done", or else the state of the submission, e.g. "refused" or "failed".
     """
-    pk, key, started = uuid.UUID(submission_id), f"{submission_id} {name}", time.monotonic()
-    stirrings.stir(key)
+    started = time.monotonic()
+    label = f"{str(submission.pk)[:8]} {name}"
     try:
-        outcome = _persistently(pk, round, name, key)
+        while not _attempt(submission, name, label):
+            pass
     finally:
-        stirrings.forget(key)
-        _begun_here.discard(key)
-    say(f"{submission_id[:8]} {name}: {outcome}, {time.monotonic() - started:.1f} s")
+        _progress_at.pop(label, None)
+    outcome = wait_for_database(partial(_outcome, submission, name))
+    logger.info("%s: %s, %.1f s", label, outcome, time.monotonic() - started)
     return outcome
 
 
-def _persistently(pk: uuid.UUID, round: int, name: str, key: str) -> str:
-    tries, again = 0, False
-    while True:
-        try:
-            return patiently(partial(_attempt, pk, round, name, key, again))
-        except (Refusal, InputError) as error:
-            return _ended(pk, round, name, "refused", str(error))
-        except (Failure, SplitError) as error:
-            return _ended(pk, round, name, "failed", str(error))
-        except Exception as error:  # it may pass: a full disk, storage that does not answer
-            again, tries = True, tries + 1
-            drop()
-            if tries >= TRIES:
-                return _ended(pk, round, name, "failed", full_reason(error))
-            said = " ".join(str(error).split())[:200]
-            say(f"{str(pk)[:8]} {name}: {type(error).__name__}: {said}; trying again")
-            time.sleep(_PAUSE * tries)
+def _attempt(submission: Submission, name: str, label: str) -> bool:
+    """Attempt a step once; whether it, or the submission, has ended."""
+
+    def heartbeat() -> None:
+        _progress_at[label] = time.monotonic()
+
+    heartbeat()
+    attempt = None
+    try:
+        attempt = wait_for_database(partial(begin, submission, name))
+        if attempt is not None:
+            fresh = partial(replace, attempt, heartbeat=heartbeat)
+            wait_for_database(lambda: STEP_FUNCTIONS[name](fresh(log=[], detail=[])))
+        return True
+    except (SubmissionError, InputError) as error:
+        wait_for_database(partial(refuse, submission, name, str(error)))
+    except SetupError as error:
+        wait_for_database(partial(fail, submission, name, str(error)))
+    except Exception as error:  # may be temporary: a full disk, storage that does not answer
+        if attempt is None:
+            raise
+        close_connection()
+        wait_for_database(partial(note_error, attempt, error))
+        reason = " ".join(str(error).split())[:200]
+        logger.warning("%s: %s: %s; retrying", label, type(error).__name__, reason)
+        time.sleep(RETRY_PAUSE * attempt.number)
+        return False
+    shutil.rmtree(scratch_folder("submissions", str(submission.pk)), ignore_errors=True)
+    return True
 
 
-def _ended(pk: uuid.UUID, round: int, name: str, state: str, reason: str) -> str:
-    """End the submission: its team reads the reason where it is at fault, else the organisers."""
-    theirs = state == "refused"
-    patiently(
-        partial(
-            end,
-            pk,
-            round,
-            state,
-            reason if theirs else OURS,
-            step=name,
-            log=reason if theirs else "",
-            detail="" if theirs else reason,
-        )
-    )
-    shutil.rmtree(scratch_folder("submissions", str(pk)), ignore_errors=True)
-    return patiently(partial(_state, pk, name))
-
-
-def _attempt(pk: uuid.UUID, round: int, name: str, key: str, again: bool) -> str:
-    work = begin(pk, round, name, again=again or key in _begun_here)
-    _begun_here.add(key)
-    if work is not None:
-        WORK[name](work, partial(stirrings.stir, key))
-    return _state(pk, name)
-
-
-_begun_here: set[str] = set()
-"""Steps that are tried in this process: to begin them once more is no new start."""
-
-
-def _state(pk: uuid.UUID, name: str) -> str:
-    """The step's or the submission's end."""
-    submission = Submission.objects.get(pk=pk)
-    done = Step.objects.filter(submission=submission, name=name, state="done").exists()
-    return "done" if done else submission.state
+def _outcome(submission: Submission, name: str) -> str:
+    is_done = Step.objects.filter(submission=submission, name=name, state="done").exists()
+    return "done" if is_done else Submission.objects.get(pk=submission.pk).state

@@ -1,164 +1,177 @@
-"""The book of steps: what was begun, what is done, how a submission ended.
+"""The rows of steps: begun, finished, or failed with their submission.
 
-A step is begun, worked on and finished; begin and finish are transactions on its row, and whoever
-finds it finished leaves it alone. So a step may be begun again after any death, and by another
-worker while the first one still lives: what it leaves in the database is there once.
+Beginning and finishing a step are transactions on its row, and a finished step is never done again.
+So a step may be begun again after any death, and by another worker while the first still runs: what
+it writes to the database is there once.
 """
 
 from __future__ import annotations
 
 import traceback
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db import transaction
 
 from genmem.arena.core import clock
+from genmem.arena.scoring.errors import SetupError
+from genmem.arena.scoring.retry import MAX_ATTEMPTS
 from genmem.arena.submissions.models import Step, Submission
-from genmem.formatting import count
-
-MOST_STARTS = 5
-"""A step that was begun so often without an end takes its worker down: it is not begun again."""
 
 UNDER_WAY = ("received", "scoring")
+"""States of submissions that are still to be scored."""
 
-OURS = (
+FAILED_MESSAGE = (
     "This could not be scored, and it is not the submission's fault. The organisers see why, and "
     "can have it scored again."
 )
-"""What a team is told when a step fails for a reason that may name the organiser's files."""
-
-
-class Refusal(Exception):  # noqa: N818
-    """The submission is at fault; the message is for its team."""
-
-
-class Failure(Exception):  # noqa: N818
-    """Nobody's fault but ours, and trying again changes nothing; the message is for organisers."""
+"""Shown to a team instead of an error that may name the organisers' files."""
 
 
 @dataclass(kw_only=True)
-class Work:
+class Attempt:
     """One attempt at a step.
 
     Attributes:
-        submission: what it is done for.
-        name: the step's.
-        started_at: when this attempt began.
-        log: lines for the team, kept when the step ends.
-        detail: lines for the organisers.
+        submission: to be scored.
+        name: of the step.
+        number: 1 for the first attempt.
+        heartbeat: called whenever the step makes progress.
+        log: lines for the team, written when the step is finished.
+        detail: lines for the organisers, written when the step is finished.
     """
 
     submission: Submission
     name: str
-    started_at: datetime
+    number: int
+    heartbeat: Callable[[], None] = lambda: None
     log: list[str] = field(default_factory=list)
     detail: list[str] = field(default_factory=list)
 
 
-def begin(submission_id: uuid.UUID, round: int, name: str, *, again: bool = False) -> Work | None:
-    """Open a step; None where there is nothing to do: done already, or the submission has ended.
+def begin(submission: Submission, name: str) -> Attempt | None:
+    """Begin a step.
 
     Args:
-        submission_id: whose.
-        round: of its scoring; None is given for any other than the present one.
-        name: the step's.
-        again: the same process tries once more, so that this is no new start.
+        submission: as claimed; its `round` is the one that the caller works on.
+        name: of the step.
+
+    Returns:
+        None if nothing is to be done: the step is done, the submission has ended, or a later round
+        of its scoring has begun.
 
     Raises:
-        Failure: it was begun too often.
+        SetupError: all attempts are used up.
     """
     with transaction.atomic():
-        submission = (
-            Submission.objects.select_for_update(of=("self",))
-            .select_related("team__competition")
-            .get(pk=submission_id)
-        )
-        if submission.state not in UNDER_WAY or submission.round != round:
+        current = _lock(submission)
+        if current is None:
             return None
-        step, _ = Step.objects.get_or_create(submission=submission, name=name)
+        step, _ = Step.objects.get_or_create(submission=current, name=name)
         if step.state == "done":
             return None
-        now = clock.now()
-        step.starts += 0 if again else 1
-        step.state, step.started_at, step.ended_at = "running", now, None
-        times = count(step.starts, "time")
-        step.log = f"Begun {times}: a worker ended before." if step.starts > 1 else ""
+        step.attempts += 1
+        step.state, step.started_at, step.ended_at = "running", clock.now(), None
+        step.log = f"Attempt {step.attempts}." if step.attempts > 1 else ""
         step.save()
-        if submission.state == "received" and name != "run":
-            submission.state = "scoring"
-            submission.message = ""
-            submission.save(update_fields=["state", "message"])
-    if step.starts > MOST_STARTS:
-        raise Failure(
-            f"{name} was begun {MOST_STARTS} times, and each time the worker died or was lost"
-        )
-    return Work(submission=submission, name=name, started_at=now)
+        if current.state == "received" and name != "run":
+            current.state, current.message = "scoring", ""
+            current.save(update_fields=["state", "message"])
+    if step.attempts > MAX_ATTEMPTS:
+        reason = step.detail or "the worker died or was lost each time"
+        raise SetupError(f"{name} failed after {MAX_ATTEMPTS} attempts: {reason}")
+    return Attempt(submission=current, name=name, number=step.attempts)
 
 
-def finish(work: Work) -> bool:
-    """Mark a step done, inside the transaction that writes what it found; False: it was already."""
-    submission = Submission.objects.select_for_update(of=("self",)).get(pk=work.submission.pk)
-    step = Step.objects.select_for_update().get(submission=submission, name=work.name)
-    if step.state == "done" or submission.state not in UNDER_WAY:
+def finish(attempt: Attempt) -> bool:
+    """Mark a step as done, inside the transaction that writes its result.
+
+    Returns:
+        False if nothing may be written: the step is done already, the submission has ended, or a
+        later round of its scoring has begun.
+    """
+    if _lock(attempt.submission) is None:
+        return False
+    step = Step.objects.select_for_update().get(submission=attempt.submission, name=attempt.name)
+    if step.state == "done":
         return False
     step.state, step.ended_at = "done", clock.now()
-    step.log = _joined(step.log, work.log)
-    step.detail = "\n".join(work.detail)
+    step.log = _lines(step.log, *attempt.log)
+    step.detail = "\n".join(attempt.detail)
     step.save()
     return True
 
 
-def tell(work: Work, text: str) -> None:
-    """Show how far a step is; the next such line replaces it."""
-    Step.objects.filter(submission=work.submission, name=work.name, state="running").update(
-        log=_joined("", [*work.log, text])
+def show_progress(attempt: Attempt, text: str) -> None:
+    """Show the team how far a step is; replaces the previous text."""
+    _running(attempt).update(log=_lines(*attempt.log, text))
+
+
+def note_error(attempt: Attempt, error: BaseException) -> None:
+    """Show organisers why an attempt failed, while the step is retried."""
+    _running(attempt).update(detail=full_reason(error))
+
+
+def refuse(submission: Submission, step: str, message: str, *, log: str = "") -> None:
+    """End a submission that is itself at fault, unless it has ended.
+
+    Args:
+        submission: as claimed.
+        step: name of the step that refuses it.
+        message: shown to the team.
+        log: log of the step; `message` if "".
+    """
+    _end(submission, step, "refused", message, log=log or message)
+
+
+def fail(submission: Submission, step: str, detail: str) -> None:
+    """End a submission that cannot be scored, unless it has ended.
+
+    Args:
+        submission: as claimed.
+        step: name of the step that failed.
+        detail: shown to organisers only.
+    """
+    _end(submission, step, "failed", FAILED_MESSAGE, detail=detail)
+
+
+def _end(
+    submission: Submission, name: str, state: str, message: str, *, log: str = "", detail: str = ""
+) -> None:
+    with transaction.atomic():
+        current = _lock(submission)
+        if current is None:
+            return
+        current.state, current.message, current.counts_against_limit = state, message, False
+        current.save(update_fields=["state", "message", "counts_against_limit"])
+        now = clock.now()
+        for step in Step.objects.filter(submission=current, name=name).exclude(state="done"):
+            step.state, step.ended_at = "failed", now
+            step.log, step.detail = _lines(step.log, log), detail
+            step.save()
+        Step.objects.filter(submission=current, state="running").update(
+            state="failed", ended_at=now
+        )
+
+
+def _lock(submission: Submission) -> Submission | None:
+    """The locked row of a submission; None if it has ended or a later round has begun."""
+    rows = Submission.objects.select_for_update(of=("self",))
+    return (
+        rows.select_related("team__competition")
+        .filter(pk=submission.pk, round=submission.round, state__in=UNDER_WAY)
+        .first()
     )
 
 
-def end(
-    submission_id: uuid.UUID,
-    round: int,
-    state: str,
-    message: str,
-    *,
-    step: str = "",
-    log: str = "",
-    detail: str = "",
-) -> None:
-    """End a submission that cannot be scored, unless it has ended already.
-
-    Args:
-        submission_id: which.
-        round: of its scoring; a later round is left alone.
-        state: "refused" or "failed".
-        message: shown to the team.
-        step: the step that ended it; "" where none did.
-        log: of that step, for the team.
-        detail: of that step, for the organisers.
-    """
-    with transaction.atomic():
-        submission = Submission.objects.select_for_update(of=("self",)).get(pk=submission_id)
-        if submission.state not in UNDER_WAY or submission.round != round:
-            return
-        submission.state, submission.message = state, message
-        submission.counts_against_limit = False
-        submission.save(update_fields=["state", "message", "counts_against_limit"])
-        now = clock.now()
-        running = Step.objects.filter(submission=submission, state="running")
-        for row in Step.objects.filter(submission=submission, name=step).exclude(state="done"):
-            row.state, row.ended_at = "failed", now
-            row.log, row.detail = _joined(row.log, [log] if log else []), detail
-            row.save()
-        running.update(state="failed", ended_at=now)
-
-
 def full_reason(error: BaseException) -> str:
-    """An error for the organisers: what it says, and where it was raised."""
+    """An error for organisers: its traceback, cut to the last 8,000 characters."""
     return "".join(traceback.format_exception(error))[-8000:]
 
 
-def _joined(before: str, lines: list[str]) -> str:
-    kept = [line for line in (before.strip(), *lines) if line]
-    return "\n".join(kept)
+def _running(attempt: Attempt):
+    return Step.objects.filter(submission=attempt.submission, name=attempt.name, state="running")
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(line for line in map(str.strip, lines) if line)

@@ -1,14 +1,15 @@
-"""The processes that score: a worker, and a keeper that starts it again when it dies.
+"""The processes that score: a worker, and a supervisor that restarts it when it dies.
 
-    serve ── keeper ── worker        `genmem arena serve DIR`
-             keeper ── worker        `genmem arena worker DIR`, on this machine or another
+    serve ── supervisor ── worker        `genmem arena serve DIR`
+             supervisor ── worker        `genmem arena worker DIR`, on this machine or another
 
-Each ends with the process above it, however that ends. This file itself loads no Django, so that
-`serve` may have it.
+Each process ends with its parent, however that ends. This file itself imports no Django, so that
+`serve` can import it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -20,181 +21,193 @@ from pathlib import Path
 
 from genmem.errors import GenmemError
 
-SWEEP_EVERY = 1.0
+SCHEDULE_EVERY = 1.0
+"""Seconds between two runs of a worker's scheduler."""
 
 STALLED = 1800.0
-"""Seconds without any movement after which a step counts as hung, and its worker ends itself."""
+"""Seconds without progress after which a step counts as hung and its worker restarts."""
 
-_PATIENCE = 5
-"""Seconds that steps under way have to end when the worker is asked to."""
+_TIMEOUT = 5
+"""Seconds that running steps have to end when the worker is asked to stop."""
 
-_QUICK = 5.0
-"""A worker that lived shorter than so many seconds is started again after a pause."""
+_SHORT_LIFE = 5.0
+"""Seconds: a worker that lived shorter is restarted after a growing pause."""
 
-_LONGEST_PAUSE = 30.0
+_MAX_PAUSE = 30.0
 
-_CANNOT = 2
-"""The exit code of a worker whose settings are wrong: to start it again would change nothing."""
+_CONFIGURATION_ERROR = 2
+"""Exit code of a worker whose configuration is wrong: restarting it would change nothing."""
+
+logger = logging.getLogger(__name__)
 
 
 def start_worker(folder: Path) -> None:
-    """Start a worker beside this process; returns at once. It ends when this process does."""
+    """Start a worker and its supervisor beside this process, which they end with."""
     subprocess.Popen(
-        [*_COMMAND, str(folder), "--keep", "--parent", str(os.getpid())],
+        [
+            *(sys.executable, "-m", "genmem.arena.scoring", str(folder)),
+            *("--supervise", "--parent", str(os.getpid())),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
     )
 
 
-_COMMAND = [sys.executable, "-m", "genmem.arena.scoring"]
+def supervise(folder: Path, *, parent: int | None = None) -> int:
+    """Run a worker in a child process, and restart it whenever it dies, until asked to stop.
 
-
-def keep(folder: Path, *, parent: int | None = None) -> int:
-    """Run a worker in a process of its own, and again whenever it dies, until asked to end.
-
-    All that is slow to load is loaded here, once, and each worker is a fork of this process: so one
-    that was killed is replaced within a second.
+    Everything slow is imported here, once, and each worker is a fork of this process, so a killed
+    worker is replaced within a second.
 
     Args:
         folder: the arena.
-        parent: the process that must live; None: nobody's.
+        parent: process id of the parent to end with; None for no such process.
+
+    Returns:
+        The exit code.
 
     Raises:
-        UsageError: as `work`.
+        UsageError: see `work`.
     """
-    stop = _asked_to_end()
+    stop = _stop_on_signals()
     _load(folder)
     pause = 0.2
     while not stop.is_set():
-        began = time.monotonic()
-        worker = _forked(folder)
-        while (status := _status(worker)) is None and not stop.wait(0.1):
-            if _orphaned(parent):
+        started = time.monotonic()
+        worker = _fork(folder)
+        while (status := _exit_status(worker)) is None and not stop.wait(0.1):
+            if _is_orphan(parent):
                 stop.set()
         if status is None:
-            return _ended(worker)
-        if status == _CANNOT:
-            return _CANNOT
-        lived = time.monotonic() - began
-        pause = 0.2 if lived > _QUICK else min(2 * pause, _LONGEST_PAUSE)
-        said = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        print(f"the worker has ended ({said}); it is started again", file=sys.stderr, flush=True)
+            return _terminate(worker)
+        if status == _CONFIGURATION_ERROR:
+            return status
+        lifetime = time.monotonic() - started
+        pause = 0.2 if lifetime > _SHORT_LIFE else min(2 * pause, _MAX_PAUSE)
+        reason = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+        logger.warning("worker ended (%s); restarting", reason)
         stop.wait(pause)
     return 0
 
 
 def _load(folder: Path) -> None:
-    """Everything a worker needs, but no connection and no thread: this process is to be forked."""
+    """Import everything a worker needs, without connections and threads: this process forks."""
     from genmem.arena import load
 
     load(folder)
     os.environ.setdefault("GENMEM_CACHE", str((folder / "work" / "cache").resolve()))
-    import genmem.arena.scoring.queue
-    import genmem.arena.scoring.scheduler  # noqa: F401
+    import genmem.arena.scoring.scheduler
+    import genmem.arena.scoring.task_threads  # noqa: F401
 
 
-def _forked(folder: Path) -> int:
-    keeper = os.getpid()
+def _fork(folder: Path) -> int:
+    supervisor = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
-        work(folder, parent=keeper)
+        work(folder, parent=supervisor)
     except GenmemError as error:
         print(f"genmem: {error}", file=sys.stderr, flush=True)
-        os._exit(_CANNOT)
+        os._exit(_CONFIGURATION_ERROR)
     except BaseException:
         traceback.print_exc()
     os._exit(1)
 
 
-def _status(pid: int) -> int | None:
-    """How a child has ended: its exit code, or minus the signal; None while it lives."""
-    found, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
+def _exit_status(pid: int) -> int | None:
+    """The exit code of a child, or minus its signal; None while it lives."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def work(folder: Path, *, parent: int | None = None) -> None:
-    """Be a worker until asked to end.
+    """Be a worker until asked to stop.
+
+    Args:
+        folder: the arena.
+        parent: process id of the parent to end with; None for no such process.
 
     Raises:
-        UsageError: there is no such arena, its settings are wrong, or its database is not ready.
+        UsageError: there is no such arena, its configuration is wrong, or its database is of
+            another version.
     """
-    stop = _asked_to_end()
+    stop = _stop_on_signals()
     if parent is not None:
-        threading.Thread(target=_watch, args=(parent, stop), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent, stop), daemon=True).start()
     _load(folder)
     from genmem.arena.scoring import queue
-    from genmem.arena.scoring.db_retry import patiently, say
-    from genmem.arena.scoring.scheduler import DeclaredDeadError, Sweep, sign_in, sign_out
-    from genmem.arena.scoring.step_runner import stirrings
+    from genmem.arena.scoring.db_retry import wait_for_database
+    from genmem.arena.scoring.scheduler import Scheduler
+    from genmem.arena.scoring.step_runner import stalled_steps
+    from genmem.arena.scoring.task_threads import TaskThreads
 
-    _refuse_old_database()
-    os.nice(10)  # the pages of a small machine come first
-    worker = patiently(lambda: sign_in(os.getpid()))
-    queue.launch(str(worker.pk))
-    say(f"{worker} takes work (process {os.getpid()})")
-    sweep = Sweep(worker)
+    _check_database_version()
+    os.nice(10)  # pages come first on a small machine
+    worker = wait_for_database(lambda: queue.register(os.getpid()))
+    threads = TaskThreads(worker)
+    threads.start()
+    logger.info("%s started (process %d)", worker, os.getpid())
+    scheduler = Scheduler(worker)
     try:
-        while not stop.wait(SWEEP_EVERY):
-            patiently(sweep.once)
-            for one in stirrings.still(STALLED):
-                say(f"{one} hangs: the worker ends itself and is started again")
+        while not stop.wait(SCHEDULE_EVERY):
+            wait_for_database(scheduler.run_once)
+            for step in stalled_steps(STALLED):
+                logger.error("%s stalled; restarting the worker", step)
                 os._exit(70)
-    except DeclaredDeadError as error:
-        say(str(error))
+    except queue.LeaseExpiredError:
+        logger.error("worker lease expired; restarting")
         os._exit(75)
-    say(f"{worker} ends")
-    threading.Timer(_PATIENCE + 5, os._exit, (0,)).start()
-    queue.close(patience=_PATIENCE)
-    patiently(lambda: sign_out(worker))
-    os._exit(0)  # steps that have not ended are taken up by another worker
+    logger.info("%s stopping", worker)
+    threading.Timer(_TIMEOUT + 5, os._exit, (0,)).start()
+    threads.stop(_TIMEOUT)
+    wait_for_database(lambda: queue.retire(worker))
+    os._exit(0)  # another worker continues steps that have not ended
 
 
-def _refuse_old_database() -> None:
+def _check_database_version() -> None:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    from genmem.arena.scoring.db_retry import patiently
+    from genmem.arena.scoring.db_retry import wait_for_database
     from genmem.errors import UsageError
 
-    def pending() -> bool:
+    def has_pending_migrations() -> bool:
         executor = MigrationExecutor(connection)
         return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
-    if patiently(pending):
+    if wait_for_database(has_pending_migrations):
         raise UsageError(
-            "the arena's database is of another version; bring it to this one with: genmem arena "
-            "serve DIR"
+            "the arena's database is of another version; update it with: genmem arena serve DIR"
         )
 
 
-def _asked_to_end() -> threading.Event:
+def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
 
 
-def _watch(parent: int, stop: threading.Event) -> None:
-    """End in order once the parent is gone; at once if that takes too long."""
-    while not _orphaned(parent):
+def _end_with(parent: int, stop: threading.Event) -> None:
+    """Stop in order once the parent is gone; exit at once if that takes too long."""
+    while not _is_orphan(parent):
         time.sleep(0.5)
     stop.set()
-    time.sleep(2 * _PATIENCE)
+    time.sleep(2 * _TIMEOUT)
     os._exit(0)
 
 
-def _orphaned(parent: int | None) -> bool:
+def _is_orphan(parent: int | None) -> bool:
     return parent is not None and os.getppid() != parent
 
 
-def _ended(pid: int) -> int:
-    """Ask a worker to end, and see to it."""
+def _terminate(pid: int) -> int:
+    """Ask a worker to stop, and kill it if it does not."""
     os.kill(pid, signal.SIGTERM)
-    until = time.monotonic() + 3 * _PATIENCE
-    while _status(pid) is None:
-        if time.monotonic() > until:
+    deadline = time.monotonic() + 3 * _TIMEOUT
+    while _exit_status(pid) is None:
+        if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
     return 0

@@ -97,7 +97,7 @@ class Step(models.Model):
     """One step of scoring one submission, with its log.
 
     Attributes:
-        starts: how many times it was begun; more than once where a worker died on it.
+        attempts: how often it was begun; more than once if it raised an error or its worker died.
         log: for the team, as far as its members see what the step is about.
         detail: for organisers only: what went wrong, in full.
     """
@@ -115,7 +115,7 @@ class Step(models.Model):
     state = models.CharField(max_length=7, choices=STATES, default="waiting")
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    starts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
     log = models.TextField(blank=True)
     detail = models.TextField(blank=True)
 

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                     "started_at",
                     models.DateTimeField(default=genmem.arena.core.clock.now, editable=False),
                 ),
-                ("seen_at", models.DateTimeField()),
+                ("heartbeat_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
@@ -46,9 +46,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("host", models.CharField(blank=True, max_length=255)),
-                ("starts", models.PositiveIntegerField(default=0)),
                 ("folder", models.CharField(blank=True, max_length=1000)),
-                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                ("checked_at", models.DateTimeField(blank=True, null=True)),
                 ("outcome", models.JSONField(blank=True, null=True)),
                 (
                     "submission",
@@ -56,34 +55,6 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="run",
                         to="submissions.submission",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Prepared",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("space", models.CharField(db_index=True, max_length=16)),
-                ("reference", models.CharField(blank=True, max_length=16)),
-                ("weights_sha256", models.CharField(blank=True, max_length=64)),
-                ("train_count", models.PositiveIntegerField()),
-                ("reference_count", models.PositiveIntegerField()),
-                (
-                    "made_at",
-                    models.DateTimeField(default=genmem.arena.core.clock.now, editable=False),
-                ),
-                (
-                    "split",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="prepared",
-                        to="competitions.split",
                     ),
                 ),
             ],
@@ -107,11 +78,10 @@ class Migration(migrations.Migration):
                         max_length=7,
                     ),
                 ),
-                ("round", models.PositiveIntegerField(default=0)),
-                ("starts", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveIntegerField(default=0)),
                 ("detail", models.TextField(blank=True)),
                 (
-                    "made_at",
+                    "created_at",
                     models.DateTimeField(default=genmem.arena.core.clock.now, editable=False),
                 ),
                 (
@@ -140,12 +110,83 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("split", "submission"), name="one_rescore_per_split_and_submission"
-                    )
-                ],
-            },
+        ),
+        migrations.CreateModel(
+            name="SplitFeatures",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("space", models.CharField(db_index=True, max_length=16)),
+                ("reference", models.CharField(blank=True, max_length=16)),
+                ("weights_sha256", models.CharField(blank=True, max_length=64)),
+                ("train_count", models.PositiveIntegerField()),
+                ("reference_count", models.PositiveIntegerField()),
+                (
+                    "created_at",
+                    models.DateTimeField(default=genmem.arena.core.clock.now, editable=False),
+                ),
+                (
+                    "split",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="features",
+                        to="competitions.split",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Lease",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "submission",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lease",
+                        to="submissions.submission",
+                    ),
+                ),
+                (
+                    "rescore",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lease",
+                        to="scoring.rescore",
+                    ),
+                ),
+                (
+                    "worker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="leases",
+                        to="scoring.worker",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="rescore",
+            constraint=models.UniqueConstraint(
+                fields=("split", "submission"), name="one_rescore_per_split_and_submission"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="lease",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("submission", None), ("rescore", None), _connector="XOR"),
+                name="lease_of_one_task",
+            ),
         ),
     ]

@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 ),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
-                ("starts", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveIntegerField(default=0)),
                 ("log", models.TextField(blank=True)),
                 ("detail", models.TextField(blank=True)),
                 (
