@@ -60,14 +60,14 @@ def test_a_download_is_checked_and_kept_in_the_torch_hub_cache(server):
 
 def test_a_download_with_the_wrong_hash_is_thrown_away(server):
     source = UrlFile(url=f"{server}/net.pth", sha256="00000000")
-    with pytest.raises(WeightsError, match="thrown away"):
+    with pytest.raises(WeightsError, match="discarded"):
         obtain_weights(source, backbone="net")
     assert not list(torch_hub_folder().iterdir())
 
 
 def test_a_download_that_ends_early_leaves_nothing(server):
     source = UrlFile(url=f"{server}/cut.pth", sha256=DIGEST[:8])
-    with pytest.raises(WeightsError, match="downloading it failed"):
+    with pytest.raises(WeightsError, match="the download failed"):
         obtain_weights(source, backbone="net")
     assert not list(torch_hub_folder().iterdir())
 
@@ -100,7 +100,7 @@ def test_the_hub_being_unreachable_is_a_weights_error(monkeypatch):
 
 def test_a_hub_out_of_reach_is_asked_once_and_nothing_is_printed(monkeypatch, capfd):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(WeightsError, match=r"downloading it failed \(.*refused"):
+    with pytest.raises(WeightsError, match=r"the download failed \(.*refused"):
         obtain_weights(HubFile(repository="timm/nothing"), backbone="net")
     assert capfd.readouterr() == ("", "")
 
@@ -157,14 +157,14 @@ def test_a_given_file_is_used_as_it_is(tmp_path):
     path = tmp_path / "mine.pth"
     path.write_bytes(CONTENT)
     source = UrlFile(url="http://127.0.0.1:9/net.pth", sha256="00000000")
-    found = obtain_weights(source, backbone="net", given=path)
+    found = obtain_weights(source, backbone="net", path=path)
     assert (found.sha256, found.origin) == (DIGEST, "--weights")
 
 
 def test_a_given_file_that_is_missing_is_named(tmp_path):
     source = UrlFile(url="http://127.0.0.1:9/net.pth", sha256="00000000")
     with pytest.raises(WeightsError, match="nothing-here"):
-        obtain_weights(source, backbone="net", given=tmp_path / "nothing-here.pth")
+        obtain_weights(source, backbone="net", path=tmp_path / "nothing-here.pth")
 
 
 def test_a_package_that_is_not_installed_says_how_to_install_it():

@@ -67,7 +67,7 @@ def test_a_path_that_is_not_there_is_named_with_what_could_be_given(name, tmp_pa
 
 def test_a_single_image_file_is_not_a_source(tmp_path, files):
     (tmp_path / "a.png").write_bytes(files["a.png"])
-    with pytest.raises(InputError, match=r"a\.png: .*give the folder"):
+    with pytest.raises(InputError, match=r"a\.png: .*give its folder"):
         open_images(tmp_path / "a.png")
 
 

@@ -1,4 +1,4 @@
-"""A backbone made ready: weights found and checked, engine open."""
+"""`load_backbone`: finds the weights of a backbone, checks them and opens its engine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class FeatureExtractor:
-    """Turns images into features. Made by `load_backbone`.
+    """Turns images into features. `load_backbone` makes one.
 
     Attributes:
-        backbone: what the catalogue says.
+        backbone: its registry entry.
         weights_hash: SHA-256 of the weights file, hex; None for a backbone without weights.
-        engine: what runs the network: "onnxruntime cpu", "torch cuda", "numpy", …
+        weights_origin: where the weights were found; None for a backbone without weights.
+        engine: name of what runs the network: "onnxruntime cpu", "torch cuda", "numpy", …
         batch_size: images per call at which this engine is fastest.
     """
 
@@ -39,11 +40,11 @@ class FeatureExtractor:
 
     @property
     def dimension(self) -> int | None:
-        """Features per image; None until the first batch where only that tells."""
+        """Features per image; None if unknown until the first batch."""
         return self._engine.dimension or self.backbone.dimension
 
     def transform(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """One RGB image, uint8 [H, W, 3] → the network's input. Safe in several threads at once."""
+        """One RGB image, uint8 [H, W, 3] → the network's input. Thread-safe."""
         return self.backbone.preprocessing.apply(image)
 
     def run(self, batch: NDArray[Any]) -> FeaturesAndLogits:
@@ -63,21 +64,21 @@ class FeatureExtractor:
         }
 
 
-def _weights_of(
-    backbone: Backbone, given: str | Path | None, progress: Progress | None
+def _obtain_weights(
+    backbone: Backbone, path: str | Path | None, progress: Progress | None
 ) -> Weights | None:
     """The weights of a backbone, or an error that also names the backbones that work now."""
     if backbone.weights is None:
-        if given is not None:
-            raise UsageError(f"{backbone.name} has no weights to be given: leave --weights out")
+        if path is not None:
+            raise UsageError(f"{backbone.name} takes no weights: leave --weights out.")
         return None
     try:
         return obtain_weights(
-            backbone.weights, backbone=backbone.name, given=given, progress=progress
+            backbone.weights, backbone=backbone.name, path=path, progress=progress
         )
     except WeightsError as error:
-        working = ", ".join(entry.name for entry in backbones() if weights_status(entry).ready)
-        raise WeightsError(f"{error} Backbones that work right now: {working}.") from error
+        ready = ", ".join(entry.name for entry in backbones() if weights_status(entry).ready)
+        raise WeightsError(f"{error} Backbones that work right now: {ready}.") from error
 
 
 def load_backbone(
@@ -87,44 +88,49 @@ def load_backbone(
     device: Device = "auto",
     progress: Progress | None = None,
 ) -> FeatureExtractor:
-    """Make a backbone ready to turn images into features.
+    """Load a backbone, ready to turn images into features.
 
     Args:
-        name: a name of the catalogue, `timm:NAME`, or the path of an .onnx or TorchScript file.
-        weights: the weights file to use instead of looking for one.
-        device: "auto" takes CUDA, else MPS, else the CPU.
+        name: one of `backbones`, `timm:NAME`, or the path of an .onnx or TorchScript file.
+        weights: the weights file to use; None: look for the published one, or download it.
+        device: where to run; "auto" takes CUDA, else MPS, else the CPU.
         progress: told about downloads.
 
     Raises:
-        UsageError: the name is unknown, or the device is not there.
+        UsageError: the name is unknown, or the device is not available.
         WeightsError: the weights are missing and not obtainable, or not this backbone's.
     """
     backbone = find_backbone(name) if isinstance(name, str) else name
-    found = _weights_of(backbone, weights, progress)
-    path, sha256 = (found.path, found.sha256) if found else (None, None)
+    obtained = _obtain_weights(backbone, weights, progress)
+    path, sha256 = (obtained.path, obtained.sha256) if obtained else (None, None)
     open_engine = backbone.open_engine or open_network_engine
-    return FeatureExtractor(backbone, found, open_engine(backbone, path, sha256, device))
+    return FeatureExtractor(backbone, obtained, open_engine(backbone, path, sha256, device))
 
 
 def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> torch.nn.Module:
-    """A backbone as one torch module, for training loops.
+    """Load a backbone as one torch module, for training loops.
 
-    It takes uint8 RGB [b, 3, H, W], all images of one size, on the device it was moved to, and
-    gives features float32 [b, d]. Preprocessing happens on that device; where Pillow does it
-    elsewhere, pixels differ by one or two of 255 from `extract`'s. Frozen, in evaluation mode.
+    The module takes uint8 RGB [b, 3, H, W], all images of one size, on the device it was moved to,
+    and gives features float32 [b, d]. It preprocesses on that device; where `extract` uses Pillow,
+    pixels differ by one or two of 255. Its weights are frozen, and it is in evaluation mode.
+
+    Args:
+        name: as for `load_backbone`.
+        weights: as for `load_backbone`.
 
     Raises:
-        UsageError: the name is unknown, or is a file that is no torch module.
+        UsageError: the name is unknown, or torch cannot run this backbone.
         WeightsError: as for `load_backbone`.
     """
     from genmem.features.torch_modules import TorchBackbone
 
     backbone = find_backbone(name) if isinstance(name, str) else name
-    found = _weights_of(backbone, weights, None)
+    obtained = _obtain_weights(backbone, weights, None)
     if backbone.network is None:
-        if found is not None:
-            raise UsageError(f"{backbone.name} cannot be run by torch: it is an ONNX file")
+        if obtained is not None:
+            raise UsageError(f"{backbone.name} is an ONNX file: torch cannot run it.")
         return TorchBackbone(backbone.preprocessing.apply_tensor, None).eval()
-    if found is None:
-        raise UsageError(f"{backbone.name} has a network but no weights")
-    return TorchBackbone(backbone.preprocessing.apply_tensor, backbone.network(found.path)).eval()
+    if obtained is None:
+        raise UsageError(f"{backbone.name}: expected weights for its network, got none.")
+    network = backbone.network(obtained.path)
+    return TorchBackbone(backbone.preprocessing.apply_tensor, network).eval()

