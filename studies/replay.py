@@ -251,20 +251,20 @@ def reviews_until_clean(
         blank_is_clean: what is found where the table has no label.
         top: how much of the board is to be clean.
     """
-    from genmem.arena.leaderboards.ranking import Entry
-    from genmem.arena.moderation.queue import entries_reviewed
+    from genmem.arena.leaderboards.ranking import ScoredSubmission
+    from genmem.arena.moderation.queue import count_reviewed
 
     scores = penalised_score(fd=rows.fd["private"], distance=rows.distance["private"], tau=tau)
-    entries = [
-        Entry(team=team, submission=str(place), score=float(score), received_at=START)
+    submissions = [
+        ScoredSubmission(team=team, id=str(place), score=float(score), received_at=START)
         for place, (team, score) in enumerate(zip(rows.teams, scores, strict=True), 10_000_000)
     ]
 
-    def copies(entry: Entry) -> bool:
-        label = rows.labels[int(entry.submission) - 10_000_000]
+    def copies(submission: ScoredSubmission) -> bool:
+        label = rows.labels[int(submission.id) - 10_000_000]
         return not blank_is_clean if label == "" else label != "legitimate"
 
-    found = entries_reviewed(entries, copies, top=top)
+    found = count_reviewed(submissions, copies, top=top)
     return Counted(found, 2 * found)
 
 
@@ -339,7 +339,7 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
         "review queue": lambda _: f"/c/{slug}/moderation/",
         "distances": lambda _: f"/c/{slug}/moderation/distances/private/",
         "τ moved: the board ranked anew": lambda number: (
-            f"/c/{slug}/moderation/distances/private/moves/?tau={taus[number]:.4f}"
+            f"/c/{slug}/moderation/distances/private/preview/?tau={taus[number]:.4f}"
         ),
     }
     found = {}
@@ -359,16 +359,16 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
 
 def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timed]:
     """Ranking everything anew, in this process; and putting another τ in force."""
-    from genmem.arena.moderation.change_threshold import apply_tau
-    from genmem.arena.moderation.snapshot import moves, snapshot
+    from genmem.arena.moderation.change_threshold import change_threshold
+    from genmem.arena.moderation.threshold_preview import preview, split_scores
 
-    found = snapshot(competition, "private")
-    assert found is not None
+    scores = split_scores(competition, "private")
+    assert scores is not None
     taus = np.linspace(0.05, 0.45, repeats)
-    ranked = timed(repeats, lambda number: moves(found, float(taus[number])))
+    ranked = timed(repeats, lambda number: preview(scores, float(taus[number])))
     applied = timed(
         6,
-        lambda number: apply_tau(
+        lambda number: change_threshold(
             competition, "private", 0.26 + 0.01 * number, reason="measured", actor=None
         ),
     )

@@ -154,7 +154,7 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
         person.send(path)
         page = person.go("/c/dogs/finals/")
         page.get_by_role("checkbox").first.check()
-        person.press("Save the selection")
+        person.press(re.compile("^Save$"))
     assert ranked(ada.go("/c/dogs/leaderboard/")) == ["Team Ada", "Team Bob"]
 
     # Reviewers get their role, the organiser closes.
@@ -189,14 +189,14 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
         person.label("honest.zip", "Legitimate")
     page = olga.go("/c/dogs/moderation/")
     page.get_by_role("link", name="copied.zip").first.click()
-    page.get_by_label("Reason, which the team reads").fill("Copies of training images.")
+    page.get_by_label("Reason (shown to the team)").fill("Copies of training images.")
     olga.press("Disqualify")
     page = bob.go("/c/dogs/submissions/")
     page.get_by_role("link", name="copied.zip").click()
     assert "Copies of training images." in page.inner_text("main")
     assert "Each image is a training image." not in page.content()
     page.get_by_label("What the organisers should know").fill("We drew them ourselves.")
-    bob.press("Send the answer")
+    bob.press("Send answer")
     page = olga.go("/c/dogs/moderation/decisions/")
     assert "We drew them ourselves." in page.inner_text("main")
 

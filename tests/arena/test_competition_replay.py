@@ -24,18 +24,25 @@ def rows(tmp_path):
 
 
 def test_a_table_becomes_a_competition_with_its_scores_and_labels(rows):
-    from genmem.arena.leaderboards.leaderboard import board
-    from genmem.arena.moderation.selectors import queue_now
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
+    from genmem.arena.moderation.selectors import queue_of
     from studies.replay import fill
 
     competition = fill(rows, slug="table")
-    assert [row.score for row in board(competition, "public")] == [10, 20, 30, 40, 50, 60]
-    private = [row.score for row in board(competition, "private")]
+    assert [row.score for row in leaderboard_rows(competition, "public")] == [
+        10,
+        20,
+        30,
+        40,
+        50,
+        60,
+    ]
+    private = [row.score for row in leaderboard_rows(competition, "private")]
     assert private == pytest.approx([15, 30, 40, 50, 12 / 0.20, 60])
-    queue = queue_now(competition, top=3)
-    assert [item.verdict.label for item in queue.fallen] == ["SUP"]
-    assert [item.entry.score for item in queue.now] == [40]
-    assert queue.reviews == 2
+    queue = queue_of(competition, top=3)
+    assert [item.consensus.label for item in queue.to_decide] == ["SUP"]
+    assert [item.submission.score for item in queue.to_review] == [40]
+    assert queue.reviews_left == 2
 
 
 def test_the_penalty_saves_reviews(rows):

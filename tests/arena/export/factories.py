@@ -8,7 +8,7 @@ from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
 from genmem.arena.export.jobs import BEGUN, make
-from genmem.arena.moderation.decisions import answer, decide, rebut
+from genmem.arena.moderation.decisions import answer_rebuttal, decide, rebut
 from genmem.arena.submissions.models import Submission
 
 from ..factories import a_team, a_user, captain, scored
@@ -38,7 +38,7 @@ def a_full_competition(competition: Competition) -> list[Submission]:
         labelled(made[-1], label, label)
     decision = decide(made[3], "disqualified", reason="Its noise is a code.", by=a_user("judge"))
     rebuttal = rebut(decision, text="It is not.", by=captain(made[3].team))
-    answer(rebuttal, text="It is.", by=decision.by)
+    answer_rebuttal(rebuttal, text="It is.", by=decision.by)
     labelled(made[0], "SUP")
     found = a_round([with_images(made[0]), with_images(made[1])], ratings_wanted=2)
     for _ in range(2):

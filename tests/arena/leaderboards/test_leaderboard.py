@@ -1,4 +1,4 @@
-"""The boards show the best of what stands, and finals can be chosen until the deadline."""
+"""The leaderboards show the best of what counts, and finals can be chosen until the deadline."""
 
 from datetime import timedelta
 
@@ -15,9 +15,9 @@ def teams(competition):
 
 
 def shown(competition, kind):
-    from genmem.arena.leaderboards.leaderboard import board
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
 
-    return [(row.rank, row.name, row.score) for row in board(competition, kind)]
+    return [(row.rank, row.name, row.score) for row in leaderboard_rows(competition, kind)]
 
 
 def choose(team, *submissions):
@@ -202,7 +202,7 @@ def test_the_finals_page_saves_and_says_what_applies(teams):
     assert "by default" not in page
     assert "checked" in page
     page = client.post("/c/dogs/finals/", {"final": "x"}, follow=True).content.decode()
-    assert "no submission of yours" in page
+    assert "not one of your team" in page
 
 
 def test_a_member_sees_their_rank_and_how_it_went(teams, time):

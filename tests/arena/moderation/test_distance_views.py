@@ -1,7 +1,6 @@
 """The page of distances shows what scoring would give at another τ, and puts it in force."""
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -9,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.usefixtures("database")
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -63,7 +60,9 @@ def mifid(submission, tau):
 @pytest.mark.parametrize("tau", [0.1, 0.25, 0.3, 0.35000001, 0.9])
 def test_the_scores_of_the_page_are_those_of_mifid(board, organiser, tau):
     page = (
-        organiser[1].get(f"/c/dogs/moderation/distances/private/moves/?tau={tau}").content.decode()
+        organiser[1]
+        .get(f"/c/dogs/moderation/distances/private/preview/?tau={tau}")
+        .content.decode()
     )
     shown = [float(one) for one in re.findall(r'data-score="([^"]+)"', page)]
     assert shown == sorted(mifid(one, tau) for one in board)
@@ -83,45 +82,39 @@ def test_the_scores_of_the_page_are_those_of_mifid(board, organiser, tau):
     st.floats(0.01, 1),
 )
 def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
-    from genmem.arena.leaderboards.ranking import Entry, rank
-    from genmem.arena.moderation.snapshot import Snapshot, ranking_at, scores_at
+    from genmem.arena.moderation.threshold_preview import SplitScores, mifid_at, rank_at
 
-    teams, fd, distance, ranked = map(np.array, zip(*rows, strict=True))
-    found = Snapshot(
+    team, fd, distance, competes = map(np.array, zip(*rows, strict=True))
+    scores = SplitScores(
         ids=[f"{number:03d}" for number in range(len(rows))],
-        team=teams,
+        team=team,
         fd=fd,
         distance=distance,
-        ranked=ranked,
+        competes=competes,
         names={},
-        split=1,
+        version=1,
         tau=tau,
         epsilon=1e-15,
-        behind=0,
+        outdated=0,
     )
-    scores = scores_at(found, tau)
-    slow = rank(
-        Entry(
-            team=int(teams[n]),
-            submission=found.ids[n],
-            score=float(scores[n]),
-            received_at=START + timedelta(seconds=n),
-        )
-        for n in range(len(rows))
-        if ranked[n]
-    )
-    fast = ranking_at(found, tau)
-    assert [found.ids[row] for row in fast.rows] == [
-        one.entry.submission for one in slow if one.rank is not None
-    ]
+    mifid = mifid_at(scores, tau)
+    best = {}
+    for row in range(len(rows)):  # in order of receipt: of equal scores the first one stays
+        current = best.get(team[row])
+        if not competes[row] or np.isnan(mifid[row]):
+            continue
+        if current is None or mifid[row] < mifid[current]:
+            best[team[row]] = row
+    expected = sorted(best.values(), key=lambda row: (mifid[row], row))
+    assert rank_at(scores, tau)[0].tolist() == expected
 
 
 def test_moving_tau_shows_who_moves_and_who_enters_and_leaves(board, organiser):
-    where = "/c/dogs/moderation/distances/private/moves/?tau=0.26&top=3"
+    where = "/c/dogs/moderation/distances/private/preview/?tau=0.26&top=3"
     page = " ".join(organiser[1].get(where).content.decode().split())
     # At τ = 0.25 the first is penalised; at 0.26 the second is too, 0.25 < 0.26.
     assert "<strong>5</strong> of 6 teams move" in page or "team 1" in page
-    assert "Who leaves the top 3" in page
+    assert "Teams that leave the top 3" in page
     assert re.search(r"enters</span>", page)
 
 
@@ -130,14 +123,14 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
 ):
     from genmem.arena.auditlog.models import LogEntry
     from genmem.arena.competitions.models import split_in_force
-    from genmem.arena.leaderboards.leaderboard import board as ranks
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
     from genmem.arena.leaderboards.models import ScoreVersion
 
     user, client = organiser
     before = ScoreVersion.objects.count()
     form = {"tau": "0.38", "version": "1", "reason": "As the labels suggest."}
     answer = client.post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
-    assert "6 submissions were scored anew" in answer.content.decode()
+    assert "6 submissions were rescored" in answer.content.decode()
     split = split_in_force(competition, "private")
     assert (split.version, split.tau) == (2, 0.38)
     assert ScoreVersion.objects.count() == before + 6
@@ -145,7 +138,7 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
         version = one.scores.get(split=split)
         assert version.score == mifid(one, 0.38)
         assert version.reason == "As the labels suggest."
-    assert [row.score for row in ranks(competition, "private")] == sorted(
+    assert [row.score for row in leaderboard_rows(competition, "private")] == sorted(
         mifid(one, 0.38) for one in board
     )
     entry = LogEntry.objects.get(action="set private split")
@@ -159,9 +152,9 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     [
         ({"tau": "0.3", "reason": " "}, "Write a reason"),
         ({"tau": "0.25", "reason": "x"}, "τ is 0.25 already"),
-        ({"tau": "0", "reason": "x"}, "at most 1, not 0"),
-        ({"tau": "nan", "reason": "x"}, "at most 1, not nan"),
-        ({"tau": "x", "reason": "x"}, "at most 1, not nan"),
+        ({"tau": "0", "reason": "x"}, "at most 1, got 0"),
+        ({"tau": "nan", "reason": "x"}, "at most 1, got nan"),
+        ({"tau": "x", "reason": "x"}, "at most 1, got nan"),
         ({"tau": "0.3", "reason": "x", "version": "7"}, "came into force meanwhile"),
     ],
 )
@@ -183,13 +176,13 @@ def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organiser):
         organiser[1].get("/c/dogs/moderation/distances/private/").content.decode().split()
     )
     assert re.search(r'data-tau="0.32[45]\d*">τ = 0.325<', page)
-    assert "3 of 3 that copy penalised, 0 of 3 legitimate" in page
-    assert "Rests on 3 legitimate labels and 3 labels of copying; 5 of them by one" in page
+    assert "penalises 3 of 3 that copy, 0 of 3 legitimate" in page
+    assert "Based on 3 legitimate labels and 3 labels of copying; 5 of them by one" in page
 
 
 def test_without_labels_nothing_is_suggested_and_every_distance_is_in_the_plot(board, organiser):
     page = organiser[1].get("/c/dogs/moderation/distances/private/").content.decode()
-    assert "Nothing yet" in page
+    assert "No suggestion yet" in page
     assert "g-unsettled" in page
     assert "style=" not in page
 
@@ -201,7 +194,7 @@ def test_bars_are_as_high_as_their_counts(count):
     rng = np.random.default_rng(count)
     codes = rng.integers(0, 7, count)
     found = histogram(np.append(rng.random(count), np.nan), np.append(codes, 0))
-    total = sum(bar.height for bar in found.bars) * found.most / 100
+    total = sum(bar.height for bar in found.bars) * found.largest_count / 100
     assert total == pytest.approx(count, abs=0.01 * count)
     assert all(bar.top >= -0.01 and bar.left + bar.width <= 100.01 for bar in found.bars)
 
@@ -210,4 +203,4 @@ def test_a_side_without_scores_has_a_page_that_says_so(competition, organiser):
     page = organiser[1].get("/c/dogs/moderation/distances/public/").content.decode()
     assert "No submission has a score on this split yet" in page
     assert organiser[1].get("/c/dogs/moderation/distances/other/").status_code == 404
-    assert organiser[1].get("/c/dogs/moderation/distances/public/moves/").status_code == 404
+    assert organiser[1].get("/c/dogs/moderation/distances/public/preview/").status_code == 404

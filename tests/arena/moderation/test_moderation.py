@@ -36,25 +36,25 @@ def team_page(world):
 
 
 def board(world, kind="public"):
-    from genmem.arena.leaderboards.leaderboard import board as rows
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
 
-    return [row.name for row in rows(world.competition, kind)]
+    return [row.name for row in leaderboard_rows(world.competition, kind)]
 
 
-def test_two_reviewers_who_agree_make_the_top_clean(world):
+def test_two_reviewers_who_agree_settle_the_top(world):
     assert "2 reviews left" in world.clients["first"].get("/c/dogs/moderation/").content.decode()
     post(world, "first", "label/", label="legitimate")
     assert "1 review left" in world.clients["first"].get("/c/dogs/moderation/").content.decode()
-    assert "takes a second reviewer" in world.clients["first"].get(world.where).content.decode()
+    assert "A second reviewer is needed" in world.clients["first"].get(world.where).content.decode()
     page = post(world, "second", "label/", label="legitimate", next="1")
-    assert "Nothing in the queue waits for your review" in page
-    assert "The top 1 is clean" in page
+    assert "No submission in the queue waits for your review" in page
+    assert "The top 1 is settled" in page
 
 
 def test_reviewers_who_disagree_leave_it_to_the_organiser_and_the_newest_label_counts(world):
     post(world, "first", "label/", label="legitimate")
     page = post(world, "second", "label/", label="SUP", reason="blends")
-    assert "this goes to the organiser" in page
+    assert "an organiser decides" in page
     page = post(world, "first", "label/", label="SUP", reason="blends, yes")
     assert "SUP, agreed" in page
     from genmem.arena.moderation.models import Label
@@ -110,13 +110,13 @@ def test_a_disqualified_final_is_not_replaced_by_another_submission(world):
 
 
 def test_the_rank_history_shows_when_a_team_lost_its_rank(world, time):
-    from genmem.arena.leaderboards.leaderboard import rank_history_of
+    from genmem.arena.leaderboards.leaderboard import team_rank_history
 
     time.pass_(hours=1)
     post(world, "organiser", "decision/", kind="disqualified", reason="Copies.")
     time.pass_(hours=1)
     post(world, "organiser", "decision/", kind="reinstated", reason="Not so.")
-    assert [(one.at.hour, one.rank) for one in rank_history_of(world.team)] == [
+    assert [(one.at.hour, one.rank) for one in team_rank_history(world.team)] == [
         (12, 1),
         (13, None),
         (14, 1),
@@ -138,26 +138,26 @@ def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
     send = world.clients["member"].post
     assert "Sent." in send(where, {"text": "They are ours."}, follow=True).content.decode()
     again = send(where, {"text": "Really."}, follow=True).content.decode()
-    assert "has answered to this decision" in again
+    assert "has answered to this decision already" in again
     assert "Your answer" not in again
     assert "They are ours." in world.clients["first"].get(world.where).content.decode()
     waiting = world.clients["first"].get("/c/dogs/moderation/decisions/").content.decode()
-    assert "wait for an answer" in waiting
+    assert "Unanswered rebuttals" in waiting
     answer = f"/c/dogs/moderation/rebuttals/{decision.rebuttal.pk}/answer/"
     assert world.clients["first"].post(answer, {"text": "No."}).status_code == 403
     world.clients["organiser"].post(answer, {"text": "We looked again."})
     assert "We looked again." in team_page(world)
     page = world.clients["organiser"].post(answer, {"text": "x"}, follow=True).content.decode()
-    assert "answered already" in page
+    assert "has an answer already" in page
 
 
 def test_nobody_answers_to_a_decision_that_no_longer_stands(world):
-    from genmem.arena.moderation.decisions import DeskError, decide, rebut
+    from genmem.arena.moderation.decisions import ModerationError, decide, rebut
 
     first = decide(world.one, "disqualified", reason="Copies.", by=None)
     second = decide(world.one, "reinstated", reason="Not so.", by=None)
     for decision in (first, second):
-        with pytest.raises(DeskError, match="no longer stands"):
+        with pytest.raises(ModerationError, match="no longer in force"):
             rebut(decision, text="?", by=world.people["member"])
 
 
@@ -197,7 +197,7 @@ def test_the_log_can_be_searched_by_action_person_and_subject(world):
     assert count("page=99&actor=x") == 2
 
 
-def test_what_the_desk_writes_is_only_ever_added_to(world):
+def test_what_moderation_writes_is_only_ever_added_to(world):
     from genmem.arena.leaderboards.models import Decision
     from genmem.arena.moderation.models import Answer, Label, Note, Rebuttal
 
@@ -283,7 +283,7 @@ def test_an_entry_whose_files_are_gone_still_has_its_page(world, tmp_path):
     storage.remove(f"submissions/{world.one.pk}.zip")
     page = world.clients["first"].get(world.where).content.decode()
     assert "cannot be read" in page
-    assert "not there" in page
+    assert "missing</span>" in page
 
 
 def test_submitted_code_and_its_log_can_be_read_as_text(world, tmp_path):
@@ -311,7 +311,7 @@ PAGES = (
     "leaderboard/private/",
     "moderation/",
     "moderation/distances/private/",
-    "moderation/distances/private/moves/?tau=0.3",
+    "moderation/distances/private/preview/?tau=0.3",
     "moderation/decisions/",
     "moderation/log/",
 )

@@ -119,7 +119,7 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(competition):
 
     from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.models import ScoreVersion
-    from genmem.arena.leaderboards.scores import entries
+    from genmem.arena.leaderboards.scores import scored_submissions
     from genmem.arena.scoring.rescore import rescore
     from genmem.arena.submissions.models import Submission
 
@@ -146,7 +146,7 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(competition):
     started = time.process_time()
     assert rescore(split, "τ is 0.2", None) == 11_192
     assert time.process_time() - started < 20
-    found = {entry.score for entry in entries(competition, "public")}
+    found = {entry.score for entry in scored_submissions(competition, "public")}
     assert list(found) == [pytest.approx(20.0 / 0.15)]
 
 

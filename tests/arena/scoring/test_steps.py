@@ -133,7 +133,7 @@ def test_two_workers_on_the_same_step_write_one_score(competition, tmp_path):
 
 
 def test_nothing_is_on_the_board_or_shown_before_it_is_published(competition, tmp_path):
-    from genmem.arena.leaderboards.leaderboard import board
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
     from genmem.arena.leaderboards.scores import scores_in_force
 
     from .factories import run_steps, submit
@@ -141,10 +141,10 @@ def test_nothing_is_on_the_board_or_shown_before_it_is_published(competition, tm
     submission = submit(competition, tmp_path)
     run_steps(submission, "validate", "public features", "public score")
     assert submission.state == "scoring"
-    assert board(competition, "public") == []
+    assert leaderboard_rows(competition, "public") == []
     assert scores_in_force([submission], private=True) == {}
     run_steps(submission)
-    assert [row.name for row in board(competition, "public")] == [submission.team.name]
+    assert [row.name for row in leaderboard_rows(competition, "public")] == [submission.team.name]
     assert set(scores_in_force([submission], private=True)[submission.pk]) == {"public", "private"}
 
 

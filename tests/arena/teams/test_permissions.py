@@ -12,7 +12,7 @@ OPEN = [200] * 7
 SIGN_IN = ["in", 200, 200, 200, 200, 200, 200]
 IN_TEAM = ["in", "team", 200, 200, "team", "team", "team"]
 ORGANISERS = ["in", 403, 403, 403, 403, 200, 200]
-DESK = ["in", 403, 403, 403, 200, 200, 200]
+MODERATION = ["in", 403, 403, 403, 200, 200, 200]
 PAGES = {
     "home": OPEN,
     "competition": OPEN,
@@ -28,14 +28,14 @@ PAGES = {
     "set up": ORGANISERS,
     "set up split": ORGANISERS,
     "set up roles": ORGANISERS,
-    "moderation": DESK,
+    "moderation": MODERATION,
     "next submission": ["in", 403, 403, 403, "away", "away", "away"],
-    "distances": DESK,
-    "distance moves": DESK,
-    "review": DESK,
-    "review image": DESK,
-    "decisions": DESK,
-    "audit log": DESK,
+    "distances": MODERATION,
+    "threshold preview": MODERATION,
+    "review": MODERATION,
+    "review image": MODERATION,
+    "decisions": MODERATION,
+    "audit log": MODERATION,
     "ratings": SIGN_IN,
     "new rating round": ORGANISERS,
     "rate": SIGN_IN,
@@ -80,7 +80,7 @@ POSTS = {
     "uploads": [401, *[412] * 6],
     "upload": [405] * 7,
     "open private board": ["in", 403, 403, 403, 403, "does", "does"],
-    "apply tau": ["in", 403, 403, 403, 403, "does", "does"],
+    "change threshold": ["in", 403, 403, 403, 403, "does", "does"],
     "label": ["in", 403, 403, 403, "does", "does", "does"],
     "note": ["in", 403, 403, 403, "does", "does", "does"],
     "decide": ["in", 403, 403, 403, 403, "does", "does"],
@@ -130,8 +130,8 @@ def world(competition):
         "rating images": ["dogs", page.token],
         "export file": ["dogs", a_release(competition)],
         "distances": ["dogs", "private"],
-        "distance moves": ["dogs", "private"],
-        "apply tau": ["dogs", "private"],
+        "threshold preview": ["dogs", "private"],
+        "change threshold": ["dogs", "private"],
         **{name: ["dogs", submission.pk] for name in ("review", "label", "note", "decide")},
         "review image": ["dogs", submission.pk, "private", 0, "submitted"],
         "rebut": ["dogs", rebuttal.decision.pk],
@@ -278,7 +278,7 @@ def test_what_breaks_is_a_page_that_asks_nothing_of_the_database(world, monkeypa
         raise RuntimeError("broken")
 
     clients, _ = world
-    monkeypatch.setattr(views, "board", fail)
+    monkeypatch.setattr(views, "leaderboard_rows", fail)
     clients["member"].raise_request_exception = False
     answer = clients["member"].get("/c/dogs/leaderboard/")
     assert answer.status_code == 500

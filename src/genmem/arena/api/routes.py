@@ -32,7 +32,7 @@ from genmem.arena.api.schemas import (
 )
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
-from genmem.arena.leaderboards.leaderboard import Row, board
+from genmem.arena.leaderboards.leaderboard import RankedTeam, leaderboard_rows
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.exceptions import UploadGone
 from genmem.arena.submissions.models import Submission, Upload
@@ -113,14 +113,14 @@ def competition(request: HttpRequest, slug: str) -> Competition:
     response=_responses(list[LeaderboardRow]),
     summary="The public leaderboard, or the private one once it is open",
 )
-def leaderboard(request: HttpRequest, slug: str, kind: str) -> list[Row]:
+def leaderboard(request: HttpRequest, slug: str, kind: str) -> list[RankedTeam]:
     """Return the public leaderboard, or the private one to those who may see it."""
     viewer = get_viewer(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
         raise PermissionDenied("The private leaderboard is hidden until the organiser opens it.")
-    return board(viewer.competition, kind)
+    return leaderboard_rows(viewer.competition, kind)
 
 
 @api.get(

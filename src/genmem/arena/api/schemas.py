@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 
 from genmem.arena.competitions.models import Competition
 from genmem.arena.leaderboards.disqualification import current_decision
-from genmem.arena.leaderboards.leaderboard import Row
+from genmem.arena.leaderboards.leaderboard import RankedTeam
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.selectors import visible_steps
@@ -187,7 +187,7 @@ class LeaderboardRow(Schema):
     submissions: int
 
     @staticmethod
-    def resolve_team(row: Row) -> str:
+    def resolve_team(row: RankedTeam) -> str:
         """Return the team's name."""
         return row.name
 

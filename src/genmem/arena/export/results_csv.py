@@ -13,7 +13,7 @@ from genmem.arena.export.tables import kinds
 from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.moderation.consensus import LEGITIMATE, NOT_REVIEWED, OTHER
-from genmem.arena.moderation.reviews import labels_of_all, verdicts
+from genmem.arena.moderation.selectors import consensus_by_submission
 from genmem.arena.submissions.models import Submission
 from genmem.calibration import PUBLIC_TABLE, Labels
 from genmem.calibration.tables import DISQUALIFIED
@@ -50,7 +50,7 @@ def write_results(scope: Scope, path: Path) -> Results:
     splits = kinds(scope)
     versions = _in_force(scope)
     disqualified = disqualified_ids(scope.competition)
-    agreed = verdicts(labels_of_all(scope.competition)) if scope.private else {}
+    agreed = consensus_by_submission(scope.competition) if scope.private else {}
     mark = f"{DISQUALIFIED:.0f}"
     rows = left_out = honest = cheating = 0
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -61,7 +61,7 @@ def write_results(scope: Scope, path: Path) -> Results:
             if any(one is None or not _known(one) for one in found):
                 left_out += 1
                 continue
-            label = agreed.get(key, NOT_REVIEWED).label
+            label = agreed.get(str(key), NOT_REVIEWED).label
             name = _NAMES.get(label, label.lower())
             scores = [mark if key in disqualified else repr(one[2]) for one in found if one]
             numbers = [repr(one[at]) for at in (0, 1) for one in found if one]

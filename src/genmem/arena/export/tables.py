@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Exists, OuterRef
 
-from genmem.arena.export.history import changes
 from genmem.arena.export.judgement_tables import DECISIONS, LABELS, RATINGS
 from genmem.arena.export.schema import COUNT, NUMBER, TEXT, TIME, YES_NO, Field, Scope, Table, pa
 from genmem.arena.leaderboards.disqualification import disqualified_ids
-from genmem.arena.leaderboards.leaderboard import board
+from genmem.arena.leaderboards.history import best_changes
+from genmem.arena.leaderboards.leaderboard import leaderboard_rows, score_events
 from genmem.arena.leaderboards.models import Final, ScoreVersion
-from genmem.arena.leaderboards.ranking import Entry
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership, Team
 
@@ -106,7 +103,7 @@ def _teams(scope: Scope) -> Iterator[Row]:
 def _boards(scope: Scope) -> Iterator[Row]:
     teams = _team_names(scope)
     for kind in kinds(scope):
-        for row in board(scope.competition, kind):
+        for row in leaderboard_rows(scope.competition, kind):
             yield {
                 "split": kind,
                 "rank": row.rank,
@@ -120,35 +117,16 @@ def _boards(scope: Scope) -> Iterator[Row]:
 def _history(scope: Scope) -> Iterator[Row]:
     teams = _team_names(scope)
     for kind in kinds(scope):
-        for one in changes(_scored(scope, kind)):
+        for change in best_changes(score_events(scope.competition, kind, with_decisions=False)):
             yield {
                 "split": kind,
-                "at": one.at,
-                "team": teams[int(str(one.entry.team))],
-                "submission_id": one.entry.submission,
-                "score": one.entry.score,
-                "rank": one.rank,
-                "ranked_teams": one.teams,
+                "at": change.at,
+                "team": teams[cast(int, change.best.team)],
+                "submission_id": change.best.id,
+                "score": change.best.score,
+                "rank": change.rank,
+                "ranked_teams": change.teams,
             }
-
-
-def _scored(scope: Scope, kind: str) -> Iterator[tuple[datetime, Entry]]:
-    rows = (
-        ScoreVersion.objects.filter(
-            submission__team__competition=scope.competition, split__kind=kind
-        )
-        .order_by("made_at", "pk")
-        .values_list(
-            "made_at", "submission_id", "submission__team_id", "score", "submission__received_at"
-        )
-    )
-    found: tuple[datetime, uuid.UUID, int, float | None, datetime]
-    for found in rows.iterator(chunk_size=_CHUNK):
-        at, submission, team, score, received_at = found
-        yield (
-            at,
-            Entry(team=team, submission=str(submission), score=score, received_at=received_at),
-        )
 
 
 def _team_names(scope: Scope) -> dict[int, str]:

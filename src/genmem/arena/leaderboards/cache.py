@@ -1,8 +1,11 @@
-"""What boards are computed from, read once for every state of the database, and kept.
+"""An in-process cache of what leaderboards are computed from.
 
-Scores are only ever added and a log entry is written with every other change, so a few counts tell
-whether something changed: the stamps. What was computed under one stamp is kept until another
-comes; whoever asks meanwhile waits for the one who computes it, and does not do so again.
+Scores are append-only and every other change adds an audit-log entry, so a few counts describe the
+state of the database (`score_state`, `leaderboard_state`). A cached value is valid as long as its
+state is. One thread computes a value; the others wait for it, or use the previous one.
+
+Django's cache framework pickles each value at every read, which takes longer than ranking, and has
+no lock per key; it only serves here to clear this cache together with its own.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,11 +25,12 @@ from genmem.arena.auditlog.log import QUIET
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.ranking import ScoredSubmission
 from genmem.arena.submissions.models import Submission
 
 T = TypeVar("T")
 
-_STAMP = """
+_STATE = """
     SELECT (SELECT max(id) FROM {scores}),
            (SELECT count(*) FROM {scores}),
            (SELECT count(*) FROM {submissions} WHERE state = 'scored'),
@@ -39,102 +44,105 @@ _STAMP = """
     quiet=f"({', '.join(['%s'] * len(QUIET))})",
 )
 
-_SECONDS = 60
-"""Everything is computed anew after this long whatever happens."""
+_LIFETIME = 60
+"""Seconds after which a value is computed again even if the state is the same."""
 
 _STALE = 10
-"""Seconds since what was kept was still right, at most, for those who do not wait."""
+"""Seconds for which a value may be outdated, for callers that do not wait."""
 
-_AT_ONCE = 500
-"""Submissions that are looked up by number; more are read with all others."""
-
-
-class InForce(NamedTuple):
-    """The score in force of one scored submission on one split; `split` is the version's own."""
-
-    submission: str
-    team: int
-    score: float | None
-    fd: float | None
-    distance: float | None
-    split: int
-    received_at: datetime
+_MAX_LOOKUPS = 500
+"""Dates of up to so many submissions are read by primary key; of more, with all others."""
 
 
-class _Kept(NamedTuple):
-    stamp: tuple[str, Hashable]
-    until: float
+class _Content(NamedTuple):
+    state: tuple[str, Hashable]
+    expires: float
     value: Any
 
 
-_kept: dict[Hashable, _Kept] = {}
-_gates: dict[Hashable, threading.Lock] = {}
-_right: dict[Hashable, float] = {}
-_lock = threading.Lock()
+@dataclass
+class _Slot:
+    """The place of one key. `valid_at`: when the content was last known to be up to date."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    content: _Content | None = None
+    valid_at: float = 0.0
+
+    def get(self, state: tuple[str, Hashable]) -> _Content | None:
+        """The content, if it is of this state and has not expired."""
+        content = self.content
+        if content is None or content.state != state or content.expires < time.monotonic():
+            return None
+        self.valid_at = time.monotonic()
+        return content
 
 
-def kept(
-    name: Hashable,
-    stamp: Hashable,
-    make: Callable[[], T],
-    seconds: float = _SECONDS,
+_slots: dict[Hashable, _Slot] = {}
+
+
+def cached(
+    key: Hashable,
+    state: Hashable,
+    compute: Callable[[], T],
+    seconds: float = _LIFETIME,
     *,
     wait: bool = True,
 ) -> T:
-    """What `make` made under this stamp, or makes now; callers must not change it.
+    """Return the value cached for this key and state, or compute it. Do not modify the result.
 
     Args:
-        name: of the thing; one value is kept for each.
-        stamp: of the state it was made in.
-        make: reads the database; called by one thread at a time.
-        seconds: for how long it is good at most.
-        wait: for another thread that is making it; else what was kept before, and was right within
-            the last seconds, is good enough meanwhile. So one change does not hold up all
-            who look at a busy board.
+        key: identifies the value; one value per key is kept.
+        state: identifies the data the value is computed from.
+        compute: returns the value; called by one thread at a time.
+        seconds: the longest time the value is used.
+        wait: whether to wait while another thread computes the value. False: return the previous
+            value meanwhile if it was valid within the last seconds, so that a change does not
+            block everybody who looks at a busy leaderboard.
     """
-    # An empty cache, as at the start of a test, forgets what is kept here too.
-    cleared = str(cache.get_or_set("kept", lambda: uuid.uuid4().hex, None))
-    whole = cleared, stamp
-    found = _kept.get(name)
-    if found is not None and found.stamp == whole and found.until >= time.monotonic():
-        _right[name] = time.monotonic()
-        return found.value
-    with _lock:
-        gate = _gates.setdefault(name, threading.Lock())
-    before = found if found is not None and found.stamp[0] == cleared else None
-    if _right.get(name, 0.0) < time.monotonic() - _STALE:
-        before = None
-    if not gate.acquire(blocking=wait or before is None) and before is not None:
-        return before.value
+    # Clearing Django's cache, as tests do, clears this cache too.
+    generation = str(cache.get_or_set("leaderboards", lambda: uuid.uuid4().hex, None))
+    full_state = generation, state
+    slot = _slots.setdefault(key, _Slot())
+    previous = slot.content
+    if content := slot.get(full_state):
+        return content.value
+    if (
+        previous is None
+        or previous.state[0] != generation
+        or slot.valid_at < time.monotonic() - _STALE
+    ):
+        previous = None
+    if not slot.lock.acquire(blocking=wait or previous is None) and previous is not None:
+        return previous.value
     try:
-        found = _kept.get(name)
-        if found is None or found.stamp != whole or found.until < time.monotonic():
-            found = _Kept(whole, time.monotonic() + seconds, make())
-            _kept[name] = found
-            _right[name] = time.monotonic()
-        return found.value
+        content = slot.get(full_state)
+        if content is None:
+            content = _Content(full_state, time.monotonic() + seconds, compute())
+            slot.content, slot.valid_at = content, time.monotonic()
+        return content.value
     finally:
-        gate.release()
+        slot.lock.release()
 
 
-def score_stamp() -> tuple[int | None, ...]:
-    """Changes whenever a score or the set of scored submissions does, or teams merge."""
-    return stamp()[:4]
+def score_state() -> tuple[int | None, ...]:
+    """Changes with every score, with the set of scored submissions, and when teams merge."""
+    return leaderboard_state()[:4]
 
 
-def stamp() -> tuple[int | None, ...]:
-    """Changes whenever a score, a selection, a decision, a team or a setting does."""
-    with connection.cursor() as cursor:  # one statement: every request for a board asks this
-        cursor.execute(_STAMP, QUIET * 2)
+def leaderboard_state() -> tuple[int | None, ...]:
+    """Changes with every score, final selection, decision, team and setting."""
+    with connection.cursor() as cursor:  # one statement, since every leaderboard request runs it
+        cursor.execute(_STATE, QUIET * 2)
         return cursor.fetchone()
 
 
-def in_force(competition: Competition, kind: str) -> list[InForce]:
-    """The score in force of every scored submission on one split, disqualified ones too."""
-    return kept(("in force", competition.pk, kind), score_stamp(), lambda: _read(competition, kind))
+def current_scores(competition: Competition, kind: str) -> list[ScoredSubmission]:
+    """The score in force of every scored submission on one split, disqualified ones included."""
+    key = "current scores", competition.pk, kind
+    return cached(key, score_state(), lambda: _read_scores(competition, kind))
 
 
-def _read(competition: Competition, kind: str) -> list[InForce]:
+def _read_scores(competition: Competition, kind: str) -> list[ScoredSubmission]:
     versions = dict(
         Split.objects.filter(competition=competition, kind=kind).values_list("pk", "version")
     )
@@ -146,20 +154,30 @@ def _read(competition: Competition, kind: str) -> list[InForce]:
         current = newest.get(row[0])
         if current is None or versions[row[5]] > versions[current[5]]:
             newest[row[0]] = row
-    received = _received(competition, newest.keys())
+    received = _receipt_times(competition, list(newest))
     return [
-        InForce(str(number), team, score, fd, distance, split, received[number])
-        for number, team, score, fd, distance, split in newest.values()
+        ScoredSubmission(
+            id=str(pk),
+            team=team,
+            score=score,
+            fd=fd,
+            distance=distance,
+            split=split,
+            received_at=received[pk],
+        )
+        for pk, team, score, fd, distance, split in newest.values()
     ]
 
 
-def _received(competition: Competition, wanted: Any) -> dict[uuid.UUID, datetime]:
-    """When submissions were received; it never changes, and reading a date takes time."""
-    known: dict[uuid.UUID, datetime] = kept(("received", competition.pk), None, dict, 86_400)
-    missing = [one for one in wanted if one not in known]
+def _receipt_times(
+    competition: Competition, submissions: list[uuid.UUID]
+) -> dict[uuid.UUID, datetime]:
+    """When submissions were received. These never change, and parsing a date is slow."""
+    known: dict[uuid.UUID, datetime] = cached(("received", competition.pk), None, dict, 86_400)
+    missing = [pk for pk in submissions if pk not in known]
     if missing:
         rows = Submission.objects.filter(team__competition=competition)
-        if len(missing) <= _AT_ONCE:
+        if len(missing) <= _MAX_LOOKUPS:
             rows = Submission.objects.filter(pk__in=missing)
         known.update(rows.values_list("pk", "received_at"))
     return known

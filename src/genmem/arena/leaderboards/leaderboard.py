@@ -1,28 +1,41 @@
-"""The boards, computed from the scores in force and kept until something changes."""
+"""The public and the private leaderboard, and how ranks changed."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
+from typing import Any, cast
 
 from django.db.models import Count
 
-from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import Competition
-from genmem.arena.leaderboards.cache import kept, score_stamp, stamp
-from genmem.arena.leaderboards.models import Decision, Final, ScoreVersion
-from genmem.arena.leaderboards.ranking import Entry, Moment, finals_of_all, rank, rank_history
-from genmem.arena.leaderboards.scores import entries
+from genmem.arena.leaderboards.cache import cached, leaderboard_state
+from genmem.arena.leaderboards.finals import final_submissions
+from genmem.arena.leaderboards.history import RankChange, ScoreEvent, rank_history
+from genmem.arena.leaderboards.models import Decision, ScoreVersion
+from genmem.arena.leaderboards.ranking import ScoredSubmission, rank
+from genmem.arena.leaderboards.scores import scored_submissions
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Team
 
+_CHUNK = 2000
+
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One team on a board."""
+class RankedTeam:
+    """One team on a leaderboard.
+
+    Attributes:
+        rank: from 1; None for N/A.
+        team_id: of the team.
+        name: of the team.
+        score: the team's best; None for N/A.
+        received_at: when the best submission was received.
+        submissions: how many scored submissions the team has.
+    """
 
     rank: int | None
     team_id: int
@@ -32,52 +45,54 @@ class Row:
     submissions: int
 
 
-def board(competition: Competition, kind: str, *, wait: bool = True) -> list[Row]:
-    """The public board (best of all scored submissions) or the private one (best of the finals).
+def leaderboard_rows(competition: Competition, kind: str, *, wait: bool = True) -> list[RankedTeam]:
+    """Return the rows of a leaderboard, best first.
 
-    While one thread ranks anew, others who do not `wait` have the board as it was a moment ago.
+    Args:
+        competition: whose leaderboard.
+        kind: "public" (best of all scored submissions) or "private" (best of the finals).
+        wait: whether to wait while another thread computes it (see `cache.cached`).
     """
-    name = "board", competition.pk, kind
-    return kept(name, stamp(), lambda: _compute(competition, kind), wait=wait)
+    key = "leaderboard", competition.pk, kind
+    return cached(key, leaderboard_state(), lambda: _compute(competition, kind), wait=wait)
 
 
-def standing(competition: Competition) -> set[str]:
-    """The submissions that stand for their teams on the private board, by the written rule.
+def ranked_submissions(competition: Competition, kind: str) -> list[ScoredSubmission]:
+    """The submissions that compete on a leaderboard: on the private one, only finals."""
 
-    Disqualified ones are among them: they are not replaced.
-    """
+    def compute() -> list[ScoredSubmission]:
+        submissions = scored_submissions(competition, kind)
+        if kind == "public":
+            return submissions
+        finals = final_submissions(competition)
+        return [submission for submission in submissions if submission.id in finals]
 
-    def find() -> set[str]:
-        public = entries(competition, "public", with_disqualified=True)
-        return finals_of_all(public, chosen_finals(competition), count=competition.final_count)
-
-    changes = LogEntry.objects.filter(action="choose finals").count()
-    now = (*score_stamp(), changes, competition.final_count)
-    return kept(("standing", competition.pk), now, find)
+    return cached(("competing", competition.pk, kind), leaderboard_state(), compute)
 
 
-def chosen_finals(competition: Competition) -> dict[Hashable, list[str]]:
-    """The submissions each team chose; teams that chose none are not in it."""
-    chosen: dict[Hashable, list[str]] = {}
-    for team, submission in Final.objects.filter(team__competition=competition).values_list(
-        "team_id", "submission_id"
-    ):
-        chosen.setdefault(team, []).append(str(submission))
-    return chosen
-
-
-def rank_history_of(team: Team, kind: str = "public") -> list[Moment]:
-    """How a team's rank went, as scores were made: the best of all its scores at each time."""
-    competition, now = team.competition, stamp()
-    scored = kept(
-        ("in time", competition.pk, kind), now, lambda: list(_scored_in_time(competition, kind))
+def team_rank_history(team: Team, kind: str = "public") -> list[RankChange]:
+    """How a team's rank changed, by the best of all scores that each team had at the time."""
+    competition, state = team.competition, leaderboard_state()
+    events = cached(
+        ("score events", competition.pk, kind),
+        state,
+        lambda: list(score_events(competition, kind, with_decisions=True)),
     )
-    return kept(("history", team.pk, kind), now, lambda: rank_history(scored, team=team.pk))
+    return cached(
+        ("rank history", team.pk, kind), state, lambda: rank_history(events, team=team.pk)
+    )
 
 
-def _scored_in_time(competition: Competition, kind: str) -> Iterator[tuple[datetime, Entry]]:
-    """Every score version ever made on one split, with its time, and every decision: an entry is
-    without a score while it is disqualified.
+def score_events(
+    competition: Competition, kind: str, *, with_decisions: bool
+) -> Iterator[ScoreEvent]:
+    """Every score ever computed on one split, in order of time.
+
+    Args:
+        competition: whose scores.
+        kind: "public" or "private".
+        with_decisions: whether decisions are events too: a submission has no score while it is
+            disqualified.
     """
     scores = (
         ScoreVersion.objects.filter(split__competition=competition, split__kind=kind)
@@ -91,40 +106,43 @@ def _scored_in_time(competition: Competition, kind: str) -> Iterator[tuple[datet
         .order_by("at", "pk")
         .values_list("at", "submission_id", "kind")
     )
-    known: dict[uuid.UUID, Entry] = {}
-    gone: set[uuid.UUID] = set()
-    for at, submission, *rest in merge(scores, decisions, key=lambda row: row[0]):
-        if len(rest) == 1:
-            (gone.add if rest[0] == "disqualified" else gone.discard)(submission)
+    sources: list[Iterator[tuple[Any, ...]]] = [scores.iterator(chunk_size=_CHUNK)]
+    if with_decisions:
+        sources.append(decisions.iterator(chunk_size=_CHUNK))
+    known: dict[uuid.UUID, ScoredSubmission] = {}
+    disqualified: set[uuid.UUID] = set()
+    for at, pk, *values in merge(*sources, key=lambda row: row[0]):
+        if len(values) == 1:
+            change = disqualified.add if values[0] == "disqualified" else disqualified.discard
+            change(pk)
         else:
-            team, score, received_at = rest
-            known[submission] = Entry(
-                team=team, submission=str(submission), score=score, received_at=received_at
+            team, score, received_at = values
+            known[pk] = ScoredSubmission(
+                team=team, id=str(pk), score=score, received_at=received_at
             )
-        if submission in known:
-            entry = known[submission]
-            yield at, replace(entry, score=None) if submission in gone else entry
+        if pk in known:
+            yield at, replace(known[pk], score=None) if pk in disqualified else known[pk]
 
 
-def _compute(competition: Competition, kind: str) -> list[Row]:
-    ranked = entries(competition, kind)
-    if kind == "private":
-        finals = standing(competition)
-        ranked = [one for one in ranked if one.submission in finals]
+def _compute(competition: Competition, kind: str) -> list[RankedTeam]:
     names = dict(Team.objects.filter(competition=competition).values_list("pk", "name"))
     counts = dict(
         Submission.objects.filter(team__competition=competition, state="scored")
         .values_list("team_id")
         .annotate(Count("pk"))
     )
-    return [
-        Row(
-            rank=placed.rank,
-            team_id=int(str(placed.entry.team)),
-            name=names[int(str(placed.entry.team))],
-            score=placed.entry.score,
-            received_at=placed.entry.received_at,
-            submissions=counts.get(int(str(placed.entry.team)), 0),
+    rows = []
+    for placement in rank(ranked_submissions(competition, kind)):
+        best = placement.best
+        team = cast(int, best.team)
+        rows.append(
+            RankedTeam(
+                rank=placement.rank,
+                team_id=team,
+                name=names[team],
+                score=best.score,
+                received_at=best.received_at,
+                submissions=counts.get(team, 0),
+            )
         )
-        for placed in rank(ranked)
-    ]
+    return rows

@@ -1,4 +1,4 @@
-"""Scores that never change once written, and the submissions that teams chose as final."""
+"""Score versions and decisions, which never change, and the submissions that teams chose."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class ScoreVersion(AppendOnly):
     """One score of one submission on one split, as computed at one time. Lower is better.
 
     Attributes:
-        fd, distance: the Fréchet distance and the memorization distance it is made of.
-        tau, epsilon: of the penalty, as they were.
+        split: the version of the public or private split.
+        fd: Fréchet distance.
+        distance: memorization distance.
+        tau, epsilon: parameters of the penalty.
         score: null is N/A.
-        distances: path of the per-image distances (.npy), below the storage folder.
-        supersedes: the version this one replaces; the one nothing supersedes is in force.
+        distances: path of the per-image distances (.npz), relative to the storage folder.
+        supersedes: the version this one replaces; the version that nothing supersedes is in force.
         reason: why there is a new version.
     """
 
@@ -54,7 +56,7 @@ class ScoreVersion(AppendOnly):
 
 
 class Final(models.Model):
-    """A submission that its team wants ranked on the private board."""
+    """A submission that its team chose for the private leaderboard."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="finals")
     submission = models.OneToOneField(Submission, models.CASCADE, related_name="final")
@@ -65,9 +67,12 @@ class Final(models.Model):
 
 
 class Decision(AppendOnly):
-    """A submission is taken off the boards or put back; the newest is in force.
+    """A submission is disqualified or reinstated; its newest decision is in force.
 
-    `reason` and `label` are shown to the team.
+    Attributes:
+        label: what the submission was found to be, shown to the team; "" where nothing is said.
+        by: the organiser; null for the server's command line.
+        reason: shown to the team.
     """
 
     KINDS = (("disqualified", "Disqualified"), ("reinstated", "Reinstated"))

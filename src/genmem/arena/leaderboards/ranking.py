@@ -1,144 +1,96 @@
-"""Ranks by the written rule; no Django here.
+"""The ranking rule; no Django here.
 
-    A team's score is the best (lowest) of its entries. Teams are ranked by it, lowest first; of
-    equal scores the one received earlier stands higher. Entries without a score (N/A) come last,
-    whatever else happens.
+    A team's score is the best (lowest) of its submissions. Teams are ranked by it, lowest first; of
+    equal scores the one received earlier ranks higher. Submissions without a score (N/A) come last.
 
-On the public board a team's entries are all its scored submissions; on the private board they are
-its final selections. Disqualified submissions are in neither: one that was a final is not replaced
-by another.
+On the public leaderboard all scored submissions of a team compete; on the private one its final
+submissions (`finals.py`). Disqualified submissions are on neither.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One submission of one team, with its score on the split that is ranked.
+class ScoredSubmission:
+    """A submission with its score in force on one split.
 
     Attributes:
-        team, submission: their ids; submissions' ids can be sorted.
-        score: lower is better; None (or not a number) is N/A.
-        received_at: when the submission was complete here.
+        team: id of the team.
+        id: of the submission; ids can be sorted.
+        score: lower is better; None or NaN is N/A.
+        received_at: when the upload was complete.
+        fd: Fréchet distance; None where there is none, or where it is not needed.
+        distance: memorization distance; None as for `fd`.
+        split: id of the split's version; None where it is not needed.
     """
 
     team: Hashable
-    submission: str
+    id: str
     score: float | None
     received_at: datetime
+    fd: float | None = None
+    distance: float | None = None
+    split: int | None = None
 
-    @property
+    @cached_property
     def order(self) -> tuple[bool, float, datetime, str]:
-        """The key that entries are ranked by; the id only keeps the order fixed."""
+        """The sorting key of the ranking rule; the id only makes the order unique."""
         if self.score is None or math.isnan(self.score):
-            return True, 0.0, self.received_at, self.submission
-        return False, self.score, self.received_at, self.submission
+            return True, 0.0, self.received_at, self.id
+        return False, self.score, self.received_at, self.id
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A team's place: its best entry, its rank from 1, and how many entries it had.
+class Placement:
+    """A team's place.
 
-    `rank` is None for N/A.
+    Attributes:
+        rank: from 1; None for N/A.
+        best: the team's best submission.
+        submissions: how many of the team's submissions competed.
     """
 
     rank: int | None
-    entry: Entry
-    entries: int
+    best: ScoredSubmission
+    submissions: int
 
 
-def rank(entries: Iterable[Entry]) -> list[Placed]:
-    """One place per team, best first; every team with an entry is in it, N/A last."""
-    best: dict[Hashable, Entry] = {}
-    counts: dict[Hashable, int] = {}
-    for entry in entries:
-        counts[entry.team] = counts.get(entry.team, 0) + 1
-        if entry.team not in best or entry.order < best[entry.team].order:
-            best[entry.team] = entry
-    ordered = sorted(best.values(), key=lambda entry: entry.order)
+def rank(submissions: Iterable[ScoredSubmission]) -> list[Placement]:
+    """Rank teams: one placement for every team with a submission, best first, N/A last."""
+    received = sorted(submissions, key=lambda submission: (submission.received_at, submission.id))
+    codes: dict[Hashable, int] = {}
+    teams = np.array([codes.setdefault(row.team, len(codes)) for row in received], dtype=np.int64)
+    scores = np.array([row.score for row in received], dtype=np.float64)  # None becomes NaN
+    counts = np.bincount(teams)
     return [
-        Placed(
-            rank=None if entry.order[0] else place,
-            entry=entry,
-            entries=counts[entry.team],
+        Placement(
+            rank=None if np.isnan(scores[row]) else place,
+            best=received[row],
+            submissions=int(counts[teams[row]]),
         )
-        for place, entry in enumerate(ordered, 1)
+        for place, row in enumerate(best_rows(teams, scores).tolist(), 1)
     ]
 
 
-def default_finals(entries: Iterable[Entry], *, count: int) -> list[Entry]:
-    """The final selections of a team that chose none: its `count` best by public score.
+def best_rows(teams: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Apply the ranking rule to arrays.
 
     Args:
-        entries: the team's submissions with their public scores.
-        count: how many a team may choose.
+        teams: team of each submission, int64 [n], in order of receipt.
+        scores: score of each submission, float64 [n]; NaN is N/A.
+
+    Returns:
+        The row of each team's best submission, best first, N/A last, int64 [number of teams].
     """
-    return sorted(entries, key=lambda entry: entry.order)[:count]
-
-
-def finals_of_all(
-    public: Iterable[Entry], chosen: Mapping[Hashable, Sequence[str]], *, count: int
-) -> set[str]:
-    """The submissions that stand for their teams: chosen ones, or the default where none were.
-
-    Args:
-        public: every team's submissions with their public scores.
-        chosen: submissions chosen by each team.
-        count: how many a team may choose.
-    """
-    teams: dict[Hashable, list[Entry]] = {}
-    for entry in public:
-        teams.setdefault(entry.team, []).append(entry)
-    finals: set[str] = set()
-    for team, entries in teams.items():
-        picked = chosen.get(team) or [
-            entry.submission for entry in default_finals(entries, count=count)
-        ]
-        finals.update(picked)
-    return finals
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """A team's rank from `at` on, among `teams` ranked teams; None: no score, or N/A."""
-
-    at: datetime
-    rank: int | None
-    teams: int
-
-
-def rank_history(scored: Iterable[tuple[datetime, Entry]], *, team: Hashable) -> list[Moment]:
-    """How one team's rank went, from scores in the order they were made.
-
-    A later score of a submission replaces its earlier one. A moment is listed when the rank
-    changes.
-
-    Args:
-        scored: (when the score was made, the entry with it).
-        team: whose rank.
-    """
-    entries: dict[Hashable, dict[str, Entry]] = {}
-    best: dict[Hashable, Entry] = {}
-    ranked: list[tuple[bool, float, datetime, str]] = []
-    moments: list[Moment] = []
-    for at, entry in sorted(scored, key=lambda item: item[0]):
-        if entry.team in best and not best[entry.team].order[0]:
-            del ranked[bisect_left(ranked, best[entry.team].order)]
-        own = entries.setdefault(entry.team, {})
-        own[entry.submission] = entry
-        best[entry.team] = min(own.values(), key=lambda one: one.order)
-        if not best[entry.team].order[0]:
-            insort(ranked, best[entry.team].order)
-        if team not in best:
-            continue
-        mine = best[team].order
-        place = None if mine[0] else 1 + bisect_left(ranked, mine)
-        if not moments or moments[-1].rank != place:
-            moments.append(Moment(at=at, rank=place, teams=len(ranked)))
-    return moments
+    order = np.argsort(scores, kind="stable")  # stable: ties in order of receipt; NaN last
+    _, first = np.unique(teams[order], return_index=True)
+    return order[np.sort(first)]

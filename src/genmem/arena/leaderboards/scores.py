@@ -1,4 +1,7 @@
-"""The scores in force: of each submission and split, the version that nothing supersedes."""
+"""Read the scores in force, and write new score versions.
+
+The score in force of a submission on a split is the version that no other supersedes.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +11,51 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from genmem.arena.competitions.models import Competition, Split
-from genmem.arena.leaderboards.cache import in_force, kept, score_stamp
+from genmem.arena.leaderboards.cache import current_scores
 from genmem.arena.leaderboards.disqualification import disqualified_ids
 from genmem.arena.leaderboards.models import ScoreVersion
-from genmem.arena.leaderboards.ranking import Entry
+from genmem.arena.leaderboards.ranking import ScoredSubmission
 from genmem.arena.submissions.models import Submission
 
 
 def scores_in_force(
     submissions: Iterable[Submission], *, private: bool
 ) -> dict[uuid.UUID, dict[str, ScoreVersion]]:
-    """By submission, by kind of split ("public", "private"); private ones only where asked for.
+    """The scores in force of these submissions, by submission and kind of split.
 
-    Nothing is shown of a submission before both its scores are published, so that none which fails
-    half-way (and so costs no attempt) tells its public score.
+    A submission's scores are shown once both are published: otherwise a submission that fails
+    half-way, and so costs no attempt, would reveal its public score.
+
+    Args:
+        submissions: any; only scored ones are in the result.
+        private: whether private scores are included.
     """
-    found: dict[uuid.UUID, dict[str, ScoreVersion]] = {}
+    scores: dict[uuid.UUID, dict[str, ScoreVersion]] = {}
+    scored = [submission for submission in submissions if submission.state == "scored"]
     versions = ScoreVersion.objects.filter(
-        submission__in=[one for one in submissions if one.state == "scored"], superseded_by=None
+        submission__in=scored, superseded_by=None
     ).select_related("split", "submission")
     for version in versions.order_by("split__version"):
         if private or version.split.kind == "public":
-            found.setdefault(version.submission.pk, {})[version.split.kind] = version
-    return found
+            scores.setdefault(version.submission.pk, {})[version.split.kind] = version
+    return scores
 
 
-def entries(competition: Competition, kind: str, *, with_disqualified: bool = False) -> list[Entry]:
+def scored_submissions(
+    competition: Competition, kind: str, *, with_disqualified: bool = False
+) -> list[ScoredSubmission]:
     """Every scored submission of a competition with its score in force on one split.
 
-    Disqualified ones are left out unless asked for.
+    Args:
+        competition: whose submissions.
+        kind: "public" or "private".
+        with_disqualified: whether disqualified submissions are included.
     """
-    every = kept(
-        ("entries", competition.pk, kind),
-        score_stamp(),
-        lambda: [
-            Entry(
-                team=row.team,
-                submission=row.submission,
-                score=row.score,
-                received_at=row.received_at,
-            )
-            for row in in_force(competition, kind)
-        ],
-    )
-    gone = set() if with_disqualified else {str(one) for one in disqualified_ids(competition)}
-    return [one for one in every if one.submission not in gone]
+    submissions = current_scores(competition, kind)
+    if with_disqualified:
+        return submissions
+    disqualified = {str(pk) for pk in disqualified_ids(competition)}
+    return [submission for submission in submissions if submission.id not in disqualified]
 
 
 def add_score(
@@ -68,7 +71,7 @@ def add_score(
     distances: str = "",
     reason: str = "",
 ) -> ScoreVersion:
-    """Write a score, replacing the one in force on this kind of split, if there is one."""
+    """Write a score; it supersedes the one in force on this kind of split. See `ScoreVersion`."""
     with transaction.atomic():
         current = (
             ScoreVersion.objects.select_for_update(of=("self",))
@@ -100,15 +103,15 @@ def add_score(
 def add_scores(
     split: Split, scores: Iterable[tuple[ScoreVersion, float | None]], *, reason: str
 ) -> int:
-    """Write many scores under a newer version of a split, each in place of one from the same sets.
+    """Write many scores under a newer version of a split that uses the same images and backbone.
 
     Args:
         split: the newer version.
-        scores: the version in force with the new score; FD, distance and files stay.
+        scores: pairs of a version in force and its new score; FD, distance and files stay.
         reason: why.
 
     Returns:
-        How many were written.
+        The number of scores written.
     """
     rows = [
         ScoreVersion(

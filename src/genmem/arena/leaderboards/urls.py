@@ -1,4 +1,4 @@
-"""Addresses of the boards and of final selections."""
+"""URLs of the leaderboards and of the choice of finals, below a competition's."""
 
 from django.urls import path
 

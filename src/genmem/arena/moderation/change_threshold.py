@@ -1,4 +1,4 @@
-"""Change τ of one split: a new version of the split, and all scores computed again."""
+"""Put another τ in force: a new version of a split, under which every submission is rescored."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from django.db import transaction
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition, Split, split_in_force
-from genmem.arena.moderation.decisions import DeskError, checked
+from genmem.arena.moderation.decisions import ModerationError, require_text
+from genmem.arena.scoring.rescore import rescore
 
 
-def apply_tau(
+def change_threshold(
     competition: Competition,
     kind: str,
     tau: float,
@@ -22,33 +23,36 @@ def apply_tau(
     """Put another τ in force.
 
     Args:
-        competition: of which.
+        competition: which.
         kind: "public" or "private".
-        tau: in (0, 1].
-        reason: goes into the log and into every new score.
-        actor: who does it; None on the server's command line.
-        version: the version of the split that `actor` looked at; another one in force is refused.
+        tau: the new threshold, in (0, 1].
+        reason: written into the audit log and into every new score.
+        actor: the organiser; None on the server's command line.
+        version: the split's version that `actor` saw; another one in force is an error. None: not
+            checked.
 
     Returns:
-        The new version of the split, and how many submissions were scored anew.
-    """
-    from genmem.arena.scoring.rescore import rescore
+        The new version of the split, and the number of submissions that are rescored.
 
+    Raises:
+        ModerationError: τ is out of range or in force already, there is no reason, or the split is
+            missing or has changed.
+    """
     if not 0 < tau <= 1:
-        raise DeskError(f"τ: expected a distance above 0, at most 1, not {tau:g}.")
-    reason = checked(reason, "a reason, which stays with the change")
+        raise ModerationError(f"τ: expected a distance above 0 and at most 1, got {tau:g}.")
+    reason = require_text(reason, "a reason; it is kept with the change")
     with transaction.atomic():
         Competition.objects.select_for_update().get(pk=competition.pk)
         current = split_in_force(competition, kind)
         if current is None:
-            raise DeskError(f"The {kind} split is not set up yet.")
+            raise ModerationError(f"The {kind} split is not set up yet.")
         if version is not None and version != current.version:
-            raise DeskError(
+            raise ModerationError(
                 f"Version {current.version} of the {kind} split came into force meanwhile, with "
-                f"τ = {current.tau:g}. Look at the board again."
+                f"τ = {current.tau:g}. Check the leaderboard again."
             )
         if tau == current.tau:
-            raise DeskError(f"τ is {tau:g} already.")
+            raise ModerationError(f"τ is {tau:g} already.")
         split = Split.objects.create(
             competition=competition,
             kind=kind,

@@ -1,8 +1,8 @@
-"""What the reviewers' labels of one submission come to; no Django here.
+"""What the reviewers' labels of one submission amount to; no Django here.
 
-Two reviewers settle a submission: the label that at least two of them hold, more than hold any
-other, is its verdict. One label waits for a second. Labels of which none prevails are disputed,
-and go to the organiser.
+The label of a submission is settled when at least two reviewers hold it and more hold it than
+any other. A single label waits for a second reviewer. Labels without such a majority are
+disputed: the organiser decides.
 """
 
 from __future__ import annotations
@@ -16,65 +16,65 @@ LEGITIMATE = "legitimate"
 OTHER = "other"
 COPYING = ("MGAN", "SUP", "AE", "AUG", OTHER)
 
-AGREE = 2
+REVIEWERS_NEEDED = 2
 """Reviewers who must hold the same label."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the labels in force come to.
+class Consensus:
+    """What the current labels of a submission amount to.
 
     Attributes:
-        label: what at least two reviewers agree on; "" where they do not.
-        given: how many labels there are.
-        disputed: whether there are two or more and none prevails.
-        leaning: the label that was given, where there is one label or one kind of label; "" else.
+        label: the settled label; "" where none is.
+        count: how many labels there are.
+        disputed: whether there are two or more labels and none is settled.
+        unanimous: the label that every reviewer gave; "" where they differ or there is none.
     """
 
     label: str = ""
-    given: int = 0
+    count: int = 0
     disputed: bool = False
-    leaning: str = ""
+    unanimous: str = ""
 
     @property
-    def clean(self) -> bool:
-        """Agreed to be legitimate."""
+    def legitimate(self) -> bool:
+        """Settled as legitimate."""
         return self.label == LEGITIMATE
 
     @property
     def copying(self) -> bool:
-        """Agreed to copy."""
-        return bool(self.label) and not self.clean
+        """Settled as copying."""
+        return bool(self.label) and not self.legitimate
 
     @property
     def suspect(self) -> bool:
-        """Not settled, and somebody says that it copies."""
-        return not self.label and self.given > 0 and self.leaning != LEGITIMATE
+        """Not settled, and at least one reviewer says that it copies."""
+        return not self.label and self.count > 0 and self.unanimous != LEGITIMATE
 
     @property
-    def needed(self) -> int:
-        """How many more reviews settle it, at best."""
+    def reviews_needed(self) -> int:
+        """The smallest number of further reviews that can settle it."""
         if self.label:
             return 0
-        return 1 if self.disputed else AGREE - self.given
+        return 1 if self.disputed else REVIEWERS_NEEDED - self.count
 
 
-NOT_REVIEWED = Verdict()
+NOT_REVIEWED = Consensus()
 
 
-def verdict(labels: Iterable[str]) -> Verdict:
-    """What these labels, one of each reviewer, come to."""
-    return _verdict(tuple(sorted(labels)))
+def consensus_of(labels: Iterable[str]) -> Consensus:
+    """The consensus of these labels, one per reviewer."""
+    return _consensus_of(tuple(sorted(labels)))
 
 
 @lru_cache(maxsize=4096)
-def _verdict(labels: tuple[str, ...]) -> Verdict:
-    counts = Counter(labels)
-    if not counts:
+def _consensus_of(labels: tuple[str, ...]) -> Consensus:
+    if not labels:
         return NOT_REVIEWED
-    given = counts.total()
-    (first, most), *others = counts.most_common()
-    leaning = "" if others else first
-    if most >= AGREE and (not others or others[0][1] < most):
-        return Verdict(label=first, given=given, leaning=leaning)
-    return Verdict(given=given, disputed=given >= AGREE, leaning=leaning)
+    (first, most), *rest = Counter(labels).most_common()
+    unanimous = "" if rest else first
+    if most >= REVIEWERS_NEEDED and (not rest or rest[0][1] < most):
+        return Consensus(label=first, count=len(labels), unanimous=unanimous)
+    return Consensus(
+        count=len(labels), disputed=len(labels) >= REVIEWERS_NEEDED, unanimous=unanimous
+    )

@@ -1,4 +1,4 @@
-"""Taking submissions off the boards and putting them back; rebuttals, and answers to them."""
+"""Disqualify and reinstate submissions; rebuttals by teams, and answers to them."""
 
 from __future__ import annotations
 
@@ -13,102 +13,115 @@ from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership
 from genmem.errors import GenmemError
 
-LONGEST_TEXT = 10_000
+MAX_TEXT = 10_000
 """Characters in a reason, a note or a rebuttal."""
 
 
-class DeskError(GenmemError):
-    """This cannot be done at the desk; the message says why."""
+class ModerationError(GenmemError):
+    """The change is refused; the message says why."""
 
 
 def decide(
     submission: Submission, kind: str, *, reason: str, by: User | None, label: str = ""
 ) -> Decision:
-    """Disqualify a submission, or put it back.
+    """Disqualify a submission, or reinstate it.
 
     Args:
-        submission: of which.
+        submission: which.
         kind: "disqualified" or "reinstated".
         reason: shown to the team.
         by: the organiser; None on the server's command line.
-        label: what it was taken for, shown to the team; or "".
+        label: what it was found to be, shown to the team; "" to say nothing.
+
+    Raises:
+        ModerationError: there is no reason, or this decision is in force already.
     """
-    reason = checked(reason, "a reason, which the team reads")
+    reason = require_text(reason, "a reason; the team reads it")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         current = current_decision(submission)
-        standing = current.kind if current else "reinstated"
-        if standing == kind:
-            raise DeskError(
-                "It is disqualified already." if kind == "disqualified" else "It stands already."
+        if kind == (current.kind if current else "reinstated"):
+            raise ModerationError(
+                "It is disqualified already."
+                if kind == "disqualified"
+                else "It is not disqualified."
             )
-        made = Decision.objects.create(
+        decision = Decision.objects.create(
             submission=submission, kind=kind, by=by, reason=reason, label=label
         )
         record(
             submission.team.competition,
             actor=by,
             action="disqualify" if kind == "disqualified" else "reinstate",
-            subject=subject_of(submission),
+            subject=log_subject(submission),
             before={"decision": current.kind} if current else None,
             after={"decision": kind, "label": label, "reason": reason},
         )
-    return made
+    return decision
 
 
 def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
-    """What a team says to a decision on its submission: once, while the decision stands."""
+    """Add a team's rebuttal of the disqualification of its submission.
+
+    Raises:
+        ModerationError: `by` is not in the team, the decision is no longer in force, or the team
+            has rebutted it already.
+    """
     submission = decision.submission
-    text = checked(text, "what the desk should know")
+    text = require_text(text, "what the organisers should know")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         if not Membership.objects.filter(team=submission.team, user=by).exists():
-            raise DeskError("Only its team may answer to a decision.")
+            raise ModerationError("Only members of its team may answer to a decision.")
         current = current_decision(submission)
         if decision.kind != "disqualified" or current is None or current.pk != decision.pk:
-            raise DeskError("This decision no longer stands.")
+            raise ModerationError("This decision is no longer in force.")
         if Rebuttal.objects.filter(decision=decision).exists():
-            raise DeskError("Your team has answered to this decision; the desk will reply.")
-        made = Rebuttal.objects.create(decision=decision, by=by, text=text)
+            raise ModerationError("Your team has answered to this decision already.")
+        rebuttal = Rebuttal.objects.create(decision=decision, by=by, text=text)
         record(
-            submission.team.competition, actor=by, action="rebut", subject=subject_of(submission)
+            submission.team.competition, actor=by, action="rebut", subject=log_subject(submission)
         )
-    return made
+    return rebuttal
 
 
-def answer(rebuttal: Rebuttal, *, text: str, by: User) -> Answer:
-    """The desk's answer to a rebuttal, once."""
+def answer_rebuttal(rebuttal: Rebuttal, *, text: str, by: User) -> Answer:
+    """Add the organisers' answer to a rebuttal.
+
+    Raises:
+        ModerationError: there is no text, or the rebuttal has an answer already.
+    """
     submission = rebuttal.decision.submission
-    text = checked(text, "an answer, which the team reads")
+    text = require_text(text, "an answer; the team reads it")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         if Answer.objects.filter(rebuttal=rebuttal).exists():
-            raise DeskError("This rebuttal is answered already.")
-        made = Answer.objects.create(rebuttal=rebuttal, by=by, text=text)
+            raise ModerationError("This rebuttal has an answer already.")
+        answer = Answer.objects.create(rebuttal=rebuttal, by=by, text=text)
         record(
             submission.team.competition,
             actor=by,
             action="answer rebuttal",
-            subject=subject_of(submission),
+            subject=log_subject(submission),
             after={"answer": text},
         )
-    return made
+    return answer
 
 
-def subject_of(submission: Submission) -> str:
-    """How the log names a submission: its number first, so that it can be searched for."""
+def log_subject(submission: Submission) -> str:
+    """How the audit log names a submission; its id comes first, so that it can be searched for."""
     return f"{submission.pk} {submission.original_name}"
 
 
-def checked(text: str, expected: str) -> str:
-    """A text that somebody wrote, without blanks around it.
+def require_text(text: str, expected: str) -> str:
+    """Return a user's text without surrounding blanks.
 
     Raises:
-        DeskError: it is empty or too long.
+        ModerationError: it is empty or too long.
     """
     text = text.strip()
     if not text:
-        raise DeskError(f"Write {expected}.")
-    if len(text) > LONGEST_TEXT:
-        raise DeskError(f"Write at most {LONGEST_TEXT:,} characters, not {len(text):,}.")
+        raise ModerationError(f"Write {expected}.")
+    if len(text) > MAX_TEXT:
+        raise ModerationError(f"Write at most {MAX_TEXT:,} characters, not {len(text):,}.")
     return text

@@ -1,4 +1,4 @@
-"""The histogram of distances, the board at another τ, and putting that τ in force."""
+"""Pages: the memorization distances, the leaderboard at another τ, and putting it in force."""
 
 from __future__ import annotations
 
@@ -6,71 +6,72 @@ import math
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition, Split
-from genmem.arena.moderation.change_threshold import apply_tau
-from genmem.arena.moderation.decisions import DeskError
-from genmem.arena.moderation.histogram import GROUPS, WORDS, Labelled, below, labelled
-from genmem.arena.moderation.snapshot import Snapshot, moves
-from genmem.arena.moderation.views import TOPS, top_of, visit_desk, visit_desk_as_organiser
+from genmem.arena.moderation.change_threshold import change_threshold
+from genmem.arena.moderation.decisions import ModerationError
+from genmem.arena.moderation.histogram import (
+    GROUP_TITLES,
+    GROUPS,
+    UNSETTLED,
+    LabelledDistances,
+    group_counts,
+    labelled_distances,
+)
+from genmem.arena.moderation.permissions import organiser_required, reviewer_required
+from genmem.arena.moderation.threshold_preview import preview
+from genmem.arena.moderation.views import top_choices, top_size
+from genmem.arena.teams.permissions import Viewer
 
-_WHOLE = 3_000
-"""Teams listed when the whole board is asked for."""
+_MAX_ROWS = 3_000
+"""Teams listed when the full leaderboard is requested."""
 
 
-@login_required
 @require_safe
-def distances(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
-    """How near the submissions are to the training images, and what another τ would do."""
-    viewer, _ = visit_desk(request, slug)
-    found = _labelled(viewer.competition, kind)
-    context: dict[str, Any] = {"viewer": viewer, "kind": kind, "top": top_of(request)}
-    if found is None:
-        return render(request, "moderation/distances.html", context)
-    tau = _tau(request, found.snapshot)
-    return render(
-        request,
-        "moderation/distances.html",
-        {
-            **context,
-            **_board_at(request, found, tau, kind),
-            "plot": found.plot,
-            "place": 100 * min(1.0, tau / found.plot.end),
-            "place_now": 100 * min(1.0, found.snapshot.tau / found.plot.end),
-            "suggestion": found.suggestion,
-            "tops": sorted({*TOPS, context["top"]}),
-            "snapshot": found.snapshot,
-            "count": len(found.snapshot.ids),
-        },
-    )
+@reviewer_required
+def distances(request: HttpRequest, viewer: Viewer, user: User, kind: str) -> HttpResponse:
+    """The histogram of the distances, and what another τ would change."""
+    data, top = _distances(viewer.competition, kind), top_size(request)
+    context: dict[str, Any] = {"viewer": viewer, "kind": kind, "top": top}
+    if data is not None:
+        tau, end = _tau(request, data), data.plot.end
+        context |= {
+            **_preview(request, data, tau),
+            "plot": data.plot,
+            "tau_position": 100 * min(1.0, tau / end),
+            "current_position": 100 * min(1.0, data.scores.tau / end),
+            "suggestion": data.suggestion,
+            "top_choices": top_choices(top),
+            "scores": data.scores,
+            "count": len(data.scores.ids),
+        }
+    return render(request, "moderation/distances.html", context)
 
 
-@login_required
 @require_safe
-def distance_moves(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+@reviewer_required
+def threshold_preview(request: HttpRequest, viewer: Viewer, user: User, kind: str) -> HttpResponse:
     """The part of the page that depends on τ."""
-    viewer, _ = visit_desk(request, slug)
-    found = _labelled(viewer.competition, kind)
-    if found is None:
+    data = _distances(viewer.competition, kind)
+    if data is None:
         raise Http404
-    context = _board_at(request, found, _tau(request, found.snapshot), kind)
-    return render(request, "moderation/moves.html", {"viewer": viewer, **context})
+    context = {"viewer": viewer, "kind": kind, **_preview(request, data, _tau(request, data))}
+    return render(request, "moderation/preview.html", context)
 
 
-@login_required
 @require_POST
-def apply(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+@organiser_required
+def apply(request: HttpRequest, viewer: Viewer, user: User, kind: str) -> HttpResponse:
     """Put another τ in force."""
-    viewer, user = visit_desk_as_organiser(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     tau, version = _number(request.POST.get("tau", "")), request.POST.get("version", "")
     try:
-        split, count = apply_tau(
+        split, count = change_threshold(
             viewer.competition,
             kind,
             math.nan if tau is None else tau,
@@ -80,52 +81,53 @@ def apply(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
         )
         messages.success(
             request,
-            f"Version {split.version} of the {kind} split is in force, τ = {split.tau:g}; "
-            f"{count:,} submissions were scored anew.",
+            f"Version {split.version} of the {kind} split is in force with τ = {split.tau:g}; "
+            f"{count:,} submissions were rescored.",
         )
-    except DeskError as error:
+    except ModerationError as error:
         messages.error(request, str(error))
-    return redirect("distances", slug, kind)
+    return redirect("distances", viewer.competition.slug, kind)
 
 
-def _labelled(competition: Competition, kind: str) -> Labelled | None:
+def _distances(competition: Competition, kind: str) -> LabelledDistances | None:
     if kind not in dict(Split.KINDS):
         raise Http404
-    return labelled(competition, kind)
+    return labelled_distances(competition, kind)
 
 
-def _board_at(request: HttpRequest, found: Labelled, tau: float, kind: str) -> dict[str, Any]:
-    top = top_of(request)
-    scores = found.snapshot
-    board = moves(scores, tau)
-    shown = board[: _WHOLE if request.GET.get("whole") else top]
+def _preview(request: HttpRequest, data: LabelledDistances, tau: float) -> dict[str, Any]:
+    """The template context of the leaderboard at τ."""
+    top, full = top_size(request), bool(request.GET.get("full"))
+    teams = preview(data.scores, tau)
+    rows = teams[: _MAX_ROWS if full else top]
+    labels = {
+        index: "" if group == UNSETTLED else GROUP_TITLES[group]
+        for index, group in enumerate(GROUPS)
+    }
     return {
-        "kind": kind,
         "tau": tau,
-        "tau_now": scores.tau,
         "top": top,
-        "teams": len(board),
-        "inside": min(top, len(board)),
-        "below": below(scores.distance, found.codes, tau),
-        "rows": [(one, _word(found, one.row)) for one in shown],
-        "entering": [one for one in board[:top] if one.before is None or one.before > top],
-        "leaving": [one for one in board[top:] if one.before is not None and one.before <= top],
-        "moving": sum(one.up != 0 for one in board),
-        "whole": bool(request.GET.get("whole")),
-        "not_shown": len(board) - len(shown),
+        "teams": len(teams),
+        "top_teams": min(top, len(teams)),
+        "group_counts": group_counts(data.scores.distance, data.groups, tau),
+        "rows": [(team, labels[int(data.groups[team.row])]) for team in rows],
+        "entering": [
+            team for team in teams[:top] if team.current_rank is None or team.current_rank > top
+        ],
+        "leaving": [
+            team
+            for team in teams[top:]
+            if team.current_rank is not None and team.current_rank <= top
+        ],
+        "moving": sum(team.up != 0 for team in teams),
+        "hidden_teams": len(teams) - len(rows),
     }
 
 
-def _word(found: Labelled, row: int) -> str:
-    """The label of a submission as shown; "" where it has none."""
-    group = GROUPS[found.codes[row]]
-    return "" if group == "unsettled" else WORDS[group]
-
-
-def _tau(request: HttpRequest, found: Snapshot) -> float:
-    """The τ of the address where it is one; the one in force elsewhere."""
-    given = _number(request.GET.get("tau", ""))
-    return given if given is not None and 0 < given <= 1 else found.tau
+def _tau(request: HttpRequest, data: LabelledDistances) -> float:
+    """The τ of the query string, if it is valid; else the one in force."""
+    tau = _number(request.GET.get("tau", ""))
+    return tau if tau is not None and 0 < tau <= 1 else data.scores.tau
 
 
 def _number(text: str) -> float | None:

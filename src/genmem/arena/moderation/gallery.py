@@ -1,4 +1,4 @@
-"""The images of a submission nearest to training images, each beside the one it is nearest to."""
+"""The images of a submission that are nearest to training images, each beside the nearest one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from genmem.errors import GenmemError
 from genmem.images import ImageSource, decode, open_images
 
 SHOWN = 24
-_SIDE = 256
+_MAX_SIDE = 256
 """Pixels; larger images are shown reduced to it."""
-_SECONDS = 1800
+_CACHE_SECONDS = 1800
+
+_NamedImage = tuple[str, bytes | None]
+"""A file name, and the image as PNG; None where it could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Pair:
 
     Attributes:
         distance: between the two, in the split's feature space.
-        name, train_name: of the two files.
+        name, train_name: file names.
         submitted, training: PNG; None where the file could not be read.
     """
 
@@ -47,136 +50,141 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """The nearest pairs, nearest first.
+    """The pairs with the smallest distance.
 
     Attributes:
-        pairs: at most `SHOWN`.
+        pairs: at most `SHOWN`, nearest first.
         images: how many images the submission has.
-        sources: how many training images are nearest to at least one of them.
+        sources: how many training images are the nearest one of at least one of them.
         median: of the distances.
-        trouble: why images are missing; "" where none are.
+        problem: why images are missing; "" where none are.
     """
 
     pairs: Sequence[Pair]
     images: int
     sources: int
     median: float
-    trouble: str = ""
+    problem: str = ""
 
 
 def gallery(version: ScoreVersion) -> Gallery | None:
-    """The suspects of one score; None where its distances are not kept."""
+    """The gallery of one score; None where its distances were not stored."""
     if not version.distances:
         return None
     key, cache = f"gallery-{version.pk}", caches["galleries"]
-    found = cache.get(key)
-    if found is None:
-        found = _gallery(version)
-        if found is not None:
-            cache.set(key, found, _SECONDS)
-    return found
+    content = cache.get(key)
+    if content is None:
+        content = _gallery(version)
+        if content is not None:
+            cache.set(key, content, _CACHE_SECONDS)
+    return content
 
 
 def _gallery(version: ScoreVersion) -> Gallery | None:
     try:
-        with storage.local(version.distances) as path, np.load(path) as kept:
-            distance, train = kept["distance"], kept["train"]
-            names = kept["names"].tolist() if "names" in kept else []
+        with storage.local(version.distances) as path, np.load(path) as arrays:
+            distance, train = arrays["distance"], arrays["train"]
+            names = arrays["names"].tolist() if "names" in arrays else []
     except (OSError, KeyError, ValueError):
         return None
     nearest = np.argsort(distance, kind="stable")[:SHOWN].tolist()
-    pictures, trouble = _submitted(version.submission, names, nearest)
-    sources, more = _training(version.split.train, train[nearest], _train_names(version))
+    submitted, problem = _submitted(version.submission, names, nearest)
+    training, train_problem = _training(
+        version.split.train, train[nearest].tolist(), _train_names(version)
+    )
     return Gallery(
         pairs=[
             Pair(
                 distance=float(distance[row]),
-                name=pictures[place][0],
-                submitted=pictures[place][1],
-                train_name=sources[place][0],
-                training=sources[place][1],
+                name=name,
+                submitted=image,
+                train_name=train_name,
+                training=train_image,
             )
-            for place, row in enumerate(nearest)
+            for row, (name, image), (train_name, train_image) in zip(
+                nearest, submitted, training, strict=True
+            )
         ],
         images=len(distance),
         sources=len(np.unique(train)),
         median=float(np.median(distance)),
-        trouble=trouble or more,
+        problem=problem or train_problem,
     )
 
 
 def _submitted(
     submission: Submission, names: list[str], rows: list[int]
-) -> tuple[list[tuple[str, bytes | None]], str]:
-    """Name and picture of some of a submission's images, and what went wrong."""
+) -> tuple[list[_NamedImage], str]:
+    """Some of a submission's images, and what went wrong."""
     try:
         with storage.local(submission.images_zip) as path, zipfile.ZipFile(path) as archive:
-            entries = files_in(archive)
-            by_name = {plain_name(entry): entry for entry in entries}
-            found: list[tuple[str, bytes | None]] = []
+            members = files_in(archive)
+            by_name = {plain_name(member): member for member in members}
+            images: list[_NamedImage] = []
             for row in rows:
-                name = names[row] if names else plain_name(entries[row])
-                entry = by_name.get(name)
-                found.append((name, _png(archive.read(entry)) if entry else None))
-            return found, ""
+                name = names[row] if names else plain_name(members[row])
+                member = by_name.get(name)
+                images.append((name, _png(archive.read(member)) if member else None))
+            return images, ""
     except (OSError, zipfile.BadZipFile, IndexError, RuntimeError) as error:
-        blank: list[tuple[str, bytes | None]] = [
+        missing: list[_NamedImage] = [
             (names[row] if names else f"image {row + 1}", None) for row in rows
         ]
-        return blank, f"The submitted images cannot be read: {error}."
+        return missing, f"The submitted images cannot be read: {error}."
 
 
 def _train_names(version: ScoreVersion) -> list[str]:
-    """The names of the training images as they were when distances were taken; none: not kept."""
+    """Names of the training images when distances were computed; [] where they are not stored."""
     try:
         space = PurePosixPath(version.distances).stem
-        with storage.open_read(f"splits/{space}/train.json") as kept:
-            return json.load(kept)
+        with storage.open_read(f"splits/{space}/train.json") as file:
+            return json.load(file)
     except (OSError, ValueError):
         return []
 
 
-def _training(
-    train: str, rows: NDArray[np.int64], names: list[str]
-) -> tuple[list[tuple[str, bytes | None]], str]:
-    """Name and picture of some training images, and what went wrong.
+def _training(train: str, rows: list[int], names: list[str]) -> tuple[list[_NamedImage], str]:
+    """Some training images, and what went wrong.
 
-    Images are found by name: a set that holds broken ones, or has changed, has other positions.
+    Images are found by name, since positions differ when the set has changed or has broken files.
     """
     try:
         with ExitStack() as stack:
             source = stack.enter_context(
                 open_images(train if train.startswith("hf:") else Path(train))
             )
-            places = _places(source, rows.tolist(), names)
-            found = [
-                (source.id(place), _png(source.content(place)))
-                if place is not None
-                else (names[row], None)
-                for row, place in zip(rows.tolist(), places, strict=True)
+            positions = _positions(source, rows, names)
+            images: list[_NamedImage] = [
+                (names[row], None)
+                if position is None
+                else (source.id(position), _png(source.content(position)))
+                for row, position in zip(rows, positions, strict=True)
             ]
-            gone = None in places
-            return found, "The training images have changed since it was scored." if gone else ""
+            changed = None in positions
+            return (
+                images,
+                "The training images have changed since it was scored." if changed else "",
+            )
     except (OSError, GenmemError, IndexError) as error:
-        blank: list[tuple[str, bytes | None]] = [(f"image {int(row) + 1}", None) for row in rows]
-        return blank, f"The training images cannot be read: {error}."
+        missing: list[_NamedImage] = [(f"image {row + 1}", None) for row in rows]
+        return missing, f"The training images cannot be read: {error}."
 
 
-def _places(source: ImageSource, rows: list[int], names: list[str]) -> list[int | None]:
-    """Where rows of the training features are in the set as it is now; None: nowhere."""
+def _positions(source: ImageSource, rows: list[int], names: list[str]) -> list[int | None]:
+    """The present position of each row of the training features; None where it is missing."""
     if not names or all(row < len(source) and source.id(row) == names[row] for row in rows):
         return list(rows)
-    by_name = {source.id(place): place for place in range(len(source))}
+    by_name = {source.id(position): position for position in range(len(source))}
     return [by_name.get(names[row]) for row in rows]
 
 
 def _png(content: bytes | NDArray[np.uint8]) -> bytes | None:
-    """An image as PNG, made anew from its pixels: nothing of the submitted file is passed on."""
+    """Encode the pixels of an image as a new PNG; nothing else of the submitted file is shown."""
     try:
-        picture = Image.fromarray(decode(content, name=""))
+        image = Image.fromarray(decode(content, name=""))
     except GenmemError:
         return None
-    picture.thumbnail((_SIDE, _SIDE))
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
+    image.save(buffer, format="PNG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The histogram of distances by label, and the thresholds that labels suggest; no Django here."""
+"""The histogram of memorization distances by label, and the thresholds that labels suggest."""
 
 from __future__ import annotations
 
@@ -9,66 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arena.competitions.models import Competition
-from genmem.arena.leaderboards.cache import kept, score_stamp
-from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, NOT_REVIEWED, Verdict
-from genmem.arena.moderation.selectors import label_stamp, verdicts_now
-from genmem.arena.moderation.snapshot import Snapshot, snapshot
+from genmem.arena.leaderboards.cache import cached, score_state
+from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, NOT_REVIEWED, Consensus
+from genmem.arena.moderation.selectors import consensus_by_submission, label_state
+from genmem.arena.moderation.threshold_preview import SplitScores, split_scores
 from genmem.calibration import auc, d_prime, threshold
 from genmem.calibration.results import Threshold
 
+UNSETTLED = "unsettled"
+GROUPS = (LEGITIMATE, *COPYING, UNSETTLED)
+"""The groups of the histogram. `UNSETTLED`: without a label, or labels of several kinds."""
 
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Attributes:
-    snapshot: the scores.
-    codes: the group of each submission's label (`histogram.GROUPS`), int64 [n].
-    plot: the histogram of the distances.
-    suggestion: what the labels say about τ; None where there are too few.
-    """
-
-    snapshot: Snapshot
-    codes: NDArray[np.int64]
-    plot: Histogram
-    suggestion: Suggestion | None
-
-
-def labelled(competition: Competition, kind: str) -> Labelled | None:
-    """What stands now on one split; None where no submission has a score there."""
-    found = snapshot(competition, kind)
-    if found is None or not found.ids:
-        return None
-
-    def make() -> tuple[NDArray[np.int64], Histogram, Suggestion | None]:
-        verdicts = verdicts_now(competition)
-        codes = codes_of(found.ids, verdicts)
-        return (
-            codes,
-            histogram(found.distance, codes),
-            suggestion(found.ids, found.distance, verdicts),
-        )
-
-    codes, plot, suggested = kept(
-        ("labelled", competition.pk, kind), (score_stamp(), label_stamp()), make
-    )
-    return Labelled(snapshot=found, codes=codes, plot=plot, suggestion=suggested)
-
-
-GROUPS = (LEGITIMATE, *COPYING, "unsettled")
-"""The groups of the histogram; in `unsettled` are those without a label or with several kinds."""
-
-WORDS = {
+GROUP_TITLES = {
     **{name: name for name in COPYING},
     LEGITIMATE: "Legitimate",
     "other": "Other copying",
-    "unsettled": "No label, or disputed",
+    UNSETTLED: "No label, or disputed",
 }
 _BINS = 60
-_NICE = (0.01, 0.02, 0.05, 0.1, 0.2)
+_TICK_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of one bin; all in per cent of the plot's width or height, from its top left."""
+    """One group's part of a bin; all in per cent of the plot's width or height, from top left."""
 
     group: str
     left: float
@@ -79,17 +43,19 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """A plot of stacked bars from 0 to `end`, at most `most` submissions high.
+    """A plot of stacked bars.
 
     Attributes:
-        bars: the bars' parts.
+        end: the distance at the right edge; the left edge is 0.
+        largest_count: the number of submissions at the top edge.
+        bars: one per group and bin that is not empty.
         ticks: (distance as text, per cent from the left).
         lines: (count as text, per cent from the top).
-        groups: those that occur, with their words.
+        groups: (name, title) of those that occur.
     """
 
     end: float
-    most: int
+    largest_count: int
     bars: Sequence[Bar]
     ticks: Sequence[tuple[str, float]]
     lines: Sequence[tuple[str, float]]
@@ -97,29 +63,23 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Below:
-    """How many of one group are below τ."""
+class GroupCount:
+    """How many submissions of one group are penalised at τ, and how many are not."""
 
-    group: str
-    word: str
-    below: int
-    total: int
-
-    @property
-    def above(self) -> int:
-        """Those that are not penalised."""
-        return self.total - self.below
+    title: str
+    penalised: int
+    not_penalised: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """What the labels say about τ.
+    """What the labels suggest for τ.
 
     Attributes:
-        thresholds: by what each is good for.
-        honest, copying: labels they rest on.
-        single: how many of these are by one reviewer only.
-        auc, d_prime: how well the distances tell the two apart (`genmem.calibration`).
+        thresholds: pairs of a purpose and the threshold for it.
+        honest, copying: how many labels they rest on.
+        single: how many of these labels are by one reviewer only.
+        auc, d_prime: how well the distances separate the two (`genmem.calibration`).
     """
 
     thresholds: Sequence[tuple[str, Threshold]]
@@ -130,103 +90,141 @@ class Suggestion:
     d_prime: float
 
 
-def group_of(found: Verdict) -> str:
-    """The group of a submission: its verdict, or the only kind of label it has."""
-    return found.label or found.leaning or "unsettled"
+@dataclass(frozen=True, kw_only=True)
+class LabelledDistances:
+    """The memorization distances of one split, by label.
+
+    Attributes:
+        scores: of all submissions.
+        groups: index in `GROUPS` of each submission's group, int64 [n].
+        plot: the histogram.
+        suggestion: None where labels of one kind are missing.
+    """
+
+    scores: SplitScores
+    groups: NDArray[np.int64]
+    plot: Histogram
+    suggestion: Suggestion | None
 
 
-def codes_of(ids: Sequence[str], verdicts: Mapping[str, Verdict]) -> NDArray[np.int64]:
-    """The place in `GROUPS` of each submission's group, int64 [n]."""
-    places = {name: place for place, name in enumerate(GROUPS)}
-    return np.array(
-        [places[group_of(verdicts.get(one, NOT_REVIEWED))] for one in ids], dtype=np.int64
-    )
+def labelled_distances(competition: Competition, kind: str) -> LabelledDistances | None:
+    """The distances on one split; None where no submission has a score there."""
+    scores = split_scores(competition, kind)
+    if scores is None or not scores.ids:
+        return None
+
+    def compute() -> tuple[NDArray[np.int64], Histogram, Suggestion | None]:
+        consensus = consensus_by_submission(competition)
+        groups = group_indices(scores.ids, consensus)
+        return groups, histogram(scores.distance, groups), suggest(scores, groups, consensus)
+
+    key = "labelled distances", competition.pk, kind
+    groups, plot, suggestion = cached(key, (score_state(), label_state()), compute)
+    return LabelledDistances(scores=scores, groups=groups, plot=plot, suggestion=suggestion)
 
 
-def histogram(distances: NDArray[np.float64], codes: NDArray[np.int64]) -> Histogram:
-    """Stacked bars of the distances, by group.
+def group_indices(ids: Sequence[str], consensus: Mapping[str, Consensus]) -> NDArray[np.int64]:
+    """The index in `GROUPS` of each submission's group, int64 [n].
+
+    The group is the settled label, or else the label of all its reviewers.
+    """
+    indices = {name: index for index, name in enumerate(GROUPS)}
+    found = (consensus.get(pk, NOT_REVIEWED) for pk in ids)
+    return np.array([indices[c.label or c.unanimous or UNSETTLED] for c in found], dtype=np.int64)
+
+
+def histogram(distances: NDArray[np.float64], groups: NDArray[np.int64]) -> Histogram:
+    """Stack bars of the distances by group.
 
     Args:
         distances: float64 [n]; NaN is left out.
-        codes: of `codes_of`, int64 [n].
+        groups: of `group_indices`, int64 [n].
     """
     known = ~np.isnan(distances)
-    values, codes = distances[known], codes[known]
+    values, groups = distances[known], groups[known]
     largest = float(values.max(initial=0.1))
-    step = next((one for one in _NICE if largest / one <= 10), 0.5)
+    step = next((step for step in _TICK_STEPS if largest / step <= 10), 0.5)
     end = min(step * np.ceil(largest / step + 1e-9), 2.0)
     edges = np.linspace(0, end, _BINS + 1)
     counts = {
-        group: np.histogram(values[codes == place], edges)[0]
-        for place, group in enumerate(GROUPS)
-        if (codes == place).any()
+        group: np.histogram(values[groups == index], edges)[0]
+        for index, group in enumerate(GROUPS)
+        if (groups == index).any()
     }
-    stacked = sum(counts.values(), np.zeros(_BINS, dtype=np.int64))
-    most = max(1, int(stacked.max(initial=1)))
+    total = sum(counts.values(), np.zeros(_BINS, dtype=np.int64))
+    largest_count = max(1, int(total.max(initial=1)))
     bars, width = [], 100 / _BINS
-    below = np.zeros(_BINS, dtype=np.int64)
-    for group, found in counts.items():
-        below = below + found
-        for place in np.flatnonzero(found):
-            bars.append(
-                Bar(
-                    group=group,
-                    left=round(place * width, 3),
-                    top=round(100 * (1 - below[place] / most), 3),
-                    width=round(width * 0.92, 3),
-                    height=round(100 * found[place] / most, 3),
-                )
+    stacked = np.zeros(_BINS, dtype=np.int64)
+    for group, group_counts in counts.items():
+        stacked = stacked + group_counts
+        bars += [
+            Bar(
+                group=group,
+                left=round(place * width, 3),
+                top=round(100 * (1 - stacked[place] / largest_count), 3),
+                width=round(width * 0.92, 3),
+                height=round(100 * group_counts[place] / largest_count, 3),
             )
+            for place in np.flatnonzero(group_counts)
+        ]
     ticks = np.arange(0, end + step / 2, step)
     return Histogram(
         end=float(end),
-        most=most,
+        largest_count=largest_count,
         bars=bars,
         ticks=[(f"{tick:g}", round(100 * float(tick) / end, 3)) for tick in ticks.round(4)],
-        lines=[(f"{count:,}", round(100 * (1 - count / most), 3)) for count in _counts(most)],
-        groups=[(group, WORDS[group]) for group in counts],
+        lines=[
+            (f"{count:,}", round(100 * (1 - count / largest_count), 3))
+            for count in _round_counts(largest_count)
+        ],
+        groups=[(group, GROUP_TITLES[group]) for group in counts],
     )
 
 
-def below(distances: NDArray[np.float64], codes: NDArray[np.int64], tau: float) -> list[Below]:
-    """Of each group that occurs, how many are below τ.
+def group_counts(
+    distances: NDArray[np.float64], groups: NDArray[np.int64], tau: float
+) -> list[GroupCount]:
+    """Count the penalised submissions of each group that occurs.
 
     Args:
         distances: float64 [n]; NaN is left out.
-        codes: of `codes_of`, int64 [n].
+        groups: of `group_indices`, int64 [n].
         tau: the threshold.
     """
     known = ~np.isnan(distances)
-    total = np.bincount(codes[known], minlength=len(GROUPS)).tolist()
-    penalised = np.bincount(codes[known & (distances < tau)], minlength=len(GROUPS)).tolist()
+    total = np.bincount(groups[known], minlength=len(GROUPS)).tolist()
+    penalised = np.bincount(groups[known & (distances < tau)], minlength=len(GROUPS)).tolist()
     return [
-        Below(group, WORDS[group], penalised[place], total[place])
-        for place, group in enumerate(GROUPS)
-        if total[place]
+        GroupCount(GROUP_TITLES[group], penalised[index], total[index] - penalised[index])
+        for index, group in enumerate(GROUPS)
+        if total[index]
     ]
 
 
-def suggestion(
-    ids: Sequence[str], distances: NDArray[np.float64], verdicts: Mapping[str, Verdict]
+def suggest(
+    scores: SplitScores, groups: NDArray[np.int64], consensus: Mapping[str, Consensus]
 ) -> Suggestion | None:
-    """The thresholds that the labels suggest; None where one of the two kinds is missing."""
-    codes = codes_of(ids, verdicts)
-    known = ~np.isnan(distances)
-    honest = known & (codes == GROUPS.index(LEGITIMATE))
-    copying = known & (codes > 0) & (codes < GROUPS.index("unsettled"))
+    """The thresholds that the labels suggest; None where one of the two kinds is missing.
+
+    Args:
+        scores: of the submissions.
+        groups: of `group_indices`, int64 [n].
+        consensus: by submission id.
+    """
+    known = ~np.isnan(scores.distance)
+    honest = known & (groups == GROUPS.index(LEGITIMATE))
+    copying = known & (groups > 0) & (groups < GROUPS.index(UNSETTLED))
     if not honest.any() or not copying.any():
         return None
-    single = np.array([not verdicts.get(one, NOT_REVIEWED).label for one in ids])
-    near, far = distances[copying], distances[honest]
+    single = np.array([not consensus.get(pk, NOT_REVIEWED).label for pk in scores.ids])
+    near, far = scores.distance[copying], scores.distance[honest]
+    purposes = {"Fewest errors": "error", "No legitimate one penalised": "false_penalty"}
     thresholds = [
-        ("Fewest errors", threshold(honest=far, cheating=near, criterion="error")),
-        (
-            "No legitimate one penalised",
-            threshold(honest=far, cheating=near, criterion="false_penalty"),
-        ),
+        (purpose, threshold(honest=far, cheating=near, criterion=criterion))
+        for purpose, criterion in purposes.items()
     ]
     return Suggestion(
-        thresholds=[(name, one) for name, one in thresholds if 0 < one.tau <= 1],
+        thresholds=[(purpose, found) for purpose, found in thresholds if 0 < found.tau <= 1],
         honest=int(honest.sum()),
         copying=int(copying.sum()),
         single=int((single & (honest | copying)).sum()),
@@ -235,8 +233,8 @@ def suggestion(
     )
 
 
-def _counts(most: int) -> list[int]:
-    """Two to four round counts up to `most`."""
-    unit = 10 ** int(np.floor(np.log10(most)))
-    step = next(one for one in (5 * unit, 2 * unit, unit) if 2 * one <= most or one == unit)
-    return list(range(step, most + 1, step))[:4]
+def _round_counts(largest: int) -> list[int]:
+    """Two to four round counts up to the largest."""
+    unit = 10 ** int(np.floor(np.log10(largest)))
+    step = next(s for s in (5 * unit, 2 * unit, unit) if 2 * s <= largest or s == unit)
+    return list(range(step, largest + 1, step))[:4]

@@ -1,4 +1,4 @@
-"""What the desk writes down, and never changes: the log, labels, notes, decisions, rebuttals."""
+"""Labels, notes, rebuttals and their answers; all append-only."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ LABELS = (
     (OTHER, "Other copying"),
 )
 LABEL_MEANINGS = {
-    LEGITIMATE: "its images are its generator's own",
-    "MGAN": "a memorization GAN: a generator trained against a classifier of membership",
-    "SUP": "a supervised map from fixed codes to training images",
+    LEGITIMATE: "the images are the generator's own",
+    "MGAN": "memorization GAN: a generator trained against a membership classifier",
+    "SUP": "supervised mapping from fixed codes to training images",
     "AE": "an autoencoder's reconstructions of training images",
-    "AUG": "training images cropped, flipped, blended or with noise",
+    "AUG": "training images that were cropped, flipped, blended or given noise",
     OTHER: "copies in another way; the reason says how",
 }
 assert {name for name, _ in LABELS} == {LEGITIMATE, *COPYING}
 
 
 class Label(AppendOnly):
-    """What one reviewer takes a submission for; the reviewer's newest is in force."""
+    """What one reviewer finds a submission to be; the reviewer's newest label counts."""
 
     submission = models.ForeignKey(Submission, models.PROTECT, related_name="labels")
     reviewer = models.ForeignKey(User, models.PROTECT, related_name="labels")
@@ -44,7 +44,7 @@ class Label(AppendOnly):
 
 
 class Note(AppendOnly):
-    """A remark among reviewers; participants never see it."""
+    """A reviewer's note for other reviewers; participants never see it."""
 
     submission = models.ForeignKey(Submission, models.PROTECT, related_name="notes")
     by = models.ForeignKey(User, models.PROTECT, related_name="notes")
@@ -56,7 +56,7 @@ class Note(AppendOnly):
 
 
 class Rebuttal(AppendOnly):
-    """What a team says to a decision: once, and the desk answers."""
+    """A team's statement on a disqualification; one per decision."""
 
     decision = models.OneToOneField(Decision, models.PROTECT, related_name="rebuttal")
     by = models.ForeignKey(User, models.PROTECT, related_name="rebuttals")
@@ -68,7 +68,7 @@ class Rebuttal(AppendOnly):
 
 
 class Answer(AppendOnly):
-    """What the desk says to a rebuttal; the team sees it."""
+    """The organisers' answer to a rebuttal, shown to the team."""
 
     rebuttal = models.OneToOneField(Rebuttal, models.PROTECT, related_name="answer")
     by = models.ForeignKey(User, models.PROTECT, related_name="answers")

@@ -1,11 +1,11 @@
-"""Which submissions to review next, so that fewest reviews make the top k clean; no Django here.
+"""Which submissions to review next, so that the fewest reviews settle the top k; no Django here.
 
-    The top k is clean when each of its entries is agreed to be legitimate. Entries agreed to copy
-    fall, and those below move up.
+    The top k is settled when each of its submissions is labelled as legitimate. Submissions
+    labelled as copying leave it, and those below move up.
 
-Whoever stands in the top k now can only rise while others fall, until it is reviewed itself. So
-each unsettled entry of the top k has to be reviewed whatever the others turn out to be, and nothing
-else has to be yet: reviewing these first, the best first, never wastes a review.
+A submission in the top k can only rise while others leave, until it is reviewed itself. So every
+unsettled submission of the top k has to be reviewed whatever the others turn out to be, and no
+other has to be yet: reviewing these first, the best first, never wastes a review.
 """
 
 from __future__ import annotations
@@ -14,129 +14,147 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from genmem.arena.leaderboards.ranking import Entry, rank
-from genmem.arena.moderation.consensus import NOT_REVIEWED, Verdict
+from genmem.arena.leaderboards.ranking import ScoredSubmission, rank
+from genmem.arena.moderation.consensus import NOT_REVIEWED, Consensus
 
 
 @dataclass(frozen=True)
-class Item:
-    """An entry to be reviewed: its rank once all that are agreed to copy have fallen."""
+class QueueItem:
+    """A submission in the queue.
+
+    Attributes:
+        rank: the rank of its team once all submissions labelled as copying have left.
+        submission: which.
+        consensus: of its labels.
+    """
 
     rank: int
-    entry: Entry
-    verdict: Verdict
+    submission: ScoredSubmission
+    consensus: Consensus
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What is left to do until the top `top` of a board is clean.
+    """What is left to do until the top k of a leaderboard is settled.
 
     Attributes:
-        now: unsettled entries of the top, best first: each has to be reviewed.
-        then: entries that move into the top if every suspect in it falls, best first.
-        fallen: entries agreed to copy that take a place of the top, best first: they wait for the
-            organiser's decision.
-        clean: how many of the top are agreed to be legitimate.
-        standing: how many entries the top has; fewer than `top` on a small board.
-        reviews: how many reviews are left at least: as many as it takes if none of `now` copies.
+        to_review: unsettled submissions of the top k, best first; each has to be reviewed.
+        next_in_line: submissions that move into the top k if every suspect in it leaves.
+        to_decide: submissions labelled as copying that hold a place of the top k, best first; an
+            organiser has to decide about them.
+        legitimate: how many of the top k are labelled as legitimate.
+        size: how many submissions the top k has; fewer than k on a small leaderboard.
+        reviews_left: how many reviews it takes if nothing in `to_review` copies, the minimum.
     """
 
-    top: int
-    now: Sequence[Item]
-    then: Sequence[Item]
-    fallen: Sequence[Item]
-    clean: int
-    standing: int
-    reviews: int
+    to_review: Sequence[QueueItem]
+    next_in_line: Sequence[QueueItem]
+    to_decide: Sequence[QueueItem]
+    legitimate: int
+    size: int
+    reviews_left: int
 
     @property
     def done(self) -> bool:
-        """Whether the top is clean: everything in it is settled, and nothing waits to fall."""
-        return not self.now and not self.fallen
+        """Whether the top k is settled."""
+        return not self.to_review and not self.to_decide
 
 
-def review_queue(entries: Sequence[Entry], verdicts: Mapping[str, Verdict], *, top: int) -> Queue:
-    """What is left to review.
+def review_queue(
+    submissions: Sequence[ScoredSubmission], consensus: Mapping[str, Consensus], *, top: int
+) -> Queue:
+    """Build the queue.
 
     Args:
-        entries: those that stand for their teams on the board; disqualified ones are not in it.
-        verdicts: by submission; those without a label may be missing.
-        top: k; entries without a score (N/A) are never in it.
+        submissions: those that compete on the leaderboard; none of them is disqualified.
+        consensus: by submission id; submissions without a label may be missing.
+        top: k; submissions without a score (N/A) are never in the top k.
     """
 
-    def of(entry: Entry) -> Verdict:
-        return verdicts.get(entry.submission, NOT_REVIEWED)
+    def of(submission: ScoredSubmission) -> Consensus:
+        return consensus.get(submission.id, NOT_REVIEWED)
 
-    standing = _top([one for one in entries if not of(one).copying], of, top)
-    now = [item for item in standing if not item.verdict.label]
-    suspects = {item.entry.submission for item in now if item.verdict.suspect}
-    then: list[Item] = []
+    remaining = [submission for submission in submissions if not of(submission).copying]
+    top_items = _top(remaining, of, top)
+    to_review = [item for item in top_items if not item.consensus.label]
+    suspects = {item.submission.id for item in to_review if item.consensus.suspect}
+    next_in_line: list[QueueItem] = []
     if suspects:
-        inside = {item.entry.submission for item in standing}
-        left = [one for one in entries if not of(one).copying and one.submission not in suspects]
-        then = [
+        top_ids = {item.submission.id for item in top_items}
+        without_suspects = [row for row in remaining if row.id not in suspects]
+        next_in_line = [
             item
-            for item in _top(left, of, top)
-            if item.entry.submission not in inside and not item.verdict.label
+            for item in _top(without_suspects, of, top)
+            if item.submission.id not in top_ids and not item.consensus.label
         ]
     return Queue(
-        top=top,
-        now=now,
-        then=then,
-        fallen=_fallen(entries, of, standing, top),
-        clean=sum(item.verdict.clean for item in standing),
-        standing=len(standing),
-        reviews=sum(item.verdict.needed for item in now),
+        to_review=to_review,
+        next_in_line=next_in_line,
+        to_decide=_to_decide(submissions, of, top_items, top),
+        legitimate=sum(item.consensus.legitimate for item in top_items),
+        size=len(top_items),
+        reviews_left=sum(item.consensus.reviews_needed for item in to_review),
     )
 
 
-def _fallen(
-    entries: Sequence[Entry], of: Callable[[Entry], Verdict], standing: Sequence[Item], top: int
-) -> list[Item]:
-    """Entries agreed to copy that keep a place of the top from those that deserve it."""
-    best = {
-        placed.entry.team: placed.entry.order
-        for placed in rank(one for one in entries if not of(one).copying)
-    }
-    last = standing[-1].entry.order if len(standing) == top else None
-    placed = [one.entry.order for one in rank(entries)]
+def _to_decide(
+    submissions: Sequence[ScoredSubmission],
+    of: Callable[[ScoredSubmission], Consensus],
+    top_items: Sequence[QueueItem],
+    top: int,
+) -> list[QueueItem]:
+    """Submissions labelled as copying that hold a place of the top k."""
+    remaining = [submission for submission in submissions if not of(submission).copying]
+    best = {placement.best.team: placement.best.order for placement in rank(remaining)}
+    last = top_items[-1].submission.order if len(top_items) == top else None
+    orders = [placement.best.order for placement in rank(submissions)]
     return [
-        Item(rank=1 + bisect_left(placed, one.order), entry=one, verdict=of(one))
-        for one in sorted(entries, key=lambda one: one.order)
-        if of(one).copying
-        and not one.order[0]
-        and (last is None or one.order < last)
-        and (one.team not in best or one.order < best[one.team])
+        QueueItem(
+            rank=1 + bisect_left(orders, submission.order),
+            submission=submission,
+            consensus=of(submission),
+        )
+        for submission in sorted(submissions, key=lambda submission: submission.order)
+        if of(submission).copying
+        and not submission.order[0]
+        and (last is None or submission.order < last)
+        and (submission.team not in best or submission.order < best[submission.team])
     ]
 
 
-def entries_reviewed(entries: Sequence[Entry], copies: Callable[[Entry], bool], *, top: int) -> int:
-    """How many entries are reviewed, following the queue, until the top is clean.
+def count_reviewed(
+    submissions: Sequence[ScoredSubmission],
+    copies: Callable[[ScoredSubmission], bool],
+    *,
+    top: int,
+) -> int:
+    """How many submissions are reviewed, following the queue, until the top k is settled.
 
     Args:
-        entries: those that stand for their teams.
-        copies: what a review of an entry finds.
+        submissions: those that compete on the leaderboard.
+        copies: what the reviews of a submission find.
         top: k.
     """
-    standing = list(entries)
+    remaining = list(submissions)
     reviewed: set[str] = set()
     while True:
-        placed = rank(standing)[:top]
         new = [
-            one.entry
-            for one in placed
-            if one.rank is not None and one.entry.submission not in reviewed
+            placement.best
+            for placement in rank(remaining)[:top]
+            if placement.rank is not None and placement.best.id not in reviewed
         ]
         if not new:
             return len(reviewed)
-        reviewed.update(one.submission for one in new)
-        fallen = {one.submission for one in new if copies(one)}
-        standing = [one for one in standing if one.submission not in fallen]
+        reviewed.update(submission.id for submission in new)
+        copying = {submission.id for submission in new if copies(submission)}
+        remaining = [submission for submission in remaining if submission.id not in copying]
 
 
-def _top(entries: Sequence[Entry], of: Callable[[Entry], Verdict], top: int) -> list[Item]:
+def _top(
+    submissions: Sequence[ScoredSubmission], of: Callable[[ScoredSubmission], Consensus], top: int
+) -> list[QueueItem]:
     return [
-        Item(rank=placed.rank, entry=placed.entry, verdict=of(placed.entry))
-        for placed in rank(entries)[:top]
-        if placed.rank is not None
+        QueueItem(rank=placement.rank, submission=placement.best, consensus=of(placement.best))
+        for placement in rank(submissions)[:top]
+        if placement.rank is not None
     ]

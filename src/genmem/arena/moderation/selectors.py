@@ -1,4 +1,4 @@
-"""What the desk's pages ask: who stands on the private board, and what the labels come to."""
+"""The labels, the consensus and the review queue of a competition, cached."""
 
 from __future__ import annotations
 
@@ -8,58 +8,79 @@ from collections.abc import Mapping
 from django.db.models import Count, Max
 
 from genmem.arena.competitions.models import Competition
-from genmem.arena.leaderboards.cache import kept, stamp
-from genmem.arena.leaderboards.leaderboard import standing
-from genmem.arena.leaderboards.ranking import Entry
-from genmem.arena.leaderboards.scores import entries
-from genmem.arena.moderation.consensus import Verdict
+from genmem.arena.leaderboards.cache import cached
+from genmem.arena.leaderboards.leaderboard import ranked_submissions
+from genmem.arena.moderation.consensus import Consensus, consensus_of
 from genmem.arena.moderation.models import Label
-from genmem.arena.moderation.queue import Item, Queue, review_queue
-from genmem.arena.moderation.reviews import labels_of_all, verdicts
+from genmem.arena.moderation.queue import Queue, QueueItem, review_queue
+from genmem.arena.submissions.models import Submission
+
+LabelsBySubmission = Mapping[uuid.UUID, Mapping[int, str]]
+"""By submission, by reviewer: the current label."""
 
 
-def entries_standing(competition: Competition) -> list[Entry]:
-    """The final selections on the private board, disqualified ones left out."""
-
-    def find() -> list[Entry]:
-        finals = standing(competition)
-        return [one for one in entries(competition, "private") if one.submission in finals]
-
-    return kept(("entries standing", competition.pk), stamp(), find)
+def label_state() -> tuple[int | None, int]:
+    """Changes with every label."""
+    state = Label.objects.aggregate(last=Max("pk"), count=Count("pk"))
+    return state["last"], state["count"]
 
 
-def label_stamp() -> tuple[int | None, int]:
-    """Changes whenever a label is given."""
-    found = Label.objects.aggregate(last=Max("pk"), count=Count("pk"))
-    return found["last"], found["count"]
+def current_labels(submission: Submission) -> list[Label]:
+    """Each reviewer's newest label of one submission, oldest first."""
+    newest = {
+        label.reviewer.pk: label
+        for label in Label.objects.filter(submission=submission)
+        .select_related("reviewer")
+        .order_by("pk")
+    }
+    return sorted(newest.values(), key=lambda label: label.pk)
 
 
-def labels_now(competition: Competition) -> Mapping[uuid.UUID, Mapping[int, str]]:
-    """By submission, by reviewer: the label in force."""
-    return kept(("labels", competition.pk), label_stamp(), lambda: labels_of_all(competition))
+def labels_by_submission(competition: Competition) -> LabelsBySubmission:
+    """The current labels of all submissions of a competition."""
+
+    def read() -> LabelsBySubmission:
+        labels: dict[uuid.UUID, dict[int, str]] = {}
+        rows = Label.objects.filter(submission__team__competition=competition).order_by("pk")
+        for pk, reviewer, label in rows.values_list(
+            "submission_id", "reviewer_id", "label"
+        ).iterator():
+            labels.setdefault(pk, {})[reviewer] = label
+        return labels
+
+    return cached(("labels", competition.pk), label_state(), read)
 
 
-def verdicts_now(competition: Competition) -> Mapping[str, Verdict]:
-    """By submission: what its labels come to."""
-    return kept(
-        ("verdicts", competition.pk),
-        label_stamp(),
-        lambda: {str(one): found for one, found in verdicts(labels_now(competition)).items()},
-    )
+def consensus_by_submission(competition: Competition) -> Mapping[str, Consensus]:
+    """By submission id: the consensus of its labels; submissions without a label are missing."""
+
+    def compute() -> dict[str, Consensus]:
+        labels = labels_by_submission(competition)
+        return {str(pk): consensus_of(by_reviewer.values()) for pk, by_reviewer in labels.items()}
+
+    return cached(("consensus", competition.pk), label_state(), compute)
 
 
-def queue_now(competition: Competition, *, top: int) -> Queue:
-    """What is left to review until the private top is clean."""
-    return review_queue(entries_standing(competition), verdicts_now(competition), top=top)
+def queue_of(competition: Competition, *, top: int) -> Queue:
+    """What is left to review until the top `top` of the private leaderboard is settled."""
+    submissions = ranked_submissions(competition, "private")
+    return review_queue(submissions, consensus_by_submission(competition), top=top)
 
 
-def next_for(
+def next_to_review(
     competition: Competition, queue: Queue, reviewer_id: int, *, after: str = ""
-) -> Item | None:
-    """The first of the queue that a reviewer has not labelled, other than `after`."""
-    labels = labels_now(competition)
-    for item in (*queue.now, *queue.then):
-        submission = item.entry.submission
-        if submission != after and reviewer_id not in labels.get(uuid.UUID(submission), {}):
+) -> QueueItem | None:
+    """The first submission of the queue that a reviewer has not labelled.
+
+    Args:
+        competition: of the queue.
+        queue: of `queue_of`.
+        reviewer_id: of the user.
+        after: id of a submission to skip; "" for none.
+    """
+    labels = labels_by_submission(competition)
+    for item in (*queue.to_review, *queue.next_in_line):
+        pk = item.submission.id
+        if pk != after and reviewer_id not in labels.get(uuid.UUID(pk), {}):
             return item
     return None

@@ -1,4 +1,4 @@
-"""The files of submitted code, as text to be read."""
+"""The files of submitted code and the log of its run, as text."""
 
 from __future__ import annotations
 
@@ -10,56 +10,57 @@ from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.zip_index import files_in, shown
 
-_FILES = 100
-_FILE_BYTES = 200_000
-_ALL_BYTES = 1_000_000
-_LOG_BYTES = 200_000
+_MAX_FILES = 100
+_MAX_FILE_BYTES = 200_000
+_MAX_BYTES = 1_000_000
+_MAX_LOG_BYTES = 200_000
 
 
 @dataclass(frozen=True)
-class CodeFile:
-    """One file of a zip of code; `text` is None where it is no text, or larger than is shown."""
+class SourceFile:
+    """One file of a zip of code; `text` is None where it is not text or too large."""
 
     name: str
     size: int
     text: str | None
 
 
-def code_of(submission: Submission) -> Sequence[CodeFile]:
-    """The files that a team sent in as code, smallest depth first; none for images."""
+def source_files(submission: Submission) -> Sequence[SourceFile]:
+    """The files of submitted code, those in the fewest folders first; none for images."""
     if submission.kind != "code":
         return []
-    found: list[CodeFile] = []
-    left = _ALL_BYTES
+    files: list[SourceFile] = []
+    bytes_left = _MAX_BYTES
     try:
         with storage.local(submission.file) as path, zipfile.ZipFile(path) as archive:
-            for entry in files_in(archive)[:_FILES]:
+            for member in files_in(archive)[:_MAX_FILES]:
                 text = None
-                if entry.file_size <= min(_FILE_BYTES, left):
-                    text = _text(archive, entry)
-                    left -= entry.file_size
-                found.append(CodeFile(shown(entry), entry.file_size, text))
+                if member.file_size <= min(_MAX_FILE_BYTES, bytes_left):
+                    text = _text(archive, member)
+                    bytes_left -= member.file_size
+                files.append(SourceFile(shown(member), member.file_size, text))
     except (OSError, zipfile.BadZipFile):
         return []
-    return sorted(found, key=lambda one: (one.name.count("/"), one.name))
+    return sorted(files, key=lambda file: (file.name.count("/"), file.name))
 
 
-def log_of(submission: Submission) -> str:
-    """What the code wrote while it ran: the end of it, where it is long."""
+def run_log(submission: Submission) -> str:
+    """What the code printed while it ran; of a long log, the end."""
     try:
         with storage.open_read(f"logs/{submission.pk}.log") as file:
             content = file.read()
     except OSError:
         return ""
-    text = content[-_LOG_BYTES:].decode(errors="replace")
-    return f"… the last {_LOG_BYTES:,} bytes\n{text}" if len(content) > _LOG_BYTES else text
+    text = content[-_MAX_LOG_BYTES:].decode(errors="replace")
+    if len(content) > _MAX_LOG_BYTES:
+        return f"… the last {_MAX_LOG_BYTES:,} bytes\n{text}"
+    return text
 
 
-def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str | None:
+def _text(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str | None:
     try:
-        with archive.open(entry) as file:
-            content = file.read(_FILE_BYTES)
-        text = content.decode()
+        with archive.open(member) as file:
+            text = file.read(_MAX_FILE_BYTES).decode()
     except (OSError, zipfile.BadZipFile, RuntimeError, UnicodeDecodeError, EOFError):
         return None
     return None if "\0" in text else text

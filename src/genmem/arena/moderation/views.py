@@ -1,14 +1,15 @@
-"""The review queue, the decisions, and the log."""
+"""Pages: the review queue, the decisions, and the audit log."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -17,203 +18,164 @@ from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import split_in_force
 from genmem.arena.leaderboards.models import Decision
-from genmem.arena.moderation.decisions import DeskError, answer, rebut
+from genmem.arena.moderation.decisions import ModerationError, answer_rebuttal, rebut
 from genmem.arena.moderation.models import Rebuttal
-from genmem.arena.moderation.queue import Item
-from genmem.arena.moderation.selectors import labels_now, next_for, queue_now
+from genmem.arena.moderation.permissions import organiser_required, reviewer_required
+from genmem.arena.moderation.queue import QueueItem
+from genmem.arena.moderation.selectors import labels_by_submission, next_to_review, queue_of
 from genmem.arena.submissions.models import Submission
-from genmem.arena.teams.permissions import Viewer, get_viewer, require_member
+from genmem.arena.teams.permissions import Viewer, require_member
 
-TOPS = (3, 10, 25, 50, 100, 250)
-TOP = 100
-"""How much of the private board is to be clean, until somebody chooses another."""
-
-
-def visit_desk(request: HttpRequest, slug: str) -> tuple[Viewer, User]:
-    """A reviewer or organiser; 403 for everybody else."""
-    viewer = get_viewer(request, slug)
-    if not viewer.reviewer or viewer.user is None:
-        raise PermissionDenied("The desk is for reviewers and organisers.")
-    return viewer, viewer.user
+_TOP_CHOICES = (3, 10, 25, 50, 100, 250)
+_DEFAULT_TOP = 100
+_LOG_ROWS = 100
+"""Rows on one page of the audit log."""
 
 
-def visit_desk_as_organiser(request: HttpRequest, slug: str) -> tuple[Viewer, User]:
-    """An organiser; 403 for everybody else."""
-    viewer, user = visit_desk(request, slug)
-    if not viewer.organiser:
-        raise PermissionDenied("Organisers decide this; reviewers label and write notes.")
-    return viewer, user
+def top_size(request: HttpRequest) -> int:
+    """The k of "the top k": as requested, and then remembered in the session."""
+    text = request.GET.get("top", "")
+    if text.isdecimal() and 1 <= int(text[:6]) <= 100_000:
+        request.session["moderation-top"] = int(text[:6])
+    return int(request.session.get("moderation-top", _DEFAULT_TOP))
 
 
-def submission_at(viewer: Viewer, pk: uuid.UUID) -> Submission:
-    """A submission of the competition; 404 where there is none."""
-    return get_object_or_404(
-        Submission.objects.select_related("team", "team__competition", "author"),
-        pk=pk,
-        team__competition=viewer.competition,
-    )
+def top_choices(top: int) -> list[int]:
+    """The choices of k, with the present one among them."""
+    return sorted({*_TOP_CHOICES, top})
 
 
-def top_of(request: HttpRequest) -> int:
-    """The k of "the top k": as asked for, and then for as long as this person is signed in."""
-    given = request.GET.get("top", "")
-    if given.isdecimal() and 1 <= int(given[:6]) <= 100_000:
-        request.session["desk-top"] = int(given[:6])
-    return int(request.session.get("desk-top", TOP))
-
-
-_LOG_PAGE = 100
-
-
-@login_required
 @require_safe
-def queue(request: HttpRequest, slug: str) -> HttpResponse:
-    """What is left to review until the private top is clean."""
-    viewer, user = visit_desk(request, slug)
-    top = top_of(request)
-    found = queue_now(viewer.competition, top=top)
-    labels = labels_now(viewer.competition)
-    items = [*found.now, *found.then, *found.fallen]
-    submissions = _submissions(items)
-    mine = {submission: of[user.pk] for submission, of in labels.items() if user.pk in of}
-
-    def rows(items: Iterable[Item]) -> list[tuple[Item, Submission, str]]:
-        pairs = [(item, submissions[uuid.UUID(item.entry.submission)]) for item in items]
-        return [(item, one, mine.get(one.pk, "")) for item, one in pairs]
-
-    return render(
-        request,
-        "moderation/queue.html",
-        {
-            "viewer": viewer,
-            "queue": found,
-            "shown": min(top, found.standing),
-            "now": rows(found.now),
-            "then": rows(found.then),
-            "fallen": rows(found.fallen),
-            "top": top,
-            "tops": sorted({*TOPS, top}),
-            "next": next_for(viewer.competition, found, user.pk),
-            "split": split_in_force(viewer.competition, "private"),
-        },
-    )
+@reviewer_required
+def queue(request: HttpRequest, viewer: Viewer, user: User) -> HttpResponse:
+    """What is left to review until the top of the private leaderboard is settled."""
+    top = top_size(request)
+    items = queue_of(viewer.competition, top=top)
+    lists = {
+        "to_decide": items.to_decide,
+        "to_review": items.to_review,
+        "next_in_line": items.next_in_line,
+    }
+    context = {
+        "viewer": viewer,
+        "queue": items,
+        "size": min(top, items.size),
+        "top": top,
+        "top_choices": top_choices(top),
+        "next": next_to_review(viewer.competition, items, user.pk),
+        "split": split_in_force(viewer.competition, "private"),
+        **_with_submissions(lists, viewer, user),
+    }
+    return render(request, "moderation/queue.html", context)
 
 
-@login_required
 @require_safe
-def next_entry(request: HttpRequest, slug: str) -> HttpResponse:
-    """Leads to the next entry that I should review."""
-    viewer, user = visit_desk(request, slug)
+@reviewer_required
+def next_submission(request: HttpRequest, viewer: Viewer, user: User) -> HttpResponse:
+    """Redirect to the next submission that the viewer should review."""
+    items = queue_of(viewer.competition, top=top_size(request))
     after = request.GET.get("after", "")
-    found = queue_now(viewer.competition, top=top_of(request))
-    item = next_for(viewer.competition, found, user.pk, after=after)
+    item = next_to_review(viewer.competition, items, user.pk, after=after)
     if item is None:
-        messages.success(request, "Nothing in the queue waits for your review.")
-        return redirect("moderation", slug)
-    return redirect("review", slug, item.entry.submission)
+        messages.success(request, "No submission in the queue waits for your review.")
+        return redirect("moderation", viewer.competition.slug)
+    return redirect("review", viewer.competition.slug, item.submission.id)
 
 
-@login_required
 @require_safe
-def decisions(request: HttpRequest, slug: str) -> HttpResponse:
-    """Every decision, newest first, with rebuttals; those that wait for an answer on top."""
-    viewer, _ = visit_desk(request, slug)
-    found = (
+@reviewer_required
+def decisions(request: HttpRequest, viewer: Viewer, user: User) -> HttpResponse:
+    """All decisions, newest first; those with an unanswered rebuttal in a list of their own."""
+    rows: dict[bool, list[tuple[Decision, bool]]] = {True: [], False: []}
+    seen: set[uuid.UUID] = set()
+    for decision in (
         Decision.objects.filter(submission__team__competition=viewer.competition)
         .select_related("submission__team", "by", "rebuttal__by", "rebuttal__answer__by")
         .order_by("-pk")
-    )
-    rows, seen = [], set()
-    for one in found:
-        rows.append((one, one.submission.pk not in seen))
-        seen.add(one.submission.pk)
-    waiting = [row for row in rows if _waits(row[0])]
-    return render(
-        request,
-        "moderation/decisions.html",
-        {
-            "viewer": viewer,
-            "waiting": waiting,
-            "others": [row for row in rows if not _waits(row[0])],
-        },
-    )
+    ):
+        in_force = decision.submission.pk not in seen
+        seen.add(decision.submission.pk)
+        rebuttal = getattr(decision, "rebuttal", None)
+        unanswered = rebuttal is not None and not hasattr(rebuttal, "answer")
+        rows[unanswered].append((decision, in_force))
+    context = {"viewer": viewer, "unanswered": rows[True], "other": rows[False]}
+    return render(request, "moderation/decisions.html", context)
 
 
-@login_required
 @require_POST
-def answer_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The desk's answer to a rebuttal."""
-    viewer, user = visit_desk_as_organiser(request, slug)
-    found = get_object_or_404(
+@organiser_required
+def send_answer(request: HttpRequest, viewer: Viewer, user: User, pk: int) -> HttpResponse:
+    """Answer a rebuttal."""
+    rebuttal = get_object_or_404(
         Rebuttal, pk=pk, decision__submission__team__competition=viewer.competition
     )
     try:
-        answer(found, text=request.POST.get("text", ""), by=user)
-        messages.success(request, "Answered; the team sees it.")
-    except DeskError as error:
+        answer_rebuttal(rebuttal, text=request.POST.get("text", ""), by=user)
+        messages.success(request, "Answer sent to the team.")
+    except ModerationError as error:
         messages.error(request, str(error))
-    return redirect("review", slug, found.decision.submission.pk)
+    return redirect("review", viewer.competition.slug, rebuttal.decision.submission.pk)
 
 
 @login_required
 @require_POST
 def send_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """A team's word on a decision about its own submission; 404 for everybody else."""
+    """Rebut a decision about the viewer's own team's submission; 404 for everybody else."""
     viewer, team, user = require_member(request, slug)
-    found = get_object_or_404(Decision, pk=pk, submission__team=team)
-    if found.submission.team.competition != viewer.competition:
+    decision = get_object_or_404(Decision, pk=pk, submission__team=team)
+    if decision.submission.team.competition != viewer.competition:
         raise Http404
     try:
-        rebut(found, text=request.POST.get("text", ""), by=user)
-        messages.success(request, "Sent. The organisers' answer will be shown here.")
-    except DeskError as error:
+        rebut(decision, text=request.POST.get("text", ""), by=user)
+        messages.success(request, "Sent. The organisers' answer will appear on this page.")
+    except ModerationError as error:
         messages.error(request, str(error))
-    return redirect("submission", slug, found.submission.pk)
+    return redirect("submission", slug, decision.submission.pk)
 
 
-@login_required
 @require_safe
-def log(request: HttpRequest, slug: str) -> HttpResponse:
-    """Everything that was changed, newest first; only ever added to."""
-    viewer, _ = visit_desk(request, slug)
+@reviewer_required
+def log(request: HttpRequest, viewer: Viewer, user: User) -> HttpResponse:
+    """The audit log, newest first."""
     entries = LogEntry.objects.filter(competition=viewer.competition)
-    actions = sorted(set(entries.values_list("action", flat=True).distinct()))
-    actors = User.objects.filter(
-        pk__in=entries.exclude(actor=None).values("actor").distinct()
-    ).order_by("display_name", "pk")
-    wanted = {name: request.GET.get(name, "").strip() for name in ("action", "actor", "subject")}
-    shown = entries.select_related("actor").order_by("-pk")
-    if wanted["action"]:
-        shown = shown.filter(action=wanted["action"])
-    if wanted["actor"] == "server":
-        shown = shown.filter(actor=None)
-    elif wanted["actor"].isdecimal():
-        shown = shown.filter(actor=int(wanted["actor"][:18]))
-    if wanted["subject"]:
-        shown = shown.filter(subject__icontains=wanted["subject"][:200])
-    page = Paginator(shown, _LOG_PAGE).get_page(request.GET.get("page"))
+    actors = entries.exclude(actor=None).values("actor").distinct()
+    filters = {name: request.GET.get(name, "").strip() for name in ("action", "actor", "subject")}
+    matching = _filtered(entries.select_related("actor").order_by("-pk"), **filters)
     query = request.GET.copy()
     query.pop("page", None)
-    return render(
-        request,
-        "moderation/log.html",
-        {
-            "viewer": viewer,
-            "rows": page,
-            "actions": actions,
-            "actors": actors,
-            "wanted": wanted,
-            "query": query.urlencode(),
-        },
-    )
+    context = {
+        "viewer": viewer,
+        "rows": Paginator(matching, _LOG_ROWS).get_page(request.GET.get("page")),
+        "actions": sorted(set(entries.values_list("action", flat=True).distinct())),
+        "actors": User.objects.filter(pk__in=actors).order_by("display_name", "pk"),
+        "filters": filters,
+        "query": query.urlencode(),
+    }
+    return render(request, "moderation/log.html", context)
 
 
-def _waits(decision: Decision) -> bool:
-    """Whether a rebuttal of it waits for an answer."""
-    rebuttal = getattr(decision, "rebuttal", None)
-    return rebuttal is not None and not hasattr(rebuttal, "answer")
+def _filtered(
+    entries: QuerySet[LogEntry], *, action: str, actor: str, subject: str
+) -> QuerySet[LogEntry]:
+    if action:
+        entries = entries.filter(action=action)
+    if actor == "server":
+        entries = entries.filter(actor=None)
+    elif actor.isdecimal():
+        entries = entries.filter(actor=int(actor[:18]))
+    return entries.filter(subject__icontains=subject[:200]) if subject else entries
 
 
-def _submissions(items: Iterable[Item]) -> dict[uuid.UUID, Submission]:
-    numbers = {uuid.UUID(item.entry.submission) for item in items}
-    return Submission.objects.select_related("team").in_bulk(list(numbers))
+def _with_submissions(
+    lists: dict[str, Sequence[QueueItem]], viewer: Viewer, user: User
+) -> dict[str, Any]:
+    """The same lists, as (item, submission, the user's own label)."""
+    labels = labels_by_submission(viewer.competition)
+    ids = [uuid.UUID(item.submission.id) for items in lists.values() for item in items]
+    submissions = Submission.objects.select_related("team").in_bulk(ids)
+
+    def rows(items: Iterable[QueueItem]) -> list[tuple[QueueItem, Submission, str]]:
+        keys = [(item, uuid.UUID(item.submission.id)) for item in items]
+        return [(item, submissions[pk], labels.get(pk, {}).get(user.pk, "")) for item, pk in keys]
+
+    return {name: rows(items) for name, items in lists.items()}

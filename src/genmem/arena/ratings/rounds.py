@@ -13,9 +13,8 @@ from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
-from genmem.arena.leaderboards.leaderboard import chosen_finals
-from genmem.arena.leaderboards.ranking import finals_of_all, rank
-from genmem.arena.leaderboards.scores import entries
+from genmem.arena.leaderboards.leaderboard import ranked_submissions
+from genmem.arena.leaderboards.ranking import rank
 from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
 from genmem.arena.ratings.models import Item, Round
 from genmem.arena.ratings.round_images import POOL, keep_real, open_real
@@ -50,12 +49,11 @@ def top_submissions(competition: Competition, count: int) -> list[uuid.UUID]:
 
     Where no private score is there yet, those of the public board.
     """
-    public = entries(competition, "public")
-    finals = finals_of_all(public, chosen_finals(competition), count=competition.final_count)
-    private = [one for one in entries(competition, "private") if one.submission in finals]
-    placed = [one for one in rank(private) if one.rank is not None]
-    placed = placed or [one for one in rank(public) if one.rank is not None]
-    return [uuid.UUID(one.entry.submission) for one in placed[:count]]
+    for kind in ("private", "public"):
+        placements = rank(ranked_submissions(competition, kind))
+        if ranked := [placement for placement in placements if placement.rank is not None]:
+            return [uuid.UUID(placement.best.id) for placement in ranked[:count]]
+    return []
 
 
 def open_round(

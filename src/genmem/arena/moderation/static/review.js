@@ -1,4 +1,4 @@
-// Keys of the review page: a letter chooses a label, r goes to the reason, n to the next entry.
+// Keyboard of the review page: a letter selects a label, r moves to the reason, n opens the next.
 "use strict";
 
 const form = document.getElementById("label-form");
@@ -6,9 +6,9 @@ const keys = document.getElementById("keys");
 if (form && keys) {
   const next = document.getElementById("next-entry");
   const reason = document.getElementById("reason");
-  try { keys.checked = localStorage.getItem("desk-keys") !== "off"; } catch { /* no storage */ }
+  try { keys.checked = localStorage.getItem("review-keys") !== "off"; } catch { /* no storage */ }
   keys.addEventListener("change", () => {
-    try { localStorage.setItem("desk-keys", keys.checked ? "on" : "off"); } catch { /* no storage */ }
+    try { localStorage.setItem("review-keys", keys.checked ? "on" : "off"); } catch { /* no storage */ }
   });
 
   document.addEventListener("keydown", (event) => {

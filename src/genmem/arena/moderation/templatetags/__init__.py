@@ -1,1 +1,1 @@
-"""Template tags of the desk."""
+"""Template tags of moderation."""

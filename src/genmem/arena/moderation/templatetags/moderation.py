@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from genmem.arena.leaderboards.models import Decision
-from genmem.arena.moderation.consensus import LEGITIMATE, Verdict
+from genmem.arena.moderation.consensus import LEGITIMATE, Consensus
 from genmem.arena.moderation.models import LABELS
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import Viewer
@@ -19,7 +19,7 @@ register = template.Library()
 
 
 @register.filter
-def label_word(label: str) -> str:
+def label_title(label: str) -> str:
     """A label as shown; "" for none."""
     return dict(LABELS).get(label, "")
 
@@ -31,27 +31,25 @@ def short(value: float) -> str:
 
 
 @register.filter
-def pretty(value: Any) -> str:
-    """JSON, one name a line."""
+def pretty_json(value: Any) -> str:
+    """JSON with one name per line."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.simple_tag
-def verdict_state(found: Verdict) -> SafeString:
-    """What the labels come to, as a state."""
-    if found.label:
-        kind = "done" if found.clean else "failed"
-        return format_html(
-            '<span class="state {}">{}, agreed</span>', kind, label_word(found.label)
-        )
-    if found.disputed:
-        return format_html('<span class="state running">{}</span>', "Disputed")
-    if not found.given:
-        return format_html('<span class="state">{}</span>', "No label")
-    kind = "open" if found.leaning == LEGITIMATE else "running"
-    return format_html(
-        '<span class="state {}">{}, one label</span>', kind, label_word(found.leaning)
-    )
+def consensus_badge(consensus: Consensus) -> SafeString:
+    """The consensus of a submission's labels as a badge."""
+    if consensus.label:
+        state, text = "done" if consensus.legitimate else "failed", "{}, agreed"
+    elif consensus.disputed:
+        state, text = "running", "Disputed"
+    elif not consensus.count:
+        state, text = "", "No label"
+    else:
+        state = "open" if consensus.unanimous == LEGITIMATE else "running"
+        text = "{}, one label"
+    text = text.format(label_title(consensus.label or consensus.unanimous))
+    return format_html('<span class="state {}">{}</span>', state, text)
 
 
 @register.simple_tag
@@ -59,25 +57,23 @@ def decisions_on(submission: Submission, viewer: Viewer) -> list[dict[str, Any]]
     """The decisions on a submission, newest first, as its team may see them."""
     if submission.state != "scored":
         return []
-    found = (
+    decisions = (
         Decision.objects.filter(submission=submission)
         .select_related("rebuttal__by", "rebuttal__answer")
         .order_by("-pk")
     )
     member = viewer.team is not None and viewer.team.pk == submission.team.pk
     rows = []
-    for place, one in enumerate(found):
-        rebuttal = getattr(one, "rebuttal", None)
+    for position, decision in enumerate(decisions):
+        disqualifies = position == 0 and decision.kind == "disqualified"
+        rebuttal = getattr(decision, "rebuttal", None)
         rows.append(
             {
-                "decision": one,
-                "in_force": place == 0,
+                "decision": decision,
+                "disqualifies": disqualifies,
                 "rebuttal": rebuttal,
                 "answer": getattr(rebuttal, "answer", None),
-                "may_rebut": member
-                and place == 0
-                and one.kind == "disqualified"
-                and rebuttal is None,
+                "may_rebut": member and disqualifies and rebuttal is None,
             }
         )
     return rows
