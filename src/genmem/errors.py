@@ -1,30 +1,41 @@
-"""The few errors genmem raises on purpose.
+"""The errors that genmem raises on purpose.
 
-    GenmemError            anything the person at the keyboard can mend; exit code 2
+    GenmemError            anything that the user can fix; exit code 2
     ├── InputError         images, features, archives or tables that cannot be used
-    ├── UsageError         arguments that contradict each other or name nothing known
-    └── WeightsError       a backbone's weights are neither here nor obtainable; exit code 3
+    ├── UsageError         unknown names, and arguments that contradict each other
+    ├── TrainingError      a training run that cannot continue: a loss that is not finite, …
+    └── WeightsError       a backbone's weights are missing and cannot be downloaded; exit code 3
 
-Each message says what was expected, what came, and how to fix it. The command line prints the
-message and exits with `exit_code`; no layer below it prints anything.
+Every message says what was expected, what was given, and how to fix it. The command line prints it
+and exits with `exit_code`; no layer below the command line prints anything. The arena adds its own
+errors below `GenmemError`.
 """
 
 
 class GenmemError(Exception):
-    """Base of all errors a user can mend."""
+    """Base of all errors that the user can fix."""
 
     exit_code = 2
 
 
 class InputError(GenmemError):
-    """The given data cannot be used: unreadable, empty, malformed, or not what it claims to be."""
+    """The data cannot be used: it is unreadable, empty, malformed, or of another kind."""
 
 
 class UsageError(GenmemError):
-    """The call itself is wrong: an unknown name, or arguments that do not go together."""
+    """The call is wrong: an unknown name, or arguments that contradict each other."""
+
+
+class TrainingError(GenmemError):
+    """A training run cannot continue."""
 
 
 class WeightsError(GenmemError):
-    """Weights are missing and cannot be obtained, or do not match their checksum."""
+    """Weights are missing and cannot be downloaded, or do not match their checksum."""
 
     exit_code = 3
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says about an error, without a path or a number."""
+    return (error.strerror or str(error)).lower()

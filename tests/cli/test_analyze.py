@@ -96,7 +96,7 @@ def test_a_bad_table_is_one_line_that_names_the_row(folder, capsys, change, mess
         (["--out", ""], "got an empty text"),
         (["--out", "."], "holds RESULTS.csv"),
         (["--out", "full"], "expected an empty folder or one with an earlier analysis"),
-        (["--out", "nowhere/o"], "is a link that leads nowhere"),
+        (["--out", "nowhere/o"], "is a broken link"),
         (["--out", "r.csv"], "--out r.csv is a file"),
     ],
 )

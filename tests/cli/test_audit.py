@@ -125,7 +125,7 @@ def test_a_folder_with_other_files_is_refused(genmem, tmp_path):
 
 def test_an_output_that_is_not_a_folder_is_refused_before_the_work(genmem, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
-    for out, message in (("", "got an empty text"), (tmp_path / "link", "leads nowhere")):
+    for out, message in (("", "got an empty text"), (tmp_path / "link", "is a broken link")):
         code, _, stderr = genmem("generated", "--train", "train", "--out", out)
         assert code == 2
         assert message in stderr

@@ -132,7 +132,7 @@ def test_dev_stdout_is_this_process_s_stdout_and_what_follows_comes_after(to_fil
     code = (
         "from genmem.io.atomic import check_writable, atomic_write\n"
         "check_writable('/dev/stdout')\n"
-        "with written_whole('/dev/stdout') as file:\n"
+        "with atomic_write('/dev/stdout') as file:\n"
         "    file.write(b'document ')\n"
         "print('table')"
     )

@@ -1,4 +1,4 @@
-"""Reading weights files without unpickling anything but tensors, and loading them in full."""
+"""Read weights files without unpickling anything but tensors, and load them completely."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ StateDict = Mapping[str, torch.Tensor]
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """The tensors of a .safetensors or .pth file, by name, on the CPU.
+    """Read the tensors of a .safetensors or .pth file, by name, on the CPU.
 
-    A checkpoint that keeps them under "state_dict" or "model" is understood.
+    A checkpoint may hold them under "state_dict" or "model".
 
     Raises:
         WeightsError: the file is damaged, or holds anything but tensors.
@@ -28,8 +28,7 @@ def read_state_dict(path: Path) -> StateDict:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
-    # torch's reader walks the bytes as if they were a pickle: a text file is a KeyError, other
-    # files are whatever their bytes happen to mean.
+    # torch's reader interprets any bytes as a pickle: a text file is a KeyError, others anything.
     except Exception as error:
         raise WeightsError(
             f"cannot read the weights in {path.name}: expected a state dict of tensors, .pth or "
@@ -46,16 +45,22 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def wrong_weights_error(name: str, path: Path, error: Exception) -> WeightsError:
-    """The error for a file that holds some other network's weights."""
+    """The error for a file that holds the weights of another network."""
     reason = " ".join(str(error).split())[:300]
     return WeightsError(f"{path.name} does not hold the weights of {name}: {reason}")
 
 
 def load_strictly(network: nn.Module, tensors: StateDict, *, name: str, path: Path) -> None:
-    """Put `tensors` into `network`; every parameter must be there and have its shape.
+    """Load `tensors` into `network`; every parameter must be among them with its shape.
+
+    Args:
+        network: its parameters are replaced.
+        tensors: from `read_state_dict`.
+        name: the network's name, for messages.
+        path: the weights file, for messages.
 
     Raises:
-        WeightsError: the file holds some other network's weights.
+        WeightsError: the file holds the weights of another network.
     """
     try:
         network.load_state_dict(tensors, strict=True)

@@ -1,4 +1,4 @@
-"""Networks in ONNX Runtime."""
+"""`OnnxEngine` runs a network in ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from genmem.images.prefetch import usable_cores
 
 
 def as_rows(output: NDArray, count: int, name: str) -> NDArray[np.float32]:
-    """A network's output as float32 [b, d].
+    """Check that a network's output is a row per image; give it as float32 [b, d].
+
+    Args:
+        output: [b, d], or [b, d, 1, …].
+        count: images in the batch.
+        name: the network, for messages.
 
     Raises:
         InputError: it is not one row of features per image.
@@ -23,8 +28,8 @@ def as_rows(output: NDArray, count: int, name: str) -> NDArray[np.float32]:
         output = output.reshape(output.shape[:2])
     if output.ndim != 2 or len(output) != count:
         raise InputError(
-            f"{name} gave an array of shape {tuple(output.shape)} for {count} images; expected one "
-            "row of features per image, [b, d]"
+            f"{name}: expected one row of features per image, [b, d], got shape "
+            f"{tuple(output.shape)} for {count} images."
         )
     return np.ascontiguousarray(output, dtype=np.float32)
 
@@ -37,7 +42,7 @@ class OnnxEngine:
 
     def __init__(self, model: Path | bytes, *, title: str, batch_size: int) -> None:
         # From 1.29 on ONNX Runtime reports every session to its makers and keeps an identifier in
-        # the home folder unless this is set before the import. Nobody is told what genmem reads.
+        # the home folder unless this is set before the import. genmem reports nothing to anybody.
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 

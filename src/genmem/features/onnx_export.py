@@ -1,7 +1,7 @@
-"""Networks exported from torch to ONNX, once per weights file, kept and checked.
+"""Export networks from torch to ONNX: once per weights file, checked, and kept in the cache.
 
-An export is used only if its outputs on a fixed random batch equal torch's to TOLERANCE, and, when
-it comes from the cache, only if its bytes have the hash written down when it was made.
+An export is used only if its outputs on a fixed random batch equal torch's to TOLERANCE, and an
+export from the cache only if its bytes have the hash that was recorded with it.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import tempfile
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genmem.errors import UsageError
 from genmem.features.cache import default_cache
 from genmem.features.weights import sha256_of
+from genmem.io.atomic import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from genmem.features.backbone import Backbone
 
 EXPORT_VERSION = 1
-"""To be raised when exported graphs change meaning: old exports are then made anew."""
+"""Raise it when exported graphs change meaning: old exports are then no longer used."""
 
 TOLERANCE = 1e-4
 """Largest difference from torch allowed, relative to the largest output."""
@@ -41,11 +42,16 @@ LARGEST_BYTES = 1_900_000_000
 def export_to_onnx(
     backbone: Backbone, weights: Path, sha256: str
 ) -> tuple[Path | bytes | None, str | None]:
-    """The ONNX form of a backbone's network: a cached file, else exported now.
+    """Export a backbone's network to ONNX, or find its export in the cache.
+
+    Args:
+        backbone: its `network` builds the torch module.
+        weights: the weights file.
+        sha256: the file's hash, part of the cache key.
 
     Returns:
         The model (a path; bytes if the cache cannot be written), and None; or None and the reason
-        why there is none, in which case torch must run the network.
+        why torch must run the network.
     """
     folder = default_cache() / "engines"
     key = hashlib.sha256(f"{EXPORT_VERSION} {backbone.name} {sha256}".encode()).hexdigest()[:32]
@@ -54,23 +60,25 @@ def export_to_onnx(
         return model, None
     if weights.stat().st_size > LARGEST_BYTES:
         return None, "run by torch: the network is too large for one ONNX file"
-    with tempfile.TemporaryDirectory(prefix="genmem-export-") as workplace:
-        fresh = Path(workplace) / "model.onnx"
-        failure = _export(backbone, weights, fresh)
+    with tempfile.TemporaryDirectory(prefix="genmem-export-") as folder_name:
+        exported = Path(folder_name) / "model.onnx"
+        failure = _export(backbone, weights, exported)
         if failure is not None:
             return None, failure
-        content = fresh.read_bytes()
+        content = exported.read_bytes()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(model, content)
-        _write(note, json.dumps({"sha256": hashlib.sha256(content).hexdigest()}).encode())
-    except OSError:
+        with atomic_write(model) as file:
+            file.write(content)
+        with atomic_write(note) as file:
+            file.write(json.dumps({"sha256": hashlib.sha256(content).hexdigest()}).encode())
+    except (OSError, UsageError):
         return content, None
     return model, None
 
 
 def _is_intact(model: Path, note: Path) -> bool:
-    """Whether the cached export is there and is, to the byte, what was written."""
+    """Whether the cached export exists and has the recorded hash."""
     try:
         expected = json.loads(note.read_bytes())["sha256"]
         return sha256_of(model) == expected
@@ -78,23 +86,9 @@ def _is_intact(model: Path, note: Path) -> bool:
         return False
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: readers see all of it or none."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(temporary).unlink()
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's warnings and log lines are about torch's insides, not about the user's."""
+    """Silence the exporter: its warnings are about torch's internals, not the user's network."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
     levels = [logger.level for logger in loggers]
     try:
@@ -117,7 +111,7 @@ def _example(backbone: Backbone, size: int) -> torch.Tensor:
 
 
 def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
-    """Write the network to `path`; a reason, if it could not be or differs from torch."""
+    """Export the network to `path`; the reason if that fails or the export differs from torch."""
     import torch
 
     from genmem.features.onnx_engine import OnnxEngine
@@ -145,9 +139,8 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
     # The exporter fails in many ways, one for each operator it does not know.
     except Exception as error:
         return f"run by torch: the network cannot be exported to ONNX ({type(error).__name__})"
-    found = OnnxEngine(path, title=backbone.name, batch_size=2).run(batch.numpy())
-    for ours, theirs in zip(found, expected, strict=False):
-        reference = theirs.numpy()
-        if ours is None or np.abs(ours - reference).max() > TOLERANCE * np.abs(reference).max():
+    outputs = OnnxEngine(path, title=backbone.name, batch_size=2).run(batch.numpy())
+    for output, reference in zip(outputs, (tensor.numpy() for tensor in expected), strict=False):
+        if output is None or np.abs(output - reference).max() > TOLERANCE * np.abs(reference).max():
             return "run by torch: ONNX Runtime's output differs from torch's"
     return None

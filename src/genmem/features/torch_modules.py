@@ -1,7 +1,7 @@
-"""The torch side of the backbones: modules that take preprocessed images, values 0–255.
+"""torch modules around the backbones' networks: they take preprocessed images, values 0–255.
 
-Scaling to the network's range is part of each module, so that it is exported with it and reader
-threads hand over uint8 wherever the preprocessing rounds to 8 bits.
+Scaling to the network's range is part of each module, so that it is exported with the network, and
+reader threads pass uint8 wherever the preprocessing rounds to 8 bits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import nn
 
 
 class Normalized(nn.Module):
-    """A network behind its scaling: (x/255 − mean) / std per channel.
+    """A network that scales its input first: (x/255 − mean) / std per channel.
 
     Takes [b, h, w, 3] uint8 or float32, values 0–255; gives what `network` gives, float32 [b, d].
     """
@@ -58,7 +58,7 @@ class TorchBackbone(nn.Module):
 
 
 class ChannelsFirst(nn.Module):
-    """A network of the user's that takes uint8 [b, 3, h, w], given [b, h, w, 3]."""
+    """Passes [b, h, w, 3] to a custom network that takes uint8 [b, 3, h, w]."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -71,11 +71,11 @@ class ChannelsFirst(nn.Module):
 
 
 def remove_classifier(network: nn.Module) -> nn.Module:
-    """A timm network that ends with its features."""
+    """Remove a timm network's classifier, so that it gives features."""
     cast(Any, network).reset_classifier(0)
     return network
 
 
 def freeze(network: nn.Module) -> nn.Module:
-    """`network` in evaluation mode with its parameters closed to gradients."""
+    """Put a network into evaluation mode, without gradients of its parameters."""
     return network.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Writing an output file whole or not at all, and finding out early that it cannot be written."""
+"""Check early that an output file can be written; write it completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,71 +11,82 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
 
 
 def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
-    """Make sure that a file can be made at `path`, before hours of work end in an error.
+    """Check that a file can be written at `path`, before hours of work end in an error.
 
     Args:
-        path: the file to be written later; it may exist and is not touched. A link stands for
-            what it leads to.
-        suffixes: the endings the file may have (`(".html", ".htm")`); any when empty.
+        path: the file to write later; it may exist and is not changed. A link stands for its
+            target.
+        suffixes: the suffixes that the file may have (`(".html", ".htm")`); any if empty.
 
     Raises:
-        UsageError: the folder is missing or closed to us, `path` is a folder, or the ending is
-            another.
+        UsageError: the folder is missing or not writable, `path` is a folder, or it has another
+            suffix.
     """
     path = Path(path)
     if suffixes and path.suffix.lower() not in suffixes:
-        raise UsageError(f"expected a file name ending in {' or '.join(suffixes)}, got {path}")
+        raise UsageError(f"expected a file name ending in {' or '.join(suffixes)}, got {path}.")
     if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file in it")
+        raise UsageError(f"cannot write {path}: it is a folder; name a file in it.")
     try:
         if _is_stream(path):
             if not os.access(path, os.W_OK):
-                raise UsageError(f"cannot write {path}: permission denied")
+                raise UsageError(f"cannot write {path}: permission denied.")
             return
         folder = _target(path).parent
         if not folder.is_dir():
-            raise UsageError(f"cannot write {path}: there is no folder {folder}; make it first")
+            raise UsageError(f"cannot write {path}: there is no folder {folder}; create it first.")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {_reason(error)}") from error
+        raise UsageError(f"cannot write {path}: {os_reason(error)}.") from error
 
 
 def check_folder_writable(folder: str | Path) -> None:
-    """Make sure that files can be made in `folder`, which need not be there yet.
+    """Check that files can be written into `folder`, which need not exist yet.
 
     Raises:
-        UsageError: it, or a folder above it, is a file, or is closed to us.
+        UsageError: it, or a folder above it, is a file, a broken link or not writable.
     """
     folder = Path(folder)
     try:
-        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-        if not there.is_dir():
-            raise UsageError(f"cannot write into {folder}: {there} is a file; name another folder.")
-        with tempfile.TemporaryFile(dir=there):
+        parent = next(
+            path
+            for path in (folder, *folder.absolute().parents)
+            if path.exists() or path.is_symlink()
+        )
+        if not parent.exists():
+            raise UsageError(
+                f"cannot write into {folder}: {parent} is a broken link; remove it or name another "
+                "folder."
+            )
+        if not parent.is_dir():
+            raise UsageError(
+                f"cannot write into {folder}: {parent} is a file; name another folder."
+            )
+        with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise UsageError(
-            f"cannot write into {folder}: {_reason(error)}; name another folder."
+            f"cannot write into {folder}: {os_reason(error)}; name another folder."
         ) from error
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` when the block ends well, and not at all otherwise.
+    """Open a binary file that appears at `path` if the block succeeds, and not at all otherwise.
 
-    The bytes go to a hidden file beside the one that `path` leads to, are flushed to the disk and
-    moved into place in one step, so a reader sees the old file or the new one, never a part of
-    either; links stay links. A pipe or a device (`/dev/stdout`, `/dev/null`) is no file to be
-    replaced: it gets the bytes when the block has ended well.
+    The bytes go to a hidden file beside the target of `path`, are flushed to the disk and moved
+    into place in one step: a reader sees the old file or the new one, never a part of either. Links
+    stay links. A pipe or a device (`/dev/stdout`, `/dev/null`) cannot be replaced: it receives the
+    bytes after the block has succeeded.
 
     Raises:
         UsageError: the file cannot be written; the message says why.
-        BrokenPipeError: whoever read the pipe stopped reading.
+        BrokenPipeError: the reader of the pipe stopped reading.
     """
     path = Path(path)
     try:
@@ -84,12 +95,12 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {_reason(error)}") from error
+        raise UsageError(f"cannot write {path}: {os_reason(error)}.") from error
 
 
 @contextmanager
 def _into_file(target: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of `target` when the block ends well."""
+    """A new file that replaces `target` if the block succeeds."""
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -110,13 +121,13 @@ def _into_file(target: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _into_stream(path: Path) -> Iterator[IO[bytes]]:
-    """A file whose bytes go down the stream `path` when the block ends well."""
+    """A file whose bytes are sent to the stream `path` if the block succeeds."""
     with tempfile.TemporaryFile() as file:
         yield file
         file.seek(0)
         descriptor = _own_output(path.stat())
-        opened = path if descriptor is None else descriptor
-        with open(opened, "wb", closefd=descriptor is None) as stream:
+        stream_file = path if descriptor is None else descriptor
+        with open(stream_file, "wb", closefd=descriptor is None) as stream:
             shutil.copyfileobj(file, stream)
 
 
@@ -124,28 +135,28 @@ def _is_stream(path: Path) -> bool:
     """Whether bytes can only be sent to `path`: a pipe, a device, or this process's own output.
 
     Raises:
-        OSError: links that lead round in a circle, or a folder closed to us.
+        OSError: links in a circle, or a folder that cannot be read.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return False
-    return not stat.S_ISREG(found.st_mode) or _own_output(found) is not None
+    return not stat.S_ISREG(status.st_mode) or _own_output(status) is not None
 
 
-def _own_output(found: os.stat_result) -> int | None:
-    """The descriptor, stdout or stderr, that is this very file (`/dev/stdout`, also to a file)."""
+def _own_output(status: os.stat_result) -> int | None:
+    """The descriptor, stdout or stderr, that writes to this very file; None otherwise."""
     for descriptor in (1, 2):
         with suppress(OSError):
-            if os.path.samestat(found, os.fstat(descriptor)):
+            if os.path.samestat(status, os.fstat(descriptor)):
                 return descriptor
     return None
 
 
 def _target(path: Path) -> Path:
-    """The file that `path` leads to; `path` itself, as it was given, where it is no link."""
+    """The target of `path` if it is a link, else `path` unchanged."""
     return path.resolve() if path.is_symlink() else path
 
 
@@ -154,8 +165,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _reason(error: OSError) -> str:
-    """What the operating system says, without a path or an error number."""
-    return (error.strerror or str(error)).lower()

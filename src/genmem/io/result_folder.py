@@ -1,4 +1,4 @@
-"""A folder of results: checked before the work, made aside, moved into place when it is whole."""
+"""A folder of results, written beside the old ones and moved into place once it is complete."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
+from genmem.io.atomic import check_folder_writable
 
 _LOCK = "lock"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultKind:
-    """What such a folder holds.
+    """What a folder of results holds.
 
     Attributes:
-        name: "audit", for messages and for the name of the stage.
-        numbers: the JSON file that says whose folder it is.
+        name: "audit", for messages and the names of temporary folders.
+        numbers: the JSON file; its "kind" identifies the folder.
         page: the HTML file.
-        folders: those that are replaced as a whole.
+        folders: subfolders that are replaced as a whole.
     """
 
     name: str
@@ -35,91 +36,71 @@ class ResultKind:
 
     @property
     def marker(self) -> str:
-        """What the JSON file holds under "kind"."""
+        """The "kind" in the JSON file."""
         return f"genmem {self.name}"
 
     @property
     def stage(self) -> str:
-        """How the names of stages begin."""
+        """The prefix of the names of temporary folders."""
         return f".genmem-{self.name}-"
 
 
 def check_result_folder(folder: str | Path, kind: ResultKind) -> None:
-    """Make sure that results can be written into `folder`, before hours of work end in an error.
+    """Check that results can be written into `folder`, before hours of work end in an error.
 
     Raises:
-        UsageError: it has no name, is a file or a link that leads nowhere, cannot be written, or
-            holds files but no earlier results of this kind.
+        UsageError: it has no name, is a file or a broken link, is not writable, or holds files but
+            no earlier results of this kind.
     """
     if not str(folder):
-        raise UsageError(f"expected the name of a folder for the {kind.name}, got an empty text")
+        raise UsageError(f"expected the name of a folder for the {kind.name}, got an empty text.")
     folder = Path(folder)
+    check_folder_writable(folder)
     try:
-        existing = _existing(folder, kind)
-        if not existing.is_dir():
-            raise UsageError(
-                f"cannot write the {kind.name} into {folder}: {existing} is a file; name a folder"
-            )
-        if folder.is_dir() and not _is_ours(folder, kind):
+        if folder.is_dir() and not _holds_results(folder, kind):
             raise UsageError(
                 f"cannot write the {kind.name} into {folder}: expected an empty folder or one with "
-                f"an earlier {kind.name} ({kind.numbers}), found {_first(folder)}; name another "
-                "folder"
+                f"an earlier {kind.name} ({kind.numbers}), found {_first_file(folder)}; name "
+                "another folder."
             )
-        with tempfile.TemporaryFile(dir=existing):
-            pass
     except OSError as error:
-        raise _refused(folder, kind, error) from error
+        raise _write_error(folder, kind, error) from error
 
 
 @contextmanager
 def atomic_result_folder(folder: str | Path, kind: ResultKind) -> Iterator[Path]:
-    """A folder whose files appear in `folder` when the block ends well, and not at all otherwise.
+    """Give a folder whose files appear in `folder` if the block succeeds, and not otherwise.
 
-    Everything is made aside first, then moved into place: earlier results stay as they were until
-    the new ones are complete. While they change places there is no page, so that no page ever
-    shows the pictures of other results. What a process that was killed left behind is swept away.
+    Earlier results stay unchanged until the new ones are complete. While they are exchanged there
+    is no page, so that no page ever shows the images of other results. Leftovers of killed
+    processes are removed.
 
     Args:
-        folder: made where it is missing. Earlier results in it are replaced, other files stay.
+        folder: created if missing. Earlier results in it are replaced, other files stay.
         kind: what it holds.
 
+    Yields:
+        An empty temporary folder for the new files.
+
     Raises:
-        UsageError: as `check_folder`, or a disk is full.
+        UsageError: as for `check_result_folder`, or the disk is full.
     """
     check_result_folder(folder, kind)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder, kind)
+        _remove_leftovers(folder, kind)
         with _stage(folder, kind) as stage:
             (stage / "new").mkdir()
             yield stage / "new"
-            _move(stage, folder, kind)
+            _exchange(stage, folder, kind)
     except OSError as error:
-        raise _refused(folder, kind, error) from error
+        raise _write_error(folder, kind, error) from error
 
 
-def _existing(folder: Path, kind: ResultKind) -> Path:
-    """The nearest of the folder and those above it that is there.
-
-    Raises:
-        UsageError: on the way lies a link that leads nowhere.
-    """
-    for one in (folder, *folder.absolute().parents):
-        if one.exists():
-            return one
-        if one.is_symlink():
-            raise UsageError(
-                f"cannot write the {kind.name} into {folder}: {one} is a link that leads nowhere; "
-                "remove it or name another folder"
-            )
-    raise AssertionError("the root is there")
-
-
-def _is_ours(folder: Path, kind: ResultKind) -> bool:
-    """Whether nothing but hidden files or earlier results are there."""
-    if _first(folder) is None:
+def _holds_results(folder: Path, kind: ResultKind) -> bool:
+    """Whether the folder holds hidden files only, or earlier results of this kind."""
+    if _first_file(folder) is None:
         return True
     try:
         document = json.loads((folder / kind.numbers).read_bytes())
@@ -128,14 +109,15 @@ def _is_ours(folder: Path, kind: ResultKind) -> bool:
     return isinstance(document, dict) and document.get("kind") == kind.marker
 
 
-def _first(folder: Path) -> str | None:
-    """The first entry that is not hidden; None where there is none."""
-    return min((one.name for one in folder.iterdir() if not one.name.startswith(".")), default=None)
+def _first_file(folder: Path) -> str | None:
+    """The name of the first entry that is not hidden; None if there is none."""
+    names = (path.name for path in folder.iterdir())
+    return min((name for name in names if not name.startswith(".")), default=None)
 
 
 @contextmanager
 def _stage(folder: Path, kind: ResultKind) -> Iterator[Path]:
-    """A hidden folder inside `folder`, locked while it is used, gone when the block ends."""
+    """A hidden folder inside `folder`, locked while in use and removed afterwards."""
     stage = Path(tempfile.mkdtemp(prefix=kind.stage, dir=folder))
     lock = FileLock(stage / _LOCK)
     try:
@@ -146,8 +128,8 @@ def _stage(folder: Path, kind: ResultKind) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _sweep(folder: Path, kind: ResultKind) -> None:
-    """Remove the stages of processes that were killed; the lock of a dead process is free."""
+def _remove_leftovers(folder: Path, kind: ResultKind) -> None:
+    """Remove the stages of killed processes; the lock of a dead process is free."""
     for stage in folder.glob(f"{kind.stage}*"):
         if stage.is_symlink() or not stage.is_dir():
             continue
@@ -155,23 +137,21 @@ def _sweep(folder: Path, kind: ResultKind) -> None:
             shutil.rmtree(stage, ignore_errors=True)
 
 
-def _move(stage: Path, folder: Path, kind: ResultKind) -> None:
-    """Put the new files in place of the old ones: the old page goes first, the new comes last.
+def _exchange(stage: Path, folder: Path, kind: ResultKind) -> None:
+    """Replace the old files by the new ones: the old page goes first, the new one comes last.
 
-    The numbers come next, so that the folder is known as ours whatever happens after.
+    The numbers come first of the new files: they identify the folder whatever happens afterwards.
     """
     new, old = stage / "new", stage / "old"
     old.mkdir()
     for name in (kind.page, *kind.folders):
         if (folder / name).is_symlink() or (folder / name).exists():
             (folder / name).rename(old / name)
-    names = sorted(one.name for one in new.iterdir())
-    last = (kind.numbers, kind.page)
-    for name in (kind.numbers, *(name for name in names if name not in last), kind.page):
+    names = sorted(path.name for path in new.iterdir())
+    ends = (kind.numbers, kind.page)
+    for name in (kind.numbers, *(name for name in names if name not in ends), kind.page):
         (new / name).replace(folder / name)
 
 
-def _refused(folder: Path, kind: ResultKind, error: OSError) -> UsageError:
-    """What the operating system says, without a path or an error number."""
-    reason = (error.strerror or str(error)).lower()
-    return UsageError(f"cannot write the {kind.name} into {folder}: {reason}")
+def _write_error(folder: Path, kind: ResultKind, error: OSError) -> UsageError:
+    return UsageError(f"cannot write the {kind.name} into {folder}: {os_reason(error)}.")

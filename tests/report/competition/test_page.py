@@ -118,7 +118,7 @@ def test_the_folder_holds_page_figures_and_numbers(analysis, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(analysis, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is a file; name a folder"):
+    with pytest.raises(UsageError, match="is a file; name another folder"):
         write_analysis(analysis, tmp_path / "file" / "out", provenance=PROVENANCE)
 
 
