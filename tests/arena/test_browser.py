@@ -67,7 +67,7 @@ def test_a_newcomer_signs_up_makes_a_team_and_sends_a_submission(
         visitor.press("Sign up")
         assert page.url == f"{arena_url}/c/dogs/team/"
         page.get_by_label("Name of the team").fill(f"Engines {width}")
-        visitor.press("Make the team")
+        visitor.press("Create the team")
         visitor.go("/c/dogs/submissions/new/")
         page.get_by_label("Zip file").set_input_files(a_zip(tmp_path / "dogs.zip"))
         page.get_by_role("button", name="Send", exact=True).click()

@@ -100,7 +100,7 @@ class Person:
     def make_team(self, name):
         page = self.go("/c/dogs/team/")
         page.get_by_label("Name of the team").fill(name)
-        self.press("Make the team")
+        self.press("Create the team")
 
     def send(self, path):
         """Send a zip and watch until it is scored."""

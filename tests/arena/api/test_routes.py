@@ -158,7 +158,7 @@ def test_a_token_is_shown_once_kept_as_a_hash_and_taken_back(team, time):
     assert program.get("/api/me").json()["email"] == captain(team).email
     made.refresh_from_db()
     assert made.last_used_at == time.at
-    assert browser.post(f"/account/tokens/{made.pk}/take-back/").status_code == 302
+    assert browser.post(f"/account/tokens/{made.pk}/revoke/").status_code == 302
     assert program.get("/api/me").status_code == 401
 
 
@@ -169,7 +169,7 @@ def test_nobody_takes_back_somebody_elses_token(team):
     from ..factories import captain, member, signed_in
 
     made, _ = create_token(captain(team), "laptop")
-    answer = signed_in(member(team, 1)).post(f"/account/tokens/{made.pk}/take-back/")
+    answer = signed_in(member(team, 1)).post(f"/account/tokens/{made.pk}/revoke/")
     assert answer.status_code == 404
     assert ApiToken.objects.filter(pk=made.pk).exists()
 
@@ -183,7 +183,7 @@ def test_a_person_has_so_many_tokens_and_no_more(team):
     for number in range(20):
         create_token(captain(team), f"number {number}")
     answer = signed_in(captain(team)).post("/account/tokens/", {"name": "one more"}, follow=True)
-    assert "Take one back first" in answer.content.decode()
+    assert "Revoke one first" in answer.content.decode()
     assert ApiToken.objects.count() == 20
 
 

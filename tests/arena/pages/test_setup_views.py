@@ -133,7 +133,7 @@ def test_roles_are_given_and_taken_back_and_logged(organiser):
     sent = {"give": "1", "email": "Rafael@example.org", "role": "reviewer"}
     organiser.post("/c/dogs/setup/roles/", sent)
     role = Role.objects.get()
-    organiser.post("/c/dogs/setup/roles/", {"take": role.pk})
+    organiser.post("/c/dogs/setup/roles/", {"revoke": role.pk})
     assert not Role.objects.exists()
     assert [action for action, _, _ in actions()] == ["give role", "take role"]
 

@@ -40,7 +40,7 @@ def page(request, browser, arena_url):
     page.get_by_label("Password (again)").fill("analytical-engine-9")
     page.get_by_role("button", name="Sign up", exact=True).click()
     page.get_by_label("Name of the team").fill(name)
-    page.get_by_role("button", name="Make the team").click()
+    page.get_by_role("button", name="Create the team").click()
     page.goto(f"{arena_url}/c/dogs/submissions/new/")
     yield page
     context.close()

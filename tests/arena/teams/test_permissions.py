@@ -69,14 +69,14 @@ POSTS = {
     "create team": ["in", "does", "does", "does", "does", "does", "does"],
     "invite": ["in", 404, "does", "does", 404, 404, 404],
     "leave team": ["in", 404, "does", "does", 404, 404, 404],
-    "ask to merge": ["in", 404, "does", "does", 404, 404, 404],
+    "request merge": ["in", 404, "does", "does", 404, 404, 404],
     "withdraw invitation": ["in", 404, 404, "does", 404, 404, 404],
     "accept merge": ["in", 404, 404, "does", 404, 404, 404],
-    "drop merge": ["in", 404, 404, "does", 404, 404, 404],
+    "cancel merge": ["in", 404, 404, "does", 404, 404, 404],
     "retry submission": ["in", 403, 403, 403, 403, "does", "does"],
     "retry rescores": ["in", 403, 403, 403, 403, "does", "does"],
-    "new token": ["in", *[200] * 6],
-    "take back token": ["in", 404, 404, "does", 404, 404, 404],
+    "create token": ["in", *[200] * 6],
+    "revoke token": ["in", 404, 404, "does", 404, 404, 404],
     "uploads": [401, *[412] * 6],
     "upload": [405] * 7,
     "open private board": ["in", 403, 403, 403, 403, "does", "does"],
@@ -98,7 +98,7 @@ def world(competition):
 
     from genmem.arena.accounts.tokens import create_token
     from genmem.arena.scoring.reference_features import store_bytes
-    from genmem.arena.teams.models import Merge, Role
+    from genmem.arena.teams.models import MergeRequest, Role
     from genmem.arena.teams.teams import invite
 
     from ..export.factories import a_release
@@ -118,7 +118,7 @@ def world(competition):
     for role in ("reviewer", "organiser"):
         Role.objects.create(competition=competition, user=people[role], role=role)
     invitation = invite(mine, captain(mine), "friend@example.org")
-    merge = Merge.objects.create(team=third, into=mine)
+    merge = MergeRequest.objects.create(team=third, into=mine)
     submission = scored(mine, 20.0, private=98.7654)
     store_bytes(b"it ran", f"logs/{submission.pk}.log")
     keep_distances(submission)
@@ -145,12 +145,12 @@ def world(competition):
         "invitation": [invitation.token],
         "withdraw invitation": ["dogs", invitation.pk],
         "accept merge": ["dogs", merge.pk],
-        "drop merge": ["dogs", merge.pk],
-        "take back token": [create_token(people["member"], "laptop")[0].pk],
+        "cancel merge": ["dogs", merge.pk],
+        "revoke token": [create_token(people["member"], "laptop")[0].pk],
         "upload": ["dogs", uuid.uuid4()],
         "account_confirm_email": ["no-such-key"],
         "account_reset_password_from_key": ["a", "b-c"],
-        **{name: [] for name in ("home", "create competition", "account", "api", "new token")},
+        **{name: [] for name in ("home", "create competition", "account", "api", "create token")},
     }
     clients = {"anonymous": Client()} | {who: signed_in(one) for who, one in people.items()}
     return clients, arguments

@@ -17,9 +17,9 @@ def team(competition):
 
 
 def refused(words):
-    from genmem.arena.teams.teams import TeamError
+    from genmem.arena.core.errors import RuleError
 
-    return pytest.raises(TeamError, match=words)
+    return pytest.raises(RuleError, match=words)
 
 
 def members(team):
@@ -191,12 +191,12 @@ def test_nobody_leaves_after_closing(team, time):
 @pytest.fixture
 def pair(team):
     """Terriers ask to merge into Poodles."""
-    from genmem.arena.teams.teams import ask_to_merge
+    from genmem.arena.teams.teams import request_merge
 
     from ..factories import a_team, captain
 
     poodles = a_team(team.competition, "Poodles")
-    return team, poodles, ask_to_merge(team, captain(team), "poodles")
+    return team, poodles, request_merge(team, captain(team), "poodles")
 
 
 def test_a_merge_brings_people_and_submissions_and_drops_their_finals(pair):
@@ -221,7 +221,7 @@ def test_a_merge_brings_people_and_submissions_and_drops_their_finals(pair):
 
 
 def test_a_merge_needs_both_captains(pair):
-    from genmem.arena.teams.teams import accept_merge, ask_to_merge
+    from genmem.arena.teams.teams import accept_merge, request_merge
 
     from ..factories import captain, member
 
@@ -229,20 +229,20 @@ def test_a_merge_needs_both_captains(pair):
     with refused("Only the team's captain"):
         accept_merge(merge, captain(team))
     with refused("Only the team's captain"):
-        ask_to_merge(team, member(team, 1), "Poodles")
+        request_merge(team, member(team, 1), "Poodles")
 
 
 def test_either_captain_can_drop_a_request_and_nobody_else(pair):
-    from genmem.arena.teams.models import Merge
-    from genmem.arena.teams.teams import drop_merge
+    from genmem.arena.teams.models import MergeRequest
+    from genmem.arena.teams.teams import cancel_merge
 
     from ..factories import captain, member
 
     team, poodles, merge = pair
-    with refused("Only a captain of the two"):
-        drop_merge(merge, member(team, 1))
-    drop_merge(merge, captain(poodles))
-    assert not Merge.objects.exists()
+    with refused("Only the captains of the two"):
+        cancel_merge(merge, member(team, 1))
+    cancel_merge(merge, captain(poodles))
+    assert not MergeRequest.objects.exists()
 
 
 def test_teams_merge_until_the_date_and_not_after(pair, time):
@@ -273,22 +273,22 @@ def test_two_teams_cannot_have_more_submissions_than_one_could(pair):
     ("name", "words"), [("Nobody", "There is no team called 'Nobody'"), ("terriers", "your own")]
 )
 def test_asking_the_wrong_team_is_told(team, name, words):
-    from genmem.arena.teams.teams import ask_to_merge
+    from genmem.arena.teams.teams import request_merge
 
     from ..factories import captain
 
     with refused(words):
-        ask_to_merge(team, captain(team), name)
+        request_merge(team, captain(team), name)
 
 
 def test_a_team_of_another_competition_cannot_be_asked(team):
-    from genmem.arena.teams.teams import ask_to_merge
+    from genmem.arena.teams.teams import request_merge
 
     from ..factories import a_competition, a_team, captain
 
     a_team(a_competition("cats"), "Siamese")
     with refused("no team called"):
-        ask_to_merge(team, captain(team), "Siamese")
+        request_merge(team, captain(team), "Siamese")
 
 
 def test_a_rule_that_stands_against_it_is_said_on_the_page(team):
@@ -299,14 +299,14 @@ def test_a_rule_that_stands_against_it_is_said_on_the_page(team):
 
 
 def test_a_request_that_was_taken_back_meanwhile_is_not_accepted(pair):
-    from genmem.arena.teams.models import Merge
+    from genmem.arena.teams.models import MergeRequest
     from genmem.arena.teams.teams import accept_merge
 
     from ..factories import captain
 
     first, second, request = pair
-    Merge.objects.filter(pk=request.pk).delete()
-    with refused("taken back just now"):
+    MergeRequest.objects.filter(pk=request.pk).delete()
+    with refused("just cancelled"):
         accept_merge(request, captain(second))
     assert first.memberships.count() == 2
 
@@ -323,5 +323,5 @@ def test_no_address_is_flooded_with_mail(team, monkeypatch):
         client.post("/c/dogs/team/invite/", {"email": "friend@example.org"})
     assert len(mail.outbox) - before == 2
     page = client.get("/c/dogs/team/").content.decode()
-    assert "pass the link on by hand" in page
+    assert "pass on the link below" in page
     assert "friend@example.org" in page

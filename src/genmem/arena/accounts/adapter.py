@@ -1,4 +1,4 @@
-"""How accounts are made here."""
+"""The adapter of django-allauth."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 
 class Accounts(DefaultAccountAdapter):
-    """django-allauth, with sign-up as `arena.toml` says."""
+    """Open or close sign-up as `arena.toml` says."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether anybody may make an account."""
+        """Return whether anybody may create an account."""
         return settings.ARENA.signup

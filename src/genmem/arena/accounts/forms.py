@@ -1,4 +1,4 @@
-"""Forms about people."""
+"""Forms of accounts and API tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genmem.arena.accounts.models import User
 
 
 class SignupNameForm(forms.Form):
-    """What signing up asks beside address and password."""
+    """The field that sign-up adds to address and password."""
 
     display_name = forms.CharField(
         label="Your name", max_length=60, help_text="Your team and the organisers see it."
@@ -17,13 +17,13 @@ class SignupNameForm(forms.Form):
     field_order = ("display_name", "email", "password1", "password2")
 
     def signup(self, request: HttpRequest, user: User) -> None:
-        """Keep the name."""
+        """Save the name."""
         user.display_name = self.cleaned_data["display_name"]
         user.save()
 
 
 class NameForm(forms.ModelForm):
-    """Changing one's name."""
+    """Change the display name."""
 
     class Meta:
         model = User
@@ -33,8 +33,8 @@ class NameForm(forms.ModelForm):
 
 
 class TokenForm(forms.Form):
-    """Making a token."""
+    """Create an API token."""
 
     name = forms.CharField(
-        label="What it is for", max_length=60, help_text="Such as the machine it is used on."
+        label="What it is for", max_length=60, help_text="For example, the machine that uses it."
     )

@@ -1,4 +1,4 @@
-"""People, the teams they form, and the roles they hold in a competition."""
+"""User accounts and API tokens."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from genmem.arena.core import clock
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes accounts whose name is their e-mail address."""
+    """Creates accounts that sign in with their e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A new account; without a password nobody can sign in to it until one is set."""
+        """Create an account; without a password nobody can sign in until one is set."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A new organiser of the whole site."""
+        """Create an organiser of the whole site."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """The account with this address, in any case."""
+        """Return the account with this address, ignoring case."""
         return self.get(email__iexact=username)
 
 
 class User(AbstractUser):
-    """An account: an e-mail address to sign in with, a name to be seen by.
+    """An account: an e-mail address to sign in with, and a display name.
 
-    `is_staff` is an organiser of the site: may make competitions and set all of them up.
+    `is_staff` marks an organiser of the site, who may create and set up all competitions.
     """
 
     username = None  # pyright: ignore[reportAssignmentType]
@@ -42,8 +42,8 @@ class User(AbstractUser):
     display_name = models.CharField("name", max_length=60)
 
     if TYPE_CHECKING:  # reverse relations of models in apps above
-        memberships: models.Manager[Any]
-        roles: models.Manager[Any]
+        memberships: Any
+        roles: Any
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name"]
@@ -53,16 +53,16 @@ class User(AbstractUser):
         return self.display_name or self.email
 
     def get_full_name(self) -> str:
-        """The name shown to others."""
+        """Return the display name."""
         return str(self)
 
     def get_short_name(self) -> str:
-        """The name shown to others."""
+        """Return the display name."""
         return str(self)
 
 
 class ApiToken(models.Model):
-    """What a program shows to speak for a person; only its hash is kept."""
+    """A token with which a program acts for a user; only its hash is stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""The people who run the whole site."""
+"""Organisers of the whole site."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from genmem.errors import UsageError
 
 
 def create_organiser(email: str, name: str = "") -> str | None:
-    """Let the owner of an address run the site.
+    """Let the owner of an address run the site; create their account if there is none.
+
+    Args:
+        email: the address.
+        name: display name of a new account; "" takes the part of the address before the @.
 
     Returns:
-        The password of the account that was made; None where there was one already.
+        The password of a new account; None where one existed.
 
     Raises:
-        UsageError: this is no e-mail address.
+        UsageError: `email` is not an e-mail address.
     """
     email = email.strip().lower()
     try:

@@ -1,4 +1,4 @@
-"""Tokens, with which programs speak for a person: shown once, kept as a hash."""
+"""API tokens: shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -10,50 +10,53 @@ from django.http import HttpRequest
 
 from genmem.arena.accounts.models import ApiToken, User
 from genmem.arena.core import clock
-from genmem.errors import GenmemError
+from genmem.arena.core.errors import RuleError
 
-_MARK = "genmem_"
-"""What every token begins with, so that one in a log or a repository is found."""
+_PREFIX = "genmem_"
+"""Prefix of every token, so that secret scanners find one in a log or a repository."""
 
-_MOST = 20
-_NOTED = timedelta(minutes=1)
-"""How exactly the last use is known: a row is not written for every request."""
-
-
-class TokenError(GenmemError):
-    """The token cannot be made; the message says why."""
+_MAX_TOKENS = 20
+_LAST_USED_RESOLUTION = timedelta(minutes=1)
+"""The time of last use is written at most this often, not for every request."""
 
 
 def create_token(user: User, name: str) -> tuple[ApiToken, str]:
-    """A new token and its text, which is kept nowhere: whoever loses it makes another."""
-    if ApiToken.objects.filter(user=user).count() >= _MOST:
-        raise TokenError(f"You have {_MOST} tokens. Take one back first.")
-    text = _MARK + secrets.token_urlsafe(32)
+    """Create a token.
+
+    Returns:
+        Its row, and its text, which is stored nowhere.
+
+    Raises:
+        RuleError: the user has too many tokens.
+    """
+    if ApiToken.objects.filter(user=user).count() >= _MAX_TOKENS:
+        raise RuleError(f"You have {_MAX_TOKENS} tokens. Revoke one first.")
+    text = _PREFIX + secrets.token_urlsafe(32)
     return ApiToken.objects.create(user=user, name=name.strip(), sha256=_hash(text)), text
 
 
 def revoke_token(user: User, token_id: int) -> bool:
-    """Make one of a person's tokens worthless; whether there was such a one."""
+    """Delete one of the user's tokens; return whether it existed."""
     return bool(ApiToken.objects.filter(user=user, pk=token_id).delete()[0])
 
 
 def bearer_token(request: HttpRequest) -> str:
-    """The text of the token that a request carries; "" where it carries none."""
+    """Return the text of the request's token; "" where it has none."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     return text.strip() if kind.lower() == "bearer" else ""
 
 
 def user_of_token(text: str) -> User | None:
-    """Whom a token speaks for; None where it is wrong, was taken back, or its owner is shut out."""
-    found = ApiToken.objects.select_related("user").filter(sha256=_hash(text)).first()
-    if found is None or not found.user.is_active:
+    """Return a token's owner; None where it is wrong or revoked, or the owner is deactivated."""
+    token = ApiToken.objects.select_related("user").filter(sha256=_hash(text)).first()
+    if token is None or not token.user.is_active:
         return None
     now = clock.now()
-    if found.last_used_at is None or now - found.last_used_at >= _NOTED:
-        ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
-    return found.user
+    if token.last_used_at is None or now - token.last_used_at >= _LAST_USED_RESOLUTION:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token.user
 
 
 def _hash(text: str) -> str:
-    """Neither salted nor slow, as a password's would be: a token has 256 random bits."""
+    """Hash without salt or stretching: a token has 256 random bits, unlike a password."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,6 +6,6 @@ from genmem.arena.accounts import views
 
 urlpatterns = [
     path("account/", views.account, name="account"),
-    path("account/tokens/", views.create_token, name="new token"),
-    path("account/tokens/<int:pk>/take-back/", views.revoke_token, name="take back token"),
+    path("account/tokens/", views.create_token, name="create token"),
+    path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="revoke token"),
 ]

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from genmem.arena.accounts import tokens
 from genmem.arena.accounts.forms import NameForm, TokenForm
 from genmem.arena.accounts.models import ApiToken, User
+from genmem.arena.core.errors import RuleError
 
 
 @login_required
@@ -49,7 +50,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
         return redirect("account")
     try:
         token, text = tokens.create_token(cast(User, request.user), form.cleaned_data["name"])
-    except tokens.TokenError as error:
+    except RuleError as error:
         messages.error(request, str(error))
         return redirect("account")
     return render(request, "accounts/token.html", {"token": token, "text": text})
@@ -58,7 +59,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
-    """Revoke one of my API tokens."""
+    """Revoke one of the user's API tokens."""
     if not tokens.revoke_token(cast(User, request.user), pk):
         raise Http404
     messages.success(request, "The token is revoked.")

@@ -1,4 +1,4 @@
-"""Refusals as pages: what was asked, why not, and where to go from here."""
+"""RuleError, and the error pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+
+from genmem.errors import GenmemError
 
 _TITLES = {
     400: "This request cannot be understood",
@@ -18,35 +20,39 @@ _TITLES = {
 }
 
 
-def refusal(request: HttpRequest, status: int, message: str) -> HttpResponse:
-    """A page with the reason, under the status that fits it."""
+class RuleError(GenmemError):
+    """A rule of the site or of a competition forbids this; the message is for the user."""
+
+
+def error_page(request: HttpRequest, status: int, message: str) -> HttpResponse:
+    """Render a page with the reason, under the given HTTP status."""
     title = _TITLES.get(status, "This cannot be done")
-    return render(request, "core/refusal.html", {"title": title, "message": message}, status=status)
+    return render(request, "core/error.html", {"title": title, "message": message}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400."""
-    return refusal(request, 400, "Go back, check what you sent, and try again.")
+    """Render the page for status 400."""
+    return error_page(request, 400, "Go back, check your input, and try again.")
 
 
 def forbidden(request: HttpRequest, exception: PermissionDenied) -> HttpResponse:
-    """403, with the reason where the code gave one."""
+    """Render the page for status 403, with the exception's reason if it has one."""
     reason = str(exception) or "This page is for the people who run the competition."
-    return refusal(request, 403, reason)
+    return error_page(request, 403, reason)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404; says the same whether a thing is missing or belongs to another team."""
-    return refusal(request, 404, "The address is wrong, or what was here belongs to somebody else.")
+    """Render the page for status 404: the same for what is missing and what is another team's."""
+    return error_page(request, 404, "The URL is wrong, or the page belongs to somebody else.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, as to a stranger: the database may be what broke, so nothing is asked of it."""
+    """Render the page for status 500 without the database, which may be what failed."""
     page = render_to_string(
-        "core/refusal.html",
+        "core/error.html",
         {
             "title": _TITLES[500],
-            "message": "It was written to the server's log. Please try again.",
+            "message": "The error is in the server's log. Please try again.",
             "arena_name": settings.ARENA.name,
         },
     )
@@ -54,10 +60,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form that did not come from a page of this site, or from one grown old."""
-    return refusal(
+    """Render the page for a form without a valid CSRF token."""
+    return error_page(
         request,
         403,
-        "The form had expired, or cookies are off in this browser. Load the page again and "
-        "send it once more.",
+        "The form expired, or this browser blocks cookies. Reload the page and send it again.",
     )

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_POST
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm
 from genmem.arena.competitions.models import Split, split_in_force
 from genmem.arena.competitions.setup import save_competition, save_split, set_private_board_open
+from genmem.arena.core.errors import RuleError
 from genmem.arena.scoring.retry import rescore_progress
 from genmem.arena.teams.forms import RoleForm
 from genmem.arena.teams.models import Role
 from genmem.arena.teams.permissions import Viewer, require_organiser
-from genmem.arena.teams.roles import RoleError, give_role, take_role
+from genmem.arena.teams.roles import give_role, revoke_role
 
 
 @login_required
@@ -80,13 +81,13 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
     assert viewer.user is not None, "login_required"
     form = RoleForm(request.POST if "give" in request.POST else None)
     try:
-        if "take" in request.POST:
-            take_role(viewer.competition, request.POST["take"], by=viewer.user)
+        if "revoke" in request.POST:
+            revoke_role(viewer.competition, request.POST["revoke"], by=viewer.user)
             return redirect("set up roles", slug)
         if form.is_bound and form.is_valid():
             give_role(viewer.competition, **form.cleaned_data, by=viewer.user)
             return redirect("set up roles", slug)
-    except RoleError as error:
+    except RuleError as error:
         messages.error(request, str(error))
         return redirect("set up roles", slug)
     given = Role.objects.filter(competition=viewer.competition).select_related("user")

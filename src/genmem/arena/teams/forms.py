@@ -8,29 +8,27 @@ from genmem.arena.teams.models import Role
 
 
 class TeamForm(forms.Form):
-    """Making a team."""
+    """Create a team."""
 
     name = forms.CharField(
-        label="Name of the team", max_length=60, help_text="It is shown on the boards."
+        label="Name of the team", max_length=60, help_text="Shown on the leaderboards."
     )
 
 
 class InvitationForm(forms.Form):
-    """Inviting somebody."""
+    """Invite somebody by e-mail."""
 
     email = forms.EmailField(label="E-mail address")
 
 
 class MergeForm(forms.Form):
-    """Asking another team to merge."""
+    """Ask another team to merge."""
 
     name = forms.CharField(label="Name of the other team", max_length=60)
 
 
 class RoleForm(forms.Form):
-    """Giving somebody a role."""
+    """Give somebody a role."""
 
-    email = forms.EmailField(
-        label="E-mail address", help_text="Of somebody who has an account here."
-    )
+    email = forms.EmailField(label="E-mail address", help_text="Of an existing account.")
     role = forms.ChoiceField(choices=Role.ROLES)

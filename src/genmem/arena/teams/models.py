@@ -13,16 +13,16 @@ from genmem.arena.core import clock
 
 
 class Team(models.Model):
-    """Who competes: one or more people with one place on the boards."""
+    """One or more people with one place on each leaderboard."""
 
     competition = models.ForeignKey(Competition, models.PROTECT, related_name="teams")
     name = models.CharField(max_length=60)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     if TYPE_CHECKING:  # reverse relations of models in apps above
-        submissions: models.Manager[Any]
-        uploads: models.Manager[Any]
-        finals: models.Manager[Any]
+        submissions: Any
+        uploads: Any
+        finals: Any
 
     class Meta:
         constraints = (
@@ -39,8 +39,10 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """A person in a team. `competition` is the team's, so that the database holds the rule of one
-    team per person and competition.
+    """A person in a team.
+
+    `competition` repeats the team's, so that a database constraint allows one team per person and
+    competition.
     """
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
@@ -59,13 +61,13 @@ class Membership(models.Model):
         return f"{self.user} in {self.team}"
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keep `competition` the team's."""
+        """Copy the team's competition, and save."""
         self.competition = self.team.competition
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
 class Invitation(models.Model):
-    """A captain asks the owner of one address to join; the token is in the link sent there."""
+    """An invitation of one e-mail address to a team; the token is part of the link sent there."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="invitations")
     email = models.EmailField()
@@ -77,8 +79,8 @@ class Invitation(models.Model):
         return f"{self.email} to {self.team}"
 
 
-class Merge(models.Model):
-    """A captain asks another team to become one with theirs: `team` is to go into `into`."""
+class MergeRequest(models.Model):
+    """A request of the captain of `team` to merge it into the team `into`."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="merges_asked")
     into = models.ForeignKey(Team, models.CASCADE, related_name="merges_offered")
@@ -99,7 +101,7 @@ class Merge(models.Model):
 
 
 class Role(models.Model):
-    """A person who runs or reviews a competition."""
+    """A person's role in a competition: organiser or reviewer."""
 
     ROLES = (("reviewer", "Reviewer"), ("organiser", "Organiser"))
 

@@ -17,14 +17,15 @@ from genmem.arena.teams.models import Membership, Role, Team
 
 @dataclass(frozen=True)
 class Viewer:
-    """Somebody looking at a competition.
+    """The person who requests a page of a competition, and what they may see.
 
     Attributes:
+        competition: the competition.
         user: None when not signed in.
-        team: theirs, if any.
-        captain: whether they lead it.
-        organiser: whether they run the competition (as does everybody who runs the site).
-        reviewer: whether they may see every submission; organisers may.
+        team: their team in the competition, if any.
+        captain: whether they are its captain.
+        organiser: whether they run the competition; organisers of the site run all.
+        reviewer: whether they may see all submissions; organisers may too.
     """
 
     competition: Competition
@@ -36,16 +37,16 @@ class Viewer:
 
     @property
     def sees_private(self) -> bool:
-        """Whether private scores and the private board are shown to them."""
+        """Whether they see private scores and the private leaderboard."""
         return self.competition.private_open or self.reviewer
 
     def may_see_submissions_of(self, team_id: int) -> bool:
-        """Their own team's, or everybody's for a reviewer."""
+        """Return whether they see this team's submissions: their own team's; all, for reviewers."""
         return self.reviewer or (self.team is not None and self.team.pk == team_id)
 
 
 def viewer_of(user: AbstractBaseUser | AnonymousUser, competition: Competition) -> Viewer:
-    """What `user` is in `competition`."""
+    """Return what `user` may see in `competition`."""
     if not isinstance(user, User):
         return Viewer(competition, None)
     membership = (
@@ -66,12 +67,12 @@ def viewer_of(user: AbstractBaseUser | AnonymousUser, competition: Competition) 
 
 
 def get_viewer(request: HttpRequest, slug: str) -> Viewer:
-    """The competition of an address, and who is looking; 404 where there is none."""
+    """Return the viewer of the competition `slug`; Http404 where there is none."""
     return viewer_of(request.user, get_object_or_404(Competition, slug=slug))
 
 
 def require_organiser(request: HttpRequest, slug: str) -> Viewer:
-    """As `visit`, for the people who run the competition; 403 for everybody else."""
+    """Return the viewer if they organise the competition; PermissionDenied (403) otherwise."""
     viewer = get_viewer(request, slug)
     if not viewer.organiser:
         raise PermissionDenied("This page is for the people who run the competition.")
@@ -79,7 +80,7 @@ def require_organiser(request: HttpRequest, slug: str) -> Viewer:
 
 
 def require_member(request: HttpRequest, slug: str) -> tuple[Viewer, Team, User]:
-    """As `visit`, for somebody in a team; 404 for everybody else."""
+    """Return the viewer, their team and their user; Http404 for viewers without a team."""
     viewer = get_viewer(request, slug)
     if viewer.team is None or viewer.user is None:
         raise Http404

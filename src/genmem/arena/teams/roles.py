@@ -1,4 +1,4 @@
-"""Giving and taking roles, each change written to the log."""
+"""Give and revoke the roles of organiser and reviewer; each change goes to the audit log."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from django.db import transaction
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
+from genmem.arena.core.errors import RuleError
 from genmem.arena.teams.models import Membership, Role
-from genmem.errors import GenmemError
-
-
-class RoleError(GenmemError):
-    """The role cannot be given or taken; the message says why."""
 
 
 def give_role(competition: Competition, email: str, role: str, *, by: User | None) -> Role:
-    """Make the owner of an address a reviewer or organiser of the competition."""
+    """Give the account with this address a role in the competition.
+
+    Args:
+        competition: the competition.
+        email: address of an existing account.
+        role: "reviewer" or "organiser".
+        by: who gives it; None for the server's command line.
+
+    Raises:
+        RuleError: there is no such account, or its owner takes part in the competition.
+    """
     with transaction.atomic():
         user = User.objects.filter(email__iexact=email.strip()).first()
         if user is None:
-            raise RoleError(f"Nobody here has the address {email.strip()}; they sign up first.")
+            raise RuleError(f"No account has the address {email.strip()}; sign up first.")
         if Membership.objects.filter(user=user, competition=competition).exists():
-            raise RoleError(f"{user} takes part in this competition, and so cannot judge it.")
-        found, new = Role.objects.get_or_create(competition=competition, user=user, role=role)
-        if new:
+            raise RuleError(f"{user} takes part in this competition, and so cannot judge it.")
+        granted, is_new = Role.objects.get_or_create(competition=competition, user=user, role=role)
+        if is_new:
             record(
                 competition, actor=by, action="give role", subject=user.email, after={"role": role}
             )
-        return found
+        return granted
 
 
-def take_role(competition: Competition, role_id: str, *, by: User | None) -> None:
-    """Take a role back."""
+def revoke_role(competition: Competition, role_id: str, *, by: User | None) -> None:
+    """Delete a role; RuleError where it is already gone."""
     with transaction.atomic():
-        found = Role.objects.filter(
+        role = Role.objects.filter(
             competition=competition, pk=int(role_id) if role_id.isdecimal() else None
         ).first()
-        if found is None:
-            raise RoleError("This role has been taken back already.")
-        record(
-            competition,
-            actor=by,
-            action="take role",
-            subject=found.user.email,
-            before={"role": found.role},
-        )
-        found.delete()
+        if role is None:
+            raise RuleError("This role has already been revoked.")
+        before = {"role": role.role}
+        record(competition, actor=by, action="take role", subject=role.user.email, before=before)
+        role.delete()

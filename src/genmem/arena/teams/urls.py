@@ -10,7 +10,7 @@ urlpatterns = [
     path("team/invite/", views.invite, name="invite"),
     path("team/leave/", views.leave, name="leave team"),
     path("team/invitations/<int:pk>/withdraw/", views.withdraw, name="withdraw invitation"),
-    path("team/merge/", views.ask_to_merge, name="ask to merge"),
+    path("team/merge/", views.request_merge, name="request merge"),
     path("team/merge/<int:pk>/accept/", views.accept_merge, name="accept merge"),
-    path("team/merge/<int:pk>/drop/", views.drop_merge, name="drop merge"),
+    path("team/merge/<int:pk>/cancel/", views.cancel_merge, name="cancel merge"),
 ]

@@ -1,4 +1,4 @@
-"""One's team in a competition: making it, inviting, leaving, merging."""
+"""The pages of one's own team: create, invite, leave, merge."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.mail import send_mail
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.accounts.models import User
-from genmem.arena.core.formatting import moment
+from genmem.arena.core.errors import RuleError
 from genmem.arena.teams import teams
 from genmem.arena.teams.forms import InvitationForm, MergeForm, TeamForm
-from genmem.arena.teams.models import Invitation, Membership, Merge, Team
+from genmem.arena.teams.invitation_mail import send_invitation
+from genmem.arena.teams.models import Invitation, Membership, MergeRequest
 from genmem.arena.teams.permissions import get_viewer, require_member
 
 
 @login_required
 @require_safe
 def team(request: HttpRequest, slug: str) -> HttpResponse:
-    """My team, or the way to one."""
+    """Show the user's team, or the form that creates one."""
     viewer = get_viewer(request, slug)
     if viewer.team is None:
         return render(request, "teams/no_team.html", {"viewer": viewer, "form": TeamForm()})
     members = Membership.objects.filter(team=viewer.team).select_related("user").order_by("pk")
-    open_merges = Merge.objects.filter(accepted_at=None).select_related("team", "into")
+    open_merges = MergeRequest.objects.filter(accepted_at=None).select_related("team", "into")
     return render(
         request,
         "teams/team.html",
@@ -40,8 +39,8 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
             "viewer": viewer,
             "members": members,
             "invitations": Invitation.objects.filter(team=viewer.team, accepted_at=None),
-            "asked": open_merges.filter(team=viewer.team),
-            "offered": open_merges.filter(into=viewer.team),
+            "outgoing_merges": open_merges.filter(team=viewer.team),
+            "incoming_merges": open_merges.filter(into=viewer.team),
             "invitation_form": InvitationForm(),
             "merge_form": MergeForm(auto_id="merge_%s"),
             "address": settings.ARENA.public_address,
@@ -52,14 +51,14 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def create(request: HttpRequest, slug: str) -> HttpResponse:
-    """Make a team with oneself as its captain."""
+    """Create a team with the user as its captain."""
     viewer = get_viewer(request, slug)
     form = TeamForm(request.POST)
     if not form.is_valid():
         return render(request, "teams/no_team.html", {"viewer": viewer, "form": form}, status=400)
     user = cast(User, request.user)
     name = form.cleaned_data["name"]
-    return _attempt(
+    return _change_team(
         request,
         slug,
         lambda: teams.create_team(viewer.competition, user, name),
@@ -70,36 +69,33 @@ def create(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def invite(request: HttpRequest, slug: str) -> HttpResponse:
-    """Invite somebody by e-mail; the link can be passed on by hand too."""
-    _, mine, user = require_member(request, slug)
+    """Invite somebody by e-mail, as often as the rate limit of mails allows."""
+    _, team, user = require_member(request, slug)
     form = InvitationForm(request.POST)
     if not form.is_valid():
-        return _complain(request, slug, form)
+        return _show_errors(request, slug, form)
 
     def send() -> None:
-        invitation = teams.invite(mine, user, form.cleaned_data["email"])
-        if not ratelimit.consume(request, action="invite", user=user, key=invitation.email):
-            messages.warning(request, "No more mail is sent there today: pass the link on by hand.")
-            return
-        send_mail(
-            f"[{settings.ARENA.name}] Join {mine.name}",
-            _invitation_text(mine, user, invitation),
-            None,
-            [invitation.email],
-            fail_silently=True,
-        )
+        invitation = teams.invite(team, user, form.cleaned_data["email"])
+        if ratelimit.consume(request, action="invite", user=user, key=invitation.email):
+            send_invitation(invitation, user)
+        else:
+            messages.warning(request, "No more mail is sent there today: pass on the link below.")
 
-    return _attempt(request, slug, send, "Invited. The link below can be passed on by hand too.")
+    return _change_team(request, slug, send, "Invited. You can also pass on the link below.")
 
 
 @login_required
 @require_POST
 def withdraw(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Take an invitation back."""
-    _, mine, user = require_member(request, slug)
-    found = get_object_or_404(Invitation, pk=pk, team=mine)
-    return _attempt(
-        request, slug, lambda: teams.withdraw_invitation(found, user), "The invitation is void."
+    """Withdraw an invitation."""
+    _, team, user = require_member(request, slug)
+    invitation = get_object_or_404(Invitation, pk=pk, team=team)
+    return _change_team(
+        request,
+        slug,
+        lambda: teams.withdraw_invitation(invitation, user),
+        "The invitation is withdrawn.",
     )
 
 
@@ -107,87 +103,84 @@ def withdraw(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     """Leave the team."""
-    _, mine, user = require_member(request, slug)
-    return _attempt(request, slug, lambda: teams.leave(mine, user), f"You have left {mine.name}.")
+    _, team, user = require_member(request, slug)
+    return _change_team(
+        request, slug, lambda: teams.leave(team, user), f"You have left {team.name}."
+    )
 
 
 @login_required
 @require_POST
-def ask_to_merge(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask another team to take ours in."""
-    _, mine, user = require_member(request, slug)
+def request_merge(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask another team to take this one in."""
+    _, team, user = require_member(request, slug)
     form = MergeForm(request.POST)
     if not form.is_valid():
-        return _complain(request, slug, form)
-    name = form.cleaned_data["name"]
-    return _attempt(
+        return _show_errors(request, slug, form)
+    return _change_team(
         request,
         slug,
-        lambda: teams.ask_to_merge(mine, user, name),
-        "Asked. Their captain finds it on their team's page.",
+        lambda: teams.request_merge(team, user, form.cleaned_data["name"]),
+        "Requested. Their captain sees the request on their team's page.",
     )
 
 
 @login_required
 @require_POST
 def accept_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Take another team in."""
-    _, mine, user = require_member(request, slug)
-    found = get_object_or_404(Merge, pk=pk, into=mine)
-    return _attempt(request, slug, lambda: teams.accept_merge(found, user), "The teams are one.")
+    """Accept another team's request to merge."""
+    _, team, user = require_member(request, slug)
+    merge = get_object_or_404(MergeRequest, pk=pk, into=team)
+    return _change_team(
+        request, slug, lambda: teams.accept_merge(merge, user), "The teams have merged."
+    )
 
 
 @login_required
 @require_POST
-def drop_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Take a request to merge back, or decline it."""
-    viewer, mine, user = require_member(request, slug)
-    found = get_object_or_404(Merge, pk=pk, team__competition=viewer.competition)
-    if mine not in (found.team, found.into):
-        found = get_object_or_404(Merge, pk=pk, into=mine)
-    return _attempt(request, slug, lambda: teams.drop_merge(found, user), "The request is gone.")
+def cancel_merge(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Withdraw or decline a request to merge."""
+    viewer, team, user = require_member(request, slug)
+    merge = get_object_or_404(MergeRequest, pk=pk, team__competition=viewer.competition)
+    if team not in (merge.team, merge.into):
+        raise Http404
+    return _change_team(
+        request, slug, lambda: teams.cancel_merge(merge, user), "The request is cancelled."
+    )
 
 
 @login_required
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """An invitation, for whoever has its link; accepted by whoever owns its address."""
+    """Show an invitation to whoever has its link; the owner of its address can accept it."""
     user = cast(User, request.user)
-    found = get_object_or_404(Invitation.objects.select_related("team__competition"), token=token)
-    mine = user.email.lower() == found.email.lower()
+    row = get_object_or_404(Invitation.objects.select_related("team__competition"), token=token)
     if request.method == "POST":
         try:
-            joined = teams.accept_invitation(found, user)
-        except teams.TeamError as error:
+            team = teams.accept_invitation(row, user)
+        except RuleError as error:
             messages.error(request, str(error))
             return redirect("invitation", token)
-        messages.success(request, f"You are in the team {joined.name}.")
-        return redirect("team", joined.competition.slug)
-    return render(request, "teams/invitation.html", {"invitation": found, "mine": mine})
+        messages.success(request, f"You are in the team {team.name}.")
+        return redirect("team", team.competition.slug)
+    is_addressee = user.email.lower() == row.email.lower()
+    context = {"invitation": row, "is_addressee": is_addressee}
+    return render(request, "teams/invitation.html", context)
 
 
-def _attempt(request: HttpRequest, slug: str, act: Callable[[], object], done: str) -> HttpResponse:
-    """Do it, say so or say why not, and show the team."""
+def _change_team(
+    request: HttpRequest, slug: str, change: Callable[[], object], success: str
+) -> HttpResponse:
+    """Make the change, show its success or the rule that forbids it, and return to the team."""
     try:
-        act()
-    except teams.TeamError as error:
+        change()
+    except RuleError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, done)
+        messages.success(request, success)
     return redirect("team", slug)
 
 
-def _complain(request: HttpRequest, slug: str, form: BaseForm) -> HttpResponse:
+def _show_errors(request: HttpRequest, slug: str, form: BaseForm) -> HttpResponse:
     for errors in form.errors.values():
         messages.error(request, " ".join(str(error) for error in errors))
     return redirect("team", slug)
-
-
-def _invitation_text(mine: Team, user: User, invitation: Invitation) -> str:
-    link = settings.ARENA.public_address + reverse("invitation", args=[invitation.token])
-    until = min(mine.competition.merge_until, mine.competition.closes_at)
-    return (
-        f"{user} invites you to the team {mine.name} in the competition "
-        f"{mine.competition.title}.\n\n{link}\n\n"
-        f"Sign in or sign up with this address, {invitation.email}. "
-        f"The invitation holds until {moment(until)}.\n"
-    )
