@@ -12,6 +12,7 @@ from genmem.cli.commands import app
 
 FLAGS_WITH_SEVERAL_MEANINGS = {
     "--out": "a directory, a run, a study or a file",
+    "--augment": "augmentations that an audit compares with, or DiffAugment",
     "--tau": "τ of MiFID, of rejection, or of each leaderboard",
     "--labels": "class labels of a network",
 }
@@ -28,13 +29,13 @@ RETIRED = {
 
 
 def commands(group=None, prefix=""):
-    """Every command of the command line by its full name, groups included."""
-    found = {}
+    """Every command and command group, by its full name."""
+    by_name = {}
     for name, command in (group or typer.main.get_group(app)).commands.items():
-        found[prefix + name] = command
+        by_name[prefix + name] = command
         if isinstance(command, typer.core.TyperGroup):
-            found |= commands(command, f"{prefix}{name} ")
-    return found
+            by_name |= commands(command, f"{prefix}{name} ")
+    return by_name
 
 
 def flags():
@@ -79,7 +80,7 @@ def test_a_shared_flag_has_the_shared_help_text():
 @BEING_ADOPTED
 @pytest.mark.parametrize(("retired", "flag"), RETIRED.items())
 def test_an_idea_has_one_flag(retired, flag):
-    assert [command for command, found, _ in flags() if found == retired] == [], f"use {flag}"
+    assert [command for command, used, _ in flags() if used == retired] == [], f"use {flag}"
 
 
 @BEING_ADOPTED
@@ -87,7 +88,7 @@ def test_a_parameter_has_the_same_flag_in_every_command():
     names = defaultdict(set)
     for _, flag, parameter in flags():
         names[parameter.name].add(flag)
-    assert {name: found for name, found in names.items() if len(found) > 1} == {}
+    assert {name: several for name, several in names.items() if len(several) > 1} == {}
 
 
 def test_every_command_and_option_has_a_help_text():

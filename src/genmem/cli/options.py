@@ -34,7 +34,6 @@ HELP = {
     "--drop-duplicates": "Leave out near-duplicate images.",
     "--skip-broken": "Leave out images that cannot be read.",
     "--classes": "Use the first-level folders of the training images as classes.",
-    "--augment": "Augmentations of the training images.",
     "--labels": "Class labels given to the network.",
     "--label": "Column of labels; a blank label means that nobody reviewed the entry.",
     "--id": "Column of unique ids.",
