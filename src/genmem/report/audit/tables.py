@@ -171,7 +171,7 @@ def _text(texts: Sequence[str | None]) -> pa.Array:
     try:
         return pa.array(texts if isinstance(texts, list) else list(texts), pa.string())
     except UnicodeEncodeError:
-        escaped = [one and one.encode("utf-8", "backslashreplace").decode() for one in texts]
+        escaped = [text and text.encode("utf-8", "backslashreplace").decode() for text in texts]
         return pa.array(escaped, pa.string())
 
 

@@ -1,7 +1,7 @@
 """What all pages share.
 
 templates.py    the Jinja environment; a page as bytes and as a file
-tables.py       a table of text, and sentences made of its numbers
+tables.py       a table of text
 verdict.py      the verdict above a page
 images.py       pictures, and groups of pictures beside each other
 plotting.py     matplotlib figures, as files and inline SVG

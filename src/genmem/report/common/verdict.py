@@ -1,4 +1,4 @@
-"""The verdict above a page: a level, a heading and one sentence (macro `verdict`)."""
+"""The verdict above a page: a level, a heading and one sentence (macro `finding`)."""
 
 from __future__ import annotations
 
