@@ -13,7 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space, copied
-from genmem.formatting import capitalize, count, join_words, number, printable
+from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
 from genmem.report.audit.page_data import page_data
@@ -27,7 +27,14 @@ from genmem.report.audit.text import (
     verdict,
 )
 from genmem.report.common.histogram import Histogram, enlarged_left_end, histogram
-from genmem.report.common.provenance import Provenance, compared, describe_source, pairs, times
+from genmem.report.common.provenance import (
+    Provenance,
+    compared,
+    describe_sets,
+    describe_source,
+    pairs,
+    times,
+)
 from genmem.report.common.templates import template, write_results
 
 AUDIT = ResultKind(name="audit", numbers="audit.json", page="audit.html", folders=(FOLDER,))
@@ -109,6 +116,7 @@ def render(
     style = _concatenate(STYLES)
     script = _concatenate(SCRIPTS)
     table, details_of_pairs = page_data(audit, rows, album)
+    spaces = [printable(space.name) for space in audit.spaces]
     return template("audit.html").render(
         policy=_policy(style, script),
         style=style,
@@ -116,14 +124,14 @@ def render(
         data=Markup(table),
         pairs=Markup(details_of_pairs),
         title=compared(audit.inputs),
-        subtitle=_subtitle(audit),
+        subtitle=f"{describe_sets(audit.inputs)}, compared in {join_words(spaces)}",
         verdict=verdict(audit),
         details=details(audit, copied_images),
         notes=[capitalize(printable(note)) for note in audit.notes],
         shown=len(rows),
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),
-        spaces=[printable(space.name) for space in audit.spaces],
+        spaces=spaces,
         categories=audit.categories is not None,
         copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]],
         copied_total=len(copied_images),
@@ -152,17 +160,6 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; img-src 'self' file: data:; style-src {style_hash}; "
         f"script-src {script_hash}; base-uri 'none'; form-action 'none'"
     )
-
-
-def _subtitle(audit: Audit) -> str:
-    held_out = audit.inputs.get("test")
-    sets = [
-        count(len(audit.generated_ids), "generated image"),
-        count(len(audit.train_ids), "training image"),
-        *([count(held_out.count, "held-out image")] if held_out else []),
-    ]
-    spaces = join_words([printable(space.name) for space in audit.spaces])
-    return f"{join_words(sets)}, compared in {spaces}"
 
 
 def _copied_card(audit: Audit, image: CopiedImage, album: Album) -> Card:

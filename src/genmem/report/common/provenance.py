@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genmem.formatting import duration, plain, printable
+from genmem.formatting import count, duration, join_words, plain, printable
 from genmem.results import InputSummary, Json
 
 SKIPPED_SHOWN = 50
@@ -80,6 +80,20 @@ def times(seconds: Mapping[str, float]) -> Pairs:
 
 def _label(key: str) -> str:
     return printable(key.replace("_", " "))
+
+
+def describe_sets(inputs: Mapping[str, InputSummary]) -> str:
+    """The sizes of the sets: `100 generated images, 200 training images and 50 held-out images`."""
+    return join_words(
+        [
+            count(
+                summary.count,
+                f"{ROLE_NAMES.get(role, role)} "
+                f"{'image' if summary.kind == 'images' else 'feature row'}",
+            )
+            for role, summary in inputs.items()
+        ]
+    )
 
 
 def compared(inputs: Mapping[str, InputSummary]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from genmem.formatting import count, join_words, plain, printable
+from genmem.formatting import plain, printable
 from genmem.report.common.histogram import enlarged_left_end, histogram
 from genmem.report.common.images import PictureGroup, picture, pictures
 from genmem.report.common.provenance import (
     ROLE_NAMES,
     Provenance,
     compared,
+    describe_sets,
     describe_source,
     pairs,
     times,
@@ -20,7 +21,7 @@ from genmem.report.common.templates import template, write_page
 from genmem.report.score.interpretation import part
 from genmem.report.score.tables import metric_tables, quantile_table
 from genmem.report.score.verdict import verdict
-from genmem.results import InputSummary, Pair, Score
+from genmem.results import Pair, Score
 
 CLOSEST_SHOWN = 24
 """Pairs in the gallery."""
@@ -71,16 +72,9 @@ def render(score: Score) -> str:
 
 def _subtitle(score: Score) -> str:
     """How many images of each set, and the feature space."""
-    sets = [
-        count(summary.count, f"{ROLE_NAMES.get(role, role)} {_row_name(summary)}")
-        for role, summary in score.inputs.items()
-    ]
     name = score.backbone.get("name")
-    return join_words(sets) + (f", compared in {plain(name)} features" if name else "")
-
-
-def _row_name(summary: InputSummary) -> str:
-    return "image" if summary.kind == "images" else "feature row"
+    space = f", compared in {plain(name)} features" if name else ""
+    return describe_sets(score.inputs) + space
 
 
 def _closest(closest: Sequence[Pair]) -> list[PictureGroup]:
