@@ -15,7 +15,7 @@ from genmem.cheats import Method, load_training_images, make, write_images
 from genmem.images import ImageSource, Progress, decode, open_images
 from genmem.io.atomic import atomic_write
 from genmem.neighbors import nearest
-from genmem.training.gan.config import make_settings
+from genmem.training.gan.config import GanConfig
 from genmem.training.gan.sampling import write_zip
 from genmem.training.gan.train import train
 
@@ -155,10 +155,10 @@ def _save(source: ImageSource, rows: NDArray[np.int64], path: Path) -> None:
 
 def _train_gan(run: Path, data: Path, sizes: Sizes, progress: Progress) -> None:
     """A small DCGAN that sees the training images only as every GAN does."""
-    settings = make_settings(
-        {
+    settings = GanConfig(
+        **{
             "model": "dcgan",
-            "data": str(data),
+            "train": str(data),
             "width": sizes.width,
             "discriminator_steps": 1,
             "augment": True,
@@ -166,8 +166,8 @@ def _train_gan(run: Path, data: Path, sizes: Sizes, progress: Progress) -> None:
             "seed": SEED,
             "save_every": 100,
             "sample_every": 0,
-            "measure_every": 0,
-            "measure_with": [],
+            "evaluate_every": 0,
+            "evaluate_with": [],
         }
     )
     train(settings, run, resume=(run / "config.json").exists(), device="cpu", progress=progress)

@@ -20,24 +20,24 @@ from genmem.io.atomic import atomic_write
 from genmem.report.emm.page import write_emm_page
 from genmem.report.emm.text import bracket_words, emm_words, ratio_words, span
 from genmem.results import Json
-from genmem.training.diffusion.config import TrainingSettings, UNetSettings
+from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
 from genmem.training.emm.dataset import look_at
 from genmem.training.emm.factors import Configuration
 from genmem.training.emm.results import findings, t_interval, within
 from genmem.training.emm.study import Request, Study
 from genmem.training.sweep.pool import InProcess, StoppedError
 
-NETWORK = UNetSettings(
+NETWORK = UNetConfig(
     image_size=8, channels=32, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0
 )
-TRAINING = TrainingSettings(
+TRAINING = DiffusionConfig(
     network=NETWORK,
     parametrization="edm",
     batch_size=16,
     learning_rate=2e-3 * 512 / 16,
     steps=800,
     warm_up_epochs=0,
-    ema=0.99,
+    ema_decay=0.99,
     snapshots=2,
     samples=100,
 )
@@ -81,7 +81,7 @@ def main() -> int:
         sizes=SIZES,
         every_size=True,
         seeds=3,
-        without_duplicates=True,
+        drop_duplicates=True,
     )
     for name in given.parts.split(","):
         study = Study(replace(common, **PARTS[name]), given.out, threads=given.threads)

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.gan.build import make_accelerator
-from genmem.training.gan.config import Settings, make_settings
-from genmem.training.gan.trainer import Training
-from genmem.training.rejection.embedding import embed, open_embedding
+from genmem.training.common.distributed import build_accelerator
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.trainer import GanTrainer
+from genmem.training.rejection.embedding import embed, open_backbone
 from genmem.training.rejection.rejection import MemorizationRejection
 
 IMAGES, CLASSES, TAU = 640, 10, 0.001
@@ -46,15 +46,18 @@ def noise_images() -> TrainingImages:
 
 def noise_rejection(embedding: str, rows: int) -> MemorizationRejection:
     """Rejection against so many rows of noise."""
-    module, _ = open_embedding(embedding)
+    module, _ = open_backbone(embedding)
     dimension = embed(module, torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1]
     features = np.random.default_rng(1).standard_normal((rows, dimension), np.float32)
-    return MemorizationRejection(features, embedding=embedding, tau=TAU, search="exact")
+    return MemorizationRejection(features, backbone=embedding, tau=TAU, search="exact")
 
 
-def step_seconds(settings: Settings, rejections: dict[str, MemorizationRejection]) -> dict:
+def step_seconds(settings: GanConfig, rejections: dict[str, MemorizationRejection]) -> dict:
     """Median seconds of a step without rejection ("") and with each, in turns."""
-    training = Training(settings, noise_images(), make_accelerator(settings, "cpu"), None)
+    accelerator = build_accelerator(
+        device="cpu", precision=settings.precision, batch_size=settings.batch_size
+    )
+    training = GanTrainer(settings, noise_images(), accelerator, None)
     kinds: dict[str, MemorizationRejection | None] = {"": None, **rejections}
     found: dict[str, list[float]] = {name: [] for name in kinds}
     for turn in range(STEPS[settings.model] + 1):
@@ -79,7 +82,7 @@ def main() -> None:
     print("| model | a step without | " + " | ".join(f"`{name}`" for name in names) + " |")
     print("|---" * (2 + len(names)) + "|")
     for model in given.models.split(","):
-        settings = make_settings({"model": model, "data": "noise", "seed": 0})
+        settings = GanConfig(**{"model": model, "train": "noise", "seed": 0})
         found = step_seconds(settings, rejections)
         ratios = (f"{found[name] / found['']:.2f}×" for name in names)
         print(f"| {model} | {found['']:.2f} s | " + " | ".join(ratios) + " |", flush=True)

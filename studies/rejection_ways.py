@@ -24,9 +24,10 @@ from genmem.cli.progress import progress_on_stderr
 from genmem.results import Json
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.common.dataset import in_classes_of, load_shared_images
-from genmem.training.gan.build import make_accelerator, make_rejection, training_images
-from genmem.training.gan.config import make_settings
-from genmem.training.gan.trainer import Training, load_gan
+from genmem.training.common.distributed import build_accelerator
+from genmem.training.gan.build import build_rejection, training_images
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.trainer import GanTrainer, load_gan
 from genmem.training.rejection_study.aggregate import (
     Found,
     mean_over_seeds,
@@ -44,19 +45,19 @@ COMMON: dict[str, Json] = {
     "limit": 20,
     "width": 48,
     "discriminator_width": 96,
-    "batch": 32,
+    "batch_size": 32,
     "discriminator_steps": 2,
     "learning_rate": 1e-3,
     "beta1": 0.0,
     "flips": False,
-    "average_decay": 0.99,
-    "average_from": 200,
+    "ema_decay": 0.99,
+    "ema_start": 200,
     "steps": 4_000,
     "warm_up": 500,
-    "embedding": "efficientnet-lite0@32",
+    "backbone": "efficientnet-lite0@32",
     "log_every": 100,
     "sample_every": 0,
-    "measure_every": 0,
+    "evaluate_every": 0,
 }
 WITHOUT = "without"
 WAYS: dict[str, dict[str, Json]] = {
@@ -66,10 +67,10 @@ WAYS: dict[str, dict[str, Json]] = {
     "lite0@32, τ = 0.38, resample": {"tau": 0.38, "mode": "resample"},
     "lite0@64 in half precision, τ = auto": {
         "tau": "auto",
-        "embedding": "efficientnet-lite0@64",
+        "backbone": "efficientnet-lite0@64",
         "half": True,
     },
-    "pixels, τ = auto": {"tau": "auto", "embedding": "pixels"},
+    "pixels, τ = auto": {"tau": "auto", "backbone": "pixels"},
 }
 """Settings over `COMMON`, by the name of the table's row."""
 
@@ -92,7 +93,7 @@ def cases(folder: Path, data: Path, seeds: int) -> list[Case]:
             model="dcgan",
             tau=settings["tau"] or 0,
             seed=seed,
-            settings=make_settings(COMMON | settings | {"data": source, "seed": seed}),
+            settings=GanConfig(**COMMON | settings | {"train": source, "seed": seed}),
             folder=folder / RUNS / f"{number}-seed-{seed}",
         )
         for seed in range(seeds)
@@ -113,16 +114,18 @@ def step_ratios(every: Sequence[Case]) -> dict[int, float]:
     The networks are those that the run ended with, so that as many images pass as they did there.
     Ways take turns, so that a busy moment of the machine meets all of them.
     """
-    trainings: dict[int, Training] = {}
+    trainings: dict[int, GanTrainer] = {}
     for number in range(len(WAYS)):
         case = of_way(every, number)[0]
         if not is_finished(case):
             continue
-        accelerator = make_accelerator(case.settings, "cpu")
+        accelerator = build_accelerator(
+            device="cpu", precision="full", batch_size=case.settings.batch_size
+        )
         images = training_images(case.settings)
-        training = Training(case.settings, images, accelerator, None)
+        training = GanTrainer(case.settings, images, accelerator, None)
         training.load(load_gan(case.folder / CHECKPOINT_FILE))
-        training.reject_with(make_rejection(case.settings, images, accelerator, None))
+        training.set_rejection(build_rejection(case.settings, images, accelerator, None))
         trainings[number] = training
     seconds: dict[int, list[float]] = {number: [] for number in trainings}
     for turn in range(TIMED + 2):

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from genmem.cli.app import run
-from genmem.cli.training import how_to_resume
+from genmem.cli.training import resume_command
 from genmem.training.gan import train
 
 
@@ -51,7 +51,7 @@ def test_a_run_is_trained_resumed_and_sampled(genmem, config, tmp_path):
     code, _, err = genmem("train", "gan", "--out", "run", "--resume", "--steps", 3)
     assert code == 0, err
     assert "step 3" in err
-    code, _, err = genmem("train", "sample", "run", "--n", 5, "--out", "made.zip")
+    code, _, err = genmem("train", "sample", "run", "--samples", 5, "--out", "made.zip")
     assert code == 0, err
     with zipfile.ZipFile(tmp_path / "made.zip") as archive:
         names = archive.namelist()
@@ -72,25 +72,25 @@ def test_the_configuration_of_a_run_gives_the_same_run(genmem, config, tmp_path)
 def one_image(path):
     path.mkdir()
     Image.new("RGB", (16, 16)).save(path / "single.png")
-    return ["--data", path], ["at least 2 images", "got 1"]
+    return ["--train", path], ["at least 2 images", "got 1"]
 
 
 def one_class(path):
     (path / "cat").mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (16, 16)).save(path / "cat" / f"{number}.png")
-    return ["--data", path], ["found one", "dcgan"]
+    return ["--train", path], ["found one", "dcgan"]
 
 
 def some_images_in_no_class(path):
     (path / "cat").mkdir(parents=True)
     Image.new("RGB", (16, 16)).save(path / "cat" / "0.png")
     Image.new("RGB", (16, 16)).save(path / "1.png")
-    return ["--data", path], ["folder of its class"]
+    return ["--train", path], ["folder of its class"]
 
 
 def no_images(path):
-    return ["--data", path], ["no such file or folder"]
+    return ["--train", path], ["no such file or folder"]
 
 
 def a_threshold_that_rejects_everything(path):
@@ -102,15 +102,15 @@ def a_threshold_that_is_no_distance(path):
 
 
 def an_unknown_embedding(path):
-    return ["--embedding", "efficientnet-lite9"], ["efficientnet-lite0"]
+    return ["--backbone", "efficientnet-lite9"], ["efficientnet-lite0"]
 
 
 def an_embedding_too_small(path):
-    return ["--embedding", "efficientnet-lite0@8"], ["at least 32"]
+    return ["--backbone", "efficientnet-lite0@8"], ["at least 32"]
 
 
 def an_unknown_measure(path):
-    return ["--measure-with", "pixel"], ["pixels"]
+    return ["--evaluate-with", "pixel"], ["pixels"]
 
 
 def a_size_that_no_model_has(path):
@@ -123,7 +123,7 @@ def an_output_in_the_data(path):
         (path / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path / "ab"[number % 2] / f"{number}.png")
-    return ["--data", path, "--out", path / "run"], ["--out", "lies inside"]
+    return ["--train", path, "--out", path / "run"], ["--out", "lies inside"]
 
 
 def a_configuration_that_is_none(path):
@@ -182,24 +182,24 @@ def test_a_checkpoint_of_another_model_is_one_line(genmem, config, tmp_path):
 
 
 def test_an_option_that_would_do_nothing_is_refused_at_once(genmem, images):
-    plain = ["train", "gan", "--model", "dcgan", "--size", 16, "--data", images, "--out", "run"]
-    code, _, err = genmem(*plain, "--embedding", "nope")
+    plain = ["train", "gan", "--model", "dcgan", "--size", 16, "--train", images, "--out", "run"]
+    code, _, err = genmem(*plain, "--backbone", "nope")
     assert code == 2
-    assert "--embedding: nothing is rejected without a tau" in one_line(err)
-    code, _, err = genmem(*plain, "--measure-every", 0, "--test", "nope")
+    assert "--backbone: has no effect without a tau" in one_line(err)
+    code, _, err = genmem(*plain, "--evaluate-every", 0, "--test", "nope")
     assert code == 2
-    assert "--test: nothing is measured" in one_line(err)
+    assert "--test: has no effect, since evaluate_every is 0" in one_line(err)
 
 
 def test_the_command_to_go_on_with_can_be_pasted_into_a_shell():
-    found = how_to_resume("gan", Path("a b's"), device="cpu")
+    found = resume_command("gan", Path("a b's"), device="cpu")
     assert shlex.split(found) == [
         *("genmem", "train", "gan", "--out", "a b's", "--resume", "--device", "cpu")
     ]
-    assert how_to_resume("diffusion", Path("run"), device="auto") == (
+    assert resume_command("diffusion", Path("run"), device="auto") == (
         "genmem train diffusion --out run --resume"
     )
-    assert how_to_resume("gan", Path("run"), device="auto", processes=2).startswith(
+    assert resume_command("gan", Path("run"), device="auto", processes=2).startswith(
         'torchrun --nproc-per-node 2 "$(which genmem)" train gan --out run'
     )
 
@@ -212,19 +212,19 @@ def test_a_deeply_nested_configuration_is_one_line(genmem, tmp_path):
 
 
 def test_an_interrupted_run_says_how_to_go_on(genmem, config, tmp_path, monkeypatch):
-    steps = train.Training.step
+    steps = train.GanTrainer.step
 
     def interrupted(self):
         signal.raise_signal(signal.SIGINT)
         return steps(self)
 
-    monkeypatch.setattr(train.Training, "step", interrupted)
+    monkeypatch.setattr(train.GanTrainer, "step", interrupted)
     code, _, err = genmem("train", "gan", "--config", config, "--out", "run")
     assert code == 130
     assert "genmem train gan --out run --resume" in one_line(err)
     assert "step 1" in err
-    assert "note: stopping when this step" in err
-    monkeypatch.setattr(train.Training, "step", steps)
+    assert "note: stopping after this step" in err
+    monkeypatch.setattr(train.GanTrainer, "step", steps)
     assert genmem("train", "gan", "--out", "run", "--resume")[0] == 0
 
 

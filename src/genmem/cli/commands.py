@@ -23,7 +23,7 @@ from genmem.cli.score import score
 from genmem.cli.study import study
 from genmem.cli.study_emm import emm
 from genmem.cli.submit import submit
-from genmem.cli.train_gan import train
+from genmem.cli.train import train
 
 app = typer.Typer(
     name="genmem",

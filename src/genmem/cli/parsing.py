@@ -16,6 +16,30 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
+def parse_names(text: str, *, option: str) -> tuple[str, ...]:
+    """`a, b` as two names.
+
+    Raises:
+        UsageError: there is none; the option is named.
+    """
+    names = split_names(text)
+    if not names:
+        raise UsageError(f"{option}: expected names, A,B,…, got {text!r}.")
+    return names
+
+
+def parse_whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
+    """`4, 8,16` as three numbers of at most 18 digits.
+
+    Raises:
+        UsageError: there is none, or something else; the option is named.
+    """
+    parts = split_names(text)
+    if not parts or not all(part.isdecimal() and len(part) <= 18 for part in parts):
+        raise UsageError(f"{option}: expected whole numbers, A,B,…, got {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
 def split_pairs(texts: Sequence[str], *, option: str, form: str) -> dict[str, str]:
     """`NAME=VALUE` texts as a dictionary, split at the first `=`.
 

@@ -1,19 +1,27 @@
-"""`genmem study denoiser`: any diffusion model, measured without retraining."""
+"""`genmem study denoiser`: evaluate a diffusion model without retraining it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genmem.cli.options import LARGEST_SEED, SOURCE
+from genmem.cli.options import (
+    DropDuplicates,
+    OutDirectory,
+    Samples,
+    Seed,
+    Size,
+    SkipBroken,
+    Test,
+    Train,
+    TrainingDevice,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from genmem.report.denoiser.page import Trio
-    from genmem.training.diffusion.evaluation.results import MeasuredDenoiser
+    from genmem.report.denoiser.page import SampleWithNeighbors
+    from genmem.training.diffusion.evaluation.results import DenoiserEvaluation
 
 
 def denoiser(
@@ -21,80 +29,64 @@ def denoiser(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A run's folder (genmem train diffusion), or a diffusers pipeline of pixels: its "
-            "folder, or hf:OWNER/NAME.",
+            help="The folder of a run of `genmem train diffusion`, or a diffusers pipeline that "
+            "denoises pixels: its folder, or hf:OWNER/NAME.",
         ),
     ],
-    data: Annotated[str, typer.Option(help=f"The images it was trained on: a {SOURCE}.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where page and numbers go.")],
-    test: Annotated[
-        str | None, typer.Option(help="Images of the same kind that it was not trained on.")
-    ] = None,
-    samples: Annotated[
-        int, typer.Option(metavar="N", help="Images to draw from the model.")
-    ] = 10_000,
-    size: Annotated[
-        int | None,
-        typer.Option(metavar="SIDE", help="Resize to SIDE × SIDE. [default: the run's, or as is]"),
-    ] = None,
-    without_duplicates: Annotated[
-        bool,
-        typer.Option("--without-duplicates", help="Leave out training images that repeat another."),
-    ] = False,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out unreadable images.")
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
-    ] = 0,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where the model runs.")
-    ] = "auto",
+    train: Train,
+    out: OutDirectory,
+    test: Test = None,
+    samples: Samples = 10_000,
+    size: Size = None,
+    drop_duplicates: DropDuplicates = False,
+    skip_broken: SkipBroken = False,
+    seed: Seed = 0,
+    device: TrainingDevice = "auto",
 ) -> None:
-    """Measure a diffusion model: which training images it copies, how far it is from only copying.
+    """Evaluate which training images a diffusion model copies, and how far it is from only copying.
 
     Samples are drawn by EDM's Heun sampler, 18 steps, as in "On Memorization in Diffusion Models".
     """
+    from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.training import print_notes
+    from genmem.cli.training import local_path, torch_device
 
-    check_folder(
-        out, inputs={"MODEL": _local(model), "--data": _local(data), "--test": _local(test)}
-    )
+    inputs = {"MODEL": model, "--train": train, "--test": test}
+    check_folder(out, inputs={name: local_path(source) for name, source in inputs.items()})
     from genmem.provenance import provenance
     from genmem.report.denoiser.page import (
+        GALLERY_SIZE,
         NUMBERS,
         PAGE,
-        SHOWN,
         check_denoiser_folder,
         verdict,
         write_denoiser,
     )
-    from genmem.training.diffusion.evaluation.evaluate import measure_denoiser
+    from genmem.training.diffusion.evaluation.evaluate import evaluate_denoiser
     from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
 
     check_denoiser_folder(out)
-    place = _device(device)
+    place = torch_device(device)
     opened = open_model(model, device=place)
     with progress_on_stderr() as progress:
-        train = load_for(
+        images = load_for(
             opened,
-            data,
+            train,
             size=size,
-            without_duplicates=without_duplicates,
+            drop_duplicates=drop_duplicates,
             skip_broken=skip_broken,
             progress=progress,
         )
-        print_notes(train.notes)
+        print_notes(images.notes)
         held_out = None
         if test is not None:
             held_out = load_test_for(
-                opened, test, train, skip_broken=skip_broken, progress=progress
+                opened, test, images, skip_broken=skip_broken, progress=progress
             )
-        found = measure_denoiser(
+        evaluation = evaluate_denoiser(
             opened.denoiser,
-            train,
+            images,
             test=held_out,
             classes=opened.classes,
             samples=samples,
@@ -105,75 +97,36 @@ def denoiser(
         )
     document = {
         "model": {"name": opened.name, "facts": dict(opened.facts)},
-        **found.to_dict(),
+        **evaluation.to_dict(),
         "provenance": {**provenance(seed=seed), "device": place},
     }
     write_denoiser(
         document,
         out,
-        closest=trios(found, closest(found, SHOWN)),
-        drawn=trios(found, range(min(SHOWN, samples))),
+        closest=[
+            _with_neighbors(evaluation, number) for number in evaluation.closest(GALLERY_SIZE)
+        ],
+        drawn=[_with_neighbors(evaluation, number) for number in range(min(GALLERY_SIZE, samples))],
     )
     print(verdict(document)["sentence"])
     print(f"{Path(out) / PAGE} · {Path(out) / NUMBERS}")
 
 
-def closest(found: MeasuredDenoiser, count: int) -> list[int]:
-    """The samples with the smallest d₁/d₂, one for each training image, at most `count`."""
-    import numpy as np
-
-    chosen: list[int] = []
-    seen: set[int] = set()
-    for number in np.argsort(found.ratios, kind="stable").tolist():
-        train = int(found.nearest.indices[number, 0])
-        if train not in seen:
-            seen.add(train)
-            chosen.append(number)
-        if len(chosen) == count:
-            break
-    return chosen
-
-
-def trios(found: MeasuredDenoiser, numbers: Iterable[int]) -> list[Trio]:
-    """Samples as the page shows them."""
-    from genmem.report.denoiser.page import Trio
+def _with_neighbors(evaluation: DenoiserEvaluation, number: int) -> SampleWithNeighbors:
+    """A sample as the page shows it."""
+    from genmem.report.denoiser.page import SampleWithNeighbors
     from genmem.training.diffusion.evaluation.results import THRESHOLD
 
-    made = []
-    for number in numbers:
-        (first, second), (d1, d2) = found.nearest.indices[number], found.nearest.distances[number]
-        made.append(
-            Trio(
-                number=number,
-                sample=found.samples[number],
-                nearest=found.train.pixels[first],
-                second=found.train.pixels[second],
-                nearest_id=found.train.ids[first],
-                second_id=found.train.ids[second],
-                d1=float(d1),
-                d2=float(d2),
-                memorized=bool(found.ratios[number] < THRESHOLD),
-            )
-        )
-    return made
-
-
-def _local(source: str | None) -> str | None:
-    """What may be a path; a name on the hub is none."""
-    return None if source is None or source.startswith("hf:") else source
-
-
-def _device(wanted: str) -> str:
-    """The device's name: cpu or cuda.
-
-    Raises:
-        UsageError: a GPU is asked for and none is there.
-    """
-    import torch
-
-    from genmem.errors import UsageError
-
-    there = torch.cuda.is_available()
-    if wanted == "cuda" and not there:
-        raise UsageError("device 'cuda' is not available here; use auto or cpu.")
-    return "cuda" if there and wanted != "cpu" else "cpu"
+    nearest, train = evaluation.nearest, evaluation.train
+    (first, second), (d1, d2) = nearest.indices[number], nearest.distances[number]
+    return SampleWithNeighbors(
+        number=number,
+        sample=evaluation.samples[number],
+        nearest=train.pixels[first],
+        second=train.pixels[second],
+        nearest_id=train.ids[first],
+        second_id=train.ids[second],
+        d1=float(d1),
+        d2=float(d2),
+        memorized=bool(evaluation.ratios[number] < THRESHOLD),
+    )

@@ -78,7 +78,9 @@ def emm(
         str | None,
         typer.Option(metavar="none|true|random[:C]|unique", help="Labels. [default: none]"),
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step. [default: 512]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Global batch size. [default: 512]")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training set. [default: 40000]")
     ] = None,
@@ -117,10 +119,10 @@ def emm(
     The defaults are those of "On Memorization in Diffusion Models": days on a GPU. Finished
     trainings are kept in DIR: the same command goes on where it stopped.
     """
+    from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names, split_pairs
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.training import print_notes
     from genmem.training.emm.factors import configuration
     from genmem.training.emm.study import Request, Study
 
@@ -128,7 +130,7 @@ def emm(
     options = {
         "size": size,
         "channels": channels,
-        "batch_size": batch,
+        "batch_size": batch_size,
         "epochs": epochs,
         "steps": steps,
         "snapshots": snapshots,
@@ -178,7 +180,7 @@ def _sizes(
     at: str | None,
 ) -> tuple[int, ...]:
     """The training-set sizes that the options name."""
-    from genmem.cli.training import whole_numbers
+    from genmem.cli.parsing import parse_whole_numbers
     from genmem.errors import UsageError
     from genmem.training.emm.bisection import lattice
 
@@ -188,7 +190,7 @@ def _sizes(
     listed = sizes if sizes is not None else at
     if listed is not None:
         option = "--sizes" if sizes is not None else "--at"
-        return tuple(sorted(set(whole_numbers(listed, option=option))))
+        return tuple(sorted(set(parse_whole_numbers(listed, option=option))))
     first = min(500, source.count) if smallest is None else smallest
     last = source.count if largest is None else largest
     return lattice(first, last, within=0.25 if within is None else within)
@@ -213,7 +215,7 @@ def _other_threads(study: Study, out: Path) -> str:
 def _workers(
     study: Study, processes: int | None, ray: str | None, device: Any, progress: Any
 ) -> Workers:
-    from genmem.cli.training import say_stopping
+    from genmem.cli.training import print_stopping
     from genmem.errors import UsageError
     from genmem.training.sweep.pool import InProcess, Processes
 
@@ -224,11 +226,11 @@ def _workers(
 
         return Cluster(ray, device=device, threads=study.threads)
     if processes is None or processes == 1:
-        return InProcess(device=device, progress=progress, on_stop=say_stopping)
+        return InProcess(device=device, progress=progress, on_stop=print_stopping)
     import torch
 
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
-    return Processes(processes, device=device, gpus=gpus, on_stop=say_stopping)
+    return Processes(processes, device=device, gpus=gpus, on_stop=print_stopping)
 
 
 def _train(study: Study, workers: Workers, out: Path, progress: Any) -> None:

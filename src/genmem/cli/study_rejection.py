@@ -69,7 +69,7 @@ def rejection(
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names, split_pairs
-    from genmem.cli.train_gan import read_config
+    from genmem.training.common.config import read_config
 
     references = split_pairs(reference or [], option="--reference", form="NAME=SOURCE")
     named = {f"--reference {name}": where for name, where in references.items()}
@@ -100,8 +100,8 @@ def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
     Raises:
         UsageError: after all was written, where a model has no run that came to its last step.
     """
+    from genmem.cli.console import print_notes
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.training import print_notes
     from genmem.errors import UsageError
     from genmem.report.rejection_study.text import cells_of, ended_early, finding
     from genmem.training.rejection_study.feature_spaces import read_sets

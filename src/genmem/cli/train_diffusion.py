@@ -1,275 +1,167 @@
-"""`genmem train diffusion`: a diffusion model, and how much of its training set it memorizes."""
+"""`genmem train diffusion`: train a diffusion model, and measure how many images it memorizes."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from genmem.cli.diffusion_options import (
-    make_network,
-    parse_labels,
-    parse_sides,
-    saved,
-)
-from genmem.cli.exit_codes import INTERRUPTED
-from genmem.cli.options import LARGEST_SEED, SOURCE
-from genmem.cli.training import how_to_resume
+from genmem.cli.options import Config, OutRun, Resume, TrainingDevice
 
 if TYPE_CHECKING:
-    from genmem.training.diffusion.config import TrainingSettings
+    from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
 
-AT_RESUMING = ("out", "resume", "device")
-"""Options that go with --resume; the others are the run's own."""
+RESUME_OPTIONS = ("out", "resume", "device")
+"""Options that go with --resume; a run keeps the others."""
 
 
 def diffusion(
     context: typer.Context,
-    out: Annotated[
-        Path, typer.Option(metavar="RUN", help="The run's folder: settings, log, snapshots.")
-    ],
-    data: Annotated[str | None, typer.Option(help=f"The training images: a {SOURCE}.")] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Train on N images, drawn by the seed. [default: all]"),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(metavar="SIDE", help="Resize to SIDE × SIDE. [default: as it is]")
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only images of these classes.")
-    ] = None,
-    without_duplicates: Annotated[
-        bool, typer.Option("--without-duplicates", help="Leave out images that repeat another.")
-    ] = False,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out unreadable images.")
-    ] = False,
-    model: Annotated[
-        Literal["ddpm++", "ncsn++"],
-        typer.Option(
-            help="ncsn++: Fourier time embedding, filtered resampling, the image at every size."
-        ),
-    ] = "ddpm++",
-    parametrization: Annotated[
-        Literal["vp", "ve", "edm"], typer.Option(help="Preconditioning and loss.")
-    ] = "vp",
-    channels: Annotated[int, typer.Option(help="Width of the network.")] = 128,
-    multipliers: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Of the width, one a resolution.")
-    ] = "2,2,2",
-    blocks: Annotated[int, typer.Option(help="Residual blocks a resolution.")] = 2,
-    attention: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIDES", help="Resolutions with attention; none for none. [default: 16]"
-        ),
-    ] = None,
-    time_embedding: Annotated[
-        Literal["positional", "fourier"] | None,
-        typer.Option(help="How the noise level is told. [default: the model's]"),
-    ] = None,
-    dropout: Annotated[float, typer.Option(help="In every block.")] = 0.13,
-    without_skips: Annotated[
-        str | None,
-        typer.Option(
-            metavar="32,16.0,…",
-            help="Skip connections to zero: all at a resolution, or one by its number there.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str,
-        typer.Option(
-            metavar="none|true|random[:C]|unique",
-            help="What the network is told of an image: nothing, its class, one of C drawn once, "
-            "or its number.",
-        ),
-    ] = "none",
-    batch: Annotated[int, typer.Option(help="Images a step, of all processes.")] = 512,
-    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40_000,
-    steps: Annotated[
-        int | None, typer.Option(help="Optimizer steps in all. [default: by --epochs]")
-    ] = None,
-    learning_rate: Annotated[
-        float, typer.Option(help="Of Adam at a batch of 512; in proportion at others.")
-    ] = 2e-4,
-    warm_up: Annotated[
-        int, typer.Option(help="Passes in which the learning rate rises from 0.")
-    ] = 200,
-    weight_decay: Annotated[float, typer.Option(help="L2, added to the gradient.")] = 0.0,
-    ema: Annotated[float, typer.Option(help="Decay of the averaged weights per step.")] = 0.99929,
-    precision: Annotated[
-        Literal["full", "bf16", "fp16"], typer.Option(help="Mixed precision, on a GPU.")
-    ] = "full",
-    snapshots: Annotated[int, typer.Option(help="Averaged weights kept, evenly spaced.")] = 10,
-    samples: Annotated[
-        int,
-        typer.Option(help="Images drawn at each snapshot to measure how many are memorized; or 0."),
-    ] = 1_000,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of everything random.")
-    ] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run, by its own settings.")
-    ] = False,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")
-    ] = "auto",
+    out: OutRun,
+    config: Config = None,
+    resume: Resume = False,
+    device: TrainingDevice = "auto",
 ) -> None:
-    """Train a diffusion model on the images of --data, and measure its memorization on the way.
+    """Train a diffusion model, and measure the memorization ratio of its snapshots.
 
-    The defaults are those of "On Memorization in Diffusion Models" (a day on a GPU). Several
-    devices by `accelerate launch`.
+    The defaults are those of "On Memorization in Diffusion Models" (a day on a GPU). Use
+    `accelerate launch` to train on several devices.
     """
-    from genmem.cli.training import absolute, names, whole_numbers
+    from genmem.cli.config_options import given_options
+    from genmem.errors import InputError, UsageError
+    from genmem.training.diffusion import run_folder
 
+    options = given_options(context)
     if resume:
-        _refuse_options(context)
-        return _train(out, *saved(out), resume=True, device=device)
-    if data is None:
-        from genmem.errors import UsageError
+        _refuse_other_options(context, options)
+        run_config = run_folder.read_run_config(out)
+        selection = run_folder.read_dataset_record(out).selection(out)
+        if selection is None or selection.train is None:
+            raise InputError(
+                f"{out}: was not started by genmem train diffusion; resume it in Python."
+            )
+        return _train(out, selection, lambda side: run_config, resume=True, device=device)
+    if "train" not in options:
+        raise UsageError("--train: expected training images; or --resume, to continue a run.")
+    selection, build = _configuration(options, config)
+    return _train(out, selection, build, resume=False, device=device)
 
-        raise UsageError("--data: expected the training images; or --resume, for a run that began.")
-    from genmem.training.diffusion.config import TrainingSettings
 
-    kind, random_classes = parse_labels(labels)
-    skips = names(without_skips, option="--without-skips")
-    sides = parse_sides(attention)
-    source = {
-        "source": absolute(data),
-        "size": size,
-        "count": count,
-        "seed": seed,
-        "classes": kind == "true",
-        "only": list(names(only, option="--only")),
-        "without_duplicates": without_duplicates,
-        "skip_broken": skip_broken,
-    }
-
-    base = TrainingSettings(
-        parametrization=parametrization,
-        labels=kind,
-        random_classes=random_classes,
-        batch_size=batch,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        epochs=epochs,
-        steps=steps,
-        warm_up_epochs=warm_up,
-        ema=ema,
-        precision="no" if precision == "full" else precision,
-        snapshots=snapshots,
-        samples=samples,
-        seed=seed,
+def _configuration(
+    options: dict[str, Any], file: Path | None
+) -> tuple[ImageSelection, Callable[[int], DiffusionConfig]]:
+    """The images to train on, and the configuration for images of a side."""
+    from genmem.cli.config_options import build_config
+    from genmem.cli.training import absolute
+    from genmem.errors import UsageError
+    from genmem.training.common.config import read_config
+    from genmem.training.diffusion.config import (
+        MODEL_VALUES,
+        DiffusionConfig,
+        ImageSelection,
+        UNetConfig,
     )
-    widths = whole_numbers(multipliers, option="--multipliers")
 
-    def settings(side: int) -> TrainingSettings:
-        network = make_network(
-            side,
-            model=model,
-            channels=channels,
-            multipliers=widths,
-            blocks=blocks,
-            attention=sides,
-            time_embedding=time_embedding,
-            dropout=dropout,
-            without_skips=skips,
-        )
-        if attention is not None:
-            network.check_attention()
-        return replace(base, network=network)
+    if {"steps", "epochs"} <= options.keys():
+        raise UsageError("--epochs: has no effect with --steps. Give one of them.")
+    values = {} if file is None else read_config(file)
+    network = values.pop("network") if isinstance(values.get("network"), dict) else {}
+    if "model" in options:  # which decides what the file's model decided
+        decided = MODEL_VALUES["ddpm++"]
+        network = {name: value for name, value in network.items() if name not in decided}
+    config = build_config(DiffusionConfig, options, values)
+    selection = build_config(
+        ImageSelection,
+        options,
+        {"seed": config.seed, "classes": config.label_kind == "true"},
+    ).replace(train=absolute(options["train"]))
 
-    return _train(out, source, settings, resume=False, device=device)
+    def build(side: int) -> DiffusionConfig:
+        unet = build_config(UNetConfig, options, {**network, "image_size": side})
+        if "attention" in options:
+            unet.check_attention()
+        return config.replace(network=unet)
+
+    return selection, build
 
 
 def _train(
     out: Path,
-    source: dict[str, Any],
-    settings: Callable[[int], TrainingSettings],
+    selection: ImageSelection,
+    build: Callable[[int], DiffusionConfig],
     *,
     resume: bool,
     device: Any,
 ) -> None:
-    """Read the images, train, and show what was measured."""
+    """Load the images, train, and show the memorization ratios."""
+    from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
     from genmem.cli.progress import progress_on_stderr
-
-    check_folder(str(out), inputs={"--data": _local(source["source"])})
-    from genmem.cli.training import print_notes, say_stopping
+    from genmem.cli.training import exit_if_interrupted, local_path, print_stopping
     from genmem.formatting import count
     from genmem.training.common.dataset import load_training_images
-    from genmem.training.diffusion.train import check_new, train
+    from genmem.training.common.run_folder import check_new_run
+    from genmem.training.diffusion.train import RUN_FILES, train
 
+    source = selection.to_dict()
+    check_folder(str(out), inputs={"--train": local_path(selection.train)})
     if not resume:
-        check_new(out)
+        check_new_run(out, files=RUN_FILES)
     with progress_on_stderr() as progress:
-        images = load_training_images(**source, progress=progress)
+        arguments = {name: value for name, value in source.items() if name != "train"}
+        images = load_training_images(selection.train, **arguments, progress=progress)
         print_notes(images.notes)
-        chosen = settings(images.size)
-        total = chosen.total_steps(len(images))
+        config = build(images.size)
         print(
             f"{count(len(images), 'image')} of {images.size} × {images.size}, "
-            f"{count(total, 'step')} of {chosen.batch_size}",
+            f"{count(config.total_steps(len(images)), 'step')} of {config.batch_size}",
             file=sys.stderr,
         )
-        ending = train(
+        result = train(
             images,
             out,
-            chosen,
+            config,
             resume=resume,
             device=device,
             progress=progress,
             source=source,
-            on_stop=say_stopping,
+            on_stop=print_stopping,
         )
-    if ending.interrupted:
-        if ending.main:
-            again = how_to_resume("diffusion", out, device=device, processes=ending.processes)
-            print(
-                f"genmem: interrupted; saved after {count(ending.step, 'step')}. Go on with: "
-                f"{again}",
-                file=sys.stderr,
-            )
-        raise typer.Exit(INTERRUPTED)
-    if ending.main:
-        _show(out)
+    exit_if_interrupted(result, "diffusion", out, device=device)
+    if result.main:
+        _print_ratios(out)
 
 
-def _refuse_options(context: typer.Context) -> None:
-    """Raise UsageError when options come with --resume that the run has settings for."""
+def _refuse_other_options(context: typer.Context, options: dict[str, Any]) -> None:
+    """Raise UsageError when options come with --resume that the run keeps."""
+    from genmem.cli.config_options import flag_of
     from genmem.errors import UsageError
 
-    for name in context.params:
-        found = context.get_parameter_source(name)
-        if found is not None and found.name == "COMMANDLINE" and name not in AT_RESUMING:
+    for name in (*options, *context.params):
+        source = context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in RESUME_OPTIONS:
             raise UsageError(
-                f"--resume goes on by the run's own settings; leave --{name.replace('_', '-')} out."
+                f"--resume continues with the run's own configuration; leave {flag_of(name)} out."
             )
 
 
-def _local(source: str) -> str | None:
-    """What may be a path; a name on the hub is none."""
-    return None if source.startswith("hf:") else source
-
-
-def _show(out: Path) -> None:
-    """The ratios that were measured, as a table; the largest is the model's."""
+def _print_ratios(out: Path) -> None:
+    """The memorization ratios of the snapshots as a table."""
     from genmem.cli.console import print_table
     from genmem.report.common.terminal import new_table
     from genmem.training.diffusion import run_folder
 
-    found = run_folder.ratios(out).values()
-    if found:
+    ratios = run_folder.memorization_ratios(out).values()
+    if ratios:
         table = new_table()
         for column in ("step", "memorization ratio", "interval"):
             table.add_column(column, justify="right", no_wrap=True)
-        for one in found:
-            interval = f"{one['low']:.1%}–{one['high']:.1%}"
-            table.add_row(f"{one['step']:,}", f"{one['ratio']:.1%}", interval)
+        for ratio in ratios:
+            interval = f"{ratio['low']:.1%}–{ratio['high']:.1%}"
+            table.add_row(f"{ratio['step']:,}", f"{ratio['ratio']:.1%}", interval)
         print_table(table)
     print(f"run: {out}", file=sys.stderr)

@@ -1,85 +1,92 @@
-"""What the commands that train have in common: lists of numbers and names, notes, the first Ctrl-C.
+"""What the commands that train have in common: paths, the end of an interrupted training.
 
-`accelerate` starts a command once a GPU: all of this is said by each process that has it to say.
+`accelerate` starts a command once for each GPU; only the main process prints these messages.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
+from typing import TYPE_CHECKING
+
+import typer
+
+from genmem.cli.exit_codes import INTERRUPTED
+
+if TYPE_CHECKING:
+    from genmem.training.common.run_folder import TrainResult
 
 
-def how_to_resume(kind: str, out: Path, *, device: str, processes: int = 1) -> str:
-    """The command that goes on with a run, to be pasted into a shell.
+def exit_if_interrupted(result: TrainResult, kind: str, out: Path, *, device: str) -> None:
+    """Exit with `INTERRUPTED` where a training was interrupted, and say how to resume it.
+
+    Args:
+        result: of the training.
+        kind: "gan" or "diffusion".
+        out: the run's folder.
+        device: the value of `--device`.
+    """
+    if not result.interrupted:
+        return
+    if result.main:
+        command = resume_command(kind, out, device=device, processes=result.processes)
+        print(
+            f"genmem: interrupted; saved at step {result.step:,}. Resume with: {command}",
+            file=sys.stderr,
+        )
+    raise typer.Exit(INTERRUPTED)
+
+
+def resume_command(kind: str, out: Path, *, device: str, processes: int = 1) -> str:
+    """The command that resumes a run, ready to be pasted into a shell.
 
     Args:
         kind: "gan" or "diffusion".
         out: the run's folder.
-        device: as it was given.
-        processes: in which it trained; more than one are launched again by torchrun.
+        device: the value of `--device`.
+        processes: in which it trained; several are started by torchrun.
     """
     from genmem.formatting import printable
 
     words = ["train", kind, "--out", str(out), "--resume"]
     words += [] if device == "auto" else ["--device", device]
-    launched = "genmem"
+    program = "genmem"
     if processes > 1:
-        launched = f'torchrun --nproc-per-node {processes} "$(which genmem)"'
-    return f"{launched} {printable(join(words))}"
+        program = f'torchrun --nproc-per-node {processes} "$(which genmem)"'
+    return f"{program} {printable(join(words))}"
 
 
-LONGEST_NUMBER = 18
-"""Digits of a whole number that an option takes."""
+def absolute(source: str) -> str:
+    """A source that means the same in other processes and folders; a hub dataset stays as it is."""
+    return source if source.startswith("hf:") else str(Path(source).absolute())
 
 
-def whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
-    """`4, 8,16` as three numbers.
-
-    Raises:
-        UsageError: something else, or none.
-    """
-    from genmem.cli.parsing import split_names
-    from genmem.errors import UsageError
-
-    parts = split_names(text)
-    if not parts or not all(part.isdecimal() and len(part) <= LONGEST_NUMBER for part in parts):
-        raise UsageError(f"{option}: expected whole numbers, A,B,…, got {text!r}.")
-    return tuple(int(part) for part in parts)
+def local_path(source: str | None) -> str | None:
+    """A source that may be a path; None for a hub dataset."""
+    return None if source is None or source.startswith("hf:") else source
 
 
-def names(text: str | None, *, option: str) -> tuple[str, ...]:
-    """`a, b` as two names; none where the option was not given.
+def torch_device(device: str) -> str:
+    """The name of torch's device for the value of `--device`: cpu or cuda.
 
     Raises:
-        UsageError: it was given without a name.
+        UsageError: a GPU is asked for, and there is none.
     """
-    from genmem.cli.parsing import split_names
+    import torch
+
     from genmem.errors import UsageError
 
-    if text is None:
-        return ()
-    found = split_names(text)
-    if not found:
-        raise UsageError(f"{option}: expected names, A,B,…, got {text!r}.")
-    return found
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise UsageError("device 'cuda' is not available here; use auto or cpu.")
+    return "cuda" if available and device != "cpu" else "cpu"
 
 
-def absolute(given: str) -> str:
-    """A path that other processes and other folders understand too; a data set's name as it is."""
-    return given if given.startswith("hf:") else str(Path(given).absolute())
-
-
-def print_notes(notes: Sequence[str]) -> None:
-    """Sentences about images on stderr, with the option's name for the argument's."""
-    from genmem.formatting import printable
-
-    for note in notes:
-        told = note.replace("(without_duplicates)", "(--without-duplicates)")
-        print("note:", printable(told), file=sys.stderr)
-
-
-def say_stopping() -> None:
-    """On stderr, that a first Ctrl-C or SIGTERM was heard."""
-    print("genmem: stopping; saves first. Once more ends at once.", file=sys.stderr, flush=True)
+def print_stopping() -> None:
+    """Print that a first Ctrl-C or SIGTERM was received."""
+    print(
+        "genmem: stopping after saving a checkpoint. Press Ctrl-C again to quit now.",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -2,16 +2,16 @@ import json
 
 import pytest
 
-from genmem.cli.study_denoiser import closest, trios
+from genmem.cli.study_denoiser import _with_neighbors
 from genmem.errors import UsageError
 from genmem.report.denoiser.page import check_denoiser_folder, render, verdict, write_denoiser
-from genmem.training.diffusion import OptimalDenoiser, measure_denoiser
+from genmem.training.diffusion import OptimalDenoiser, evaluate_denoiser
 from genmem.training.diffusion.sampler import Schedule
 
 
 @pytest.fixture
 def found(made):
-    return measure_denoiser(
+    return evaluate_denoiser(
         OptimalDenoiser(made.pixels), made, samples=30, points=1, schedule=Schedule(steps=6)
     )
 
@@ -51,7 +51,11 @@ def test_the_verdict_weighs_samples_against_test_images(ratio, test, level, word
 
 
 def test_the_page_of_a_replayer_says_so_and_escapes_names(found, document):
-    page = render(document, closest=trios(found, closest(found, 12)), drawn=trios(found, range(12)))
+    page = render(
+        document,
+        closest=[_with_neighbors(found, number) for number in found.closest(12)],
+        drawn=[_with_neighbors(found, number) for number in range(12)],
+    )
     assert "Replays its training images" in page
     assert "&lt;b&gt;optimum&lt;/b&gt;" in page
     assert "<b>optimum" not in page
@@ -60,7 +64,7 @@ def test_the_page_of_a_replayer_says_so_and_escapes_names(found, document):
 
 
 def test_the_closest_samples_come_in_order_and_each_training_image_once(found):
-    numbers = closest(found, 12)
+    numbers = found.closest(12)
     ratios = found.ratios[numbers]
     assert (ratios[1:] >= ratios[:-1]).all()
     nearest = found.nearest.indices[numbers, 0].tolist()
@@ -71,7 +75,7 @@ def test_the_closest_samples_come_in_order_and_each_training_image_once(found):
 def test_results_replace_earlier_ones_and_nothing_else(found, document, tmp_path):
     out = tmp_path / "out"
     for _ in range(2):
-        write_denoiser(document, out, closest=[], drawn=trios(found, [0]))
+        write_denoiser(document, out, closest=[], drawn=[_with_neighbors(found, 0)])
     assert sorted(path.name for path in out.iterdir()) == ["denoiser.html", "denoiser.json"]
     written = json.loads((out / "denoiser.json").read_text())
     assert written["kind"] == "genmem denoiser"

@@ -16,7 +16,7 @@ from genmem.training.common.checkpoint import (
     optimizer_tensors,
     save_checkpoint,
 )
-from genmem.training.common.ema import Ema
+from genmem.training.common.ema import Ema, update_average
 from genmem.training.common.run_log import RunLog, read_log
 
 
@@ -51,15 +51,15 @@ def test_a_checkpoint_of_another_kind_model_or_version_is_refused(tmp_path):
     module, _ = stepped()
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, kind="gan", tensors=module_tensors("model", module), state={})
-    with pytest.raises(InputError, match="expected a diffusion checkpoint, got one of 'gan'"):
+    with pytest.raises(InputError, match="expected a diffusion checkpoint, got a 'gan' one"):
         load_checkpoint(path, kind="diffusion")
-    with pytest.raises(InputError, match="of another model"):
+    with pytest.raises(InputError, match="does not match the model"):
         load_module(torch.nn.Linear(3, 4), "model", load_checkpoint(path, kind="gan"))
     save_file({"a": torch.zeros(1)}, path, {"genmem": json.dumps({"format": "0"})})
-    with pytest.raises(InputError, match="made by another version"):
+    with pytest.raises(InputError, match="Use the version that wrote it"):
         load_checkpoint(path, kind="gan")
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(InputError, match="none of genmem's"):
+    with pytest.raises(InputError, match="no genmem checkpoint"):
         load_checkpoint(path, kind="gan")
 
 
@@ -69,7 +69,7 @@ def test_a_checkpoint_that_is_missing_or_cut_short_is_an_error_that_names_it(tmp
         load_checkpoint(path, kind="x")
     save_checkpoint(path, kind="x", tensors={"a": torch.zeros(100)}, state={})
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="truncated"):
         load_checkpoint(path, kind="x")
 
 
@@ -89,13 +89,12 @@ def test_a_damaged_byte_of_tensors_or_state_is_refused(tmp_path):
             load_checkpoint(path, kind="x")
 
 
-def test_a_checkpoint_without_a_checksum_as_older_versions_wrote_them_is_read(tmp_path):
+def test_a_checkpoint_without_a_checksum_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     header = {"format": checkpoint.FORMAT, "kind": "x", "state": {"step": 7}}
     save_file({"a": torch.ones(2)}, path, {"genmem": json.dumps(header)})
-    found = load_checkpoint(path, kind="x")
-    assert found.state == {"step": 7}
-    assert torch.equal(found.tensors["a"], torch.ones(2))
+    with pytest.raises(InputError, match="the checkpoint is damaged"):
+        load_checkpoint(path, kind="x")
 
 
 @pytest.mark.parametrize("wrong", [{"kind": None}, {"state": None}, {"state": [1]}])
@@ -153,7 +152,7 @@ def test_the_average_follows_its_formula_and_copies_buffers():
     ema.update(module)
     assert torch.allclose(ema.module[0].weight, 0.9 * before + 0.1 * (before + 1.0))
     assert torch.equal(ema.module[1].running_mean, module[1].running_mean)
-    ema.update(module, decay=0.0)
+    update_average(ema.module, module, decay=0.0)
     assert torch.equal(ema.module[0].weight, module[0].weight)
     assert not ema.module.training
     with pytest.raises(UsageError, match="decay in"):

@@ -30,14 +30,14 @@ def test_all_images_come_in_their_order_with_channels_first(tmp_path, pixels):
 
 
 def test_smaller_counts_of_a_seed_are_subsets_of_larger_ones(pixels):
-    small, large = (load_training_images(pixels, count=n, seed=4) for n in (4, 9))
+    small, large = (load_training_images(pixels, limit=n, seed=4) for n in (4, 9))
     assert small.ids == large.ids[:4]
-    assert load_training_images(pixels, count=4, seed=5).ids != small.ids
+    assert load_training_images(pixels, limit=4, seed=5).ids != small.ids
 
 
 def test_more_images_than_there_are_is_an_error_that_names_both_numbers(pixels):
     with pytest.raises(InputError, match="expected at least 13 images, found 12"):
-        load_training_images(pixels, count=13)
+        load_training_images(pixels, limit=13)
 
 
 def test_images_that_are_not_square_become_their_central_square_and_it_is_said(tmp_path, pixels):
@@ -123,12 +123,12 @@ def test_duplicates_are_counted_and_said(pixels):
 
 def test_duplicates_are_left_out_on_request_and_others_drawn_instead(pixels):
     twice = np.concatenate([pixels, pixels])
-    found = load_training_images(twice, without_duplicates=True)
+    found = load_training_images(twice, drop_duplicates=True)
     assert (len(found), found.duplicates) == (12, 12)
-    drawn = load_training_images(twice, without_duplicates=True, count=12)
+    drawn = load_training_images(twice, drop_duplicates=True, limit=12)
     assert len({image.tobytes() for image in drawn.pixels}) == 12
     with pytest.raises(InputError, match="found 12 besides 12 duplicates"):
-        load_training_images(twice, without_duplicates=True, count=13)
+        load_training_images(twice, drop_duplicates=True, limit=13)
 
 
 def test_images_that_become_alike_when_made_small_are_duplicates():
@@ -163,7 +163,7 @@ def test_broken_images_are_an_error_or_left_out_and_replaced(tmp_path, pixels):
     found = load_training_images(folder, skip_broken=True)
     assert len(found) == 11
     assert "1 file that cannot be read" in found.notes[0]
-    assert len(load_training_images(folder, skip_broken=True, count=11)) == 11
+    assert len(load_training_images(folder, skip_broken=True, limit=11)) == 11
 
 
 def test_the_digest_tells_pixels_order_and_labels_apart(tmp_path, pixels):
@@ -172,7 +172,7 @@ def test_the_digest_tells_pixels_order_and_labels_apart(tmp_path, pixels):
     plain = load_training_images(folder)
     assert plain.digest == load_training_images(folder).digest
     assert plain.digest != load_training_images(folder, classes=True).digest
-    assert plain.digest != load_training_images(folder, count=12, seed=1).digest
+    assert plain.digest != load_training_images(folder, limit=12, seed=1).digest
 
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"count": 0}])

@@ -30,7 +30,7 @@ def one_thread():
 @pytest.fixture(scope="session")
 def cifar10(cifar10_zips):
     """200 CIFAR-10 images at 8 × 8 with their classes."""
-    return load_training_images(cifar10_zips[1], size=8, count=200, classes=True)
+    return load_training_images(cifar10_zips[1], size=8, limit=200, classes=True)
 
 
 def images_of(pixels, labels=None):

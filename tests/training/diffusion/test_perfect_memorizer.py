@@ -14,7 +14,7 @@ COUNT = 100
 def sets(cifar10_zips):
     """Samples, training images and held-out ones: rows of pixels, float32 [n, 3072]."""
     train, test = (
-        load_training_images(zipped, size=32, count=count)
+        load_training_images(zipped, size=32, limit=count)
         for zipped, count in zip(cifar10_zips, (2_000, 500), strict=True)
     )
     drawn = sample(OptimalDenoiser(train.pixels), COUNT, shape=(3, 32, 32), seed=0)

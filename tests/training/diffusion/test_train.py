@@ -9,26 +9,36 @@ import torch
 
 from genmem.errors import InputError, UsageError
 from genmem.training.common.checkpoint import load_checkpoint, save_checkpoint
+from genmem.training.common.run_folder import DivergedError
 from genmem.training.common.run_log import read_log
 from genmem.training.diffusion import run_folder, trainer
-from genmem.training.diffusion.config import (
-    TrainingSettings,
-    UNetSettings,
-    ncsnpp,
-    settings_from,
-    training_labels,
-)
+from genmem.training.diffusion.config import DiffusionConfig, UNetConfig, ncsnpp
+from genmem.training.diffusion.labels import training_labels
+from genmem.training.diffusion.learning_rate import learning_rate_at
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
-from genmem.training.diffusion.train import DivergedError, train
+from genmem.training.diffusion.train import train
 from genmem.training.diffusion.trainer import batch_positions
 
-NETWORK = UNetSettings(
+NETWORK = UNetConfig(
     image_size=8, channels=8, multipliers=(1, 2), blocks=1, attention=(4,), dropout=0.1
 )
-SETTINGS = TrainingSettings(
-    network=NETWORK, batch_size=10, steps=12, warm_up_epochs=1, snapshots=3, ema=0.9, seed=3
+CONFIG = DiffusionConfig(
+    network=NETWORK,
+    batch_size=10,
+    steps=12,
+    warm_up_epochs=1,
+    snapshots=3,
+    ema_decay=0.9,
+    seed=3,
+    samples=0,
 )
-FILES = ("settings.json", "log.jsonl", "checkpoint.safetensors", "snapshots/00000012.safetensors")
+FILES = (
+    "config.json",
+    "dataset.json",
+    "log.jsonl",
+    "checkpoint.safetensors",
+    "snapshots/00000012.safetensors",
+)
 
 
 def contents(folder):
@@ -37,14 +47,14 @@ def contents(folder):
 
 @pytest.mark.parametrize("labels", ["none", "random"])
 def test_a_run_interrupted_anywhere_ends_as_if_it_had_not_been(made, tmp_path, labels):
-    settings = replace(SETTINGS, labels=labels)
-    train(made, tmp_path / "whole", settings, device="cpu")
+    config = CONFIG.replace(labels=labels)
+    train(made, tmp_path / "whole", config, device="cpu")
     for steps in (1, 4, 7, 12):
-        ending = train(
-            made, tmp_path / "cut", settings, device="cpu", stop_after=steps, resume=steps > 1
+        result = train(
+            made, tmp_path / "cut", config, device="cpu", stop_after=steps, resume=steps > 1
         )
-        assert ending.step == steps
-        assert ending.interrupted == (steps < 12)
+        assert result.step == steps
+        assert result.interrupted == (steps < 12)
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
@@ -52,7 +62,7 @@ def test_training_does_not_touch_the_caller_s_random_numbers(made, tmp_path):
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    train(made, tmp_path / "run", replace(SETTINGS, steps=1, snapshots=1), device="cpu")
+    train(made, tmp_path / "run", CONFIG.replace(steps=1, snapshots=1), device="cpu")
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -61,11 +71,11 @@ def test_a_signal_ends_the_step_saves_and_returns(made, tmp_path):
         if done == 5:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    ending = train(made, tmp_path / "run", SETTINGS, device="cpu", progress=progress)
-    assert ending.interrupted
+    result = train(made, tmp_path / "run", CONFIG, device="cpu", progress=progress)
+    assert result.interrupted
     found = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors", kind="diffusion")
-    assert found.state["step"] == ending.step == 5
-    assert train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True).step == 12
+    assert found.state["step"] == result.step == 5
+    assert train(made, tmp_path / "run", CONFIG, device="cpu", resume=True).step == 12
 
 
 @pytest.mark.parametrize(
@@ -74,23 +84,24 @@ def test_a_signal_ends_the_step_saves_and_returns(made, tmp_path):
 )
 def test_every_parametrization_learns(cifar10, tmp_path, monkeypatch, network, parametrization):
     monkeypatch.setattr("genmem.training.diffusion.train.LOG_STEPS", 10)
-    settings = TrainingSettings(
-        network=replace(network, attention=()),
+    config = DiffusionConfig(
+        network=network.replace(attention=()),
         parametrization=parametrization,
         batch_size=24,
         learning_rate=0.1,
+        samples=0,
         steps=40,
         warm_up_epochs=0,
         snapshots=1,
-        ema=0.9,
+        ema_decay=0.9,
     )
-    train(cifar10, tmp_path / "run", settings, device="cpu")
+    train(cifar10, tmp_path / "run", config, device="cpu")
     losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
     assert losses[-1] < 0.9 * losses[0]
 
 
 def test_a_snapshot_read_back_is_the_average_that_was_kept(made, tmp_path):
-    train(made, tmp_path / "run", replace(SETTINGS, labels="true"), device="cpu")
+    train(made, tmp_path / "run", CONFIG.replace(labels="true"), device="cpu")
     run = run_folder.load_run(tmp_path / "run")
     assert (run.step, run.classes) == (12, 3)
     assert run_folder.snapshots(tmp_path / "run") == [4, 8, 12]
@@ -107,14 +118,14 @@ def test_a_snapshot_read_back_is_the_average_that_was_kept(made, tmp_path):
 
 
 def test_snapshots_are_measured_as_the_settings_ask(made, tmp_path):
-    train(made, tmp_path / "run", replace(SETTINGS, samples=3, snapshots=1), device="cpu")
+    train(made, tmp_path / "run", CONFIG.replace(samples=3, snapshots=1), device="cpu")
     line = read_log(tmp_path / "run" / "log.jsonl")[-1]
     assert line["step"] == 12
     assert line["memorization_ratio"]["n"] == {"generated": 3, "train": 24}
 
 
 def test_the_optimal_denoiser_is_measured_as_a_perfect_memorizer(cifar10):
-    found = run_folder.memorized(OptimalDenoiser(cifar10.pixels), cifar10, samples=20)
+    found = run_folder.measure_memorization(OptimalDenoiser(cifar10.pixels), cifar10, samples=20)
     assert found.value == 1.0
 
 
@@ -141,51 +152,52 @@ def test_passes_take_every_image_once_and_batches_run_across_them():
 
 
 def test_steps_learning_rate_and_snapshots_are_the_paper_s():
-    paper = TrainingSettings()
+    paper = DiffusionConfig()
     assert paper.total_steps(1_000) == 78_125
-    assert paper.learning_rate_at(100_000, 1_000) == 2e-4
-    assert paper.learning_rate_at(0, 1_000) == pytest.approx(2e-4 * 512 / 200_000)
-    assert replace(paper, batch_size=128).learning_rate_at(10**6, 1_000) == pytest.approx(5e-5)
-    assert replace(paper, steps=10, snapshots=4).snapshot_steps(100) == (3, 5, 8, 10)
+    assert learning_rate_at(paper, 100_000, 1_000) == 2e-4
+    assert learning_rate_at(paper, 0, 1_000) == pytest.approx(2e-4 * 512 / 200_000)
+    smaller = paper.replace(batch_size=128)
+    assert learning_rate_at(smaller, 10**6, 1_000) == pytest.approx(5e-5)
+    assert paper.replace(steps=10, snapshots=4).snapshot_steps(100) == (3, 5, 8, 10)
 
 
 def test_labels_are_none_the_classes_drawn_ones_or_the_image_s_number(made):
-    settings = replace(SETTINGS, random_classes=5)
-    assert training_labels(settings, made) == (None, 0)
-    true, classes = training_labels(replace(settings, labels="true"), made)
+    config = CONFIG
+    assert training_labels(config, made) == (None, 0)
+    true, classes = training_labels(config.replace(labels="true"), made)
     assert (true.tolist(), classes) == (made.labels.tolist(), 3)
-    unique, classes = training_labels(replace(settings, labels="unique"), made)
+    unique, classes = training_labels(config.replace(labels="unique"), made)
     assert (unique.tolist(), classes) == (list(range(24)), 24)
-    drawn, classes = training_labels(replace(settings, labels="random"), made)
+    drawn, classes = training_labels(config.replace(labels="random:5"), made)
     assert (set(drawn.tolist()), classes) == (set(range(5)), 5)
-    assert np.array_equal(training_labels(replace(settings, labels="random"), made)[0], drawn)
+    assert np.array_equal(training_labels(config.replace(labels="random:5"), made)[0], drawn)
     with pytest.raises(InputError, match="true labels need images with classes"):
-        training_labels(replace(settings, labels="true"), replace(made, labels=None))
+        training_labels(config.replace(labels="true"), replace(made, labels=None))
 
 
 def test_settings_come_back_from_their_json():
-    settings = replace(SETTINGS, network=replace(NETWORK, without_skips=("8.1",)), labels="unique")
-    assert settings_from(settings.to_dict()) == settings
-    with pytest.raises(InputError, match="of this version"):
-        settings_from({"network": {"colours": 3}})
+    config = CONFIG.replace(network=NETWORK.replace(without_skips=("8.1",)), labels="unique")
+    assert DiffusionConfig(**config.to_dict()) == config
+    with pytest.raises(UsageError, match="there is no setting 'colours'"):
+        DiffusionConfig(network={"colours": 3})
 
 
 def test_a_run_is_not_begun_twice_nor_resumed_as_another(made, cifar10, tmp_path):
     folder = tmp_path / "run"
-    train(made, folder, SETTINGS, device="cpu", stop_after=2)
+    train(made, folder, CONFIG, device="cpu", stop_after=2)
     with pytest.raises(UsageError, match="holds a run already"):
-        train(made, folder, SETTINGS, device="cpu")
-    wider = replace(SETTINGS, network=replace(NETWORK, channels=16), ema=0.5)
+        train(made, folder, CONFIG, device="cpu")
+    wider = CONFIG.replace(network=NETWORK.replace(channels=16), ema_decay=0.5)
     with pytest.raises(UsageError, match=r"began with another network\.channels, ema"):
         train(made, folder, wider, device="cpu", resume=True)
     with pytest.raises(InputError, match="other training images"):
-        train(cifar10, folder, SETTINGS, device="cpu", resume=True)
+        train(cifar10, folder, CONFIG, device="cpu", resume=True)
     with pytest.raises(InputError, match="cannot be read"):
-        train(made, tmp_path / "none", SETTINGS, device="cpu", resume=True)
+        train(made, tmp_path / "none", CONFIG, device="cpu", resume=True)
 
 
 def test_images_of_another_size_than_the_network_s_are_refused(made, tmp_path):
-    larger = replace(SETTINGS, network=replace(NETWORK, image_size=16, attention=()))
+    larger = CONFIG.replace(network=NETWORK.replace(image_size=16, attention=()))
     with pytest.raises(InputError, match=r"expected images of shape \[3, 16, 16\]"):
         train(made, tmp_path / "run", larger, device="cpu")
 
@@ -193,13 +205,13 @@ def test_images_of_another_size_than_the_network_s_are_refused(made, tmp_path):
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     made, tmp_path, monkeypatch
 ):
-    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
+    train(made, tmp_path / "run", CONFIG, device="cpu", stop_after=4)
     before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     monkeypatch.setattr(
         trainer, "weighted_loss", lambda denoiser, *rest: denoiser.network.last.weight.sum() / 0
     )
-    with pytest.raises(DivergedError, match="the last good checkpoint, after 4 steps"):
-        train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)
+    with pytest.raises(DivergedError, match="the last good checkpoint, of step 4"):
+        train(made, tmp_path / "run", CONFIG, device="cpu", resume=True)
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
 
@@ -220,12 +232,13 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
         {"batch_size": True},
         {"batch_size": 2_000_000_000},
         {"parametrization": ["vp"]},
-        {"network": {"channels": 8}},
+        {"network": 3},
+        {"labels": "random:0"},
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
-        replace(SETTINGS, **wrong)
+        CONFIG.replace(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +247,7 @@ def test_settings_that_cannot_be_are_refused(wrong):
         {"time_embedding": "foo"},
         {"resampling": "foo"},
         {"channels": 8.0},
-        {"multipliers": [1, 2]},
+        {"multipliers": 2},
         {"multipliers": ("1",)},
         {"without_skips": "8"},
         {"progressive_input": 1},
@@ -244,29 +257,31 @@ def test_settings_that_cannot_be_are_refused(wrong):
 )
 def test_networks_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
-        replace(NETWORK, **wrong)
+        NETWORK.replace(**wrong)
 
 
 def test_more_snapshots_than_steps_are_one_a_step():
-    settings = replace(SETTINGS, steps=3, snapshots=2_000_000_000)
-    assert settings.snapshot_steps(24) == (1, 2, 3)
+    config = CONFIG.replace(steps=3, snapshots=2_000_000_000)
+    assert config.snapshot_steps(24) == (1, 2, 3)
 
 
 def test_images_that_are_all_the_same_are_refused_before_the_first_step(made, tmp_path):
     same = replace(made, pixels=np.repeat(made.pixels[:1], 24, axis=0))
     with pytest.raises(InputError, match="expected at least two different images, got 24 images"):
-        train(same, tmp_path / "run", replace(SETTINGS, samples=2), device="cpu")
+        train(same, tmp_path / "run", CONFIG.replace(samples=2), device="cpu")
     assert not (tmp_path / "run").exists()
-    train(same, tmp_path / "run", replace(SETTINGS, steps=1, snapshots=1), device="cpu")
+    train(same, tmp_path / "run", CONFIG.replace(steps=1, snapshots=1), device="cpu")
 
 
 @pytest.mark.parametrize("at", [1, 2, 5])
 def test_a_signal_while_a_snapshot_is_measured_saves_and_the_rest_is_measured_later(
     made, tmp_path, monkeypatch, at
 ):
-    monkeypatch.setattr(run_folder, "memorized", partial(run_folder.memorized, batch_size=2))
-    settings = replace(SETTINGS, samples=6, snapshots=2)
-    train(made, tmp_path / "whole", settings, device="cpu")
+    monkeypatch.setattr(
+        run_folder, "measure_memorization", partial(run_folder.measure_memorization, batch_size=2)
+    )
+    config = CONFIG.replace(samples=6, snapshots=2)
+    train(made, tmp_path / "whole", config, device="cpu")
     calls, heard = [], []
 
     def progress(stage, done, total):
@@ -276,87 +291,106 @@ def test_a_signal_while_a_snapshot_is_measured_saves_and_the_rest_is_measured_la
                 os.kill(os.getpid(), signal.SIGTERM)
 
     def train_on(**options):
-        return train(made, tmp_path / "cut", settings, device="cpu", **options)
+        return train(made, tmp_path / "cut", config, device="cpu", **options)
 
-    ending = train_on(progress=progress, on_stop=lambda: heard.append(True))
-    assert ending.interrupted
-    assert ending.step == (12 if at == 5 else 6)
+    result = train_on(progress=progress, on_stop=lambda: heard.append(True))
+    assert result.interrupted
+    assert result.step == (12 if at == 5 else 6)
     assert heard == [True]
     assert len(calls) == at  # nothing was drawn after it
     found = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors", kind="diffusion")
-    assert found.state["step"] == ending.step
+    assert found.state["step"] == result.step
     measured = [line["step"] for line in read_log(tmp_path / "cut" / "log.jsonl")]
-    assert (ending.step in measured) == (at == 5)  # its loss alone, at the end
+    assert (result.step in measured) == (at == 5)  # its loss alone, at the end
     assert not train_on(resume=True).interrupted
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
 def test_a_signal_in_the_step_before_a_snapshot_ends_without_measuring_it(made, tmp_path):
-    settings = replace(SETTINGS, samples=3, snapshots=2)
+    config = CONFIG.replace(samples=3, snapshots=2)
 
     def progress(stage, done, total):
         assert stage == "training"
         if done == 6:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    ending = train(made, tmp_path / "cut", settings, device="cpu", progress=progress)
-    assert (ending.step, ending.interrupted) == (6, True)
-    train(made, tmp_path / "cut", settings, device="cpu", resume=True)
-    train(made, tmp_path / "whole", settings, device="cpu")
+    result = train(made, tmp_path / "cut", config, device="cpu", progress=progress)
+    assert (result.step, result.interrupted) == (6, True)
+    train(made, tmp_path / "cut", config, device="cpu", resume=True)
+    train(made, tmp_path / "whole", config, device="cpu")
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{}", "expected an object 'settings'"),
-        ("[]", "expected a JSON object"),
-        ('{"settings": {}, "data": {}, "source": {}}', "'name' of the data"),
-        ('{"settings": {}, "data": {"name": "", "digest": "", "count": 1}}', "object 'source'"),
+        ("[]", "expected an object"),
+        ('{"settings": {}}', "damaged, or of another version: there is no setting 'settings'"),
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_settings_of_a_run_that_are_damaged_are_one_error(made, tmp_path, content, words):
-    (tmp_path / "settings.json").write_text(content)
+def test_a_damaged_configuration_of_a_run_is_one_error(made, tmp_path, content, words):
+    (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match=words):
         run_folder.load_run(tmp_path)
     with pytest.raises(InputError, match=words):
-        train(made, tmp_path, SETTINGS, device="cpu", resume=True)
+        train(made, tmp_path, CONFIG, device="cpu", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{}", "damaged: expected 'name', text"),
+        ('{"name": "", "count": 1, "digest": 2}', "damaged: expected 'digest', text"),
+        ('{"name": "", "digest": "", "count": 1}', "damaged: expected 'source', an object"),
+    ],
+)
+def test_a_damaged_record_of_the_training_images_is_one_error(made, tmp_path, content, words):
+    train(made, tmp_path / "run", CONFIG, device="cpu", stop_after=4)
+    (tmp_path / "run" / "dataset.json").write_text(content)
+    with pytest.raises(InputError, match=words):
+        train(made, tmp_path / "run", CONFIG, device="cpu", resume=True)
 
 
 def test_a_run_of_several_processes_is_not_resumed_in_one(made, tmp_path, monkeypatch):
-    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
+    train(made, tmp_path / "run", CONFIG, device="cpu", stop_after=4)
     path = tmp_path / "run" / "checkpoint.safetensors"
     found = load_checkpoint(path, kind="diffusion")
     state = found.state | {"processes": 2}
     save_checkpoint(path, kind="diffusion", tensors=found.tensors, state=state)
     with pytest.raises(UsageError, match="trained in 2 processes, now there are 1"):
-        train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True)
+        train(made, tmp_path / "run", CONFIG, device="cpu", resume=True)
 
 
 def test_a_ratio_that_was_lost_from_the_log_is_measured_when_the_run_goes_on(made, tmp_path):
-    settings = replace(SETTINGS, samples=3)
-    train(made, tmp_path / "whole", settings, device="cpu")
-    train(made, tmp_path / "cut", settings, device="cpu", stop_after=9)
+    config = CONFIG.replace(samples=3)
+    train(made, tmp_path / "whole", config, device="cpu")
+    train(made, tmp_path / "cut", config, device="cpu", stop_after=9)
     log = tmp_path / "cut" / "log.jsonl"
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join(line for line in lines if "memorization_ratio" not in line))
-    train(made, tmp_path / "cut", settings, device="cpu", resume=True)
-    whole, cut = (run_folder.ratios(tmp_path / name) for name in ("whole", "cut"))
+    train(made, tmp_path / "cut", config, device="cpu", resume=True)
+    whole, cut = (run_folder.memorization_ratios(tmp_path / name) for name in ("whole", "cut"))
     assert list(whole) == [4, 8, 12]
     assert cut == whole
 
 
 def test_a_run_begun_in_python_may_say_anything_of_its_images(made, tmp_path):
     said = {"path": "somewhere", "size": [8, 8]}
-    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4, source=said)
-    assert train(made, tmp_path / "run", SETTINGS, device="cpu", resume=True).step == 12
+    train(made, tmp_path / "run", CONFIG, device="cpu", stop_after=4, source=said)
+    assert train(made, tmp_path / "run", CONFIG, device="cpu", resume=True).step == 12
     assert run_folder.load_run(tmp_path / "run").step == 12
 
 
 def test_a_damaged_setting_is_told_with_its_file(made, tmp_path):
-    train(made, tmp_path / "run", SETTINGS, device="cpu", stop_after=4)
-    path = tmp_path / "run" / "settings.json"
+    train(made, tmp_path / "run", CONFIG, device="cpu", stop_after=4)
+    path = tmp_path / "run" / "config.json"
     path.write_text(path.read_text().replace('"batch_size": 10', '"batch_size": "10"'))
-    with pytest.raises(InputError, match=r"settings\.json: damaged: batch_size: expected a whole"):
+    with pytest.raises(InputError, match=r"config\.json: damaged.*: batch_size: expected a whole"):
         run_folder.load_run(tmp_path / "run")
+
+
+def test_a_list_of_a_json_file_is_a_tuple_and_a_whole_number_for_a_float_is_one():
+    network = UNetConfig(image_size=8, multipliers=[1, 2], dropout=0, without_skips=["8.1"])
+    assert (network.multipliers, network.without_skips) == ((1, 2), ("8.1",))
+    assert type(network.dropout) is float

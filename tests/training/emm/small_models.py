@@ -8,30 +8,30 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from genmem.training.diffusion.config import TrainingSettings, UNetSettings
+from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
 from genmem.training.emm.dataset import look_at
 from genmem.training.emm.factors import Configuration
 from genmem.training.emm.study import Request
 from genmem.training.emm.trial import read_task
 
-NETWORK = UNetSettings(
+NETWORK = UNetConfig(
     image_size=4, channels=4, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0
 )
-TRAINING = TrainingSettings(
+TRAINING = DiffusionConfig(
     network=NETWORK,
     batch_size=4,
     learning_rate=0.5,
     steps=6,
     warm_up_epochs=0,
     snapshots=2,
-    ema=0.5,
+    ema_decay=0.5,
     samples=6,
 )
 TINY = Configuration(training=TRAINING)
 
 
 def with_training(**changes):
-    return replace(TINY, training=replace(TRAINING, **changes))
+    return replace(TINY, training=TRAINING.replace(**changes))
 
 
 def save_images(folder):

@@ -40,7 +40,7 @@ def equal(first, second):
 
 
 def test_two_processes_stay_equal_and_resume_to_the_bit(small, tmp_path):
-    given = small | {"model": "biggan", "z": 6, "steps": 3, "log_every": 1}
+    given = small | {"model": "biggan", "z_dim": 6, "steps": 3, "log_every": 1}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert launch(given, whole) == [{}, {}]
     assert equal(tensors(whole, 0), tensors(whole, 1))

@@ -7,14 +7,14 @@ import torch
 from genmem.errors import InputError, UsageError
 from genmem.training.common.ema import update_average
 from genmem.training.gan.augment import augmented
-from genmem.training.gan.config import changed, make_settings
+from genmem.training.gan.config import GanConfig, resumed_config
 from genmem.training.gan.layers import SelfAttention
 from genmem.training.gan.losses import discriminator_loss, generator_loss
-from genmem.training.gan.networks import build_generator, build_models
+from genmem.training.gan.networks import build_generator, build_networks
 
 
 def settings(**given):
-    return make_settings({"model": "sagan", "data": "-", **given})
+    return GanConfig(**{"model": "sagan", "train": "-", **given})
 
 
 def parameters(module):
@@ -31,7 +31,7 @@ def test_generators_have_the_papers_number_of_parameters(model, count):
 def test_every_model_makes_and_judges_images_of_every_size(model, size):
     width = 2 if size == 64 else 8
     given = settings(model=model, size=size, width=width)
-    generator, discriminator = build_models(given, classes=3)
+    generator, discriminator = build_networks(given, classes=3)
     labels = torch.tensor([0, 1, 2, 2])
     images = generator(torch.randn(4, given.z), labels)
     assert images.shape == (4, 3, size, size)
@@ -45,11 +45,11 @@ def test_every_model_makes_and_judges_images_of_every_size(model, size):
 def test_attention_is_at_half_the_images_side():
     given = settings(width=8, discriminator_width=8)
     seen = []
-    for module in build_models(given, classes=3):
+    for module in build_networks(given, classes=3):
         for layer in module.modules():
             if isinstance(layer, SelfAttention):
                 layer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[2]))
-    generator, discriminator = build_models(given, classes=3)
+    generator, discriminator = build_networks(given, classes=3)
     for module in (generator, discriminator):
         for layer in module.modules():
             if isinstance(layer, SelfAttention):
@@ -61,7 +61,7 @@ def test_attention_is_at_half_the_images_side():
 
 @pytest.mark.parametrize("model", ["sagan", "biggan"])
 def test_classes_change_the_image_and_the_score(model):
-    generator, discriminator = build_models(settings(model=model, width=8), classes=3)
+    generator, discriminator = build_networks(settings(model=model, width=8), classes=3)
     z = torch.randn(1, generator.z).expand(2, -1)
     first, second = generator.eval()(z, torch.tensor([0, 1]))
     assert not torch.allclose(first, second)
@@ -74,9 +74,9 @@ def test_the_seed_decides_the_weights_and_leaves_torchs_own_alone():
     state = torch.random.get_rng_state()
     first = build_generator(settings(width=8), classes=3)
     torch.random.set_rng_state(state)
-    one, _ = build_models(settings(width=8, seed=1), classes=3)
-    again, _ = build_models(settings(width=8, seed=1), classes=3)
-    other, _ = build_models(settings(width=8, seed=2), classes=3)
+    one, _ = build_networks(settings(width=8, seed=1), classes=3)
+    again, _ = build_networks(settings(width=8, seed=1), classes=3)
+    other, _ = build_networks(settings(width=8, seed=2), classes=3)
     assert torch.equal(torch.random.get_rng_state(), state)
     weight = "linear.parametrizations.weight.original"
     assert torch.equal(one.state_dict()[weight], again.state_dict()[weight])
@@ -86,13 +86,13 @@ def test_the_seed_decides_the_weights_and_leaves_torchs_own_alone():
 
 def test_a_model_that_learns_classes_refuses_one_class_and_names_the_one_that_does_not():
     with pytest.raises(InputError, match="dcgan"):
-        build_models(settings(width=8), classes=1)
-    build_models(settings(model="dcgan", width=8), classes=1)
+        build_networks(settings(width=8), classes=1)
+    build_networks(settings(model="dcgan", width=8), classes=1)
 
 
 def test_z_must_divide_into_biggans_chunks():
     with pytest.raises(UsageError, match="multiple of 4"):
-        build_models(settings(model="biggan", width=8, z=81), classes=2)
+        build_networks(settings(model="biggan", width=8, z_dim=81), classes=2)
 
 
 def test_hinge_losses_are_those_of_the_paper():
@@ -157,10 +157,10 @@ def test_augmentation_differs_by_image_and_lets_gradients_through():
 def test_settings_of_the_paper_come_with_the_model():
     biggan = settings(model="biggan")
     assert (biggan.z, biggan.width, biggan.discriminator_width) == (80, 384, 192)
-    assert (biggan.average_decay, biggan.average_from) == (0.9999, 1_000)
+    assert (biggan.ema_decay, biggan.ema_start) == (0.9999, 1_000)
     sagan = settings()
     assert (sagan.z, sagan.width, sagan.discriminator_width) == (128, 256, 128)
-    assert sagan.average_decay == 0
+    assert sagan.ema_decay == 0
     for one in (biggan, sagan):
         assert (one.batch, one.discriminator_steps, one.steps) == (64, 5, 100_000)
         assert (one.learning_rate, one.beta1, one.beta2, one.adam_eps) == (2e-4, 0.5, 0.999, 1e-6)
@@ -182,9 +182,9 @@ def test_settings_of_the_paper_come_with_the_model():
         ({"mode": "drop"}, "filter, resample"),
         ({"search": "exat"}, "auto, exact, pruned, faiss"),
         ({"search": "faiss", "reject_by_class": True, "tau": 0.1}, "looks at all classes"),
-        ({"measure_with": ["pixels", "pixels"]}, "named twice"),
+        ({"evaluate_with": ["pixels", "pixels"]}, "named twice"),
         ({"learning_rate": 2}, "learning_rate"),
-        ({"data": None}, "expected a text"),
+        ({"train": None}, "expected a text"),
         ({"limit": 1}, "limit"),
     ],
 )
@@ -194,12 +194,12 @@ def test_settings_that_are_not_possible_are_refused(given, words):
 
 
 def test_settings_survive_their_own_json():
-    given = settings(tau="auto", measure_with=["pixels"])
-    assert make_settings(given.to_dict()) == given
+    given = settings(tau="auto", evaluate_with=["pixels"])
+    assert GanConfig(**given.to_dict()) == given
 
 
 def test_a_resumed_run_may_train_longer_but_not_otherwise():
     given = settings(width=8)
-    assert changed(given, {"steps": 7, "measure_with": ["pixels"]}).steps == 7
+    assert resumed_config(given, {"steps": 7, "evaluate_with": ["pixels"]}).steps == 7
     with pytest.raises(UsageError, match="width = 8"):
-        changed(given, {"width": 9})
+        resumed_config(given, {"width": 9})

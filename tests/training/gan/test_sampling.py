@@ -11,10 +11,11 @@ from PIL import Image
 
 from genmem.training.common import checkpoint
 from genmem.training.common.dataset import load_shared_images
-from genmem.training.gan.build import make_accelerator
-from genmem.training.gan.config import make_settings
+from genmem.training.gan.config import GanConfig
 from genmem.training.gan.sampling import folder_names, sample_run, write_zip
-from genmem.training.gan.trainer import Training
+from genmem.training.gan.trainer import GanTrainer
+
+from ..fixtures import cpu_accelerator
 
 
 @pytest.fixture
@@ -22,9 +23,9 @@ def saved(small, images, tmp_path):
     """Write the checkpoint of a new run; its folder."""
 
     def save(model, classes):
-        settings = make_settings(small | {"model": model})
+        config = GanConfig(**small | {"model": model})
         data = replace(load_shared_images(str(images), size=16), classes=classes)
-        training = Training(settings, data, make_accelerator(settings, "cpu"), None)
+        training = GanTrainer(config, data, cpu_accelerator(config), None)
         training.save(tmp_path / checkpoint.CHECKPOINT_FILE)
         return tmp_path
 

@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.gan.augment import augmented
-from genmem.training.gan.build import make_accelerator
-from genmem.training.gan.config import make_settings
-from genmem.training.gan.trainer import Training
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.trainer import GanTrainer
 
+from ..fixtures import cpu_accelerator
 from ..launcher import run_program
 
 PROGRAM = Path(__file__).with_name("unequal_processes.py")
@@ -52,19 +52,19 @@ def noise_images():
 
 
 @pytest.fixture
-def settings():
-    return make_settings(
-        {
+def config():
+    return GanConfig(
+        **{
             "model": "sagan",
-            "data": "noise",
+            "train": "noise",
             "size": 16,
             "width": 4,
-            "z": 8,
-            "batch": 5,
+            "z_dim": 8,
+            "batch_size": 5,
             "discriminator_steps": 2,
             "learning_rate": 1e-3,
-            "average_decay": 0.5,
-            "average_from": 2,
+            "ema_decay": 0.5,
+            "ema_start": 2,
             "augment": True,
             "tau": 0.1,
             "seed": 3,
@@ -76,7 +76,7 @@ class Slow:
     """The same run, a line of the algorithm at a time."""
 
     def __init__(self, training):
-        self.settings, self.data = training.settings, training.data
+        self.config, self.data = training.config, training.data
         self.generator = copy.deepcopy(training.generator)
         self.discriminator = copy.deepcopy(training.discriminator)
         self.average = copy.deepcopy(training.average)
@@ -85,18 +85,18 @@ class Slow:
         self.mirrored = 0
 
     def adam(self, module):
-        s = self.settings
+        s = self.config
         return torch.optim.Adam(
             module.parameters(), lr=s.learning_rate, betas=(s.beta1, s.beta2), eps=s.adam_eps
         )
 
     def real(self, number, rng):
         """The next batch in the order of its pass, each image mirrored with probability 1/2."""
-        size, images, labels = self.settings.batch, [], []
-        first = (self.steps * self.settings.discriminator_steps + number) * size
+        size, images, labels = self.config.batch_size, [], []
+        first = (self.steps * self.config.discriminator_steps + number) * size
         mirror = rng.random(size) < 0.5
         for position in range(first, first + size):
-            turn = np.random.default_rng([self.settings.seed, 1, position // 10]).permutation(10)
+            turn = np.random.default_rng([self.config.seed, 1, position // 10]).permutation(10)
             chosen = turn[position % 10]
             image = self.data.pixels[chosen]
             images.append(image[:, :, ::-1].copy() if mirror[position - first] else image)
@@ -105,13 +105,13 @@ class Slow:
         return torch.from_numpy(np.stack(images)) / 127.5 - 1, torch.tensor(labels)
 
     def asked(self, rng):
-        labels = torch.from_numpy(rng.integers(2, size=self.settings.batch))
-        noise = rng.standard_normal((len(labels), self.settings.z), dtype=np.float32)
+        labels = torch.from_numpy(rng.integers(2, size=self.config.batch_size))
+        noise = rng.standard_normal((len(labels), self.config.z_dim), dtype=np.float32)
         return torch.from_numpy(noise), labels
 
     def step(self):
-        rng = np.random.default_rng([self.settings.seed, 0, self.steps, 0])
-        for number in range(self.settings.discriminator_steps):
+        rng = np.random.default_rng([self.config.seed, 0, self.steps, 0])
+        for number in range(self.config.discriminator_steps):
             real, real_labels = self.real(number, rng)
             noise, labels = self.asked(rng)
             fake = self.generator(noise, labels).detach()  # all of them
@@ -130,7 +130,7 @@ class Slow:
         weights = self.generator.state_dict()
         for name, kept in self.average.state_dict().items():
             latest = weights[name]
-            if self.steps >= self.settings.average_from and name in dict(
+            if self.steps >= self.config.ema_start and name in dict(
                 self.generator.named_parameters()
             ):
                 latest = 0.5 * kept + 0.5 * latest
@@ -146,9 +146,9 @@ def assert_same(module, slow):
         torch.testing.assert_close(fast, expected, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_steps_are_those_written_out_slowly_with_rejection_augmentation_flips_and_average(settings):
-    accelerator = make_accelerator(settings, "cpu")
-    training = Training(settings, noise_images(), accelerator, Stub())
+def test_steps_are_those_written_out_slowly_with_rejection_augmentation_flips_and_average(config):
+    accelerator = cpu_accelerator(config)
+    training = GanTrainer(config, noise_images(), accelerator, Stub())
     slow = Slow(training)
     for _ in range(4):
         assert training.step() == pytest.approx(slow.step(), rel=1e-4)
@@ -158,12 +158,12 @@ def test_steps_are_those_written_out_slowly_with_rejection_augmentation_flips_an
     assert 0 < slow.mirrored < 4 * 2 * 5
 
 
-def test_what_is_judged_is_the_generator_s_own_image_before_augmentation(settings):
+def test_what_is_judged_is_the_generator_s_own_image_before_augmentation(config):
     stub = Stub()
-    training = Training(settings, noise_images(), make_accelerator(settings, "cpu"), stub)
+    training = GanTrainer(config, noise_images(), cpu_accelerator(config), stub)
     training.step()
     (seen,) = stub.seen  # once a step, all of the batch
-    assert len(seen) == settings.batch
+    assert len(seen) == config.batch_size
     assert seen.abs().max() <= 1  # tanh's range, which augmentation leaves
 
 
@@ -181,8 +181,8 @@ def test_two_processes_of_unequal_survivors_take_the_gradient_of_one_over_all_of
     assert (mean_of_means - expected).abs().max() > 100 * (taken - expected).abs().max()
 
 
-def test_running_statistics_that_are_no_numbers_are_noticed(settings):
-    training = Training(settings, noise_images(), make_accelerator(settings, "cpu"), None)
+def test_running_statistics_that_are_no_numbers_are_noticed(config):
+    training = GanTrainer(config, noise_images(), cpu_accelerator(config), None)
     assert training.is_finite()
     name, value = next(
         (name, value) for name, value in training.generator.named_buffers() if "running" in name

@@ -12,10 +12,10 @@ import torch
 from accelerate import debug_launcher
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
-import genmem.training.gan.trainer as state_module
 from genmem.training import MemorizationRejection, RejectsEverythingError
-from genmem.training.gan.config import make_settings
+from genmem.training.gan.config import GanConfig
 from genmem.training.gan.train import train
+from genmem.training.gan.trainer import GanTrainer
 
 
 def in_each(given, out, steps, rejects_in):
@@ -24,17 +24,17 @@ def in_each(given, out, steps, rejects_in):
         kind._reset_state()
     ended = {}
 
-    class Watched(state_module.Training):
+    class Watched(GanTrainer):
         def step(self):
             losses = super().step()
             self.save(f"{out}-{self.accelerator.process_index}.safetensors")
             assert self.accelerator.num_processes == 2
-            assert self.share == given["batch"] // 2
+            assert self.share == given["batch_size"] // 2
             return losses
 
-    import genmem.training.gan.train as beginning
+    import genmem.training.gan.train as train_module
 
-    beginning.Training = Watched
+    train_module.GanTrainer = Watched
     collect = MemorizationRejection._collect
 
     def sometimes(self, draw, count, labels):
@@ -46,7 +46,7 @@ def in_each(given, out, steps, rejects_in):
     try:
         for stop in steps:
             train(
-                make_settings(given),
+                GanConfig(**given),
                 out,
                 resume=stop != steps[0],
                 device="cpu",

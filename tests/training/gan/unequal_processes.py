@@ -15,9 +15,9 @@ from accelerate import debug_launcher
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.gan.build import make_accelerator
-from genmem.training.gan.config import make_settings
-from genmem.training.gan.trainer import Training
+from genmem.training.common.distributed import build_accelerator
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.trainer import GanTrainer
 
 KEPT = ([0, 1, 2], [3])
 """By process, of the four images that each draws."""
@@ -53,15 +53,15 @@ def in_each(folder):
         duplicates=0,
         notes=(),
     )
-    given = {"model": "dcgan", "data": "-", "size": 16, "width": 4, "z": 8, "batch": 8}
-    settings = make_settings(given | {"discriminator_steps": 1, "flips": False, "tau": 0.1})
-    accelerator = make_accelerator(settings, "cpu")
+    given = {"model": "dcgan", "train": "-", "size": 16, "width": 4, "z_dim": 8, "batch_size": 8}
+    config = GanConfig(**given | {"discriminator_steps": 1, "flips": False, "tau": 0.1})
+    accelerator = build_accelerator(device="cpu", precision="full", batch_size=8)
     process = accelerator.process_index
     stub = Unequal(process)
-    stub.training = training = Training(settings, data, accelerator, stub)
+    stub.training = training = GanTrainer(config, data, accelerator, stub)
     training.step()
     # The same draws: labels and noise of the discriminator's step, then of the generator's.
-    rng = np.random.default_rng([settings.seed, 0, 0, process])
+    rng = np.random.default_rng([config.seed, 0, 0, process])
     for _ in range(2):
         labels = torch.from_numpy(rng.integers(1, size=4))
         noise = torch.from_numpy(rng.standard_normal((4, 8), dtype=np.float32))

@@ -12,9 +12,9 @@ from torch import nn
 
 from genmem.errors import InputError, UsageError
 from genmem.training import MemorizationRejection
-from genmem.training.rejection.embedding import find_embedding, training_rows
+from genmem.training.rejection.embedding import find_backbone_at_side, training_features
 from genmem.training.rejection.search import FaissSearch
-from genmem.training.rejection.threshold import as_unit_rows, threshold
+from genmem.training.rejection.threshold import as_unit_rows, resolve_tau
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ class Linear(nn.Module):
 
 def test_other_weights_under_the_same_name_are_other_features_in_the_cache(images, tmp_path):
     def rows(module):
-        return training_rows(
+        return training_features(
             module, images, name="pixels", device=torch.device("cpu"), cache=tmp_path
         )
 
@@ -51,10 +51,10 @@ def test_an_at_in_the_path_of_a_file_is_part_of_the_path(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that TorchScript is on its way out
         torch.jit.trace(nn.Flatten(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).save(path)
-    assert find_embedding(str(path)).network is not None
+    assert find_backbone_at_side(str(path)).network is not None
     made = MemorizationRejection(
         np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8),
-        embedding=str(path),
+        backbone=str(path),
         tau=0.1,
     )
     assert made.dimension == 3 * 8 * 8
@@ -63,22 +63,22 @@ def test_an_at_in_the_path_of_a_file_is_part_of_the_path(tmp_path):
 @pytest.mark.parametrize("side", ["8", "1000000", "²", "9" * 5000, ""])
 def test_a_side_that_no_embedding_has_is_refused(side):
     with pytest.raises(UsageError, match="at least 32 and at most 4,096"):
-        find_embedding(f"efficientnet-lite0@{side}")
+        find_backbone_at_side(f"efficientnet-lite0@{side}")
 
 
 def test_auto_is_refused_where_every_image_appears_twice(images):
     for categories in (None, [0, 1, 2, 3, 4, 5] * 2):
         with pytest.raises(InputError, match="nothing would be rejected"):
             MemorizationRejection(
-                np.concatenate([images, images]), embedding="pixels", categories=categories
+                np.concatenate([images, images]), backbone="pixels", categories=categories
             )
-    twice = MemorizationRejection(np.concatenate([images, images]), embedding="pixels", tau=0.1)
+    twice = MemorizationRejection(np.concatenate([images, images]), backbone="pixels", tau=0.1)
     assert twice.tau == 0.1
 
 
 def test_auto_is_given_where_only_some_images_appear_twice(images):
     rows = as_unit_rows(images.reshape(6, -1).astype(np.float32))
-    assert threshold("auto", np.concatenate([rows, rows[:2]]), None) > 0.01
+    assert resolve_tau("auto", np.concatenate([rows, rows[:2]]), None) > 0.01
 
 
 @pytest.mark.parametrize("mode", ["r", "c"])
@@ -89,7 +89,7 @@ def test_memory_mapped_unit_rows_are_not_copied_in_any_mode(tmp_path, mode):
     mapped = np.load(tmp_path / "rows.npy", mmap_mode=mode)
     taken = as_unit_rows(mapped)
     assert np.shares_memory(taken, mapped)
-    made = MemorizationRejection(mapped, embedding=nn.Flatten(), tau=0.1)
+    made = MemorizationRejection(mapped, backbone=nn.Flatten(), tau=0.1)
     assert made.dimension == 7
 
 

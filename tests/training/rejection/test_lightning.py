@@ -53,7 +53,7 @@ def fit(rejection, path, **options):
 @pytest.mark.filterwarnings("ignore")
 def test_the_callback_rejects_logs_and_keeps_its_steps_in_checkpoints(tmp_path):
     train = torch.randint(0, 256, (20, 3, 4, 4), dtype=torch.uint8)
-    rejection = MemorizationRejection(train, embedding="pixels", tau=0.01)
+    rejection = MemorizationRejection(train, backbone="pixels", tau=0.01)
     trainer, module = fit(rejection, tmp_path / "one.ckpt")
     assert rejection.steps == 4
     assert trainer.callback_metrics["rejection/acceptance"] > 0

@@ -71,7 +71,7 @@ def threshold(distances):
 
 
 def make(train, tau, **options):
-    return MemorizationRejection(train, embedding=Projection(), tau=tau, **options)
+    return MemorizationRejection(train, backbone=Projection(), tau=tau, **options)
 
 
 def test_distances_and_choice_are_those_of_the_definition(train, near):
@@ -85,7 +85,7 @@ def test_distances_and_choice_are_those_of_the_definition(train, near):
 def test_an_image_at_the_threshold_itself_is_rejected():
     rows = np.eye(4, dtype=np.float32)
     module = nn.Flatten()
-    rejection = MemorizationRejection(rows[1:], embedding=module, tau=1.0)
+    rejection = MemorizationRejection(rows[1:], backbone=module, tau=1.0)
     judged = rejection(torch.tensor([[[[1]], [[0]], [[0]], [[0]]]], dtype=torch.uint8))
     assert judged.distances.tolist() == [1.0]
     assert not judged.keep.item()
@@ -192,7 +192,7 @@ def test_no_gradient_flows_through_the_embedding_or_the_choice(train, near):
     tau = threshold(slow_distances(near, train, Projection()))
     scale = torch.ones((), requires_grad=True)
     embedding = Projection()
-    rejection = MemorizationRejection(train, embedding=embedding, tau=tau)
+    rejection = MemorizationRejection(train, backbone=embedding, tau=tau)
     loss = rejection.sample(lambda count: near * scale, len(near)).mean()
     loss.backward()
     survivors = near[torch.from_numpy(slow_distances(near, train, Projection()) > tau)]
@@ -254,7 +254,7 @@ def test_a_flipped_copy_passes_unless_flips_are_stored(train):
 def test_nothing_is_rejected_or_embedded_in_the_warm_up_and_tau_then_rises(train):
     embedding = Projection()
     rejection = MemorizationRejection(
-        train, embedding=embedding, tau=0.4, warm_up=2, schedule=ramp(4)
+        train, backbone=embedding, tau=0.4, warm_up=2, schedule=ramp(4)
     )
     embedding.seen = 0
     copies = as_float(train[:3])
@@ -382,21 +382,21 @@ def test_three_lines_in_a_plain_loop_keep_a_generator_from_copying(train):
 def test_features_and_images_give_the_same_rejection(train, near):
     embedding = Projection()
     rows = features(as_float(train), embedding).astype(np.float32)
-    from_rows = MemorizationRejection(rows, embedding=embedding, tau="auto")
-    from_images = MemorizationRejection(train, embedding=embedding, tau="auto")
+    from_rows = MemorizationRejection(rows, backbone=embedding, tau="auto")
+    from_images = MemorizationRejection(train, backbone=embedding, tau="auto")
     assert from_rows.tau == pytest.approx(from_images.tau, abs=1e-6)
     torch.testing.assert_close(from_rows(near).distances, from_images(near).distances)
 
 
 def test_features_of_a_named_embedding_are_computed_once_and_mapped(train, monkeypatch, tmp_path):
-    first = MemorizationRejection(train, embedding="pixels")
+    first = MemorizationRejection(train, backbone="pixels")
     assert len(list((tmp_path / "cache" / "training").glob("*.npy"))) == 1
 
     def never(*arguments, **options):
         raise AssertionError("computed again")
 
     monkeypatch.setattr("genmem.training.rejection.embedding.embed_all", never)
-    assert MemorizationRejection(train, embedding="pixels").tau == first.tau
+    assert MemorizationRejection(train, backbone="pixels").tau == first.tau
 
 
 def test_uint8_and_another_range_of_values_are_the_same_images(train, near):
@@ -436,7 +436,7 @@ def test_half_precision_chooses_almost_alike(train, near):
 )
 def test_settings_that_are_not_possible_are_refused(train, options, words):
     with pytest.raises((UsageError, InputError), match=words):
-        MemorizationRejection(train, embedding=Projection(), **options)
+        MemorizationRejection(train, backbone=Projection(), **options)
 
 
 @pytest.mark.parametrize(
@@ -446,12 +446,12 @@ def test_settings_that_are_not_possible_are_refused(train, options, words):
 )
 def test_training_images_of_the_wrong_kind_are_refused(given):
     with pytest.raises(InputError, match="train"):
-        MemorizationRejection(given, embedding=Projection())
+        MemorizationRejection(given, backbone=Projection())
 
 
 def test_features_of_another_embedding_are_refused(near):
     rows = np.random.default_rng(0).normal(size=(10, 7)).astype(np.float32)
-    rejection = MemorizationRejection(rows, embedding=Projection())
+    rejection = MemorizationRejection(rows, backbone=Projection())
     with pytest.raises(InputError, match="expected 7 features"):
         rejection(near)
 
@@ -472,5 +472,5 @@ def test_a_draw_of_another_number_than_asked_for_is_refused(train, near):
 def test_what_cannot_be_searched_is_refused_before_images_are_embedded(train, given):
     embedding = Projection()
     with pytest.raises(GenmemError):
-        MemorizationRejection(train, embedding=embedding, **given)
+        MemorizationRejection(train, backbone=embedding, **given)
     assert embedding.seen == 0

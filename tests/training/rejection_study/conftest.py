@@ -19,13 +19,13 @@ def training():
     return {
         "size": 16,
         "width": 4,
-        "z": 8,
-        "batch": 8,
+        "z_dim": 8,
+        "batch_size": 8,
         "discriminator_steps": 1,
         "steps": 30,
         "max_tries": 2,
         "log_every": 10,
         "save_every": 2,
         "sample_every": 0,
-        "measure_images": 60,
+        "samples": 60,
     }

@@ -9,12 +9,12 @@ from genmem.training.rejection_study.grid import make_plan
 def plan(common, **given):
     asked = {
         "folder": "study",
-        "data": "train.npy",
+        "train": "train.npy",
         "test": "test.npy",
         "taus": [0.1],
         "models": ["dcgan"],
         "seeds": 2,
-        "measure_with": ["pixels"],
+        "evaluate_with": ["pixels"],
         "training": common,
     }
     return make_plan(**asked | given)
@@ -35,9 +35,9 @@ def test_thresholds_that_differ_little_have_folders_of_their_own(training):
 
 
 def test_runs_measure_on_the_way_only_when_asked(training):
-    assert all(not case.settings.measure_with for case in plan(training).cases)
-    asked = plan(training | {"measure_every": 3}).cases[0].settings
-    assert (asked.measure_with, asked.test) == (("pixels",), "test.npy")
+    assert all(not case.settings.evaluate_with for case in plan(training).cases)
+    asked = plan(training | {"evaluate_every": 3}).cases[0].settings
+    assert (asked.evaluate_with, asked.test) == (("pixels",), "test.npy")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"taus": [0.1, 0.1]}, "named twice"),
         ({"seeds": 0}, "seeds: expected at least 1"),
         ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
-        ({"measure_with": []}, "measure-with: expected at least one"),
+        ({"evaluate_with": []}, "measure-with: expected at least one"),
         ({"references": {"test": "x"}}, "is there in every study"),
         ({"training": {"stepps": 3}}, "did you mean steps"),
     ],

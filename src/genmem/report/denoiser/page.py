@@ -1,4 +1,4 @@
-"""What was found of a diffusion model, as a folder: one self-contained HTML page and its JSON."""
+"""The evaluation of a diffusion model as a folder: one self-contained HTML page and its JSON."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from genmem.results import Json
 PAGE, NUMBERS = "denoiser.html", "denoiser.json"
 DENOISER = ResultKind(name="denoiser", numbers=NUMBERS, page=PAGE, folders=())
 
-SHOWN = 12
+GALLERY_SIZE = 12
 """Samples in each of the two galleries."""
 
-LISTED = 20
+MAX_COPIED_ROWS = 20
 """Most copied training images that the page lists; the JSON has all."""
 
-REPLAYS = 0.9
+REPLAY_RATIO = 0.9
 """Ratio from which a model counts as behaving like the optimal denoiser: 1 − ε, ε = 0.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trio:
-    """A sample between its two nearest training images.
+class SampleWithNeighbors:
+    """A sample and its two nearest training images.
 
     Attributes:
-        number: of the sample.
+        number: the number of the sample.
         sample, nearest, second: uint8 [C, H, W], 1 or 3 channels.
-        nearest_id, second_id: of the training images.
-        d1, d2: how far they are, Euclidean in 8-bit pixel values.
+        nearest_id, second_id: ids of the training images.
+        d1, d2: their distances, Euclidean in 8-bit pixel values.
         memorized: whether d1/d2 < 1/3.
     """
 
@@ -55,10 +55,10 @@ class Trio:
 
 
 def check_denoiser_folder(folder: str | Path) -> None:
-    """Make sure that the results can be written into `folder`, before the work.
+    """Check before the work that the results can be written into `folder`.
 
     Raises:
-        UsageError: it is a file, cannot be written, or holds files but no earlier such results.
+        UsageError: it is a file, cannot be written, or holds other files than earlier results.
     """
     check_result_folder(folder, DENOISER)
 
@@ -67,19 +67,19 @@ def write_denoiser(
     document: Mapping[str, Json],
     folder: str | Path,
     *,
-    closest: Sequence[Trio],
-    drawn: Sequence[Trio],
+    closest: Sequence[SampleWithNeighbors],
+    drawn: Sequence[SampleWithNeighbors],
 ) -> None:
     """Write `denoiser.html` and `denoiser.json` into `folder`.
 
-    The page asks for nothing over the network and runs no script. Earlier results stay as they
-    were until the new ones are complete (`written_folder`).
+    The page loads nothing over the network and runs no script. Earlier results stay in place until
+    the new ones are complete (`atomic_result_folder`).
 
     Args:
-        document: `MeasuredDenoiser.to_dict()` with "model" (its name and facts) and "provenance".
-        folder: made where it is missing; other files in it stay.
-        closest: samples most like copies, the closest first.
-        drawn: samples as they were drawn.
+        document: `DenoiserEvaluation.to_dict()` with "model" (its name and facts) and "provenance".
+        folder: created if it is missing; other files in it stay.
+        closest: the samples closest to copies, the closest first.
+        drawn: samples in the order in which they were drawn.
 
     Raises:
         UsageError: the folder holds something else, or cannot be written.
@@ -89,7 +89,12 @@ def write_denoiser(
         write_results(new, DENOISER, document, page)
 
 
-def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequence[Trio]) -> str:
+def render(
+    document: Mapping[str, Json],
+    *,
+    closest: Sequence[SampleWithNeighbors],
+    drawn: Sequence[SampleWithNeighbors],
+) -> str:
     """The page as text."""
     curves = document["distance_to_optimal_denoiser"]
     copied = document["copied"]
@@ -100,41 +105,42 @@ def render(document: Mapping[str, Json], *, closest: Sequence[Trio], drawn: Sequ
         rows=_rows(document),
         drawing=curve_drawing(curves),
         curve_table=_curve_table(curves),
-        closest=[_picture_group(trio) for trio in closest],
-        drawn=[_picture_group(trio) for trio in drawn],
-        copied=_copied_table(copied[:LISTED], document["sampling"]["samples"]),
-        more=max(0, len(copied) - LISTED),
+        closest=[_picture_group(sample) for sample in closest],
+        drawn=[_picture_group(sample) for sample in drawn],
+        copied=_copied_table(copied[:MAX_COPIED_ROWS], document["sampling"]["samples"]),
+        more=max(0, len(copied) - MAX_COPIED_ROWS),
         notes=[printable(note) for note in document["notes"]],
         provenance=_provenance(document),
     )
 
 
 def verdict(document: Mapping[str, Json]) -> dict[str, str]:
-    """Level, word and sentence, from the ratio and, where there is one, that of test images."""
+    """Level, word and sentence, from the ratio and, if there is one, that of test images."""
     ratio, test = document["memorization_ratio"], document["test_memorization_ratio"]
-    found, of = ratio["parts"]["memorized"], ratio["n"]["generated"]
+    memorized, samples = ratio["parts"]["memorized"], count(ratio["n"]["generated"], "sample")
     chance = test["interval"]["high"] if test else 0.0
-    said = f"{found:,} of {count(of, 'sample')} ({share(ratio['value'])}) copy a training image"
-    if ratio["value"] >= REPLAYS:
-        return {
-            "level": "copying",
-            "word": "Replays its training images",
-            "sentence": f"{said}: the model behaves like the optimal denoiser, which can do "
-            "nothing else.",
-        }
-    if ratio["interval"]["low"] > chance:
+    copies = f"{memorized:,} of {samples} ({share(ratio['value'])}) copy a training image"
+    if ratio["value"] >= REPLAY_RATIO:
+        level, word = "copying", "Replays its training images"
+        sentence = (
+            f"{copies}: the model behaves like the optimal denoiser, which can do nothing else."
+        )
+    elif ratio["interval"]["low"] > chance:
+        level, word = "copying", "Copies"
         beside = f"; of test images {share(test['value'])} would count as copies" if test else ""
-        return {"level": "copying", "word": "Copies", "sentence": f"{said}{beside}."}
-    if found:
+        sentence = f"{copies}{beside}."
+    elif memorized:
+        level, word = "doubt", "Hardly any copies"
         against = f", no more than test images would ({share(test['value'])})" if test else ""
-        return {"level": "doubt", "word": "Hardly any copies", "sentence": f"{said}{against}."}
-    bound = share(ratio["interval"]["high"])
-    return {
-        "level": "clear",
-        "word": "No copies found",
-        "sentence": f"None of {count(of, 'sample')} copies a training image; the share is at most "
-        f"{bound}, at {ratio['interval']['level']:.0%} confidence.",
-    }
+        sentence = f"{copies}{against}."
+    else:
+        level, word = "clear", "No copies found"
+        bound, confidence = share(ratio["interval"]["high"]), ratio["interval"]["level"]
+        sentence = (
+            f"None of {samples} copies a training image; the share is at most {bound}, at "
+            f"{confidence:.0%} confidence."
+        )
+    return {"level": level, "word": word, "sentence": sentence}
 
 
 def _subtitle(document: Mapping[str, Json]) -> str:
@@ -161,10 +167,11 @@ def _rows(document: Mapping[str, Json]) -> list[dict[str, str]]:
     if test:
         rows.append(
             {
-                "title": "The same of test images",
+                "title": "Memorization ratio of test images",
                 "value": share(test["value"]),
                 "interval": _between(test),
-                "says": "What near-duplicates and chance do: these images copy nothing.",
+                "says": "Test images copy nothing: their ratio comes from near-duplicates and "
+                "chance.",
             }
         )
     rows += [
@@ -207,23 +214,25 @@ def _level(curve: Json, level: int) -> tuple[str, str]:
     return number(curve["distance"][level]), margin
 
 
-def _picture_group(trio: Trio) -> PictureGroup:
-    names = printable(trio.nearest_id), printable(trio.second_id)
+def _picture_group(sample: SampleWithNeighbors) -> PictureGroup:
+    names = printable(sample.nearest_id), printable(sample.second_id)
     return PictureGroup(
-        heading=f"d₁/d₂ {number(trio.d1 / trio.d2)}",
-        aside="memorized" if trio.memorized else "not memorized",
-        emphasized=trio.memorized,
+        heading=f"d₁/d₂ {number(sample.d1 / sample.d2)}",
+        aside="memorized" if sample.memorized else "not memorized",
+        emphasized=sample.memorized,
         pictures=pictures(
-            picture(png_of(trio.sample), f"Sample {trio.number}", *("sample", f"{trio.number:,}")),
             picture(
-                png_of(trio.nearest),
-                f"Its nearest training image {names[0]}",
-                *("nearest", f"d₁ {number(trio.d1)}"),
+                png_of(sample.sample), f"Sample {sample.number}", *("sample", f"{sample.number:,}")
             ),
             picture(
-                png_of(trio.second),
+                png_of(sample.nearest),
+                f"Its nearest training image {names[0]}",
+                *("nearest", f"d₁ {number(sample.d1)}"),
+            ),
+            picture(
+                png_of(sample.second),
                 f"The second nearest training image {names[1]}",
-                *("second", f"d₂ {number(trio.d2)}"),
+                *("second", f"d₂ {number(sample.d2)}"),
             ),
         ),
         names=names,

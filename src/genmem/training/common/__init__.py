@@ -1,11 +1,12 @@
 """What GAN and diffusion training share.
 
-dataset.py       training images: selection, classes, size
+config.py        base of the configurations, their types and error messages; reading a file
+dataset.py       training images: selection, classes, size, duplicates
 pixel_cache.py   decoded training images as one memory map
-config.py        building and checking configurations
-distributed.py   agreement of several processes, timeouts
-signals.py       stopping at a signal
-run_log.py       log.jsonl
+distributed.py   accelerator, timeout, and what several processes share
+run_folder.py    files and checks of a run's folder, `TrainResult`, `DivergedError`
 checkpoint.py    checkpoints (safetensors)
+run_log.py       log.jsonl
+signals.py       stopping at a signal
 ema.py           exponential moving average of weights
 """

@@ -1,8 +1,8 @@
-"""Checkpoints: tensors and the run's state in one .safetensors file, written whole or not at all.
+"""Checkpoints: tensors and the state of a run in one .safetensors file, written atomically.
 
-The state is JSON in the file's header; equal states give equal files. Nothing is ever unpickled,
-a file with a damaged byte is refused, and a disk that fills up, or a machine that stops, while a
-checkpoint is written leaves the one before it as it was.
+The state is JSON in the file's header; equal states give equal files. Nothing is ever unpickled.
+A file with a damaged byte is refused. If the disk fills up or the machine stops while a checkpoint
+is written, the previous one stays intact.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from genmem.errors import InputError, UsageError
 from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
-FORMAT = "genmem checkpoint 1"
-"""Of the header's JSON; raised when older checkpoints can no longer be read."""
+FORMAT = "genmem checkpoint 2"
+"""Format of the header and the state; increased when older checkpoints cannot be read any more."""
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
-"""The name of a run's checkpoint in its folder."""
+"""The checkpoint in the folder of a run."""
 
-ADAM = {"step", "exp_avg", "exp_avg_sq"}
-"""What Adam keeps of each parameter."""
+ADAM_STATE = {"step", "exp_avg", "exp_avg_sq"}
+"""Adam's state of each parameter."""
 
 Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a file holds.
+    """The contents of a checkpoint file.
 
     Attributes:
         tensors: by name, on the CPU.
-        state: what was given to `save_checkpoint`.
+        state: as given to `save_checkpoint`.
         path: the file, for error messages.
     """
 
@@ -51,7 +51,7 @@ class Checkpoint:
     path: Path
 
     def below(self, prefix: str) -> Tensors:
-        """The tensors named `prefix.…`, without the prefix."""
+        """The tensors named `prefix.…`, by the rest of their names."""
         start = f"{prefix}."
         return {
             name.removeprefix(start): tensor
@@ -63,22 +63,22 @@ class Checkpoint:
 def save_checkpoint(
     path: Path, *, kind: str, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Json]
 ) -> None:
-    """Write a checkpoint in the place of the one at `path`, if any, in one step.
+    """Write a checkpoint, atomically replacing the one at `path`, if any.
 
     Args:
         path: a file ending in .safetensors.
-        kind: what it is of ("diffusion", "gan"): only this is loaded again.
+        kind: of the checkpoint ("diffusion", "gan"); it must be the same when it is loaded.
         tensors: by name; on any device.
-        state: JSON: the step, the settings.
+        state: the step, the configuration and so on, as JSON.
 
     Raises:
-        UsageError: it cannot be written; the old file is as it was.
+        UsageError: it cannot be written; the old file stays intact.
     """
-    alone = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    kept = to_json(state)
-    digest = _digest(alone, kept)
-    header = {"format": FORMAT, "kind": kind, "state": kept, "digest": digest}
-    content = save_tensors(alone, metadata={"genmem": json.dumps(header, allow_nan=False)})
+    copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    state = to_json(state)
+    digest = _digest(copies, state)
+    header = {"format": FORMAT, "kind": kind, "state": state, "digest": digest}
+    content = save_tensors(copies, metadata={"genmem": json.dumps(header, allow_nan=False)})
     with atomic_write(path) as file:
         file.write(content)
 
@@ -87,27 +87,27 @@ def load_checkpoint(path: Path, *, kind: str) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        InputError: there is none, it is cut short or damaged, or of another kind or version.
+        InputError: there is none, it is truncated or damaged, or of another kind or format.
     """
     header = _header(path, kind=kind)
     try:
         tensors = load_tensors(path.read_bytes())
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise _unreadable(path, error) from error
-    state, digest = header["state"], header.get("digest")
-    if digest is not None and digest != _digest(tensors, state):  # None: of an older version
+    state = header["state"]
+    if header.get("digest") != _digest(tensors, state):
         raise InputError(
-            f"{path}: the checkpoint is damaged: its contents and its checksum differ. Go on from "
-            "another one, or start anew."
+            f"{path}: the checkpoint is damaged: its contents do not match its checksum. Resume "
+            "from another one, or start a new run."
         )
     return Checkpoint(tensors=tensors, state=state, path=path)
 
 
 def load_state(path: Path, *, kind: str) -> dict[str, Json]:
-    """The state alone, without reading the tensors; nothing is checked against the checksum.
+    """Read the state alone, without the tensors and without checking the checksum.
 
     Raises:
-        InputError: as of `load_checkpoint`.
+        InputError: see `load_checkpoint`.
     """
     return _header(path, kind=kind)["state"]
 
@@ -122,7 +122,7 @@ def _digest(tensors: Mapping[str, torch.Tensor], state: Json) -> str:
 
 
 def _header(path: Path, *, kind: str) -> dict[str, Any]:
-    """What `save_checkpoint` wrote beside the tensors, once it is of this format and kind."""
+    """What `save_checkpoint` wrote beside the tensors, checked for format and kind."""
     try:
         path.stat()
         with safetensors.safe_open(path, "pt") as opened:
@@ -130,17 +130,15 @@ def _header(path: Path, *, kind: str) -> dict[str, Any]:
     except (OSError, safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        found = header.get("format") if isinstance(header, dict) else "none of genmem's"
+        other = header.get("format") if isinstance(header, dict) else "no genmem checkpoint"
         raise InputError(
-            f"{path}: expected a checkpoint of format {FORMAT!r}, got {found!r}. It was made by "
-            "another version; go on with that one, or start anew."
+            f"{path}: expected a checkpoint of format {FORMAT!r}, got {other!r}. Use the version "
+            "that wrote it, or start a new run."
         )
     if header.get("kind") != kind:
-        raise InputError(
-            f"{path}: expected a {kind} checkpoint, got one of {header.get('kind')!r}."
-        )
+        raise InputError(f"{path}: expected a {kind} checkpoint, got a {header.get('kind')!r} one.")
     if not isinstance(header.get("state"), dict):
-        raise InputError(f"{path}: the checkpoint has no state. Go on from another one.")
+        raise InputError(f"{path}: the checkpoint has no state. Resume from another one.")
     return header
 
 
@@ -149,7 +147,8 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         reason = (error.strerror or str(error)).lower()
         return InputError(f"{path}: cannot read the checkpoint: {reason}.")
     return InputError(
-        f"{path}: not a checkpoint, or cut short ({error}). Go on from another one, or start anew."
+        f"{path}: not a checkpoint, or truncated ({error}). Resume from another one, or start "
+        "a new run."
     )
 
 
@@ -159,25 +158,25 @@ def module_tensors(prefix: str, module: nn.Module) -> Tensors:
 
 
 def load_module(module: nn.Module, prefix: str, checkpoint: Checkpoint) -> None:
-    """Give a module the weights that `module_tensors` took.
+    """Load weights and buffers that `module_tensors` saved.
 
     Raises:
-        InputError: they are of another model.
+        InputError: they do not match the model.
     """
-    found, expected = checkpoint.below(prefix), module.state_dict()
-    wrong = sorted(found.keys() ^ expected.keys()) or [
-        name for name, tensor in found.items() if tensor.shape != expected[name].shape
+    tensors, expected = checkpoint.below(prefix), module.state_dict()
+    wrong = sorted(tensors.keys() ^ expected.keys()) or [
+        name for name, tensor in tensors.items() if tensor.shape != expected[name].shape
     ]
     if wrong:
         raise InputError(
-            f"{checkpoint.path}: is of another model: {wrong[0]} is missing, too many or of "
-            "another shape. Use the settings that it was trained with."
+            f"{checkpoint.path}: does not match the model: {wrong[0]} is missing, unexpected or "
+            "has another shape. Use the configuration that it was trained with."
         )
-    module.load_state_dict(found)
+    module.load_state_dict(tensors)
 
 
 def optimizer_tensors(prefix: str, optimizer: Any) -> Tensors:
-    """An optimizer's state, named `prefix.PARAMETER.NAME`; its settings are not in it."""
+    """The state of an optimizer, named `prefix.PARAMETER.NAME`; without its hyperparameters."""
     state = optimizer.state_dict()["state"]
     return {
         f"{prefix}.{parameter}.{name}": torch.as_tensor(value)
@@ -188,10 +187,10 @@ def optimizer_tensors(prefix: str, optimizer: Any) -> Tensors:
 
 
 def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
-    """Give Adam, made with the same settings, the state that `optimizer_tensors` took.
+    """Load into Adam, with the same hyperparameters, the state that `optimizer_tensors` saved.
 
     Raises:
-        InputError: it is of another model, or another optimizer's.
+        InputError: it does not match the model, or is another optimizer's.
     """
     state: dict[int, dict[str, torch.Tensor]] = {}
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
@@ -200,32 +199,31 @@ def load_optimizer(optimizer: Any, prefix: str, checkpoint: Checkpoint) -> None:
         place = int(number) if number.isdecimal() and len(number) < 10 else len(parameters)
         if place >= len(parameters) or tensor.shape not in (parameters[place].shape, ()):
             raise InputError(
-                f"{checkpoint.path}: its optimizer is of another model: {prefix}.{name} does not "
-                "fit. Use the settings that it was trained with."
+                f"{checkpoint.path}: the optimizer does not match the model: {prefix}.{name} does "
+                "not fit. Use the configuration that it was trained with."
             )
         state.setdefault(place, {})[key] = tensor
-    odd = next((number for number, held in state.items() if held.keys() != ADAM), None)
-    if odd is not None:
-        raise InputError(
-            f"{checkpoint.path}: expected Adam's {', '.join(sorted(ADAM))} for parameter {odd} of "
-            f"{prefix}, got {', '.join(sorted(state[odd]))}. Go on from another checkpoint."
-        )
+    for number, values in state.items():
+        if values.keys() != ADAM_STATE:
+            raise InputError(
+                f"{checkpoint.path}: expected Adam's {', '.join(sorted(ADAM_STATE))} for parameter "
+                f"{number} of {prefix}, got {', '.join(sorted(values))}. Resume from another "
+                "checkpoint."
+            )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def check_processes(checkpoint: Checkpoint, processes: int) -> None:
-    """Refuse to go on in another number of processes, whose random numbers would be others.
-
-    Checkpoints of older versions do not tell theirs.
+    """Refuse to resume in another number of processes, since random numbers depend on it.
 
     Raises:
-        UsageError: it is another.
+        UsageError: the checkpoint was made in another number of processes.
     """
     before = checkpoint.state.get("processes", processes)
     if before != processes:
         raise UsageError(
             f"{checkpoint.path}: the run was trained in {before} processes, now there are "
-            f"{processes}: its random numbers would be others. Resume it in as many: torchrun "
+            f"{processes}, which would change its random numbers. Resume it with torchrun "
             f"--nproc-per-node {before}, or accelerate launch."
         )

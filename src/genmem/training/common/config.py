@@ -1,86 +1,134 @@
-"""Settings that come from files and from other code: of the type that their class names, or not."""
+"""Configurations of trainers: pydantic models that explain their errors in one line.
+
+One model per trainer is the only place where a setting gets its name, type, bounds, default and
+description. The command's options, files for `--config`, a run's config.json and the table in the
+documentation come from it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import fields
-from functools import cache
-from numbers import Integral, Real
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+import difflib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from genmem.errors import UsageError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from genmem.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from genmem.results import Json
+
+LARGEST_SEED = 2**32 - 1
+
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+"""Seed of all random numbers."""
+
+Precision = Literal["full", "bf16", "fp16"]
+"""Of a network's products: float32, or mixed precision."""
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where to train: "auto" takes what accelerate finds."""
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+"""Names; JSON has them as a list."""
+
+Numbers = Annotated[tuple[int, ...], Field(strict=False)]
+"""Whole numbers; JSON has them as a list."""
+
+INTERNAL: Any = {"option": False}
+"""For `Field(json_schema_extra=…)`: a setting without a command-line option."""
 
 
-@cache
-def kinds_of(settings: type) -> Mapping[str, Any]:
-    """The types of a dataclass's fields by name."""
-    hints = get_type_hints(settings)
-    return {field.name: hints[field.name] for field in fields(settings)}
+class Config(BaseModel):
+    """A frozen configuration; a value that cannot be is a UsageError.
 
-
-def check_kinds(settings: Any) -> None:
-    """Raise UsageError unless every field of a frozen dataclass holds what its type says.
-
-    A whole number for a float becomes one, so that settings of equal values are equal as JSON.
+    Values must be of their field's type: "8" is no number, 8.5 and True are no whole numbers. A
+    whole number stands for a float, a list for a tuple.
     """
-    for name, kind in kinds_of(type(settings)).items():
-        value = getattr(settings, name)
-        check_kind(name, value, kind)
-        if kind is float:
-            object.__setattr__(settings, name, float(value))
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        """Check the values.
+
+        Raises:
+            UsageError: an unknown name, a missing value, or one of another type or out of range.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UsageError(_message(error.errors()[0], type(self))) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """The configuration with other values, checked again.
+
+        Raises:
+            UsageError: as the constructor.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**values | changes)
+
+    def to_dict(self) -> dict[str, Json]:
+        """As plain JSON; the constructor takes it back."""
+        return self.model_dump(mode="json")
 
 
-def check_kind(name: str, value: Any, kind: Any) -> None:
-    """Raise UsageError, with `name` in front, unless a value is of a type.
+def read_config(path: Path) -> dict[str, Any]:
+    """The values of a configuration file by name.
 
     Args:
-        name: of the setting.
-        value: what was given.
-        kind: int, float (finite; whole numbers are some), bool, str, a class, a Literal, a tuple of
-            any length of one of these, or one of these or None. Lists are no tuples.
+        path: a JSON file, as the config.json of a run.
+
+    Raises:
+        InputError: it cannot be read, or is not a JSON object.
     """
-    if not _is(value, kind):
-        expected = _words(kind)
-        raise UsageError(f"{name}: expected {expected}, got {_short(value)}.")
-
-
-def _is(value: Any, kind: Any) -> bool:
-    arguments = get_args(kind)
-    if get_origin(kind) is Literal:
-        return isinstance(value, str) and value in arguments
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(_is(one, arguments[0]) for one in value)
-    if arguments:
-        return any(value is None if one is type(None) else _is(value, one) for one in arguments)
-    if isinstance(value, bool):
-        return kind is bool
-    if kind is int:
-        return isinstance(value, Integral)
-    if kind is float:
-        return isinstance(value, Real) and _is_finite(value)
-    return isinstance(value, kind)
-
-
-def _is_finite(value: Real) -> bool:
     try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
-        return False
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {(error.strerror or '').lower()}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected an object of settings by name.")
+    return values
 
 
-def _words(kind: Any) -> str:
-    arguments = get_args(kind)
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(arguments)}"
-    if get_origin(kind) is tuple:
-        return "a list of texts" if arguments[0] is str else "a list of whole numbers"
-    if arguments:
-        return " or ".join("none" if one is type(None) else _words(one) for one in arguments)
-    known = {int: "a whole number", float: "a finite number", bool: "true or false", str: "a text"}
-    return known.get(kind, getattr(kind, "__name__", str(kind)))
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a finite number",
+    "float_parsing": "a finite number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "model_type": "an object of settings by name",
+    "greater_than_equal": "at least {ge:,}",
+    "less_than_equal": "at most {le:,}",
+    "greater_than": "a number above {gt:,}",
+    "less_than": "a number below {lt:,}",
+    "multiple_of": "a multiple of {multiple_of}",
+}
+"""What was expected, by pydantic's name of the error; braces take a value of its context."""
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:60] + " …"
+def _message(error: ErrorDetails, config: type[Config]) -> str:
+    """pydantic's first error as one line: what was expected, what came, how to fix it."""
+    name, kind = ".".join(map(str, error["loc"])), error["type"]
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, config.model_fields, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; {config.__name__} lists all settings."
+        return f"there is no setting {name!r}{hint}"
+    if kind == "missing":
+        return f"{name}: missing. Give --{name.replace('_', '-')}, or set it in --config."
+    context = error.get("ctx", {})
+    if kind == "literal_error":
+        expected = f"one of {context['expected'].replace(' or ', ', ').replace(chr(39), '')}"
+    else:
+        expected = _EXPECTED.get(kind, "").format(**context) or error["msg"]
+    value = error["input"]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = f"{value:,}" if number else repr(value)
+    return f"{name}: expected {expected}, got {text if len(text) <= 60 else text[:60] + ' …'}."

@@ -1,7 +1,7 @@
-"""Training images in memory: decoded, cropped, resized, counted out, their duplicates found.
+"""Training images: selected, decoded, cropped, resized, with their classes and duplicates.
 
-Every training takes its images from here: an image becomes its central square, resized by Lanczos
-(as "On Memorization in Diffusion Models" makes its small images), the same for every model.
+Every training loads its images here: an image becomes its central square, resized by Lanczos (as
+"On Memorization in Diffusion Models" makes its small images).
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
+from genmem.formatting import count
 from genmem.images import ImageSource, Progress, open_images
-from genmem.training.common.pixel_cache import Fitting, read_pixels, shared_pixels
+from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
 
-def eligible(source: ImageSource, only: tuple[str, ...]) -> NDArray[np.int64]:
-    """Positions of the images of these classes, of all where none is named.
+def positions_of_classes(source: ImageSource, only: tuple[str, ...]) -> NDArray[np.int64]:
+    """Positions of the images of these classes; of all images where no class is named.
 
     Raises:
-        InputError: a class that there is not.
+        InputError: no image has one of the classes.
     """
     if not only:
         return np.arange(len(source))
@@ -33,20 +34,20 @@ def eligible(source: ImageSource, only: tuple[str, ...]) -> NDArray[np.int64]:
         known = ", ".join(sorted({name for name in categories if name is not None})[:20])
         raise InputError(
             f"{source.where}: no class named {', '.join(missing)}; the classes are "
-            f"{known or 'none, for there are no first-level folders and no labels'}."
+            f"{known or 'none: there are no first-level folders and no labels'}."
         )
     return np.array([i for i, name in enumerate(categories) if name in only], np.int64)
 
 
-def evenly(source: ImageSource, limit: int) -> NDArray[np.int64]:
+def balanced_positions(source: ImageSource, limit: int) -> NDArray[np.int64]:
     """Positions, ascending, of the first limit/classes images of each class.
 
     Raises:
-        InputError: there are not as many.
+        InputError: there are fewer images.
     """
     if limit > len(source):
         raise InputError(
-            f"{source.where}: limit: asked for {limit:,} images, there are {len(source):,}."
+            f"{source.where}: limit: expected at least {limit:,} images, there are {len(source):,}."
         )
     categories = [source.class_name(position) or "" for position in range(len(source))]
     names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
@@ -56,33 +57,33 @@ def evenly(source: ImageSource, limit: int) -> NDArray[np.int64]:
     chosen = np.sort(np.concatenate(parts))
     if len(chosen) < limit:
         raise InputError(
-            f"{source.where}: limit: asked for {limit:,} images, evenly of {len(names)} classes, "
+            f"{source.where}: limit: expected {limit:,} images balanced over {len(names)} classes, "
             f"but some have fewer than {share[0]:,}."
         )
     return chosen.astype(np.int64)
 
 
-def classes_of(
-    source: ImageSource, kept: list[int], *, needed: bool
+def read_labels(
+    source: ImageSource, positions: list[int], *, required: bool
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Labels int64 [len(kept)] and the names they number; (None, ()) where no image has a class.
+    """Labels int64 [len(positions)] and the names of the classes; (None, ()) if no image has one.
 
     Raises:
-        InputError: some have none and some do, or all have none though classes are needed.
+        InputError: some images have a class and some do not, or classes are required.
     """
-    categories = [source.class_name(position) for position in kept]
+    categories = [source.class_name(position) for position in positions]
     without = next((i for i, name in enumerate(categories) if name is None), None)
     if without is not None:
-        if not needed:
+        if not required:
             if not any(categories):
                 return None, ()
             raise InputError(
                 f"{source.where}: some images lie in folders, which are their classes, and some do "
-                f"not ({source.id(kept[without])}). Put every image in the folder of its class, or "
-                "all of them in none."
+                f"not ({source.id(positions[without])}). Put every image in the folder of its "
+                "class, or all of them in none."
             )
         raise InputError(
-            f"{source.describe(kept[without])}: has no class. Expected every image in a "
+            f"{source.describe(positions[without])}: has no class. Expected every image in a "
             "first-level folder, or a column of labels."
         )
     names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
@@ -91,18 +92,18 @@ def classes_of(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingImages:
-    """The images a model is trained on, in the order in which they are numbered.
+    """The images that a model is trained on, in a fixed order.
 
     Attributes:
         pixels: uint8 [n, 3, H, H], C-contiguous.
-        labels: int64 [n], each image's place in `classes`; None where classes were not asked for,
-            or there are none.
+        labels: int64 [n], the index of each image's class in `classes`; None if classes were not
+            asked for, or there are none.
         classes: names of the classes, sorted.
         ids: each image's id in its source.
-        name: the last part of what was given.
-        duplicates: how many images repeat an earlier one to the last bit of the pixels; left out
-            where that was asked for, else still among the images.
-        notes: sentences about the set that whoever trains on it must know.
+        name: of the source.
+        duplicates: how many images repeat an earlier one to the last bit of the pixels; they are
+            among the images unless duplicates were dropped.
+        notes: sentences on the images that users must know.
     """
 
     pixels: NDArray[np.uint8]
@@ -135,48 +136,48 @@ def load_training_images(
     source: Any,
     *,
     size: int | None = None,
-    count: int | None = None,
+    limit: int | None = None,
     seed: int = 0,
     classes: bool | None = False,
     only: Sequence[str] = (),
-    without_duplicates: bool = False,
+    drop_duplicates: bool = False,
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> TrainingImages:
-    """Read a source of images into memory, all of it or a draw from it.
+    """Read a source of images into memory, all of it or a random selection.
 
     Args:
         source: whatever `open_images` takes.
         size: side to which the images' central squares are resized; None: as they are.
-        count: how many images, drawn by `seed`; smaller counts of one seed are subsets of larger
+        limit: number of images, drawn by `seed`; smaller draws of one seed are subsets of larger
             ones. None: all, in the source's order.
         seed: of the draw.
-        classes: ask for each image's class: its first-level folder or its label. None: where there
-            are any.
-        only: names of classes to which the choice is limited; empty: all.
-        without_duplicates: leave out images that repeat an earlier one (others are drawn instead).
+        classes: read each image's class: its first-level folder or its label. None: only if the
+            images have classes.
+        only: names of classes to select from; empty: all.
+        drop_duplicates: leave out images that repeat an earlier one (others are drawn instead).
         skip_broken: leave out files that are no images and images that cannot be decoded.
-        progress: told how many images are read.
+        progress: called with the number of images read.
 
     Raises:
-        InputError: no images, fewer than `count`, of several sizes though no size was given, or
-            without a class though classes were asked for.
-        UsageError: `size` or `count` is below 1.
+        InputError: no images, fewer than `limit`, images of several sizes without `size`, or an
+            image without a class though classes were asked for.
+        UsageError: `size` or `limit` is below 1.
     """
-    for name, value in {"size": size, "count": count}.items():
+    for name, value in {"size": size, "limit": limit}.items():
         if value is not None and value < 1:
             raise UsageError(f"{name}: expected at least 1, got {value}.")
     opened = open_images(source)
     try:
-        order = eligible(opened, tuple(only))
-        wanted = len(order) if count is None else count
+        order = positions_of_classes(opened, tuple(only))
+        wanted = len(order) if limit is None else limit
         if wanted > len(order):
-            of = f" in {', '.join(only)}" if only else ""
+            place = f" in {', '.join(only)}" if only else ""
             raise InputError(
-                f"{opened.where}: expected at least {wanted:,} images{of}, found {len(order):,}. "
-                "Ask for fewer, or give more images."
+                f"{opened.where}: expected at least {wanted:,} images{place}, found "
+                f"{len(order):,}. Ask for fewer, or give more images."
             )
-        if count is not None:
+        if limit is not None:
             order = np.random.default_rng(seed).permutation(order)
         return _load(
             opened,
@@ -184,8 +185,8 @@ def load_training_images(
             wanted,
             size=size,
             classes=classes,
-            enough=count or 1,
-            without_duplicates=without_duplicates,
+            enough=limit or 1,
+            drop_duplicates=drop_duplicates,
             skip_broken=skip_broken,
             progress=progress,
         )
@@ -197,19 +198,19 @@ def load_training_images(
 def load_shared_images(
     source: Any, *, size: int, limit: int | None = None, progress: Progress | None = None
 ) -> TrainingImages:
-    """Read images into the cache once, and map them from there in every process and later run.
+    """Read images into the cache once, and memory-map them in every process and later run.
 
-    Labels are there where the images have classes.
+    Labels are read if the images have classes.
 
     Args:
         source: whatever `open_images` takes.
         size: side to which the images' central squares are resized.
-        limit: so many images, evenly of all classes, the first of each; None: all.
-        progress: told how many images are read, the first time.
+        limit: number of images, balanced over classes, the first of each; None: all.
+        progress: called with the number of images read, the first time.
 
     Raises:
-        InputError: no images, fewer than `limit` or than an even share in some class, or some in a
-            class and some in none.
+        InputError: no images, fewer than `limit` or than an equal share in some class, or some
+            images with a class and some without.
         UsageError: the cache folder cannot be written.
     """
     opened = open_images(source)
@@ -218,8 +219,8 @@ def load_shared_images(
         if not len(order):
             raise InputError(f"{opened.where}: expected images, found none.")
         if limit is not None:
-            order = evenly(opened, limit)
-        labels, names = classes_of(opened, order.tolist(), needed=False)
+            order = balanced_positions(opened, limit)
+        labels, names = read_labels(opened, order.tolist(), required=False)
         pixels, cropped = shared_pixels(opened, order, size, progress=progress)
         duplicates = count_repeats(pixels)
         return TrainingImages(
@@ -237,19 +238,19 @@ def load_shared_images(
 
 
 def in_classes_of(images: TrainingImages, train: TrainingImages) -> TrainingImages:
-    """Held-out images with their labels numbered as the training images' are.
+    """Held-out images with the label numbers of the training images.
 
-    Without classes on either side they have no labels.
+    They have no labels if either set has no classes.
 
     Raises:
-        InputError: a class that the training images have not.
+        InputError: a class that the training images lack.
     """
     if images.labels is None or train.labels is None:
         return replace(images, labels=None, classes=())
-    strange = sorted(set(images.classes) - set(train.classes))
-    if strange:
+    unknown = sorted(set(images.classes) - set(train.classes))
+    if unknown:
         raise InputError(
-            f"{images.name}: class {strange[0]!r} is not among the training images' "
+            f"{images.name}: class {unknown[0]!r} is not among the training images' "
             f"({', '.join(train.classes)})."
         )
     numbers = np.array([train.classes.index(name) for name in images.classes], np.int64)
@@ -264,35 +265,35 @@ def _load(
     size: int | None,
     classes: bool | None,
     enough: int,
-    without_duplicates: bool,
+    drop_duplicates: bool,
     skip_broken: bool,
     progress: Progress | None,
 ) -> TrainingImages:
-    """The first `wanted` images of `order` that can be used; an error below `enough`."""
+    """The first `wanted` usable images of `order`; an error if there are fewer than `enough`."""
     seen: set[bytes] = set()
     parts: list[NDArray[np.uint8]] = []
     kept: list[int] = []
-    fitting = Fitting(size)
+    crop = SquareCrop(size)
     duplicates = broken = used = 0
     while len(kept) < wanted and used < len(order):
         chosen = order[used : used + wanted - len(kept)]
         used += len(chosen)
         for positions, images in read_pixels(
-            source, chosen, fitting, skip_broken=skip_broken, progress=progress
+            source, chosen, crop, skip_broken=skip_broken, progress=progress
         ):
             repeats = np.array([not _is_new(image, seen) for image in images])
             duplicates += int(repeats.sum())
-            use = ~repeats if without_duplicates else np.ones(len(images), bool)
+            use = ~repeats if drop_duplicates else np.ones(len(images), bool)
             parts.append(images[use])
             kept.extend(positions[use].tolist())
-        broken = used - len(kept) - (duplicates if without_duplicates else 0)
+        broken = used - len(kept) - (duplicates if drop_duplicates else 0)
     if len(kept) < enough:
         raise InputError(
             f"{source.where}: expected at least {enough:,} images, found {len(kept):,} "
             f"besides {duplicates:,} duplicates and {broken:,} that cannot be read."
         )
     labels, names = (
-        (None, ()) if classes is False else classes_of(source, kept, needed=classes is True)
+        (None, ()) if classes is False else read_labels(source, kept, required=classes is True)
     )
     return TrainingImages(
         pixels=np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)),
@@ -301,12 +302,12 @@ def _load(
         ids=tuple(source.id(position) for position in kept),
         name=source.name,
         duplicates=duplicates,
-        notes=_notes(duplicates, without_duplicates, broken, len(fitting.cropped)),
+        notes=_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
     )
 
 
 def image_key(image: NDArray[np.uint8]) -> bytes:
-    """The same for images that are equal to the last bit, and no others."""
+    """A key that is equal for images that are equal to the last bit, and only for those."""
     return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
@@ -319,31 +320,32 @@ def _is_new(image: NDArray[np.uint8], seen: set[bytes]) -> bool:
 
 
 def count_repeats(pixels: NDArray[np.uint8]) -> int:
-    """How many of uint8 [n, 3, H, W] images repeat an earlier one."""
+    """The number of images, uint8 [n, 3, H, W], that repeat an earlier one."""
     seen: set[bytes] = set()
     return sum(not _is_new(image, seen) for image in pixels)
 
 
-def _notes(duplicates: int, left_out: bool | None, broken: int, cropped: int) -> tuple[str, ...]:
-    """Sentences; `left_out`: the duplicates are, or None where that cannot be asked for."""
+def _notes(duplicates: int, dropped: bool | None, broken: int, cropped: int) -> tuple[str, ...]:
+    """Sentences on the images; `dropped`: the duplicates are, None if they cannot be."""
     notes = []
-    repeat = "1 image repeats" if duplicates == 1 else f"{duplicates:,} images repeat"
-    if duplicates and left_out:
-        were = "was" if duplicates == 1 else "were"
-        notes.append(f"{repeat} an earlier one and {were} left out.")
-    elif duplicates:
-        ending = "" if left_out is None else " Repeats can be left out (without_duplicates)."
-        they = "it is" if duplicates == 1 else "they are"
-        notes.append(
-            f"{repeat} an earlier one: {they} learnt more readily, and the set counts as larger "
-            f"than it is.{ending}"
-        )
+    if duplicates:
+        repeats = f"{count(duplicates, 'image')} {'repeats' if duplicates == 1 else 'repeat'}"
+        note = f"{repeats} an earlier one"
+        if dropped:
+            note += f" and {_were(duplicates)} left out."
+        else:
+            note += ": duplicates are learnt more readily, and the set is smaller than it seems."
+        if dropped is False:
+            note += " Repeats can be left out (--drop-duplicates)."
+        notes.append(note)
     if broken:
-        were = "files that cannot be read as images were"
-        if broken == 1:
-            were = "file that cannot be read as an image was"
-        notes.append(f"{broken:,} {were} left out.")
+        files = f"{count(broken, 'file')} that cannot be read as an image"
+        notes.append(f"{files} {_were(broken)} left out.")
     if cropped:
-        were = "images were not square: their" if cropped > 1 else "image was not square: its"
-        notes.append(f"{cropped:,} {were} central square was taken.")
+        images = f"{count(cropped, 'image')} {_were(cropped)} not square"
+        notes.append(f"{images}: {'its' if cropped == 1 else 'their'} central square was taken.")
     return tuple(notes)
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"

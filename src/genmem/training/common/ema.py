@@ -1,4 +1,4 @@
-"""The exponential moving average of a network's weights: what samples are drawn from."""
+"""Exponential moving average of a network's weights."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Ema:
     """θ̄ ← decay·θ̄ + (1 − decay)·θ after every step; buffers are copied as they are.
 
     Attributes:
-        module: the averaged network, in evaluation mode, closed to gradients.
+        module: the averaged network, in evaluation mode and without gradients.
         decay: per step, in [0, 1); 0 keeps the latest weights.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        """Begin with a copy of `module`, on its device.
+        """Start with a copy of `module`, on its device.
 
         Raises:
             UsageError: the decay is out of range.
@@ -30,9 +30,9 @@ class Ema:
         self.decay = decay
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
 
-    def update(self, module: nn.Module, decay: float | None = None) -> None:
-        """Take in the weights of `module`; `decay` for this once (0 copies them)."""
-        update_average(self.module, module, decay=self.decay if decay is None else decay)
+    def update(self, module: nn.Module) -> None:
+        """Average in the weights of `module`."""
+        update_average(self.module, module, decay=self.decay)
 
 
 @torch.no_grad()
@@ -41,5 +41,5 @@ def update_average(average: nn.Module, module: nn.Module, *, decay: float) -> No
     averages: list[torch.Tensor] = list(average.parameters())
     weights = [parameter.detach() for parameter in module.parameters()]
     get_ema_multi_avg_fn(decay)(averages, weights, None)
-    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
-        kept.copy_(buffer)
+    for averaged, buffer in zip(average.buffers(), module.buffers(), strict=True):
+        averaged.copy_(buffer)

@@ -1,4 +1,4 @@
-"""Images of a source as one array of pixels: decoded, cropped to a square, resized."""
+"""Pixels of training images: decoded, cropped to a square, resized, and kept in the cache."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from genmem.features.cache import cached_array, default_cache, entry_key
 from genmem.images import DECODE_RULE, ImageSource, Progress, hash_images, read_batches
 
 VERSION = "training images 2"
-"""Part of the cache key; to be raised when the same images would give other pixels."""
+"""Part of the cache key; increase it when the same images would give other pixels."""
 
 _BATCH = 512
 
 
 @dataclass
-class Fitting:
-    """The central square of an image, resized by Lanczos, and how many images were no squares.
+class SquareCrop:
+    """Crops images to their central square and resizes it by Lanczos; counts what it crops.
 
     Attributes:
-        size: side in pixels; None: the square as it is.
-        cropped: one entry for each image that was cropped.
+        size: side in pixels; None: the square is not resized.
+        cropped: one entry for each image that was not square.
         side: of the images so far; None before the first.
     """
 
@@ -48,7 +48,7 @@ class Fitting:
         return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
-class _Chosen(ImageSource):
+class _Selection(ImageSource):
     """Some of the entries of a source, in a given order."""
 
     def __init__(self, source: ImageSource, positions: NDArray[np.int64]) -> None:
@@ -69,27 +69,27 @@ class _Chosen(ImageSource):
 def read_pixels(
     source: ImageSource,
     chosen: NDArray[np.int64],
-    fitting: Fitting,
+    crop: SquareCrop,
     *,
     skip_broken: bool,
     progress: Progress | None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-    """Positions in `source` and pixels [b, H, H, 3] of the chosen images, a batch at a time.
+    """Yield positions in `source` and pixels [b, H, H, 3] of the chosen images, in batches.
 
     Raises:
-        InputError: an image that cannot be decoded (unless skipped), or of another size than those
-            before it.
+        InputError: an image that cannot be decoded (unless skipped), or of another size than the
+            previous ones.
     """
-    view = _Chosen(source, chosen)
+    view = _Selection(source, chosen)
     done = 0
-    for batch in read_batches(view, transform=fitting, batch_size=_BATCH, skip_broken=skip_broken):
+    for batch in read_batches(view, transform=crop, batch_size=_BATCH, skip_broken=skip_broken):
         if len(batch.positions):
-            fitting.side = fitting.side or batch.array.shape[1]
-            if batch.array.shape[1] != fitting.side:
+            crop.side = crop.side or batch.array.shape[1]
+            if batch.array.shape[1] != crop.side:
                 raise InputError(
-                    f"{view.describe(int(batch.positions[0]))}: expected {fitting.side} pixels a "
-                    f"side, as before, got {batch.array.shape[1]}. Give a size that all images are "
-                    "resized to."
+                    f"{view.describe(int(batch.positions[0]))}: expected {crop.side} pixels a "
+                    f"side, like the previous images, got {batch.array.shape[1]}. Give a size to "
+                    "resize all images to."
                 )
             yield chosen[batch.positions], batch.array
         done += len(batch.positions) + len(batch.broken)
@@ -104,19 +104,19 @@ def shared_pixels(
     *,
     progress: Progress | None,
 ) -> tuple[NDArray[np.uint8], int]:
-    """Pixels [n, 3, size, size], decoded once and mapped by every process and later run.
+    """Pixels [n, 3, size, size], decoded once and memory-mapped in every process and later run.
 
     Returns:
-        The pixels, and how many of the images were no squares and lost their margins.
+        The pixels, and how many of the images were not square and were cropped.
 
     Raises:
         InputError: an image that cannot be decoded.
         UsageError: the cache folder cannot be written.
     """
-    fitting = Fitting(size)
+    crop = SquareCrop(size)
 
     def batches() -> Iterator[NDArray[np.uint8]]:
-        for _, images in read_pixels(source, chosen, fitting, skip_broken=False, progress=progress):
+        for _, images in read_pixels(source, chosen, crop, skip_broken=False, progress=progress):
             yield images
 
     def read() -> NDArray[np.uint8]:
@@ -132,10 +132,10 @@ def shared_pixels(
 
     def cropped() -> NDArray[np.int64]:
         pixels()
-        if fitting.side is None:  # the pixels were there already
+        if crop.side is None:  # the pixels were there already
             for _ in batches():
                 pass
-        return np.array([len(fitting.cropped)])
+        return np.array([len(crop.cropped)])
 
     folder = default_cache() / "training"
     of_images = (

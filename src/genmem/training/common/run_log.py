@@ -1,4 +1,4 @@
-"""A run's log: one JSON object a line, so that curves can be drawn while it runs."""
+"""The log of a run: one JSON object per line, so that curves can be drawn while it runs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from genmem.errors import InputError, UsageError
 from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
-FILE = "log.jsonl"
+LOG_FILE = "log.jsonl"
 """The name of a run's log in its folder."""
 
 
 class RunLog:
-    """Appends to a JSON-lines file; every line has its `step`."""
+    """Appends lines to a JSON-lines file; each has its `step`."""
 
     def __init__(self, path: Path, *, resumed_at: int | None = None) -> None:
-        """Begin the log at `path`.
+        """Start the log at `path`.
 
         Args:
-            path: the file; it is made new unless the run is resumed.
-            resumed_at: the step of the checkpoint that the run goes on from: lines of later steps,
+            path: the file; overwritten unless the run is resumed.
+            resumed_at: the step of the checkpoint that the run resumes from: lines of later steps,
                 which will be taken again, are dropped. None: a new run.
         """
         self.path = path
-        kept = [] if resumed_at is None else [e for e in read_log(path) if e["step"] <= resumed_at]
+        lines = [] if resumed_at is None else read_log(path)
         with atomic_write(path) as file:
-            file.write("".join(_line(entry) for entry in kept).encode())
+            for line in lines:
+                if line["step"] <= (resumed_at or 0):
+                    file.write(_line(line).encode())
 
     def write(self, step: int, **values: Json) -> None:
         """Append one line.
@@ -45,7 +47,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, Json]]:
-    """The lines of a log, oldest first; what was cut short or is no line of a log is passed over.
+    """The lines of a log, oldest first; lines cut short or of another kind are skipped.
 
     Raises:
         InputError: it cannot be read.

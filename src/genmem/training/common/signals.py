@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that a training loop asks after each step."""
+"""Ctrl-C and SIGTERM as a flag that a training loop checks after each step."""
 
 from __future__ import annotations
 
@@ -8,42 +8,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-STOPPED = 130
-"""Exit code of a process that was asked to stop, and has saved."""
+INTERRUPTED = 130
+"""Exit code of a process that was asked to stop, and saved."""
 
 
 @contextmanager
-def asked_to_stop(told: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM came; the same one once more does what it did before.
+def stop_signals(on_stop: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:
+    """A function that says whether SIGINT or SIGTERM was received.
 
-    Each is counted for itself: a launcher of several processes sends SIGTERM after a terminal's
-    Ctrl-C has come to all of them, and that must not end what is saving.
+    A second signal of the same kind does what it did before. Each kind counts for itself: a
+    launcher of several processes sends SIGTERM after a terminal's Ctrl-C has reached all of them,
+    and that must not end a process that is saving.
 
-    Outside the main thread, where signals do not arrive, the answer is always no.
+    Outside the main thread, which receives no signals, the function always returns False.
 
     Args:
-        told: called at the first signal, from its handler: to say that it was heard.
+        on_stop: called at the first signal, from its handler.
     """
-    asked = threading.Event()
+    received = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield received.is_set
         return
     before: dict[int, Any] = {
         number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
     }
 
-    def ask(number: int, frame: Any) -> None:
+    def receive(number: int, frame: Any) -> None:
         del frame
-        asked.set()
+        received.set()
         signal.signal(number, before[number])
-        if told is not None:
-            with suppress(RuntimeError):  # into a stream that was being written to just then
-                told()
+        if on_stop is not None:
+            with suppress(RuntimeError):  # reentrant write to a stream
+                on_stop()
 
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, receive)
     try:
-        yield asked.is_set
+        yield received.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,86 +1,112 @@
-"""What a training run is made of: a file's worth of settings that name every number."""
+"""Configurations of a diffusion training: `DiffusionConfig`, its network's `UNetConfig`, and
+`ImageSelection`, which says what of a source of images is trained on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
 
-from genmem.errors import InputError, UsageError
-from genmem.results import Json, to_json
-from genmem.training.common.config import check_kinds
-from genmem.training.common.dataset import TrainingImages
-from genmem.training.diffusion.layers import Resampling
-from genmem.training.diffusion.preconditioning import Parametrization
+from genmem.errors import UsageError
+from genmem.training.common.config import INTERNAL, Config, Names, Numbers, Precision, Seed
+from genmem.training.diffusion.labels import LabelKind, parse_labels
 
 DEFAULT_ATTENTION = (16,)
 
+Resampling = Literal["box", "fir"]
+"""Means over 2 × 2 pixels and repeated pixels, or the filter [1, 3, 3, 1]."""
 
-@dataclass(frozen=True, kw_only=True)
-class UNetSettings:
-    """What the network is made of; the defaults are DDPM++ as the memorization paper trains it.
+Parametrization = Literal["vp", "ve", "edm"]
+"""Preconditioning and loss, of table 1 of "Elucidating the Design Space"."""
 
-    Attributes:
-        image_size: height and width, divisible by 2 once for every multiplier but the first.
-        image_channels: of the images.
-        channels: the width; every level has a multiple of it.
-        multipliers: one a resolution, the highest first.
-        blocks: residual blocks a resolution, in the encoder; the decoder has one more.
-        attention: resolutions with self-attention, where there are such; see `check_attention`.
-        dropout: in every block.
-        time_embedding: how the noise level is told.
-        resampling: by means and repetition, or filtered.
-        progressive_input: feed the image in at every resolution.
-        classes: labels the network is told; 0: none. Unique labels are one class an image.
-        without_skips: skip connections whose tensor is zeroed where the decoder takes it: "32"
-            for all at 32 × 32, "32.1" for the second there.
-    """
+MODEL_VALUES: Mapping[str, Mapping[str, Any]] = {
+    "ddpm++": {"time_embedding": "positional", "resampling": "box", "progressive_input": False},
+    "ncsn++": {"time_embedding": "fourier", "resampling": "fir", "progressive_input": True},
+}
+"""What a model decides of its network."""
 
-    image_size: int = 32
-    image_channels: int = 3
-    channels: int = 128
-    multipliers: tuple[int, ...] = (2, 2, 2)
-    blocks: int = 2
-    attention: tuple[int, ...] = DEFAULT_ATTENTION
-    dropout: float = 0.13
-    time_embedding: Literal["positional", "fourier"] = "positional"
-    resampling: Resampling = "box"
-    progressive_input: bool = False
-    classes: int = 0
-    without_skips: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        check_kinds(self)
+class UNetConfig(Config):
+    """Configuration of the network. The defaults are DDPM++ as the memorization paper trains it."""
+
+    image_size: int = Field(
+        default=32,
+        ge=1,
+        json_schema_extra=INTERNAL,
+        description="Height and width of the images, divisible by 2 for every multiplier but one.",
+    )
+    image_channels: int = Field(
+        default=3, ge=1, json_schema_extra=INTERNAL, description="Channels of the images."
+    )
+    model: Literal["ddpm++", "ncsn++"] = Field(
+        default="ddpm++",
+        description="Architecture. ncsn++ has Fourier time embedding, filtered resampling, and "
+        "the image as input at every resolution.",
+    )
+    channels: int = Field(
+        default=128, ge=4, multiple_of=4, description="Base width of the network."
+    )
+    multipliers: Numbers = Field(
+        default=(2, 2, 2), description="Width multipliers, one per resolution, the highest first."
+    )
+    blocks: int = Field(
+        default=2, ge=1, description="Residual blocks per resolution in the encoder."
+    )
+    attention: Numbers = Field(
+        default=DEFAULT_ATTENTION, description="Resolutions with self-attention, or none."
+    )
+    dropout: float = Field(default=0.13, ge=0, lt=1, description="Dropout in every block.")
+    time_embedding: Literal["positional", "fourier"] = Field(
+        default="positional", description="Embedding of the noise level. [default: by --model]"
+    )
+    resampling: Resampling = Field(
+        default="box", description="Resampling between resolutions. [default: by --model]"
+    )
+    progressive_input: bool = Field(
+        default=False, description="Feed the image in at every resolution. [default: by --model]"
+    )
+    classes: int = Field(
+        default=0,
+        ge=0,
+        json_schema_extra=INTERNAL,
+        description="Labels that the network is conditioned on; 0 for none.",
+    )
+    without_skips: Names = Field(
+        default=(),
+        description="Skip connections to disable: a resolution (32) or one connection (16.0). "
+        "[default: none]",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_model_values(cls, values: Any) -> Any:
+        model = values.get("model", "ddpm++") if isinstance(values, dict) else None
+        return {**MODEL_VALUES[model], **values} if model in tuple(MODEL_VALUES) else values
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
         halvings = len(self.multipliers) - 1
-        if halvings < 0 or min(self.multipliers, default=1) < 1 or self.blocks < 1:
+        if halvings < 0 or min(self.multipliers, default=1) < 1:
             raise UsageError(
-                "network: expected at least one resolution, one block, multipliers ≥ 1"
+                f"multipliers: expected at least one whole number from 1 on, got "
+                f"{list(self.multipliers)}."
             )
-        if self.channels < 4 or self.channels % 4:
-            raise UsageError(f"network: expected a multiple of 4 channels, got {self.channels}.")
-        if self.image_channels < 1:
+        if self.image_size % 2**halvings or not self.resolutions[-1]:
             raise UsageError(
-                f"network: expected images of at least 1 channel, got {self.image_channels}."
-            )
-        if self.image_size < 1 or self.image_size % 2**halvings or not self.resolutions[-1]:
-            raise UsageError(
-                f"network: {halvings + 1} resolutions need images whose side is a multiple of "
+                f"multipliers: {halvings + 1} resolutions need images whose side is a multiple of "
                 f"{2**halvings}, got {self.image_size}. Give fewer multipliers or another size."
             )
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"network: expected dropout in [0, 1), got {self.dropout}.")
-        if self.classes < 0:
-            raise UsageError(f"network: expected 0 or more classes, got {self.classes}.")
         known = {name for names in self.skips.values() for name in names}
         known |= {str(side) for side in self.skips}
-        unknown = [name for name in self.without_skips if name not in known]
-        if unknown:
-            raise UsageError(
-                f"network: no skip connection {unknown[0]!r}; there are {', '.join(sorted(known))}."
-            )
+        for name in self.without_skips:
+            if name not in known:
+                raise UsageError(
+                    f"without_skips: expected some of {', '.join(sorted(known))}; there is no skip "
+                    f"connection {name!r}."
+                )
+        return self
 
     def check_attention(self) -> None:
         """Raise UsageError where attention is asked for at a resolution that there is not."""
@@ -110,88 +136,70 @@ class UNetSettings:
         return self.image_channels, self.image_size, self.image_size
 
 
-def ncsnpp(settings: UNetSettings) -> UNetSettings:
+def ncsnpp(config: UNetConfig) -> UNetConfig:
     """The same network in NCSN++'s manner."""
-    return replace(settings, time_embedding="fourier", resampling="fir", progressive_input=True)
+    return config.replace(model="ncsn++", **MODEL_VALUES["ncsn++"])
 
 
-Labels = Literal["none", "true", "random", "unique"]
-"""What the network is told: nothing, each image's class, a class drawn for each image once, or each
-image's number."""
-
-Precision = Literal["no", "bf16", "fp16"]
-
-LARGEST_BATCH = 2**16
-"""Images a step, at most: a larger batch is a slip, and its first step would not end."""
-
-PAPER_BATCH = 512
-"""The batch size that the learning rate of 2e-4 goes with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """One training run. The defaults are those of "On Memorization in Diffusion Models".
-
-    Attributes:
-        network: the U-Net; its `classes` are set by `labels`.
-        parametrization: preconditioning and loss.
-        labels: what the network is told.
-        random_classes: how many classes random labels have.
-        batch_size: images a step, over all processes.
-        learning_rate: of Adam at a batch of 512; other batches get it in proportion.
-        weight_decay: L2, added to the gradient (of the loss summed over pixels).
-        epochs: passes over the training set, whatever its size.
-        steps: optimizer steps; None: `epochs`' worth.
-        warm_up_epochs: passes in which the learning rate rises from 0, in a straight line.
-        ema: decay of the averaged weights per step; 0: the latest weights.
-        precision: of the network's products; "bf16" and "fp16" need a GPU to be of use.
-        snapshots: how many times averaged weights are kept, evenly spaced, the last at the end.
-        samples: images that are drawn from each snapshot to measure its memorization ratio; 0: it
-            is not measured.
-        seed: of weights, order, noise and labels.
+class DiffusionConfig(Config):
+    """Configuration of one training. The defaults are those of "On Memorization in Diffusion
+    Models".
     """
 
-    network: UNetSettings = field(default_factory=UNetSettings)
-    parametrization: Parametrization = "vp"
-    labels: Labels = "none"
-    random_classes: int = 10
-    batch_size: int = 512
-    learning_rate: float = 2e-4
-    weight_decay: float = 0.0
-    epochs: int = 40_000
-    steps: int | None = None
-    warm_up_epochs: int = 200
-    ema: float = 0.99929
-    precision: Precision = "no"
-    snapshots: int = 10
-    samples: int = 0
-    seed: int = 0
+    network: UNetConfig = Field(default_factory=UNetConfig, description="The U-Net.")
+    parametrization: Parametrization = Field(default="vp", description="Preconditioning and loss.")
+    labels: str = Field(
+        default="none",
+        description="Labels to condition on: none, the class of each image (true), one of C random "
+        "classes drawn once for each image (random, C = 10), or the image's number (unique).",
+        json_schema_extra={"metavar": "none|true|random[:C]|unique"},
+    )
+    batch_size: int = Field(default=512, ge=1, le=2**16, description="Global batch size.")
+    learning_rate: float = Field(
+        default=2e-4,
+        gt=0,
+        description="Adam's learning rate at a batch size of 512; other sizes get it in "
+        "proportion.",
+    )
+    weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty, added to the gradient.")
+    epochs: int = Field(default=40_000, ge=1, description="Passes over the training set.")
+    steps: int | None = Field(
+        default=None, ge=1, description="Optimizer steps in total. [default: by --epochs]"
+    )
+    warm_up_epochs: int = Field(
+        default=200, ge=0, description="Passes in which the learning rate rises linearly from 0."
+    )
+    ema_decay: float = Field(
+        default=0.99929,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights per step; 0 for the latest weights.",
+    )
+    precision: Precision = Field(
+        default="full", description="Floating-point precision; bf16 and fp16 are mixed precision."
+    )
+    snapshots: int = Field(
+        default=10,
+        ge=1,
+        description="Number of evenly spaced snapshots of the averaged weights.",
+    )
+    samples: int = Field(
+        default=1_000,
+        ge=0,
+        description="Images to generate from each snapshot for its memorization ratio; 0 for none.",
+    )
+    seed: Seed = Field(default=0, description="Random seed.")
 
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        least = {
-            "random_classes": 1,
-            "batch_size": 1,
-            "epochs": 1,
-            "warm_up_epochs": 0,
-            "snapshots": 1,
-            "samples": 0,
-            "seed": 0,
-        }
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise UsageError(f"{name}: expected at least {low}, got {getattr(self, name)}.")
-        if self.batch_size > LARGEST_BATCH:
-            raise UsageError(
-                f"batch_size: expected at most {LARGEST_BATCH:,} images a step, got "
-                f"{self.batch_size:,}: a step holds them all in memory."
-            )
-        if self.steps is not None and self.steps < 1:
-            raise UsageError(f"steps: expected at least 1, got {self.steps}.")
-        if not self.learning_rate > 0 or self.weight_decay < 0:
-            raise UsageError("expected a learning rate above 0 and a weight decay of 0 or more.")
-        if not 0 <= self.ema < 1:
-            raise UsageError(f"ema: expected a decay in [0, 1), got {self.ema}.")
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: str) -> str:
+        parse_labels(labels)
+        return labels
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What labels the network is conditioned on."""
+        return parse_labels(self.labels)[0]
 
     def total_steps(self, images: int) -> int:
         """Optimizer steps in all, on so many images."""
@@ -199,100 +207,51 @@ class TrainingSettings:
             return self.steps
         return max(1, round(self.epochs * images / self.batch_size))
 
-    def learning_rate_at(self, step: int, images: int) -> float:
-        """Of step 0, 1, …: in proportion to the batch, after a straight warm-up."""
-        full = self.learning_rate * self.batch_size / PAPER_BATCH
-        warm_up = self.warm_up_epochs * images / self.batch_size
-        return full * min(1.0, (step + 1) / warm_up) if warm_up else full
-
     def snapshot_steps(self, images: int) -> tuple[int, ...]:
         """After how many steps a snapshot is kept."""
         total = self.total_steps(images)
-        count = min(self.snapshots, total)  # more than one a step there cannot be
+        count = min(self.snapshots, total)
         return tuple(-(-total * number // count) for number in range(1, count + 1))
 
-    def to_dict(self) -> dict[str, Json]:
-        """As plain JSON; `settings_from` reads it."""
-        return to_json(asdict(self))
 
+class ImageSelection(Config):
+    """Which images of a source a model is trained on: the arguments of `load_training_images`."""
 
-def settings_from(document: Mapping[str, Any]) -> TrainingSettings:
-    """The settings that `to_dict` wrote.
-
-    Raises:
-        InputError: a name is unknown: another version wrote them. What is missing is the default.
-        UsageError: a value that a setting cannot have.
-    """
-    try:
-        network: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in dict(document["network"]).items()
-        }
-        rest = {key: value for key, value in document.items() if key != "network"}
-        return TrainingSettings(network=UNetSettings(**network), **rest)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"settings: expected those of a run of this version, but {error}. Train anew, or use "
-            "the version that wrote them."
-        ) from error
-
-
-def labels_from(text: str) -> tuple[Labels, int | None]:
-    """What a text such as `random:4` names: the kind of labels, and how many random classes.
-
-    Args:
-        text: none, true, random, random:C or unique.
-
-    Returns:
-        The kind; C, or None where it is not given.
-
-    Raises:
-        UsageError: the text names no labels.
-    """
-    kind, colon, number = text.partition(":")
-    for known in get_args(Labels):
-        if kind == known and not colon:
-            return known, None
-        if kind == known == "random" and number.isdecimal() and int(number) > 0:
-            return known, int(number)
-    raise UsageError(
-        f"labels: expected none, true, random, random:C with C classes, or unique, got {text!r}."
+    train: str | None = Field(
+        default=None, description="Training images.", json_schema_extra={"source": True}
     )
+    size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Side in pixels to resize the images to. [default: as they are]",
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Train on this many images, drawn by the seed. [default: all]",
+    )
+    seed: Seed = Field(
+        default=0, json_schema_extra=INTERNAL, description="Random seed of the draw."
+    )
+    classes: bool = Field(
+        default=False, json_schema_extra=INTERNAL, description="Read the class of each image."
+    )
+    only: Names = Field(default=(), description="Use only images of these classes. [default: all]")
+    drop_duplicates: bool = Field(
+        default=False, description="Leave out images that repeat another."
+    )
+    skip_broken: bool = Field(default=False, description="Leave out unreadable images.")
 
 
-def differing(ours: TrainingSettings, theirs: TrainingSettings) -> list[str]:
+def differing_fields(first: DiffusionConfig, second: DiffusionConfig) -> list[str]:
     """Names of the settings that differ, those of the network as `network.NAME`."""
     names = [
-        f"network.{one.name}"
-        for one in fields(UNetSettings)
-        if getattr(ours.network, one.name) != getattr(theirs.network, one.name)
+        f"network.{name}"
+        for name in UNetConfig.model_fields
+        if getattr(first.network, name) != getattr(second.network, name)
     ]
     return names + [
-        one.name
-        for one in fields(TrainingSettings)
-        if one.name != "network" and getattr(ours, one.name) != getattr(theirs, one.name)
+        name
+        for name in DiffusionConfig.model_fields
+        if name != "network" and getattr(first, name) != getattr(second, name)
     ]
-
-
-def training_labels(
-    settings: TrainingSettings, data: TrainingImages
-) -> tuple[NDArray[np.int64] | None, int]:
-    """What each image's label is, int64 [n], and how many classes there are.
-
-    Raises:
-        InputError: true labels are asked for, and the images have none.
-    """
-    count = len(data)
-    if settings.labels == "none":
-        return None, 0
-    if settings.labels == "unique":
-        return np.arange(count, dtype=np.int64), count
-    if settings.labels == "random":
-        classes = settings.random_classes
-        drawn = np.random.default_rng([settings.seed, 1]).integers(classes, size=count)
-        return drawn.astype(np.int64), classes
-    if data.labels is None:
-        raise InputError(
-            f"{data.name}: true labels need images with classes; load them with classes=True."
-        )
-    return data.labels, len(data.classes)

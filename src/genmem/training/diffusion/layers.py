@@ -15,8 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-Resampling = Literal["box", "fir"]
-"""Means over 2 × 2 pixels and repeated pixels, or the filter [1, 3, 3, 1]."""
+from genmem.training.diffusion.config import Resampling
 
 SQRT_HALF = math.sqrt(0.5)
 

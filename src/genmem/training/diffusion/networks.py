@@ -26,7 +26,7 @@ from torch import nn
 from torch.nn import functional
 
 from genmem.errors import InputError
-from genmem.training.diffusion.config import UNetSettings
+from genmem.training.diffusion.config import UNetConfig
 from genmem.training.diffusion.layers import (
     NEARLY_ZERO,
     SQRT_HALF,
@@ -80,39 +80,37 @@ class Fourier(nn.Module):
 class UNet(nn.Module):
     """F(x, noise level, labels): [b, C, H, W] → the same shape."""
 
-    def __init__(self, settings: UNetSettings) -> None:
+    def __init__(self, config: UNetConfig) -> None:
         super().__init__()
-        self.settings = settings
-        width = settings.channels
+        self.config = config
+        width = config.channels
         told = 4 * width
-        widths = [multiplier * width for multiplier in settings.multipliers]
-        self.level = (
-            Positional(width) if settings.time_embedding == "positional" else Fourier(width)
-        )
+        widths = [multiplier * width for multiplier in config.multipliers]
+        self.level = Positional(width) if config.time_embedding == "positional" else Fourier(width)
         # A vector a class: what a linear layer makes of one-hot labels.
-        self.label = nn.Embedding(settings.classes, width) if settings.classes else None
+        self.label = nn.Embedding(config.classes, width) if config.classes else None
         self.told = nn.Sequential(linear(width, told), nn.SiLU(), linear(told, told), nn.SiLU())
-        self.first = convolution(settings.image_channels, width, 3)
+        self.first = convolution(config.image_channels, width, 3)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        channels, fed, skips = width, settings.image_channels, list[int]()
-        for side, outputs in zip(settings.resolutions, widths, strict=True):
-            down = Down(settings, side=side, inputs=channels, outputs=outputs, fed=fed, told=told)
+        channels, fed, skips = width, config.image_channels, list[int]()
+        for side, outputs in zip(config.resolutions, widths, strict=True):
+            down = Down(config, side=side, inputs=channels, outputs=outputs, fed=fed, told=told)
             self.down.append(down)
             skips += down.widths
-            fed = settings.image_channels if side == settings.image_size else channels
+            fed = config.image_channels if side == config.image_size else channels
             channels = outputs
-        how = {"embedding": told, "dropout": settings.dropout}
+        how = {"embedding": told, "dropout": config.dropout}
         self.middle = nn.ModuleList(
             Block(channels, channels, attention=attention, **how) for attention in (True, False)
         )
-        for side, outputs in reversed([*zip(settings.resolutions, widths, strict=True)]):
-            taken = [skips.pop() for _ in range(settings.blocks + 1)]
+        for side, outputs in reversed([*zip(config.resolutions, widths, strict=True)]):
+            taken = [skips.pop() for _ in range(config.blocks + 1)]
             self.up.append(
-                Up(settings, side=side, inputs=channels, outputs=outputs, taken=taken, told=told)
+                Up(config, side=side, inputs=channels, outputs=outputs, taken=taken, told=told)
             )
             channels = outputs
         self.norm = group_norm(channels)
-        self.last = convolution(channels, settings.image_channels, 3, scale=NEARLY_ZERO)
+        self.last = convolution(channels, config.image_channels, 3, scale=NEARLY_ZERO)
 
     def forward(
         self, x: torch.Tensor, level: torch.Tensor, labels: torch.Tensor | None = None
@@ -142,14 +140,14 @@ class UNet(nn.Module):
         return self.last(functional.silu(self.norm(h)))
 
     def _check(self, x: torch.Tensor, labels: torch.Tensor | None) -> None:
-        expected = self.settings.image_shape
+        expected = self.config.image_shape
         if tuple(x.shape[1:]) != expected:
             raise InputError(
                 f"network: expected images of shape {list(expected)}, got {list(x.shape[1:])}."
             )
         if (labels is None) != (self.label is None):
             raise InputError(
-                f"network: it is told one of {self.settings.classes} classes; labels are missing."
+                f"network: it is told one of {self.config.classes} classes; labels are missing."
                 if labels is None
                 else "network: it was made without classes, but labels are given."
             )
@@ -163,22 +161,22 @@ class Down(nn.Module):
     """
 
     def __init__(
-        self, settings: UNetSettings, *, side: int, inputs: int, outputs: int, fed: int, told: int
+        self, config: UNetConfig, *, side: int, inputs: int, outputs: int, fed: int, told: int
     ) -> None:
         super().__init__()
-        first = side == settings.image_size
-        how = {"embedding": told, "dropout": settings.dropout}
+        first = side == config.image_size
+        how = {"embedding": told, "dropout": config.dropout}
         self.shrink = self.image = None
         if not first:
             self.shrink = Block(
-                inputs, inputs, resample="down", resampling=settings.resampling, **how
+                inputs, inputs, resample="down", resampling=config.resampling, **how
             )
-            if settings.progressive_input:
+            if config.progressive_input:
                 self.image = nn.Sequential(
-                    Resample("down", settings.resampling), convolution(fed, inputs, 3)
+                    Resample("down", config.resampling), convolution(fed, inputs, 3)
                 )
-        attends = side in settings.attention
-        sizes = [inputs, *[outputs] * settings.blocks]
+        attends = side in config.attention
+        sizes = [inputs, *[outputs] * config.blocks]
         self.blocks = nn.ModuleList(
             Block(before, after, attention=attends, **how) for before, after in pairwise(sizes)
         )
@@ -204,7 +202,7 @@ class Up(nn.Module):
 
     def __init__(
         self,
-        settings: UNetSettings,
+        config: UNetConfig,
         *,
         side: int,
         inputs: int,
@@ -213,19 +211,19 @@ class Up(nn.Module):
         told: int,
     ) -> None:
         super().__init__()
-        how = {"embedding": told, "dropout": settings.dropout}
-        last = side == settings.resolutions[-1]
+        how = {"embedding": told, "dropout": config.dropout}
+        last = side == config.resolutions[-1]
         self.grow = None
         if not last:
-            self.grow = Block(inputs, inputs, resample="up", resampling=settings.resampling, **how)
-        before = [inputs, *[outputs] * settings.blocks]
-        attends = [False] * settings.blocks + [side in settings.attention]
+            self.grow = Block(inputs, inputs, resample="up", resampling=config.resampling, **how)
+        before = [inputs, *[outputs] * config.blocks]
+        attends = [False] * config.blocks + [side in config.attention]
         self.blocks = nn.ModuleList(
             Block(channels + skip, outputs, attention=attention, **how)
             for channels, skip, attention in zip(before, taken, attends, strict=True)
         )
-        off = settings.without_skips
-        self.kept = [name not in off and str(side) not in off for name in settings.skips[side]]
+        off = config.without_skips
+        self.kept = [name not in off and str(side) not in off for name in config.skips[side]]
 
     def forward(
         self, h: torch.Tensor, told: torch.Tensor, skips: list[torch.Tensor]

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
 
-Parametrization = Literal["vp", "ve", "edm"]
+from genmem.training.diffusion.config import Parametrization
 
 
 class Coefficients(NamedTuple):
@@ -143,8 +143,8 @@ class EDM:
 
 def preconditioning(name: Parametrization) -> Preconditioning:
     """By name, with the paper's numbers."""
-    made: dict[str, Preconditioning] = {"vp": VP(), "ve": VE(), "edm": EDM()}
-    return made[name]
+    preconditionings: dict[str, Preconditioning] = {"vp": VP(), "ve": VE(), "edm": EDM()}
+    return preconditionings[name]
 
 
 class NetworkDenoiser(nn.Module):

@@ -1,75 +1,122 @@
-"""A run's folder: what training leaves there, and denoisers read back from it.
+"""The folder of a diffusion run: what training writes there, and reading a model back from it.
 
-RUN/settings.json              settings, the training images' names and hash, versions
-RUN/log.jsonl                  loss, learning rate and ratios by step
-RUN/checkpoint.safetensors     everything to go on from
+RUN/config.json               the configuration
+RUN/dataset.json              names and hash of the training images, where they came from, versions
+RUN/log.jsonl                 loss, learning rate and memorization ratios by step
+RUN/checkpoint.safetensors    everything needed to resume
 RUN/snapshots/00012000.safetensors   averaged weights after 12,000 steps
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import atomic_write
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.results import Json, Result
-from genmem.training.common import checkpoint, run_log
 from genmem.training.common.checkpoint import Checkpoint, load_checkpoint, load_module
+from genmem.training.common.config import read_config
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.diffusion.config import TrainingSettings, settings_from
+from genmem.training.common.run_folder import CONFIG_FILE, write_json
+from genmem.training.common.run_log import LOG_FILE, read_log
+from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
 from genmem.training.diffusion.networks import UNet
 from genmem.training.diffusion.preconditioning import NetworkDenoiser, preconditioning
 from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
 
 KIND = "diffusion"
-SETTINGS = "settings.json"
-CHECKPOINT = checkpoint.CHECKPOINT_FILE
-LOG = run_log.FILE
+"""Kind of the checkpoints."""
+
+SNAPSHOT_KIND = "diffusion snapshot"
+"""Kind of the snapshots."""
+
+DATASET_FILE = "dataset.json"
 SNAPSHOTS = "snapshots"
 
-OF_THE_SOURCE = {
-    "source": "a text",
-    "size": "a number or null",
-    "count": "a number or null",
-    "seed": "a number",
-    "classes": "true or false",
-    "only": "a list of texts",
-    "without_duplicates": "true or false",
-    "skip_broken": "true or false",
-}
-"""What settings.json says of where the images came from: the arguments that load them. Nothing
-where they were given in Python."""
+_DAMAGED = "Put the file back, or train a new run."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class DatasetRecord:
+    """What a run keeps of its training images.
+
+    Attributes:
+        name: of the source.
+        count: number of images.
+        digest: hash of pixels and labels, 32 hexadecimal digits.
+        duplicates: how many images repeat an earlier one.
+        classes: names of the classes.
+        source: how the images were loaded; runs that were started in Python may hold anything.
+        versions: of genmem and torch.
+    """
+
+    name: str
+    count: int
+    digest: str
+    duplicates: int = 0
+    classes: tuple[str, ...] = ()
+    source: Mapping[str, Json] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: TrainingImages, source: Mapping[str, Json]) -> DatasetRecord:
+        """The record of a new run."""
+        from genmem import __version__
+
+        return cls(
+            name=data.name,
+            count=len(data),
+            digest=data.digest,
+            duplicates=data.duplicates,
+            classes=data.classes,
+            source=dict(source),
+            versions={"genmem": __version__, "torch": torch.__version__},
+        )
+
+    def selection(self, folder: Path) -> ImageSelection | None:
+        """How the images were loaded; None where the run was started in Python and says otherwise.
+
+        Raises:
+            InputError: a value is of another type than it must be.
+        """
+        if self.source.keys() - ImageSelection.model_fields.keys():
+            return None
+        try:
+            return ImageSelection(**self.source)
+        except UsageError as error:
+            raise InputError(
+                f"{folder / DATASET_FILE}: damaged: source.{error} {_DAMAGED}"
+            ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
     """A trained model, read back.
 
     Attributes:
         denoiser: with the averaged weights, in evaluation mode.
-        settings: of its training.
+        config: of its training.
         step: after how many steps.
-        classes: how many labels it knows; 0: none.
+        classes: how many labels it is conditioned on; 0: none.
     """
 
     denoiser: NetworkDenoiser
-    settings: TrainingSettings
+    config: DiffusionConfig
     step: int
     classes: int
 
 
-def make_denoiser(settings: TrainingSettings) -> NetworkDenoiser:
-    """The network of these settings, with fresh weights, in its preconditioning."""
-    return NetworkDenoiser(UNet(settings.network), preconditioning(settings.parametrization))
+def build_denoiser(config: DiffusionConfig) -> NetworkDenoiser:
+    """The configured network with fresh weights, in its preconditioning."""
+    return NetworkDenoiser(UNet(config.network), preconditioning(config.parametrization))
 
 
 def snapshot_file(folder: Path, step: int) -> Path:
@@ -79,123 +126,82 @@ def snapshot_file(folder: Path, step: int) -> Path:
 
 def snapshots(folder: Path) -> list[int]:
     """The steps of the snapshots in a run's folder, the earliest first."""
-    found = (folder / SNAPSHOTS).glob("*.safetensors")
-    return sorted(int(path.stem) for path in found if path.stem.isdigit())
+    files = (folder / SNAPSHOTS).glob("*.safetensors")
+    return sorted(int(path.stem) for path in files if path.stem.isdigit())
 
 
-def write_settings(folder: Path, document: dict[str, Json]) -> None:
-    """Write RUN/settings.json."""
-    with atomic_write(folder / SETTINGS) as file:
-        file.write((json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+def write_dataset_record(folder: Path, record: DatasetRecord) -> None:
+    """Write RUN/dataset.json."""
+    write_json(folder / DATASET_FILE, asdict(record))
 
 
-def read_settings(folder: Path) -> dict[str, Json]:
-    """Read RUN/settings.json.
+def read_dataset_record(folder: Path) -> DatasetRecord:
+    """Read RUN/dataset.json.
 
     Raises:
-        InputError: there is none, or it is not what `prepare_folder` wrote.
+        InputError: there is none, or it is damaged.
     """
-    path = folder / SETTINGS
+    path = folder / DATASET_FILE
+    document = _read(path)
+    types: dict[str, tuple[type, str]] = {
+        "name": (str, "text"),
+        "count": (int, "a number"),
+        "digest": (str, "text"),
+        "source": (dict, "an object"),
+    }
+    for name, (expected, description) in types.items():
+        if not isinstance(document.get(name), expected):
+            raise InputError(f"{path}: damaged: expected {name!r}, {description}. {_DAMAGED}")
+    document["classes"] = tuple(document.get("classes", ()))
+    names = DatasetRecord.__dataclass_fields__
+    return DatasetRecord(**{name: document[name] for name in names if name in document})
+
+
+def read_run_config(folder: Path) -> DiffusionConfig:
+    """The configuration in RUN/config.json.
+
+    Raises:
+        InputError: there is none, it is damaged, or another version's.
+    """
+    path = folder / CONFIG_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read; expected the folder of a training run."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}.") from error
-    wrong = _wrong(found)
-    if wrong:
-        raise InputError(
-            f"{path}: damaged, or no run's: expected {wrong}. Put the file back, or train anew."
-        )
-    return found
+        return DiffusionConfig(**_read(path))
+    except UsageError as error:
+        raise InputError(f"{path}: damaged, or of another version: {error} {_DAMAGED}") from error
 
 
-def ratios(folder: Path) -> dict[int, dict[str, Json]]:
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: cannot be read. Expected the folder of a training run.")
+    return read_config(path)
+
+
+def memorization_ratios(folder: Path) -> dict[int, dict[str, Json]]:
     """The memorization ratios in a run's log, by the step of their snapshot, the earliest first.
 
     Returns:
-        Of each `step`, `ratio`, `low` and `high` (95 %, Clopper and Pearson) and `samples`, how
-        many were drawn. Lines that hold something else are passed over.
+        For each: `step`, `ratio`, `low` and `high` (95 %, Clopper and Pearson) and `samples`, how
+        many were drawn. Other lines are ignored.
 
     Raises:
         InputError: the log cannot be read.
     """
-    found = {}
-    for line in run_log.read_log(folder / LOG):
+    ratios = {}
+    for line in read_log(folder / LOG_FILE):
         with suppress(KeyError, TypeError, ValueError):
             ratio = line["memorization_ratio"]
             low, high = ratio["interval"]["low"], ratio["interval"]["high"]
             samples = ratio["n"]["generated"]
             if 0 <= low <= ratio["value"] <= high <= 1 and samples >= 1:
                 values = {"ratio": ratio["value"], "low": low, "high": high, "samples": samples}
-                found[line["step"]] = {"step": line["step"], **values}
-    return dict(sorted(found.items()))
-
-
-def _wrong(document: Json) -> str | None:
-    """What is not there as `prepare_folder` writes it; None: all is."""
-    if not isinstance(document, dict):
-        return "a JSON object"
-    for name in ("settings", "data", "source"):
-        if not isinstance(document.get(name), dict):
-            return f"an object {name!r}"
-    for name, kind in {"name": str, "digest": str, "count": int}.items():
-        if not isinstance(document["data"].get(name), kind):
-            return f"{name!r} of the data, {'a number' if kind is int else 'a text'}"
-    return None
-
-
-def check_source(source: Mapping[str, Json], where: str) -> None:
-    """Raise InputError where a value of a run's source is not what its images can be loaded by.
-
-    Args:
-        source: of RUN/settings.json; what a run that was begun in Python says of its own is passed
-            over.
-        where: the file, for the message.
-    """
-    for name, kind in OF_THE_SOURCE.items():
-        if name in source and not _is_right(name, source[name]):
-            raise InputError(
-                f"{where}: damaged: expected {name!r} of the source, {kind}, got "
-                f"{source[name]!r}. Put the file back, or train anew."
-            )
-
-
-def _is_right(name: str, value: Json) -> bool:
-    """Whether a value of the source is of the type that `OF_THE_SOURCE` names."""
-    if name == "only":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name == "source":
-        return isinstance(value, str)
-    if name in ("size", "count") and value is None:
-        return True
-    return isinstance(value, int) and isinstance(value, bool) == (
-        name not in ("size", "count", "seed")
-    )
-
-
-def settings_in(document: dict[str, Json], where: str) -> TrainingSettings:
-    """The settings in a run's settings.json.
-
-    Args:
-        document: from `read_settings`.
-        where: the file, for the message.
-
-    Raises:
-        InputError: they are another version's, or a value cannot be.
-    """
-    try:
-        return settings_from(document["settings"])
-    except UsageError as error:
-        raise InputError(f"{where}: damaged: {error} Put the file back, or train anew.") from error
+                ratios[line["step"]] = {"step": line["step"], **values}
+    return dict(sorted(ratios.items()))
 
 
 def load_run(
     folder: str | Path, *, step: int | None = None, device: str | torch.device = "cpu"
-) -> Run:
-    """Read a model back.
+) -> TrainedModel:
+    """Read a trained model back.
 
     Args:
         folder: the run's.
@@ -206,32 +212,32 @@ def load_run(
         InputError: no run, no such snapshot, or one of another version.
     """
     folder = Path(folder)
-    settings = settings_in(read_settings(folder), str(folder / SETTINGS))
-    there = snapshots(folder)
-    if step is None and there:
-        step = there[-1]
-    if step not in there:
+    config = read_run_config(folder)
+    steps = snapshots(folder)
+    if step is None and steps:
+        step = steps[-1]
+    if step not in steps:
         raise InputError(
             f"{folder}: expected a snapshot after {step} steps, found "
-            f"{', '.join(map(str, there)) or 'none yet'}."
+            f"{', '.join(map(str, steps)) or 'none yet'}."
         )
-    checkpoint = load_checkpoint(snapshot_file(folder, step), kind=f"{KIND} snapshot")
-    return Run(
-        denoiser=averaged(settings, checkpoint).to(device),
-        settings=settings,
+    checkpoint = load_checkpoint(snapshot_file(folder, step), kind=SNAPSHOT_KIND)
+    return TrainedModel(
+        denoiser=averaged_denoiser(config, checkpoint).to(device),
+        config=config,
         step=step,
-        classes=settings.network.classes,
+        classes=config.network.classes,
     )
 
 
-def averaged(settings: TrainingSettings, checkpoint: Checkpoint) -> NetworkDenoiser:
+def averaged_denoiser(config: DiffusionConfig, checkpoint: Checkpoint) -> NetworkDenoiser:
     """The denoiser with a checkpoint's averaged weights, in evaluation mode."""
-    denoiser = make_denoiser(settings)
+    denoiser = build_denoiser(config)
     load_module(denoiser, "ema", checkpoint)
     return denoiser.eval().requires_grad_(False)
 
 
-def memorized(
+def measure_memorization(
     denoiser: Denoiser,
     data: TrainingImages,
     *,
@@ -243,18 +249,21 @@ def memorized(
     schedule: Schedule | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """The memorization ratio of samples: d1/d2 < 1/3, in pixels.
+    """The memorization ratio of samples: share with d1/d2 < 1/3, in pixels.
 
     Args:
         denoiser: the model.
         data: what it was trained on; at least two different images.
         samples: how many are drawn.
-        classes: labels it knows, drawn uniformly; 0: none.
+        classes: number of labels, drawn uniformly; 0: none.
         seed: of the samples.
         batch_size: samples at a time.
         device: where the model is.
         schedule: noise levels; None: the paper's.
-        progress: told how many samples are done.
+        progress: called with the number of samples done.
+
+    Raises:
+        UsageError: `samples` is below 1.
     """
     if samples < 1:
         raise UsageError(f"samples: expected at least 1, got {samples}.")

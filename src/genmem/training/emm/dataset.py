@@ -105,11 +105,11 @@ def training_images(
         return load_training_images(
             part.given,
             size=configuration.size,
-            count=wanted,
+            limit=wanted,
             seed=seed,
-            classes=configuration.training.labels == "true",
+            classes=configuration.training.label_kind == "true",
             only=_chosen_classes(part, configuration.classes, seed),
-            without_duplicates=without_duplicates,
+            drop_duplicates=without_duplicates,
             progress=progress,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,8 @@ from typing import Any
 
 from genmem.errors import InputError, UsageError
 from genmem.results import Json, to_json
-from genmem.training.common.config import check_kind, kinds_of
-from genmem.training.diffusion.config import (
-    TrainingSettings,
-    UNetSettings,
-    labels_from,
-    settings_from,
-)
+from genmem.training.common.config import read_config
+from genmem.training.diffusion.config import DEFAULT_ATTENTION, DiffusionConfig
 
 SIZE = 32
 """Side of the images, where neither file nor option says it."""
@@ -30,8 +24,7 @@ def configuration(
     """Options before the file before the paper's settings.
 
     Args:
-        file: JSON of `TrainingSettings` by name, some or all, with the network's under "network";
-            or a run's settings.json.
+        file: JSON of `DiffusionConfig` by name, some or all, as the config.json of a run.
         options: `size` and `channels` of the network, and whole numbers of the training by name;
             None where an option was not given.
         labels: none, true, random, random:C or unique.
@@ -41,63 +34,29 @@ def configuration(
             of another type.
         UsageError: a value that cannot be; attention at a resolution that there is not.
     """
-    document = Configuration().training.to_dict()
-    document["network"]["image_size"] = SIZE
-    if file is not None:
-        _take(document, _read(file), TrainingSettings, file)
-    given = {name: value for name, value in options.items() if value is not None}
-    for name, value in given.items():
-        if name in _OF_THE_NETWORK:
-            document["network"][_OF_THE_NETWORK[name]] = value
-        else:
-            document[name] = value
-    if "epochs" in given and "steps" not in given:
-        document["steps"] = None
-    training = settings_from(document)
-    if training.network.attention != UNetSettings.attention:
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    network = {field: given.pop(name) for name, field in _OF_THE_NETWORK.items() if name in given}
+    training = _read(file, network.get("image_size"))
+    if "epochs" in given:
+        given.setdefault("steps", None)
+    training = training.replace(network=training.network.replace(**network), **given)
+    if training.network.attention != DEFAULT_ATTENTION:
         training.network.check_attention()
     base = replace(Configuration(), training=training)
     return base if labels is None else vary(base, "labels", labels)
 
 
-def _take(document: dict[str, Any], given: Mapping[str, Any], settings: type, file: Path) -> None:
-    """Put the file's values into the document, each into its place.
-
-    Args:
-        document: of the settings, as JSON.
-        given: some of them.
-        settings: the class of the settings, which says of what type they are.
-        file: for messages.
-    """
-    kinds = kinds_of(settings)
-    for name, value in given.items():
-        if name not in document:
-            raise InputError(
-                f"{file}: there is no setting {name!r}; expected some of {', '.join(document)}."
-            )
-        if name == "network":
-            if not isinstance(value, dict):
-                raise InputError(f"{file}: network: expected an object of settings by name.")
-            _take(document["network"], value, UNetSettings, file)
-        else:
-            held = tuple(value) if isinstance(value, list) else value
-            try:
-                check_kind(f"{file}: {name}", held, kinds[name])
-            except UsageError as error:
-                raise InputError(str(error)) from error
-            document[name] = value
-
-
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path | None, size: int | None) -> DiffusionConfig:
+    """The settings of a file over those of the paper, for images of a side (None: the file's)."""
+    values: dict[str, Any] = {"samples": SAMPLES} | ({} if file is None else read_config(file))
+    network = values.get("network", {})
+    if isinstance(network, dict):
+        side = {} if size is None else {"image_size": size}
+        values["network"] = {"image_size": SIZE} | network | side
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {(error.strerror or '').lower()}.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{file}: expected an object of settings by name.")
-    return found["settings"] if isinstance(found.get("settings"), dict) else found
+        return DiffusionConfig(**values)
+    except UsageError as error:
+        raise error if file is None else InputError(f"{file}: {error}") from error
 
 
 SAMPLES = 10_000
@@ -114,7 +73,7 @@ class Configuration:
         second_share: the share of training images that come from a second source, in [0, 1].
     """
 
-    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(samples=SAMPLES))
+    training: DiffusionConfig = field(default_factory=lambda: DiffusionConfig(samples=SAMPLES))
     classes: int | None = None
     second_share: float = 0.0
 
@@ -136,13 +95,13 @@ class Configuration:
 
     def to_dict(self) -> dict[str, Json]:
         """As plain JSON; `configuration_from` reads it."""
-        return to_json(asdict(self))
+        return to_json({**asdict(self), "training": self.training.to_dict()})
 
 
 def configuration_from(document: dict[str, Any]) -> Configuration:
     """The configuration that `to_dict` wrote."""
     return Configuration(
-        training=settings_from(document["training"]),
+        training=DiffusionConfig(**document["training"]),
         classes=document["classes"],
         second_share=document["second_share"],
     )
@@ -174,8 +133,8 @@ def _number(value: str, factor: str, kind: type[int] | type[float]) -> Any:
 
 def _network(name: str, factor: str) -> Callable[[Configuration, str], Configuration]:
     def change(base: Configuration, value: str) -> Configuration:
-        network = replace(base.training.network, **{name: _number(value, factor, int)})
-        return replace(base, training=replace(base.training, network=network))
+        network = base.training.network.replace(**{name: _number(value, factor, int)})
+        return replace(base, training=base.training.replace(network=network))
 
     return change
 
@@ -184,9 +143,8 @@ def _training(
     name: str, factor: str, kind: type[int] | type[float]
 ) -> Callable[[Configuration, str], Configuration]:
     def change(base: Configuration, value: str) -> Configuration:
-        return replace(
-            base, training=replace(base.training, **{name: _number(value, factor, kind)})
-        )
+        training = base.training.replace(**{name: _number(value, factor, kind)})
+        return replace(base, training=training)
 
     return change
 
@@ -202,9 +160,7 @@ def _diversity(base: Configuration, value: str) -> Configuration:
 def _skips(base: Configuration, value: str) -> Configuration:
     network = base.training.network
     off = () if value == "all" else _without(network.skips, value.split("+"))
-    return replace(
-        base, training=replace(base.training, network=replace(network, without_skips=off))
-    )
+    return replace(base, training=base.training.replace(network=network.replace(without_skips=off)))
 
 
 def _without(skips: dict[int, tuple[str, ...]], kept: Sequence[str]) -> tuple[str, ...]:
@@ -227,14 +183,12 @@ def _without(skips: dict[int, tuple[str, ...]], kept: Sequence[str]) -> tuple[st
 def _time_embedding(base: Configuration, value: str) -> Configuration:
     if value not in ("positional", "fourier"):
         raise UsageError(f"time-embedding: expected positional or fourier, got {value!r}.")
-    network = replace(base.training.network, time_embedding=value)
-    return replace(base, training=replace(base.training, network=network))
+    network = base.training.network.replace(time_embedding=value)
+    return replace(base, training=base.training.replace(network=network))
 
 
 def _labels(base: Configuration, value: str) -> Configuration:
-    kind, classes = labels_from(value)
-    classes = base.training.random_classes if classes is None else classes
-    return replace(base, training=replace(base.training, labels=kind, random_classes=classes))
+    return replace(base, training=base.training.replace(labels=value))
 
 
 FACTORS: dict[str, Callable[[Configuration, str], Configuration]] = {
@@ -247,7 +201,7 @@ FACTORS: dict[str, Callable[[Configuration, str], Configuration]] = {
     "time-embedding": _time_embedding,
     "batch": _training("batch_size", "batch", int),
     "weight-decay": _training("weight_decay", "weight-decay", float),
-    "ema": _training("ema", "ema", float),
+    "ema": _training("ema_decay", "ema", float),
     "labels": _labels,
 }
 """By name: side of the images; number of classes; share of a second source; width; residual blocks

@@ -12,7 +12,7 @@ from PIL import Image
 from genmem.metrics.memorization_ratio import distance_ratios, two_nearest_different
 from genmem.results import Json
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.diffusion.run_folder import Run
+from genmem.training.diffusion.run_folder import TrainedModel
 from genmem.training.diffusion.sampler import sample
 
 LOOKED_AT = 64
@@ -22,7 +22,9 @@ SHOWN = 6
 """Exhibits of one trial."""
 
 
-def exhibits(run: Run, data: TrainingImages, *, seed: int, device: str = "cpu") -> list[Json]:
+def exhibits(
+    run: TrainedModel, data: TrainingImages, *, seed: int, device: str = "cpu"
+) -> list[Json]:
     """The samples most like one training image alone, the smallest d1/d2 first.
 
     Args:
@@ -38,7 +40,7 @@ def exhibits(run: Run, data: TrainingImages, *, seed: int, device: str = "cpu") 
     """
     drawn = sample(
         run.denoiser,
-        min(LOOKED_AT, run.settings.samples),
+        min(LOOKED_AT, run.config.samples),
         shape=data.pixels.shape[1:],
         classes=run.classes,
         seed=seed,

@@ -21,8 +21,7 @@ from filelock import FileLock, Timeout
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
-from genmem.training.common.config import check_kind
-from genmem.training.diffusion import run_folder
+from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.emm.bisection import next_size
 from genmem.training.emm.dataset import Source, training_images
 from genmem.training.emm.factors import Configuration, vary
@@ -235,7 +234,7 @@ class Study:
 
     def _tidy(self) -> None:
         """Clear away what a trial left that was killed just when it had finished."""
-        for checkpoint in (self.folder / TRIALS).glob(f"*/{run_folder.CHECKPOINT}"):
+        for checkpoint in (self.folder / TRIALS).glob(f"*/{CHECKPOINT_FILE}"):
             found = outcome(checkpoint.parent)
             if found is not None:
                 tidy(checkpoint.parent, keep=found["step"])
@@ -265,8 +264,7 @@ def _kept_threads(path: Path, threads: int) -> int:
     try:
         if path.is_file():
             kept = json.loads(path.read_text(encoding="utf-8"))["threads"]
-            check_kind("threads", kept, int)
-            if kept < 1:
+            if type(kept) is not int or kept < 1:
                 raise ValueError(kept)
             return kept
     except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:

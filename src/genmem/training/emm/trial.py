@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from genmem.errors import InputError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
+from genmem.training.common.checkpoint import CHECKPOINT_FILE
+from genmem.training.common.config import Device
 from genmem.training.common.dataset import TrainingImages
+from genmem.training.common.run_folder import CONFIG_FILE
 from genmem.training.diffusion import run_folder
-from genmem.training.diffusion.config import TrainingSettings
+from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.diffusion.train import train
-from genmem.training.diffusion.trainer import Device
 from genmem.training.emm.dataset import Source, training_images
 from genmem.training.emm.factors import Configuration, configuration_from
 from genmem.training.emm.memorized_samples import exhibits
@@ -89,12 +91,12 @@ def _do(
         data,
         folder,
         trial.settings,
-        resume=(folder / run_folder.SETTINGS).is_file(),
+        resume=(folder / CONFIG_FILE).is_file(),
         device=device,
         progress=progress,
         on_stop=on_stop,
     )
-    if ending.interrupted or ending.asked:
+    if ending.interrupted or ending.stop_requested:
         return None
     found = _measured(trial, data, folder, device)
     write_document(folder / OUTCOME, found)
@@ -109,7 +111,7 @@ def _measured(trial: Trial, data: TrainingImages, folder: Path, device: Device) 
         InputError: a ratio is lost, and its snapshot too.
     """
     on = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    ratios = run_folder.ratios(folder)
+    ratios = run_folder.memorization_ratios(folder)
     lost = set(trial.settings.snapshot_steps(len(data))) - ratios.keys()
     if lost:
         raise InputError(
@@ -125,13 +127,13 @@ def _measured(trial: Trial, data: TrainingImages, folder: Path, device: Device) 
         "snapshots": snapshots,
         "duplicates": data.duplicates,
         "digest": data.digest,
-        "exhibits": exhibits(run, data, seed=run.settings.seed, device=on),
+        "exhibits": exhibits(run, data, seed=run.config.seed, device=on),
     }
 
 
 def tidy(folder: Path, *, keep: int) -> None:
     """Delete what only an unfinished training needs: all but the snapshot of step `keep`."""
-    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
+    (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     for step in run_folder.snapshots(folder):
         if step != keep:
             run_folder.snapshot_file(folder, step).unlink(missing_ok=True)
@@ -183,9 +185,9 @@ class Trial:
         return blake2b(content, digest_size=8).hexdigest()
 
     @property
-    def settings(self) -> TrainingSettings:
+    def settings(self) -> DiffusionConfig:
         """Of the training, with this trial's seed."""
-        return replace(self.configuration.training, seed=self.seed)
+        return self.configuration.training.replace(seed=self.seed)
 
     def to_dict(self) -> dict[str, Json]:
         """As plain JSON; `trial_from` reads it."""

@@ -1,24 +1,29 @@
-"""What a training run is made of: the papers' settings by model, and everything that may differ.
+"""`GanConfig`: all that may differ between two trainings of a GAN, and the papers' values by model.
 
-CIFAR-10 settings are those of "Reducing Training Sample Memorization in GANs by Training with
-Memorization Rejection" (arXiv 2210.12231); other sizes follow `residual.up_plan`.
+The values for CIFAR-10 are those of "Reducing Training Sample Memorization in GANs by Training with
+Memorization Rejection" (arXiv 2210.12231); other sizes follow `networks.up_plan`.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from genmem.errors import UsageError
-from genmem.results import Json, to_json
-from genmem.training.common.config import check_kind, kinds_of
-from genmem.training.rejection.search import check_search
+from genmem.training.common.config import Config, Names, Precision, Seed
+from genmem.training.rejection.options import Mode, SearchKind, check_search, check_tau
 
-OF_REJECTION = (
+if TYPE_CHECKING:
+    from genmem.results import Json
+
+Z_CHUNK = 20
+"""Numbers of z that BigGAN's first layer and each of its blocks take."""
+
+REJECTION_FIELDS = (
     "mode",
-    "embedding",
+    "backbone",
     "search",
     "half",
     "max_tries",
@@ -27,272 +32,256 @@ OF_REJECTION = (
     "reject_flips",
     "reject_by_class",
 )
-OF_MEASURING = ("test", "measure_images", "measure_with", "measure_every")
+"""Settings that have no effect without a τ."""
 
+EVALUATION_FIELDS = ("test", "samples", "evaluate_with", "evaluate_every")
+"""Settings that have no effect where nothing is evaluated."""
 
-def check_used(
-    settings: Settings, options: Mapping[str, Json], config: Collection[str] = ()
-) -> None:
-    """Refuse what was asked for of a rejection or a measurement that there is none of.
-
-    A configuration that itself says whether there is one (every run's config.json does) may say
-    the rest too.
-
-    Args:
-        settings: what came of it.
-        options: given with the command, by the settings' names.
-        config: names of the settings in a configuration file.
-
-    Raises:
-        UsageError: a setting that would do nothing.
-    """
-    given = set(options)
-    if settings.tau is None:
-        asked = given | (set() if "tau" in config else set(config))
-        for name in OF_REJECTION:
-            if name in asked:
-                raise UsageError(
-                    f"{_named(name, given)}: nothing is rejected without a tau. Give --tau (auto, "
-                    "or a distance) too, or leave it out."
-                )
-    if settings.measure_every and settings.measure_with:
-        return
-    switches = {"measure_every", "measure_with"}
-    why = "measure_every is 0" if not settings.measure_every else "measure_with names no backbone"
-    for name in OF_MEASURING:
-        if name in given and (name not in switches or options[name]):
-            raise UsageError(
-                f"{_named(name, given)}: nothing is measured, for {why}. Change that, or leave it "
-                "out."
-            )
-
-
-def _named(name: str, options: Collection[str]) -> str:
-    """As whoever gave it calls it."""
-    return f"--{name.replace('_', '-')}" if name in options else f"{name} (in --config)"
-
-
-Model = Literal["dcgan", "sagan", "biggan"]
-
-MODELS: tuple[str, ...] = ("dcgan", "sagan", "biggan")
-SIZES = (16, 32, 64)
-PRECISIONS = ("full", "bf16", "fp16")
-LARGEST_SEED = 2**32 - 1
-LARGEST_BATCH = 16_384
-"""Eight times the largest of BigGAN's own; a slip of the keyboard is to be an error at once."""
-CHUNK = 20
-"""Numbers of z that BigGAN's first layer and each of its blocks take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """One training run. `make_settings` fills in what the model decides.
-
-    Attributes:
-        model: "dcgan" (knows no classes), "sagan" or "biggan".
-        data: the training images; first-level folders are their classes.
-        test: held-out images, for C_T; None leaves C_T out.
-        size: side of the images in pixels; they are cropped to a square and resized to it.
-        limit: use so many training images, evenly of all classes; None: all.
-        width, discriminator_width: channels (of the narrowest block at 64 × 64).
-        z: numbers of noise an image.
-        attention: self-attention at half the image's side (not in dcgan).
-        batch: images a step, of all processes together.
-        discriminator_steps: steps of the discriminator for each of the generator.
-        steps: generator steps.
-        learning_rate, beta1, beta2, adam_eps: Adam's, of both networks.
-        average_decay: of the moving average of the generator that samples are drawn from, begun at
-            step `average_from`; 0: none, samples come from the generator itself.
-        flips: half of the real images are mirrored.
-        augment: DiffAugment on real and generated images.
-        precision: "full", or "bf16" or "fp16" for mixed precision on a GPU.
-        seed: of everything random.
-        tau: memorization rejection: a distance in `embedding`, "auto", or None for none.
-        mode, embedding, search, half, max_tries, warm_up: see `MemorizationRejection`.
-        ramp: steps over which τ rises to its value after the warm-up.
-        reject_flips: flipped training images count as training images too.
-        reject_by_class: search among the training images of the generated image's class only.
-        log_every, save_every, sample_every, measure_every: steps between, and at the end; 0: never
-            (a finished or interrupted run is saved nevertheless).
-        measure_images: generated images that are measured.
-        measure_with: the backbones they are measured in, each giving FD and so on.
-    """
-
-    model: str
-    data: str
-    width: int
-    discriminator_width: int
-    z: int
-    test: str | None = None
-    size: int = 32
-    limit: int | None = None
-    attention: bool = True
-    batch: int = 64
-    discriminator_steps: int = 5
-    steps: int = 100_000
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    adam_eps: float = 1e-6
-    average_decay: float = 0.0
-    average_from: int = 1_000
-    flips: bool = True
-    augment: bool = False
-    precision: str = "full"
-    seed: int = 0
-    tau: float | str | None = None
-    mode: str = "filter"
-    embedding: str = "efficientnet-lite0"
-    search: str = "auto"
-    half: bool = False
-    max_tries: int = 20
-    warm_up: int = 0
-    ramp: int = 0
-    reject_flips: bool = False
-    reject_by_class: bool = False
-    log_every: int = 50
-    save_every: int = 1_000
-    sample_every: int = 1_000
-    measure_every: int = 5_000
-    measure_images: int = 10_000
-    measure_with: tuple[str, ...] = ("efficientnet-lite0",)
-
-    def to_dict(self) -> dict[str, Json]:
-        """The settings as plain JSON."""
-        return to_json({**asdict(self), "measure_with": list(self.measure_with)})
-
-
-MAY_CHANGE = (
-    "data",
+RESUMABLE_FIELDS = (
+    "train",
     "test",
     "steps",
     "log_every",
     "save_every",
     "sample_every",
-    "measure_every",
-    "measure_images",
-    "measure_with",
+    "evaluate_every",
+    "samples",
+    "evaluate_with",
 )
-"""Settings that a resumed run may have otherwise: its training goes on the same (the images are
-compared by content)."""
+"""Settings that may differ when a run is resumed: they do not change its steps. (The training
+images are compared by their content.)"""
 
 
-def model_settings(model: str, size: int) -> dict[str, Json]:
-    """What the model decides at this size of image.
+def _checked_tau(tau: Any) -> Any:
+    if tau is not None:
+        check_tau(tau)
+    return tau
 
-    Raises:
-        UsageError: unknown model or size.
+
+Tau = Annotated[float | Literal["auto"] | None, BeforeValidator(_checked_tau)]
+
+
+class GanConfig(Config):
+    """Configuration of one GAN training. The model decides what is not given (see `model_values`).
+
+    Example:
+        >>> config = GanConfig(model="sagan", train="train.zip", tau=0.1)
+        >>> config.width, config.z_dim
+        (256, 128)
     """
-    if model not in MODELS:
-        raise UsageError(f"model: expected one of {', '.join(MODELS)}, got {model!r}.")
-    if size not in SIZES:
-        raise UsageError(f"size: expected one of {', '.join(map(str, SIZES))}, got {size}.")
-    width = {"dcgan": 64, "sagan": 256, "biggan": 384}[model] if size <= 32 else 64
+
+    model: Literal["dcgan", "sagan", "biggan"] = Field(
+        description="GAN architecture. dcgan is unconditional."
+    )
+    train: str = Field(
+        description="Training images. The first-level folders are their classes.",
+        json_schema_extra={"source": True},
+    )
+    test: str | None = Field(
+        default=None,
+        description="Held-out images to evaluate FD and C_T on. [default: none]",
+        json_schema_extra={"source": True},
+    )
+    size: Literal[16, 32, 64] = Field(
+        default=32, description="Side of the images in pixels: cropped to a square, then resized."
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=2,
+        description="Train on this many images, balanced over classes. [default: all]",
+    )
+    width: int = Field(
+        ge=1,
+        description="Channels of the generator (at 64 x 64, of its narrowest block). "
+        "[default: dcgan 64, sagan 256, biggan 384]",
+    )
+    discriminator_width: int = Field(
+        ge=1,
+        description="Channels of the discriminator. [default: in proportion to --width]",
+    )
+    z_dim: int = Field(
+        ge=1, description="Dimension of the noise vector. [default: 128; biggan 80 at 32 x 32]"
+    )
+    attention: bool = Field(
+        default=True, description="Use self-attention at half the image's side (never in dcgan)."
+    )
+    batch_size: int = Field(default=64, ge=2, le=16_384, description="Global batch size.")
+    discriminator_steps: int = Field(
+        default=5, ge=1, description="Discriminator steps for each generator step."
+    )
+    steps: int = Field(default=100_000, ge=1, description="Generator steps in total.")
+    learning_rate: float = Field(
+        default=2e-4, gt=0, lt=1, description="Adam's learning rate, of both networks."
+    )
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="Adam's beta1.")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="Adam's beta2.")
+    adam_eps: float = Field(default=1e-6, gt=0, lt=1, description="Adam's epsilon.")
+    ema_decay: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged generator that samples are drawn from; 0 for none. "
+        "[default: biggan 0.9999, others 0]",
+    )
+    ema_start: int = Field(default=1_000, ge=0, description="Step at which averaging begins.")
+    flips: bool = Field(default=True, description="Mirror half of the training images.")
+    augment: bool = Field(
+        default=False, description="Apply DiffAugment to real and generated images."
+    )
+    precision: Precision = Field(
+        default="full", description="Floating-point precision; bf16 and fp16 are mixed precision."
+    )
+    seed: Seed = Field(default=0, description="Random seed.")
+    tau: Tau = Field(
+        default=None,
+        description="Reject generated images within this distance of a training image. auto takes "
+        "the mean leave-one-out distance of the training images. [default: reject nothing]",
+        json_schema_extra={"metavar": "T|auto"},
+    )
+    mode: Mode = Field(
+        default="filter",
+        description="What to do with rejected images: drop them, or draw new ones.",
+    )
+    backbone: str = Field(
+        default="efficientnet-lite0",
+        description="Backbone whose features rejection compares, with an optional input side. "
+        "The paper uses inception.",
+        json_schema_extra={"metavar": "NAME[@SIDE]"},
+    )
+    search: SearchKind = Field(
+        default="auto", description="Nearest-neighbor search of the rejection."
+    )
+    half: bool = Field(default=False, description="Compute rejection features in half precision.")
+    max_tries: int = Field(
+        default=20, ge=1, description="Draws per step before rejection gives up."
+    )
+    warm_up: int = Field(default=0, ge=0, description="Steps before rejection begins.")
+    ramp: int = Field(
+        default=0, ge=0, description="Steps over which tau then rises from 0 to its value."
+    )
+    reject_flips: bool = Field(default=False, description="Reject mirrored copies too.")
+    reject_by_class: bool = Field(
+        default=False, description="Compare only with training images of the same class."
+    )
+    log_every: int = Field(default=50, ge=0, description="Steps between log lines; 0 for never.")
+    save_every: int = Field(
+        default=1_000, ge=0, description="Steps between checkpoints; 0 for the end only."
+    )
+    sample_every: int = Field(
+        default=1_000, ge=0, description="Steps between sample grids; 0 for never."
+    )
+    evaluate_every: int = Field(
+        default=5_000, ge=0, description="Steps between evaluations; 0 for never."
+    )
+    samples: int = Field(
+        default=10_000, ge=2, description="Images to generate for each evaluation."
+    )
+    evaluate_with: Names = Field(
+        default=("efficientnet-lite0",),
+        description="Backbones to evaluate samples in; none for no evaluation.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_model_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        decided = model_values(values.get("model"), values.get("size", 32))
+        width = values.get("width")
+        if decided and type(width) is int:
+            scale = decided["discriminator_width"] / decided["width"]
+            decided["discriminator_width"] = max(1, round(width * scale))
+        return decided | values
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        check_search(self.search, by_class=self.tau is not None and self.reject_by_class)
+        if len(set(self.evaluate_with)) < len(self.evaluate_with):
+            raise UsageError("evaluate_with: a backbone is named twice.")
+        if "tau" not in self.model_fields_set:
+            self._refuse_rejection_fields(self.model_fields_set, option=False)
+        return self
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether samples are evaluated at all."""
+        return bool(self.evaluate_every and self.evaluate_with)
+
+    @property
+    def knows_classes(self) -> bool:
+        """Whether the networks are conditioned on labels."""
+        return self.model != "dcgan"
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Refuse command-line options that have no effect.
+
+        Args:
+            options: what was given with the command, by field; other fields come from a file.
+
+        Raises:
+            UsageError: an option of rejection without a τ, or of an evaluation that never comes.
+        """
+        if self.tau is None:
+            self._refuse_rejection_fields(options, option=True)
+        if self.evaluates:
+            return
+        why = "evaluate_every is 0" if not self.evaluate_every else "evaluate_with is none"
+        for name in EVALUATION_FIELDS:
+            switch = name in ("evaluate_every", "evaluate_with")
+            if name in options and (options[name] or not switch):
+                raise UsageError(
+                    f"{_flag(name)}: has no effect, since {why}: nothing is evaluated. Change "
+                    "that, or leave the option out."
+                )
+
+    def _refuse_rejection_fields(self, names: Collection[str], *, option: bool) -> None:
+        for name in REJECTION_FIELDS:
+            if name in names:
+                raise UsageError(
+                    f"{_flag(name) if option else name}: has no effect without a tau. Give --tau "
+                    "(auto, or a distance) too, or leave it out."
+                )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def model_values(model: object, size: object) -> dict[str, Any]:
+    """What a model decides at a side of images; nothing for an unknown model or size."""
+    if model not in ("dcgan", "sagan", "biggan") or size not in (16, 32, 64):
+        return {}
+    assert isinstance(size, int)
+    width = {"dcgan": 64, "sagan": 256, "biggan": 384}[str(model)] if size <= 32 else 64
+    values: dict[str, Any] = {"width": width, "discriminator_width": width, "z_dim": 128}
     if model == "dcgan":
-        return {"width": width, "discriminator_width": width, "z": 128, "attention": False}
-    found = {"width": width, "discriminator_width": width // 2, "z": 128}
-    if size > 32:
-        found["discriminator_width"] = width
-    if model == "sagan":
-        return found
-    return found | {
-        "z": CHUNK * (size.bit_length() - 2),  # 4 chunks at 32 × 32
-        "average_decay": 0.9999,
-    }
+        return values | {"attention": False}
+    if size <= 32:
+        values["discriminator_width"] = width // 2
+    if model == "biggan":
+        values["z_dim"] = Z_CHUNK * (size.bit_length() - 2)  # 4 chunks at 32 × 32
+        values["ema_decay"] = 0.9999
+    return values
 
 
-def make_settings(given: Mapping[str, Json]) -> Settings:
-    """Settings from what was given by name; the model decides what was not.
+def resumed_config(config: GanConfig, options: Mapping[str, Any]) -> GanConfig:
+    """The configuration of a run that is resumed, with what may differ as given now.
 
-    Raises:
-        UsageError: an unknown name, a value of the wrong kind or out of range, or no model or data.
-    """
-    known = kinds_of(Settings)
-    for name, value in given.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"settings: there is no setting {name!r}{hint}")
-        plain = tuple(value) if isinstance(value, list) else value
-        check_kind(f"settings: {name}", plain, known[name])
-    for name in ("model", "data"):
-        if given.get(name) is None:
-            raise UsageError(f"settings: {name} is missing; give --{name} or name it in --config.")
-    values = dict(given)
-    decided = model_settings(values["model"], values.get("size", 32))
-    if "width" in values and "discriminator_width" not in values:
-        scale = decided["discriminator_width"] / decided["width"]
-        decided["discriminator_width"] = max(1, round(values["width"] * scale))
-    values = decided | values
-    if "measure_with" in values:
-        values["measure_with"] = tuple(values["measure_with"])
-    settings = Settings(**values)
-    _check_ranges(settings)
-    return settings
-
-
-def _check_ranges(settings: Settings) -> None:
-    least = {
-        "width": 1,
-        "discriminator_width": 1,
-        "z": 1,
-        "batch": 2,
-        "discriminator_steps": 1,
-        "steps": 1,
-        "seed": 0,
-        "measure_images": 2,
-        "max_tries": 1,
-    }
-    zero = ("average_from", "warm_up", "ramp", "log_every", "save_every", "sample_every")
-    for name, bound in least.items() | dict.fromkeys((*zero, "measure_every"), 0).items():
-        if getattr(settings, name) < bound:
-            raise UsageError(f"{name}: expected at least {bound}, got {getattr(settings, name)}.")
-    for name, bound in (("seed", LARGEST_SEED), ("batch", LARGEST_BATCH)):
-        if getattr(settings, name) > bound:
-            raise UsageError(
-                f"{name}: expected at most {bound:,}, got {getattr(settings, name):,}."
-            )
-    if settings.limit is not None and settings.limit < 2:
-        raise UsageError(f"limit: expected at least 2 images, got {settings.limit}.")
-    for name in ("learning_rate", "adam_eps"):
-        if not 0 < getattr(settings, name) < 1:
-            raise UsageError(f"{name}: expected in (0, 1), got {getattr(settings, name)}.")
-    for name in ("beta1", "beta2", "average_decay"):
-        if not 0 <= getattr(settings, name) < 1:
-            raise UsageError(f"{name}: expected in [0, 1), got {getattr(settings, name)}.")
-    for name, allowed in (("precision", PRECISIONS), ("mode", ("filter", "resample"))):
-        if getattr(settings, name) not in allowed:
-            raise UsageError(
-                f"{name}: expected one of {', '.join(allowed)}, got {getattr(settings, name)!r}."
-            )
-    check_search(settings.search, by_class=settings.tau is not None and settings.reject_by_class)
-    if len(set(settings.measure_with)) < len(settings.measure_with):
-        raise UsageError("measure_with: a backbone is named twice.")
-    tau = settings.tau
-    if isinstance(tau, str) and tau != "auto":
-        raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")
-    if isinstance(tau, int | float) and not 0 <= tau <= 2:
-        raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau}.")
-
-
-def changed(settings: Settings, given: Mapping[str, Json]) -> Settings:
-    """The settings of a run that is resumed, with what may change as given now.
+    Args:
+        config: of the run.
+        options: values by field; those that may differ are in `RESUMABLE_FIELDS`.
 
     Raises:
-        UsageError: something given would make it another training.
+        UsageError: an option would make it another training.
     """
-    old = settings.to_dict()
-    for name, value in given.items():
-        value = list(value) if isinstance(value, tuple) else value
-        if name in old and name not in MAY_CHANGE and old[name] != value:
+    for name, value in options.items():
+        value = tuple(value) if isinstance(value, list) else value
+        if name not in RESUMABLE_FIELDS and getattr(config, name, value) != value:
             raise UsageError(
-                f"--resume goes on with {name} = {old[name]!r}, got {value!r}. Leave it out, or "
-                "start another run in another folder."
+                f"--resume continues with {name} = {getattr(config, name)!r}, got {value!r}. Leave "
+                "it out, or start another run in another folder."
             )
-    whole = make_settings(old | dict(given))
-    return replace(whole, measure_with=tuple(whole.measure_with))
+    return config.replace(**options)
 
 
-def fixed(settings: Mapping[str, Any]) -> dict[str, Json]:
-    """The settings that decide the training, to compare a checkpoint with a run."""
-    return {name: value for name, value in settings.items() if name not in MAY_CHANGE}
+def training_values(values: Mapping[str, Any]) -> dict[str, Json]:
+    """The values of a configuration that decide a run's steps."""
+    return {name: value for name, value in values.items() if name not in RESUMABLE_FIELDS}

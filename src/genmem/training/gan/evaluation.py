@@ -18,16 +18,17 @@ from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import nearest
 from genmem.results import Json
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.gan.config import Settings
-from genmem.training.gan.sampling import even_labels, generated
-from genmem.training.rejection.embedding import find_embedding
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.sampling import balanced_labels, generate
+from genmem.training.rejection.embedding import find_backbone_at_side
 
-SEED_OF_SAMPLES = 3
+EVALUATION_STREAM = 3
+"""Second part of the seed of evaluated samples; see `trainer.STEP_STREAM`."""
 
 
 @dataclass(frozen=True)
 class _Space:
-    """One backbone with all that it needs of training and held-out images."""
+    """A feature space: its backbone, and what the metrics need of training and held-out images."""
 
     extractor: FeatureExtractor
     train: NDArray[np.float32]
@@ -36,34 +37,35 @@ class _Space:
     test_distances: NDArray[np.float64] | None
 
 
-class Measuring:
-    """Measures samples in one or more feature spaces; training images are embedded once.
+class Evaluator:
+    """Evaluates samples in one or more feature spaces; training images are embedded once.
 
     Raises:
-        UsageError: an unknown backbone, or one that is not there.
+        UsageError: a backbone is unknown or not available.
         WeightsError: its weights are missing.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        config: GanConfig,
         train: TrainingImages,
         test: TrainingImages | None,
         *,
         device: str,
         progress: Progress | None = None,
     ) -> None:
-        self._settings = settings
+        self._config = config
         self._classes = max(1, len(train.classes))
         self._spaces = {
-            name: _space(name, train, test, device, progress) for name in settings.measure_with
+            name: _space(name, train, test, device, progress) for name in config.evaluate_with
         }
 
     def __call__(self, generator: nn.Module, progress: Progress | None = None) -> Json:
-        """The metrics of fresh samples, by backbone; the same noise each time."""
-        settings = self._settings
-        labels = even_labels(settings.measure_images, self._classes)
-        pixels = generated(generator, labels, z=settings.z, seed=(settings.seed, SEED_OF_SAMPLES))
+        """The metrics of new samples, by backbone; the noise is the same in every call."""
+        config = self._config
+        labels = balanced_labels(config.samples, self._classes)
+        seed = (config.seed, EVALUATION_STREAM)
+        pixels = generate(generator, labels, z_dim=config.z_dim, seed=seed)
         return {name: _metrics(space, pixels, progress) for name, space in self._spaces.items()}
 
 
@@ -75,46 +77,50 @@ def _space(
     progress: Progress | None,
 ) -> _Space:
     extractor = load_backbone(
-        find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
+        find_backbone_at_side(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
-    rows = features_of(extractor, train.pixels, progress, keep=True)
-    of_test, distances = None, None
+    rows = extract_features(extractor, train.pixels, progress, cached=True)
+    test_moments, distances = None, None
     if test is not None:
-        tested = features_of(extractor, test.pixels, progress, keep=True)
-        of_test = moments(tested)
-        distances = nearest(tested, rows, metric="absolute_cosine").distances[:, 0]
-    return _Space(extractor, rows, moments(rows), of_test, distances)
+        test_rows = extract_features(extractor, test.pixels, progress, cached=True)
+        test_moments = moments(test_rows)
+        distances = nearest(test_rows, rows, metric="absolute_cosine").distances[:, 0]
+    return _Space(extractor, rows, moments(rows), test_moments, distances)
 
 
-def features_of(
-    extractor: FeatureExtractor, pixels: NDArray[np.uint8], progress: Progress | None, *, keep: bool
+def extract_features(
+    extractor: FeatureExtractor,
+    pixels: NDArray[np.uint8],
+    progress: Progress | None,
+    *,
+    cached: bool,
 ) -> NDArray[np.float32]:
-    """Features float32 [n, d] of uint8 [n, 3, H, W]; `keep`: in the cache, by content."""
+    """Features float32 [n, d] of pixels uint8 [n, 3, H, W]; `cached`: kept by their content."""
     images = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
     with open_images(images) as source:
-        cache = "default" if keep else None
+        cache = "default" if cached else None
         return extract(source, extractor=extractor, cache=cache, progress=progress).array
 
 
 def _metrics(space: _Space, pixels: NDArray[np.uint8], progress: Progress | None) -> Json:
     """FD, memorization distance and, with held-out images, FD to them and C_T (one cell)."""
-    rows = features_of(space.extractor, pixels, progress, keep=False)
+    rows = extract_features(space.extractor, pixels, progress, cached=False)
     distances = nearest(rows, space.train, metric="absolute_cosine").distances[:, 0]
-    found = {
+    results = {
         "fd": fd(generated=rows, train=space.train_moments),
         "memorization_distance": memorization_distance_from(
             distances=distances, zero_rows=zero_rows(rows), train_rows=len(space.train)
         ),
     }
     if space.test_moments is not None and space.test_distances is not None:
-        found["fd_test"] = fd(generated=rows, train=space.test_moments)
-        found["c_t"] = c_t_from_distances(
+        results["fd_test"] = fd(generated=rows, train=space.test_moments)
+        results["c_t"] = c_t_from_distances(
             generated=distances, test=space.test_distances, train_rows=len(space.train)
         )
-    out: dict[str, Json] = {}
-    for name, result in found.items():
+    document: dict[str, Json] = {}
+    for name, result in results.items():
         value = float(result)
-        out[name] = value if np.isfinite(value) else None
+        document[name] = value if np.isfinite(value) else None
         if result.interval is not None:
-            out[f"{name}_interval"] = [result.interval.low, result.interval.high]
-    return out
+            document[f"{name}_interval"] = [result.interval.low, result.interval.high]
+    return document

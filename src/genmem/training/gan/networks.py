@@ -1,4 +1,4 @@
-"""Settings → generator and discriminator."""
+"""Networks of the GANs: DCGAN, SAGAN, BigGAN, and which of them a configuration asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from genmem.errors import InputError, UsageError
-from genmem.training.gan.config import Settings
+from genmem.training.gan.config import GanConfig
 from genmem.training.gan.layers import (
     BATCH_NORM_EPS,
     ConditionalBatchNorm,
@@ -73,7 +73,7 @@ class DownBlock(nn.Module):
 def down_plan(size: int, width: int) -> list[tuple[int, bool]]:
     """Channels and halving of the discriminator's blocks.
 
-    Up to 32 × 32: the facts' 4 blocks of one width, halving in the first two. 64 × 64: BigGAN's
+    Up to 32 × 32: 4 blocks of one width, halving in the first two. 64 × 64: BigGAN's
     widths 1, 2, 4, 8, 16 (its table for 128 × 128 less one block), halving in all but the last.
     """
     if size <= 32:
@@ -85,7 +85,7 @@ def down_plan(size: int, width: int) -> list[tuple[int, bool]]:
 def up_plan(size: int, width: int) -> list[int]:
     """Channels of the generator from the first feature map on, one more than it has blocks.
 
-    Up to 32 × 32: one width throughout, as in the facts. 64 × 64: BigGAN's 16, 8, 4, 2, 1.
+    Up to 32 × 32: one width throughout. 64 × 64: BigGAN's 16, 8, 4, 2, 1.
     """
     if size <= 32:
         return [width] * (size.bit_length() - 2)
@@ -135,8 +135,8 @@ class BigGanGenerator(nn.Module):
         chunks = len(plan)  # one for the linear layer, one for each block
         if z % chunks:
             raise UsageError(
-                f"z: expected a multiple of {chunks} at {size} × {size} pixels (a chunk for the "
-                f"first layer and one for each of {chunks - 1} blocks), got {z}."
+                f"z_dim: expected a multiple of {chunks} at {size} × {size} pixels (a chunk for "
+                f"the first layer and one for each of {chunks - 1} blocks), got {z}."
             )
         self.z, self.chunk = z, z // chunks
         self.shared = embedding(classes, shared, spectral=False)
@@ -204,7 +204,7 @@ def _widths(size: int, width: int) -> list[int]:
 
 
 class DcganGenerator(nn.Module):
-    """z → image in [−1, 1]; labels are not looked at."""
+    """z → image in [−1, 1]; labels are ignored."""
 
     def __init__(self, *, size: int, width: int, z: int) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """Image → one number; labels are not looked at."""
+    """Image → one number; labels are ignored."""
 
     def __init__(self, *, size: int, width: int) -> None:
         super().__init__()
@@ -245,45 +245,40 @@ class DcganDiscriminator(nn.Module):
         return self.linear(self.layers(images).flatten(1))[:, 0]
 
 
-def knows_classes(model: str) -> bool:
-    """Whether the networks of this model look at labels."""
-    return model != "dcgan"
-
-
-def build_generator(settings: Settings, *, classes: int) -> nn.Module:
+def build_generator(config: GanConfig, *, classes: int) -> nn.Module:
     """z [b, z] and labels [b] → images [b, 3, size, size] in [−1, 1]."""
-    size, width, z = settings.size, settings.width, settings.z
-    if settings.model == "dcgan":
+    size, width, z = config.size, config.width, config.z_dim
+    if config.model == "dcgan":
         return DcganGenerator(size=size, width=width, z=z)
-    kind = SaganGenerator if settings.model == "sagan" else BigGanGenerator
-    return kind(size=size, width=width, classes=classes, z=z, attention=settings.attention)
+    network = SaganGenerator if config.model == "sagan" else BigGanGenerator
+    return network(size=size, width=width, classes=classes, z=z, attention=config.attention)
 
 
-def build_discriminator(settings: Settings, *, classes: int) -> nn.Module:
+def build_discriminator(config: GanConfig, *, classes: int) -> nn.Module:
     """Images [b, 3, size, size] and labels [b] → scores [b]."""
-    size, width = settings.size, settings.discriminator_width
-    if settings.model == "dcgan":
+    size, width = config.size, config.discriminator_width
+    if config.model == "dcgan":
         return DcganDiscriminator(size=size, width=width)
     return ProjectionDiscriminator(
-        size=size, width=width, classes=classes, attention=settings.attention
+        size=size, width=width, classes=classes, attention=config.attention
     )
 
 
-def build_models(settings: Settings, *, classes: int) -> tuple[nn.Module, nn.Module]:
+def build_networks(config: GanConfig, *, classes: int) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator with the weights that the seed decides.
 
     Raises:
-        InputError: the model needs classes and there is one.
+        InputError: the model needs classes, and the images have one.
         UsageError: z does not divide into BigGAN's chunks.
     """
-    if knows_classes(settings.model) and classes < 2:
+    if config.knows_classes and classes < 2:
         raise InputError(
-            f"{settings.data}: {settings.model} learns classes and found one; put each class in a "
-            "folder of its own, or take --model dcgan, which needs none."
+            f"{config.train}: {config.model} is conditioned on classes, and found one. Put each "
+            "class in a folder of its own, or take --model dcgan, which needs none."
         )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(config.seed)
         return (
-            build_generator(settings, classes=classes),
-            build_discriminator(settings, classes=classes),
+            build_generator(config, classes=classes),
+            build_discriminator(config, classes=classes),
         )

@@ -1,4 +1,4 @@
-"""A run's log as curves: what was measured, the losses, and what was rejected, in one PNG."""
+"""The log of a run as curves: evaluations, losses and rejection, in one PNG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = "curves.png"
 Series = dict[str, list[tuple[int, float]]]
 """Steps and values, by the line's name."""
 
-_MEASURED = (
+_METRICS = (
     ("fd", "FD to the training images (copies lower it)"),
     ("fd_test", "FD to the test images (lower is better)"),
     ("memorization_distance", "memorization distance (low: copies)"),
@@ -26,12 +26,12 @@ _MEASURED = (
 
 
 def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
-    """Draw what a log holds; a panel without a line of it is left out.
+    """Draw the log; panels without values are left out.
 
     Args:
         lines: of the log, oldest first.
         path: of the PNG.
-        title: above the panels, as it is, whatever it holds.
+        title: above the panels, drawn literally.
 
     Raises:
         UsageError: the file cannot be written.
@@ -41,12 +41,12 @@ def write_curves(lines: Sequence[Mapping[str, Any]], path: Path, *, title: str) 
         return
     with page_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        content = _drawn(panels, printable(title))
+        content = _draw(panels, printable(title))
     with atomic_write(path) as file:
         file.write(content)
 
 
-def _drawn(panels: Sequence[tuple[str, Series]], title: str) -> bytes:
+def _draw(panels: Sequence[tuple[str, Series]], title: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -77,27 +77,27 @@ def _drawn(panels: Sequence[tuple[str, Series]], title: str) -> bytes:
 def _panels(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, Series]]:
     """Heading and series of each panel that has points."""
     panels: list[tuple[str, Series]] = []
-    for metric, heading in _MEASURED:
+    for metric, heading in _METRICS:
         series: Series = {}
         for line in lines:
-            for space, values in line.get("measured", {}).items():
+            for space, values in line.get("evaluation", {}).items():
                 if values.get(metric) is not None:
                     series.setdefault(space, []).append((line["step"], values[metric]))
         panels.append((heading, series))
     panels.append(("losses (hinge)", _series(lines, "discriminator_loss", "generator_loss")))
-    rejected = [
+    rejection = [
         {"step": line["step"], **line["rejection"]} for line in lines if line.get("rejection")
     ]
-    panels.append(("acceptance", _series(rejected, "acceptance")))
-    panels.append(("nearest distances", _series(rejected, "distance_mean", "tau")))
+    panels.append(("acceptance", _series(rejection, "acceptance")))
+    panels.append(("nearest distances", _series(rejection, "distance_mean", "tau")))
     return [(heading, series) for heading, series in panels if series]
 
 
 def _series(lines: Sequence[Mapping[str, Any]], *names: str) -> Series:
-    found = {
+    series = {
         name.replace("_", " "): [
             (line["step"], line[name]) for line in lines if line.get(name) is not None
         ]
         for name in names
     }
-    return {name: points for name, points in found.items() if points}
+    return {name: points for name, points in series.items() if points}

@@ -1,4 +1,4 @@
-"""Images from a generator: batches for measuring, grids to look at, and from a finished run."""
+"""Images from a generator: in batches, as a grid, and from the checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from genmem.errors import InputError, UsageError
 from genmem.formatting import printable
 from genmem.io.atomic import atomic_write
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, load_module
-from genmem.training.gan.config import make_settings
-from genmem.training.gan.networks import build_generator, knows_classes
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.networks import build_generator
 from genmem.training.gan.trainer import load_gan
 from genmem.training.rejection.embedding import to_uint8
 
-LONGEST_NAME = 100
-"""Characters of a class's folder."""
+MAX_FOLDER_NAME = 100
+"""Characters."""
 
 BATCH = 100
 COLUMNS = 10
@@ -33,38 +33,48 @@ COLUMNS = 10
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[nn.Module]:
-    """The module in evaluation mode, without gradients, and as it was afterwards."""
-    was = module.training
+    """The module in evaluation mode and without gradients; afterwards in its former mode."""
+    was_training = module.training
     module.eval()
     try:
         with torch.no_grad():
             yield module
     finally:
-        module.train(was)
+        module.train(was_training)
 
 
-def generated(
-    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+def generate(
+    generator: nn.Module, labels: NDArray[np.int64], *, z_dim: int, seed: tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """uint8 [n, 3, size, size], an image for each label; the seed decides the noise."""
-    return np.concatenate(list(_batches(generator, labels, z=z, seed=seed)))
+    """Generate an image for each label.
+
+    Args:
+        generator: z [b, z_dim] and labels int64 [b] → images [b, 3, size, size] in [−1, 1].
+        labels: int64 [n].
+        z_dim: dimension of the noise.
+        seed: decides the noise.
+
+    Returns:
+        uint8 [n, 3, size, size].
+    """
+    return np.concatenate(list(_batches(generator, labels, z_dim=z_dim, seed=seed)))
 
 
 def _batches(
-    generator: nn.Module, labels: NDArray[np.int64], *, z: int, seed: tuple[int, ...]
+    generator: nn.Module, labels: NDArray[np.int64], *, z_dim: int, seed: tuple[int, ...]
 ) -> Iterator[NDArray[np.uint8]]:
-    """`generated`, at most `BATCH` images at a time."""
+    """`generate`, at most `BATCH` images at a time."""
     rng = np.random.default_rng(seed)
     device = next(generator.parameters()).device
     for start in range(0, len(labels), BATCH):
-        some = torch.from_numpy(labels[start : start + BATCH]).to(device)
-        noise = torch.from_numpy(rng.standard_normal((len(some), z), dtype=np.float32))
+        batch = torch.from_numpy(labels[start : start + BATCH]).to(device)
+        noise = torch.from_numpy(rng.standard_normal((len(batch), z_dim), dtype=np.float32))
         with evaluating(generator):
-            yield to_uint8(generator(noise.to(device), some)).cpu().numpy()
+            yield to_uint8(generator(noise.to(device), batch)).cpu().numpy()
 
 
-def even_labels(count: int, classes: int) -> NDArray[np.int64]:
-    """`count` labels, the classes in turn."""
+def balanced_labels(count: int, classes: int) -> NDArray[np.int64]:
+    """Labels int64 [count], the classes in turn."""
     return np.arange(count, dtype=np.int64) % classes
 
 
@@ -89,41 +99,42 @@ def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
     """The generator of a run's checkpoint (its moving average where it has one).
 
     Returns:
-        The module in evaluation mode on the CPU, the names of the classes it knows (none where its
-        images had none, or the model looks at none), and z.
+        The module in evaluation mode on the CPU, the names of its classes (none where its images
+        had none, or the model is unconditional), and the dimension of its noise.
 
     Raises:
-        InputError: there is no checkpoint, or one that is damaged or another program's.
+        InputError: there is no checkpoint, or it is damaged or another program's.
     """
     checkpoint = load_gan(Path(run) / CHECKPOINT_FILE)
     classes = tuple(checkpoint.state["classes"])
     try:
-        settings = make_settings({**checkpoint.state["settings"], "data": "-"})
-        generator = build_generator(settings, classes=max(1, len(classes)))
+        config = GanConfig(**checkpoint.state["config"] | {"train": "-"})
+        generator = build_generator(config, classes=max(1, len(classes)))
     except UsageError as error:
         raise InputError(f"{checkpoint.path}: cannot be sampled from: {error}") from error
-    name = "average" if settings.average_decay > 0 else "generator"
+    name = "average" if config.ema_decay > 0 else "generator"
     load_module(generator, name, checkpoint)
-    return generator.eval(), classes if knows_classes(settings.model) else (), settings.z
+    return generator.eval(), classes if config.knows_classes else (), config.z_dim
 
 
 def sample_run(run: str | Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
-    """`count` images of a run's generator, uint8 [n, 3, h, w], its classes in turn."""
-    generator, classes, z = load_generator(run)
-    return generated(generator, even_labels(count, max(1, len(classes))), z=z, seed=(seed,))
+    """`count` images of a run's generator, uint8 [n, 3, h, w], balanced over its classes."""
+    generator, classes, z_dim = load_generator(run)
+    labels = balanced_labels(count, max(1, len(classes)))
+    return generate(generator, labels, z_dim=z_dim, seed=(seed,))
 
 
 def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None:
-    """`sample_run` as PNGs in a zip, a folder a class where the model knows several.
+    """Write `sample_run` as PNGs into a zip, one folder for each class if there are several.
 
     Raises:
         InputError: the run cannot be read.
         UsageError: the file cannot be written.
     """
-    generator, classes, z = load_generator(run)
-    labels = even_labels(count, max(1, len(classes)))
+    generator, classes, z_dim = load_generator(run)
+    labels = balanced_labels(count, max(1, len(classes)))
     folders = [f"{name}/" for name in folder_names(classes)] if len(classes) > 1 else [""]
-    batches = _batches(generator, labels, z=z, seed=(seed,))
+    batches = _batches(generator, labels, z_dim=z_dim, seed=(seed,))
     images = (image for batch in batches for image in batch)
     with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for number, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
@@ -133,20 +144,20 @@ def write_zip(run: str | Path, count: int, path: Path, *, seed: int = 0) -> None
 
 
 def folder_names(classes: Sequence[str]) -> list[str]:
-    """A folder's name for each class, no two the same where case does not count.
+    """A folder name for each class, distinct even where case does not count.
 
-    A class's name is other people's text: what could lead to another folder, or is no file's name
-    on some system, becomes an underscore.
+    Class names are not trusted: characters that could lead to another folder, or that some system
+    forbids in file names, become underscores.
     """
-    found: list[str] = []
+    folders: list[str] = []
     taken: set[str] = set()
     for name in classes:
-        safe = re.sub(r'[\\/:*?"<>|]', "_", printable(name))[:LONGEST_NAME].rstrip(". ")
+        safe = re.sub(r'[\\/:*?"<>|]', "_", printable(name))[:MAX_FOLDER_NAME].rstrip(". ")
         safe = re.sub(r"^[. ]+", lambda dots: "_" * len(dots[0]), safe) or "_"
         plain, number = safe, 1
         while safe.casefold() in taken:
             number += 1
             safe = f"{plain}-{number}"
         taken.add(safe.casefold())
-        found.append(safe)
-    return found
+        folders.append(safe)
+    return folders

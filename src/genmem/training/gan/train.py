@@ -1,116 +1,188 @@
-"""`train`: a run from its settings to its last step, with everything it writes on the way.
+"""`train`: a GAN training from its configuration to its last step, and all that it writes.
 
-RUN/config.json               the settings; --config takes it, --resume goes on by it
-RUN/log.jsonl                 a JSON object a line: losses, rejection, what was measured
+RUN/config.json               the configuration
+RUN/log.jsonl                 losses, rejection and evaluations, a JSON object a line
 RUN/checkpoint.safetensors    the last good state
-RUN/samples/step-0001000.png  grids of the same noise, a column a class in turn
+RUN/samples/step-0001000.png  grids of images from the same noise, the classes in turn
 RUN/curves.png                the log, drawn
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import capitalize
 from genmem.images import Progress
-from genmem.io.atomic import atomic_write, check_folder_writable
-from genmem.training.common import run_log
+from genmem.io.atomic import check_folder_writable
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, Checkpoint
-from genmem.training.common.run_log import RunLog, read_log
-from genmem.training.common.signals import asked_to_stop
+from genmem.training.common.config import Device
+from genmem.training.common.distributed import build_accelerator, in_any_process
+from genmem.training.common.run_folder import (
+    DivergedError,
+    TrainResult,
+    check_new_run,
+    checkpoint_note,
+    create_run_folder,
+    write_config,
+)
+from genmem.training.common.run_log import LOG_FILE, RunLog, read_log
+from genmem.training.common.signals import stop_signals
 from genmem.training.gan import plots
 from genmem.training.gan.build import (
-    Device,
+    build_evaluator,
+    build_rejection,
     check_backbones,
     held_out_images,
-    make_accelerator,
-    make_measuring,
-    make_rejection,
     training_images,
 )
-from genmem.training.gan.config import Settings
-from genmem.training.gan.evaluation import Measuring
-from genmem.training.gan.sampling import even_labels, generated, write_grid
-from genmem.training.gan.trainer import SAMPLES, Training, load_gan
+from genmem.training.gan.config import GanConfig
+from genmem.training.gan.evaluation import Evaluator
+from genmem.training.gan.sampling import balanced_labels, generate, write_grid
+from genmem.training.gan.trainer import SAMPLES_STREAM, GanTrainer, load_gan
 from genmem.training.rejection.rejection import RejectsEverythingError
 
-Tell = Callable[[str], None]
-"""Called with a sentence that the person at the keyboard should read."""
+Notify = Callable[[str], None]
+"""Called with a sentence for the user: a note on the images, that an interrupt was received."""
+
+GRID = 100
+"""Images in a grid of samples."""
+
+SAMPLES, EVALUATION = "samples", "evaluation"
+"""What is due at intervals beside steps, log lines and checkpoints."""
 
 
-def begin(
-    settings: Settings,
+def train(
+    config: GanConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: Device = "auto",
+    progress: Progress | None = None,
+    stop: Callable[[int], bool] | None = None,
+    notify: Notify | None = None,
+) -> TrainResult:
+    """Train a GAN, with or without memorization rejection, or resume a run.
+
+    A first SIGINT (Ctrl-C) or SIGTERM lets the step end, saves and returns. A resumed run first
+    draws and evaluates what was due at its checkpoint's step and is missing.
+
+    Args:
+        config: of the run.
+        out: the run's folder; a new one unless `resume`.
+        resume: continue from the run's checkpoint, in as many processes as before. On a CPU the
+            result is that of an uninterrupted run, to the bit.
+        device: "auto" takes what accelerate finds; processes are those that accelerate launched.
+        progress: called at every stage.
+        stop: called with each step; True saves and ends there.
+        notify: called with notes on the images, and when an interrupt was received.
+
+    Raises:
+        InputError: images that cannot be used; a checkpoint of another version.
+        UsageError: a configuration that cannot be trained, a run that exists already, a checkpoint
+            of another model, a τ that rejects everything (RejectsEverythingError), a loss that
+            is not finite (DivergedError), a full disk. The last checkpoint stays whole.
+        WeightsError: a backbone's weights are missing.
+
+    Example:
+        >>> config = GanConfig(model="sagan", train="cifar10/train.zip", tau="auto")
+        >>> train(config, "run")  # doctest: +SKIP
+        TrainResult(step=100000, interrupted=False, ...)
+    """
+    folder = Path(out)
+    trainer, evaluator = setup(
+        config, folder, resume=resume, device=device, progress=progress, notify=notify
+    )
+    accelerator, main = trainer.accelerator, trainer.accelerator.is_main_process
+    missing = missing_outputs(folder, config, trainer.step_count) if resume else set[str]()
+    accelerator.wait_for_everyone()
+    log = None
+    if main:
+        create_run_folder(folder, "samples")
+        write_config(folder, config)
+        log = RunLog(folder / LOG_FILE, resumed_at=trainer.step_count or None)
+    loop = _TrainingLoop(
+        trainer,
+        folder,
+        log=log,
+        evaluator=evaluator,
+        progress=progress if main else None,
+        stop=stop,
+        notify=notify if main else None,
+    )
+    result = loop.run(missing)
+    accelerator.wait_for_everyone()  # what the main process wrote is there when any returns
+    return result
+
+
+def setup(
+    config: GanConfig,
     folder: Path,
     *,
     resume: bool,
     device: Device,
     progress: Progress | None,
-    tell: Tell | None,
-) -> tuple[Training, Measuring | None]:
-    """A training ready for its next step, and what measures it: in the main process, if anything.
+    notify: Notify | None,
+) -> tuple[GanTrainer, Evaluator | None]:
+    """A trainer ready for its next step, and in the main process its evaluator, if there is one.
+
+    What is cheap to check is checked before images are embedded. Arguments are those of `train`.
 
     Raises:
-        InputError: images or a checkpoint that cannot be used.
-        UsageError: settings that do not go together or with the checkpoint, a folder that cannot
-            be used, a run that is at its last step.
-        WeightsError: a backbone's weights are missing.
+        InputError, UsageError, WeightsError: see `train`.
     """
-    _check_folder(folder, resume=resume)
-    checkpoint = load_gan(folder / CHECKPOINT_FILE) if resume else None
-    if checkpoint is not None:
-        _check_steps(checkpoint, folder, settings)
-    accelerator = make_accelerator(settings, device)
+    checkpoint = None
+    if resume:
+        checkpoint = _load_checkpoint(folder, config)
+    else:
+        check_new_run(folder)
+    accelerator = build_accelerator(
+        device=device, precision=config.precision, batch_size=config.batch_size
+    )
     main = accelerator.is_main_process
-    shown = progress if main else None
-    check_backbones(settings)
-    data = training_images(settings, shown)
-    if main and tell is not None:
+    progress = progress if main else None
+    check_backbones(config)
+    data = training_images(config, progress)
+    if main and notify is not None:
         for note in data.notes:
-            tell(note)
-    training = Training(settings, data, accelerator, None)
+            notify(note)
+    trainer = GanTrainer(config, data, accelerator, None)
     if checkpoint is not None:
-        training.load(checkpoint)
+        trainer.load(checkpoint)
     del checkpoint
-    test = held_out_images(settings, data, shown) if main else None
-    training.reject_with(make_rejection(settings, data, accelerator, shown))
-    measuring = make_measuring(settings, data, test, accelerator, shown) if main else None
-    return training, measuring
+    test = held_out_images(config, data, progress) if main else None
+    trainer.set_rejection(build_rejection(config, data, accelerator, progress))
+    evaluator = build_evaluator(config, data, test, accelerator, progress) if main else None
+    return trainer, evaluator
 
 
-def _check_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse to write over a run, to resume where there is none, or to write where none can."""
-    there = (folder / CHECKPOINT_FILE).is_file()
-    if resume and not there:
+def _load_checkpoint(folder: Path, config: GanConfig) -> Checkpoint:
+    """The checkpoint to resume from.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+        UsageError: the folder cannot be written, or nothing is left to do.
+    """
+    if not (folder / CHECKPOINT_FILE).is_file():
         raise InputError(f"{folder}: there is no {CHECKPOINT_FILE} to resume from.")
-    if there and not resume:
-        raise UsageError(
-            f"{folder} holds a run already; go on with it by --resume, or name another folder."
-        )
     check_folder_writable(folder)
-
-
-def _check_steps(checkpoint: Checkpoint, folder: Path, settings: Settings) -> None:
-    """Refuse to go on with a run that has nothing left to do."""
+    checkpoint = load_gan(folder / CHECKPOINT_FILE)
     step = int(checkpoint.state["step"])
-    if step > settings.steps or (
-        step == settings.steps and not left_undone(folder, settings, step)
-    ):
+    if step > config.steps or (step == config.steps and not missing_outputs(folder, config, step)):
         raise UsageError(
-            f"{folder}: the run is at step {step:,} of {settings.steps:,} already; give more "
-            "--steps to train on."
+            f"{folder}: the run is at step {step:,} of {config.steps:,} already. Give more --steps "
+            "to train on."
         )
+    return checkpoint
 
 
-def is_due(every: int, step: int, settings: Settings) -> bool:
-    """Whether what is done every so many steps (0: never), and at the end, is done after `step`."""
-    return every > 0 and (step == settings.steps or step % every == 0)
+def is_due(every: int, step: int, config: GanConfig) -> bool:
+    """Whether something is due after `step`: every so many steps (0: never), and at the end."""
+    return every > 0 and (step == config.steps or step % every == 0)
 
 
 def samples_file(folder: Path, step: int) -> Path:
@@ -118,258 +190,184 @@ def samples_file(folder: Path, step: int) -> Path:
     return folder / "samples" / f"step-{step:07d}.png"
 
 
-def left_undone(folder: Path, settings: Settings, step: int) -> set[str]:
-    """What was due at a checkpoint's step and is not there: "samples", "measured".
+def missing_outputs(folder: Path, config: GanConfig, step: int) -> set[str]:
+    """What was due at a checkpoint's step and is missing: `SAMPLES`, `EVALUATION`.
 
-    A run that ends between its checkpoint and these, at a signal or killed, leaves them undone.
+    A run that ends between its checkpoint and these, at a signal or killed, leaves them missing.
     """
     if step < 1:
         return set()
-    undone: set[str] = set()
-    if is_due(settings.sample_every, step, settings) and not samples_file(folder, step).is_file():
-        undone.add("samples")
-    if settings.measure_with and is_due(settings.measure_every, step, settings):
-        lines = read_log(folder / run_log.FILE)
-        if not any(line["step"] == step and "measured" in line for line in lines):
-            undone.add("measured")
-    return undone
+    missing: set[str] = set()
+    if is_due(config.sample_every, step, config) and not samples_file(folder, step).is_file():
+        missing.add(SAMPLES)
+    if config.evaluates and is_due(config.evaluate_every, step, config):
+        lines = read_log(folder / LOG_FILE)
+        if not any(line["step"] == step and EVALUATION in line for line in lines):
+            missing.add(EVALUATION)
+    return missing
 
 
-CONFIG = "config.json"
-GRID = 100
-
-
-class NotFiniteError(UsageError):
-    """A loss or a weight is no number any more; the last good checkpoint was kept."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: at which step, whether because it was asked to stop, and who is to say so.
-
-    `main` is False in all processes but the first of `processes`.
-    """
-
-    step: int
-    interrupted: bool
-    main: bool = True
-    processes: int = 1
-
-
-def train(
-    settings: Settings,
-    out: str | Path,
-    *,
-    resume: bool = False,
-    device: Device = "auto",
-    progress: Progress | None = None,
-    stop: Callable[[int], bool] | None = None,
-    tell: Tell | None = None,
-) -> Ending:
-    """Train a GAN, with or without memorization rejection, or go on with a run.
-
-    A first SIGINT (Ctrl-C) or SIGTERM lets the step end, saves and returns. A run that goes on
-    first draws and measures what was due at its checkpoint's step and was left undone.
-
-    Args:
-        settings: from `make_settings`.
-        out: the run's folder; a new one unless `resume`.
-        resume: go on from the run's checkpoint, in as many processes as before.
-        device: "auto" takes what accelerate finds; processes are those accelerate launched.
-        progress: told about every stage.
-        stop: asked after each step whether to save and end there.
-        tell: told what whoever trains must know: of the images, and that an interrupt was heard.
-
-    Raises:
-        InputError: images that cannot be used; a checkpoint of another version.
-        UsageError: settings that do not go together, a run that is there already, a checkpoint of
-            another model, a τ that rejects everything (RejectsEverythingError), a loss that is no
-            number (NotFiniteError), a disk that is full. The last checkpoint stays whole.
-        WeightsError: a backbone's weights are missing.
-    """
-    folder = Path(out)
-    training, measuring = begin(
-        settings, folder, resume=resume, device=device, progress=progress, tell=tell
-    )
-    accelerator, main = training.accelerator, training.accelerator.is_main_process
-    undone = left_undone(folder, settings, training.step_count) if resume else set[str]()
-    accelerator.wait_for_everyone()
-    log = _prepare(folder, settings, training.step_count) if main else None
-    shown, told = (progress, tell) if main else (None, None)
-    ending = _Run(training, folder, log, measuring, shown, stop, told).go(undone)
-    accelerator.wait_for_everyone()  # what the main process wrote is there when any returns
-    return ending
-
-
-def _prepare(folder: Path, settings: Settings, step: int) -> RunLog:
-    """Make the run's folder, write its configuration, begin its log or cut it at the checkpoint."""
-    try:
-        (folder / "samples").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}") from error
-    with atomic_write(folder / CONFIG) as file:
-        file.write((json.dumps(settings.to_dict(), indent=2) + "\n").encode())
-    return RunLog(folder / run_log.FILE, resumed_at=step or None)
-
-
-class _Run:
+class _TrainingLoop:
     """The loop over steps, and what happens at intervals."""
 
     def __init__(
         self,
-        training: Training,
+        trainer: GanTrainer,
         folder: Path,
+        *,
         log: RunLog | None,
-        measuring: Measuring | None,
+        evaluator: Evaluator | None,
         progress: Progress | None,
         stop: Callable[[int], bool] | None,
-        tell: Tell | None,
+        notify: Notify | None,
     ) -> None:
-        self.training, self.settings = training, training.settings
-        self.folder, self.log, self.measuring = folder, log, measuring
-        self.progress, self.stop, self.tell = progress, stop, tell
-        self.main = training.accelerator.is_main_process
-        self.saved: int | None = training.step_count or None
+        self.trainer, self.config = trainer, trainer.config
+        self.folder, self.log, self.evaluator = folder, log, evaluator
+        self.progress, self.stop, self.notify = progress, stop, notify
+        self.main = trainer.accelerator.is_main_process
+        self.saved: int | None = trainer.step_count or None
         self.sums: dict[str, float] = {}
         self.steps_summed = 0
         self.clock = time.perf_counter()
 
-    def go(self, undone: Collection[str] = ()) -> Ending:
-        """Do what was left undone, then train to the last step, or until asked to stop."""
-        training, settings = self.training, self.settings
-        stage = f"training {settings.model}"
+    def run(self, missing: Collection[str] = ()) -> TrainResult:
+        """Write what is missing, then train to the last step, or until asked to stop."""
+        trainer, config = self.trainer, self.config
+        stage = f"training {config.model}"
         if self.progress:
-            self.progress(stage, training.step_count, settings.steps)
-        with asked_to_stop(self._say_that_it_stops) as asked:
-            if self.main and undone:
-                self._at_intervals(training.step_count, {}, set(undone))
-            while training.step_count < settings.steps:
+            self.progress(stage, trainer.step_count, config.steps)
+        with stop_signals(self._notify_of_stop) as stop_requested:
+            if self.main and missing:
+                self._write_outputs(trainer.step_count, {}, set(missing))
+            while trainer.step_count < config.steps:
                 losses = self._step()
-                step = training.step_count
-                self._check(losses, step)
-                line = self._line(losses, step)
-                here = asked() or (self.stop is not None and self.stop(step))
-                stopping = training.anywhere(here)
-                self._after(step, line, stopping=stopping)
+                step = trainer.step_count
+                self._check_finite(losses, step)
+                line = self._log_line(losses, step)
+                here = stop_requested() or (self.stop is not None and self.stop(step))
+                stopping = in_any_process(trainer.accelerator, here)
+                self._after_step(step, line, stopping=stopping)
                 if self.progress:
-                    self.progress(stage, step, settings.steps)
+                    self.progress(stage, step, config.steps)
                 if stopping:
-                    undone = left_undone(self.folder, settings, step)
-                    return self._ending(interrupted=step < settings.steps or bool(undone))
-        return self._ending(interrupted=False)
+                    left = step < config.steps or missing_outputs(self.folder, config, step)
+                    return self._result(interrupted=bool(left), stop_requested=True)
+        return self._result()
 
-    def _ending(self, *, interrupted: bool) -> Ending:
-        processes = self.training.accelerator.num_processes
-        return Ending(self.training.step_count, interrupted, self.main, processes)
+    def _result(self, *, interrupted: bool = False, stop_requested: bool = False) -> TrainResult:
+        return TrainResult(
+            step=self.trainer.step_count,
+            interrupted=interrupted,
+            stop_requested=stop_requested,
+            main=self.main,
+            processes=self.trainer.accelerator.num_processes,
+        )
 
-    def _say_that_it_stops(self) -> None:
-        if self.tell is not None:
-            self.tell(
-                "stopping when this step, and the measurement where one is under way, is done; a "
-                "second time stops at once."
+    def _notify_of_stop(self) -> None:
+        if self.notify is not None:
+            self.notify(
+                "stopping after this step, or after the evaluation that is under way. Press "
+                "Ctrl-C again to quit now."
             )
 
     def _step(self) -> dict[str, float]:
-        """One step; a τ that lets nothing pass is told in the words of the command."""
+        """One step; a τ that rejects everything is explained in terms of the command."""
         try:
-            return self.training.step()
+            return self.trainer.step()
         except RejectsEverythingError as error:
             lower = (
                 "with --tau as a lower number than auto took"
-                if self.settings.tau == "auto"
+                if self.config.tau == "auto"
                 else "with a lower --tau (auto takes the training images' mean leave-one-out "
                 "distance)"
             )
+            note = capitalize(checkpoint_note(self.folder, self.saved))
             raise RejectsEverythingError(
-                error.what,
-                f"{capitalize(self._kept())}. Start another run {lower}, or with a --warm-up: a "
-                "run that is resumed keeps its tau.",
+                error.event,
+                f"{note}. Start another run {lower}, or with a --warm-up: a run that is resumed "
+                "keeps its tau.",
             ) from error
 
-    def _kept(self) -> str:
-        if self.saved:
-            return f"the last good checkpoint, of step {self.saved:,}, is in {self.folder}"
-        return "there was no checkpoint yet"
-
-    def _check(self, losses: dict[str, float], step: int) -> None:
+    def _check_finite(self, losses: dict[str, float], step: int) -> None:
         for name, value in losses.items():
             if not math.isfinite(value):
-                raise self._not_finite(f"{name.replace('_', ' ')} became {value}", step)
+                raise self._diverged(f"{name.replace('_', ' ')} became {value}", step)
 
-    def _not_finite(self, what: str, step: int) -> NotFiniteError:
-        full = "" if self.settings.precision == "full" else "with --precision full, or "
-        return NotFiniteError(
-            f"the {what} at step {step:,}; {self._kept()}. Start another run, {full}with a lower "
-            "learning_rate (in --config): a run that is resumed keeps its settings."
+    def _diverged(self, event: str, step: int) -> DivergedError:
+        full = "" if self.config.precision == "full" else "with --precision full, or "
+        return DivergedError(
+            f"the {event} at step {step:,}; {checkpoint_note(self.folder, self.saved)}. Start "
+            f"another run, {full}with a lower --learning-rate: a run that is resumed keeps its "
+            "configuration."
         )
 
-    def _line(self, losses: dict[str, float], step: int) -> dict[str, Any]:
-        """Means since the last line of the log where one is due; all processes ask for it."""
-        if self.settings.log_every == 0:
+    def _log_line(self, losses: dict[str, float], step: int) -> dict[str, Any]:
+        """Means since the last line of the log where one is due; all processes must call this."""
+        if self.config.log_every == 0:
             return {}
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.steps_summed += 1
-        if not is_due(self.settings.log_every, step, self.settings):
+        if not is_due(self.config.log_every, step, self.config):
             return {}
         now, count = time.perf_counter(), self.steps_summed
         line: dict[str, Any] = {name: value / count for name, value in self.sums.items()}
         line["seconds_per_step"] = (now - self.clock) / count
-        rejected = self.training.pop_statistics()
-        if rejected is not None:
-            line["rejection"] = rejected.to_dict()
+        statistics = self.trainer.pop_statistics()
+        if statistics is not None:
+            line["rejection"] = statistics.to_dict()
         self.sums, self.steps_summed, self.clock = {}, 0, now
         return line
 
-    def _after(self, step: int, line: dict[str, Any], *, stopping: bool) -> None:
-        """What is due after this step. Stopping, it saves and logs and no more."""
-        settings = self.settings
-        if stopping or step == settings.steps or is_due(settings.save_every, step, settings):
-            if not self.training.is_finite():
-                raise self._not_finite("weights are no numbers any more", step)
+    def _after_step(self, step: int, line: dict[str, Any], *, stopping: bool) -> None:
+        """Save, log, draw and evaluate what is due. When stopping, only save and log."""
+        config = self.config
+        if stopping or step == config.steps or is_due(config.save_every, step, config):
+            if not self.trainer.is_finite():
+                raise self._diverged("weights are not finite", step)
             if self.main:
-                self.training.save(self.folder / CHECKPOINT_FILE)
+                self.trainer.save(self.folder / CHECKPOINT_FILE)
             self.saved = step
         due: set[str] = set()
-        if is_due(settings.sample_every, step, settings) and not stopping:
-            due.add("samples")
-        if is_due(settings.measure_every, step, settings) and not stopping:
-            due.add("measured")
+        if is_due(config.sample_every, step, config) and not stopping:
+            due.add(SAMPLES)
+        if is_due(config.evaluate_every, step, config) and not stopping:
+            due.add(EVALUATION)
         if self.main:
-            self._at_intervals(step, line, due)
+            self._write_outputs(step, line, due)
 
-    def _at_intervals(self, step: int, line: dict[str, Any], due: Collection[str]) -> None:
-        """Draw and measure what is due, and log it with the rest of the line.
+    def _write_outputs(self, step: int, line: dict[str, Any], due: Collection[str]) -> None:
+        """Draw and evaluate what is due, and log it with the rest of the line.
 
         None of its time counts as the steps'.
         """
         began, logged = time.perf_counter(), bool(line)
-        if "samples" in due:
-            self._grid(step)
-        if self.measuring and "measured" in due:
-            line["measured"] = self.measuring(self.training.average, self._told(step))
+        if SAMPLES in due:
+            self._write_grid(step)
+        if self.evaluator and EVALUATION in due:
+            line[EVALUATION] = self.evaluator(self.trainer.average, self._evaluation_progress(step))
         if line and self.log is not None:
             self.log.write(step, **line)
-        if "measured" in line or (logged and step == self.settings.steps):
-            title = f"{self.settings.model}, tau {self.settings.tau}, {self.folder.name}"
-            lines = read_log(self.folder / run_log.FILE)
+        if EVALUATION in line or (logged and step == self.config.steps):
+            title = f"{self.config.model}, tau {self.config.tau}, {self.folder.name}"
+            lines = read_log(self.folder / LOG_FILE)
             plots.write_curves(lines, self.folder / plots.FILE, title=title)
         self.clock += time.perf_counter() - began
 
-    def _told(self, step: int) -> Progress | None:
-        """The progress of one measurement, under a name of its own."""
-        told = self.progress
-        if told is None:
+    def _evaluation_progress(self, step: int) -> Progress | None:
+        """The progress of one evaluation, under a name of its own."""
+        progress = self.progress
+        if progress is None:
             return None
 
         def show(stage: str, done: int, total: int | None) -> None:
             if stage.startswith("features"):
-                told(f"measuring at step {step:,}", done, total)
+                progress(f"evaluating at step {step:,}", done, total)
 
         return show
 
-    def _grid(self, step: int) -> None:
-        labels = even_labels(GRID, self.training.classes)
-        seed = (self.settings.seed, SAMPLES)
-        pixels = generated(self.training.average, labels, z=self.settings.z, seed=seed)
+    def _write_grid(self, step: int) -> None:
+        labels = balanced_labels(GRID, self.trainer.classes)
+        seed = (self.config.seed, SAMPLES_STREAM)
+        pixels = generate(self.trainer.average, labels, z_dim=self.config.z_dim, seed=seed)
         write_grid(pixels, samples_file(self.folder, step))

@@ -1,6 +1,6 @@
-"""One training under way: networks, optimizers, rejection, and the step that moves them on.
+"""`GanTrainer`: networks, optimizers and rejection of a training, and one step of all.
 
-Everything random in step s comes from one generator seeded with (seed, s, process): the order of
+All random numbers of step s come from one generator seeded with (seed, s, process): the order of
 the real images, flips, noise, labels, augmentations. Nothing is kept between steps but what a
 checkpoint holds. Several processes share a batch; gradients are averaged, and so is the mean over
 accepted images: over those of all processes together.
@@ -20,8 +20,11 @@ from genmem.errors import InputError, UsageError
 from genmem.results import Json
 from genmem.training.common.checkpoint import (
     Checkpoint,
+    check_processes,
+    load_checkpoint,
     load_module,
     load_optimizer,
+    load_state,
     module_tensors,
     optimizer_tensors,
     save_checkpoint,
@@ -36,24 +39,21 @@ from genmem.training.common.distributed import (
 )
 from genmem.training.common.ema import update_average
 from genmem.training.gan.augment import augmented
-from genmem.training.gan.config import Settings, fixed
+from genmem.training.gan.config import GanConfig, training_values
 from genmem.training.gan.losses import discriminator_loss, generator_loss
-from genmem.training.gan.networks import build_models
+from genmem.training.gan.networks import build_networks
 from genmem.training.rejection.rejection import MemorizationRejection, RejectsEverythingError
 from genmem.training.rejection.statistics import Statistics
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-
-from genmem.training.common.checkpoint import check_processes, load_checkpoint, load_state
-
 KIND = "gan"
-"""Of the checkpoints."""
+"""Kind of the checkpoints."""
 
-_KINDS: dict[str, tuple[type, ...]] = {
+_STATE_TYPES: dict[str, tuple[type, ...]] = {
     "step": (int,),
-    "settings": (dict,),
+    "config": (dict,),
     "classes": (list,),
     "images": (str,),
     "rejection": (dict, type(None)),
@@ -84,94 +84,88 @@ def load_gan_state(path: Path) -> dict[str, Json]:
 
 
 def _check_state(state: dict[str, Json], path: Path) -> None:
-    for name, kinds in _KINDS.items():
-        if name not in state or not isinstance(state[name], kinds) or state[name] is True:
-            raise _foreign(path, f"{name} is missing or of the wrong kind")
+    for name, types in _STATE_TYPES.items():
+        if name not in state or not isinstance(state[name], types) or state[name] is True:
+            raise _foreign(path, f"{name} is missing or of another type")
     if state["step"] < 0 or not all(isinstance(name, str) for name in state["classes"]):
-        raise _foreign(path, "step or classes are of the wrong kind")
+        raise _foreign(path, "step or classes are of another type")
     rejection = state["rejection"]
     if rejection is not None and type(rejection.get("steps")) is not int:
-        raise _foreign(path, "the steps of the rejection are missing")
+        raise _foreign(path, "the rejection's steps are missing")
 
 
 def _foreign(path: Path, what: str) -> InputError:
     return InputError(
-        f"{path}: expected a checkpoint of genmem train gan: {what}. Go on from another one, or "
-        "start anew."
+        f"{path}: expected a checkpoint of genmem train gan, but {what}. Resume from another one, "
+        "or start a new run."
     )
 
 
 def check_same_run(
-    checkpoint: Checkpoint, settings: Settings, *, images: str, processes: int
+    checkpoint: Checkpoint, config: GanConfig, *, images: str, processes: int
 ) -> None:
-    """Refuse to go on with a checkpoint that another training made.
+    """Refuse to resume from the checkpoint of another training.
 
     Args:
         checkpoint: from `load_gan`.
-        settings: of this run.
+        config: of this run.
         images: the digest of its images.
-        processes: in which it trains: what is random depends on their number. Checkpoints of older
-            versions do not tell theirs.
+        processes: in which it trains: random numbers depend on how many there are.
 
     Raises:
-        UsageError: it is of another model, other settings, other images or more or fewer processes.
+        UsageError: another model, another configuration, other images, more or fewer processes.
     """
     state, path = checkpoint.state, checkpoint.path
-    own = fixed(settings.to_dict())
-    for name, value in state["settings"].items():
+    own = training_values(config.to_dict())
+    for name, value in state["config"].items():
         if own.get(name) != value:
             raise UsageError(
                 f"{path}: the checkpoint was made with {name} = {value!r}, this run has "
-                f"{own.get(name)!r}. Resume the run it belongs to, or start another."
+                f"{own.get(name)!r}. Resume the run it belongs to, or start another one."
             )
     check_processes(checkpoint, processes)
     if state["images"] != images:
         raise UsageError(
-            f"{path}: the checkpoint was trained on other images than {settings.data} "
-            "holds now. Resume with the same images."
+            f"{path}: the checkpoint was trained on other images than {config.train} holds now. "
+            "Resume with the same images."
         )
 
 
-STEP, ORDER, SAMPLES = 0, 1, 2
-"""What a random number generator is for, the second part of its seed."""
+STEP_STREAM, ORDER_STREAM, SAMPLES_STREAM = 0, 1, 2
+"""What a random number generator is for: the second part of its seed."""
 
 
-class Training:
-    """The state of a run. `step` takes one generator step and those of the discriminator before it.
+class GanTrainer:
+    """A training. `step` takes one generator step and the discriminator's steps before it.
 
     Attributes:
         step_count: generator steps taken.
-        classes: how many labels the networks know; 1 where the images have no classes.
+        classes: labels that the networks are conditioned on; 1 where the images have no classes.
         generator, discriminator, average: the networks; `average` is `generator` itself where the
-            settings ask for no moving average.
+            weights are not averaged.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        config: GanConfig,
         data: TrainingImages,
         accelerator: Accelerator,
         rejection: MemorizationRejection | None,
     ) -> None:
-        if settings.batch % accelerator.num_processes:
-            raise UsageError(
-                f"batch: expected a multiple of the {accelerator.num_processes} processes, got "
-                f"{settings.batch}."
-            )
-        self.settings, self.data, self.rejection = settings, data, rejection
+        self.config, self.data, self.rejection = config, data, rejection
         self._rejection_state: dict[str, int] | None = None
         self.accelerator, self.device = accelerator, accelerator.device
-        self.share = settings.batch // accelerator.num_processes
+        self.share = config.batch_size // accelerator.num_processes
         self.step_count = 0
         self.classes = max(1, len(data.classes))
-        self._labels_of_data = np.zeros(len(data), np.int64) if data.labels is None else data.labels
+        self._data_labels = np.zeros(len(data), np.int64) if data.labels is None else data.labels
         self._digest = data.digest
-        generator, discriminator = build_models(settings, classes=self.classes)
+        generator, discriminator = build_networks(config, classes=self.classes)
         layout = torch.channels_last  # in which convolutions of few channels are faster
         self.generator = generator.to(self.device).to(memory_format=layout).train()
         self.discriminator = discriminator.to(self.device).to(memory_format=layout).train()
         self.average = generator
-        if settings.average_decay > 0:
+        if config.ema_decay > 0:
             self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self._optimizers = {
             "generator_adam": self._adam(self.generator),
@@ -180,12 +174,12 @@ class Training:
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     def _adam(self, module: nn.Module) -> Any:
-        settings = self.settings
+        config = self.config
         adam = torch.optim.Adam(
             module.parameters(),
-            lr=settings.learning_rate,
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.adam_eps,
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.adam_eps,
         )
         return self.accelerator.prepare(adam)
 
@@ -200,17 +194,17 @@ class Training:
                 has changed then.
         """
         rng = np.random.default_rng(
-            [self.settings.seed, STEP, self.step_count, self.accelerator.process_index]
+            [self.config.seed, STEP_STREAM, self.step_count, self.accelerator.process_index]
         )
         losses = []
-        for number in range(self.settings.discriminator_steps):
+        for number in range(self.config.discriminator_steps):
             losses.append(self._discriminator_step(number, rng))
         losses.append(self._generator_step(rng))
         if self.accelerator.num_processes > 1:
             share_power_iterations((self.generator, self.discriminator))
-        decay = self.settings.average_decay
+        decay = self.config.ema_decay
         if self.average is not self.generator:
-            late = self.step_count >= self.settings.average_from
+            late = self.step_count >= self.config.ema_start
             update_average(self.average, self.generator, decay=decay if late else 0.0)
         self.step_count += 1
         last = mean_of(self.accelerator, torch.stack(losses[-2:])).tolist()
@@ -222,7 +216,7 @@ class Training:
             labels = self._labels(rng)
             fake = self.generator(self._noise(len(labels), rng), labels).float()
         images = torch.cat([real, fake])
-        if self.settings.augment:
+        if self.config.augment:
             images = augmented(images, rng)
         with self.accelerator.autocast():
             scores = self.discriminator(images, torch.cat([real_labels, labels])).float()
@@ -256,7 +250,7 @@ class Training:
         if fake is None:
             self._descend("generator_adam", self.generator, None)
             return torch.zeros((), device=self.device)
-        if self.settings.augment:
+        if self.config.augment:
             fake = augmented(fake, rng)
         self.discriminator.requires_grad_(False)
         with self.accelerator.autocast():
@@ -277,17 +271,13 @@ class Training:
         optimizer.step()
 
     def pop_statistics(self) -> Statistics | None:
-        """What the rejection did in all processes since the last time; all of them must ask."""
+        """The rejection's statistics since the last call; all processes must call this."""
         if self.rejection is None:
             return None
         return self.rejection.pop_statistics(lambda row: rows_of(self.accelerator, row))
 
-    def anywhere(self, here: bool) -> bool:
-        """Whether something is so in any process; all of them must ask."""
-        return sum_of(self.accelerator, int(here)) > 0
-
     def _noise(self, count: int, rng: np.random.Generator) -> torch.Tensor:
-        drawn = rng.standard_normal((count, self.settings.z), dtype=np.float32)
+        drawn = rng.standard_normal((count, self.config.z_dim), dtype=np.float32)
         return torch.from_numpy(drawn).to(self.device)
 
     def _labels(self, rng: np.random.Generator) -> torch.Tensor:
@@ -299,25 +289,25 @@ class Training:
 
         Every pass over the images has an order of its own, which the seed and the pass decide.
         """
-        settings, count = self.settings, len(self.data)
-        batches = self.step_count * settings.discriminator_steps + number
-        first = batches * settings.batch + self.accelerator.process_index * self.share
+        config, count = self.config, len(self.data)
+        batches = self.step_count * config.discriminator_steps + number
+        first = batches * config.batch_size + self.accelerator.process_index * self.share
         chosen = []
         for position in range(first, first + self.share):
             epoch, place = divmod(position, count)
             if self._order[0] != epoch:
-                order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(count)
+                order = np.random.default_rng([config.seed, ORDER_STREAM, epoch]).permutation(count)
                 self._order = (epoch, order)
             chosen.append(int(self._order[1][place]))
         pixels = torch.from_numpy(self.data.pixels[chosen]).to(self.device)
-        if settings.flips:
+        if config.flips:
             mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5).to(self.device)
             pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
-        labels = torch.from_numpy(self._labels_of_data[chosen]).to(self.device)
+        labels = torch.from_numpy(self._data_labels[chosen]).to(self.device)
         return pixels.float() / 127.5 - 1, labels
 
     def is_finite(self) -> bool:
-        """Whether all weights, and the running statistics of normalisation, are numbers."""
+        """Whether all weights, and the running statistics of normalisation, are finite."""
         return all(
             bool(value.isfinite().all())
             for module in (self.generator, self.discriminator, self.average)
@@ -325,7 +315,7 @@ class Training:
         )
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint; see `checkpoints`."""
+        """Write a checkpoint."""
         tensors = module_tensors("generator", self.generator)
         tensors |= module_tensors("discriminator", self.discriminator)
         if self.average is not self.generator:
@@ -338,7 +328,7 @@ class Training:
         scaler = self.accelerator.scaler
         return {
             "step": self.step_count,
-            "settings": fixed(self.settings.to_dict()),
+            "config": training_values(self.config.to_dict()),
             "classes": list(self.data.classes),
             "images": self._digest,
             "rejection": None if self.rejection is None else self.rejection.state_dict(),
@@ -347,14 +337,14 @@ class Training:
         }
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of `load_gan`.
+        """Resume from a checkpoint of `load_gan`.
 
         Raises:
-            UsageError: it is of another model, other settings, images or processes.
+            UsageError: it is of another training; see `check_same_run`.
             InputError: its tensors do not fit.
         """
         state, processes = checkpoint.state, self.accelerator.num_processes
-        check_same_run(checkpoint, self.settings, images=self._digest, processes=processes)
+        check_same_run(checkpoint, self.config, images=self._digest, processes=processes)
         load_module(self.generator, "generator", checkpoint)
         load_module(self.discriminator, "discriminator", checkpoint)
         if self.average is not self.generator:
@@ -362,19 +352,19 @@ class Training:
         for name, optimizer in self._optimizers.items():
             load_optimizer(optimizer, name, checkpoint)
         self._rejection_state = state["rejection"]
-        self.reject_with(self.rejection)
+        self.set_rejection(self.rejection)
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             try:
                 self.accelerator.scaler.load_state_dict(state["scaler"])
             except (KeyError, RuntimeError, TypeError) as error:
                 raise InputError(
-                    f"{checkpoint.path}: the scale of its gradients cannot be read. Go on from "
+                    f"{checkpoint.path}: the scale of its gradients cannot be read. Resume from "
                     "another checkpoint."
                 ) from error
         self.step_count = int(state["step"])
 
-    def reject_with(self, rejection: MemorizationRejection | None) -> None:
-        """Take up a rejection, at the step that a checkpoint loaded before was at."""
+    def set_rejection(self, rejection: MemorizationRejection | None) -> None:
+        """Reject from now on, at the rejection's step of a checkpoint that was loaded before."""
         self.rejection = rejection
         if rejection is not None and self._rejection_state is not None:
             rejection.load_state_dict(self._rejection_state)

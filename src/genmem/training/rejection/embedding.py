@@ -1,4 +1,4 @@
-"""The embedding that rejection compares images in, and the training images' features in it."""
+"""Features of generated and training images, in the backbone that rejection compares them in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALLEST_SIDE, LARGEST_SIDE = 32, 4_096
 """Below this side no backbone's features are worth their name; above, no memory holds a batch."""
 
 
-def find_embedding(name: str) -> Backbone:
+def find_backbone_at_side(name: str) -> Backbone:
     """A backbone by name, or at a smaller input: `efficientnet-lite0@64` sees 64 × 64 pixels.
 
     The cost of a convolutional network falls with the square of the side; what its features still
@@ -46,7 +46,7 @@ def find_embedding(name: str) -> Backbone:
     side = int(text) if text.isdecimal() and len(text) < 9 else 0
     if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
         raise UsageError(
-            f"embedding {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE} and "
+            f"backbone {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE} and "
             f"at most {LARGEST_SIDE:,}."
         )
     preprocessing = backbone.preprocessing
@@ -56,23 +56,21 @@ def find_embedding(name: str) -> Backbone:
     elif isinstance(preprocessing, Stretch):
         smaller = replace(preprocessing, size=side)
     else:
-        raise UsageError(f"embedding {name!r}: {plain} takes images as they are; leave @{side} out")
+        raise UsageError(f"backbone {name!r}: {plain} takes images of any size; leave @{side} out.")
     return replace(backbone, name=name, input_size=side, preprocessing=smaller)
 
 
-def open_embedding(embedding: str | nn.Module) -> tuple[nn.Module, str | None]:
+def open_backbone(backbone: str | nn.Module) -> tuple[nn.Module, str | None]:
     """The module that takes uint8 RGB [b, 3, H, W], and its name where it has one.
 
-    A module of the caller's own is closed to gradients and set to evaluation mode.
+    A module of the caller is set to evaluation mode, and its parameters need no gradients then.
     """
-    if isinstance(embedding, str):
-        is_file = (
-            Path(embedding).suffix in custom_models.SUFFIXES
-        )  # whose content its name does not tell
+    if isinstance(backbone, str):
+        is_file = Path(backbone).suffix in custom_models.SUFFIXES  # the name says nothing of it
         # On a CPU small images pass three times as fast with their channels last.
-        module = torch_module(find_embedding(embedding)).to(memory_format=torch.channels_last)
-        return module, None if is_file else embedding
-    return embedding.eval().requires_grad_(False), None
+        module = torch_module(find_backbone_at_side(backbone)).to(memory_format=torch.channels_last)
+        return module, None if is_file else backbone
+    return backbone.eval().requires_grad_(False), None
 
 
 def to_uint8(images: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
@@ -106,7 +104,7 @@ def embed(module: nn.Module, images: torch.Tensor, *, half: bool = False) -> tor
         output = module(images)
     if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(images):
         shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise InputError(f"embedding: expected features [b, d] from the module, got {shape}.")
+        raise InputError(f"backbone: expected features [b, d] from the module, got {shape}.")
     return unit_rows(output)
 
 
@@ -135,7 +133,7 @@ def embed_all(
     return np.concatenate(parts)
 
 
-def training_rows(
+def training_features(
     module: nn.Module,
     images: NDArray[np.uint8],
     *,
@@ -160,7 +158,7 @@ def training_rows(
         return compute()
     folder = (default_cache() if cache == "default" else Path(cache)) / "training"
     contents = blake2b(np.ascontiguousarray(images).data, digest_size=16).hexdigest()
-    described = find_embedding(name)
+    described = find_backbone_at_side(name)
     key = entry_key(
         VERSION,
         f"{contents} {images.shape}",

@@ -1,6 +1,6 @@
 """Memorization rejection in a Lightning module.
 
-    rejection = MemorizationRejection(train, embedding="inception", tau=0.13)
+    rejection = MemorizationRejection(train, backbone="inception", tau=0.13)
     Trainer(callbacks=[MemorizationRejectionCallback(rejection)])
 
 and in the module's generator step `fake = self.rejection.sample(self.draw, 64)`.
@@ -20,7 +20,7 @@ except ImportError as error:
 
 
 class MemorizationRejectionCallback(Callback):
-    """Hands a rejection to the module as `module.rejection`, logs it, and keeps it in checkpoints.
+    """Attaches a rejection to the module as `module.rejection`, logs it and checkpoints it.
 
     It is moved to the module's device before training. Logged, once every `log_every` batches:
     `rejection/acceptance`, `rejection/distance_mean`, `rejection/tau`, `rejection/redraws`.
@@ -45,14 +45,17 @@ class MemorizationRejectionCallback(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log what was rejected since the last time."""
+        """Log the statistics since the last time."""
         del trainer, outputs, batch
         if (batch_idx + 1) % self.log_every:
             return
-        found = self.rejection.pop_statistics()
-        values = {"tau": found.tau, "redraws": float(found.redraws)}
-        if found.acceptance is not None and found.distance_mean is not None:
-            values |= {"acceptance": found.acceptance, "distance_mean": found.distance_mean}
+        statistics = self.rejection.pop_statistics()
+        values = {"tau": statistics.tau, "redraws": float(statistics.redraws)}
+        if statistics.acceptance is not None and statistics.distance_mean is not None:
+            values |= {
+                "acceptance": statistics.acceptance,
+                "distance_mean": statistics.distance_mean,
+            }
         pl_module.log_dict({f"rejection/{name}": value for name, value in values.items()})
 
     def state_dict(self) -> dict[str, Any]:
@@ -60,5 +63,5 @@ class MemorizationRejectionCallback(Callback):
         return dict(self.rejection.state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         self.rejection.load_state_dict(state_dict)

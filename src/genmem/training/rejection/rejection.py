@@ -1,7 +1,7 @@
 """Memorization rejection: images too close to a training image do not train the generator.
 
-    reject = MemorizationRejection(train, embedding="inception", tau=0.13)      # once
-    fake = reject.sample(lambda n: generator(torch.randn(n, 128)), 64)          # a generator step
+    reject = MemorizationRejection(train, backbone="inception", tau=0.13)      # once
+    fake = reject.sample(lambda n: generator(torch.randn(n, 128)), 64)         # a generator step
     loss = -discriminator(fake).mean()
 
 "Reducing Training Sample Memorization in GANs by Training with Memorization Rejection" (arXiv
@@ -21,34 +21,40 @@ import numpy as np
 import torch
 from torch import nn
 
-from genmem.arrays import check_choice
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.training.rejection.embedding import embed, open_embedding, to_uint8, training_rows
-from genmem.training.rejection.search import check_search, make_search
+from genmem.training.rejection.embedding import embed, open_backbone, to_uint8, training_features
+from genmem.training.rejection.options import (
+    Mode,
+    SearchKind,
+    check_mode,
+    check_search,
+    check_tau,
+)
+from genmem.training.rejection.search import build_search
 from genmem.training.rejection.statistics import (
     Gather,
-    Judged,
+    RejectionResult,
+    RunningStatistics,
     Statistics,
-    Tally,
-    first_of_each,
-    nothing_passed,
+    first_accepted,
+    rejects_everything_error,
 )
 from genmem.training.rejection.statistics import RejectsEverythingError as RejectsEverythingError
 from genmem.training.rejection.threshold import (
     as_images,
     as_labels,
     as_unit_rows,
-    at_least,
-    threshold,
+    check_at_least,
+    resolve_tau,
 )
 
 
-def whole_number(value: Any, least: int, name: str) -> int:
-    """`value` as an int, once it is a whole number of at least `least`.
+def check_whole_number(value: Any, least: int, name: str) -> int:
+    """Check that `value` is a whole number of at least `least`, and return it as an int.
 
     Raises:
-        UsageError: it is something else; the message names it.
+        UsageError: it is not; the message names it.
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or int(value) < least:
@@ -56,18 +62,11 @@ def whole_number(value: Any, least: int, name: str) -> int:
     return int(value)
 
 
-def check_tau(tau: Any) -> None:
-    """Raise UsageError unless `tau` is "auto" or a distance in [0, 2]."""
-    number = isinstance(tau, numbers.Real) and not isinstance(tau, bool)
-    if tau != "auto" and not (number and 0 <= float(tau) <= 2):
-        raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")
-
-
 def check_range(value_range: Any) -> tuple[float, float]:
-    """The lowest and the highest value of an image, once they are two rising numbers.
+    """Check that `value_range` is two finite numbers, low < high, and return them.
 
     Raises:
-        UsageError: they are not.
+        UsageError: it is not.
     """
     try:
         low, high = (float(value) for value in value_range)
@@ -75,7 +74,7 @@ def check_range(value_range: Any) -> tuple[float, float]:
         low = high = math.nan
     if not (low < high and math.isfinite(low) and math.isfinite(high)):
         raise UsageError(
-            f"value_range: expected the lowest and the highest value of generated images, as "
+            f"value_range: expected the lowest and the highest value of generated images, like "
             f"(-1.0, 1.0), got {value_range!r}."
         )
     return low, high
@@ -100,34 +99,34 @@ def ramp(steps: int) -> Schedule:
 class MemorizationRejection:
     """Rejects generated images within τ of a training image; call it, or let it `sample`.
 
-    In a loop of your own over several processes, each judges its own images, and two things are
-    yours to see to (`genmem.training.gan.trainer` does both). Processes keep different numbers of
-    images, and the mean of their mean losses is not the mean over all: multiply each loss by
-    kept · processes / (kept in all processes) before gradients are averaged. And where nothing
-    passes in one process, catch its RejectsEverythingError there and take part in the step with a
-    gradient of 0, or the others wait for it for ever.
+    With several processes each one judges its own images, and your training loop must do two things
+    (`genmem.training.gan.trainer` does both). Processes accept different numbers of images, and the
+    mean of their mean losses is not the mean over all: multiply each loss by
+    accepted · processes / (accepted in all processes) before gradients are averaged. And where a
+    process accepts nothing, catch its RejectsEverythingError and take part in the step with a
+    gradient of 0, or the other processes wait for ever.
 
     Attributes:
         tau: the threshold after warm-up and schedule.
         mode: "filter" or "resample".
         steps: generator steps so far; `sample` counts them, else call `step`.
-        device: where embedding and training features are; they follow the images.
+        device: where backbone and training features are; they follow the images.
     """
 
     def __init__(
         self,
         train: Any,
         *,
-        embedding: str | nn.Module = "efficientnet-lite0",
+        backbone: str | nn.Module = "efficientnet-lite0",
         tau: float | Literal["auto"] = "auto",
-        mode: Literal["filter", "resample"] = "filter",
+        mode: Mode = "filter",
         max_tries: int = 20,
         smallest_draw: int = 16,
         warm_up: int = 0,
         schedule: Schedule | None = None,
         flips: bool = False,
         categories: Sequence[int] | None = None,
-        search: str = "auto",
+        search: SearchKind = "auto",
         half: bool = False,
         value_range: tuple[float, float] = (-1.0, 1.0),
         device: str | torch.device = "cpu",
@@ -138,44 +137,43 @@ class MemorizationRejection:
 
         Args:
             train: uint8 images [n, 3, H, W] (tensor or array); or their features, float [n, d]
-                (array, memory-mapped too, or tensor), made by the same embedding; or whatever
-                `open_images` takes. One embedding judges both sides, so give images where you can.
-            embedding: a backbone's name, `NAME@SIDE` for a smaller input (see `find_embedding`), or
-                a module that takes uint8 RGB [b, 3, H, W] and gives features [b, d].
-            tau: in the embedding's own scale (the paper's 0.13 is Inception's), 0 to reject
-                nothing; "auto": the mean leave-one-out distance of the training rows, the paper's
-                guideline.
-            mode: "filter" (the released code): the step goes on with those accepted, and draws all
-                anew only when none was. "resample" (Algorithm 1): each rejected image is drawn
-                anew until it is accepted.
-            max_tries: draws in one step, at most; see `sample`.
-            smallest_draw: images asked for in one redraw of "resample", at least: batch
-                normalisation does badly on a few. What is not needed is dropped.
-            warm_up: generator steps in which nothing is rejected or even embedded.
-            schedule: the factor of τ by steps since the warm-up; None is 1. See `ramp`.
-            flips: store the features of flipped training images too, so that a flipped copy does
-                not pass.
-            categories: the training images' labels, integers [n]: images are then searched among
-                the training images of their own label only, and a call needs their labels.
+                (array, memory-mapped too, or tensor) from the same backbone; or whatever
+                `open_images` takes. One backbone must see both sides, so give images if you can.
+            backbone: its name, `NAME@SIDE` for a smaller input (see `find_backbone_at_side`), or a
+                module that takes uint8 RGB [b, 3, H, W] and returns features [b, d].
+            tau: threshold in the scale of the backbone (the paper's 0.13 is Inception's), 0 to
+                reject nothing; "auto": the mean leave-one-out distance of the training rows, as the
+                paper suggests.
+            mode: "filter" (the released code): the step continues with the accepted images, and
+                draws all of them again only if there are none. "resample" (Algorithm 1): each
+                rejected image is drawn again until it is accepted.
+            max_tries: largest number of draws in one step; see `sample`.
+            smallest_draw: smallest number of images in one redraw of "resample": batch
+                normalisation does badly on a few. Surplus images are dropped.
+            warm_up: generator steps in which nothing is embedded or rejected.
+            schedule: steps since the warm-up → factor of τ; None: always 1. See `ramp`.
+            flips: store the features of mirrored training images too, to reject mirrored copies.
+            categories: the training images' labels, integers [n]: generated images are then only
+                compared with training images of their own label, and calls need their labels.
             search: "auto", "exact", "pruned" or "faiss"; see `make_search`.
-            half: embed, and on a GPU search, in half precision.
-            value_range: of generated images that are floats; uint8 is taken as it is.
-            device: where to begin; it follows the images later.
-            cache: where features of named embeddings are kept and shared between processes, by
-                content; None: nowhere.
-            progress: told while the training images are embedded.
+            half: compute features, and on a GPU distances, in half precision.
+            value_range: of generated images that are floats; uint8 images are used as they are.
+            device: initial device; later it follows the images.
+            cache: folder where features of named backbones are kept by content and shared between
+                processes; None: nowhere.
+            progress: called while the training images are embedded.
 
         Raises:
             InputError: fewer than two training images, images of the wrong kind, labels of the
                 wrong number.
-            UsageError: a setting that is not possible.
-            WeightsError: the embedding's weights are missing.
+            UsageError: an argument out of range, or arguments that do not go together.
+            WeightsError: the backbone's weights are missing.
         """
-        check_choice(mode, ("filter", "resample"), name="mode")
+        check_mode(mode)
         self.mode = mode
-        self.max_tries = whole_number(max_tries, 1, "max_tries")
-        self.smallest_draw = whole_number(smallest_draw, 1, "smallest_draw")
-        self.warm_up = whole_number(warm_up, 0, "warm_up")
+        self.max_tries = check_whole_number(max_tries, 1, "max_tries")
+        self.smallest_draw = check_whole_number(smallest_draw, 1, "smallest_draw")
+        self.warm_up = check_whole_number(warm_up, 0, "warm_up")
         self.schedule = schedule
         self.value_range = check_range(value_range)
         check_tau(tau)
@@ -184,21 +182,21 @@ class MemorizationRejection:
         self.steps = 0
         self._half = half
         self._automatic = tau == "auto"
-        self._tally = Tally()
-        self._module, name = open_embedding(embedding)
+        self._statistics = RunningStatistics()
+        self._module, name = open_backbone(backbone)
         self._module.to(self.device)
         if isinstance(train, np.ndarray | torch.Tensor) and train.ndim == 2:
             if flips:
                 raise UsageError(
-                    "flips: flipped features cannot be made from features; give images, or "
-                    "features of the flipped images as well."
+                    "flips: features of mirrored images cannot be computed from features. Give "
+                    "images, or add the features of the mirrored images."
                 )
             rows = as_unit_rows(train)
             labels = as_labels(categories, len(rows), flips=False)
         else:
             images = as_images(train)
             labels = as_labels(categories, len(images), flips=flips)
-            rows = training_rows(
+            rows = training_features(
                 self._module,
                 images,
                 name=name,
@@ -209,11 +207,11 @@ class MemorizationRejection:
                 progress=progress,
             )
         tensor = torch.from_numpy(rows)
-        at_least(len(rows), 2, "train: number of images", InputError)
+        check_at_least(len(rows), 2, "train: number of images", InputError)
         self.dimension = int(rows.shape[1])
-        self.tau = threshold(tau, rows[: len(rows) // 2] if flips else rows, labels)
+        self.tau = resolve_tau(tau, rows[: len(rows) // 2] if flips else rows, labels)
         self._per_class = labels is not None
-        self._search = make_search(tensor, kind=search, labels=labels, half=half)
+        self._search = build_search(tensor, kind=search, labels=labels, half=half)
         self._search.to(self.device)
 
     @property
@@ -225,7 +223,7 @@ class MemorizationRejection:
         return self.tau * (self.schedule(since) if self.schedule else 1.0)
 
     def to(self, device: str | torch.device) -> MemorizationRejection:
-        """Move embedding and training features."""
+        """Move backbone and training features."""
         device = torch.device(device)
         if device != self.device:
             self.device = device
@@ -234,60 +232,60 @@ class MemorizationRejection:
         return self
 
     def step(self) -> None:
-        """One generator step is over: warm-up and schedule go on."""
+        """Count a generator step, for warm-up and schedule."""
         self.steps += 1
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint must keep."""
+        """What a checkpoint must hold."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         self.steps = int(state["steps"])
 
     @torch.no_grad()
-    def __call__(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> Judged:
-        """Which of the generated images to keep. Nothing of it carries a gradient.
+    def __call__(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> RejectionResult:
+        """Decide which generated images to keep. The result carries no gradient.
 
         Args:
             images: [b, 3, H, W], float in `value_range` or uint8, before any augmentation.
-            labels: int64 [b], where rejection looks within classes.
+            labels: int64 [b], for rejection within classes.
 
         Raises:
-            InputError: images of another shape, an embedding of other features, or labels that
-                are not one an image, or of no training image.
+            InputError: images of another shape, features of another dimension, not one label per
+                image, or a label that no training image has.
         """
         check_batch(images)
         tau = self.tau_now
         if tau <= 0:
             keep = torch.ones(len(images), dtype=torch.bool, device=images.device)
-            return Judged(keep, None, 0.0)
+            return RejectionResult(keep, None, 0.0)
         self.to(images.device)
         rows = embed(self._module, to_uint8(images, self.value_range), half=self._half)
         if rows.shape[1] != self.dimension:
             raise InputError(
-                f"embedding: expected {self.dimension} features like the training rows', got "
-                f"{rows.shape[1]}; one embedding must make both."
+                f"backbone: expected {self.dimension} features like the training rows', got "
+                f"{rows.shape[1]}; one backbone must compute both."
             )
         labels = labels if self._per_class else None
         distances = self._search.distances(rows, within=tau, labels=labels)
         keep = ~(distances <= tau)
-        self._tally.add(keep, distances)
-        return Judged(keep, distances, tau)
+        self._statistics.add(keep, distances)
+        return RejectionResult(keep, distances, tau)
 
     def sample(self, draw: Callable[[int], torch.Tensor], count: int) -> torch.Tensor:
-        """One generator step's accepted images, with their gradients to the generator.
+        """The accepted images of one generator step, with their gradients to the generator.
 
         Args:
-            draw: so many → new images [n, 3, H, W].
-            count: the batch size; at most `count` images for "filter", `count` for "resample",
-                fewer where `max_tries` draws did not bring them all.
+            draw: number n → new images [n, 3, H, W].
+            count: the batch size: at most `count` images are returned for "filter", `count` for
+                "resample", fewer if `max_tries` draws do not bring them all.
 
         Raises:
-            InputError: `draw` gives another number of images than it was asked for.
-            RejectsEverythingError: not one image passed in `max_tries` draws.
+            InputError: `draw` returns another number of images than it was asked for.
+            RejectsEverythingError: no image was accepted in `max_tries` draws.
         """
-        images, _ = self._collect(lambda asked: draw(len(asked)), count, None)
+        images, _ = self._collect(lambda places: draw(len(places)), count, None)
         return images
 
     def sample_labelled(
@@ -298,18 +296,18 @@ class MemorizationRejection:
         Returns:
             The accepted images and their labels.
         """
-        images, places = self._collect(lambda asked: draw(labels[asked]), len(labels), labels)
+        images, places = self._collect(lambda places: draw(labels[places]), len(labels), labels)
         return images, labels[places.to(labels.device)]
 
     def pop_statistics(self, gather: Gather | None = None) -> Statistics:
-        """What happened since this was last called.
+        """Statistics since the last call.
 
         Args:
-            gather: makes the statistics those of all processes, which must then all call this at
-                the same step: a row float64 [1, k] on the CPU → the rows of all, [p, k]. None: of
-                this process.
+            gather: a row float64 [1, k] on the CPU → the rows of all processes, [p, k]; the
+                statistics are then of all of them, and all must call this at the same step.
+                None: of this process.
         """
-        return self._tally.pop(tau=self.tau_now, gather=gather)
+        return self._statistics.pop(tau=self.tau_now, gather=gather)
 
     def _collect(
         self,
@@ -317,43 +315,49 @@ class MemorizationRejection:
         count: int,
         labels: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Accepted images and the places, of `count`, that they take, in order."""
-        everything = torch.arange(count)
-        missing, drawn = everything, 0
+        """Accepted images and the places, of `count`, that they take, in order.
+
+        Args:
+            draw: places int64 [n] → new images [n, 3, H, W].
+            count: the batch size.
+            labels: int64 [count], the label of each place.
+        """
+        all_places = torch.arange(count)
+        missing, drawn = all_places, 0
         parts: list[torch.Tensor] = []
-        places: list[torch.Tensor] = []
-        nearest_seen: list[torch.Tensor] = []
+        taken: list[torch.Tensor] = []
+        mean_distances: list[torch.Tensor] = []
         for attempt in range(self.max_tries):
-            self._tally.redraws += attempt > 0
-            asked = missing
-            if parts and len(asked) < min(self.smallest_draw, count):
-                asked = missing[torch.arange(min(self.smallest_draw, count)) % len(missing)]
-            images = draw(asked)
-            if len(images) != len(asked):
+            self._statistics.redraws += attempt > 0
+            places = missing
+            if parts and len(places) < min(self.smallest_draw, count):
+                places = missing[torch.arange(min(self.smallest_draw, count)) % len(missing)]
+            images = draw(places)
+            if len(images) != len(places):
                 raise InputError(
-                    f"draw: expected {len(asked)} images, as were asked for, got {len(images)}."
+                    f"draw: expected {len(places)} images, as asked for, got {len(images)}."
                 )
-            judged = self(images, None if labels is None else labels[asked])
+            result = self(images, None if labels is None else labels[places])
             drawn += len(images)
-            keep = judged.keep.cpu()
-            if judged.distances is not None:
-                nearest_seen.append(judged.distances.mean())
+            keep = result.keep.cpu()
+            if result.distances is not None:
+                mean_distances.append(result.distances.mean())
             if bool(keep.all()) and not parts:
                 self.step()
-                return images, everything.to(images.device)
-            chosen = first_of_each(asked, keep)
+                return images, all_places.to(images.device)
+            chosen = first_accepted(places, keep)
             if len(chosen):
                 parts.append(images[chosen.to(images.device)])
-                places.append(asked[chosen])
-                missing = everything[~torch.isin(everything, torch.cat(places))]
+                taken.append(places[chosen])
+                missing = all_places[~torch.isin(all_places, torch.cat(taken))]
             if not len(missing) or (parts and self.mode == "filter"):
                 break
         if not parts:
             where = f"tau = {self.tau_now:.4g}, step {self.steps:,}"
-            raise nothing_passed(
-                drawn, self.max_tries, nearest_seen, where=where, automatic=self._automatic
+            raise rejects_everything_error(
+                drawn, self.max_tries, mean_distances, where=where, automatic=self._automatic
             )
         self.step()
-        joined = torch.cat(places)
+        joined = torch.cat(taken)
         order = joined.argsort().to(parts[0].device)
         return torch.cat(parts)[order], joined.to(order.device)[order]

@@ -1,4 +1,4 @@
-"""Which generated images lie within τ of a training image: exactly, pruned, or by faiss.
+"""Nearest-neighbor searches of rejection: exact, pruned, or approximate by faiss.
 
 Rows are features of norm 1, so the distance 1 − cos is one matrix product away. A search takes a
 batch of queries and gives, for each, the distance to its nearest training row. Training rows stay
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmem.arrays import check_choice
 from genmem.errors import InputError, UsageError
+from genmem.training.rejection.options import SearchKind, check_search
 
 SCORE_BYTES = 64 * 2**20
 """Bytes of one block of scores, queries × training rows."""
@@ -156,8 +156,7 @@ class PrunedSearch:
         self, queries: torch.Tensor, *, within: float, labels: torch.Tensor | None = None
     ) -> torch.Tensor:
         """See Search: above `within`, a lower bound of the distance."""
-        if labels is not None:
-            raise UsageError("search='pruned' looks at all classes; search='exact' within one.")
+        check_search("pruned", by_class=labels is not None)
         heads = self._with_rest(queries)
         step = max(1, SCORE_BYTES // (4 * max(1, len(queries))))
         best = torch.full((len(queries),), -2.0, device=queries.device)
@@ -220,8 +219,7 @@ class FaissSearch:
     ) -> torch.Tensor:
         """See Search."""
         del within
-        if labels is not None:
-            raise UsageError("search='faiss' looks at all classes; search='exact' within one.")
+        check_search("faiss", by_class=labels is not None)
         rows = np.ascontiguousarray(queries.float().cpu().numpy())
         scores, _ = self._index.search(rows, 1)
         # Where all cells that it looks into are empty, faiss answers with the lowest number.
@@ -235,24 +233,14 @@ def _some(rows: int, wanted: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(rows, wanted, replace=False))
 
 
-SEARCHES = ("auto", "exact", "pruned", "faiss")
-
-
-def check_search(kind: str, *, by_class: bool) -> None:
-    """Raise UsageError where `make_search` would, for its `kind` or its labels."""
-    check_choice(kind, SEARCHES, name="search")
-    if by_class and kind in ("pruned", "faiss"):
-        raise UsageError(f"search={kind!r} looks at all classes; search='exact' within one.")
-
-
-def make_search(
+def build_search(
     rows: torch.Tensor,
     *,
-    kind: str = "auto",
+    kind: SearchKind = "auto",
     labels: torch.Tensor | None = None,
     half: bool = False,
 ) -> Search:
-    """The search of this kind over unit rows float32 [n, d].
+    """Build the search of a kind over unit rows float32 [n, d].
 
     Args:
         rows: on the CPU; may be a memory-mapped file.

@@ -1,4 +1,6 @@
-"""What memorization rejection did: verdicts on batches, running counts, and a τ that ends a run."""
+"""Results of memorization rejection: of a batch, running statistics, and the error of a τ that
+rejects everything.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +17,24 @@ Gather = Callable[[torch.Tensor], torch.Tensor]
 
 
 class RejectsEverythingError(UsageError):
-    """τ lets nothing pass.
+    """τ rejects every image.
 
     Attributes:
         acceptance: the share accepted in the last tries: 0.
-        what: what happened, without advice.
+        event: what happened, without advice.
     """
 
     acceptance = 0.0
 
-    def __init__(self, what: str, advice: str = "") -> None:
-        super().__init__(f"{what} {advice}".strip())
-        self.what = what
+    def __init__(self, event: str, advice: str = "") -> None:
+        super().__init__(f"{event} {advice}".strip())
+        self.event = event
 
 
-def nothing_passed(
+def rejects_everything_error(
     drawn: int, tries: int, distances: Sequence[torch.Tensor], *, where: str, automatic: bool
 ) -> RejectsEverythingError:
-    """The error of a step in which no image passed.
+    """The error of a step in which no image was accepted.
 
     Args:
         drawn: images in all tries.
@@ -50,29 +52,29 @@ def nothing_passed(
         f"memorization rejection: none of {drawn:,} generated images in {tries} draws lay farther "
         f"than tau from the training images ({where}, acceptance 0 %, mean nearest distance "
         f"{float(torch.stack(list(distances)).mean()):.4g}).",
-        f"{hint}, give it a warm-up, or stop here: the generator gives nothing but near copies.",
+        f"{hint}, give it a warm-up, or stop here: the generator makes nothing but near copies.",
     )
 
 
-def first_of_each(asked: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Positions of the first accepted image for each place that was asked for."""
+def first_accepted(places: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Positions of the first accepted image of each place."""
     taken: set[int] = set()
     chosen = []
-    for position, (place, kept) in enumerate(zip(asked.tolist(), keep.tolist(), strict=True)):
-        if kept and place not in taken:
+    for position, (place, accepted) in enumerate(zip(places.tolist(), keep.tolist(), strict=True)):
+        if accepted and place not in taken:
             taken.add(place)
             chosen.append(position)
     return torch.tensor(chosen, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What rejection says of a batch.
+class RejectionResult:
+    """Which images of a batch are accepted.
 
     Attributes:
         keep: bool [b]: farther than τ from every training image.
-        distances: float32 [b], to the nearest training image; above τ only a bound where the search
-            is "pruned". None while nothing was looked for (in the warm-up, or at τ = 0).
+        distances: float32 [b], to the nearest training image; above τ only a bound if the search is
+            "pruned". None where nothing was searched (in the warm-up, or at τ = 0).
         tau: the threshold used.
     """
 
@@ -83,12 +85,12 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """What happened since the statistics were last taken; for a training log.
+    """Statistics of a number of steps, for a training log.
 
     Attributes:
-        images: generated images judged.
-        acceptance: the share of them that was kept; None where none was judged.
-        distance_mean, distance_lowest: of their distances; None where none was looked for.
+        images: generated images compared with the training images.
+        acceptance: share of them that was accepted; None if there were none.
+        distance_mean, distance_lowest: of their distances; None if there were none.
         redraws: draws beyond the first of a step.
         tau: the threshold now.
     """
@@ -105,8 +107,8 @@ class Statistics:
         return asdict(self)
 
 
-class Tally:
-    """Running counts of a few numbers, whether or not anybody ever asks for them.
+class RunningStatistics:
+    """Running sums for `Statistics`.
 
     Attributes:
         redraws: draws beyond the first of a step.
@@ -118,12 +120,12 @@ class Tally:
     def _clear(self) -> None:
         self.redraws = 0
         self._images = 0
-        # On the images' device: nothing waits for them before they are asked for.
-        self._sums = torch.zeros(2, dtype=torch.float64)  # images kept, distances
+        # On the images' device, so that the device is not synchronised before `pop`.
+        self._sums = torch.zeros(2, dtype=torch.float64)  # images accepted, distances
         self._lowest = torch.tensor(float("inf"))
 
     def add(self, keep: torch.Tensor, distances: torch.Tensor) -> None:
-        """Count in a batch: bool [b] and float32 [b], on one device."""
+        """Add a batch: bool [b] and float32 [b], on one device."""
         self._images += len(keep)
         if distances.device.type == "mps":  # which has no float64
             keep, distances = keep.cpu(), distances.cpu()
@@ -133,16 +135,16 @@ class Tally:
         self._lowest = torch.minimum(self._lowest, distances.min())
 
     def pop(self, *, tau: float, gather: Gather | None = None) -> Statistics:
-        """What was counted since the last time, by all processes where they are gathered."""
+        """Statistics since the last call, of all processes if `gather` is given."""
         row = [float(self._images), float(self.redraws), *self._sums.tolist(), float(self._lowest)]
         self._clear()
         rows = torch.tensor([row], dtype=torch.float64)
         if gather is not None:
             rows = gather(rows).cpu()
-        images, redraws, kept, distances = rows[:, :4].sum(dim=0).tolist()
+        images, redraws, accepted, distances = rows[:, :4].sum(dim=0).tolist()
         return Statistics(
             images=int(images),
-            acceptance=kept / images if images else None,
+            acceptance=accepted / images if images else None,
             distance_mean=distances / images if images else None,
             distance_lowest=float(rows[:, 4].min()) if images else None,
             redraws=int(redraws),

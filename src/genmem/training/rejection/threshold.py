@@ -1,4 +1,4 @@
-"""The reference that rejection compares with: training images, their features, labels and τ."""
+"""What rejection compares with: training images, their features and labels, and the threshold τ."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from genmem.errors import InputError, UsageError
 from genmem.images import open_images, read_batches
 from genmem.neighbors import nearest
 from genmem.training.rejection.embedding import unit_rows
+from genmem.training.rejection.options import check_tau
 
 TAU_ROWS = 10_000
 """Training rows whose leave-one-out distance "auto" averages; a seeded sample of a larger set."""
@@ -27,10 +28,10 @@ SMALLEST_AUTO = 1e-6
 """A mean leave-one-out distance below this is 0, but for rounding."""
 
 
-def at_least(
+def check_at_least(
     value: int, least: int, name: str, error: type[InputError] | type[UsageError] = UsageError
 ) -> int:
-    """`value`, once it is at least `least`; else an error that names it."""
+    """Return `value` if it is at least `least`, else raise an error that names it."""
     if value < least:
         raise error(f"{name}: expected at least {least}, got {value}.")
     return value
@@ -49,7 +50,7 @@ def as_images(train: Any) -> NDArray[np.uint8]:
             f"train: expected uint8 images [n, 3, H, W] or float features [n, d], got "
             f"{train.dtype} {list(train.shape)}."
         )
-    at_least(len(train), 2, "train: number of images", InputError)
+    check_at_least(len(train), 2, "train: number of images", InputError)
     return train
 
 
@@ -90,7 +91,7 @@ def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> t
     return torch.cat([labels, labels]) if flips else labels
 
 
-def threshold(
+def resolve_tau(
     tau: float | Literal["auto"], rows: NDArray[np.float32], labels: torch.Tensor | None
 ) -> float:
     """τ; "auto" is d̄, the mean over training x of d to the other training rows (of x's class).
@@ -98,19 +99,18 @@ def threshold(
     Raises:
         InputError: "auto" where no class has two images, or where each image has an equal one: τ
             would be 0 and reject nothing.
-        UsageError: not a distance.
+        UsageError: τ is not a distance.
     """
     if tau == "auto":
-        found = _mean_left_out(rows, labels)
-        if found < SMALLEST_AUTO:
+        mean = _mean_left_out(rows, labels)
+        if mean < SMALLEST_AUTO:
             raise InputError(
                 "tau='auto': expected training images that differ, got a mean leave-one-out "
-                "distance of 0: each has an equal one, so nothing would be rejected. Leave the "
-                "repeats out, or give tau as a number."
+                "distance of 0: each image has a duplicate, so nothing would be rejected. Leave "
+                "the duplicates out, or give tau as a number."
             )
-        return found
-    if isinstance(tau, str) or not 0 <= tau <= 2:
-        raise UsageError(f"tau: expected 'auto' or a distance in [0, 2], got {tau!r}.")
+        return mean
+    check_tau(tau)
     return float(tau)
 
 
@@ -119,10 +119,10 @@ def _mean_left_out(rows: NDArray[np.float32], labels: torch.Tensor | None) -> fl
     if labels is None:
         return float(_leave_one_out(rows).mean())
     chosen = [rows[(labels[: len(rows)] == label).numpy()] for label in labels.unique()]
-    found = [_leave_one_out(part) for part in chosen if len(part) > 1]
-    if not found:
+    distances = [_leave_one_out(part) for part in chosen if len(part) > 1]
+    if not distances:
         raise InputError("tau='auto': expected a class with at least 2 training images.")
-    return float(np.concatenate(found).mean())
+    return float(np.concatenate(distances).mean())
 
 
 def _leave_one_out(rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from genmem.results import Json
-from genmem.training.common.run_log import FILE, read_log
+from genmem.training.common.run_log import LOG_FILE, read_log
 from genmem.training.rejection_study.evaluation import Measured
 from genmem.training.rejection_study.feature_spaces import Sets, Space
 from genmem.training.rejection_study.grid import Case, Plan, Tau
@@ -91,7 +91,7 @@ def training_log(case: Case) -> dict[str, float | None]:
         `seconds_per_step`, the median of the log's lines; `acceptance`, of all images judged;
         `tau`, the last one in force; None where the log does not say.
     """
-    lines = read_log(case.folder / FILE)
+    lines = read_log(case.folder / LOG_FILE)
     seconds = [line["seconds_per_step"] for line in lines if "seconds_per_step" in line]
     judged = [line["rejection"] for line in lines if line.get("rejection")]
     judged = [one for one in judged if one["acceptance"] is not None]
@@ -137,7 +137,7 @@ def _described(plan: Plan, sets: Sets) -> dict[str, Json]:
     def source(images: Any) -> dict[str, Json]:
         return {"name": images.name, "count": len(images), "digest": images.digest}
 
-    varied = ("model", "tau", "seed", "data", "test", "width", "discriminator_width", "z")
+    varied = ("model", "tau", "seed", "train", "test", "width", "discriminator_width", "z_dim")
     settings = plan.cases[0].settings.to_dict()
     return {
         "train": source(sets.train),
@@ -147,12 +147,16 @@ def _described(plan: Plan, sets: Sets) -> dict[str, Json]:
         "models": list(plan.models),
         "taus": list(plan.taus),
         "seeds": list(plan.seeds),
-        "embedding": settings["embedding"],
+        "embedding": settings["backbone"],
         "measure_with": list(plan.measure_with),
         "images": plan.images,
         "training": {name: value for name, value in settings.items() if name not in varied},
         "widths": {
-            case.model: [case.settings.width, case.settings.discriminator_width, case.settings.z]
+            case.model: [
+                case.settings.width,
+                case.settings.discriminator_width,
+                case.settings.z_dim,
+            ]
             for case in plan.cases
         },
     }

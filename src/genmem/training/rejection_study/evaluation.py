@@ -26,8 +26,8 @@ from genmem.metrics.memorization_distance import memorization_distance_from, zer
 from genmem.neighbors import nearest
 from genmem.results import Json, Result
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
-from genmem.training.gan.evaluation import features_of
-from genmem.training.gan.sampling import even_labels, generated, load_generator
+from genmem.training.gan.evaluation import extract_features
+from genmem.training.gan.sampling import balanced_labels, generate, load_generator
 from genmem.training.rejection_study.feature_spaces import METRIC, Sets, Space
 from genmem.training.rejection_study.grid import TEST, Case
 
@@ -137,8 +137,8 @@ FEWEST_IN_A_CLASS = 20
 def samples_of(case: Case, images: int) -> NDArray[np.uint8]:
     """The run's measured samples, uint8 [n, 3, size, size]: the classes in turn, seeded."""
     generator, classes, z = load_generator(case.folder)
-    labels = even_labels(images, max(1, len(classes)))
-    return generated(generator, labels, z=z, seed=(case.seed, SAMPLES))
+    labels = balanced_labels(images, max(1, len(classes)))
+    return generate(generator, labels, z_dim=z, seed=(case.seed, SAMPLES))
 
 
 def measure(
@@ -172,7 +172,7 @@ def measure(
     if kept is not None:
         return kept
     pixels = samples_of(case, images)
-    rows = features_of(space.extractor, pixels, progress, keep=False)
+    rows = extract_features(space.extractor, pixels, progress, cached=False)
     found = nearest(rows, space.train, metric=METRIC)
     distances, places = found.distances[:, 0], found.indices[:, 0]
     values = values_of(case, sets, space, rows, distances, places)
@@ -280,7 +280,7 @@ def _by_class(
     if case.model == "dcgan":
         of_generated, of_test = labels[places], labels[space.nearest_train]
     else:
-        of_generated, of_test = even_labels(len(rows), len(names)), sets.test.labels
+        of_generated, of_test = balanced_labels(len(rows), len(names)), sets.test.labels
     out: dict[str, dict[str, float | None]] = {}
     for number, name in enumerate(names):
         chosen, held_out = of_generated == number, of_test == number

@@ -14,8 +14,8 @@ from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import nearest
 from genmem.training.common.dataset import TrainingImages, in_classes_of, load_shared_images
 from genmem.training.gan.build import training_images
-from genmem.training.gan.evaluation import features_of
-from genmem.training.rejection.embedding import find_embedding
+from genmem.training.gan.evaluation import extract_features
+from genmem.training.rejection.embedding import find_backbone_at_side
 from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, Plan
 
 METRIC = "absolute_cosine"
@@ -90,10 +90,10 @@ def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None 
         WeightsError: its weights are missing.
     """
     extractor = load_backbone(
-        find_embedding(name), device="cuda" if device == "cuda" else "cpu", progress=progress
+        find_backbone_at_side(name), device="cuda" if device == "cuda" else "cpu", progress=progress
     )
     rows = {
-        key: features_of(extractor, images.pixels, progress, keep=True)
+        key: extract_features(extractor, images.pixels, progress, cached=True)
         for key, images in {"": sets.train, TEST: sets.test, **sets.references}.items()
     }
     train = rows.pop("")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genmem.errors import UsageError
 from genmem.results import Json
-from genmem.training.gan.config import Settings, make_settings
+from genmem.training.gan.config import GanConfig
 
 RUNS = "runs"
 """The folder of the runs in the study's folder."""
@@ -36,7 +37,7 @@ class Case:
     model: str
     tau: Tau
     seed: int
-    settings: Settings
+    settings: GanConfig
     folder: Path
 
     @property
@@ -101,7 +102,7 @@ def make_plan(
         embedding: what rejection compares in; None: as `training` has it.
         references: sources of further held-out sets by name.
         training: settings by name that all runs share, as `genmem train gan --config` takes them;
-            what the study varies (model, tau, seed) is set over them. `measure_every` lets the
+            what the study varies (model, tau, seed) is set over them. `evaluate_every` lets the
             runs measure on the way too; without it they do not.
 
     Raises:
@@ -118,13 +119,13 @@ def make_plan(
     if taken:
         raise UsageError(f"reference: {taken.pop()!r} is there in every study; name it otherwise.")
     ordered = _in_order(taus)
-    common = dict(training or {}) | {"data": data}
+    common: dict[str, Any] = dict(training or {}) | {"train": data}
     if embedding is not None:
-        common["embedding"] = embedding
+        common["backbone"] = embedding
     common |= (
-        {"test": test, "measure_with": list(measure_with)}
-        if common.get("measure_every")
-        else {"measure_with": [], "measure_every": 0}
+        {"test": test, "evaluate_with": list(measure_with)}
+        if common.get("evaluate_every")
+        else {"evaluate_with": [], "evaluate_every": 0}
     )
     folder = Path(folder)
     cases = tuple(
@@ -132,8 +133,8 @@ def make_plan(
             model=model,
             tau=tau,
             seed=seed,
-            settings=make_settings(
-                common | {"model": model, "tau": None if tau == 0 else tau, "seed": seed}
+            settings=GanConfig(
+                **common | {"model": model, "tau": None if tau == 0 else tau, "seed": seed}
             ),
             folder=folder / RUNS / f"{model}-tau-{_text(tau)}-seed-{seed}",
         )
@@ -150,7 +151,7 @@ def make_plan(
         models=tuple(models),
         seeds=tuple(range(seeds)),
         measure_with=tuple(measure_with),
-        images=cases[0].settings.measure_images,
+        images=cases[0].settings.samples,
         cases=cases,
     )
 

@@ -17,7 +17,7 @@ from genmem.io.atomic import atomic_write
 from genmem.report.rejection_study.page import write_study
 from genmem.results import Json
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
-from genmem.training.gan.build import Device
+from genmem.training.common.config import Device
 from genmem.training.gan.trainer import load_gan_state
 from genmem.training.rejection_study.aggregate import summarise
 from genmem.training.rejection_study.evaluation import Measured, check_images, measure

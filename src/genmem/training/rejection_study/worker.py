@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from genmem.training.common.signals import STOPPED
+from genmem.training.common.signals import INTERRUPTED
 
 FINISHED, FAILED, ENDED = 0, 2, 4
 
@@ -23,8 +23,8 @@ def train_one(asked: dict[str, Any]) -> tuple[int, str]:
     """Train a run, from its checkpoint where it has one; the code and why it is over."""
     from genmem.errors import GenmemError
     from genmem.training.common.checkpoint import CHECKPOINT_FILE
-    from genmem.training.gan.config import make_settings
-    from genmem.training.gan.train import NotFiniteError, train
+    from genmem.training.gan.config import GanConfig
+    from genmem.training.gan.train import DivergedError, train
     from genmem.training.rejection.rejection import RejectsEverythingError
 
     folder = Path(asked["folder"])
@@ -39,17 +39,17 @@ def train_one(asked: dict[str, Any]) -> tuple[int, str]:
 
     try:
         ending = train(
-            make_settings(asked["settings"]),
+            GanConfig(**asked["settings"]),
             folder,
             resume=(folder / CHECKPOINT_FILE).is_file(),
             device=asked["device"],
             progress=progress,
         )
-    except (RejectsEverythingError, NotFiniteError) as error:
+    except (RejectsEverythingError, DivergedError) as error:
         return ENDED, str(error)
     except GenmemError as error:
         return FAILED, str(error)
-    return (STOPPED, "stopped") if ending.interrupted else (FINISHED, "")
+    return (INTERRUPTED, "stopped") if ending.interrupted else (FINISHED, "")
 
 
 def say(*line: Any) -> None:
@@ -62,8 +62,8 @@ def main() -> int:
     for line in sys.stdin:
         code, reason = train_one(json.loads(line))
         say("over", code, reason)
-        if code == STOPPED:
-            return STOPPED
+        if code == INTERRUPTED:
+            return INTERRUPTED
     return 0
 
 
@@ -71,5 +71,5 @@ if __name__ == "__main__":
     try:
         code = main()
     except KeyboardInterrupt:
-        code = STOPPED
+        code = INTERRUPTED
     sys.exit(code)

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.images import Progress
-from genmem.training.common.signals import STOPPED
-from genmem.training.diffusion.trainer import Device
+from genmem.training.common.config import Device
+from genmem.training.common.signals import INTERRUPTED
 from genmem.training.emm.trial import do_trial, outcome
 
 TRIES = 3
@@ -178,7 +178,7 @@ class Processes:
         """Begin a killed trial again; raise what another one ended with."""
         said = (folder / "worker.log").read_text("utf-8", "replace").strip().splitlines()
         last = said[-1].removeprefix("genmem: ") if said else "it said nothing"
-        if code == STOPPED:
+        if code == INTERRUPTED:
             raise StoppedError(f"{folder}: stopped; it has saved.")
         if code >= 0:
             raise InputError(f"{folder.name}: {last}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import GenmemError, InputError, UsageError
-from genmem.training.diffusion.trainer import Device
+from genmem.training.common.config import Device
 from genmem.training.emm.trial import do_trial
 from genmem.training.sweep.pool import TRIES, StoppedError
 

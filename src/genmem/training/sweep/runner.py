@@ -20,9 +20,9 @@ from genmem.images import Progress
 from genmem.images.prefetch import usable_cores
 from genmem.io.atomic import atomic_write, check_folder_writable
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
-from genmem.training.common.signals import STOPPED, asked_to_stop
-from genmem.training.gan.build import Device
-from genmem.training.gan.config import fixed
+from genmem.training.common.config import Device
+from genmem.training.common.signals import INTERRUPTED, stop_signals
+from genmem.training.gan.config import training_values
 from genmem.training.gan.trainer import load_gan_state
 from genmem.training.rejection_study.grid import RUNS, Case, Plan
 from genmem.training.rejection_study.worker import ENDED, FAILED
@@ -44,8 +44,8 @@ def is_finished(case: Case) -> bool:
     if not path.is_file():
         return False
     state = load_gan_state(path)
-    own = fixed(case.settings.to_dict())
-    for name, value in state["settings"].items():
+    own = training_values(case.settings.to_dict())
+    for name, value in state["config"].items():
         if own.get(name) != value:
             raise UsageError(
                 f"{case.folder}: the run was made with {name} = {value!r}, the study asks for "
@@ -78,7 +78,11 @@ def ended_early(case: Case) -> str | None:
     """Why a run of these settings came to an end before its last step; None where it did not."""
     try:
         found = json.loads((case.folder / ENDED_FILE).read_text(encoding="utf-8"))
-        return str(found["reason"]) if found["settings"] == fixed(case.settings.to_dict()) else None
+        return (
+            str(found["reason"])
+            if found["settings"] == training_values(case.settings.to_dict())
+            else None
+        )
     except (OSError, ValueError, KeyError):
         return None
 
@@ -113,7 +117,7 @@ def run_all(
     waiting = [case for case in cases if not is_finished(case) and ended_early(case) is None]
     over = len(cases) - len(waiting)
     workers: list[_Worker] = []
-    with asked_to_stop() as asked:
+    with stop_signals() as asked:
         try:
             while not asked():
                 if progress:
@@ -204,14 +208,14 @@ class _Worker:
                 return 0
             code, reason = FAILED, self._last_words()
         case, self.case = self.case, None
-        if code == STOPPED:
+        if code == INTERRUPTED:
             raise KeyboardInterrupt
         if code == FAILED:
             raise UsageError(f"{case.folder}: the run failed: {reason}")
         if code == ENDED:
             case.folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(case.folder / ENDED_FILE) as file:
-                settings = fixed(case.settings.to_dict())
+                settings = training_values(case.settings.to_dict())
                 file.write(json.dumps({"reason": reason, "settings": settings}).encode())
         return 1
 

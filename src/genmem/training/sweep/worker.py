@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import GenmemError
-from genmem.training.common.signals import STOPPED
+from genmem.training.common.signals import INTERRUPTED
 from genmem.training.emm.trial import do_trial
 
 
@@ -26,7 +26,7 @@ def main(folder: Path, device: Any) -> int:
     except GenmemError as error:
         print("genmem:", " ".join(str(error).split()), file=sys.stderr)
         return error.exit_code
-    return STOPPED if found is None else 0
+    return INTERRUPTED if found is None else 0
 
 
 def _end_with_parent() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.images import hub
-from genmem.training.diffusion import measure_denoiser, open_model
+from genmem.training.diffusion import evaluate_denoiser, open_model
 from genmem.training.diffusion.evaluation.diffusers_unet import PipelineDenoiser
 from genmem.training.diffusion.evaluation.pretrained import load_for
 
@@ -334,7 +334,7 @@ def test_a_hub_out_of_reach_is_one_sentence(monkeypatch, tmp_path):
 def test_the_command_writes_numbers_and_a_page_that_needs_nothing_else(
     pipeline, images, tmp_path, capsys
 ):
-    done = ["study", "denoiser", str(pipeline), "--data", str(images), "--test", str(images)]
+    done = ["study", "denoiser", str(pipeline), "--train", str(images), "--test", str(images)]
     done += ["--samples", "14", "--out", str(tmp_path / "out")]
     assert run(done) == 0
     written = json.loads((tmp_path / "out" / "denoiser.json").read_text())
@@ -343,7 +343,7 @@ def test_the_command_writes_numbers_and_a_page_that_needs_nothing_else(
     assert written["memorization_ratio"]["n"] == {"generated": 14, "train": 24}
     assert written["test_memorization_ratio"]["value"] == 1.0
     model = open_model(pipeline)
-    again = measure_denoiser(
+    again = evaluate_denoiser(
         model.denoiser, load_for(model, images), samples=14, schedule=model.schedule
     )
     assert written["distance_to_optimal_denoiser"]["train"] == again.curves["train"].to_dict()
@@ -357,7 +357,7 @@ def test_the_command_writes_numbers_and_a_page_that_needs_nothing_else(
 
 def test_a_wrong_size_is_one_line_and_leaves_nothing_behind(pipeline, made, tmp_path, capsys):
     np.save(tmp_path / "large.npy", np.zeros((3, 16, 16, 3), np.uint8))
-    done = ["study", "denoiser", str(pipeline), "--data", str(tmp_path / "large.npy")]
+    done = ["study", "denoiser", str(pipeline), "--train", str(tmp_path / "large.npy")]
     assert run([*done, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert "expected images of 8 × 8, as the model makes them, got 16 × 16" in said

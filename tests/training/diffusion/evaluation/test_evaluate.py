@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from genmem.errors import InputError, UsageError
 from genmem.neighbors import Nearest
 from genmem.training.common.dataset import load_training_images
-from genmem.training.diffusion import OptimalDenoiser, measure_denoiser, open_model
-from genmem.training.diffusion.config import TrainingSettings, UNetSettings
-from genmem.training.diffusion.evaluation.pretrained import fitted, load_for, load_test_for
-from genmem.training.diffusion.evaluation.results import THRESHOLD, copied
-from genmem.training.diffusion.run_folder import memorized
+from genmem.training.diffusion import OptimalDenoiser, evaluate_denoiser, open_model
+from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
+from genmem.training.diffusion.evaluation.pretrained import fit_channels, load_for, load_test_for
+from genmem.training.diffusion.evaluation.results import THRESHOLD, copied_images
+from genmem.training.diffusion.run_folder import measure_memorization
 from genmem.training.diffusion.sampler import Schedule
 from genmem.training.diffusion.train import train as train_run
 
 SHORT = Schedule(steps=6)
-SETTINGS = TrainingSettings(
-    network=UNetSettings(image_size=8, channels=8, multipliers=(1, 2), blocks=1, attention=()),
+CONFIG = DiffusionConfig(
+    network=UNetConfig(image_size=8, channels=8, multipliers=(1, 2), blocks=1, attention=()),
     batch_size=8,
     steps=2,
     warm_up_epochs=0,
@@ -57,7 +57,7 @@ def halves(images):
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_optimal_denoiser_is_all_copies_and_no_distance_from_itself(made, classes):
     model = OptimalDenoiser(made.pixels, labels=made.labels)
-    found = measure_denoiser(model, made, classes=classes, samples=30)
+    found = evaluate_denoiser(model, made, classes=classes, samples=30)
     assert found.ratio.value == 1.0
     assert found.curves["train"].distance.max() < 1e-12
     assert sum(len(one.samples) for one in found.copied) == 30
@@ -66,8 +66,8 @@ def test_the_optimal_denoiser_is_all_copies_and_no_distance_from_itself(made, cl
 def test_training_and_test_images_that_are_swapped_are_seen(cifar10):
     train, test = halves(cifar10)
     model = OptimalDenoiser(train.pixels)
-    right = measure_denoiser(model, train, test=test, samples=20, schedule=SHORT)
-    wrong = measure_denoiser(model, test, test=train, samples=20, schedule=SHORT)
+    right = evaluate_denoiser(model, train, test=test, samples=20, schedule=SHORT)
+    wrong = evaluate_denoiser(model, test, test=train, samples=20, schedule=SHORT)
     assert (right.ratio.value, right.curves["test"].distance.max() < 1e-12) == (1.0, True)
     assert wrong.ratio.value < 0.5
     assert wrong.curves["train"].distance.max() > 1e-3
@@ -79,7 +79,7 @@ def test_training_and_test_images_that_are_swapped_are_seen(cifar10):
 @pytest.mark.parametrize("labelled", [False, True])
 def test_distances_are_those_of_the_formula_in_float64(made, labelled):
     model = Shrinking()
-    found = measure_denoiser(
+    found = evaluate_denoiser(
         model,
         made,
         classes=3 if labelled else 0,
@@ -111,14 +111,14 @@ def test_distances_are_those_of_the_formula_in_float64(made, labelled):
 
 def test_the_ratio_is_that_of_the_project_s_other_ways_of_measuring_it(made):
     model = Shrinking()
-    found = measure_denoiser(model, made, samples=25, seed=5, schedule=SHORT)
-    other = memorized(model, made, samples=25, seed=5, schedule=SHORT)
+    found = evaluate_denoiser(model, made, samples=25, seed=5, schedule=SHORT)
+    other = measure_memorization(model, made, samples=25, seed=5, schedule=SHORT)
     assert found.ratio.to_dict() == other.to_dict()
 
 
 def test_a_model_told_labels_is_compared_within_the_class(made):
     """An unconditional optimum is far from that of the class at a middling noise level."""
-    blind = measure_denoiser(
+    blind = evaluate_denoiser(
         OptimalDenoiser(made.pixels, labels=None), made, samples=2, schedule=SHORT
     )
     assert blind.curves["train"].distance.max() < 1e-12
@@ -127,7 +127,7 @@ def test_a_model_told_labels_is_compared_within_the_class(made):
         def denoise(self, x, sigma, labels=None):
             return super().denoise(x, sigma)
 
-    told = measure_denoiser(Deaf(made.pixels), made, classes=3, samples=2, schedule=SHORT)
+    told = evaluate_denoiser(Deaf(made.pixels), made, classes=3, samples=2, schedule=SHORT)
     assert told.curves["train"].distance.max() > 1e-3
 
 
@@ -141,7 +141,7 @@ def test_a_model_told_labels_is_compared_within_the_class(made):
 def test_every_memorized_sample_is_counted_once_at_its_nearest_image(rows):
     distances = np.array([[min(a, b), max(a, b)] for _, a, b in rows])
     indices = np.array([[train, train + 1] for train, _, _ in rows])
-    found = copied(Nearest(distances, indices))
+    found = copied_images(Nearest(distances, indices))
     expected = {
         (row, train) for row, (train, a, b) in enumerate(rows) if min(a, b) / max(a, b) < THRESHOLD
     }
@@ -153,7 +153,7 @@ def test_every_memorized_sample_is_counted_once_at_its_nearest_image(rows):
 
 
 def test_test_images_that_are_training_images_are_said_and_count_as_copies(made):
-    found = measure_denoiser(Shrinking(), made, test=made, samples=2, points=2, schedule=SHORT)
+    found = evaluate_denoiser(Shrinking(), made, test=made, samples=2, points=2, schedule=SHORT)
     assert found.test_ratio is not None
     assert found.test_ratio.value == 1.0
     assert any("24 of 24 test images are training images" in note for note in found.notes)
@@ -167,7 +167,7 @@ def test_duplicates_among_the_training_images_hide_no_copies(made):
         ids=(*made.ids, *(f"again-{one}" for one in made.ids)),
         notes=("24 images repeat an earlier one.",),
     )
-    found = measure_denoiser(OptimalDenoiser(twice.pixels), twice, samples=12, schedule=SHORT)
+    found = evaluate_denoiser(OptimalDenoiser(twice.pixels), twice, samples=12, schedule=SHORT)
     assert found.ratio.value == 1.0
     assert "made: 24 images repeat an earlier one." in found.notes
     assert all(one.train < 24 for one in found.copied)
@@ -175,7 +175,7 @@ def test_duplicates_among_the_training_images_hide_no_copies(made):
 
 def test_sizes_of_batches_change_nothing_but_rounding(made):
     few, many = (
-        measure_denoiser(Shrinking(), made, samples=11, batch_size=batch, schedule=SHORT, seed=2)
+        evaluate_denoiser(Shrinking(), made, samples=11, batch_size=batch, schedule=SHORT, seed=2)
         for batch in (3, 256)
     )
     np.testing.assert_array_equal(few.samples, many.samples)
@@ -201,91 +201,89 @@ class Answering:
 )
 def test_a_model_that_answers_something_else_is_refused(made, answer, words):
     with pytest.raises(InputError, match=words):
-        measure_denoiser(Answering(answer), made, samples=2)
+        evaluate_denoiser(Answering(answer), made, samples=2)
 
 
 def test_sets_that_do_not_go_together_are_refused(made):
     model, unlabelled = Shrinking(), replace(made, labels=None, classes=())
     small = replace(made, pixels=made.pixels[:, :, :4, :4].copy())
     with pytest.raises(InputError, match=r"expected test images of shape \[3, 8, 8\]"):
-        measure_denoiser(model, made, test=small)
-    with pytest.raises(InputError, match="told one of 3 labels, and these images have none"):
-        measure_denoiser(model, unlabelled, classes=3)
+        evaluate_denoiser(model, made, test=small)
+    with pytest.raises(InputError, match="conditioned on 3 labels, and these images have none"):
+        evaluate_denoiser(model, unlabelled, classes=3)
     with pytest.raises(InputError, match="expected as many classes of its training images"):
-        measure_denoiser(model, made, classes=4)
+        evaluate_denoiser(model, made, classes=4)
     with pytest.raises(InputError, match="'2' is in one of the two sets only"):
-        measure_denoiser(model, made, test=replace(made, classes=("0", "1", "x")), classes=3)
+        evaluate_denoiser(model, made, test=replace(made, classes=("0", "1", "x")), classes=3)
     with pytest.raises(UsageError, match="samples: expected at least 1"):
-        measure_denoiser(model, made, samples=0)
+        evaluate_denoiser(model, made, samples=0)
     same = replace(made, pixels=np.repeat(made.pixels[:1], 24, axis=0))
     with pytest.raises(InputError, match="two different training images"):
-        measure_denoiser(model, same, samples=2, schedule=SHORT)
+        evaluate_denoiser(model, same, samples=2, schedule=SHORT)
 
 
 def test_a_run_is_measured_with_the_labels_it_was_trained_with(made, tmp_path):
     np.save(tmp_path / "images.npy", made.pixels.transpose(0, 2, 3, 1))
     np.save(tmp_path / "others.npy", made.pixels[::-1].transpose(0, 2, 3, 1))
-    chosen = {"source": str(tmp_path / "images.npy"), "count": 20, "seed": 1}
-    settings = replace(SETTINGS, labels="random", random_classes=2)
-    train_run(
-        load_training_images(**chosen), tmp_path / "run", settings, device="cpu", source=chosen
-    )
+    chosen = {"limit": 20, "seed": 1}
+    config = CONFIG.replace(labels="random:2")
+    images = load_training_images(tmp_path / "images.npy", **chosen)
+    train_run(images, tmp_path / "run", config, device="cpu", source=chosen)
     model = open_model(tmp_path / "run")
     assert (model.classes, model.name) == (2, "run")
     data = load_for(model, tmp_path / "images.npy")
     assert len(data) == 20
-    expected = np.random.default_rng([settings.seed, 1]).integers(2, size=20)
+    expected = np.random.default_rng([config.seed, 1]).integers(2, size=20)
     np.testing.assert_array_equal(data.labels, expected)
-    found = measure_denoiser(
+    found = evaluate_denoiser(
         model.denoiser, data, classes=model.classes, samples=4, points=4, schedule=SHORT
     )
     assert np.isfinite(found.curves["train"].distance).all()
     with pytest.raises(InputError, match="its random labels are known for those only"):
         load_for(model, tmp_path / "others.npy")
-    with pytest.raises(UsageError, match="random labels, which no image but those"):
+    with pytest.raises(UsageError, match="random labels, which only its training images"):
         load_test_for(model, tmp_path / "others.npy", data)
 
 
 def test_random_labels_that_no_image_drew_do_not_keep_a_run_from_being_measured(made, tmp_path):
     np.save(tmp_path / "images.npy", made.pixels.transpose(0, 2, 3, 1))
-    chosen = {"source": str(tmp_path / "images.npy")}
-    settings = replace(SETTINGS, labels="random", random_classes=50)
-    images = load_training_images(**chosen)
-    train_run(images, tmp_path / "run", settings, device="cpu", source=chosen)
+    config = CONFIG.replace(labels="random:50")
+    images = load_training_images(tmp_path / "images.npy")
+    train_run(images, tmp_path / "run", config, device="cpu")
     model = open_model(tmp_path / "run")
     data = load_for(model, tmp_path / "images.npy")
     assert len(np.unique(data.labels)) < model.classes == 50
-    found = measure_denoiser(model.denoiser, data, classes=50, samples=4, points=4, schedule=SHORT)
+    found = evaluate_denoiser(model.denoiser, data, classes=50, samples=4, points=4, schedule=SHORT)
     assert np.isfinite(found.curves["train"].distance).all()
 
 
-@pytest.mark.parametrize("damage", [{"size": "8"}, {"only": 3}, {"source": 5}])
+@pytest.mark.parametrize("damage", [{"size": "8"}, {"only": 3}, {"train": 5}])
 def test_a_run_whose_source_is_damaged_is_refused(made, tmp_path, damage):
     np.save(tmp_path / "images.npy", made.pixels.transpose(0, 2, 3, 1))
-    chosen = {"source": str(tmp_path / "images.npy")}
-    train_run(replace(made, labels=None), tmp_path / "run", SETTINGS, device="cpu", source=chosen)
-    path = tmp_path / "run" / "settings.json"
+    chosen = {"train": str(tmp_path / "images.npy")}
+    train_run(replace(made, labels=None), tmp_path / "run", CONFIG, device="cpu", source=chosen)
+    path = tmp_path / "run" / "dataset.json"
     document = json.loads(path.read_text())
     document["source"] |= damage
     path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match=r"settings\.json: damaged"):
+    with pytest.raises(InputError, match=r"dataset\.json: damaged"):
         open_model(tmp_path / "run")
 
 
 def test_other_images_than_the_run_s_are_said(made, tmp_path):
     np.save(tmp_path / "others.npy", made.pixels[::-1].transpose(0, 2, 3, 1))
-    train_run(replace(made, labels=None), tmp_path / "run", SETTINGS, device="cpu")
+    train_run(replace(made, labels=None), tmp_path / "run", CONFIG, device="cpu")
     data = load_for(open_model(tmp_path / "run"), tmp_path / "others.npy")
     assert any("not the images that the run was trained on" in note for note in data.notes)
 
 
 def test_images_that_do_not_fit_the_model_are_refused(made, tmp_path):
     with pytest.raises(InputError, match="expected images of 16 × 16, as the model makes them"):
-        fitted(made, (3, 16, 16))
+        fit_channels(made, (3, 16, 16))
     with pytest.raises(InputError, match="for a model of one channel, got colours"):
-        fitted(made, (1, 8, 8))
+        fit_channels(made, (1, 8, 8))
     grey = replace(made, pixels=np.repeat(made.pixels[:, :1], 3, axis=1))
-    np.testing.assert_array_equal(fitted(grey, (1, None, None)).pixels, made.pixels[:, :1])
+    np.testing.assert_array_equal(fit_channels(grey, (1, None, None)).pixels, made.pixels[:, :1])
     with pytest.raises(InputError, match="found no such folder"):
         open_model(tmp_path / "missing")
     with pytest.raises(InputError, match="found neither file there"):

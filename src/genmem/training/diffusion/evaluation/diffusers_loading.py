@@ -70,7 +70,7 @@ def read_pipeline(
         raise InputError(
             f"{name}: expected a scheduler of DDPM's kind (DDPMScheduler, DDIMScheduler, …), got "
             f"{found}: how it adds noise is not known here. Wrap the network in a class of your "
-            "own with denoise(x, sigma, labels), for measure_denoiser in Python."
+            "own with denoise(x, sigma, labels), for evaluate_denoiser in Python."
         )
     with _mended(f"{name}: scheduler"):
         # Of all these schedulers' settings it takes those that say how the noise grows.
@@ -137,7 +137,7 @@ def check_kind(index: Mapping[str, Json], *, name: str) -> None:
         raise InputError(
             f"{name}: expected one of {', '.join(PIPELINES)}, got {kind}, which is not known "
             "here. Wrap it in a class of your own with denoise(x, sigma, labels), for "
-            "measure_denoiser in Python."
+            "evaluate_denoiser in Python."
         )
     network = index.get("unet")
     if not isinstance(network, list) or network[-1:] != [NETWORK]:

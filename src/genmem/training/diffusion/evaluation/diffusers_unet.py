@@ -70,7 +70,7 @@ class PipelineDenoiser:
                 f"unet: expected one that is told its time step, got one with "
                 f"{config.time_embedding_type!r} time embedding: of another kind than a DDPM's. "
                 "Wrap it in a class of your own with denoise(x, sigma, labels), for "
-                "measure_denoiser in Python."
+                "evaluate_denoiser in Python."
             )
 
     def schedule(self) -> Schedule:

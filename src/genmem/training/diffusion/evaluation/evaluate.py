@@ -22,7 +22,6 @@ denoiser, where the ancestral sampler of a DDPM needs 1,000.
 from __future__ import annotations
 
 import time
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -36,9 +35,13 @@ from genmem.metrics.memorization_ratio import (
     two_nearest_different,
 )
 from genmem.neighbors import Nearest
-from genmem.training.common.dataset import TrainingImages
+from genmem.training.common.dataset import TrainingImages, image_key
 from genmem.training.diffusion.evaluation.optimal_gap import POINTS, distance_to_optimal
-from genmem.training.diffusion.evaluation.results import THRESHOLD, MeasuredDenoiser, copied
+from genmem.training.diffusion.evaluation.results import (
+    THRESHOLD,
+    DenoiserEvaluation,
+    copied_images,
+)
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
 from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
 
@@ -46,7 +49,7 @@ BATCH_NUMBERS = 256 * 3 * 32 * 32
 """Pixel values that go through a model at a time."""
 
 
-def measure_denoiser(
+def evaluate_denoiser(
     model: Denoiser,
     train: TrainingImages,
     *,
@@ -59,25 +62,25 @@ def measure_denoiser(
     device: str | torch.device = "cpu",
     schedule: Schedule | None = None,
     progress: Progress | None = None,
-) -> MeasuredDenoiser:
-    """What a diffusion model copies of its training images, and how far from only copying it is.
+) -> DenoiserEvaluation:
+    """Evaluate which training images a model copies, and how far it is from only copying.
 
     Args:
         model: anything with `denoise(x, sigma, labels)`; see `Denoiser` for shapes and types.
         train: the images it was trained on, at least two different ones; with labels (`classes` of
-            them) for a model that is told labels.
-        test: images of the same kind that it was not trained on, labelled alike.
-        classes: how many labels the model is told; 0: none. Samples' labels are drawn uniformly,
-            and D* is then that of the image's class.
-        samples: how many are drawn.
+            them) for a conditional model.
+        test: images of the same kind that it was not trained on, with the same classes.
+        classes: labels that the model is conditioned on; 0: none. Samples' labels are drawn
+            uniformly, and D* is then that of the image's class.
+        samples: number of samples to draw.
         points: images of each set, drawn by the seed, at which the distance to D* is taken.
-        seed: of everything random.
-        batch_size: images at a time; None: 256 at 32 × 32, fewer of larger ones. It changes
+        seed: of all random numbers.
+        batch_size: images at a time; None: 256 at 32 × 32, fewer if they are larger. It changes
             nothing but rounding.
         device: where the model is; D* is computed there too.
         schedule: noise levels of the sampler, and at which the distance is taken; None: the
             paper's 18 from 80 to 0.002.
-        progress: told of each stage how much is done.
+        progress: called at every stage.
 
     Raises:
         InputError: test images of another shape or with other classes, labels that are missing,
@@ -89,9 +92,9 @@ def measure_denoiser(
     for name, value in {"samples": samples, "points": points, "batch_size": batch_size}.items():
         if value is not None and value < 1:
             raise UsageError(f"{name}: expected at least 1, got {value}.")
-    _check(train, test, classes)
+    _check_images(train, test, classes)
     batch = batch_size or max(1, BATCH_NUMBERS // int(np.prod(train.pixels.shape[1:])))
-    clock = _Clock()
+    stopwatch = _Stopwatch()
     drawn = sample(
         model,
         samples,
@@ -103,23 +106,26 @@ def measure_denoiser(
         schedule=schedule,
         progress=progress,
     )
-    clock.lap("sampling")
-    known = _features(train.pixels, device)
-    found, duplicates = _two_nearest(drawn, known, device)
+    stopwatch.lap("sampling")
+    train_rows = _pixel_rows(train.pixels, device)
+    nearest, duplicates = _two_nearest(drawn, train_rows, device)
     ratio = memorization_ratio_from(
-        two_nearest=found, train_duplicates=duplicates, train_rows=len(train), threshold=THRESHOLD
+        two_nearest=nearest,
+        train_duplicates=duplicates,
+        train_rows=len(train),
+        threshold=THRESHOLD,
     )
     test_ratio = None
     if test is not None:
-        honest, _ = _two_nearest(test.pixels, known, device)
+        test_nearest, _ = _two_nearest(test.pixels, train_rows, device)
         test_ratio = memorization_ratio_from(
-            two_nearest=honest,
+            two_nearest=test_nearest,
             train_duplicates=duplicates,
             train_rows=len(train),
             threshold=THRESHOLD,
         )
-    del known
-    clock.lap("comparing")
+    del train_rows
+    stopwatch.lap("comparing")
     optimal = OptimalDenoiser(train.pixels, labels=train.labels if classes else None, device=device)
     curves = {
         role: distance_to_optimal(
@@ -138,13 +144,13 @@ def measure_denoiser(
         for role, images in (("train", train), ("test", test))
         if images is not None
     }
-    clock.lap("distance to the optimal denoiser")
-    return MeasuredDenoiser(
+    stopwatch.lap("distance to the optimal denoiser")
+    return DenoiserEvaluation(
         ratio=ratio,
         test_ratio=test_ratio,
         samples=drawn,
-        nearest=found,
-        copied=copied(found),
+        nearest=nearest,
+        copied=copied_images(nearest),
         curves=curves,
         train=train,
         test=test,
@@ -152,11 +158,11 @@ def measure_denoiser(
         schedule=schedule,
         seed=seed,
         notes=_notes(train, test),
-        seconds=clock.seconds,
+        seconds=stopwatch.seconds,
     )
 
 
-def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> None:
+def _check_images(train: TrainingImages, test: TrainingImages | None, classes: int) -> None:
     if test is not None and test.pixels.shape[1:] != train.pixels.shape[1:]:
         raise InputError(
             f"{test.name}: expected test images of shape {list(train.pixels.shape[1:])} (channels, "
@@ -168,7 +174,7 @@ def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> 
     for images in (train, test):
         if images is not None and images.labels is None:
             raise InputError(
-                f"{images.name}: the model is told one of {classes:,} labels, and these images "
+                f"{images.name}: the model is conditioned on {classes:,} labels, and these images "
                 "have none. Give them with their classes: first-level folders, or a column of "
                 "labels."
             )
@@ -176,18 +182,18 @@ def _check(train: TrainingImages, test: TrainingImages | None, classes: int) -> 
         known = len(train.classes) or int(train.labels.max()) + 1
         if known > classes or (train.classes and known < classes):
             raise InputError(
-                f"{train.name}: the model is told one of {classes:,} labels; expected as many "
+                f"{train.name}: the model is conditioned on {classes:,} labels; expected as many "
                 f"classes of its training images, got {known:,}."
             )
     if test is not None and test.classes != train.classes:
         missing = sorted(set(test.classes) ^ set(train.classes))
         raise InputError(
-            f"{test.name}: expected the classes of the training images; {missing[0]!r} is in one "
-            "of the two sets only."
+            f"{test.name}: expected the classes of the training images, but {missing[0]!r} is in "
+            "one of the two sets only."
         )
 
 
-def _features(pixels: NDArray[np.uint8], device: str | torch.device) -> torch.Tensor:
+def _pixel_rows(pixels: NDArray[np.uint8], device: str | torch.device) -> torch.Tensor:
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
     return torch.from_numpy(rows).to(device).to(torch.float32)
 
@@ -195,28 +201,24 @@ def _features(pixels: NDArray[np.uint8], device: str | torch.device) -> torch.Te
 def _two_nearest(
     pixels: NDArray[np.uint8], train: Any, device: str | torch.device
 ) -> tuple[Nearest, int]:
-    return two_nearest_different(_features(pixels, device), train)
+    return two_nearest_different(_pixel_rows(pixels, device), train)
 
 
 def _notes(train: TrainingImages, test: TrainingImages | None) -> tuple[str, ...]:
     notes = [f"{train.name}: {note}" for note in train.notes]
     if test is not None:
         notes += [f"{test.name}: {note}" for note in test.notes]
-        known = {_key(image) for image in train.pixels}
-        shared = sum(_key(image) in known for image in test.pixels)
+        train_keys = {image_key(image) for image in train.pixels}
+        shared = sum(image_key(image) in train_keys for image in test.pixels)
         if shared:
             notes.append(
-                f"{shared:,} of {len(test):,} test images are training images, to the last bit: on "
-                "those the model is not measured on anything new."
+                f"{shared:,} of {len(test):,} test images equal a training image to the last bit: "
+                "the model has seen them."
             )
     return tuple(notes)
 
 
-def _key(image: NDArray[np.uint8]) -> bytes:
-    return blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
-
-
-class _Clock:
+class _Stopwatch:
     """Wall-clock seconds by stage."""
 
     def __init__(self) -> None:
@@ -224,6 +226,6 @@ class _Clock:
         self._since = time.monotonic()
 
     def lap(self, stage: str) -> None:
-        """What ran since the last lap was this stage."""
+        """Count the time since the last lap as this stage's."""
         now = time.monotonic()
         self.seconds[stage], self._since = now - self._since, now

@@ -37,9 +37,9 @@ def distance_to_optimal(
     progress: Progress | None = None,
     stage: str = "distance",
 ) -> Curve:
-    """‖D − D*‖²/(C·H·W) around some images, by noise level; see `measure_denoiser`.
+    """‖D − D*‖²/(C·H·W) around images, by noise level; arguments as of `evaluate_denoiser`.
 
-    Which images, and the noise of each at each level, are functions of the seed alone.
+    The images and the noise of each at each level are functions of the seed alone.
     """
     sigmas = (schedule or Schedule()).sigmas()[:-1]
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(images))[:points])
@@ -47,18 +47,18 @@ def distance_to_optimal(
     labels = None
     if classes and images.labels is not None:
         labels = torch.from_numpy(images.labels[chosen]).to(device)
-    gaps, given = np.empty((2, len(sigmas), len(chosen)))
+    gaps, clean_gaps = np.empty((2, len(sigmas), len(chosen)))
     for level, sigma in enumerate(sigmas.tolist()):
         noise = torch.stack([_noise(clean.shape[1:], seed, level, int(i)) for i in chosen])
-        # The model and D* are asked about the same float32 numbers.
+        # The model and D* get the same float32 numbers.
         x = (clean + sigma * noise).float().to(device)
         best = optimal.denoise(x.double(), sigma, labels)
         for start in range(0, len(x), batch_size):
             part = slice(start, start + batch_size)
-            told = None if labels is None else labels[part]
-            output = _asked(model, x[part], sigma, told)
+            part_labels = None if labels is None else labels[part]
+            output = _denoise(model, x[part], sigma, part_labels)
             gaps[level, part] = _mean_square(output - best[part])
-        given[level] = _mean_square(clean.to(best.device) - best)
+        clean_gaps[level] = _mean_square(clean.to(best.device) - best)
         if progress:
             progress(stage, (level + 1) * len(x), len(sigmas) * len(x))
     spread = gaps.std(axis=1, ddof=1) if len(chosen) > 1 else np.full(len(sigmas), np.nan)
@@ -66,27 +66,28 @@ def distance_to_optimal(
         sigmas=sigmas,
         distance=gaps.mean(axis=1),
         standard_error=spread / np.sqrt(len(chosen)),
-        clean=given.mean(axis=1),
+        clean=clean_gaps.mean(axis=1),
         images=len(chosen),
     )
 
 
-def _asked(
+def _denoise(
     model: Denoiser, x: torch.Tensor, sigma: float, labels: torch.Tensor | None
 ) -> torch.Tensor:
-    """The model's answer, float64."""
+    """The model's output, float64."""
     with torch.no_grad():
         level = torch.full((len(x),), sigma, dtype=torch.float32, device=x.device)
-        found = model.denoise(x, level, labels)
-    if found.shape != x.shape:
+        output = model.denoise(x, level, labels)
+    if output.shape != x.shape:
         raise InputError(
-            f"denoise: expected images of shape {list(x.shape)}, as given, got {list(found.shape)}."
+            f"denoise: expected images of shape {list(x.shape)}, like the input, got "
+            f"{list(output.shape)}."
         )
-    if not bool(found.isfinite().all()):
+    if not bool(output.isfinite().all()):
         raise InputError(
             f"denoise: got NaN or infinite pixels at σ = {sigma:.3g}; the model has diverged."
         )
-    return found.double()
+    return output.double()
 
 
 def _mean_square(gaps: torch.Tensor) -> NDArray[np.float64]:

@@ -1,42 +1,47 @@
-"""Models by name, for measuring: a run's folder, a diffusers pipeline; and the images for them."""
+"""Models to evaluate, by the name of a run's folder or a diffusers pipeline, and their images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from genmem.errors import InputError, UsageError
+from genmem.formatting import capitalize
 from genmem.images import Progress
 from genmem.images.hub import PREFIX
 from genmem.results import Json
 from genmem.training.common.dataset import TrainingImages, load_training_images
+from genmem.training.common.run_folder import CONFIG_FILE
 from genmem.training.diffusion import run_folder
-from genmem.training.diffusion.config import TrainingSettings, training_labels
+from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
 from genmem.training.diffusion.evaluation.diffusers_loading import (
     INDEX,
     fetch_pipeline,
     read_pipeline,
 )
+from genmem.training.diffusion.labels import LabelKind, training_labels
+from genmem.training.diffusion.run_folder import DatasetRecord
 from genmem.training.diffusion.sampler import Denoiser, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A denoiser and what must be known to measure it.
+    """A denoiser and what must be known to evaluate it.
 
     Attributes:
         denoiser: see `Denoiser`.
         name: the last part of what was given.
-        shape: [C, H, W]; H and W are None where any side will do.
-        classes: labels it is told; 0: none.
+        shape: [C, H, W]; H and W are None where the model takes any side.
+        classes: labels it is conditioned on; 0: none.
         schedule: noise levels to sample at.
         facts: for the report.
-        settings: of the run's training; None for other people's models.
-        record: the run's settings.json; empty for others.
+        config: of the run's training; None for a pipeline.
+        dataset: what the run keeps of its training images; None for a pipeline.
+        selection: which images of a source the run took; all of them for a pipeline.
     """
 
     denoiser: Denoiser
@@ -45,8 +50,16 @@ class Model:
     classes: int
     schedule: Schedule
     facts: Mapping[str, Json]
-    settings: TrainingSettings | None = None
-    record: Mapping[str, Any]
+    config: DiffusionConfig | None = None
+    dataset: DatasetRecord | None = None
+    selection: ImageSelection = field(default_factory=ImageSelection)
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What labels the model is conditioned on."""
+        if self.config is not None:
+            return self.config.label_kind
+        return "true" if self.classes else "none"
 
 
 def open_model(model: str | Path, *, device: str | torch.device = "cpu") -> Model:
@@ -58,7 +71,7 @@ def open_model(model: str | Path, *, device: str | torch.device = "cpu") -> Mode
         device: where to put it.
 
     Raises:
-        InputError: it is none of these, or one that cannot be measured (see `read_pipeline`).
+        InputError: it is none of these, or one that cannot be evaluated (see `read_pipeline`).
         UsageError: diffusers is needed and not installed.
     """
     text = str(model)
@@ -67,55 +80,54 @@ def open_model(model: str | Path, *, device: str | torch.device = "cpu") -> Mode
     folder = Path(model)
     if (folder / INDEX).is_file():
         return _pipeline(folder, name=folder.resolve().name, device=device)
-    if (folder / run_folder.SETTINGS).is_file():
+    if (folder / run_folder.DATASET_FILE).is_file():
         return _run(folder, device=device)
     raise InputError(
         f"{model}: expected the folder of a run of genmem train diffusion "
-        f"({run_folder.SETTINGS}) or of a diffusers pipeline ({INDEX}), "
+        f"({CONFIG_FILE}) or of a diffusers pipeline ({INDEX}), "
         f"or {PREFIX}OWNER/NAME for one on the hub; found "
         f"{'neither file there' if folder.is_dir() else 'no such folder'}."
     )
 
 
 def _pipeline(folder: Path, *, name: str, device: str | torch.device) -> Model:
-    found = read_pipeline(folder, name=name, device=device)
+    pipeline = read_pipeline(folder, name=name, device=device)
     return Model(
-        denoiser=found,
+        denoiser=pipeline,
         name=name,
-        shape=found.shape,
-        classes=found.classes,
-        schedule=found.schedule(),
+        shape=pipeline.shape,
+        classes=pipeline.classes,
+        schedule=pipeline.schedule(),
         facts={
             "kind": "diffusers pipeline",
-            "predicts": found.prediction,
-            "time_steps": len(found.sigmas),
-            "sigma_from": float(found.sigmas[0]),
-            "sigma_to": float(found.sigmas[-1]),
-            "classes": found.classes,
+            "predicts": pipeline.prediction,
+            "time_steps": len(pipeline.sigmas),
+            "sigma_from": float(pipeline.sigmas[0]),
+            "sigma_to": float(pipeline.sigmas[-1]),
+            "classes": pipeline.classes,
         },
-        record={},
     )
 
 
 def _run(folder: Path, *, device: str | torch.device) -> Model:
     run = run_folder.load_run(folder, device=device)
-    record = run_folder.read_settings(folder)
-    run_folder.check_source(record["source"], str(folder / run_folder.SETTINGS))
+    dataset = run_folder.read_dataset_record(folder)
     return Model(
         denoiser=run.denoiser,
         name=folder.resolve().name,
-        shape=run.settings.network.image_shape,
+        shape=run.config.network.image_shape,
         classes=run.classes,
         schedule=Schedule(),
         facts={
             "kind": "run of genmem train diffusion",
             "step": run.step,
-            "parametrization": run.settings.parametrization,
-            "labels": run.settings.labels,
+            "parametrization": run.config.parametrization,
+            "labels": run.config.labels,
             "classes": run.classes,
         },
-        settings=run.settings,
-        record=record,
+        config=run.config,
+        dataset=dataset,
+        selection=dataset.selection(folder) or ImageSelection(),
     )
 
 
@@ -124,48 +136,46 @@ def load_for(
     source: Any,
     *,
     size: int | None = None,
-    without_duplicates: bool = False,
+    drop_duplicates: bool = False,
     skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> TrainingImages:
-    """The training images of a model, of its shape and with the labels that it was told.
+    """The training images of a model, of its shape and with the labels of its training.
 
-    A run remembers which images of a source it took and at which size; these are taken again.
+    The images that a run selected from its source, at its size, are selected again.
 
     Args:
         model: from `open_model`.
         source: whatever `open_images` takes.
         size: side to which images are resized; None: the run's, or as they are.
-        without_duplicates: leave out images that repeat an earlier one.
+        drop_duplicates: leave out images that repeat an earlier one.
         skip_broken: leave out unreadable images.
-        progress: told how many images are read.
+        progress: called with the number of images read.
 
     Raises:
         InputError: images of another size than the model's, classes that are not the model's, or
             labels that only the images the run began with have.
         UsageError: `size` is not the run's.
     """
-    chosen = dict(model.record.get("source") or {})
-    if size is not None and chosen.get("size") not in (None, size):
+    selection = model.selection
+    if size is not None and selection.size not in (None, size):
         raise UsageError(
-            f"size: the run was trained at {chosen['size']} pixels a side, got {size}; leave it "
-            "out."
+            f"size: expected the run's {selection.size} pixels a side, got {size}. Leave it out."
         )
-    kind = _labels(model)
     data = load_training_images(
         source,
-        size=chosen.get("size") if size is None else size,
-        count=chosen.get("count"),
-        seed=chosen.get("seed", 0),
-        classes=kind == "true" or bool(chosen.get("classes")),
-        only=chosen.get("only", ()),
-        without_duplicates=without_duplicates or bool(chosen.get("without_duplicates")),
-        skip_broken=skip_broken or bool(chosen.get("skip_broken")),
+        size=selection.size if size is None else size,
+        limit=selection.limit,
+        seed=selection.seed,
+        classes=model.label_kind == "true" or selection.classes,
+        only=selection.only,
+        drop_duplicates=drop_duplicates or selection.drop_duplicates,
+        skip_broken=skip_broken or selection.skip_broken,
         progress=progress,
     )
-    data = _same(model, data, kind)
-    data = fitted(data, model.shape)
-    return _told(model, data, kind)
+    data = _note_other_images(model, data)
+    data = fit_channels(data, model.shape)
+    return _with_model_labels(model, data)
 
 
 def load_test_for(
@@ -179,14 +189,14 @@ def load_test_for(
     """Images that the model was not trained on, at the size of its training images.
 
     Raises:
-        InputError: they cannot be read, or have no classes where the model is told them.
-        UsageError: the model was told labels that no other image has (random, unique).
+        InputError: they cannot be read, or have no classes though the model is conditioned on them.
+        UsageError: the model is conditioned on labels that no other image has (random, unique).
     """
-    kind = _labels(model)
+    kind = model.label_kind
     if kind in ("random", "unique"):
         raise UsageError(
-            f"test images: the model was told {kind} labels, which no image but those it was "
-            "trained on has. Leave the test images out."
+            f"test: the model is conditioned on {kind} labels, which only its training images "
+            "have. Leave the test images out."
         )
     data = load_training_images(
         source,
@@ -196,14 +206,14 @@ def load_test_for(
         skip_broken=skip_broken,
         progress=progress,
     )
-    return fitted(data, model.shape)
+    return fit_channels(data, model.shape)
 
 
-def fitted(data: TrainingImages, shape: tuple[int, int | None, int | None]) -> TrainingImages:
-    """The images, made grey for a model of one channel.
+def fit_channels(data: TrainingImages, shape: tuple[int, int | None, int | None]) -> TrainingImages:
+    """The images with the model's number of channels: one, for grey images, or three.
 
     Raises:
-        InputError: another size than the model's, or colours for a model that knows none.
+        InputError: another size than the model's, or colours for a model of one channel.
     """
     channels, side, _ = shape
     if side is not None and data.size != side:
@@ -221,33 +231,27 @@ def fitted(data: TrainingImages, shape: tuple[int, int | None, int | None]) -> T
     return replace(data, pixels=grey.copy())
 
 
-def _labels(model: Model) -> str:
-    if model.settings is not None:
-        return model.settings.labels
-    return "true" if model.classes else "none"
-
-
-def _same(model: Model, data: TrainingImages, kind: str) -> TrainingImages:
-    """The images, with a note where they are not those that the run began with."""
-    began = model.record.get("data")
-    if not began or began["digest"] == data.digest:
+def _note_other_images(model: Model, data: TrainingImages) -> TrainingImages:
+    """The images, with a note where they are not those that the run was trained on."""
+    dataset, kind = model.dataset, model.label_kind
+    if dataset is None or dataset.digest == data.digest:
         return data
-    told = (
-        f"these are not the images that the run was trained on ({began['name']}, "
-        f"{began['count']:,} images)"
+    other = (
+        f"these are not the images that the run was trained on ({dataset.name}, "
+        f"{dataset.count:,} images)"
     )
     if kind in ("random", "unique"):
         raise InputError(
-            f"{data.name}: {told}, and its {kind} labels are known for those only. Give the same "
+            f"{data.name}: {other}, and its {kind} labels are known for those only. Give the same "
             "source."
         )
-    note = f"{told[0].upper()}{told[1:]}: ratio and distances are to these."
+    note = f"{capitalize(other)}: ratio and distances are to these."
     return replace(data, notes=(*data.notes, note))
 
 
-def _told(model: Model, data: TrainingImages, kind: str) -> TrainingImages:
-    """The images with the labels that the model was told of them."""
-    if model.settings is None or kind in ("none", "true"):
+def _with_model_labels(model: Model, data: TrainingImages) -> TrainingImages:
+    """The images with the labels that the model was conditioned on."""
+    if model.config is None or model.label_kind in ("none", "true"):
         return data
-    labels, classes = training_labels(model.settings, data)
+    labels, classes = training_labels(model.config, data)
     return replace(data, labels=labels, classes=tuple(str(label) for label in range(classes)))

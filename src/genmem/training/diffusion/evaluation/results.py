@@ -1,4 +1,4 @@
-"""What is found of a diffusion model: its samples, what they copy, how far it is from D*."""
+"""Results of evaluating a diffusion model: its samples, what they copy, its distance to D*."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ THRESHOLD = 1 / 3
 """d₁/d₂ below which a sample counts as memorized."""
 
 
-def copied(found: Nearest) -> tuple[Copied, ...]:
+def copied_images(nearest: Nearest) -> tuple[CopiedImage, ...]:
     """The training images that samples with d₁/d₂ < 1/3 are nearest to, the most copied first."""
-    ratios = distance_ratios(found)
+    ratios = distance_ratios(nearest)
     memorized = np.flatnonzero(ratios < THRESHOLD)
     memorized = memorized[np.argsort(ratios[memorized], kind="stable")]
     by_image: dict[int, list[int]] = {}
     for number in memorized.tolist():
-        by_image.setdefault(int(found.indices[number, 0]), []).append(number)
-    made = [Copied(train=train, samples=np.array(rows)) for train, rows in by_image.items()]
-    return tuple(sorted(made, key=lambda one: -len(one.samples)))
+        by_image.setdefault(int(nearest.indices[number, 0]), []).append(number)
+    images = [CopiedImage(train=train, samples=np.array(rows)) for train, rows in by_image.items()]
+    return tuple(sorted(images, key=lambda image: -len(image.samples)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class Curve:
         sigmas: float64 [k], falling.
         distance: float64 [k], mean of ‖D − D*‖²/(C·H·W).
         standard_error: float64 [k], of that mean, over the images.
-        clean: float64 [k], mean of ‖y − D*‖²/(C·H·W): what a denoiser would have that gives the
-            image back without its noise.
-        images: how many.
+        clean: float64 [k], mean of ‖y − D*‖²/(C·H·W): the distance of a denoiser that removes all
+            noise.
+        images: number of images.
     """
 
     sigmas: NDArray[np.float64]
@@ -63,7 +63,7 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Copied:
+class CopiedImage:
     """A training image that samples copy.
 
     Attributes:
@@ -76,22 +76,22 @@ class Copied:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredDenoiser:
-    """What `measure_denoiser` found.
+class DenoiserEvaluation:
+    """Results of `evaluate_denoiser`.
 
     Attributes:
         ratio: the memorization ratio of the samples.
-        test_ratio: the same of the test images, which copy nothing: what chance does; None without.
+        test_ratio: memorization ratio of the test images, which copy nothing; None without them.
         samples: uint8 [n, C, H, W].
         nearest: of each sample the two nearest training images that differ: distances float64
             [n, 2], Euclidean in 8-bit pixel values, and indices int64 [n, 2].
-        copied: the training images that are copied, the most copied first.
+        copied: the training images that samples copy, the most copied first.
         curves: the distance to the optimal denoiser on "train" and, where given, "test" images.
-        train, test: the images; test is None where there are none.
-        classes: labels that the model was told, drawn uniformly; 0: none.
+        train, test: the images; test is None if there are none.
+        classes: labels that the model is conditioned on, drawn uniformly; 0: none.
         schedule: the sampler's noise levels.
         seed: of everything random.
-        notes: sentences that a reader of the numbers must know.
+        notes: sentences that readers of the numbers must know.
         seconds: by stage, wall clock.
     """
 
@@ -99,7 +99,7 @@ class MeasuredDenoiser:
     test_ratio: Result | None
     samples: NDArray[np.uint8]
     nearest: Nearest
-    copied: tuple[Copied, ...]
+    copied: tuple[CopiedImage, ...]
     curves: Mapping[str, Curve]
     train: TrainingImages
     test: TrainingImages | None
@@ -113,6 +113,13 @@ class MeasuredDenoiser:
     def ratios(self) -> NDArray[np.float64]:
         """d₁/d₂ of each sample, float64 [n]."""
         return distance_ratios(self.nearest)
+
+    def closest(self, count: int) -> list[int]:
+        """The samples with the smallest d₁/d₂, one for each training image, at most `count`."""
+        first: dict[int, int] = {}
+        for number in np.argsort(self.ratios, kind="stable").tolist():
+            first.setdefault(int(self.nearest.indices[number, 0]), number)
+        return list(first.values())[:count]
 
     def copy_of(self, number: int) -> dict[str, Json]:
         """Sample `number`, its two nearest training images and how far they are, as JSON."""
@@ -137,11 +144,11 @@ class MeasuredDenoiser:
                 "copied_training_images": len(self.copied),
                 "copied": [
                     {
-                        "train": self.train.ids[one.train],
-                        "copies": len(one.samples),
-                        "closest": self.copy_of(int(one.samples[0])),
+                        "train": self.train.ids[image.train],
+                        "copies": len(image.samples),
+                        "closest": self.copy_of(int(image.samples[0])),
                     }
-                    for one in self.copied
+                    for image in self.copied
                 ],
                 "distance_to_optimal_denoiser": {
                     role: curve.to_dict() for role, curve in self.curves.items()
@@ -155,7 +162,9 @@ class MeasuredDenoiser:
                     "rho": self.schedule.rho,
                     "classes": self.classes,
                 },
-                "inputs": {role: summary(images).to_dict() for role, images in inputs.items()},
+                "inputs": {
+                    role: input_summary(images).to_dict() for role, images in inputs.items()
+                },
                 "notes": self.notes,
                 "seed": self.seed,
                 "seconds": self.seconds,
@@ -163,6 +172,6 @@ class MeasuredDenoiser:
         )
 
 
-def summary(images: TrainingImages) -> InputSummary:
-    """The images as one input of a report."""
+def input_summary(images: TrainingImages) -> InputSummary:
+    """The images as an input of a report."""
     return InputSummary(source=images.name, kind="images", count=len(images), digest=images.digest)
