@@ -175,7 +175,7 @@ def test_the_digest_tells_pixels_order_and_labels_apart(tmp_path, pixels):
     assert plain.digest != load_training_images(folder, limit=12, seed=1).digest
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"count": 0}])
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"limit": 0}])
 def test_no_size_and_no_count_are_refused(pixels, wrong):
     with pytest.raises(UsageError, match="expected at least 1"):
         load_training_images(pixels, **wrong)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
+from genmem.training.common.run_folder import DivergedError
 from genmem.training.emm import trial
 from genmem.training.emm.results import findings
 from genmem.training.emm.study import Study
@@ -159,7 +160,7 @@ def test_a_task_comes_back_from_its_file(request_of, tmp_path):
 
 def test_a_training_that_cannot_be_done_ends_the_study_with_its_reason(request_of, tmp_path):
     request = request_of(base=with_training(learning_rate=1e30), sizes=(4,), seeds=1)
-    with pytest.raises(InputError, match="the loss became"):
+    with pytest.raises(DivergedError, match="the loss became"):
         Study(request, tmp_path / "s", threads=1).go(InProcess(device="cpu"))
 
 

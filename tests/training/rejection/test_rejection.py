@@ -457,7 +457,7 @@ def test_features_of_another_embedding_are_refused(near):
 
 
 def test_a_draw_of_another_number_than_asked_for_is_refused(train, near):
-    with pytest.raises(InputError, match="draw: expected 8 images, as were asked for, got 5"):
+    with pytest.raises(InputError, match="draw: expected 8 images, as asked for, got 5"):
         make(train, 0.1).sample(lambda count: near[:5], 8)
 
 

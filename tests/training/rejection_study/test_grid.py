@@ -9,12 +9,12 @@ from genmem.training.rejection_study.grid import make_plan
 def plan(common, **given):
     asked = {
         "folder": "study",
-        "train": "train.npy",
+        "data": "train.npy",
         "test": "test.npy",
         "taus": [0.1],
         "models": ["dcgan"],
         "seeds": 2,
-        "evaluate_with": ["pixels"],
+        "measure_with": ["pixels"],
         "training": common,
     }
     return make_plan(**asked | given)
@@ -50,7 +50,7 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"taus": [0.1, 0.1]}, "named twice"),
         ({"seeds": 0}, "seeds: expected at least 1"),
         ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
-        ({"evaluate_with": []}, "measure-with: expected at least one"),
+        ({"measure_with": []}, "measure-with: expected at least one"),
         ({"references": {"test": "x"}}, "is there in every study"),
         ({"training": {"stepps": 3}}, "did you mean steps"),
     ],

@@ -24,12 +24,12 @@ def arguments(sets, training, folder, **options):
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(training))
     given = {
-        "train": sets["train"],
+        "data": sets["train"],
         "test": sets["test"],
         "model": "dcgan",
         "tau": "0.02,2",
         "seeds": 1,
-        "backbone": "pixels",
+        "embedding": "pixels",
         "measure-with": "pixels",
         "config": config,
         "device": "cpu",
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_read(
         (tmp_path / "cases.py" / "study", training, "cannot write into"),
         (tmp_path / "torn", training, "not a checkpoint, or truncated"),
         (tmp_path / "taken", training, "dcgan-tau-0-seed-0 is a file"),
-        (whole, training | {"batch_size": 4}, "made with batch = 8"),
+        (whole, training | {"batch_size": 4}, "made with batch_size = 8"),
     ):
         asked = [*arguments(sets, settings, tmp_path / "any")[:-1], str(folder)]
         assert run(asked) == 2
@@ -187,7 +187,7 @@ def test_a_tau_that_rejects_everything_ends_its_run_and_not_the_study(whole):
 
 def test_runs_of_other_settings_are_not_taken_for_the_study_s(whole, sets, training, capsys):
     assert run(arguments(sets, training | {"batch_size": 4}, whole)) == 2
-    assert "made with batch = 8, the study asks for 4" in capsys.readouterr().err
+    assert "made with batch_size = 8, the study asks for 4" in capsys.readouterr().err
     assert run(arguments(sets | {"train": sets["test"]}, training, whole)) == 2
     assert "trained on other images" in capsys.readouterr().err
 
@@ -206,7 +206,7 @@ def test_settings_nested_too_deep_for_json_are_one_line(sets, training, tmp_path
         ({"model": "dcgan,gan"}, "expected one of dcgan, sagan, biggan, got 'gan'"),
         ({"reference": "other"}, "--reference: expected NAME=SOURCE"),
         ({"processes": 0}, "processes: expected at least 1"),
-        ({"train": "nothing.zip"}, "nothing.zip"),
+        ({"data": "nothing.zip"}, "nothing.zip"),
         ({"measure-with": "pixel"}, "pixels"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkey
         taus=[0],
         models=["dcgan"],
         seeds=2,
-        evaluate_with=["pixels"],
+        measure_with=["pixels"],
         training=training | {"steps": 100_000, "save_every": 100_000},
     )
     begun, asked = [], []

@@ -156,7 +156,7 @@ def test_test_images_that_are_training_images_are_said_and_count_as_copies(made)
     found = evaluate_denoiser(Shrinking(), made, test=made, samples=2, points=2, schedule=SHORT)
     assert found.test_ratio is not None
     assert found.test_ratio.value == 1.0
-    assert any("24 of 24 test images are training images" in note for note in found.notes)
+    assert any("24 of 24 test images equal a training image" in note for note in found.notes)
 
 
 def test_duplicates_among_the_training_images_hide_no_copies(made):

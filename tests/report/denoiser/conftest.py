@@ -1,0 +1,3 @@
+"""Small images of noise."""
+
+from ...training.diffusion.noise_images import made as made
