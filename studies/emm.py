@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from genmem.training.sweep.pool import InProcess, StoppedError
+
 from genmem.io.atomic import atomic_write
 from genmem.report.emm.page import write_emm_page
 from genmem.report.emm.text import bracket_words, emm_words, ratio_words, span
@@ -25,7 +27,6 @@ from genmem.training.emm.dataset import look_at
 from genmem.training.emm.factors import Configuration
 from genmem.training.emm.results import findings, t_interval, within
 from genmem.training.emm.study import Request, Study
-from genmem.training.sweep.pool import InProcess, StoppedError
 
 NETWORK = UNetConfig(
     image_size=8, channels=32, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0

@@ -1,4 +1,4 @@
-"""`genmem emm`, from images to its folder."""
+"""`genmem study emm`, from images to its folder."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from genmem.cli.app import run
 
-from ..training.emm.small_models import save_images
+from ..training.emm.factories import save_images
 
 CONFIG = {
     "network": {"multipliers": [1, 1], "blocks": 1, "attention": [], "dropout": 0.0},
@@ -18,7 +18,7 @@ CONFIG = {
 }
 SMALL = ["--size", "4", "--channels", "4", "--batch", "4", "--steps", "4", "--snapshots", "2"]
 SMALL += ["--samples", "5", "--device", "cpu", "--threads", "1", "--config", "config.json"]
-SMALL += ["--data", "images", "--out", "study"]
+SMALL += ["--train", "images", "--out", "study"]
 
 
 @pytest.fixture(autouse=True)
@@ -30,43 +30,43 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_study_is_trained_shown_and_gone_on_with(folder, capsys):
+def test_a_study_is_trained_reported_and_resumed(folder, capsys):
     options = ["--at", "4,8", "--seeds", "2", "--factor", "labels=none,true"]
-    assert run(["emm", *SMALL, *options]) == 0
+    assert run(["study", "emm", *SMALL, *options]) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert lines[0].split() == ["factor", "value", "4", "8"]
     assert [line.split()[:2] for line in lines[1:]] == [["labels", "none"], ["labels", "true"]]
-    found = json.loads((folder / "study" / "emm.json").read_text())
-    assert found["trainings"] == 8
+    results = json.loads((folder / "study" / "emm.json").read_text())
+    assert results["trials"] == 8
     assert (folder / "study" / "emm.html").read_text().startswith("<!doctype html>")
-    assert run(["emm", *SMALL, *options]) == 0
+    assert run(["study", "emm", *SMALL, *options]) == 0
     assert capsys.readouterr().out == captured.out
-    assert json.loads((folder / "study" / "emm.json").read_text()) == found
+    assert json.loads((folder / "study" / "emm.json").read_text()) == results
 
 
-def test_a_search_goes_up_to_the_whole_data_set_and_says_what_repeats(folder, capsys):
-    assert run(["emm", *SMALL, "--from", "4", "--within", "1", "--seeds", "1"]) == 0
+def test_a_search_goes_up_to_the_whole_data_set_and_reports_duplicates(folder, capsys):
+    assert run(["study", "emm", *SMALL, "--from", "4", "--within", "1", "--seeds", "1"]) == 0
     captured = capsys.readouterr()
     assert captured.out.split()[-1]
     assert "2 images repeat an earlier one" in captured.err
-    found = json.loads((folder / "study" / "emm.json").read_text())
-    assert found["sizes"] == [4, 7, 14, 26]
-    assert found["finished"]
+    results = json.loads((folder / "study" / "emm.json").read_text())
+    assert results["sizes"] == [4, 7, 14, 26]
+    assert results["finished"]
 
 
-def test_an_interrupted_study_says_how_to_go_on(folder, capsys, monkeypatch):
-    monkeypatch.setattr("genmem.training.sweep.pool.do_trial", lambda *_, **__: None)
-    assert run(["emm", *SMALL, "--at", "4"]) == 130
-    assert "The same command goes on from there" in capsys.readouterr().err
+def test_an_interrupted_study_says_how_to_resume(folder, capsys, monkeypatch):
+    monkeypatch.setattr("genmem.training.emm.trial.run_trial", lambda *_, **__: False)
+    assert run(["study", "emm", *SMALL, "--at", "4"]) == 130
+    assert "Give the same command again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--at", "4", "--sizes", "5"], "give one of --sizes, --at and --from"),
-        (["--at", "27"], "larger than the data set, which has 26"),
-        (["--to", "27"], "larger than the data set"),
+        (["--at", "27"], "expected at most 26 training images"),
+        (["--to", "27"], "expected at most 26 training images"),
         (["--at", "four"], "--at: expected whole numbers"),
         (["--factor", "width"], "--factor: expected NAME=V1,V2"),
         (["--factor", "colour=1"], "factor: expected one of dimension"),
@@ -82,24 +82,24 @@ def test_an_interrupted_study_says_how_to_go_on(folder, capsys, monkeypatch):
         (["--at", "4", "--processes", "2", "--ray", "local"], "--processes and --ray"),
         (["--at", "20", "--factor", "classes=1"], "expected at least 20 images"),
         (["--at", "4", "--size", "6", "--factor", "blocks=0"], "at least one resolution"),
-        (["--data", "none.zip", "--at", "4"], "there is no such file"),
+        (["--train", "none.zip", "--at", "4"], "there is no such file"),
         (["--at", "4", "--labels", "some"], "labels: expected none, true"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_before_any_training(folder, capsys, options, words):
-    assert run(["emm", *SMALL, *options]) == 2
+    assert run(["study", "emm", *SMALL, *options]) == 2
     complaint = capsys.readouterr().err.splitlines()[-1]
     assert complaint.startswith("genmem: ")
     assert words in complaint
     assert not list(folder.glob("study/trials/*"))
 
 
-def test_threads_that_the_study_did_not_begin_with_are_said_to_count_for_nothing(folder, capsys):
+def test_a_resumed_study_keeps_its_threads_and_says_so(folder, capsys):
     options = [*SMALL, "--at", "4", "--seeds", "1"]
-    assert run(["emm", *options]) == 0
-    assert "was begun with" not in capsys.readouterr().err
-    assert run(["emm", *options, "--threads", "2"]) == 0
-    assert "note: study was begun with 1 CPU thread a training" in capsys.readouterr().err
+    assert run(["study", "emm", *options]) == 0
+    assert "as when it was started" not in capsys.readouterr().err
+    assert run(["study", "emm", *options, "--threads", "2"]) == 0
+    assert "note: study uses 1 CPU thread for each run" in capsys.readouterr().err
     assert len(list(folder.glob("study/trials/*"))) == 1
 
 
@@ -112,16 +112,16 @@ def test_threads_that_the_study_did_not_begin_with_are_said_to_count_for_nothing
         (f"{'x' * 100}.invalid:6379", "no cluster answers there"),
     ],
 )
-def test_an_address_where_no_cluster_is_is_said_before_ray_tries(
+def test_an_address_without_a_cluster_is_refused_before_ray_tries(
     address, words, monkeypatch, capsys
 ):
     never = SimpleNamespace(is_initialized=lambda: False, init=lambda **_: pytest.fail("it tried"))
     monkeypatch.setitem(sys.modules, "ray", never)
-    assert run(["emm", *SMALL, "--at", "4", "--ray", address]) == 2
+    assert run(["study", "emm", *SMALL, "--at", "4", "--ray", address]) == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_without_ray_the_message_names_the_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert run(["emm", *SMALL, "--at", "4", "--ray", "local"]) == 2
+    assert run(["study", "emm", *SMALL, "--at", "4", "--ray", "local"]) == 2
     assert "pip install 'genmem[scale]'" in capsys.readouterr().err

@@ -21,7 +21,6 @@ from genmem.cli.demo import demo
 from genmem.cli.features import features
 from genmem.cli.score import score
 from genmem.cli.study import study
-from genmem.cli.study_emm import emm
 from genmem.cli.submit import submit
 from genmem.cli.train import train
 
@@ -55,7 +54,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, emm, demo):
+for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, demo):
     app.command()(_command)
 for _group in (arena, train, study):
     app.add_typer(_group)

@@ -3,157 +3,160 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genmem.cli.exit_codes import INTERRUPTED
-from genmem.cli.options import SOURCE
+from genmem.cli.options import (
+    Config,
+    OutStudy,
+    Processes,
+    RequiredTest,
+    Seeds,
+    Train,
+    TrainingDevice,
+    option,
+)
+from genmem.cli.study_runs import Ray
 
 if TYPE_CHECKING:
+    from genmem.study_results.rejection import StudyResults, Tau
+    from genmem.training.common.config import Device
     from genmem.training.rejection_study.grid import Plan
 
 
 def rejection(
-    data: Annotated[str, typer.Option(help=f"The training images, a folder a class: a {SOURCE}.")],
-    test: Annotated[str, typer.Option(help="Held-out images of the same kind.")],
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="The study's folder: runs, numbers, page.")
-    ],
+    train: Train,
+    test: RequiredTest,
+    out: OutStudy,
     tau: Annotated[
         str,
         typer.Option(
-            metavar="T,T,…",
-            help="Thresholds in the embedding, or auto; 0, no rejection, is always there.",
+            metavar="T,T,…|auto",
+            help="Thresholds of rejection. Training without rejection (0) is always included.",
         ),
     ] = "0,auto",
-    model: Annotated[
-        str, typer.Option(metavar="A,B", help="Of dcgan, sagan, biggan.")
-    ] = "dcgan,sagan,biggan",
-    seeds: Annotated[int, typer.Option(help="Runs of each, with seeds 0, 1, ….")] = 3,
-    embedding: Annotated[
+    model: Annotated[str, option("--model", metavar="NAME,…")] = "dcgan,sagan,biggan",
+    seeds: Seeds = 3,
+    backbone: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "--backbone",
             metavar="NAME[@SIDE]",
-            help="What rejection compares in. [default: --config's, else efficientnet-lite0]",
+            show_default="that of --config, or efficientnet-lite0",
         ),
     ] = None,
-    measure_with: Annotated[
+    evaluate_with: Annotated[
         str,
-        typer.Option(metavar="A,B", help="Backbones to measure in; others than the embedding."),
+        typer.Option(
+            metavar="NAME,…",
+            help="Backbones to evaluate samples in, preferably not the one that rejects.",
+        ),
     ] = "efficientnet-lite0",
     reference: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=SOURCE", help="Another held-out set to take C_T with; once a set."
+            metavar="NAME=SOURCE",
+            help="Another held-out set to compute C_T with. Repeat for each set.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.json",
-            help="Settings of every run by name, as for genmem train gan: steps, size, limit, "
-            "width, measure_images, ….",
-        ),
-    ] = None,
-    processes: Annotated[int, typer.Option(help="Runs at once; a CPU's cores are shared.")] = 1,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train and to measure.")
-    ] = "auto",
+    config: Config = None,
+    processes: Processes = 1,
+    ray: Ray = None,
+    device: TrainingDevice = "auto",
 ) -> None:
-    """Train with and without rejection, and measure what it does to copying and quality.
+    """Train GANs with and without memorization rejection, and measure its effect.
 
-    Give the same command again to go on with a study: finished runs are not done again, and
-    thresholds, models and seeds can be added.
+    An existing study is resumed: finished runs are kept, and thresholds, models and seeds can be
+    added. `--config` takes the options of `genmem train gan` that all runs share.
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names, split_pairs
+    from genmem.cli.training import absolute, local_path
     from genmem.training.common.config import read_config
 
     references = split_pairs(reference or [], option="--reference", form="NAME=SOURCE")
-    named = {f"--reference {name}": where for name, where in references.items()}
-    check_folder(str(out), inputs={"--data": data, "--test": test, **named})
-    from genmem.training.rejection_study.grid import make_plan
+    sources = {f"--reference {name}": local_path(source) for name, source in references.items()}
+    sources |= {"--train": local_path(train), "--test": local_path(test)}
+    check_folder(out, inputs=sources)
+    from genmem.training.rejection_study.grid import build_plan
 
-    plan = make_plan(
+    plan = build_plan(
         folder=out,
-        data=data,
-        test=test,
-        taus=[_tau(text) for text in split_names(tau)],
+        train=absolute(train),
+        test=absolute(test),
+        taus=[_parse_tau(text) for text in split_names(tau)],
         models=split_names(model),
         seeds=seeds,
-        measure_with=split_names(measure_with),
-        embedding=embedding,
-        references=references,
+        evaluate_with=split_names(evaluate_with),
+        backbone=backbone,
+        references={name: absolute(source) for name, source in references.items()},
         training=None if config is None else read_config(config),
     )
-    _carry_out(plan, processes=processes, device=device)
+    _print_results(plan, _run(plan, processes=processes, ray=ray, device=device))
 
 
-def _carry_out(plan: Plan, *, processes: int, device: Any) -> None:
-    """Train, measure, write numbers and page, and print what was found.
+def _run(plan: Plan, *, processes: int, ray: str | None, device: Device) -> StudyResults:
+    """Train, evaluate, and write numbers and page.
 
-    The folder's state comes first, then sets and backbones: what is wrong with them shows before
+    The folder is checked first, then sets and backbones: what is wrong with them shows before
     hours of training.
-
-    Raises:
-        UsageError: after all was written, where a model has no run that came to its last step.
     """
     from genmem.cli.console import print_notes
     from genmem.cli.progress import progress_on_stderr
-    from genmem.errors import UsageError
-    from genmem.report.rejection_study.text import cells_of, ended_early, finding
-    from genmem.training.rejection_study.feature_spaces import read_sets
+    from genmem.cli.study_runs import build_backend, resumable
+    from genmem.training.rejection_study.feature_spaces import load_image_sets
+    from genmem.training.rejection_study.runs import check_folders, train_runs
     from genmem.training.rejection_study.study import (
-        NUMBERS,
-        PAGE,
+        build_feature_spaces,
         check_runs,
-        measure_all,
-        open_spaces,
+        evaluate_runs,
         write_results,
     )
-    from genmem.training.sweep.runner import check_folders, run_all
 
-    document = None
-    try:
-        with progress_on_stderr() as progress:
-            check_folders(plan)
-            sets = read_sets(plan, progress)
-            print_notes(sets.train.notes)
-            check_runs(plan.cases, sets)
-            spaces = open_spaces(plan, sets, device=device, progress=progress)
-            if run_all(plan.cases, processes=processes, device=device, progress=progress):
-                found = measure_all(plan.cases, sets, spaces, images=plan.images, progress=progress)
-                document = write_results(plan, sets, spaces, found, progress)
-    except KeyboardInterrupt:
-        document = None
-    if document is None:
-        print(
-            f"genmem: interrupted; what is done is kept in {plan.folder}. Go on by giving the same "
-            "command again.",
-            file=sys.stderr,
+    with resumable(plan.folder), progress_on_stderr() as progress:
+        check_folders(plan)
+        sets = load_image_sets(plan, progress)
+        print_notes(sets.train.notes)
+        check_runs(plan.runs, sets)
+        spaces = build_feature_spaces(plan, sets, device=device, progress=progress)
+        backend = build_backend(processes, ray, device=device, progress=progress)
+        train_runs(plan.runs, backend, folder=plan.folder, device=device, progress=progress)
+        evaluations = evaluate_runs(
+            plan.runs, sets, spaces, samples=plan.samples, progress=progress
         )
-        raise typer.Exit(INTERRUPTED)
-    for sentence in ended_early(document):
+        return write_results(plan, sets, spaces, evaluations, progress)
+
+
+def _print_results(plan: Plan, results: StudyResults) -> None:
+    """Print each model's finding.
+
+    Raises:
+        UsageError: a model has no run that came to its last step.
+    """
+    from genmem.errors import UsageError
+    from genmem.report.rejection_study.text import describe_early_ends, describe_finding
+    from genmem.training.rejection_study.study import NUMBERS_FILE, PAGE_FILE
+
+    for sentence in describe_early_ends(results):
         print("note:", sentence, file=sys.stderr)
     for name in plan.models:
-        print(f"{name}: {finding(document, name, plan.measure_with[0])}")
-    print(f"{plan.folder / PAGE} · {plan.folder / NUMBERS}")
-    without = [name for name in plan.models if not cells_of(document, name)]
-    if without:
+        print(f"{name}: {describe_finding(results, name, plan.evaluate_with[0])}")
+    print(f"{plan.folder / PAGE_FILE} · {plan.folder / NUMBERS_FILE}")
+    unfinished = [name for name in plan.models if not results.cells_of(name)]
+    if unfinished:
         raise UsageError(
-            f"no run of {' or '.join(without)} came to its last step; the notes above say why. "
-            "Lower --tau, or change what --config says."
+            f"no run of {' or '.join(unfinished)} came to its last step; see the notes above. "
+            "Lower --tau, or change the values in --config."
         )
 
 
-def _tau(text: str) -> float | str:
+def _parse_tau(text: str) -> Tau:
     """`auto`, or a number."""
     from genmem.errors import UsageError
 
     if text == "auto":
-        return text
+        return "auto"
     try:
         return float(text)
     except ValueError as error:

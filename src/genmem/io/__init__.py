@@ -1,5 +1,6 @@
 """Output files and folders that appear complete or not at all.
 
 atomic.py          files: check that they can be written; write them atomically
+documents.py       frozen dataclasses that are stored as JSON files
 result_folder.py   folders with a page, its numbers and its images
 """

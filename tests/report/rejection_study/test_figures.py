@@ -4,37 +4,26 @@ import re
 
 import pytest
 
-from genmem.report.rejection_study.figures import by_model, curves
+from genmem.report.rejection_study.figures import draw_curves, draw_model
+from genmem.study_results.rejection import METRICS
 
-
-def mean(value):
-    return {"mean": value, "low": None, "high": None, "n": 1}
+from .factories import build_cell, build_results, paired_mean
 
 
 def cell(tau, c_t, references=(), classes=None, seeds=(0,)):
-    names = ("fd", "fd_test", "c_t", "memorization_distance", "copied_fraction")
-    found = {
-        "metrics": {name: mean(c_t) for name in names},
-        "references": {name: mean(c_t - place) for place, name in enumerate(references)},
-        "classes": {name: {"c_t": mean(value)} for name, value in (classes or {}).items()},
-        "histogram": [0.5, 0.5],
-    }
-    for one in found["classes"].values():
-        one["memorization_distance"] = one["c_t"]
-    log = {"tau": mean(tau)}
-    spaces = {"x": found}
-    return {"model": "sagan", "tau": tau, "seeds": list(seeds), "log": log, "spaces": spaces}
-
-
-def document(*cells):
-    shown = {"edges": [0, 1, 2], "references": {"test": {"histogram": [0.5, 0.5]}}}
-    return {"cells": cells, "plan": {"models": ["sagan"]}, "runs": [], "spaces": {"x": shown}}
+    return build_cell(
+        tau,
+        {name: paired_mean(c_t) for name in METRICS},
+        {name: paired_mean(c_t - place) for place, name in enumerate(references)},
+        classes,
+        seeds,
+    )
 
 
 def test_every_reference_has_a_line_of_its_own_however_many_there_are():
     references = [f"set {place}" for place in range(12)]
     cells = [cell(0, -5.0, references), cell(0.1, -3.0, references)]
-    drawn = by_model(document(*cells), "sagan", "x", 0)[0]
+    drawn = draw_model(build_results(*cells), "sagan", "x", 0)[0]
     text = drawn.svg.decode()
     assert all(f">{name}<" in text for name in references)
     lines = re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="(fill: none; stroke[^"]*)"', text)
@@ -46,12 +35,12 @@ def test_every_reference_has_a_line_of_its_own_however_many_there_are():
     ("cells", "words"),
     [
         ([cell(0, -5.0), cell(0.1, -3.0)], "sagan: −5 without rejection."),
-        ([cell(0, -5.0, seeds=()), cell(0.1, -3.0)], "No run without rejection was measured."),
+        ([cell(0, -5.0, seeds=()), cell(0.1, -3.0)], "No run without rejection was evaluated."),
     ],
     ids=["there", "ended early"],
 )
 def test_without_rejection_is_said_of_tau_0_and_of_no_other(cells, words):
-    for drawn in curves(document(*cells), "x", 0):
+    for drawn in draw_curves(build_results(*cells), "x", 0):
         if drawn.name == "c_t-0":
             assert drawn.description == words
 
@@ -62,5 +51,7 @@ def test_classes_are_drawn_where_tau_0_ended_and_where_a_tau_has_none_measured()
         cell(0.1, -3.0, classes={"cat": -3.0}),
         cell(0.2, -3.0, classes={"cat": None}),
     ]
-    drawn = [one for one in by_model(document(*cells), "sagan", "x", 0) if "class" in one.name]
+    drawn = [
+        one for one in draw_model(build_results(*cells), "sagan", "x", 0) if "class" in one.name
+    ]
     assert drawn[0].description.startswith("At τ = 0.1 from −3 (cat)")

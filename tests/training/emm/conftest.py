@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 
-from .small_models import build_request, save_images
+from .factories import build_study_config, save_images
 
 
 @pytest.fixture
@@ -11,6 +11,6 @@ def images(tmp_path):
 
 
 @pytest.fixture
-def request_of(images):
-    """A function that builds a request of a study which takes a second."""
-    return partial(build_request, images)
+def study_config(images):
+    """A function that builds the configuration of a study which takes a second."""
+    return partial(build_study_config, images)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmem.errors import UsageError
-from genmem.training.emm.bisection import bracket, crossing, lattice, next_size
+from genmem.training.emm.bisection import find_bracket, interpolate_emm, next_size, size_grid
 
 PAPER_GRID = (500, 1_000, 2_000, 4_000, 8_000, 16_000)
 """The training-set sizes at which the paper's figures have points, for every configuration."""
@@ -42,8 +42,8 @@ def test_the_paper_s_grid_s_bracket_takes_at_least_30_percent_fewer_trainings(na
     whole = {size: curve(size) for size in PAPER_GRID}
     found = searched(PAPER_GRID, curve)
     assert len(found) <= 0.7 * len(PAPER_GRID)
-    expected = bracket(PAPER_GRID, whole, threshold=0.9)
-    assert bracket(PAPER_GRID, found, threshold=0.9) == expected
+    expected = find_bracket(PAPER_GRID, whole, threshold=0.9)
+    assert find_bracket(PAPER_GRID, found, threshold=0.9) == expected
     assert expected.done
 
 
@@ -52,19 +52,19 @@ def test_of_the_sizes_in_a_figure_at_most_70_percent_are_trained(name):
     sizes, curve = tuple(PAPER_CURVES[name]), line(PAPER_CURVES[name])
     found = searched(sizes, curve)
     assert len(found) <= 0.7 * len(sizes)
-    whole = bracket(sizes, PAPER_CURVES[name], threshold=0.9)
-    assert bracket(sizes, found, threshold=0.9) == whole
+    whole = find_bracket(sizes, PAPER_CURVES[name], threshold=0.9)
+    assert find_bracket(sizes, found, threshold=0.9) == whole
 
 
 @pytest.mark.parametrize("name", PAPER_CURVES)
 def test_a_bracket_of_a_tenth_takes_no_more_trainings_than_the_paper_s_grid(name):
-    curve, sizes = line(PAPER_CURVES[name]), lattice(500, 16_000, within=0.1)
+    curve, sizes = line(PAPER_CURVES[name]), size_grid(500, 16_000, within=0.1)
     found = searched(sizes, curve)
     assert len(found) <= len(PAPER_GRID)
-    ends = bracket(sizes, found, threshold=0.9)
+    ends = find_bracket(sizes, found, threshold=0.9)
     assert ends.high <= 1.101 * ends.low
     exact = np.interp(-0.9, -curve_at(curve, sizes), sizes)
-    assert crossing(ends, threshold=0.9) == pytest.approx(exact, rel=0.01)
+    assert interpolate_emm(ends, threshold=0.9) == pytest.approx(exact, rel=0.01)
 
 
 def curve_at(curve, sizes):
@@ -80,7 +80,7 @@ def test_a_falling_curve_s_crossing_is_inside_the_bracket(sizes, middle, slope, 
         return 1 / (1 + (size / middle) ** slope)
 
     found = searched(sizes, curve, threshold)
-    ends = bracket(sizes, found, threshold=threshold)
+    ends = find_bracket(sizes, found, threshold=threshold)
     above = [size for size in sizes if curve(size) >= threshold]
     assert ends.done
     assert ends.low == (above[-1] if above else None)
@@ -92,7 +92,7 @@ def test_a_falling_curve_s_crossing_is_inside_the_bracket(sizes, middle, slope, 
 def test_a_noisy_curve_ends_in_a_crossing_of_its_own_as_soon(sizes, seed):
     ratios = dict(zip(sizes, np.random.default_rng(seed).random(len(sizes)), strict=True))
     found = searched(sizes, ratios.__getitem__, 0.5)
-    ends = bracket(sizes, found, threshold=0.5)
+    ends = find_bracket(sizes, found, threshold=0.5)
     assert ends.done
     assert ends.low is None or found[ends.low] >= 0.5
     assert ends.high is None or found[ends.high] < 0.5
@@ -104,18 +104,18 @@ def test_a_noisy_curve_ends_in_a_crossing_of_its_own_as_soon(sizes, seed):
 
 def test_of_several_crossings_the_last_one_that_was_seen_counts():
     ratios = {100: 0.95, 200: 0.7, 400: 0.92, 800: 0.1}
-    found = bracket(tuple(ratios), ratios, threshold=0.9)
+    found = find_bracket(tuple(ratios), ratios, threshold=0.9)
     assert (found.low, found.high, found.done) == (400, 800, True)
 
 
 def test_the_emm_is_interpolated_linearly_between_the_bracket_s_ends():
-    found = bracket((1_000, 2_000), {1_000: 0.92, 2_000: 0.61}, threshold=0.9)
-    assert crossing(found, threshold=0.9) == pytest.approx(1_000 + 1_000 * 0.02 / 0.31)
-    assert crossing(bracket((10,), {10: 0.95}, threshold=0.9), threshold=0.9) is None
+    found = find_bracket((1_000, 2_000), {1_000: 0.92, 2_000: 0.61}, threshold=0.9)
+    assert interpolate_emm(found, threshold=0.9) == pytest.approx(1_000 + 1_000 * 0.02 / 0.31)
+    assert interpolate_emm(find_bracket((10,), {10: 0.95}, threshold=0.9), threshold=0.9) is None
 
 
 def test_a_line_through_two_ratios_saves_trainings_where_halving_leaves_room():
-    sizes = lattice(100, 12_000, within=0.05)
+    sizes = size_grid(100, 12_000, within=0.05)
 
     def curve(size):
         return float(np.clip(1.5 - 0.1 * math.log(size), 0.01, 0.99))
@@ -124,30 +124,30 @@ def test_a_line_through_two_ratios_saves_trainings_where_halving_leaves_room():
     assert len(ratios) < math.ceil(math.log2(len(sizes) + 1))
 
 
-def test_sizes_of_a_lattice_are_a_fixed_factor_apart():
-    sizes = lattice(500, 50_000, within=0.25)
+def test_sizes_of_a_grid_are_a_fixed_factor_apart():
+    sizes = size_grid(500, 50_000, within=0.25)
     assert (sizes[0], sizes[-1]) == (500, 50_000)
     steps = np.array(sizes[1:]) / np.array(sizes[:-1])
     assert steps.max() < 1.252
     assert steps.min() > 1.24 or steps.max() - steps.min() < 0.005
-    assert lattice(8, 8, within=0.1) == (8,)
+    assert size_grid(8, 8, within=0.1) == (8,)
 
 
 @pytest.mark.parametrize("wrong", [(1, 10, 0.1), (20, 10, 0.1), (2, 10, 0.0), (2, 10, math.inf)])
-def test_a_lattice_that_cannot_be_is_refused(wrong):
+def test_a_size_grid_that_cannot_be_is_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
-        lattice(*wrong[:2], within=wrong[2])
+        size_grid(*wrong[:2], within=wrong[2])
 
 
-def test_a_lattice_finer_than_whole_numbers_is_all_of_them():
-    assert lattice(2, 40, within=1e-13) == tuple(range(2, 41))
-    assert lattice(2, 40, within=5e-324) == tuple(range(2, 41))
-    assert lattice(100, 101, within=1e300) == (100, 101)
+def test_a_size_grid_finer_than_whole_numbers_is_all_of_them():
+    assert size_grid(2, 40, within=1e-13) == tuple(range(2, 41))
+    assert size_grid(2, 40, within=5e-324) == tuple(range(2, 41))
+    assert size_grid(100, 101, within=1e300) == (100, 101)
 
 
 @given(smallest=st.integers(2, 300), more=st.integers(0, 300), within=st.floats(1e-4, 5))
-def test_a_lattice_is_the_rounded_geometric_series(smallest, more, within):
+def test_a_size_grid_is_the_rounded_geometric_series(smallest, more, within):
     largest = smallest + more
     steps = max(1, math.ceil(math.log(largest / smallest) / math.log1p(within) - 1e-9))
     series = np.geomspace(smallest, largest, steps + 1).round().astype(int).tolist()
-    assert lattice(smallest, largest, within=within) == tuple(sorted(set(series)))
+    assert size_grid(smallest, largest, within=within) == tuple(sorted(set(series)))

@@ -10,39 +10,39 @@ from PIL import Image
 
 from genmem.errors import InputError, UsageError
 from genmem.images import open_images
-from genmem.images.hashing import hash_images as content_digest
-from genmem.training.emm.dataset import look_at, training_images
+from genmem.images.hashing import hash_images
+from genmem.training.emm.dataset import inspect_source, load_trial_images
 
-from .small_models import TINY, with_training
+from .factories import TINY, with_training
 
 
 @pytest.fixture
 def second(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (20, 4, 4, 3), np.uint8)
     np.save(tmp_path / "second.npy", pixels)
-    return look_at(str(tmp_path / "second.npy"))
+    return inspect_source(str(tmp_path / "second.npy"))
 
 
-def drawn(source, count, *, second=None, configuration=TINY, seed=0):
-    return training_images(
-        source, second, configuration, count=count, seed=seed, without_duplicates=False
+def load(source, size, *, second=None, config=TINY, seed=0, drop_duplicates=False):
+    return load_trial_images(
+        source, second, config, size=size, seed=seed, drop_duplicates=drop_duplicates
     )
 
 
 def test_smaller_sets_of_a_seed_are_subsets_of_larger_ones(images):
-    source = look_at(str(images))
-    small, large = drawn(source, 6), drawn(source, 20)
+    source = inspect_source(str(images))
+    small, large = load(source, 6), load(source, 20)
     assert set(small.ids) < set(large.ids)
-    assert set(drawn(source, 6, seed=1).ids) != set(small.ids)
+    assert set(load(source, 6, seed=1).ids) != set(small.ids)
 
 
 def test_classes_are_drawn_by_the_seed_and_fewer_are_among_more(images):
-    source = look_at(str(images))
+    source = inspect_source(str(images))
     assert source.classes == ("a", "b", "c")
 
     def classes(count, seed):
-        configuration = replace(TINY, classes=count)
-        return {one[0] for one in drawn(source, 7, configuration=configuration, seed=seed).ids}
+        config = replace(TINY, classes=count)
+        return {one[0] for one in load(source, 7, config=config, seed=seed).ids}
 
     assert len({frozenset(classes(1, seed)) for seed in range(8)}) > 1
     for seed in range(3):
@@ -53,25 +53,25 @@ def test_classes_are_drawn_by_the_seed_and_fewer_are_among_more(images):
 
 
 def test_a_share_comes_from_the_second_source_and_classes_are_united(images, second):
-    source = look_at(str(images))
-    configuration = replace(TINY, second_share=0.25)
-    found = drawn(source, 12, second=second, configuration=configuration)
+    source = inspect_source(str(images))
+    config = replace(TINY, second_share=0.25)
+    found = load(source, 12, second=second, config=config)
     assert len(found) == 12
     assert sum("/" not in one for one in found.ids) == 3
     with pytest.raises(UsageError, match="expected a second source"):
-        drawn(source, 12, configuration=configuration)
+        load(source, 12, config=config)
     labelled = replace(with_training(labels="true"), second_share=0.5)
-    both = drawn(source, 8, second=replace(source, name="again"), configuration=labelled)
+    both = load(source, 8, second=replace(source, name="again"), config=labelled)
     assert both.classes == ("a", "b", "c")
     for identity, label in zip(both.ids, both.labels, strict=True):
         assert both.classes[label] == identity[0]
 
 
 def test_what_a_source_holds_and_its_names_decide_its_digest(images):
-    before = look_at(str(images))
-    assert look_at(str(images)).digest == before.digest
+    before = inspect_source(str(images))
+    assert inspect_source(str(images)).digest == before.digest
     (images / "a" / "00.png").rename(images / "b" / "zz.png")
-    after = look_at(str(images))
+    after = inspect_source(str(images))
     assert (after.count, before.count) == (26, 26)
     assert after.digest != before.digest
 
@@ -87,7 +87,7 @@ def test_labels_that_are_not_in_the_names_decide_the_digest_too(tmp_path):
     def digest(name, labels):
         columns = {"image": encoded} | ({} if labels is None else {"label": labels})
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
-        return look_at(str(tmp_path / f"{name}.parquet")).digest
+        return inspect_source(str(tmp_path / f"{name}.parquet")).digest
 
     found = [digest("a", ["x", "y", "y"]), digest("b", ["y", "y", "x"]), digest("c", None)]
     assert len(set(found)) == 3
@@ -97,10 +97,10 @@ def test_labels_that_are_not_in_the_names_decide_the_digest_too(tmp_path):
 def test_the_digest_of_a_folder_is_of_images_and_names_alone(images):
     """Studies that are there go on: their trials are named by it."""
     with open_images(str(images)) as opened:
-        hashed = blake2b(content_digest(opened).hexdigest.encode(), digest_size=16)
+        hashed = blake2b(hash_images(opened).hexdigest.encode(), digest_size=16)
         for position in range(len(opened)):
             hashed.update(opened.id(position).encode() + b"\0")
-    assert look_at(str(images)).digest == hashed.hexdigest()
+    assert inspect_source(str(images)).digest == hashed.hexdigest()
 
 
 @pytest.fixture
@@ -109,30 +109,27 @@ def overlapping(tmp_path):
     pixels = np.random.default_rng(2).integers(0, 256, (14, 4, 4, 3), np.uint8)
     np.save(tmp_path / "one.npy", pixels[:10])
     np.save(tmp_path / "two.npy", np.concatenate([pixels[4:14], pixels[4:5]]))
-    return [look_at(str(tmp_path / f"{name}.npy")) for name in ("one", "two")]
+    return [inspect_source(str(tmp_path / f"{name}.npy")) for name in ("one", "two")]
 
 
 def test_images_in_both_sources_are_counted_and_said(overlapping):
     one, two = overlapping
     half = replace(TINY, second_share=0.5)
-    found = drawn(one, 20, second=two, configuration=half)
+    found = load(one, 20, second=two, config=half)
     distinct = len({image.tobytes() for image in found.pixels})
     assert found.duplicates == 20 - distinct > 4
-    assert any("of two.npy are in one.npy too: learnt more readily" in n for n in found.notes)
+    assert any(
+        "of two.npy are in one.npy too and are learnt more readily" in n for n in found.notes
+    )
 
 
 def test_on_request_no_image_is_taken_from_both_sources(overlapping):
     one, two = overlapping
     both = replace(TINY, second_share=0.4)
 
-    def without(count):
-        return training_images(
-            one, two, both, count=count, seed=0, without_duplicates=True, progress=None
-        )
-
-    found = without(10)
+    found = load(one, 10, second=two, config=both, drop_duplicates=True)
     assert len({image.tobytes() for image in found.pixels}) == len(found) == len(found.ids) == 10
     assert found.duplicates > 0
     assert any("of two.npy" in note and "left out" in note for note in found.notes)
     with pytest.raises(InputError, match="expected at least"):
-        without(15)
+        load(one, 15, second=two, config=both, drop_duplicates=True)

@@ -15,7 +15,7 @@ def sets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def training():
-    """Settings of runs that take a second."""
+    """Configuration of runs that take a second."""
     return {
         "size": 16,
         "width": 4,

@@ -1,4 +1,4 @@
-"""What is measured of samples, against the metrics themselves on the same rows."""
+"""The metrics of samples, against the metric functions on the same rows."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +12,9 @@ from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance
 from genmem.metrics.moments import moments
 from genmem.neighbors import nearest
-from genmem.training.rejection_study.evaluation import numbers_to_show, values_of
-from genmem.training.rejection_study.feature_spaces import METRIC, Space
-from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, Case
+from genmem.training.rejection_study.evaluation import compute_metrics, select_percentile_samples
+from genmem.training.rejection_study.feature_spaces import METRIC, FeatureSpace
+from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, GridRun
 
 CLASSES = 3
 
@@ -28,12 +28,12 @@ def rows():
     return {"train": train, "test": test, "generated": made}
 
 
-def measured(rows, model):
+def evaluate(rows, model):
     labels = {name: np.arange(len(some)) % CLASSES for name, some in rows.items()}
     train = SimpleNamespace(labels=labels["train"], classes=("a", "b", "c"))
     sets = SimpleNamespace(train=train, test=SimpleNamespace(labels=labels["test"]))
     near = {name: nearest(rows[name], rows["train"], metric=METRIC) for name in rows}
-    space = Space(
+    space = FeatureSpace(
         name="made",
         extractor=None,
         train=rows["train"],
@@ -43,28 +43,30 @@ def measured(rows, model):
         nearest_train=near["test"].indices[:, 0],
         references={TEST: near["test"].distances[:, 0], LEAVE_ONE_OUT: np.full(150, 0.5)},
     )
-    case = Case(model=model, tau=0.0, seed=0, settings=None, folder=Path("none"))
+    run = GridRun(model=model, tau=0.0, seed=0, config=None, folder=Path("none"))
     own = near["generated"]
-    found = values_of(case, sets, space, rows["generated"], own.distances[:, 0], own.indices[:, 0])
-    return found, labels, near
+    metrics = compute_metrics(
+        run, sets, space, rows["generated"], own.distances[:, 0], own.indices[:, 0]
+    )
+    return metrics, labels, near
 
 
 def test_the_numbers_are_those_of_the_metrics(rows):
-    found, _, _ = measured(rows, "sagan")
+    found, _, _ = evaluate(rows, "sagan")
     sides = {"generated": rows["generated"], "train": rows["train"]}
-    assert found["fd"] == pytest.approx(float(fd(**sides)))
+    assert found.fd == pytest.approx(float(fd(**sides)))
     to_test = fd(generated=rows["generated"], train=rows["test"])
-    assert found["fd_test"] == pytest.approx(float(to_test)) != found["fd"]
-    assert found["memorization_distance"] == pytest.approx(float(memorization_distance(**sides)))
+    assert found.fd_test == pytest.approx(float(to_test)) != found.fd
+    assert found.memorization_distance == pytest.approx(float(memorization_distance(**sides)))
     both = sides | {"test": rows["test"]}
-    assert found["copied_fraction"] == pytest.approx(float(copied_fraction(**both)))
-    assert found["c_t"] == pytest.approx(float(c_t(**both, metric="cosine")))
-    assert found["c_t"] == found["references"][TEST] < 0
-    assert found["references"][LEAVE_ONE_OUT] < found["c_t"]  # all nearer than 0.5
+    assert found.copied_fraction == pytest.approx(float(copied_fraction(**both)))
+    assert found.c_t == pytest.approx(float(c_t(**both, metric="cosine")))
+    assert found.c_t == found.references[TEST] < 0
+    assert found.references[LEAVE_ONE_OUT] < found.c_t  # all nearer than 0.5
 
 
-def test_a_model_that_knows_classes_is_measured_within_each(rows):
-    found, labels, _ = measured(rows, "sagan")
+def test_a_conditional_model_is_evaluated_within_each_class(rows):
+    found, labels, _ = evaluate(rows, "sagan")
     names = np.array(["a", "b", "c"])
     expected = c_t(
         **rows,
@@ -72,12 +74,12 @@ def test_a_model_that_knows_classes_is_measured_within_each(rows):
         categories={name: names[some].tolist() for name, some in labels.items()},
     )
     for name, score in expected.parts["categories"].items():
-        assert found["classes"][name]["c_t"] == pytest.approx(score)
-    assert found["c_t_by_class"] == pytest.approx(float(expected))
+        assert found.classes[name].c_t == pytest.approx(score)
+    assert found.c_t_by_class == pytest.approx(float(expected))
 
 
-def test_a_model_that_knows_none_is_measured_among_the_neighbours_of_each_class(rows):
-    found, labels, near = measured(rows, "dcgan")
+def test_an_unconditional_model_is_evaluated_among_the_neighbors_of_each_class(rows):
+    found, labels, near = evaluate(rows, "dcgan")
     cell = {name: labels["train"][one.indices[:, 0]] for name, one in near.items()}
     for number, name in enumerate("abc"):
         mine = near["generated"].distances[cell["generated"] == number, 0]
@@ -85,13 +87,13 @@ def test_a_model_that_knows_none_is_measured_among_the_neighbours_of_each_class(
         pairs = (mine[:, None] > theirs).sum() + 0.5 * (mine[:, None] == theirs).sum()
         m, n = len(mine), len(theirs)
         z = (pairs - (n * m / 2 - 0.5)) / np.sqrt(n * m * (n + m + 1) / 12)
-        assert found["classes"][name]["c_t"] == pytest.approx(z, rel=1e-6)
-        assert found["classes"][name]["memorization_distance"] == pytest.approx(mine.mean())
+        assert found.classes[name].c_t == pytest.approx(z, rel=1e-6)
+        assert found.classes[name].memorization_distance == pytest.approx(mine.mean())
 
 
 def test_the_samples_shown_stand_at_the_percentiles_of_the_distance():
     distances = np.random.default_rng(0).permutation(1_001) / 1_000
-    shown = distances[numbers_to_show(distances)].reshape(5, 4)
+    shown = distances[select_percentile_samples(distances)].reshape(5, 4)
     assert shown[0].tolist() == [0.0, 0.001, 0.002, 0.003]
     assert shown.mean(axis=1)[1:] == pytest.approx([0.01, 0.05, 0.25, 0.5], abs=0.001)
-    assert len(numbers_to_show(np.array([0.3, 0.1]))) == 5 * 2
+    assert len(select_percentile_samples(np.array([0.3, 0.1]))) == 5 * 2

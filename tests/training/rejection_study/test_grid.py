@@ -3,40 +3,40 @@
 import pytest
 
 from genmem.errors import UsageError
-from genmem.training.rejection_study.grid import make_plan
+from genmem.training.rejection_study.grid import build_plan
 
 
 def plan(common, **given):
     asked = {
         "folder": "study",
-        "data": "train.npy",
+        "train": "train.npy",
         "test": "test.npy",
         "taus": [0.1],
         "models": ["dcgan"],
         "seeds": 2,
-        "measure_with": ["pixels"],
+        "evaluate_with": ["pixels"],
         "training": common,
     }
-    return make_plan(**asked | given)
+    return build_plan(**asked | given)
 
 
 def test_every_model_tau_and_seed_is_a_run_and_no_rejection_is_among_them(training):
     found = plan(training, taus=["auto", 0.2, 0.05], models=["sagan", "dcgan"])
     assert found.taus == (0.0, 0.05, 0.2, "auto")
-    assert len(found.cases) == len({case.folder for case in found.cases}) == 4 * 2 * 2
-    assert {case.settings.tau for case in found.cases} == {None, 0.05, 0.2, "auto"}
-    assert found.cases[0].name == "sagan-tau-0-seed-0"
-    assert {case.settings.seed for case in found.cases} == {0, 1}
+    assert len(found.runs) == len({run.folder for run in found.runs}) == 4 * 2 * 2
+    assert {run.config.tau for run in found.runs} == {None, 0.05, 0.2, "auto"}
+    assert found.runs[0].name == "sagan-tau-0-seed-0"
+    assert {run.config.seed for run in found.runs} == {0, 1}
 
 
 def test_thresholds_that_differ_little_have_folders_of_their_own(training):
     found = plan(training, taus=[0.1234567, 0.1234568])
-    assert len({case.folder for case in found.cases}) == 6
+    assert len({run.folder for run in found.runs}) == 6
 
 
 def test_runs_measure_on_the_way_only_when_asked(training):
-    assert all(not case.settings.evaluate_with for case in plan(training).cases)
-    asked = plan(training | {"evaluate_every": 3}).cases[0].settings
+    assert all(not run.config.evaluate_with for run in plan(training).runs)
+    asked = plan(training | {"evaluate_every": 3}).runs[0].config
     assert (asked.evaluate_with, asked.test) == (("pixels",), "test.npy")
 
 
@@ -50,8 +50,8 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"taus": [0.1, 0.1]}, "named twice"),
         ({"seeds": 0}, "seeds: expected at least 1"),
         ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
-        ({"measure_with": []}, "measure-with: expected at least one"),
-        ({"references": {"test": "x"}}, "is there in every study"),
+        ({"evaluate_with": []}, "evaluate-with: expected at least one"),
+        ({"references": {"test": "x"}}, "every study has a"),
         ({"training": {"stepps": 3}}, "did you mean steps"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A tiny study through the real command: trained, stopped, gone on with, measured, on one page."""
+"""A tiny study through the real command: trained, stopped, resumed, evaluated, on one page."""
 
 import json
 import os
@@ -14,23 +14,23 @@ import pytest
 from genmem.cli.app import run
 from genmem.metrics.c_t import c_t
 from genmem.training.gan.sampling import generate, load_generator
-from genmem.training.rejection_study.evaluation import SAMPLES
-from genmem.training.rejection_study.grid import make_plan
-from genmem.training.sweep import runner
-from genmem.training.sweep.runner import ENDED_FILE, run_all
+from genmem.training.rejection_study.evaluation import SAMPLES_STREAM
+from genmem.training.rejection_study.grid import build_plan
+from genmem.training.rejection_study.runs import ENDED_FILE, train_runs
+from genmem.training.sweep import local_backend
 
 
 def arguments(sets, training, folder, **options):
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(training))
     given = {
-        "data": sets["train"],
+        "train": sets["train"],
         "test": sets["test"],
         "model": "dcgan",
         "tau": "0.02,2",
         "seeds": 1,
-        "embedding": "pixels",
-        "measure-with": "pixels",
+        "backbone": "pixels",
+        "evaluate-with": "pixels",
         "config": config,
         "device": "cpu",
         "out": folder,
@@ -53,9 +53,7 @@ def whole(sets, training, tmp_path_factory):
     return folder
 
 
-def test_a_study_is_trained_measured_written_and_not_done_again(
-    whole, sets, training, monkeypatch, capsys
-):
+def test_a_study_is_trained_evaluated_and_written_once(whole, sets, training, monkeypatch, capsys):
     document = json.loads((whole / "study.json").read_text())
     assert [run["name"] for run in document["runs"]] == [
         "dcgan-tau-0-seed-0",
@@ -66,11 +64,11 @@ def test_a_study_is_trained_measured_written_and_not_done_again(
     assert cell["log"]["tau"]["mean"] == 0.02
     assert 0 < cell["log"]["acceptance"]["mean"] <= 1
     assert cell["log"]["cost_ratio"]["n"] == 1
-    for name, found in cell["spaces"]["pixels"]["metrics"].items():
-        assert (found["low"], found["high"]) == (None, None), name
+    for name, mean in cell["spaces"]["pixels"]["metrics"].items():
+        assert (mean["low"], mean["high"]) == (None, None), name
     assert sum(cell["spaces"]["pixels"]["histogram"]) == pytest.approx(1)
     page = (whole / "study.html").read_text()
-    assert "There is one seed: no interval can be given" in page
+    assert "With a single seed there is no interval" in page
     assert page.count("data:image/png") >= 2 * 5
     for heading in (
         "FD to the training images",
@@ -80,7 +78,7 @@ def test_a_study_is_trained_measured_written_and_not_done_again(
         assert heading in page
     # The same numbers from the formula, on samples drawn anew.
     generator, _, z = load_generator(whole / "runs" / "dcgan-tau-0.02-seed-0")
-    pixels = generate(generator, np.zeros(60, np.int64), z_dim=z, seed=(0, SAMPLES))
+    pixels = generate(generator, np.zeros(60, np.int64), z_dim=z, seed=(0, SAMPLES_STREAM))
     rows = pixels.transpose(0, 2, 3, 1).reshape(60, -1) / np.float32(1)
     train, test = (
         np.load(sets[name]).reshape(len(np.load(sets[name])), -1).astype(np.float32)
@@ -93,13 +91,13 @@ def test_a_study_is_trained_measured_written_and_not_done_again(
         raise AssertionError("a finished study trained or measured again")
 
     monkeypatch.setattr(subprocess, "Popen", no_more)
-    monkeypatch.setattr("genmem.training.rejection_study.evaluation.values_of", no_more)
+    monkeypatch.setattr("genmem.training.rejection_study.evaluation.compute_metrics", no_more)
     before = (whole / "study.json").read_bytes()
     assert run(arguments(sets, training, whole)) == 0, capsys.readouterr().err
     assert (whole / "study.json").read_bytes() == before
 
 
-def test_a_study_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
+def test_a_stopped_study_is_resumed_and_ends_like_an_uninterrupted_one(
     sets, training, tmp_path, whole, capsys
 ):
     cut = tmp_path / "cut"
@@ -124,7 +122,7 @@ def test_a_study_that_was_stopped_goes_on_and_ends_as_if_it_had_not_been(
     assert first[0] == first[1]
 
 
-def test_a_run_that_ended_early_is_told_on_stderr_beside_good_runs(whole, sets, training, capsys):
+def test_a_run_that_ended_early_is_reported_on_stderr(whole, sets, training, capsys):
     assert run(arguments(sets, training, whole)) == 0
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
     assert len(notes) == 1
@@ -136,15 +134,15 @@ def test_a_study_none_of_whose_runs_of_a_model_finished_is_written_and_exits_wit
 ):
     folder = tmp_path / "study"
     shutil.copytree(whole, folder)
-    for case in (folder / "runs").iterdir():
-        if not (case / ENDED_FILE).is_file():
-            settings = json.loads(
-                (folder / "runs" / "dcgan-tau-2-seed-0" / ENDED_FILE).read_text()
-            )["settings"]
-            tau = {"dcgan-tau-0-seed-0": None, "dcgan-tau-0.02-seed-0": 0.02}[case.name]
-            ended = {"reason": "the loss is no number", "settings": settings | {"tau": tau}}
-            (case / "checkpoint.safetensors").unlink()
-            (case / ENDED_FILE).write_text(json.dumps(ended))
+    for run_folder in (folder / "runs").iterdir():
+        if not (run_folder / ENDED_FILE).is_file():
+            config = json.loads((folder / "runs" / "dcgan-tau-2-seed-0" / ENDED_FILE).read_text())[
+                "config"
+            ]
+            tau = {"dcgan-tau-0-seed-0": None, "dcgan-tau-0.02-seed-0": 0.02}[run_folder.name]
+            ended = {"reason": "the loss is no number", "config": config | {"tau": tau}}
+            (run_folder / "checkpoint.safetensors").unlink()
+            (run_folder / ENDED_FILE).write_text(json.dumps(ended))
     assert run(arguments(sets, training, folder)) == 2
     said = capsys.readouterr()
     assert said.err.count("ended before its last step: the loss is no number") == 2
@@ -159,7 +157,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_read(
     def too_late(*arguments):
         raise AssertionError("images were read first")
 
-    monkeypatch.setattr("genmem.training.rejection_study.feature_spaces.read_sets", too_late)
+    monkeypatch.setattr("genmem.training.rejection_study.feature_spaces.load_image_sets", too_late)
     (tmp_path / "cases.py").write_text("")
     torn = tmp_path / "torn" / "runs" / "dcgan-tau-0-seed-0"
     torn.mkdir(parents=True)
@@ -170,9 +168,9 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_read(
     for folder, settings, words in (
         (tmp_path / "cases.py", training, "cases.py is a file"),
         (tmp_path / "cases.py" / "study", training, "cannot write into"),
-        (tmp_path / "torn", training, "not a checkpoint, or truncated"),
+        (tmp_path / "torn", training, "not a checkpoint, or cut short"),
         (tmp_path / "taken", training, "dcgan-tau-0-seed-0 is a file"),
-        (whole, training | {"batch_size": 4}, "made with batch_size = 8"),
+        (whole, training | {"batch_size": 4}, "trained with batch_size = 8"),
     ):
         asked = [*arguments(sets, settings, tmp_path / "any")[:-1], str(folder)]
         assert run(asked) == 2
@@ -187,7 +185,7 @@ def test_a_tau_that_rejects_everything_ends_its_run_and_not_the_study(whole):
 
 def test_runs_of_other_settings_are_not_taken_for_the_study_s(whole, sets, training, capsys):
     assert run(arguments(sets, training | {"batch_size": 4}, whole)) == 2
-    assert "made with batch_size = 8, the study asks for 4" in capsys.readouterr().err
+    assert "trained with batch_size = 8, the study asks for 4" in capsys.readouterr().err
     assert run(arguments(sets | {"train": sets["test"]}, training, whole)) == 2
     assert "trained on other images" in capsys.readouterr().err
 
@@ -206,8 +204,8 @@ def test_settings_nested_too_deep_for_json_are_one_line(sets, training, tmp_path
         ({"model": "dcgan,gan"}, "expected one of dcgan, sagan, biggan, got 'gan'"),
         ({"reference": "other"}, "--reference: expected NAME=SOURCE"),
         ({"processes": 0}, "processes: expected at least 1"),
-        ({"data": "nothing.zip"}, "nothing.zip"),
-        ({"measure-with": "pixel"}, "pixels"),
+        ({"train": "nothing.zip"}, "nothing.zip"),
+        ({"evaluate-with": "pixel"}, "pixels"),
     ],
 )
 def test_bad_input_is_one_line_before_the_first_step(
@@ -221,14 +219,14 @@ def test_bad_input_is_one_line_before_the_first_step(
 
 
 def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkeypatch):
-    plan = make_plan(
+    plan = build_plan(
         folder=tmp_path / "study",
-        data=str(sets["train"]),
+        train=str(sets["train"]),
         test=str(sets["test"]),
         taus=[0],
         models=["dcgan"],
         seeds=2,
-        measure_with=["pixels"],
+        evaluate_with=["pixels"],
         training=training | {"steps": 100_000, "save_every": 100_000},
     )
     begun, asked = [], []
@@ -244,10 +242,11 @@ def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkey
     def progress(stage, done, total):
         if stage != "runs of the study" and len(begun) == 2 and not asked:
             asked.append(stage)
-            monkeypatch.setattr(runner._Worker, "wait", interrupted)
+            monkeypatch.setattr(local_backend._Worker, "wait", interrupted)
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(runner.subprocess, "Popen", popen)
+    monkeypatch.setattr(local_backend.subprocess, "Popen", popen)
+    backend = local_backend.LocalBackend(2, progress=progress)
     with pytest.raises(KeyboardInterrupt):
-        run_all(plan.cases, processes=2, device="cpu", progress=progress)
+        train_runs(plan.runs, backend, folder=plan.folder, device="cpu", progress=progress)
     assert [process.poll() is not None for process in begun] == [True, True]

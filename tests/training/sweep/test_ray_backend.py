@@ -1,16 +1,15 @@
 """Two machines of a Ray cluster, one of which is lost while it trains."""
 
-import json
 import threading
 import time
 
 import pytest
 
-from genmem.training.emm.results import findings
-from genmem.training.emm.study import Study
-from genmem.training.sweep.pool import InProcess
+from genmem.training.emm.results import summarize_study
+from genmem.training.emm.study import EmmStudy
+from genmem.training.sweep.local_backend import InProcess
 
-from ..emm.small_models import build_request, save_images, with_training
+from ..emm.factories import build_study_config, save_images, with_training
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (the extra scale)")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files it leaves to its processes
@@ -30,32 +29,32 @@ def two_machines():
 
 
 def test_a_machine_that_is_lost_while_it_trains_changes_no_number(tmp_path, two_machines):
-    from genmem.training.sweep.ray_backend import Cluster
+    from genmem.training.sweep.ray_backend import RayBackend
 
     machines, nodes = two_machines
     slow = with_training(steps=60, snapshots=20, samples=2)
     images = save_images(tmp_path / "images")
-    request = build_request(images, base=slow, sizes=(4,), every_size=True)
-    whole, cut = (Study(request, tmp_path / name, threads=1) for name in ("whole", "cut"))
-    whole.go(InProcess(device="cpu"))
+    config = build_study_config(images, base=slow, sizes=(4,), every_size=True)
+    whole, cut = (EmmStudy(config, tmp_path / name, threads=1) for name in ("whole", "cut"))
+    whole.run(InProcess(), device="cpu")
     lost = []
 
     def lose_one():
         while not list((tmp_path / "cut").glob("trials/*/snapshots/*")):
             time.sleep(0.1)
-        lost.extend(path.parent for path in (tmp_path / "cut").glob("trials/*/task.json"))
-        lost[:] = [path for path in lost if not (path / "outcome.json").exists()]
+        lost.extend(path.parent for path in (tmp_path / "cut").glob("trials/*/trial.json"))
+        lost[:] = [path for path in lost if not (path / "result.json").exists()]
         machines.remove_node(nodes[0], allow_graceful=False)
 
     thread = threading.Thread(target=lose_one, daemon=True)
     thread.start()
-    workers = Cluster("auto", device="cpu")
-    assert workers.places == 2
-    cut.go(workers)
+    backend = RayBackend("auto", device="cpu")
+    assert backend.places == 2
+    cut.run(backend, device="cpu")
     thread.join()
-    assert len(lost) == 2  # both were still at it
+    assert len(lost) == 2  # both were still running
     end = time.monotonic() + 120
-    while workers.places != 1:  # until the cluster has noticed, by a missing answer
+    while backend.places != 1:  # until the cluster has noticed, by a missing answer
         assert time.monotonic() < end
         time.sleep(0.2)
-    assert json.dumps(findings(cut)) == json.dumps(findings(whole))
+    assert summarize_study(cut) == summarize_study(whole)

@@ -8,46 +8,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genmem.report.common.plotting import Drawing, drawing, legend, new_axes, page_style, palette
-from genmem.report.emm.text import name_of, percent, size_words
-from genmem.results import Json
+from genmem.report.emm.text import format_size, percent
+from genmem.study_results.emm import Curve, Emm, EmmResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIZE = (4.8, 3.7)
-"""Inches. Small, so that the text stays readable when a phone shows the whole width."""
+"""Inches; small, so that the text stays readable on a phone."""
 
 COLOURS = ("generated", "copying", "test", "clear", "open", "ink", "muted")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def drawings(document: Json) -> dict[str, list[Drawing]]:
-    """By factor: the ratio against |D|, then the ratio over training at one |D|.
-
-    Args:
-        document: `training.emm.findings`.
-    """
-    made: dict[str, list[Drawing]] = {}
+def draw_factors(results: EmmResults) -> dict[str, list[Drawing]]:
+    """By factor: the ratio against |D|, then the ratio over training at one |D|."""
+    drawings: dict[str, list[Drawing]] = {}
     with page_style():
-        for place, factor in enumerate(_factors(document)):
-            curves = [one for one in document["curves"] if one["factor"] == factor]
-            curves = [one for one in curves if one["trainings"]]
+        for place, factor in enumerate(results.factors):
+            curves = [curve for curve in results.curves_of(factor) if curve.trials]
             if curves:
-                made[factor] = [
-                    _by_size(document, curves, f"sizes-{place}"),
+                drawings[factor] = [
+                    _by_size(results, curves, f"sizes-{place}"),
                     _over_training(curves, f"steps-{place}"),
                 ]
-    return made
+    return drawings
 
 
-def _factors(document: Json) -> list[str]:
-    return list(dict.fromkeys(curve["factor"] for curve in document["curves"]))
-
-
-def _by_size(document: Json, curves: Sequence[Json], name: str) -> Drawing:
-    """Ratio against |D|: a mean and a mark a training, with the 1 − ε line and the EMM."""
+def _by_size(results: EmmResults, curves: Sequence[Curve], name: str) -> Drawing:
+    """Ratio against |D|: means, a mark for each training, the 1 − ε line and the EMM."""
     figure, axes = new_axes(SIZE)
-    threshold = document["threshold"]
+    threshold = results.threshold
     axes.axhline(100 * threshold, color=palette()["muted"], linewidth=1, linestyle=(0, (5, 3)))
     axes.annotate(
         f"1 − ε = {percent(threshold)}",
@@ -59,52 +50,53 @@ def _by_size(document: Json, curves: Sequence[Json], name: str) -> Drawing:
         fontsize=9,
         color=palette()["muted"],
     )
-    for curve, (colour, marker) in zip(curves, _looks(len(curves)), strict=True):
-        means = curve["means"]
+    for curve, (colour, marker) in zip(curves, _styles(len(curves)), strict=True):
         axes.plot(
-            [one["size"] for one in means],
-            [100 * one["ratio"] for one in means],
+            [mean.size for mean in curve.means],
+            [100 * mean.ratio for mean in curve.means],
             color=colour,
             linewidth=1.6,
             marker=marker,
             markersize=5,
-            label=_legend_name(curve, with_emm=not document["every_size"]),
+            label=_legend_label(curve, with_emm=not results.every_size),
         )
         axes.plot(
-            [one["size"] for one in curve["trainings"]],
-            [100 * one["ratio"] for one in curve["trainings"]],
+            [trial.size for trial in curve.trials],
+            [100 * trial.result.ratio for trial in curve.trials],
             color=colour,
             linestyle="none",
             marker=marker,
             markersize=3,
             alpha=0.45,
         )
-        if curve["emm"]["value"] is not None and not document["every_size"]:
-            _mark_emm(axes, curve["emm"], 100 * threshold, colour)
+        if not results.every_size:
+            _mark_emm(axes, curve.emm, 100 * threshold, colour)
     axes.set(xlabel="|D|, training images", ylabel="memorized samples, %", ylim=(-3, 103))
-    _size_scale(axes, [one["size"] for curve in curves for one in curve["means"]])
-    legend(figure, columns=min(len(curves), 4 if document["every_size"] else 2))
-    said = "; ".join(
-        f"{name_of(curve)}: "
-        + ", ".join(f"{percent(one['ratio'])} at {one['size']:,}" for one in curve["means"])
+    _size_scale(axes, [mean.size for curve in curves for mean in curve.means])
+    legend(figure, columns=min(len(curves), 4 if results.every_size else 2))
+    description = "; ".join(
+        f"{curve.label}: "
+        + ", ".join(f"{percent(mean.ratio)} at {mean.size:,}" for mean in curve.means)
         for curve in curves
     )
-    marks = "" if document["every_size"] else " Vertical marks on the dashed line are the EMM."
+    marks = "" if results.every_size else " Vertical marks on the dashed line are the EMM."
     return drawing(
         figure,
         name=name,
         group="",
         title="Memorization ratio by size of the training set",
-        caption="Lines are means over seeds, small marks the trainings." + marks,
-        description=f"{said}.",
+        caption="Lines are means over seeds, small marks single trainings." + marks,
+        description=f"{description}.",
     )
 
 
-def _mark_emm(axes: Axes, emm: Json, height: float, colour: str) -> None:
-    axes.plot([emm["value"]], [height], marker="|", markersize=16, color=colour, markeredgewidth=2)
-    if emm["interval"] is not None:
+def _mark_emm(axes: Axes, emm: Emm, height: float, colour: str) -> None:
+    if emm.value is None:
+        return
+    axes.plot([emm.value], [height], marker="|", markersize=16, color=colour, markeredgewidth=2)
+    if emm.interval is not None:
         axes.plot(
-            [emm["interval"]["low"], emm["interval"]["high"]],
+            [emm.interval.low, emm.interval.high],
             [height, height],
             color=colour,
             linewidth=4,
@@ -113,59 +105,59 @@ def _mark_emm(axes: Axes, emm: Json, height: float, colour: str) -> None:
         )
 
 
-def _legend_name(curve: Json, *, with_emm: bool) -> str:
-    value = curve["emm"]["value"]
-    if value is None or not with_emm:
-        return name_of(curve)
-    return f"{name_of(curve)}: EMM {size_words(value)}"
+def _legend_label(curve: Curve, *, with_emm: bool) -> str:
+    if curve.emm.value is None or not with_emm:
+        return curve.label
+    return f"{curve.label}: EMM {format_size(curve.emm.value)}"
 
 
-def _over_training(curves: Sequence[Json], name: str) -> Drawing:
+def _over_training(curves: Sequence[Curve], name: str) -> Drawing:
     """Ratio at every snapshot of the trainings at one |D|, the mean over seeds."""
     figure, axes = new_axes(SIZE)
-    size = telling_size(curves)
-    shown = []
-    for curve, (colour, marker) in zip(curves, _looks(len(curves)), strict=True):
-        trainings = [one for one in curve["trainings"] if one["size"] == size]
-        if not trainings:
+    size = most_informative_size(curves)
+    descriptions = []
+    for curve, (colour, marker) in zip(curves, _styles(len(curves)), strict=True):
+        results = [trial.result for trial in curve.trials if trial.size == size]
+        if not results:
             continue
-        steps = [snapshot["step"] for snapshot in trainings[0]["snapshots"]]
-        ratios = np.array([[s["ratio"] for s in one["snapshots"]] for one in trainings])
+        steps = [snapshot.step for snapshot in results[0].snapshots]
+        ratios = np.array([[snapshot.ratio for snapshot in result.snapshots] for result in results])
+        means = ratios.mean(axis=0)
         axes.plot(
             steps,
-            100 * ratios.mean(axis=0),
+            100 * means,
             color=colour,
             linewidth=1.6,
             marker=marker,
             markersize=4,
-            label=name_of(curve),
+            label=curve.label,
         )
-        shown.append(f"{name_of(curve)}: {percent(ratios.mean(axis=0)[-1])} at the end")
+        descriptions.append(f"{curve.label}: {percent(means[-1])} at the end")
     axes.set(xlabel="steps of training", ylabel="memorized samples, %", ylim=(-3, 103))
     axes.set_xlim(left=0)
-    legend(figure, columns=min(len(shown), 4))
+    legend(figure, columns=min(len(descriptions), 4))
     return drawing(
         figure,
         name=name,
         group="",
         title=f"Over training, at {size:,} images",
-        caption="Means over seeds of what the averaged weights replay. The largest value of a "
-        "training is its memorization ratio.",
-        description=f"{'; '.join(shown)}.",
+        caption="Memorized samples of the averaged weights, means over seeds. The largest value of "
+        "a training is its memorization ratio.",
+        description=f"{'; '.join(descriptions)}.",
     )
 
 
-def telling_size(curves: Sequence[Json]) -> int:
+def most_informative_size(curves: Sequence[Curve]) -> int:
     """The |D| that most curves have, and of these the one with ratios nearest to one half."""
-    found: dict[int, list[float]] = {}
+    ratios: dict[int, list[float]] = {}
     for curve in curves:
-        for mean in curve["means"]:
-            found.setdefault(mean["size"], []).append(mean["ratio"])
-    return min(found, key=lambda size: (-len(found[size]), abs(np.mean(found[size]) - 0.5)))
+        for mean in curve.means:
+            ratios.setdefault(mean.size, []).append(mean.ratio)
+    return min(ratios, key=lambda size: (-len(ratios[size]), abs(np.mean(ratios[size]) - 0.5)))
 
 
-def _looks(count: int) -> list[tuple[str, str]]:
-    """A colour and a marker a curve."""
+def _styles(count: int) -> list[tuple[str, str]]:
+    """A colour and a marker for each curve."""
     return [
         (palette()[COLOURS[place % len(COLOURS)]], MARKERS[place % len(MARKERS)])
         for place in range(count)
@@ -176,13 +168,13 @@ def _size_scale(axes: Axes, sizes: Sequence[int]) -> None:
     """A logarithmic axis whose ticks are sizes that were trained, at most eight of them."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    there = sorted(set(sizes))
-    step = -(-len(there) // 8)
+    ticks = sorted(set(sizes))
+    step = -(-len(ticks) // 8)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(there[::step]))
+    axes.xaxis.set_major_locator(FixedLocator(ticks[::step]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    axes.set_xlim(there[0] / 1.25, there[-1] * 1.25)
+    axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)
 
 
 def _short(size: float) -> str:

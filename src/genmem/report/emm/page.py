@@ -13,19 +13,16 @@ from genmem.report.common.plotting import Drawing
 from genmem.report.common.provenance import Pairs, pairs
 from genmem.report.common.tables import Table
 from genmem.report.common.templates import template, write_page
-from genmem.report.emm.figures import drawings, telling_size
+from genmem.report.emm.figures import draw_factors, most_informative_size
 from genmem.report.emm.text import (
-    FACTORS,
-    bracket_words,
-    emm_words,
-    mean_at,
-    name_of,
+    format_bracket,
+    format_emm,
+    format_range,
+    format_ratio,
+    format_seeds,
     percent,
-    ratio_words,
-    seeds_words,
-    span,
 )
-from genmem.results import Json
+from genmem.study_results.emm import Curve, EmmResults, MeanRatio, MemorizedSample
 
 SHOWN = 8
 """Samples in the gallery of a factor."""
@@ -34,183 +31,185 @@ MEMORIZED = 1 / 3
 """d1/d2 below which a sample counts as memorized."""
 
 
-def write_emm_page(document: Json, path: str | Path) -> None:
-    """Write the page: it asks for nothing over the network and runs no script.
+def write_emm_page(results: EmmResults, path: str | Path) -> None:
+    """Write the page. It needs no network and runs no script.
 
     Args:
-        document: `training.emm.findings`.
+        results: of the study.
         path: the file to make or replace; a reader sees the old file or the whole new one.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    write_page(render(document), path)
+    write_page(render(results), path)
 
 
-def render(document: Json) -> str:
+def render(results: EmmResults) -> str:
     """The page as text."""
-    drawn = drawings(document)
-    factors = list(dict.fromkeys(curve["factor"] for curve in document["curves"]))
+    drawings = draw_factors(results)
     return template("emm.html").render(
-        title=printable(document["source"]),
-        subtitle=_subtitle(document),
-        word=_word(document),
-        sentence=_sentence(document),
-        sections=[_section(document, factor, drawn.get(factor, [])) for factor in factors],
-        notes=[printable(note) for note in document["notes"]],
-        lists=_lists(document),
+        title=printable(results.source),
+        subtitle=_subtitle(results),
+        word="Memorization ratio" if results.every_size else "Effective model memorization",
+        sentence=_finding(results),
+        sections=[
+            _section(results, results.curves_of(factor), drawings.get(factor, []))
+            for factor in results.factors
+        ],
+        notes=[printable(note) for note in results.notes],
+        lists=_provenance(results),
     )
 
 
-def _subtitle(document: Json) -> str:
-    said = f"{count(document['trainings'], 'training')} on up to {document['sizes'][-1]:,} of "
-    said += f"{count(document['images'], 'image')}, {count(document['seeds'], 'seed')}"
-    return said if document["finished"] else said + "; not finished"
+def _subtitle(results: EmmResults) -> str:
+    text = f"{count(results.trials, 'training')} on up to {results.sizes[-1]:,} of "
+    text += f"{count(results.images, 'image')}, {count(results.seeds, 'seed')}"
+    return text if results.finished else f"{text}; not finished"
 
 
-def _word(document: Json) -> str:
-    return "Memorization ratio" if document["every_size"] else "Effective model memorization"
-
-
-def _sentence(document: Json) -> str:
+def _finding(results: EmmResults) -> str:
     """The finding of the first factor, in one sentence."""
-    factor = document["curves"][0]["factor"]
-    curves = [one for one in document["curves"] if one["factor"] == factor and one["means"]]
+    curves = [curve for curve in results.curves_of(results.factors[0]) if curve.means]
     if not curves:
         return "No training is finished yet."
-    by = f", by {FACTORS[factor][0].lower()}" if factor else ""
-    if document["every_size"]:
-        size = telling_size(curves)
-        told = {
-            name_of(curve): percent(mean["ratio"])
+    factor = curves[0].factor
+    by = f", by {curves[0].title.lower()}" if factor else ""
+    if results.every_size:
+        size = most_informative_size(curves)
+        values = {
+            curve.label: percent(mean.ratio)
             for curve in curves
-            if (mean := mean_at(curve, size)) is not None
+            if (mean := curve.mean_at(size)) is not None
         }
-        before = f"Samples that replay one of {size:,} training images{by}"
+        quantity = f"Samples that replay one of {size:,} training images{by}"
     else:
-        told = {name_of(curve): emm_words(curve["emm"]) for curve in curves}
-        share = percent(document["threshold"])
-        before = f"The largest training set that {share} of the samples replay, in images{by}"
-    said = "; ".join(f"{name}: {value}" if factor else value for name, value in told.items())
-    return f"{before}: {said}." if not factor else f"{before}. {capitalize(said)}."
+        values = {curve.label: format_emm(curve.emm) for curve in curves}
+        share = percent(results.threshold)
+        quantity = f"The largest training set that {share} of the samples replay, in images{by}"
+    text = "; ".join(f"{name}: {value}" if factor else value for name, value in values.items())
+    return f"{quantity}. {capitalize(text)}." if factor else f"{quantity}: {text}."
 
 
-def _section(document: Json, factor: str, drawn: Sequence[Drawing]) -> dict[str, Any]:
-    curves = [one for one in document["curves"] if one["factor"] == factor]
+def _section(
+    results: EmmResults, curves: Sequence[Curve], drawings: Sequence[Drawing]
+) -> dict[str, Any]:
     return {
-        "heading": FACTORS[factor][0],
-        "meaning": FACTORS[factor][1],
-        "drawings": drawn,
-        "emm": None if document["every_size"] else _emm_table(curves),
-        "ratios": _ratios(document, curves),
-        "differences": _differences(document, curves),
-        "memorized": _memorized_samples(curves),
+        "heading": curves[0].title,
+        "meaning": curves[0].meaning,
+        "drawings": drawings,
+        "emm": None if results.every_size else _emm_table(curves),
+        "ratios": _ratio_table(results, curves),
+        "differences": _difference_table(results, curves),
+        "memorized": _gallery(curves),
     }
 
 
-def _emm_table(curves: Sequence[Json]) -> Table:
+def _emm_table(curves: Sequence[Curve]) -> Table:
     """The EMM of every value, and the brackets it comes from."""
     return Table(
         caption="Effective model memorization with its 95 % interval, and each seed's bracket",
         columns=("", "EMM", "brackets", "trainings"),
         rows=tuple(
             (
-                printable(name_of(curve)),
-                emm_words(curve["emm"]),
-                ", ".join(bracket_words(search) for search in curve["searches"]),
-                f"{sum(search['trainings'] for search in curve['searches']):,}",
+                printable(curve.label),
+                format_emm(curve.emm),
+                ", ".join(format_bracket(search) for search in curve.searches),
+                f"{sum(search.trials for search in curve.searches):,}",
             )
             for curve in curves
         ),
     )
 
 
-def _ratios(document: Json, curves: Sequence[Json]) -> Table:
+def _ratio_table(results: EmmResults, curves: Sequence[Curve]) -> Table:
     return Table(
         caption="Memorized samples by |D|: means over seeds with 95 % intervals",
-        columns=("|D|", *(printable(name_of(curve)) for curve in curves)),
+        columns=("|D|", *(printable(curve.label) for curve in curves)),
         rows=tuple(
-            (f"{size:,}", *(ratio_words(curve, size) for curve in curves))
-            for size in document["sizes"]
-            if any(mean_at(curve, size) for curve in curves)
+            (f"{size:,}", *(format_ratio(curve, size) for curve in curves))
+            for size in results.sizes
+            if any(curve.mean_at(size) for curve in curves)
         ),
     )
 
 
-def _differences(document: Json, curves: Sequence[Json]) -> Table | None:
+def _difference_table(results: EmmResults, curves: Sequence[Curve]) -> Table | None:
     """Differences to the first value, seed by seed, in percentage points; None without any."""
     rows = [
-        (f"{size:,}", *(_difference(mean_at(curve, size)) for curve in curves[1:]))
-        for size in document["sizes"]
+        (f"{size:,}", *(_format_difference(curve.mean_at(size)) for curve in curves[1:]))
+        for size in results.sizes
     ]
     rows = [row for row in rows if any(row[1:])]
     if not rows:
         return None
     return Table(
-        caption=f"Difference to {printable(name_of(curves[0]))}, seed by seed, in percentage "
+        caption=f"Difference to {printable(curves[0].label)}, seed by seed, in percentage "
         "points with 95 % intervals",
-        columns=("|D|", *(printable(name_of(curve)) for curve in curves[1:])),
+        columns=("|D|", *(printable(curve.label) for curve in curves[1:])),
         rows=tuple(rows),
     )
 
 
-def _difference(mean: Json | None) -> str:
-    if mean is None or mean["difference"] is None:
+def _format_difference(mean: MeanRatio | None) -> str:
+    if mean is None or mean.difference is None:
         return ""
-    value = f"{100 * mean['difference']:+.0f}".replace("-", "−")
-    interval = mean["difference_interval"]
-    if interval is None and mean["difference_seeds"] == 1:
-        return value
-    return (
-        f"{value} ({seeds_words(mean['difference_seeds']) if interval is None else span(interval)})"
-    )
+    value = f"{100 * mean.difference:+.0f}".replace("-", "−")
+    interval, seeds = mean.difference_interval, mean.difference_seeds
+    if interval is not None:
+        return f"{value} ({format_range(interval)})"
+    return value if seeds == 1 else f"{value} ({format_seeds(seeds)})"
 
 
-def _memorized_samples(curves: Sequence[Json]) -> list[PictureGroup]:
-    """Memorized samples of all values in turn; each training image occurs once."""
-    by_curve = [_memorized(curve) for curve in curves]
+def _gallery(curves: Sequence[Curve]) -> list[PictureGroup]:
+    """Memorized samples of all values in turn; each training image occurs once for a value."""
+    by_curve = [_memorized_samples(curve) for curve in curves]
     groups: list[PictureGroup] = []
     for turn in range(SHOWN):
         for curve, samples in zip(curves, by_curve, strict=True):
             if turn < len(samples) and len(groups) < SHOWN:
-                groups.append(_picture_group(curve, samples[turn]))
+                groups.append(_picture_group(curve, *samples[turn]))
     return groups
 
 
-def _memorized(curve: Json) -> list[Json]:
-    """The memorized samples of a curve, those of the largest training sets first."""
-    samples = [sample for sample in curve["exhibits"] if sample["ratio"] < MEMORIZED]
-    samples.sort(key=lambda sample: (-sample["size"], sample["ratio"]))
-    first = {sample["nearest"]: sample for sample in reversed(samples)}
-    return [sample for sample in samples if first[sample["nearest"]] is sample]
+def _memorized_samples(curve: Curve) -> list[tuple[int, MemorizedSample]]:
+    """With their |D|, those of the largest training sets first."""
+    samples = [
+        (trial.size, sample)
+        for trial in curve.trials
+        for sample in trial.result.memorized_samples
+        if sample.ratio < MEMORIZED
+    ]
+    samples.sort(key=lambda item: (-item[0], item[1].ratio))
+    first = {sample.nearest: sample for _, sample in reversed(samples)}
+    return [(size, sample) for size, sample in samples if first[sample.nearest] is sample]
 
 
-def _picture_group(curve: Json, sample: Json) -> PictureGroup:
-    pixels, nearest, second = (base64.b64decode(png) for png in sample["pictures"])
-    names = printable(sample["nearest"]), printable(sample["second"])
+def _picture_group(curve: Curve, size: int, sample: MemorizedSample) -> PictureGroup:
+    generated, nearest, second = (base64.b64decode(png) for png in sample.images)
+    names = printable(sample.nearest), printable(sample.second)
     return PictureGroup(
-        heading=f"d₁/d₂ {number(sample['ratio'])}",
-        aside=f"{printable(name_of(curve))}, |D| {sample['size']:,}",
+        heading=f"d₁/d₂ {number(sample.ratio)}",
+        aside=f"{printable(curve.label)}, |D| {size:,}",
         pictures=pictures(
-            picture(pixels, f"Sample {sample['sample']}", "sample"),
+            picture(generated, f"Sample {sample.sample}", "sample"),
             picture(
                 nearest,
                 f"Its nearest training image {names[0]}",
-                *("nearest", f"d₁ {number(sample['d1'])}"),
+                *("nearest", f"d₁ {number(sample.d1)}"),
             ),
             picture(
                 second,
                 f"The second nearest training image {names[1]}",
-                *("second", f"d₂ {number(sample['d2'])}"),
+                *("second", f"d₂ {number(sample.d2)}"),
             ),
         ),
         names=names[:1],
     )
 
 
-def _lists(document: Json) -> list[tuple[str, Pairs]]:
+def _provenance(results: EmmResults) -> list[tuple[str, Pairs]]:
     """The training configuration that all factors start from."""
-    training = document["base"]["training"]
+    training = results.base["training"]
     network = {name: value for name, value in training["network"].items() if name != "classes"}
     others = {name: value for name, value in training.items() if name not in ("network", "seed")}
     return [("Network", pairs(network)), ("Training", pairs(others))]

@@ -2,5 +2,5 @@
 
 page.py      the page
 figures.py   its figures
-text.py      its sentences
+text.py      its findings and tables
 """

@@ -1,8 +1,8 @@
-"""A rejection study as one HTML page that needs nothing else."""
+"""A rejection study as one self-contained HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,86 +10,79 @@ from genmem.formatting import number, printable
 from genmem.report.common.images import data_uri
 from genmem.report.common.provenance import Provenance, Source, pairs
 from genmem.report.common.templates import template, write_page
-from genmem.report.rejection_study.figures import by_model, curves, maps
+from genmem.report.rejection_study.figures import draw_curves, draw_maps, draw_model
 from genmem.report.rejection_study.text import (
-    cells_of,
-    ended_early,
-    finding,
-    main_table,
-    reference_table,
-    subtitle,
-    tau_words,
+    describe_early_ends,
+    describe_finding,
+    describe_study,
+    format_tau,
+    metrics_table,
+    references_table,
 )
+from genmem.study_results.rejection import RunStrips, StudyResults
 
 
-def write_study(
-    document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]], path: str | Path
-) -> None:
-    """Write the page, whole or not at all. It asks for nothing over the network, runs no script.
+def write_study_page(results: StudyResults, strips: Sequence[RunStrips], path: str | Path) -> None:
+    """Write the page, whole or not at all. It needs no network and runs no script.
 
     Args:
-        document: what `study.json` holds.
-        exhibits: strips of pictures: `model`, `tau`, `seed`, and `strips` with `percentile`,
-            `distances` and `png`.
+        results: what `study.json` holds.
+        strips: samples beside training images.
         path: the file.
 
     Raises:
         UsageError: it cannot be written.
     """
-    write_page(render(document, exhibits), path)
+    write_page(render(results, strips), path)
 
 
-def render(document: Mapping[str, Any], exhibits: Sequence[Mapping[str, Any]]) -> str:
-    """The page as text."""
-    plan = document["plan"]
-    spaces, first = plan["measure_with"], plan["measure_with"][0]
-    models = [model for model in plan["models"] if cells_of(document, model)]
+def render(results: StudyResults, strips: Sequence[RunStrips]) -> str:
+    """The page as text; arguments are those of `write_study_page`."""
+    plan = results.plan
+    first = plan.evaluate_with[0]
+    models = [model for model in plan.models if results.cells_of(model)]
     return template("study.html").render(
-        title=printable(plan["train"]["name"]),
-        subtitle=subtitle(document),
-        findings=[(printable(model), finding(document, model, first)) for model in models],
-        ended=ended_early(document),
+        title=printable(plan.train.name),
+        subtitle=describe_study(results),
+        findings=[(printable(model), describe_finding(results, model, first)) for model in models],
+        ended=describe_early_ends(results),
         first=printable(first),
         spaces=[
             {
                 "name": printable(space),
-                "drawings": curves(document, space, place),
-                "tables": [main_table(document, model, space) for model in models],
-                "references": reference_table(document, space),
-                "own": space == plan["embedding"],
+                "drawings": draw_curves(results, space, place),
+                "tables": [metrics_table(results, model, space) for model in models],
+                "references": references_table(results, space),
+                "rejects": space == plan.backbone,
             }
-            for place, space in enumerate(spaces)
+            for place, space in enumerate(plan.evaluate_with)
         ],
         models=[
             {
                 "name": printable(model),
-                "drawings": by_model(document, model, first, place),
-                "maps": maps(document, model, place),
-                "exhibits": [
-                    _exhibit(one, cells_of(document, model))
-                    for one in exhibits
-                    if one["model"] == model
-                ],
+                "drawings": draw_model(results, model, first, place),
+                "maps": draw_maps(results, model, place),
+                "runs": [_strips(results, run) for run in strips if run.model == model],
             }
             for place, model in enumerate(models)
         ],
-        several_seeds=len(plan["seeds"]) > 1,
-        images=f"{plan['images']:,}",
-        provenance=_provenance(document),
+        several_seeds=len(plan.seeds) > 1,
+        samples=f"{plan.samples:,}",
+        provenance=_provenance(results),
     )
 
 
-def _exhibit(one: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    words = next((tau_words(cell) for cell in cells if cell["tau"] == one["tau"]), str(one["tau"]))
+def _strips(results: StudyResults, run: RunStrips) -> dict[str, Any]:
+    cells = {cell.tau: cell for cell in results.cells_of(run.model)}
     return {
-        "tau": words,
+        "tau": format_tau(cells[run.tau]) if run.tau in cells else str(run.tau),
         "strips": [
             {
-                "percentile": strip["percentile"],
-                "range": _range(strip["distances"]),
-                "uri": data_uri(strip["png"]),
+                "percentile": strip.percentile,
+                "range": _range(strip.distances),
+                "uri": data_uri(strip.png),
             }
-            for strip in one["strips"]
+            for strip in run.strips
         ],
     }
 
@@ -100,29 +93,32 @@ def _range(distances: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _provenance(document: Mapping[str, Any]) -> Provenance:
-    plan = document["plan"]
-    named = {"train": plan["train"], "test": plan["test"], **plan["references"]}
+def _provenance(results: StudyResults) -> Provenance:
+    plan = results.plan
     sources = tuple(
         Source(
             role=printable(role),
-            source=printable(one["name"]),
-            count=f"{one['count']:,} images",
-            digest=one["digest"],
+            source=printable(images.name),
+            count=f"{images.count:,} images",
+            digest=images.digest,
         )
-        for role, one in named.items()
+        for role, images in {"train": plan.train, "test": plan.test, **plan.references}.items()
     )
     widths = {
-        model: f"width {one[0]}, discriminator {one[1]}, z {one[2]}"
-        for model, one in plan["widths"].items()
+        model: f"width {generator}, discriminator {discriminator}, z {z_dim}"
+        for model, (generator, discriminator, z_dim) in plan.widths.items()
     }
-    backbones = {name: one["backbone"] for name, one in document["spaces"].items()}
+    backbones = (
+        (f"Backbone {printable(name)}", pairs(space.backbone))
+        for name, space in results.spaces.items()
+    )
     return Provenance(
         sources=sources,
         lists=(
-            ("Training", pairs(plan["training"])),
+            ("Training", pairs(plan.training)),
             ("Models", pairs(widths)),
-            ("Versions", pairs(document["versions"])),
-            *((f"Backbone {printable(name)}", pairs(one)) for name, one in backbones.items()),
+            ("Versions", pairs(results.versions)),
+            *backbones,
         ),
     )
+

@@ -1,4 +1,4 @@
-"""Which training-set size to train next, so that the fewest trainings bracket the EMM.
+"""Which training-set size to train next, to bracket the EMM in few trainings.
 
 The effective model memorization (EMM) of "On Memorization in Diffusion Models" (arXiv 2310.02664,
 section 2.3) is the largest training-set size |D| whose memorization ratio is at least 1 − ε. The
@@ -37,10 +37,10 @@ class Bracket:
     done: bool
 
 
-def lattice(smallest: int, largest: int, *, within: float) -> tuple[int, ...]:
+def size_grid(smallest: int, largest: int, *, within: float) -> tuple[int, ...]:
     """Sizes from `smallest` to `largest`, each at most a factor of 1 + `within` above the last.
 
-    They are rounded to whole numbers; where that makes two the same, one is left out.
+    They are rounded to whole numbers; of two that become the same, one is left out.
 
     Raises:
         UsageError: the ends are out of order or below 2, or `within` is no positive number.
@@ -56,7 +56,7 @@ def lattice(smallest: int, largest: int, *, within: float) -> tuple[int, ...]:
         return (smallest,)
     span = math.log(largest / smallest)
     steps = span / math.log1p(within) - 1e-9
-    if steps >= largest * span:  # they lie less than 1 apart, up to the largest
+    if steps >= largest * span:  # all whole numbers: the sizes lie less than 1 apart
         return tuple(range(smallest, largest + 1))
     steps = max(1, math.ceil(steps))
     return tuple(
@@ -69,22 +69,22 @@ def next_size(sizes: Sequence[int], ratios: Mapping[int, float], *, threshold: f
 
     Args:
         sizes: those that may be trained, ascending.
-        ratios: measured so far, by size; sizes that are not in `sizes` are passed over.
+        ratios: measured so far, by size; those of other sizes are ignored.
         threshold: 1 − ε.
     """
     first, last = _answers(sizes, ratios, threshold)
-    left = last - first + 1  # answers: how many of the sizes are at or below the EMM
-    if left == 1:
+    answers = last - first + 1  # how many of the sizes may lie at or below the EMM
+    if answers == 1:
         return None
-    half = 2 ** (math.ceil(math.log2(left)) - 1)
+    half = 2 ** (math.ceil(math.log2(answers)) - 1)
     lowest, highest = last + 1 - half, first + half
     guess = _crossing(sizes, ratios, threshold, first, last)
     place = (first + last + 1) // 2 if guess is None else guess
     return sizes[min(max(place, lowest, first + 1), highest, last) - 1]
 
 
-def bracket(sizes: Sequence[int], ratios: Mapping[int, float], *, threshold: float) -> Bracket:
-    """What the measured ratios say of the crossing; see `next_size` for the arguments."""
+def find_bracket(sizes: Sequence[int], ratios: Mapping[int, float], *, threshold: float) -> Bracket:
+    """Where the measured ratios fall below 1 − ε; see `next_size` for the arguments."""
     first, last = _answers(sizes, ratios, threshold)
     low = sizes[first - 1] if first else None
     high = sizes[last] if last < len(sizes) else None
@@ -97,17 +97,17 @@ def bracket(sizes: Sequence[int], ratios: Mapping[int, float], *, threshold: flo
     )
 
 
-def crossing(found: Bracket, *, threshold: float) -> float | None:
+def interpolate_emm(bracket: Bracket, *, threshold: float) -> float | None:
     """The EMM by linear interpolation in |D| between the bracket's ends; None without both.
 
     |D|* = low + (high − low)·(r_low − (1 − ε))/(r_low − r_high)
     """
-    if found.low is None or found.high is None:
+    if bracket.low is None or bracket.high is None:
         return None
-    assert found.low_ratio is not None
-    assert found.high_ratio is not None
-    share = (found.low_ratio - threshold) / (found.low_ratio - found.high_ratio)
-    return found.low + (found.high - found.low) * share
+    assert bracket.low_ratio is not None
+    assert bracket.high_ratio is not None
+    share = (bracket.low_ratio - threshold) / (bracket.low_ratio - bracket.high_ratio)
+    return bracket.low + (bracket.high - bracket.low) * share
 
 
 def _answers(

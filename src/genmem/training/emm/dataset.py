@@ -1,4 +1,4 @@
-"""The training set of one training: nested subsets by seed, of some classes, of one or two sources.
+"""The training set of a trial: nested subsets by seed, of some classes, of one or two sources.
 
 Smaller sets of one seed are subsets of larger ones, so that a seed's curve of ratio against |D|
 is that of one growing set.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
-from genmem.formatting import count as count_of
+from genmem.formatting import count
 from genmem.images import Progress, open_images
 from genmem.images.hashing import hash_images
 from genmem.training.common.dataset import (
@@ -23,72 +23,75 @@ from genmem.training.common.dataset import (
     image_key,
     load_training_images,
 )
-from genmem.training.emm.factors import Configuration
+from genmem.training.emm.factors import TrialConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where training images come from.
+class SourceInfo:
+    """A source of training images.
 
     Attributes:
-        given: what the user named: a folder, an archive, ….
+        location: what the user named: a folder, an archive, ….
         name: the last part of it.
         count: how many images there are.
         classes: names of their classes, sorted; empty where there are none.
         digest: hash of all images, names, labels and their order, 32 hexadecimal digits.
     """
 
-    given: Any
+    location: Any
     name: str
     count: int
     classes: tuple[str, ...]
     digest: str
 
 
-def look_at(given: Any, *, progress: Progress | None = None) -> Source:
-    """Find out what a source holds, without decoding an image.
+def inspect_source(location: Any, *, progress: Progress | None = None) -> SourceInfo:
+    """Count and hash the images of a source, without decoding them.
+
+    Args:
+        location: a folder, an archive, … (see `open_images`).
+        progress: told how many images are hashed.
 
     Raises:
         InputError: it cannot be opened or holds no images.
     """
-    with open_images(given) as opened:
-        hashed = blake2b(hash_images(opened, progress=progress).hexdigest.encode(), digest_size=16)
-        categories = set()
-        for position in range(len(opened)):
-            name, category = opened.id(position), opened.class_name(position)
-            hashed.update(name.encode("utf-8", "surrogateescape") + b"\0")
+    with open_images(location) as source:
+        content = blake2b(hash_images(source, progress=progress).hexdigest.encode(), digest_size=16)
+        classes: set[str | None] = set()
+        for position in range(len(source)):
+            name, category = source.id(position), source.class_name(position)
+            content.update(name.encode("utf-8", "surrogateescape") + b"\0")
             if category is not None and not name.startswith(f"{category}/"):
-                hashed.update(b"\1" + category.encode("utf-8", "surrogateescape") + b"\0")
-            categories.add(category)
-        named = sorted(name for name in categories if name is not None)
-        return Source(
-            given=given,
-            name=opened.name,
-            count=len(opened),
-            classes=() if None in categories else tuple(named),
-            digest=hashed.hexdigest(),
+                content.update(b"\1" + category.encode("utf-8", "surrogateescape") + b"\0")
+            classes.add(category)
+        return SourceInfo(
+            location=location,
+            name=source.name,
+            count=len(source),
+            classes=() if None in classes else tuple(sorted(filter(None, classes))),
+            digest=content.hexdigest(),
         )
 
 
-def training_images(
-    source: Source,
-    second: Source | None,
-    configuration: Configuration,
+def load_trial_images(
+    source: SourceInfo,
+    second_source: SourceInfo | None,
+    config: TrialConfig,
     *,
-    count: int,
+    size: int,
     seed: int,
-    without_duplicates: bool,
+    drop_duplicates: bool,
     progress: Progress | None = None,
 ) -> TrainingImages:
-    """The `count` images that a training of this configuration and seed sees.
+    """The |D| images that a trial of this configuration and seed is trained on.
 
     Args:
         source: the images.
-        second: a second source, for a configuration with a share of it.
-        configuration: says side, number of classes and share of the second source.
-        count: |D|.
-        seed: of the choice; smaller counts give subsets.
-        without_duplicates: leave out images that repeat an earlier one, of the first source too;
+        second_source: more images, for a configuration that takes a share of them.
+        config: says side, number of classes and share of the second source.
+        size: |D|.
+        seed: of the draw; smaller sizes give subsets.
+        drop_duplicates: leave out images that repeat an earlier one, of the first source too;
             others are drawn instead. (Of two sources with images in common, smaller sets are
             subsets of larger ones but for those.)
         progress: told how many images are read.
@@ -97,46 +100,46 @@ def training_images(
         InputError: too few images, not square, or without the classes that are asked for.
         UsageError: a share of a second source without one.
     """
-    from_second = round(configuration.second_share * count)
-    if from_second and second is None:
+    from_second = round(config.second_share * size)
+    if from_second and second_source is None:
         raise UsageError("diversity: expected a second source of images to take a share from.")
 
-    def load(part: Source, wanted: int) -> TrainingImages:
+    def load(part: SourceInfo, limit: int) -> TrainingImages:
         return load_training_images(
-            part.given,
-            size=configuration.size,
-            limit=wanted,
+            part.location,
+            size=config.side,
+            limit=limit,
             seed=seed,
-            classes=configuration.training.label_kind == "true",
-            only=_chosen_classes(part, configuration.classes, seed),
-            drop_duplicates=without_duplicates,
+            classes=config.training.label_kind == "true",
+            only=_draw_classes(part, config.classes, seed),
+            drop_duplicates=drop_duplicates,
             progress=progress,
         )
 
-    if second is None or not from_second:
-        return load(source, count)
-    if from_second == count:
-        return load(second, count)
-    first, other = load(source, count - from_second), load(second, from_second)
-    repeats = _repeats(first, other)
-    if not without_duplicates:
-        return _joined(first, other, repeats)
-    asked = from_second
-    while len(other) - len(repeats) < from_second:
-        asked += from_second - (len(other) - len(repeats))
-        other = load(second, asked)
-        repeats = _repeats(first, other)
-    new = np.setdiff1d(np.arange(len(other)), repeats)[:from_second]
-    return _joined(first, _chosen(other, new), repeats[repeats < new[-1]], left_out=True)
+    if second_source is None or not from_second:
+        return load(source, size)
+    if from_second == size:
+        return load(second_source, size)
+    first, second = load(source, size - from_second), load(second_source, from_second)
+    repeats = _repeats(first, second)
+    if not drop_duplicates:
+        return _join(first, second, repeats)
+    limit = from_second
+    while len(second) - len(repeats) < from_second:
+        limit += from_second - (len(second) - len(repeats))
+        second = load(second_source, limit)
+        repeats = _repeats(first, second)
+    new = np.setdiff1d(np.arange(len(second)), repeats)[:from_second]
+    return _join(first, _take(second, new), repeats[repeats < new[-1]], dropped=True)
 
 
 def _repeats(first: TrainingImages, second: TrainingImages) -> NDArray[np.int64]:
     """Positions of the second's images that are among the first's, to the last bit; ascending."""
-    there = {image_key(image) for image in first.pixels}
-    return np.array([n for n, one in enumerate(second.pixels) if image_key(one) in there], np.int64)
+    keys = {image_key(image) for image in first.pixels}
+    return np.flatnonzero([image_key(image) in keys for image in second.pixels])
 
 
-def _chosen(images: TrainingImages, positions: NDArray[np.int64]) -> TrainingImages:
+def _take(images: TrainingImages, positions: NDArray[np.int64]) -> TrainingImages:
     return replace(
         images,
         pixels=images.pixels[positions],
@@ -145,26 +148,26 @@ def _chosen(images: TrainingImages, positions: NDArray[np.int64]) -> TrainingIma
     )
 
 
-def _chosen_classes(source: Source, count: int | None, seed: int) -> tuple[str, ...]:
-    """Names of `count` classes, drawn by the seed; fewer are a subset of more. Empty: all."""
-    if count is None:
+def _draw_classes(source: SourceInfo, number: int | None, seed: int) -> tuple[str, ...]:
+    """Names of `number` classes, drawn by the seed; fewer are a subset of more. Empty: all."""
+    if number is None:
         return ()
-    if count > len(source.classes):
-        found = f"{len(source.classes)}" if source.classes else "no classes"
+    if number > len(source.classes):
+        available = f"{len(source.classes)}" if source.classes else "no classes"
         raise InputError(
-            f"{source.name}: expected at least {count} classes (first-level folders, or labels), "
-            f"found {found}."
+            f"{source.name}: expected at least {number} classes (first-level folders, or labels), "
+            f"found {available}."
         )
     order = np.random.default_rng([seed, 4]).permutation(len(source.classes))
-    return tuple(source.classes[number] for number in sorted(order[:count].tolist()))
+    return tuple(source.classes[place] for place in sorted(order[:number].tolist()))
 
 
-def _joined(
+def _join(
     first: TrainingImages,
     second: TrainingImages,
     repeats: NDArray[np.int64],
     *,
-    left_out: bool = False,
+    dropped: bool = False,
 ) -> TrainingImages:
     """Two sets as one, with the union of their classes; `repeats` are in both, or were."""
     classes = tuple(sorted({*first.classes, *second.classes}))
@@ -186,18 +189,18 @@ def _joined(
         classes=classes,
         ids=first.ids + second.ids,
         name=f"{first.name} and {second.name}",
-        duplicates=duplicates if left_out else count_repeats(pixels),
-        notes=first.notes + second.notes + _notes(first, second, len(repeats), left_out),
+        duplicates=duplicates if dropped else count_repeats(pixels),
+        notes=first.notes + second.notes + _notes(first, second, len(repeats), dropped),
     )
 
 
 def _notes(
-    first: TrainingImages, second: TrainingImages, repeats: int, left_out: bool
+    first: TrainingImages, second: TrainingImages, repeats: int, dropped: bool
 ) -> tuple[str, ...]:
     if not repeats:
         return ()
     verb = "is" if repeats == 1 else "are"
-    said = f"{count_of(repeats, 'image')} of {second.name} {verb} in {first.name} too"
-    if left_out:
-        return (f"{said} and {'was' if repeats == 1 else 'were'} left out.",)
-    return (f"{said}: learnt more readily. They can be left out (without_duplicates).",)
+    note = f"{count(repeats, 'image')} of {second.name} {verb} in {first.name} too"
+    if dropped:
+        return (f"{note} and {'was' if repeats == 1 else 'were'} left out.",)
+    return (f"{note} and are learnt more readily. They can be left out (--drop-duplicates).",)

@@ -1,70 +1,35 @@
-"""The factors of "On Memorization in Diffusion Models", each as one change to what is trained."""
+"""The registry of factors, and the configuration of a trial that they change.
+
+The factors are those of "On Memorization in Diffusion Models" (arXiv 2310.02664), without the size
+of the training set, which every study varies. To add one, write a function that changes a
+configuration and give it an entry in `FACTORS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from genmem.errors import InputError, UsageError
-from genmem.results import Json, to_json
+from genmem.io.documents import Document
 from genmem.training.common.config import read_config
 from genmem.training.diffusion.config import DEFAULT_ATTENTION, DiffusionConfig
 
-SIZE = 32
-"""Side of the images, where neither file nor option says it."""
+DEFAULT_SIDE = 32
+"""Side of the images, where neither file nor option gives it."""
 
-_OF_THE_NETWORK = {"size": "image_size", "channels": "channels"}
-
-
-def configuration(
-    file: Path | None, options: Mapping[str, int | None], *, labels: str | None = None
-) -> Configuration:
-    """Options before the file before the paper's settings.
-
-    Args:
-        file: JSON of `DiffusionConfig` by name, some or all, as the config.json of a run.
-        options: `size` and `channels` of the network, and whole numbers of the training by name;
-            None where an option was not given.
-        labels: none, true, random, random:C or unique.
-
-    Raises:
-        InputError: the file cannot be read, names a setting that there is not, or gives one a value
-            of another type.
-        UsageError: a value that cannot be; attention at a resolution that there is not.
-    """
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    network = {field: given.pop(name) for name, field in _OF_THE_NETWORK.items() if name in given}
-    training = _read(file, network.get("image_size"))
-    if "epochs" in given:
-        given.setdefault("steps", None)
-    training = training.replace(network=training.network.replace(**network), **given)
-    if training.network.attention != DEFAULT_ATTENTION:
-        training.network.check_attention()
-    base = replace(Configuration(), training=training)
-    return base if labels is None else vary(base, "labels", labels)
+DEFAULT_SAMPLES = 10_000
+"""Images generated from every snapshot, as in the paper."""
 
 
-def _read(file: Path | None, size: int | None) -> DiffusionConfig:
-    """The settings of a file over those of the paper, for images of a side (None: the file's)."""
-    values: dict[str, Any] = {"samples": SAMPLES} | ({} if file is None else read_config(file))
-    network = values.get("network", {})
-    if isinstance(network, dict):
-        side = {} if size is None else {"image_size": size}
-        values["network"] = {"image_size": SIZE} | network | side
-    try:
-        return DiffusionConfig(**values)
-    except UsageError as error:
-        raise error if file is None else InputError(f"{file}: {error}") from error
-
-
-SAMPLES = 10_000
-"""Images drawn from every snapshot, as in the paper."""
+def _default_training() -> DiffusionConfig:
+    return DiffusionConfig(samples=DEFAULT_SAMPLES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configuration:
+class TrialConfig(Document):
     """All of a training but its seed and the size of its training set.
 
     Attributes:
@@ -73,7 +38,7 @@ class Configuration:
         second_share: the share of training images that come from a second source, in [0, 1].
     """
 
-    training: DiffusionConfig = field(default_factory=lambda: DiffusionConfig(samples=SAMPLES))
+    training: DiffusionConfig = field(default_factory=_default_training)
     classes: int | None = None
     second_share: float = 0.0
 
@@ -89,29 +54,94 @@ class Configuration:
             )
 
     @property
-    def size(self) -> int:
-        """Side of the images."""
+    def side(self) -> int:
+        """Height and width of the images."""
         return self.training.network.image_size
 
-    def to_dict(self) -> dict[str, Json]:
-        """As plain JSON; `configuration_from` reads it."""
-        return to_json({**asdict(self), "training": self.training.to_dict()})
+    def with_training(self, **changes: Any) -> TrialConfig:
+        """The configuration with other values of the training.
+
+        Raises:
+            UsageError: a value that cannot be.
+        """
+        return replace(self, training=self.training.replace(**changes))
+
+    def with_network(self, **changes: Any) -> TrialConfig:
+        """The configuration with other values of the network.
+
+        Raises:
+            UsageError: a value that cannot be.
+        """
+        return self.with_training(network=self.training.network.replace(**changes))
 
 
-def configuration_from(document: dict[str, Any]) -> Configuration:
-    """The configuration that `to_dict` wrote."""
-    return Configuration(
-        training=DiffusionConfig(**document["training"]),
-        classes=document["classes"],
-        second_share=document["second_share"],
-    )
+def build_config(file: Path | None, options: Mapping[str, Any]) -> TrialConfig:
+    """A trial's configuration from options, a file and the paper's values, in this order.
+
+    Args:
+        file: JSON of a `DiffusionConfig`, some or all of its fields, with the network's under
+            "network"; a run's config.json is one.
+        options: `size` and `channels` of the network, and fields of the training by name; None
+            where an option was not given.
+
+    Raises:
+        InputError: the file cannot be read, names an unknown field, or gives one a value of
+            another type.
+        UsageError: a value that cannot be; attention at a resolution that the network does not
+            have.
+    """
+    training = {name: value for name, value in options.items() if value is not None}
+    network = {
+        field: training.pop(name)
+        for name, field in {"size": "image_size", "channels": "channels"}.items()
+        if name in training
+    }
+    if "epochs" in training:
+        training.setdefault("steps", None)
+    config = _read_training(file, network.get("image_size"))
+    config = config.replace(network=config.network.replace(**network), **training)
+    if config.network.attention != DEFAULT_ATTENTION:
+        config.network.check_attention()
+    return TrialConfig(training=config)
 
 
-def vary(base: Configuration, factor: str, value: str) -> Configuration:
+def _read_training(file: Path | None, side: int | None) -> DiffusionConfig:
+    """The fields of a file over those of the paper, for images of a side (None: the file's)."""
+    values: dict[str, Any] = {"samples": DEFAULT_SAMPLES}
+    values |= {} if file is None else read_config(file)
+    network = values.get("network", {})
+    if not isinstance(network, dict):
+        raise InputError(f"{file}: network: expected an object of settings by name.")
+    given = {} if side is None else {"image_size": side}
+    values["network"] = {"image_size": DEFAULT_SIDE} | network | given
+    try:
+        return DiffusionConfig(**values)
+    except UsageError as error:
+        raise error if file is None else InputError(f"{file}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """Something of a training that a study varies.
+
+    Attributes:
+        title: for headings.
+        meaning: what its values are.
+        values: how they are written on the command line.
+        apply: sets it in a configuration, from a value as on the command line.
+    """
+
+    title: str
+    meaning: str
+    values: str
+    apply: Callable[[TrialConfig, str], TrialConfig]
+
+
+def apply_factor(base: TrialConfig, factor: str, value: str) -> TrialConfig:
     """The base with one factor set.
 
     Args:
-        base: where all other factors stand.
+        base: the values of all other factors.
         factor: a name in `FACTORS`.
         value: as on the command line.
 
@@ -120,51 +150,29 @@ def vary(base: Configuration, factor: str, value: str) -> Configuration:
     """
     if factor not in FACTORS:
         raise UsageError(f"factor: expected one of {', '.join(FACTORS)}, got {factor!r}.")
-    return FACTORS[factor](base, value)
+    return FACTORS[factor].apply(base, value)
 
 
-def _number(value: str, factor: str, kind: type[int] | type[float]) -> Any:
+def _integer(value: str, factor: str) -> int:
     try:
-        return kind(value)
+        return int(value)
     except ValueError as error:
-        what = "whole numbers" if kind is int else "numbers"
-        raise UsageError(f"{factor}: expected {what}, got {value!r}.") from error
+        raise UsageError(f"{factor}: expected whole numbers, got {value!r}.") from error
 
 
-def _network(name: str, factor: str) -> Callable[[Configuration, str], Configuration]:
-    def change(base: Configuration, value: str) -> Configuration:
-        network = base.training.network.replace(**{name: _number(value, factor, int)})
-        return replace(base, training=base.training.replace(network=network))
-
-    return change
-
-
-def _training(
-    name: str, factor: str, kind: type[int] | type[float]
-) -> Callable[[Configuration, str], Configuration]:
-    def change(base: Configuration, value: str) -> Configuration:
-        training = base.training.replace(**{name: _number(value, factor, kind)})
-        return replace(base, training=training)
-
-    return change
+def _number(value: str, factor: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise UsageError(f"{factor}: expected numbers, got {value!r}.") from error
 
 
-def _classes(base: Configuration, value: str) -> Configuration:
-    return replace(base, classes=_number(value, "classes", int))
-
-
-def _diversity(base: Configuration, value: str) -> Configuration:
-    return replace(base, second_share=_number(value, "diversity", float))
-
-
-def _skips(base: Configuration, value: str) -> Configuration:
-    network = base.training.network
-    off = () if value == "all" else _without(network.skips, value.split("+"))
-    return replace(base, training=base.training.replace(network=network.replace(without_skips=off)))
-
-
-def _without(skips: dict[int, tuple[str, ...]], kept: Sequence[str]) -> tuple[str, ...]:
-    """All skip connections but the kept ones, which are named by resolution or singly."""
+def _keep_skips(base: TrialConfig, value: str) -> TrialConfig:
+    """Keep some skip connections, named by resolution or singly (`32`, `16.0`)."""
+    skips = base.training.network.skips
+    if value == "all":
+        return base.with_network(without_skips=())
+    kept = value.split("+")
     known = {name for names in skips.values() for name in names} | {str(side) for side in skips}
     unknown = [name for name in kept if name not in known and kept != ["none"]]
     if unknown:
@@ -172,39 +180,90 @@ def _without(skips: dict[int, tuple[str, ...]], kept: Sequence[str]) -> tuple[st
             "skips: expected all, none, or those to keep joined by +, out of "
             f"{', '.join(sorted(known))}; got {unknown[0]!r}."
         )
-    return tuple(
+    removed = tuple(
         name
         for side, names in skips.items()
         for name in names
         if name not in kept and str(side) not in kept
     )
+    return base.with_network(without_skips=removed)
 
 
-def _time_embedding(base: Configuration, value: str) -> Configuration:
+def _set_time_embedding(base: TrialConfig, value: str) -> TrialConfig:
     if value not in ("positional", "fourier"):
         raise UsageError(f"time-embedding: expected positional or fourier, got {value!r}.")
-    network = base.training.network.replace(time_embedding=value)
-    return replace(base, training=base.training.replace(network=network))
+    return base.with_network(time_embedding=value)
 
 
-def _labels(base: Configuration, value: str) -> Configuration:
-    return replace(base, training=base.training.replace(labels=value))
-
-
-FACTORS: dict[str, Callable[[Configuration, str], Configuration]] = {
-    "dimension": _network("image_size", "dimension"),
-    "classes": _classes,
-    "diversity": _diversity,
-    "width": _network("channels", "width"),
-    "blocks": _network("blocks", "blocks"),
-    "skips": _skips,
-    "time-embedding": _time_embedding,
-    "batch": _training("batch_size", "batch", int),
-    "weight-decay": _training("weight_decay", "weight-decay", float),
-    "ema": _training("ema_decay", "ema", float),
-    "labels": _labels,
+FACTORS: Mapping[str, Factor] = {
+    "dimension": Factor(
+        title="Image size",
+        meaning="side of the images, in pixels",
+        values="SIDE",
+        apply=lambda base, value: base.with_network(image_size=_integer(value, "dimension")),
+    ),
+    "classes": Factor(
+        title="Number of classes",
+        meaning="classes that the training images are drawn from",
+        values="N",
+        apply=lambda base, value: replace(base, classes=_integer(value, "classes")),
+    ),
+    "diversity": Factor(
+        title="Diversity",
+        meaning="share of the training images from the second source",
+        values="SHARE",
+        apply=lambda base, value: replace(base, second_share=_number(value, "diversity")),
+    ),
+    "width": Factor(
+        title="Width",
+        meaning="channels of the network",
+        values="CHANNELS",
+        apply=lambda base, value: base.with_network(channels=_integer(value, "width")),
+    ),
+    "blocks": Factor(
+        title="Depth",
+        meaning="residual blocks per resolution",
+        values="N",
+        apply=lambda base, value: base.with_network(blocks=_integer(value, "blocks")),
+    ),
+    "skips": Factor(
+        title="Skip connections",
+        meaning="skip connections that are kept",
+        values="all, none, or those to keep (8+4.0)",
+        apply=_keep_skips,
+    ),
+    "time-embedding": Factor(
+        title="Time embedding",
+        meaning="how the noise level is embedded",
+        values="positional or fourier",
+        apply=_set_time_embedding,
+    ),
+    "batch": Factor(
+        title="Batch size",
+        meaning="images per step",
+        values="IMAGES",
+        apply=lambda base, value: base.with_training(batch_size=_integer(value, "batch")),
+    ),
+    "weight-decay": Factor(
+        title="Weight decay",
+        meaning="weight decay",
+        values="NUMBER",
+        apply=lambda base, value: base.with_training(weight_decay=_number(value, "weight-decay")),
+    ),
+    "ema": Factor(
+        title="Averaged weights",
+        meaning="decay of the averaged weights per step",
+        values="DECAY",
+        apply=lambda base, value: base.with_training(ema_decay=_number(value, "ema")),
+    ),
+    "labels": Factor(
+        title="Conditioning",
+        meaning="labels that the network is conditioned on",
+        values="none, true, random[:C] or unique",
+        apply=lambda base, value: base.with_training(labels=value),
+    ),
 }
-"""By name: side of the images; number of classes; share of a second source; width; residual blocks
-a resolution; which skip connections are kept; how the noise level is told; images a step; weight
-decay; decay of the averaged weights; what the network is told of an image. The other factor of the
-paper, the size of the training set, is what every study varies."""
+"""The factors by name, as on the command line. Each is varied alone."""
+
+NO_FACTOR = Factor(title="The model", meaning="nothing", values="", apply=lambda base, value: base)
+"""Stands for the factor of a study without one."""

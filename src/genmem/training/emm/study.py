@@ -1,10 +1,10 @@
-"""A whole study: for every value of a factor and every seed, the trainings that find its EMM.
+"""A whole study: for every value of a factor and every seed, the trials that find its EMM.
 
-DIR/study.json       the threads of a training, once chosen, so that numbers do not depend on how
-                     many trainings go side by side later
-DIR/trials/KEY/      one training each (see `trial`)
+DIR/study.json       the threads of a trial, fixed when the study begins, so that numbers do not
+                     depend on how many trials run at the same time later
+DIR/trials/KEY/      one trial each (see `trial`)
 
-What is trained next follows from the outcomes alone, so a study that was interrupted and begun
+Which trial is next follows from the results alone, so a study that was interrupted and started
 again in its folder, with more processes or fewer, ends with the same numbers.
 """
 
@@ -14,52 +14,55 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
+from genmem.study_results.emm import TrialResult
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
+from genmem.training.common.config import Device
 from genmem.training.emm.bisection import next_size
-from genmem.training.emm.dataset import Source, training_images
-from genmem.training.emm.factors import Configuration, vary
-from genmem.training.emm.trial import Trial, outcome, tidy, write_task
-from genmem.training.sweep.pool import Workers
+from genmem.training.emm.dataset import SourceInfo
+from genmem.training.emm.factors import TrialConfig, apply_factor
+from genmem.training.emm.trial import RUN_KIND, Trial, load_result, prune_snapshots
+from genmem.training.sweep.run_spec import RunSpec
+from genmem.training.sweep.runner import Backend, run_all
 
-STUDY = "study.json"
+STUDY_FILE = "study.json"
 TRIALS = "trials"
 
-BASE = ("", "")
-"""The factor and the value of the configuration without a factor."""
+Setting = tuple[str, str]
+"""A factor and its value."""
+
+BASE: Setting = ("", "")
+"""The setting of a study without a factor."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be found out.
+class StudyConfig:
+    """What a study is to find.
 
     Attributes:
         source: the images.
-        second: a second source, of which the factor "diversity" takes a share.
+        second_source: more images, of which the factor "diversity" takes a share.
         base: the configuration that every factor is varied from.
         factors: the values of every factor to be varied; none: the base alone.
         sizes: training-set sizes, ascending.
-        every_size: train at every size, instead of looking for the EMM.
+        every_size: train at every size, instead of searching for the EMM.
         epsilon: ε; the EMM is where the ratio falls below 1 − ε.
-        seeds: trainings with seeds 0, 1, … of everything.
-        without_duplicates: leave repeated training images out.
+        seeds: repeat all with seeds 0, 1, ….
+        drop_duplicates: leave repeated training images out.
     """
 
-    source: Source
-    second: Source | None = None
-    base: Configuration
+    source: SourceInfo
+    second_source: SourceInfo | None = None
+    base: TrialConfig
     factors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     sizes: tuple[int, ...]
     every_size: bool = False
     epsilon: float = 0.1
     seeds: int = 3
-    without_duplicates: bool = False
+    drop_duplicates: bool = False
 
     def __post_init__(self) -> None:
         if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 2:
@@ -74,41 +77,41 @@ class Request:
         for factor, values in self.factors:
             if not values:
                 raise UsageError(f"factor {factor}: expected values V1,V2,…, got none.")
-        there = self.source.count + (self.second.count if self.second else 0)
-        if self.sizes[-1] > there:
+        available = self.source.count + (self.second_source.count if self.second_source else 0)
+        if self.sizes[-1] > available:
             raise InputError(
-                f"{self.source.name}: a training set of {self.sizes[-1]:,} images was asked for, "
-                f"larger than the data set, which has {there:,}. Ask for smaller sizes, or give "
-                "more images."
+                f"{self.source.name}: expected at most {available:,} training images, as many as "
+                f"there are, got a size of {self.sizes[-1]:,}. Ask for smaller sizes, or give more "
+                "images."
             )
 
     @property
     def threshold(self) -> float:
-        """1 − ε, without what binary fractions add to it."""
+        """1 − ε, without the rounding error of binary fractions."""
         return round(1 - self.epsilon, 12)
 
-    def configurations(self) -> dict[tuple[str, str], Configuration]:
-        """By factor and value, in the order asked for."""
+    def settings(self) -> dict[Setting, TrialConfig]:
+        """Configurations by factor and value, in the order asked for."""
         if not self.factors:
             return {BASE: self.base}
         return {
-            (factor, value): vary(self.base, factor, value)
+            (factor, value): apply_factor(self.base, factor, value)
             for factor, values in self.factors
             for value in values
         }
 
 
-class Study:
-    """A request in its folder."""
+class EmmStudy:
+    """A study in its folder."""
 
-    def __init__(self, request: Request, folder: Path, *, threads: int) -> None:
-        """Begin a study in `folder`, or go on with it.
+    def __init__(self, config: StudyConfig, folder: Path, *, threads: int) -> None:
+        """Begin a study in `folder`, or resume it.
 
         Args:
-            request: what is to be found out.
+            config: what to find.
             folder: of the study; made.
-            threads: torch's threads in every training, unless the study has chosen before: see the
-                attribute `threads` for what holds.
+            threads: torch's threads in every trial, where the study is new. The attribute
+                `threads` says what holds.
 
         Raises:
             InputError: the folder's study.json cannot be read.
@@ -116,161 +119,157 @@ class Study:
         """
         if threads < 1:
             raise UsageError(f"threads: expected at least 1, got {threads}.")
-        self.request, self.folder = request, folder
-        self.configurations = request.configurations()
+        self.config, self.folder = config, folder
+        self.settings = config.settings()
         try:
             (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}.") from error
-        self.threads = _kept_threads(folder / STUDY, threads)
-        self._finished: dict[str, dict[str, Any]] = {}
+        self.threads = _study_threads(folder / STUDY_FILE, threads)
+        self._results: dict[str, TrialResult] = {}
 
-    def trial(self, name: tuple[str, str], count: int, seed: int) -> Trial:
-        """The training of one configuration at one size with one seed."""
-        configuration = self.configurations[name]
-        request = self.request
+    def trial(self, setting: Setting, size: int, seed: int) -> Trial:
+        """The trial of one setting at one |D| with one seed."""
+        config = self.settings[setting]
         return Trial(
-            configuration=configuration,
-            count=count,
+            config=config,
+            size=size,
             seed=seed,
-            source=request.source,
-            second=request.second if configuration.second_share else None,
-            without_duplicates=request.without_duplicates,
+            source=self.config.source,
+            second_source=self.config.second_source if config.second_share else None,
+            drop_duplicates=self.config.drop_duplicates,
             threads=self.threads,
         )
 
-    def place(self, trial: Trial) -> Path:
-        """The trial's folder."""
+    def trial_folder(self, trial: Trial) -> Path:
+        """DIR/trials/KEY."""
         return self.folder / TRIALS / trial.key
 
-    def outcomes(self, name: tuple[str, str], seed: int) -> dict[int, dict[str, Any]]:
-        """What is finished of one configuration and seed, by |D|."""
-        found = {}
-        for count in self.request.sizes:
-            trial = self.trial(name, count, seed)
-            if trial.key not in self._finished:
-                there = outcome(self.place(trial))
-                if there is None:
+    def results(self, setting: Setting, seed: int) -> dict[int, TrialResult]:
+        """Results of the finished trials of one setting and seed, by |D|.
+
+        Raises:
+            InputError: a result's file is damaged.
+        """
+        results = {}
+        for size in self.config.sizes:
+            trial = self.trial(setting, size, seed)
+            if trial.key not in self._results:
+                result = load_result(self.trial_folder(trial))
+                if result is None:
                     continue
-                self._finished[trial.key] = there
-            found[count] = self._finished[trial.key]
-        return found
+                self._results[trial.key] = result
+            results[size] = self._results[trial.key]
+        return results
 
     def check_images(self, *, progress: Progress | None = None) -> tuple[str, ...]:
         """Read the largest training set of every kind, before hours of training end in an error.
 
         Where classes are drawn by the seed, that of every seed.
 
-        Returns:
-            Sentences about the images that whoever reads the study must know (duplicates).
-        """
-        notes: dict[str, None] = {}
-        seen = set()
-        for configuration in self.configurations.values():
-            kind = (
-                configuration.size,
-                configuration.classes,
-                configuration.second_share,
-                configuration.training.labels == "true",
-            )
-            if kind in seen:
-                continue
-            seen.add(kind)
-            drawn = configuration.classes is not None and self.request.seeds > 1
-            for seed in range(self.request.seeds if drawn else 1):
-                data = training_images(
-                    self.request.source,
-                    self.request.second,
-                    configuration,
-                    count=self.request.sizes[-1],
-                    seed=seed,
-                    without_duplicates=self.request.without_duplicates,
-                    progress=progress,
-                )
-                of = f"Seed {seed}: " if drawn else ""
-                notes |= dict.fromkeys(of + note for note in data.notes)
-        return tuple(notes)
+        Args:
+            progress: told how many images are read.
 
-    def go(self, workers: Workers, *, progress: Progress | None = None) -> None:
-        """Do all trainings that are still to be done.
+        Returns:
+            Sentences about the images that readers of the study must know (duplicates).
 
         Raises:
-            UsageError: another process is at work in the folder.
-            StoppedError: a training was asked to stop; all have saved.
-            GenmemError: a training cannot be done.
+            InputError: images that cannot be trained with.
         """
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                self._go(workers, progress)
-        except Timeout as error:
-            raise UsageError(
-                f"{self.folder}: another genmem emm is at work there; wait for it, or name another "
-                "folder."
-            ) from error
+        notes: dict[str, None] = {}
+        checked = set()
+        for setting, config in self.settings.items():
+            labeled = config.training.label_kind == "true"
+            kind = (config.side, config.classes, config.second_share, labeled)
+            if kind in checked:
+                continue
+            checked.add(kind)
+            by_seed = config.classes is not None and self.config.seeds > 1
+            for seed in range(self.config.seeds if by_seed else 1):
+                images = self.trial(setting, self.config.sizes[-1], seed).load_images(progress)
+                prefix = f"Seed {seed}: " if by_seed else ""
+                notes |= dict.fromkeys(prefix + note for note in images.notes)
+        return tuple(notes)
 
-    def _go(self, workers: Workers, progress: Progress | None) -> None:
-        going: set[Path] = set()
-        done = 0
-        self._tidy()
-        try:
-            while True:
-                for trial in self.wanted():
-                    place = self.place(trial)
-                    if len(going) == workers.places:
-                        break
-                    if place not in going:
-                        write_task(place, trial)
-                        workers.start(place)
-                        going.add(place)
-                if not going:
-                    return
-                place, _ = workers.wait()
-                going.discard(place)
-                done += 1
-                if progress:
-                    progress("trainings", done, None)
-        finally:
-            workers.stop()
+    def run(
+        self, backend: Backend, *, device: Device = "auto", progress: Progress | None = None
+    ) -> None:
+        """Do all trials that are left.
 
-    def _tidy(self) -> None:
-        """Clear away what a trial left that was killed just when it had finished."""
+        Args:
+            backend: does the trials.
+            device: "auto", "cpu" or "cuda".
+            progress: told how many trials are finished.
+
+        Raises:
+            UsageError: another process is running a study in the folder.
+            StoppedError: a trial was asked to stop; all have saved.
+            GenmemError: a trial cannot be done.
+        """
+        finished = 0
+
+        def report(spec: RunSpec) -> None:
+            nonlocal finished
+            finished += 1
+            if progress:
+                progress("trials", finished, None)
+
+        self._clean_up()
+        run_all(
+            lambda: (self.run_spec(trial, device) for trial in self.pending_trials()),
+            backend,
+            folder=self.folder,
+            on_finished=report,
+        )
+
+    def run_spec(self, trial: Trial, device: Device) -> RunSpec:
+        """What a backend needs to do a trial."""
+        return RunSpec(
+            kind=RUN_KIND,
+            config=trial.to_dict(),
+            folder=self.trial_folder(trial),
+            device=device,
+        )
+
+    def _clean_up(self) -> None:
+        """Delete what a trial left that was killed just when it had finished."""
         for checkpoint in (self.folder / TRIALS).glob(f"*/{CHECKPOINT_FILE}"):
-            found = outcome(checkpoint.parent)
-            if found is not None:
-                tidy(checkpoint.parent, keep=found["step"])
+            result = load_result(checkpoint.parent)
+            if result is not None:
+                prune_snapshots(checkpoint.parent, keep=result.step)
 
-    def wanted(self) -> Iterator[Trial]:
-        """The trainings that can be done now, each once, seed by seed."""
-        seen = set()
-        for seed in range(self.request.seeds):
-            for name in self.configurations:
-                for count in self._next_sizes(name, seed):
-                    trial = self.trial(name, count, seed)
-                    if trial.key not in seen:
-                        seen.add(trial.key)
+    def pending_trials(self) -> Iterator[Trial]:
+        """The trials that can be done now, each once, seed by seed."""
+        keys = set()
+        for seed in range(self.config.seeds):
+            for setting in self.settings:
+                for size in self._pending_sizes(setting, seed):
+                    trial = self.trial(setting, size, seed)
+                    if trial.key not in keys:
+                        keys.add(trial.key)
                         yield trial
 
-    def _next_sizes(self, name: tuple[str, str], seed: int) -> Sequence[int]:
-        outcomes = self.outcomes(name, seed)
-        if self.request.every_size:
-            return [size for size in self.request.sizes if size not in outcomes]
-        ratios = {count: one["ratio"] for count, one in outcomes.items()}
-        size = next_size(self.request.sizes, ratios, threshold=self.request.threshold)
+    def _pending_sizes(self, setting: Setting, seed: int) -> Sequence[int]:
+        results = self.results(setting, seed)
+        if self.config.every_size:
+            return [size for size in self.config.sizes if size not in results]
+        ratios = {size: result.ratio for size, result in results.items()}
+        size = next_size(self.config.sizes, ratios, threshold=self.config.threshold)
         return [] if size is None else [size]
 
 
-def _kept_threads(path: Path, threads: int) -> int:
-    """The threads that the study was begun with; `threads` for a new one."""
+def _study_threads(path: Path, threads: int) -> int:
+    """The threads that the study was begun with; `threads` for a new one, which are stored."""
     try:
         if path.is_file():
-            kept = json.loads(path.read_text(encoding="utf-8"))["threads"]
-            if type(kept) is not int or kept < 1:
-                raise ValueError(kept)
-            return kept
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
+            stored = json.loads(path.read_text(encoding="utf-8"))["threads"]
+            if type(stored) is not int or stored < 1:
+                raise ValueError(stored)
+            return stored
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
-            f"{path}: cannot be read; expected the folder of a study. Where it is one, write "
-            '{"threads": N} into the file, N as in its trials/*/task.json; else name another '
+            f"{path}: cannot be read; expected the folder of a study. If it is one, write "
+            '{"threads": N} into the file, N as in its trials/*/trial.json; otherwise name another '
             "folder."
         ) from error
     with atomic_write(path) as file:

@@ -1,4 +1,4 @@
-"""A finished run's samples, measured in every feature space; kept beside the run."""
+"""Metrics of a finished run's samples in a feature space; stored in the run's folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,97 +22,103 @@ from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
-from genmem.results import Json, Result
+from genmem.results import Result
+from genmem.study_results.rejection import ClassMetrics, RunMetrics
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.gan.evaluation import extract_features
 from genmem.training.gan.sampling import balanced_labels, generate, load_generator
-from genmem.training.rejection_study.feature_spaces import METRIC, Sets, Space
-from genmem.training.rejection_study.grid import TEST, Case
+from genmem.training.rejection_study.feature_spaces import METRIC, FeatureSpace, ImageSets
+from genmem.training.rejection_study.grid import TEST, GridRun
 
 PERCENTILES = (0, 1, 5, 25, 50)
 PAIRS = 4
 """Samples shown at each percentile: those that lie next to it in order of distance."""
 
 MAP_ROWS = 200
-"""Samples whose features are kept, to be drawn on a map."""
+"""Samples whose features are stored, for a map."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One run in one space.
+class Evaluation:
+    """One run in one feature space.
 
     Attributes:
-        values: the metrics as plain JSON; None where one is not defined.
+        metrics: of all samples.
         distances: float32 [n], of each sample to its nearest training image.
         nearest: int64 [n], the numbers of those training images.
         shown: int64 [20], samples to show: 4 at each of `PERCENTILES`.
-        pictures: uint8 [20, 3, size, size], their pixels.
+        images: uint8 [20, 3, size, size], their pixels.
         first_rows: float32 [200, d], features of the first samples.
     """
 
-    values: Mapping[str, Any]
+    metrics: RunMetrics
     distances: NDArray[np.float32]
     nearest: NDArray[np.int64]
     shown: NDArray[np.int64]
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     first_rows: NDArray[np.float32]
 
 
-def numbers_to_show(distances: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Samples about each percentile of the distance, int64 [5 × 4]; fewer than 4 of a few samples.
+def select_percentile_samples(distances: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers of the samples about each percentile of the distance.
 
     Args:
         distances: float [n], of each sample to its nearest training image.
+
+    Returns:
+        int64 [5 × 4]; fewer than 4 each where there are fewer samples.
     """
     order = np.argsort(distances, kind="stable")
     count = min(PAIRS, len(order))
-    parts = []
+    chosen = []
     for percentile in PERCENTILES:
         place = round(percentile / 100 * (len(order) - 1))
         start = min(max(place - count // 2, 0), len(order) - count)
-        parts.append(order[start : start + count])
-    return np.concatenate(parts)
+        chosen.append(order[start : start + count])
+    return np.concatenate(chosen)
 
 
-def write_measured(path: Path, key: str, measured: Measured) -> None:
+def save_evaluation(path: Path, key: str, evaluation: Evaluation) -> None:
     """Write the file, whole or not at all.
 
     Args:
         path: ends in .npz.
         key: of all that the numbers depend on.
-        measured: what to keep.
+        evaluation: what to store.
 
     Raises:
         UsageError: it cannot be written.
     """
     buffer = io.BytesIO()
-    header = json.dumps({"key": key, "values": measured.values}, allow_nan=False).encode()
+    header = json.dumps(
+        {"key": key, "metrics": evaluation.metrics.to_dict()}, allow_nan=False
+    ).encode()
     np.savez(
         buffer,
         header=np.frombuffer(header, np.uint8),
-        distances=measured.distances,
-        nearest=measured.nearest,
-        shown=measured.shown,
-        pictures=measured.pictures,
-        first_rows=measured.first_rows,
+        distances=evaluation.distances,
+        nearest=evaluation.nearest,
+        shown=evaluation.shown,
+        images=evaluation.images,
+        first_rows=evaluation.first_rows,
     )
     with atomic_write(path) as file:
         file.write(buffer.getvalue())
 
 
-def read_measured(path: Path, key: str) -> Measured | None:
-    """What is kept there, if it has this key; None where there is nothing, or it is damaged."""
+def load_evaluation(path: Path, key: str) -> Evaluation | None:
+    """The stored evaluation with this key; None where there is none, or the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as opened:
             header = json.loads(opened["header"].tobytes())
             if header["key"] != key:
                 return None
-            return Measured(
-                values=header["values"],
+            return Evaluation(
+                metrics=RunMetrics.from_dict(header["metrics"]),
                 distances=opened["distances"],
                 nearest=opened["nearest"],
                 shown=opened["shown"],
-                pictures=opened["pictures"],
+                images=opened["images"],
                 first_rows=opened["first_rows"],
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -122,204 +126,204 @@ def read_measured(path: Path, key: str) -> Measured | None:
 
 
 VERSION = "rejection study 3"
-"""Raised when the same samples would be measured otherwise."""
+"""Raised when the same samples would get other metrics."""
 
-SAMPLES = 4
-"""What the noise of measured samples is for, the second part of its seed."""
+SAMPLES_STREAM = 4
+"""Second part of the seed of the evaluated samples' noise."""
 
 CELLS, COMPONENTS = 3, 64
-"""Of C_T over k-means cells, as Meehan et al. (arXiv 2004.05675) choose them for ImageNet."""
+"""Cells and principal components of C_T over k-means cells, as in Meehan et al. (arXiv 2004.05675)
+for ImageNet."""
 
-FEWEST_IN_A_CLASS = 20
-"""A class is scored when more generated and held-out images than these are of it."""
-
-
-def samples_of(case: Case, images: int) -> NDArray[np.uint8]:
-    """The run's measured samples, uint8 [n, 3, size, size]: the classes in turn, seeded."""
-    generator, classes, z = load_generator(case.folder)
-    labels = balanced_labels(images, max(1, len(classes)))
-    return generate(generator, labels, z_dim=z, seed=(case.seed, SAMPLES))
+MIN_CLASS_IMAGES = 20
+"""A class is scored if it has more generated and more held-out images."""
 
 
-def measure(
-    case: Case, sets: Sets, space: Space, *, images: int, progress: Progress | None = None
-) -> Measured:
-    """FD, memorization distance, copied fraction and C_T of a run's samples, computed once.
+def generate_samples(run: GridRun, count: int) -> NDArray[np.uint8]:
+    """The run's evaluated samples, uint8 [n, 3, size, size], balanced over classes."""
+    generator, classes, z = load_generator(run.folder)
+    labels = balanced_labels(count, max(1, len(classes)))
+    return generate(generator, labels, z_dim=z, seed=(run.seed, SAMPLES_STREAM))
 
-    FD is to the training images (`fd`, as in the papers), which copies of them lower, and to the
-    held-out ones (`fd_test`).
+
+def evaluate_run(
+    run: GridRun,
+    sets: ImageSets,
+    space: FeatureSpace,
+    *,
+    samples: int,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """FD, memorization distance, copied fraction and C_T of a run's samples; computed once.
+
+    FD to the training images (`fd`, as in the papers) becomes lower by copying, FD to the held-out
+    images (`fd_test`) does not.
 
     C_T is taken over one cell (`c_t`), over k-means cells (`c_t_cells`), with every reference set,
     and class by class where the training images have classes (`c_t_by_class`, their mean): against
-    the training images of the image's own class or, from a model that knows no classes, over cells
-    that hold whatever is nearest to a training image of that class.
+    the training images of the image's own class or, for an unconditional model, over cells of the
+    images that are nearest to a training image of that class.
 
     Args:
-        case: a run at its last step.
+        run: a run at its last step.
         sets: the study's images.
-        space: the study's images in the backbone to measure in.
-        images: how many samples.
-        progress: told while samples are embedded.
+        space: the study's images in the backbone to evaluate in.
+        samples: how many.
+        progress: told while features are extracted.
 
     Raises:
         InputError: the checkpoint cannot be read.
-        UsageError: the run was trained on other images; a full disk.
+        UsageError: a full disk.
     """
-    checkpoint = blake2b((case.folder / CHECKPOINT_FILE).read_bytes(), digest_size=16).hexdigest()
-    key = _key(checkpoint, sets, space, images)
-    file = case.folder / f"measured-{_slug(space.name)}.npz"
-    kept = read_measured(file, key)
-    if kept is not None:
-        return kept
-    pixels = samples_of(case, images)
+    checkpoint = blake2b((run.folder / CHECKPOINT_FILE).read_bytes(), digest_size=16).hexdigest()
+    key = _key(checkpoint, sets, space, samples)
+    file = run.folder / f"evaluation-{_slug(space.name)}.npz"
+    stored = load_evaluation(file, key)
+    if stored is not None:
+        return stored
+    pixels = generate_samples(run, samples)
     rows = extract_features(space.extractor, pixels, progress, cached=False)
-    found = nearest(rows, space.train, metric=METRIC)
-    distances, places = found.distances[:, 0], found.indices[:, 0]
-    values = values_of(case, sets, space, rows, distances, places)
-    shown = numbers_to_show(distances)
-    measured = Measured(
-        values=values,
+    neighbors = nearest(rows, space.train, metric=METRIC)
+    distances, positions = neighbors.distances[:, 0], neighbors.indices[:, 0]
+    shown = select_percentile_samples(distances)
+    evaluation = Evaluation(
+        metrics=compute_metrics(run, sets, space, rows, distances, positions),
         distances=distances.astype(np.float32),
-        nearest=places,
+        nearest=positions,
         shown=shown,
-        pictures=pixels[shown],
+        images=pixels[shown],
         first_rows=rows[:MAP_ROWS],
     )
-    write_measured(file, key, measured)
-    return measured
+    save_evaluation(file, key, evaluation)
+    return evaluation
 
 
-def _key(checkpoint: str, sets: Sets, space: Space, images: int) -> str:
-    """Of all that the numbers depend on."""
-    described = space.extractor.describe()
-    named = ("name", "preprocessing", "weights_sha256")
+def _key(checkpoint: str, sets: ImageSets, space: FeatureSpace, samples: int) -> str:
+    """Of everything that the numbers depend on."""
+    backbone = space.extractor.describe()
+    names = ("name", "preprocessing", "weights_sha256")
     return entry_key(
         VERSION,
         checkpoint,
         sets.train.digest,
         sets.test.digest,
-        json.dumps([[name, one.digest] for name, one in sorted(sets.references.items())]),
-        json.dumps([str(described.get(name)) for name in named]),
-        str(images),
+        json.dumps([[name, images.digest] for name, images in sorted(sets.references.items())]),
+        json.dumps([str(backbone.get(name)) for name in names]),
+        str(samples),
     )
 
 
-def values_of(
-    case: Case,
-    sets: Sets,
-    space: Space,
+def compute_metrics(
+    run: GridRun,
+    sets: ImageSets,
+    space: FeatureSpace,
     rows: NDArray[np.float32],
     distances: NDArray[np.float64],
-    places: NDArray[np.int64],
-) -> dict[str, Json]:
-    """The metrics of samples in a space; see `measure`.
+    positions: NDArray[np.int64],
+) -> RunMetrics:
+    """The metrics of samples in a feature space; see `evaluate_run`.
 
     Args:
-        case: whose samples they are.
+        run: whose samples they are.
         sets: the study's images, for their classes.
         space: the study's images in the samples' backbone.
         rows: the samples' features, float32 [n, d]; the classes in turn.
         distances: float64 [n], of each to its nearest training row.
-        places: int64 [n], the numbers of those rows.
+        positions: int64 [n], of those training rows.
     """
     count = len(space.train)
     test = space.references[TEST]
-    mean = memorization_distance_from(
+    mean_distance = memorization_distance_from(
         distances=distances, zero_rows=zero_rows(rows), train_rows=count
     )
     copied = copied_fraction_from(generated=distances, test=test, train_rows=count)
-    of_reference = {
-        name: _number(c_t_from_distances(generated=distances, test=some, train_rows=count))
-        for name, some in space.references.items()
+    references = {
+        name: _finite(c_t_from_distances(generated=distances, test=reference, train_rows=count))
+        for name, reference in space.references.items()
     }
-    classes = _by_class(case, sets, space, rows, distances, places)
-    scored = [one["c_t"] for one in classes.values() if one["c_t"] is not None]
-    return {
-        "fd": _number(fd(generated=rows, train=space.train_moments)),
-        "fd_test": _number(fd(generated=rows, train=space.test_moments)),
-        "memorization_distance": _number(mean),
-        "copied_fraction": _number(copied),
-        "c_t": of_reference[TEST],
-        "c_t_cells": _over_cells(space, rows),
-        "c_t_by_class": float(np.mean(scored)) if scored else None,
-        "references": of_reference,
-        "classes": classes,
-    }
+    classes = _compute_by_class(run, sets, space, rows, distances, positions)
+    scores = [metrics.c_t for metrics in classes.values() if metrics.c_t is not None]
+    return RunMetrics(
+        fd=_finite(fd(generated=rows, train=space.train_moments)),
+        fd_test=_finite(fd(generated=rows, train=space.test_moments)),
+        memorization_distance=_finite(mean_distance),
+        copied_fraction=_finite(copied),
+        c_t=references[TEST],
+        c_t_cells=_c_t_over_cells(space, rows),
+        c_t_by_class=float(np.mean(scores)) if scores else None,
+        references=references,
+        classes=classes,
+    )
 
 
-def _over_cells(space: Space, rows: NDArray[np.float32]) -> float | None:
-    components = min(COMPONENTS, len(space.train) - 1, space.train.shape[1])
-    cells = min(CELLS, len(space.train))
-    return _number(
+def _c_t_over_cells(space: FeatureSpace, rows: NDArray[np.float32]) -> float | None:
+    return _finite(
         c_t(
             generated=rows,
             train=space.train,
             test=space.test,
-            cells=cells,
+            cells=min(CELLS, len(space.train)),
             metric="cosine",
-            pca=components,
+            pca=min(COMPONENTS, len(space.train) - 1, space.train.shape[1]),
         )
     )
 
 
-def _by_class(
-    case: Case,
-    sets: Sets,
-    space: Space,
+def _compute_by_class(
+    run: GridRun,
+    sets: ImageSets,
+    space: FeatureSpace,
     rows: NDArray[np.float32],
     distances: NDArray[np.float64],
-    places: NDArray[np.int64],
-) -> dict[str, dict[str, float | None]]:
+    positions: NDArray[np.int64],
+) -> dict[str, ClassMetrics]:
     """C_T and mean distance by class; empty where the training images have no classes."""
-    labels = sets.train.labels
-    if labels is None:
+    labels, classes = sets.train.labels, sets.train.classes
+    conditional = run.model != "dcgan"
+    if labels is None or (conditional and sets.test.labels is None):
         return {}
-    names = sets.train.classes
-    if case.model != "dcgan" and sets.test.labels is None:
-        return {}
-    if case.model == "dcgan":
-        of_generated, of_test = labels[places], labels[space.nearest_train]
+    if conditional:
+        generated_labels, test_labels = balanced_labels(len(rows), len(classes)), sets.test.labels
     else:
-        of_generated, of_test = balanced_labels(len(rows), len(names)), sets.test.labels
-    out: dict[str, dict[str, float | None]] = {}
-    for number, name in enumerate(names):
-        chosen, held_out = of_generated == number, of_test == number
-        if min(chosen.sum(), held_out.sum()) <= FEWEST_IN_A_CLASS:
-            out[name] = {"c_t": None, "memorization_distance": None}
+        generated_labels, test_labels = labels[positions], labels[space.nearest_train]
+    metrics: dict[str, ClassMetrics] = {}
+    for number, name in enumerate(classes):
+        generated, held_out = generated_labels == number, test_labels == number
+        if min(generated.sum(), held_out.sum()) <= MIN_CLASS_IMAGES:
+            metrics[name] = ClassMetrics(c_t=None, memorization_distance=None)
             continue
-        generated_distances = distances[chosen]
+        generated_distances = distances[generated]
         test_distances = space.references[TEST][held_out]
-        if case.model != "dcgan":
-            own = space.train[labels == number]
-            generated_distances = nearest(rows[chosen], own, metric=METRIC).distances[:, 0]
-            test_distances = nearest(space.test[held_out], own, metric=METRIC).distances[:, 0]
+        if conditional:
+            train = space.train[labels == number]
+            generated_distances = nearest(rows[generated], train, metric=METRIC).distances[:, 0]
+            test_distances = nearest(space.test[held_out], train, metric=METRIC).distances[:, 0]
         score = c_t_from_distances(generated=generated_distances, test=test_distances)
-        out[name] = {
-            "c_t": _number(score),
-            "memorization_distance": float(generated_distances.mean()),
-        }
-    return out
+        metrics[name] = ClassMetrics(
+            c_t=_finite(score), memorization_distance=float(generated_distances.mean())
+        )
+    return metrics
 
 
-def check_images(case: Case, trained_on: str, sets: Sets) -> None:
-    """Refuse to measure a run of other training images.
+def check_training_images(run: GridRun, digest: str, sets: ImageSets) -> None:
+    """Refuse to evaluate a run of other training images.
 
     Args:
-        case: the run.
-        trained_on: the digest in its checkpoint.
+        run: the run.
+        digest: of the training images, from its checkpoint.
         sets: of the study.
 
     Raises:
-        UsageError: they are others.
+        UsageError: the images differ.
     """
-    if trained_on != sets.train.digest:
+    if digest != sets.train.digest:
         raise UsageError(
-            f"{case.folder}: the run was trained on other images than --data holds now. Name "
+            f"{run.folder}: the run was trained on other images than --train holds now. Name "
             "another --out, or the same images."
         )
 
 
-def _number(result: Result) -> float | None:
+def _finite(result: Result) -> float | None:
     value = float(result)
     return value if np.isfinite(value) else None
 

@@ -1,20 +1,19 @@
-"""What a study shows rather than counts: samples beside training images, and maps."""
+"""Examples of a study: samples beside training images, and maps."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genmem.results import Json
+from genmem.study_results.rejection import Map, MapPanel, RunStrips, Strip, Tau
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.rejection_study.evaluation import PERCENTILES, Measured
-from genmem.training.rejection_study.feature_spaces import Space
-from genmem.training.rejection_study.grid import Case, Plan, Tau
+from genmem.training.rejection_study.evaluation import PERCENTILES, Evaluation
+from genmem.training.rejection_study.feature_spaces import FeatureSpace
+from genmem.training.rejection_study.grid import GridRun, Plan
 
 TRAIN_POINTS = 300
 """Training images on a map."""
@@ -24,17 +23,17 @@ PERPLEXITY = 30.0
 _GAP = 1
 
 
-def strip(pictures: NDArray[np.uint8], near: NDArray[np.uint8]) -> bytes:
+def draw_strip(samples: NDArray[np.uint8], train: NDArray[np.uint8]) -> bytes:
     """Pairs side by side as one PNG: each sample left of its nearest training image.
 
     Args:
-        pictures: samples, uint8 [n, 3, h, w].
-        near: their training images, uint8 [n, 3, h, w].
+        samples: uint8 [n, 3, h, w].
+        train: their training images, uint8 [n, 3, h, w].
     """
-    height, width = pictures.shape[2:]
+    height, width = samples.shape[2:]
     step = 2 * width + 3 * _GAP
-    sheet = np.zeros((height, step * len(pictures) - 2 * _GAP, 4), np.uint8)
-    for number, pair in enumerate(zip(pictures, near, strict=True)):
+    sheet = np.zeros((height, step * len(samples) - 2 * _GAP, 4), np.uint8)
+    for number, pair in enumerate(zip(samples, train, strict=True)):
         for place, image in enumerate(pair):
             left = number * step + place * (width + _GAP)
             sheet[:, left : left + width, :3] = image.transpose(1, 2, 0)
@@ -44,68 +43,81 @@ def strip(pictures: NDArray[np.uint8], near: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def exhibits(
-    plan: Plan, train: TrainingImages, space: Space, found: Mapping[tuple[str, str], Measured]
-) -> list[dict[str, Any]]:
-    """A strip for each percentile, of the first measured seed of each model and τ.
+def build_strips(
+    plan: Plan,
+    train: TrainingImages,
+    space: FeatureSpace,
+    evaluations: Mapping[tuple[str, str], Evaluation],
+) -> list[RunStrips]:
+    """A strip for each percentile, of the first evaluated seed of each model and τ.
 
-    Returns:
-        A line each: `model`, `tau`, `seed`, and `strips`, each with `percentile`, `distances` of
-        its pairs and `png` (bytes).
+    Args:
+        plan: the study.
+        train: its training images.
+        space: the feature space of the distances.
+        evaluations: by run and feature space.
     """
-    out = []
-    for case in _first_seeds(plan, space, found):
-        one = found[case.name, space.name]
-        parts = np.split(np.arange(len(one.shown)), len(PERCENTILES))
-        strips = [
-            {
-                "percentile": percentile,
-                "distances": one.distances[one.shown[part]].tolist(),
-                "png": strip(one.pictures[part], train.pixels[one.nearest[one.shown[part]]]),
-            }
-            for percentile, part in zip(PERCENTILES, parts, strict=True)
-        ]
-        out.append({"model": case.model, "tau": case.tau, "seed": case.seed, "strips": strips})
-    return out
+    all_strips = []
+    for run in _first_seeds(plan, space, evaluations):
+        evaluation = evaluations[run.name, space.name]
+        parts = np.split(evaluation.shown, len(PERCENTILES))
+        images = np.split(evaluation.images, len(PERCENTILES))
+        strips = tuple(
+            Strip(
+                percentile=percentile,
+                distances=tuple(evaluation.distances[part].tolist()),
+                png=draw_strip(pixels, train.pixels[evaluation.nearest[part]]),
+            )
+            for percentile, part, pixels in zip(PERCENTILES, parts, images, strict=True)
+        )
+        all_strips.append(RunStrips(model=run.model, tau=run.tau, seed=run.seed, strips=strips))
+    return all_strips
 
 
-def maps(
-    plan: Plan, space: Space, found: Mapping[tuple[str, str], Measured]
-) -> list[dict[str, Json]]:
+def build_maps(
+    plan: Plan, space: FeatureSpace, evaluations: Mapping[tuple[str, str], Evaluation]
+) -> tuple[Map, ...]:
     """t-SNE of training images and samples together, one map a model (van der Maaten 2008).
 
-    Rows of norm 1 are reduced to 50 principal components first, as is usual; the first measured
-    seed of τ = 0, of a middle τ and of the last one is shown.
+    Rows of norm 1 are reduced to 50 principal components first, as is usual. Shown are the first
+    evaluated seeds of τ = 0, of a middle τ and of the last one.
 
-    Returns:
-        A line a model: `model`, `train` [[x, y], …], and `generated`, for each τ its `seed`,
-        `points` [[x, y], …] and `distances`.
+    Args:
+        plan: the study.
+        space: the feature space to map.
+        evaluations: by run and feature space.
     """
-    out: list[dict[str, Json]] = []
+    maps = []
     drawn = np.random.default_rng(0).permutation(len(space.train))[:TRAIN_POINTS]
     train = np.asarray(space.train[np.sort(drawn)])
-    cases = _first_seeds(plan, space, found)
+    runs = _first_seeds(plan, space, evaluations)
     for model in plan.models:
-        shown = _three([case for case in cases if case.model == model])
-        samples = [found[case.name, space.name] for case in shown]
+        shown = _first_middle_last([run for run in runs if run.model == model])
         if not shown:
             continue
-        placed = _flat([train, *(one.first_rows for one in samples)])
-        generated = [
-            {
-                "tau": case.tau,
-                "seed": case.seed,
-                "points": points.tolist(),
-                "distances": np.round(one.distances[: len(points)].astype(float), 5).tolist(),
-            }
-            for case, one, points in zip(shown, samples, placed[1:], strict=True)
-        ]
-        out.append({"model": model, "train": placed[0].tolist(), "generated": generated})
-    return out
+        samples = [evaluations[run.name, space.name] for run in shown]
+        train_points, *sample_points = _embed([train, *(sample.first_rows for sample in samples)])
+        panels = tuple(
+            MapPanel(
+                tau=run.tau,
+                seed=run.seed,
+                points=_points(points),
+                distances=tuple(
+                    np.round(sample.distances[: len(points)].astype(float), 5).tolist()
+                ),
+            )
+            for run, sample, points in zip(shown, samples, sample_points, strict=True)
+        )
+        maps.append(Map(model=model, train=_points(train_points), panels=panels))
+    return tuple(maps)
 
 
-def _flat(parts: list[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
-    """Points [n, 2] of every part, all in one map."""
+def _points(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((x, y) for x, y in points.tolist())
+
+
+def _embed(parts: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
+    """Points [n, 2] of the rows of every part, all in one t-SNE map."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -122,17 +134,18 @@ def _flat(parts: list[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
     return np.split(np.round(flat.astype(np.float64), 2), ends[:-1])
 
 
-def _first_seeds(plan: Plan, space: Space, found: Mapping[tuple[str, str], Measured]) -> list[Case]:
-    """The first measured run of each model and τ, in the order of the page."""
-    first: dict[tuple[str, Tau], Case] = {}
-    for case in plan.cases:
-        if (case.name, space.name) in found:
-            first.setdefault((case.model, case.tau), case)
+def _first_seeds(
+    plan: Plan, space: FeatureSpace, evaluations: Mapping[tuple[str, str], Evaluation]
+) -> list[GridRun]:
+    """The first evaluated run of each model and τ, in the order of the page."""
+    first: dict[tuple[str, Tau], GridRun] = {}
+    for run in plan.runs:
+        if (run.name, space.name) in evaluations:
+            first.setdefault((run.model, run.tau), run)
     order = [(model, tau) for model in plan.models for tau in plan.taus]
-    return [first[one] for one in order if one in first]
+    return [first[key] for key in order if key in first]
 
 
-def _three(cases: list[Case]) -> list[Case]:
-    """The first, the middle and the last."""
-    places = sorted({0, len(cases) // 2, len(cases) - 1}) if cases else []
-    return [cases[place] for place in places]
+def _first_middle_last(runs: Sequence[GridRun]) -> list[GridRun]:
+    places = sorted({0, len(runs) // 2, len(runs) - 1}) if runs else []
+    return [runs[place] for place in places]

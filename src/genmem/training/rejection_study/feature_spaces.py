@@ -1,4 +1,4 @@
-"""A feature space with all that a study's runs are compared with in it: made once."""
+"""A feature space with everything that a study's runs are compared with in it: computed once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, Plan
 
 METRIC = "absolute_cosine"
 
-LEFT_OUT_ROWS = 10_000
+LEAVE_ONE_OUT_ROWS = 10_000
 """Training rows whose leave-one-out distances are taken; a seeded sample of a larger set."""
 
 
 @dataclass(frozen=True)
-class Sets:
+class ImageSets:
     """The images of a study: training, held-out, and the other references by name."""
 
     train: TrainingImages
@@ -34,12 +34,12 @@ class Sets:
 
 
 @dataclass(frozen=True)
-class Space:
+class FeatureSpace:
     """One backbone, and the study's sets in it.
 
     Attributes:
         name: of the backbone.
-        extractor: to embed samples with.
+        extractor: of the features of samples.
         train, test: features float32 [n, d], [m, d].
         train_moments, test_moments: of the training and the held-out rows, for FD.
         nearest_train: int64 [m], the training row nearest to each held-out row.
@@ -57,31 +57,37 @@ class Space:
     references: Mapping[str, NDArray[np.float64]]
 
 
-def read_sets(plan: Plan, progress: Progress | None = None) -> Sets:
+def load_image_sets(plan: Plan, progress: Progress | None = None) -> ImageSets:
     """Read every set of a study, at the size of its models.
+
+    Args:
+        plan: the study.
+        progress: told how many images are read.
 
     Raises:
         InputError: images that cannot be read, or held-out ones of a class that was not trained on.
     """
-    settings = plan.cases[0].settings
-    train = training_images(settings, progress)
+    config = plan.runs[0].config
+    train = training_images(config, progress)
 
-    def read(where: str) -> TrainingImages:
-        return load_shared_images(where, size=settings.size, progress=progress)
+    def load(source: str) -> TrainingImages:
+        return load_shared_images(source, size=config.size, progress=progress)
 
-    return Sets(
+    return ImageSets(
         train=train,
-        test=in_classes_of(read(plan.test), train),
-        references={name: read(where) for name, where in plan.references.items()},
+        test=in_classes_of(load(plan.test), train),
+        references={name: load(source) for name, source in plan.references.items()},
     )
 
 
-def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None = None) -> Space:
-    """Embed a study's sets; features are kept in the cache by content.
+def build_feature_space(
+    name: str, sets: ImageSets, *, device: str, progress: Progress | None = None
+) -> FeatureSpace:
+    """Extract the features of a study's sets; they are cached by content.
 
     Args:
         name: a backbone, or `NAME@SIDE`.
-        sets: from `read_sets`.
+        sets: from `load_image_sets`.
         device: "cpu" or "cuda".
         progress: told about every set.
 
@@ -97,23 +103,24 @@ def open_space(name: str, sets: Sets, *, device: str, progress: Progress | None 
         for key, images in {"": sets.train, TEST: sets.test, **sets.references}.items()
     }
     train = rows.pop("")
-    found = {key: nearest(some, train, metric=METRIC) for key, some in rows.items()}
-    distances = {key: some.distances[:, 0] for key, some in found.items()}
-    return Space(
+    neighbors = {key: nearest(features, train, metric=METRIC) for key, features in rows.items()}
+    distances = {key: result.distances[:, 0] for key, result in neighbors.items()}
+    return FeatureSpace(
         name=name,
         extractor=extractor,
         train=train,
         test=rows[TEST],
         train_moments=moments(train),
         test_moments=moments(rows[TEST]),
-        nearest_train=found[TEST].indices[:, 0],
-        references={LEAVE_ONE_OUT: _left_out(train), **distances},
+        nearest_train=neighbors[TEST].indices[:, 0],
+        references={LEAVE_ONE_OUT: _leave_one_out_distances(train), **distances},
     )
 
 
-def _left_out(train: NDArray[np.float32]) -> NDArray[np.float64]:
-    if len(train) <= LEFT_OUT_ROWS:
+def _leave_one_out_distances(train: NDArray[np.float32]) -> NDArray[np.float64]:
+    if len(train) <= LEAVE_ONE_OUT_ROWS:
         return nearest(train, train, metric=METRIC, exclude_self=True).distances[:, 0]
-    some = np.sort(np.random.default_rng(0).choice(len(train), LEFT_OUT_ROWS, replace=False))
-    # Of two nearest rows one is the row itself, or an equal one: the second is the other's.
-    return nearest(np.asarray(train[some]), train, k=2, metric=METRIC).distances[:, 1]
+    drawn = np.random.default_rng(0).choice(len(train), LEAVE_ONE_OUT_ROWS, replace=False)
+    # Of the two nearest rows one is the row itself, or an equal one: the second is another row's.
+    queries = np.asarray(train[np.sort(drawn)])
+    return nearest(queries, train, k=2, metric=METRIC).distances[:, 1]

@@ -1,14 +1,14 @@
-"""What a study consists of: every run's settings, made and checked before the first one begins."""
+"""What a study consists of: every run's configuration, checked before the first run starts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genmem.errors import UsageError
 from genmem.results import Json
+from genmem.study_results.rejection import Tau
 from genmem.training.gan.config import GanConfig
 
 RUNS = "runs"
@@ -17,32 +17,29 @@ RUNS = "runs"
 LEAVE_ONE_OUT, TEST = "train, leave one out", "test"
 """References that every study has."""
 
-MOST_SEEDS = 1_000
+MAX_SEEDS = 1_000
 """Runs of one model and τ."""
-
-Tau = float | str
-"""A distance, or "auto"; 0 is training without rejection."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class GridRun:
     """One run.
 
     Attributes:
-        model, tau, seed: what tells it apart in the study.
-        settings: of its training.
-        folder: the run's.
+        model, tau, seed: what identifies it in the study.
+        config: of its training.
+        folder: its run folder.
     """
 
     model: str
     tau: Tau
     seed: int
-    settings: GanConfig
+    config: GanConfig
     folder: Path
 
     @property
     def name(self) -> str:
-        """As its folder is called: `biggan-tau-0.05-seed-1`."""
+        """Of its folder: `biggan-tau-0.05-seed-1`."""
         return self.folder.name
 
 
@@ -51,40 +48,40 @@ class Plan:
     """A whole study.
 
     Attributes:
-        folder: where everything of it is kept.
-        data, test: sources of training and held-out images.
+        folder: of all its files.
+        train, test: sources of training and held-out images.
         references: more sources to compare with, by name.
         taus: in the order of the page: 0 first, then rising, "auto" last.
         models: in the order given.
         seeds: 0, 1, …
-        measure_with: backbones that samples are measured in.
-        images: generated images measured of each run.
-        cases: the runs; all τ of a seed before the next seed, so that a study that was stopped
-            early can be looked at.
+        evaluate_with: backbones that samples are evaluated in.
+        samples: generated images evaluated of each run.
+        runs: all τ of a seed before the next seed, so that a study that is stopped early can be
+            evaluated.
     """
 
     folder: Path
-    data: str
+    train: str
     test: str
     references: Mapping[str, str]
     taus: tuple[Tau, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
-    measure_with: tuple[str, ...]
-    images: int
-    cases: tuple[Case, ...]
+    evaluate_with: tuple[str, ...]
+    samples: int
+    runs: tuple[GridRun, ...]
 
 
-def make_plan(
+def build_plan(
     *,
     folder: str | Path,
-    data: str,
+    train: str,
     test: str,
     taus: Sequence[Tau],
     models: Sequence[str],
     seeds: int,
-    measure_with: Sequence[str],
-    embedding: str | None = None,
+    evaluate_with: Sequence[str],
+    backbone: str | None = None,
     references: Mapping[str, str] | None = None,
     training: Mapping[str, Json] | None = None,
 ) -> Plan:
@@ -92,48 +89,42 @@ def make_plan(
 
     Args:
         folder: of the study.
-        data: source of the training images.
+        train: source of the training images.
         test: source of the held-out images.
-        taus: distances in the embedding, or "auto"; 0 is added where it is missing, for every
+        taus: distances in the backbone, or "auto"; 0 is added where it is missing, since every
             difference is taken to it.
-        models: names of `genmem.training.gan`.
+        models: GAN architectures.
         seeds: how many runs of each, with seeds 0, 1, …
-        measure_with: backbones; best others than the embedding.
-        embedding: what rejection compares in; None: as `training` has it.
+        evaluate_with: backbones to evaluate in, preferably not the one that rejects.
+        backbone: that rejection compares in; None: that of `training`.
         references: sources of further held-out sets by name.
-        training: settings by name that all runs share, as `genmem train gan --config` takes them;
-            what the study varies (model, tau, seed) is set over them. `evaluate_every` lets the
-            runs measure on the way too; without it they do not.
+        training: configuration that all runs share, as `genmem train gan --config` takes it; what
+            the study varies (model, tau, seed) replaces its values. With `evaluate_every` the runs
+            are evaluated during training too.
 
     Raises:
         UsageError: a model, setting or number that is not possible, or named twice.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UsageError(f"seeds: expected at least 1 and at most {MOST_SEEDS:,}, got {seeds:,}.")
-    for option, given in (("tau", taus), ("model", models), ("measure-with", measure_with)):
-        if not given:
+    if not 1 <= seeds <= MAX_SEEDS:
+        raise UsageError(f"seeds: expected at least 1 and at most {MAX_SEEDS:,}, got {seeds:,}.")
+    for option, values in (("tau", taus), ("model", models), ("evaluate-with", evaluate_with)):
+        if not values:
             raise UsageError(f"{option}: expected at least one, got none.")
-        if len(set(given)) < len(given):
-            raise UsageError(f"{option}: one is named twice: {', '.join(map(str, given))}.")
-    taken = {LEAVE_ONE_OUT, TEST} & set(references or {})
-    if taken:
-        raise UsageError(f"reference: {taken.pop()!r} is there in every study; name it otherwise.")
-    ordered = _in_order(taus)
-    common: dict[str, Any] = dict(training or {}) | {"train": data}
-    if embedding is not None:
-        common["backbone"] = embedding
-    common |= (
-        {"test": test, "evaluate_with": list(measure_with)}
-        if common.get("evaluate_every")
-        else {"evaluate_with": [], "evaluate_every": 0}
-    )
-    folder = Path(folder)
-    cases = tuple(
-        Case(
+        if len(set(values)) < len(values):
+            raise UsageError(f"{option}: one is named twice: {', '.join(map(str, values))}.")
+    reserved = {LEAVE_ONE_OUT, TEST} & set(references or {})
+    if reserved:
+        raise UsageError(
+            f"reference: every study has a {reserved.pop()!r}. Choose another name for yours."
+        )
+    ordered, folder = _in_order(taus), Path(folder)
+    common = _common_config(train, test, evaluate_with, backbone, training or {})
+    runs = tuple(
+        GridRun(
             model=model,
             tau=tau,
             seed=seed,
-            settings=GanConfig(
+            config=GanConfig(
                 **common | {"model": model, "tau": None if tau == 0 else tau, "seed": seed}
             ),
             folder=folder / RUNS / f"{model}-tau-{_text(tau)}-seed-{seed}",
@@ -144,23 +135,39 @@ def make_plan(
     )
     return Plan(
         folder=folder,
-        data=data,
+        train=train,
         test=test,
         references=dict(references or {}),
         taus=ordered,
         models=tuple(models),
         seeds=tuple(range(seeds)),
-        measure_with=tuple(measure_with),
-        images=cases[0].settings.samples,
-        cases=cases,
+        evaluate_with=tuple(evaluate_with),
+        samples=runs[0].config.samples,
+        runs=runs,
     )
 
 
+def _common_config(
+    train: str,
+    test: str,
+    evaluate_with: Sequence[str],
+    backbone: str | None,
+    training: Mapping[str, Json],
+) -> dict[str, Json]:
+    """The values that all runs share."""
+    common: dict[str, Json] = dict(training) | {"train": train}
+    if backbone is not None:
+        common["backbone"] = backbone
+    if common.get("evaluate_every"):
+        return common | {"test": test, "evaluate_with": list(evaluate_with)}
+    return common | {"evaluate_with": [], "evaluate_every": 0}
+
+
 def _in_order(taus: Sequence[Tau]) -> tuple[Tau, ...]:
-    numbers = sorted({0.0, *(float(tau) for tau in taus if not isinstance(tau, str))})
-    return (*numbers, *(tau for tau in taus if isinstance(tau, str)))
+    numbers = sorted({0.0, *(float(tau) for tau in taus if tau != "auto")})
+    return (*numbers, *(tau for tau in taus if tau == "auto"))
 
 
 def _text(tau: Tau) -> str:
-    """τ in a folder's name: `0`, `0.05`, `auto`; as many digits as tell it apart."""
+    """τ in a folder's name: `0`, `0.05`, `auto`; with as many digits as identify it."""
     return tau if isinstance(tau, str) else repr(float(tau)).removesuffix(".0")

@@ -1,46 +1,44 @@
-"""Trainings on a Ray cluster: on as many machines as there are, through the loss of any of them.
+"""Runs on a Ray cluster: on any number of machines, through the loss of any of them.
 
-All machines see the study's folder and the images under the same names. A trial whose machine is
-lost is begun again on another one and goes on from its checkpoint.
+All machines see the study's folder and the images under the same names. A run whose machine is lost
+is started again on another one and continues from its checkpoint.
 """
 
 from __future__ import annotations
 
 import socket
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.training.common.config import Device
-from genmem.training.emm.trial import do_trial
-from genmem.training.sweep.pool import TRIES, StoppedError
+from genmem.training.sweep.run_spec import RunSpec, execute
+from genmem.training.sweep.runner import MAX_ATTEMPTS, StoppedError
 
-_STOPPING_SECONDS = 60.0
-_ANSWER_SECONDS = 5.0
+_STOP_SECONDS = 60.0
+_CONNECT_SECONDS = 5.0
 
 
-class Cluster:
-    """One trial a GPU, or, where there are none, one for every `threads` CPUs."""
+class RayBackend:
+    """A backend with a place for each GPU or, where there are none, for every `threads` CPUs."""
 
     def __init__(self, address: str, *, device: Device = "auto", threads: int = 1) -> None:
-        """Join a cluster, or begin one on this machine.
+        """Join a cluster, or start one on this machine.
 
         Args:
             address: of a running cluster ("auto": the one that this machine belongs to), or
                 "local".
-            device: of every training.
-            threads: CPU threads of a training.
+            device: of every run.
+            threads: CPU threads of a run.
 
         Raises:
             UsageError: Ray is not installed, or there is no cluster at the address.
         """
-        self._ray = ray = _ray()
-        if not ray.is_initialized():
-            _probe(address)
-        self._device: Device = device
-        self._threads = threads
-        self._began = not ray.is_initialized()
-        if self._began:
+        self._ray = ray = _import_ray()
+        self._device, self._threads = device, threads
+        self._owns_cluster = not ray.is_initialized()
+        if self._owns_cluster:
+            _check_address(address)
             try:
                 ray.init(
                     address=None if address == "local" else address,
@@ -50,56 +48,65 @@ class Cluster:
                 )
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise UsageError(f"--ray {address}: {' '.join(str(error).split())}") from error
-        self._folders: dict[Any, Path] = {}
+        self._specs: dict[Any, RunSpec] = {}
 
     @property
     def places(self) -> int:
-        """How many trials fit on the machines that are there now."""
-        there = self._ray.cluster_resources()
-        gpus = 0 if self._device == "cpu" else int(there.get("GPU", 0))
-        return max(1, gpus or int(there.get("CPU", 0)) // self._threads)
+        """How many runs fit on the machines that are there now."""
+        resources = self._ray.cluster_resources()
+        gpus = 0 if self._device == "cpu" else int(resources.get("GPU", 0))
+        return max(1, gpus or int(resources.get("CPU", 0)) // self._threads)
 
-    def start(self, folder: Path) -> None:
-        """See `Workers`."""
+    def start(self, spec: RunSpec) -> None:
+        """See `Backend`."""
         on_gpu = self._device != "cpu" and self._ray.cluster_resources().get("GPU", 0) >= 1
         task = self._ray.remote(
             num_cpus=1 if on_gpu else self._threads,
             num_gpus=1 if on_gpu else 0,
-            max_retries=TRIES,
-        )(_remote_trial)
-        self._folders[task.remote(str(folder), self._device)] = folder
+            max_retries=MAX_ATTEMPTS,
+        )(_execute_remotely)
+        self._specs[task.remote(spec.to_dict())] = spec
 
-    def wait(self) -> tuple[Path, dict[str, Any]]:
-        """See `Workers`."""
-        ready, _ = self._ray.wait(list(self._folders), num_returns=1)
-        folder = self._folders.pop(ready[0])
+    def wait(self) -> RunSpec:
+        """See `Backend`."""
+        ready, _ = self._ray.wait(list(self._specs), num_returns=1)
+        spec = self._specs.pop(ready[0])
         try:
-            kind, found = self._ray.get(ready[0])
+            status, message = self._ray.get(ready[0])
         except self._ray.exceptions.RayError as error:
             raise InputError(
-                f"{folder.name}: its machine was lost more than {TRIES} times, or has no genmem: "
-                f"{' '.join(str(error).split())[:300]}"
+                f"{spec.folder}: its machine was lost more than {MAX_ATTEMPTS} times, or genmem is "
+                f"not installed there: {' '.join(str(error).split())[:300]}"
             ) from error
-        if kind == "error":
-            raise InputError(f"{folder.name}: {found}")
-        if kind == "stopped":
-            raise StoppedError(f"{folder}: stopped; it has saved.")
-        return folder, found
+        if status == "failed":
+            raise InputError(f"{spec.folder}: the run failed: {message}")
+        if status == "stopped":
+            raise StoppedError(spec.folder)
+        return spec
 
     def stop(self) -> None:
-        """See `Workers`; a cluster that was begun here ends."""
-        for task in self._folders:
+        """See `Backend`. A cluster that was started here ends."""
+        for task in self._specs:
             self._ray.cancel(task)
-        if self._folders:
-            waiting = list(self._folders)
-            self._ray.wait(waiting, num_returns=len(waiting), timeout=_STOPPING_SECONDS)
-        self._folders.clear()
-        if self._began:
+        if self._specs:
+            tasks = list(self._specs)
+            self._ray.wait(tasks, num_returns=len(tasks), timeout=_STOP_SECONDS)
+        self._specs.clear()
+        if self._owns_cluster:
             self._ray.shutdown()
 
 
-def _probe(address: str) -> None:
-    """Raise UsageError where no one answers: Ray itself would try for minutes."""
+def _execute_remotely(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Do a run on another machine; returns its status and a message."""
+    try:
+        finished = execute(RunSpec.from_dict(document))
+    except GenmemError as error:
+        return "failed", str(error)
+    return ("finished" if finished else "stopped"), ""
+
+
+def _check_address(address: str) -> None:
+    """Raise UsageError where no cluster answers: Ray itself would try for minutes."""
     if address in ("auto", "local"):
         return
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -108,25 +115,16 @@ def _probe(address: str) -> None:
             f"--ray: expected HOST:PORT, ray://HOST:PORT, auto or local, got {address!r}."
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
-        why = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(
-            f"--ray {address}: no cluster answers there ({why.lower()}). Start one with ray start "
-            "--head, or use --processes on this machine."
+            f"--ray {address}: no cluster answers there ({reason.lower()}). Start one with ray "
+            "start --head, or use --processes on this machine."
         ) from error
 
 
-def _remote_trial(folder: str, device: Device) -> tuple[str, Any]:
-    """What came of a trial, in a form that travels between machines."""
-    try:
-        found = do_trial(Path(folder), device=device)
-    except GenmemError as error:
-        return "error", str(error)
-    return ("stopped", None) if found is None else ("found", found)
-
-
-def _ray() -> Any:
+def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:

@@ -1,268 +1,108 @@
-"""Carrying out a study's runs: one after the other or side by side, finished ones never again."""
+"""The loop over all runs of a study, for every study and every backend.
+
+A study says which runs are pending; that follows from the files in the runs' folders alone. So a
+study that was interrupted or killed continues where it was, with more processes or fewer, and ends
+with the same numbers.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, Any
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
 
-from genmem.errors import UsageError
-from genmem.images import Progress
-from genmem.images.prefetch import usable_cores
-from genmem.io.atomic import atomic_write, check_folder_writable
-from genmem.training.common.checkpoint import CHECKPOINT_FILE
-from genmem.training.common.config import Device
-from genmem.training.common.signals import INTERRUPTED, stop_signals
-from genmem.training.gan.config import training_values
-from genmem.training.gan.trainer import load_gan_state
-from genmem.training.rejection_study.grid import RUNS, Case, Plan
-from genmem.training.rejection_study.worker import ENDED, FAILED
+from filelock import FileLock, Timeout
 
-ENDED_FILE = "ended.json"
-"""In the folder of a run that came to an end before its last step: the reason."""
+from genmem.errors import GenmemError, UsageError
+from genmem.training.sweep.run_spec import RunSpec
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+MAX_ATTEMPTS = 3
+"""How often a run is started whose process is killed, or whose machine is lost."""
 
 
-def is_finished(case: Case) -> bool:
-    """Whether a run is at its last step.
+class StoppedError(GenmemError):
+    """A run was asked to stop before its end; it has saved, and can be continued."""
 
-    Raises:
-        UsageError: the folder holds a run of other settings, or of more steps.
-        InputError: its checkpoint cannot be read.
-    """
-    path = case.folder / CHECKPOINT_FILE
-    if not path.is_file():
-        return False
-    state = load_gan_state(path)
-    own = training_values(case.settings.to_dict())
-    for name, value in state["config"].items():
-        if own.get(name) != value:
-            raise UsageError(
-                f"{case.folder}: the run was made with {name} = {value!r}, the study asks for "
-                f"{own.get(name)!r}. Name another --out, or remove that run."
-            )
-    step, steps = int(state["step"]), case.settings.steps
-    if step > steps:
-        raise UsageError(
-            f"{case.folder}: the run is at step {step:,}, the study asks for {steps:,}. Ask for as "
-            "many, or name another --out."
-        )
-    return step == steps
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: stopped after saving.")
 
 
-def check_folders(plan: Plan) -> None:
-    """Refuse a study's folder that cannot be used, or holds other runs, before anything is read.
+class Backend(Protocol):
+    """Something that does runs: this process, processes of this machine, or a cluster."""
 
-    Raises:
-        UsageError: it, or a run's, is a file; it cannot be written; a run there is of other
-            settings, or of more steps.
-        InputError: a checkpoint there cannot be read.
-    """
-    for folder in (plan.folder, plan.folder / RUNS, *(case.folder for case in plan.cases)):
-        check_folder_writable(folder)
-    for case in plan.cases:
-        is_finished(case)
+    @property
+    def places(self) -> int:
+        """How many runs at the same time."""
+        ...
 
+    def start(self, spec: RunSpec) -> None:
+        """Start a run; there is a free place."""
+        ...
 
-def ended_early(case: Case) -> str | None:
-    """Why a run of these settings came to an end before its last step; None where it did not."""
-    try:
-        found = json.loads((case.folder / ENDED_FILE).read_text(encoding="utf-8"))
-        return (
-            str(found["reason"])
-            if found["settings"] == training_values(case.settings.to_dict())
-            else None
-        )
-    except (OSError, ValueError, KeyError):
-        return None
+    def wait(self) -> RunSpec:
+        """Wait until one of the started runs is finished, and return it.
+
+        Raises:
+            StoppedError: a run was asked to stop.
+            GenmemError: a run failed; the message says why.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Ask the runs in progress to save and end, and wait for them."""
+        ...
 
 
 def run_all(
-    cases: Sequence[Case],
+    pending: Callable[[], Iterable[RunSpec]],
+    backend: Backend,
     *,
-    processes: int = 1,
-    device: Device = "auto",
-    progress: Progress | None = None,
-) -> bool:
-    """Train every run that is not finished, in other processes.
-
-    On a CPU the cores are shared out evenly. A first SIGINT or SIGTERM lets every run save and end.
-    A run whose τ rejects everything, or whose loss is no number, ends and the others go on; it is
-    not begun again while its `ended.json` is there.
+    folder: Path,
+    on_finished: Callable[[RunSpec], None] | None = None,
+) -> None:
+    """Do all runs of a study. At a KeyboardInterrupt or an error the runs in progress save first.
 
     Args:
-        cases: the runs, begun in this order.
-        processes: how many at once.
-        device: where to train.
-        progress: told about every run, and how many are finished.
-
-    Returns:
-        Whether all came to their ends; False where it was stopped.
+        pending: the runs that can be done now, in the order in which to start them. It is called
+            whenever a place is free; runs in progress may be among them.
+        backend: does the runs.
+        folder: of the study. It is locked as long as runs are done.
+        on_finished: called after each run.
 
     Raises:
-        UsageError: a folder that holds another run, or a run that failed, with its reason.
+        UsageError: another process does runs in the folder.
+        StoppedError: a run was asked to stop; all have saved.
+        GenmemError: a run failed.
     """
-    if processes < 1:
-        raise UsageError(f"processes: expected at least 1, got {processes}.")
-    waiting = [case for case in cases if not is_finished(case) and ended_early(case) is None]
-    over = len(cases) - len(waiting)
-    workers: list[_Worker] = []
-    with stop_signals() as asked:
-        try:
-            while not asked():
-                if progress:
-                    progress("runs of the study", over, len(cases))
-                if waiting and len(workers) < processes:
-                    workers.append(_Worker(processes, device, progress))
-                for worker in workers:
-                    if worker.case is None and waiting:
-                        worker.begin(waiting.pop(0))
-                    over += worker.look()
-                if not waiting and all(worker.case is None for worker in workers):
-                    if progress:
-                        progress("runs of the study", over, len(cases))
-                    return True
-                time.sleep(0.1)
-        finally:
-            _end(workers)
-    return False
-
-
-def _end(workers: Sequence[_Worker]) -> None:
-    """Let every run save and end; at a second Ctrl-C end all of them at once."""
     try:
-        for worker in workers:
-            worker.ask_to_stop()
-        for worker in workers:
-            worker.wait()
+        with FileLock(folder / ".lock", timeout=0):
+            _run_all(pending, backend, on_finished)
+    except Timeout as error:
+        raise UsageError(
+            f"{folder}: another study is running in this folder. Wait for it to end, or name "
+            "another folder."
+        ) from error
+
+
+def _run_all(
+    pending: Callable[[], Iterable[RunSpec]],
+    backend: Backend,
+    on_finished: Callable[[RunSpec], None] | None,
+) -> None:
+    active: set[Path] = set()
+    try:
+        while True:
+            for spec in pending():
+                if len(active) >= backend.places:
+                    break
+                if spec.folder not in active:
+                    backend.start(spec)
+                    active.add(spec.folder)
+            if not active:
+                return
+            spec = backend.wait()
+            active.discard(spec.folder)
+            if on_finished:
+                on_finished(spec)
     finally:
-        for worker in workers:
-            worker.kill()
-        for worker in workers:
-            worker.close()
-
-
-class _Worker:
-    """A process that trains one run after the other; it is stopped from here and nowhere else.
-
-    Attributes:
-        case: the run it is at; None where it waits.
-    """
-
-    def __init__(self, processes: int, device: Device, progress: Progress | None) -> None:
-        self.case: Case | None = None
-        self._device, self._progress = device, progress
-        self._answers: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "genmem.training.rejection_study.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=_environment(processes),
-            start_new_session=True,  # a terminal's Ctrl-C comes here first
-        )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def begin(self, case: Case) -> None:
-        """Hand it a run."""
-        self.case = case
-        asked = {
-            "settings": case.settings.to_dict(),
-            "folder": str(case.folder),
-            "device": self._device,
-        }
-        pipe = self._process.stdin
-        if pipe is not None:
-            with suppress(BrokenPipeError):  # it has died: `look` says of what
-                pipe.write(json.dumps(asked).encode() + b"\n")
-                pipe.flush()
-
-    def look(self) -> int:
-        """How many runs (0 or 1) are over since the last look.
-
-        Raises:
-            UsageError: the run failed.
-            KeyboardInterrupt: it was stopped by another hand.
-        """
-        if self.case is None:
-            return 0
-        alive = self._process.poll() is None
-        if not alive:
-            self._listener.join()
-        try:
-            code, reason = self._answers.get_nowait()
-        except queue.Empty:
-            if alive:
-                return 0
-            code, reason = FAILED, self._last_words()
-        case, self.case = self.case, None
-        if code == INTERRUPTED:
-            raise KeyboardInterrupt
-        if code == FAILED:
-            raise UsageError(f"{case.folder}: the run failed: {reason}")
-        if code == ENDED:
-            case.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(case.folder / ENDED_FILE) as file:
-                settings = training_values(case.settings.to_dict())
-                file.write(json.dumps({"reason": reason, "settings": settings}).encode())
-        return 1
-
-    def ask_to_stop(self) -> None:
-        """Tell the process to save its run, if it is at one, and to end."""
-        if self.case is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
-
-    def wait(self) -> None:
-        """Until the process has ended."""
-        self._process.wait()
-
-    def kill(self) -> None:
-        """End the process at once, if it has not ended yet."""
-        if self._process.poll() is None:
-            self._process.kill()
-
-    def close(self) -> None:
-        """Leave nothing open of a process that has ended or been killed."""
-        self._process.wait()
-        self._listener.join(timeout=5)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._errors.close()
-
-    def _listen(self) -> None:
-        for line in self._process.stdout or ():
-            with suppress(ValueError):
-                kind, *rest = json.loads(line)
-                if kind == "over":
-                    self._answers.put((rest[0], rest[1]))
-                elif self._progress and self.case is not None:
-                    self._progress(self.case.name, rest[0], rest[1])
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
-        return said[-1] if said else f"the process ended with {self._process.returncode}"
-
-
-def _environment(processes: int) -> Mapping[str, str]:
-    """The processes share the cores; a number of threads that was set already stays."""
-    threads = str(max(1, usable_cores() // processes))
-    environment: dict[str, Any] = {**os.environ}
-    for name in _THREADS:
-        environment.setdefault(name, threads)
-    return environment
+        backend.stop()
