@@ -1,32 +1,29 @@
 """What moves memorization, at a size that a laptop can train: docs/emm.md.
 
 `python -m studies.emm --data FOLDER --out DIR` with CIFAR-10 as JPEGs, a folder a class
-(FOLDER/cifar10/train.zip). Every part is a study of `genmem emm`; all share DIR, so what one part
-trained the next one takes. Interrupted, the same command goes on; the tables are printed as far as
-the trainings are done.
+(FOLDER/cifar10/train.zip). Every part is a study of `genmem study emm`. All parts share DIR, and so
+their trials. The same command resumes an interrupted study; tables show the finished trials.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from genmem.training.sweep.pool import InProcess, StoppedError
-
-from genmem.io.atomic import atomic_write
 from genmem.report.emm.page import write_emm_page
-from genmem.report.emm.text import bracket_words, emm_words, ratio_words, span
-from genmem.results import Json
+from genmem.report.emm.text import format_bracket, format_emm, format_range, format_ratio
+from genmem.study_results.emm import Curve, EmmResults
 from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
-from genmem.training.emm.dataset import look_at
-from genmem.training.emm.factors import Configuration
-from genmem.training.emm.results import findings, t_interval, within
-from genmem.training.emm.study import Request, Study
+from genmem.training.emm.dataset import inspect_source
+from genmem.training.emm.factors import TrialConfig
+from genmem.training.emm.results import clip_interval, summarize_study, t_interval
+from genmem.training.emm.study import EmmStudy, StudyConfig
+from genmem.training.sweep.local_backend import InProcess
+from genmem.training.sweep.runner import StoppedError
 
 NETWORK = UNetConfig(
     image_size=8, channels=32, multipliers=(1, 1), blocks=1, attention=(), dropout=0.0
@@ -42,7 +39,7 @@ TRAINING = DiffusionConfig(
     snapshots=2,
     samples=100,
 )
-BASE = Configuration(training=TRAINING, classes=4)
+BASE = TrialConfig(training=TRAINING, classes=4)
 
 SIZES = (4, 8, 16, 32)
 
@@ -63,7 +60,7 @@ PARTS: dict[str, dict[str, Any]] = {
     },
     "sizes": {"sizes": SIZES, "factors": (("dimension", ("8",)),)},
 }
-"""By name: what differs from the base, in the order in which it is trained."""
+"""By name: what differs from the base, in the order of training."""
 
 
 def main() -> int:
@@ -74,9 +71,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of a training")
     parser.add_argument("--parts", default=",".join(PARTS), help="names, of PARTS")
     parser.add_argument("--tables", action="store_true", help="train nothing; print what there is")
-    given = parser.parse_args()
-    source = look_at(str((given.data / "cifar10" / "train.zip").absolute()))
-    common = Request(
+    arguments = parser.parse_args()
+    source = inspect_source(str((arguments.data / "cifar10" / "train.zip").absolute()))
+    common = StudyConfig(
         source=source,
         base=BASE,
         sizes=SIZES,
@@ -84,40 +81,39 @@ def main() -> int:
         seeds=3,
         drop_duplicates=True,
     )
-    for name in given.parts.split(","):
-        study = Study(replace(common, **PARTS[name]), given.out, threads=given.threads)
-        if not given.tables:
+    for name in arguments.parts.split(","):
+        study = EmmStudy(replace(common, **PARTS[name]), arguments.out, threads=arguments.threads)
+        if not arguments.tables:
             try:
-                study.go(InProcess(device="cpu", progress=_progress))
+                study.run(InProcess(progress=_progress), device="cpu")
             except StoppedError:
                 return 130
-        found = findings(study)
-        write_emm_page(found, given.out / f"{name}.html")
-        with atomic_write(given.out / f"{name}.json") as file:
-            file.write((json.dumps(found, allow_nan=False) + "\n").encode())
-        print(table(name, found), flush=True)
+        results = summarize_study(study)
+        write_emm_page(results, arguments.out / f"{name}.html")
+        results.save(arguments.out / f"{name}.json")
+        print(table(name, results), flush=True)
     return 0
 
 
-def table(name: str, found: Json) -> str:
+def table(name: str, results: EmmResults) -> str:
     """A part's ratios, its EMM and its differences, seed by seed, as Markdown."""
-    lines = [f"\n### {name} ({found['trainings']} trainings)\n"]
-    columns = [curve["value"] for curve in found["curves"]]
+    lines = [f"\n### {name} ({results.trials} trials)\n"]
+    columns = [curve.value for curve in results.curves]
     lines.append(f"| images | {' | '.join(columns)} |")
     lines.append("|---" * (len(columns) + 1) + "|")
-    for size in found["sizes"]:
-        cells = [ratio_words(curve, size) or "not measured" for curve in found["curves"]]
+    for size in results.sizes:
+        cells = [format_ratio(curve, size) or "not measured" for curve in results.curves]
         lines.append(f"| {size} | {' | '.join(cells)} |")
-    if not found["every_size"]:
-        brackets = [", ".join(map(bracket_words, curve["searches"])) for curve in found["curves"]]
-        emms = [emm_words(curve["emm"]) for curve in found["curves"]]
+    if not results.every_size:
+        brackets = [", ".join(map(format_bracket, curve.searches)) for curve in results.curves]
+        emms = [format_emm(curve.emm) for curve in results.curves]
         lines += [f"| EMM | {' | '.join(emms)} |", f"| brackets | {' | '.join(brackets)} |"]
-    return "\n".join([*lines, *differences(found)])
+    return "\n".join([*lines, *differences(results)])
 
 
-def differences(found: Json) -> list[str]:
+def differences(results: EmmResults) -> list[str]:
     """Between every two curves at one size, and every two sizes of one curve."""
-    places = [(curve, size) for curve in found["curves"] for size in found["sizes"]]
+    places = [(curve, size) for curve in results.curves for size in results.sizes]
     lines = []
     for number, (curve, size) in enumerate(places):
         for other, another in places[number + 1 :]:
@@ -127,20 +123,18 @@ def differences(found: Json) -> list[str]:
             paired = [two[seed] - one[seed] for seed in sorted(one.keys() & two.keys())]
             if len(paired) < 2:
                 continue
-            interval = t_interval(paired)
-            told = "all the same"
-            if interval is not None:
-                told = span(within(interval, -1.0, 1.0).to_dict())
+            interval = clip_interval(t_interval(paired), -1.0, 1.0)
+            spread = "all the same" if interval is None else format_range(interval)
             lines.append(
-                f"\n{other['value']} at {another} − {curve['value']} at {size}: "
-                f"{100 * fmean(paired):+.0f} points ({told}), {len(paired)} seeds"
+                f"\n{other.value} at {another} − {curve.value} at {size}: "
+                f"{100 * fmean(paired):+.0f} points ({spread}), {len(paired)} seeds"
             )
     return lines
 
 
-def ratios_of(curve: Json, size: int) -> dict[int, float]:
+def ratios_of(curve: Curve, size: int) -> dict[int, float]:
     """By seed."""
-    return {one["seed"]: one["ratio"] for one in curve["trainings"] if one["size"] == size}
+    return {trial.seed: trial.result.ratio for trial in curve.trials if trial.size == size}
 
 
 def _progress(stage: str, done: int, total: int | None) -> None:

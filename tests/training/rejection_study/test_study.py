@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_read(
     for folder, settings, words in (
         (tmp_path / "cases.py", training, "cases.py is a file"),
         (tmp_path / "cases.py" / "study", training, "cannot write into"),
-        (tmp_path / "torn", training, "not a checkpoint, or cut short"),
+        (tmp_path / "torn", training, "not a checkpoint, or truncated"),
         (tmp_path / "taken", training, "dcgan-tau-0-seed-0 is a file"),
         (whole, training | {"batch_size": 4}, "trained with batch_size = 8"),
     ):

@@ -142,7 +142,7 @@ def _first_seeds(
     for run in plan.runs:
         if (run.name, space.name) in evaluations:
             first.setdefault((run.model, run.tau), run)
-    order = [(model, tau) for model in plan.models for tau in plan.taus]
+    order: list[tuple[str, Tau]] = [(model, tau) for model in plan.models for tau in plan.taus]
     return [first[key] for key in order if key in first]
 
 
