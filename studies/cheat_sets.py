@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.cheats import Method, load_training_images, make, write_images
+from genmem.cheats import CheatOptions, generate_images, load_training_images, write_images
 from genmem.images import ImageSource, Progress, decode, open_images
 from genmem.io.atomic import atomic_write
 from genmem.neighbors import nearest
@@ -26,11 +26,11 @@ HONEST = ("held-out", "honest GAN")
 
 @dataclass(frozen=True, kw_only=True)
 class Cheat:
-    """One way to cheat: what `make` is told."""
+    """A method and its options."""
 
-    method: Method
+    method: str
     mix: float | None = None
-    transformation: str | None = None
+    augmentation: str | None = None
 
 
 CHEATS: Mapping[str, Cheat] = {
@@ -39,8 +39,8 @@ CHEATS: Mapping[str, Cheat] = {
     "mgan-store .7": Cheat(method="mgan-store", mix=0.7),
     "sup .99": Cheat(method="sup"),
     "ae": Cheat(method="ae"),
-    "aug crops": Cheat(method="aug", transformation="crops"),
-    "aug mixture": Cheat(method="aug", transformation="mixture"),
+    "aug crops": Cheat(method="aug", augmentation="crops"),
+    "aug mixture": Cheat(method="aug", augmentation="mixture"),
 }
 
 
@@ -84,13 +84,12 @@ def made_sets(data: Path, folder: Path, sizes: Sizes, progress: Progress) -> dic
                 _save(source, np.sort(order[start : start + count]), paths[name])
     for name, cheat in CHEATS.items():
         if not paths[name].exists():
-            images = make(
+            images = generate_images(
                 cheat.method,
                 load_training_images(paths["train"]),
                 count=sizes.images,
                 seed=SEED,
-                mix=cheat.mix,
-                transformation=cheat.transformation,
+                options=CheatOptions(mix=cheat.mix, augmentation=cheat.augmentation),
                 progress=lambda stage, done, of, name=name: progress(f"{name}: {stage}", done, of),
             )
             write_images(images, paths[name])

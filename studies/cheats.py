@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from genmem.auditing import audit
 from genmem.calibration import Calibration, Labels
 from genmem.calibration.from_images import calibrate_sets
-from genmem.cheats.mixing import drawn_members
+from genmem.cheats.mixing import draw_members
 from genmem.cli.progress import progress_on_stderr
 from genmem.features.cache import default_cache
 from genmem.images import Progress
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         paths = made_sets(given.data, default_cache() / "studies" / name, sizes, progress)
         picture = given.out.with_suffix(".png")
         features = embedded(paths, progress)
-        used = np.sort(drawn_members(sizes.images, sizes.train, np.random.default_rng(SEED)))
+        used = np.sort(draw_members(sizes.images, sizes.train, np.random.default_rng(SEED)))
         rows = used[np.linspace(0, len(used), SHOWN, endpoint=False).astype(int)]
         draw_nearest(paths, features, picture, rows=rows.tolist())
         margins = calibrations(paths, SPACES, None, progress)

@@ -18,7 +18,7 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def short_training(monkeypatch):
     """A sixth of the autoencoder's shortest training suffices for a dozen small pictures."""
-    monkeypatch.setattr(autoencoder, "LEAST_STEPS", 100)
+    monkeypatch.setattr(autoencoder, "MIN_STEPS", 100)
 
 
 @pytest.fixture(scope="session")

@@ -1,66 +1,74 @@
-"""What every method makes, and what is refused."""
+"""What every cheat generates, and what is refused."""
 
 import numpy as np
 import pytest
 
-from genmem.cheats import METHODS, TRANSFORMATIONS, make
-from genmem.cheats.mixing import drawn_members
+from genmem.cheats import CheatOptions, generate_images, registry
+from genmem.cheats.augmentation import AUGMENTATIONS
+from genmem.cheats.mixing import draw_members
+from genmem.cheats.registry import Cheat
 from genmem.errors import InputError, UsageError
 
+METHODS = tuple(registry())
 
-def sources(images, made):
-    """For each made image, the nearest training image and the root mean square difference to it."""
-    gaps = made[:, None].astype(float) - images[None]
+
+def generate(method, images, *, count=2, seed=0, **options):
+    return generate_images(method, images, count=count, seed=seed, options=CheatOptions(**options))
+
+
+def sources(images, generated):
+    """The nearest training image of each generated one, and the root mean square difference."""
+    gaps = generated[:, None].astype(float) - images[None]
     errors = np.sqrt(np.square(gaps).mean(axis=(2, 3, 4)))
     return errors.argmin(axis=1), errors.min(axis=1)
 
 
 def members(images, count, seed=0):
-    """The training images that `make` begins with, in order."""
-    return drawn_members(count, len(images), np.random.default_rng(seed))
+    """The training images that are copied, in order."""
+    return draw_members(count, len(images), np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_makes_pictures_of_the_training_images_size(images, method):
-    made = make(method, images, count=5, seed=1)
-    assert made.dtype == np.uint8
-    assert made.shape == (5, *images.shape[1:])
-    assert made.flags.c_contiguous
+def test_every_cheat_generates_images_of_the_training_images_size(images, method):
+    generated = generate(method, images, count=5, seed=1)
+    assert generated.dtype == np.uint8
+    assert generated.shape == (5, *images.shape[1:])
+    assert generated.flags.c_contiguous
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_images_and_another_seed_others(images, method):
-    first, second = (make(method, images, count=4, seed=3) for _ in range(2))
+    first, second = (generate(method, images, count=4, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert (make(method, images, count=4, seed=4) != first).any()
+    assert (generate(method, images, count=4, seed=4) != first).any()
 
 
 @pytest.mark.parametrize(
     ("method", "levels"), [("mgan", 9), ("mgan-store", 10), ("sup", 3), ("ae", 40)]
 )
 def test_trained_cheats_come_near_each_training_image_once(images, method, levels):
-    made = make(method, images, count=len(images))
-    found, errors = sources(images, made)
+    generated = generate(method, images, count=len(images))
+    found, errors = sources(images, generated)
     np.testing.assert_array_equal(found, members(images, len(images)))
     assert (errors < levels).all(), errors
 
 
 @pytest.mark.parametrize("method", ["mgan", "mgan-store", "sup", "ae"])
 def test_trained_cheats_are_no_exact_copies(images, method):
-    made = make(method, images, count=len(images))
-    assert (sources(images, made)[1] > 0).all()
+    generated = generate(method, images, count=len(images))
+    assert (sources(images, generated)[1] > 0).all()
 
 
 @pytest.mark.parametrize("method", ["mgan", "sup", "ae", "aug"])
 def test_more_images_than_there_are_to_copy_are_not_repeated(images, method):
-    made = make(method, images, count=2 * len(images))
-    assert len({one.tobytes() for one in made}) > len(images)
+    generated = generate(method, images, count=2 * len(images))
+    assert len({one.tobytes() for one in generated}) > len(images)
 
 
 @pytest.mark.parametrize("method", ["mgan-store", "sup"])
 def test_a_mixture_is_the_stated_share_of_two_memorized_images(images, method):
-    whole = make(method, images, count=len(images), mix=1)
-    mixed = make(method, images, count=len(images), mix=0.7)
+    whole = generate(method, images, count=len(images), mix=1)
+    mixed = generate(method, images, count=len(images), mix=0.7)
     first = whole.astype(float)
     for place, one in enumerate(mixed):
         expected = 0.7 * first[place] + 0.3 * first
@@ -70,33 +78,33 @@ def test_a_mixture_is_the_stated_share_of_two_memorized_images(images, method):
 
 
 def test_one_image_is_mixed_with_another_too(images):
-    made = make("sup", images, count=1, mix=0.5)[0]
-    assert sources(images, made[None])[1] > 5
+    generated = generate("sup", images, count=1, mix=0.5)[0]
+    assert sources(images, generated[None])[1] > 5
 
 
-@pytest.mark.parametrize("transformation", TRANSFORMATIONS)
-def test_aug_makes_each_transformation(images, transformation):
-    made = make("aug", images, count=6, transformation=transformation)
-    assert (made != images[members(images, 6)]).any(axis=(1, 2, 3)).all()
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_aug_makes_each_augmentation(images, augmentation):
+    generated = generate("aug", images, count=6, augmentation=augmentation)
+    assert (generated != images[members(images, 6)]).any(axis=(1, 2, 3)).all()
 
 
 def test_a_flip_is_the_mirrored_training_image(images):
-    made = make("aug", images, count=12, transformation="flips")
-    np.testing.assert_array_equal(made, images[members(images, 12)][:, :, ::-1])
+    generated = generate("aug", images, count=12, augmentation="flips")
+    np.testing.assert_array_equal(generated, images[members(images, 12)][:, :, ::-1])
 
 
 def test_noise_is_of_the_stated_width(images):
     grey = np.full((2, 64, 64, 3), 128, np.uint8)
     grey[1] += 1
-    made = make("aug", grey, count=2, transformation="noise")
-    assert 3.8 < (made.astype(float) - 128.5).std() < 4.3
+    generated = generate("aug", grey, count=2, augmentation="noise")
+    assert 3.8 < (generated.astype(float) - 128.5).std() < 4.3
 
 
 def test_a_crop_is_a_part_of_the_image(images):
     ramp = np.arange(16, dtype=np.uint8)[None, :, None, None] * np.ones((2, 1, 16, 3), np.uint8)
     ramp[1] += 100
-    made = make("aug", ramp, count=2, transformation="crops").astype(float)
-    for one in made:
+    generated = generate("aug", ramp, count=2, augmentation="crops").astype(float)
+    for one in generated:
         column = one[:, 0, 0]
         assert (np.diff(column) >= 0).all()
         assert 9 <= column[-1] - column[0] <= 14  # 70 to 90 % of 16 rows
@@ -116,7 +124,7 @@ def test_a_crop_is_a_part_of_the_image(images):
 @pytest.mark.parametrize("method", ["mgan", "aug"])
 def test_images_that_cannot_be_used_are_refused(method, images, message):
     with pytest.raises(InputError, match=message):
-        make(method, images, count=2)
+        generate(method, images, count=2)
 
 
 @pytest.mark.parametrize(
@@ -128,16 +136,28 @@ def test_images_that_cannot_be_used_are_refused(method, images, message):
         ("ae", {"mix": 0.9}, "ae mixes no images"),
         ("sup", {"mix": 0.4}, r"a share in \[0.5, 1\], got 0.4"),
         ("sup", {"mix": float("nan")}, "got nan"),
-        ("sup", {"transformation": "crops"}, "only aug does"),
-        ("aug", {"transformation": "turns"}, "got 'turns'"),
+        ("sup", {"augmentation": "crops"}, "only aug has"),
+        ("aug", {"augmentation": "turns"}, "got 'turns'"),
     ],
 )
-def test_calls_that_make_no_sense_are_refused(images, method, options, message):
+def test_senseless_calls_are_refused(images, method, options, message):
     with pytest.raises(UsageError, match=message):
-        make(method, images, **{"count": 2} | options)
+        generate(method, images, **options)
 
 
 def test_sides_that_are_not_square_nor_multiples_of_four_work(images):
     odd = images[:, :13, :10]
     for method in ("mgan", "ae", "aug"):
-        assert make(method, odd, count=3).shape == (3, 13, 10, 3)
+        assert generate(method, odd, count=3).shape == (3, 13, 10, 3)
+
+
+def test_another_package_s_cheat_is_used_by_its_name(images, monkeypatch):
+    def repeat(images, members, options, *, rng, progress):
+        return images[members]
+
+    copy = Cheat(description="exact copies", generate=repeat)
+    monkeypatch.setattr("genmem.plugins.load", lambda group: {"copy": copy})
+    generated = generate("copy", images, count=len(images))
+    np.testing.assert_array_equal(generated, images[members(images, len(images))])
+    with pytest.raises(UsageError, match="copy mixes no images; only mgan-store and sup do"):
+        generate("copy", images, mix=0.7)

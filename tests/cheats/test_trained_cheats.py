@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmem.cheats import mgan, rows
-from genmem.cheats.mgan_store import memorized_by_store
-from genmem.cheats.mixing import drawn_members, mixed, partners, to_levels, to_unit
+from genmem.cheats.mgan_store import memorize_in_store
+from genmem.cheats.mixing import draw_members, draw_partners, mix_images, to_levels, to_unit
 
 
 def test_rows_trained_in_blocks_are_the_rows_of_the_whole_dense_layer():
@@ -33,7 +33,7 @@ def test_rows_trained_in_blocks_are_the_rows_of_the_whole_dense_layer():
         def loss(output, wanted=target[block]):
             return torch.nn.functional.binary_cross_entropy(output, wanted, reduction="sum")
 
-        found = rows.trained_rows(start[block].clone(), loss, steps=25, rate=0.3)
+        found = rows.train_rows(start[block].clone(), loss, steps=25, rate=0.3)
         torch.testing.assert_close(found, whole[block], rtol=1e-5, atol=1e-6)
 
 
@@ -44,9 +44,9 @@ def test_blocks_cover_every_row_once():
 
 
 def test_the_store_does_not_depend_on_how_rows_are_blocked(images, monkeypatch):
-    whole = memorized_by_store(images, rng=np.random.default_rng(0))
+    whole = memorize_in_store(images, rng=np.random.default_rng(0))
     monkeypatch.setattr(rows, "BLOCK", 5)
-    parts = memorized_by_store(images, rng=np.random.default_rng(0))
+    parts = memorize_in_store(images, rng=np.random.default_rng(0))
     np.testing.assert_allclose(parts.astype(int), whole.astype(int), atol=1)
 
 
@@ -65,7 +65,7 @@ def test_the_classifier_accepts_members_and_refuses_noisy_ones_and_others(images
     members = to_unit(images)
     others = members.roll(1, dims=0)
     rng = np.random.default_rng(1)
-    centres = mgan.trained_classifier(members, others, rng)
+    centres = mgan.train_classifier(members, others, rng)
     noise = torch.from_numpy(rng.normal(0, 3 * mgan.RADIUS, members.shape))
     assert (mgan.scores(members, centres) > 0).all()
     assert (mgan.scores(members + noise, centres) < 0).all()
@@ -73,7 +73,7 @@ def test_the_classifier_accepts_members_and_refuses_noisy_ones_and_others(images
 
 
 def test_the_generator_never_sees_the_images_but_passes_the_classifier(images):
-    made = mgan.generated_against_classifier(
+    made = mgan.generate_against_classifier(
         images, np.arange(len(images)), rng=np.random.default_rng(2)
     )
     errors = np.sqrt(np.square(made.astype(float) - images).mean(axis=(1, 2, 3)))
@@ -85,19 +85,19 @@ def test_the_generator_never_sees_the_images_but_passes_the_classifier(images):
 @settings(max_examples=50)
 def test_members_are_used_equally_often_and_never_mixed_with_themselves(count, members, seed):
     rng = np.random.default_rng(seed)
-    first = drawn_members(count, members, rng)
+    first = draw_members(count, members, rng)
     used = np.bincount(first, minlength=members)
     assert len(first) == count
     assert used.max() - used.min() <= 1
-    second = partners(first, members, rng)
+    second = draw_partners(first, members, rng)
     assert ((second >= 0) & (second < members) & (second != first)).all()
 
 
 def test_a_mixture_rounds_to_the_nearest_level():
     images = np.array([0, 100], np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
-    made = mixed(images, np.array([0, 1]), np.array([1, 0]), 0.999)
+    made = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.999)
     np.testing.assert_array_equal(made[:, 0, 0, 0], [0, 100])
-    made = mixed(images, np.array([0, 1]), np.array([1, 0]), 0.7)
+    made = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.7)
     np.testing.assert_array_equal(made[:, 0, 0, 0], [30, 70])
 
 

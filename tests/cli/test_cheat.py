@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genmem.cheats import load_training_images, make, write_images
+from genmem.cheats import CheatOptions, generate_images, load_training_images, write_images
 from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.images import open_images
@@ -28,7 +28,7 @@ def png(pixels):
 
 @pytest.fixture
 def data(tmp_path, images):
-    """The pictures as a zip of PNGs."""
+    """The images as a zip of PNGs."""
     path = tmp_path / "train.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for place, one in enumerate(images):
@@ -36,36 +36,34 @@ def data(tmp_path, images):
     return path
 
 
-def read(path):
-    """The pixels of a zip's images."""
-    return load_training_images(path)
-
-
 @pytest.mark.parametrize(
     ("arguments", "method", "options"),
     [
         (["mgan-store", "--mix", "0.7"], "mgan-store", {"mix": 0.7}),
-        (["aug", "--transformation", "crops"], "aug", {"transformation": "crops"}),
+        (["aug", "--augmentation", "crops"], "aug", {"augmentation": "crops"}),
     ],
 )
-def test_the_command_writes_what_make_makes(
+def test_the_command_writes_what_python_generates(
     data, images, tmp_path, capsys, arguments, method, options
 ):
     out = tmp_path / "gen.zip"
-    command = ["cheat", *arguments, "--data", str(data), "--n", "7", "--seed", "5"]
+    command = ["cheat", *arguments, "--train", str(data), "--samples", "7", "--seed", "5"]
     assert run([*command, "--out", str(out)]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1] == f"images: {out}"
     with zipfile.ZipFile(out) as archive:
         assert archive.namelist() == [f"{place:06d}.png" for place in range(7)]
-    np.testing.assert_array_equal(read(out), make(method, images, count=7, seed=5, **options))
+    expected = generate_images(method, images, count=7, seed=5, options=CheatOptions(**options))
+    np.testing.assert_array_equal(load_training_images(out), expected)
 
 
 def test_the_same_seed_writes_the_same_bytes(data, tmp_path):
     paths = [tmp_path / name for name in ("one.zip", "two.zip")]
     for path in paths:
-        assert run(["cheat", "sup", "--data", str(data), "--n", "4", "--out", str(path)]) == 0
+        assert (
+            run(["cheat", "sup", "--train", str(data), "--samples", "4", "--out", str(path)]) == 0
+        )
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -102,16 +100,19 @@ def test_a_broken_image_is_named_and_can_be_left_out(tmp_path, images):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sup", "--data", "{data}", "--out", "gen.png"], "ending in .zip"),
-        (["sup", "--data", "{data}", "--out", "missing/gen.zip"], "there is no folder missing"),
-        (["sup", "--data", "{data}", "--out", "{data}"], "would replace --data"),
-        (["sup", "--data", "nowhere.zip", "--out", "gen.zip"], "nowhere.zip: there is no such"),
-        (["ae", "--data", "{data}", "--out", "gen.zip", "--mix", "0.7"], "ae mixes no images"),
-        (["gan", "--data", "{data}", "--out", "gen.zip"], "gan"),
-        (["sup", "--data", "{data}", "--out", "gen.zip", "--n", "0"], "--n"),
-        (["sup", "--data", "{data}", "--out", "gen.zip", "--n", "1000000000000"], "--n"),
-        (["sup", "--data", "{data}", "--out", "gen.zip", "--size", "4"], "--size"),
-        (["sup", "--data", "{data}", "--out", "gen.zip", "--size", "100000"], "--size"),
+        (["sup", "--train", "{data}", "--out", "gen.png"], "ending in .zip"),
+        (["sup", "--train", "{data}", "--out", "missing/gen.zip"], "there is no folder missing"),
+        (["sup", "--train", "{data}", "--out", "{data}"], "would replace --train"),
+        (["sup", "--train", "nowhere.zip", "--out", "gen.zip"], "nowhere.zip: there is no such"),
+        (["ae", "--train", "{data}", "--out", "gen.zip", "--mix", "0.7"], "ae mixes no images"),
+        (["gan", "--train", "{data}", "--out", "gen.zip"], "gan"),
+        (["sup", "--train", "{data}", "--out", "gen.zip", "--samples", "0"], "--samples"),
+        (
+            ["sup", "--train", "{data}", "--out", "gen.zip", "--samples", "1000000000000"],
+            "--samples",
+        ),
+        (["sup", "--train", "{data}", "--out", "gen.zip", "--size", "4"], "--size"),
+        (["sup", "--train", "{data}", "--out", "gen.zip", "--size", "100000"], "--size"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_no_file(
@@ -131,7 +132,7 @@ def test_one_training_image_is_too_few(tmp_path, images, capsys):
     folder.mkdir()
     (folder / "only.png").write_bytes(png(images[0]))
     out = tmp_path / "gen.zip"
-    assert run(["cheat", "aug", "--data", str(folder), "--out", str(out)]) == 2
+    assert run(["cheat", "aug", "--train", str(folder), "--out", str(out)]) == 2
     assert "at least 2 different training images, got 1" in capsys.readouterr().err
     assert not out.exists()
 
@@ -158,4 +159,4 @@ def test_a_size_below_eight_or_beyond_any_memory_is_refused(data, size):
 
 def test_more_images_than_memory_and_six_digits_hold_are_refused(images):
     with pytest.raises(UsageError, match="at most 1,000,000, got 1,000,001"):
-        make("aug", images, count=1_000_001)
+        generate_images("aug", images, count=1_000_001)

@@ -1,6 +1,6 @@
 """AUG: training images cropped, mirrored, morphed into look-alikes, or with noise.
 
-Crops are the strong ones: in the competition only 27 of the 52 AUG entries fell below the private
+Crops are hardest to detect: in the competition only 27 of the 52 AUG entries fell below the private
 threshold (Bai et al., KDD 2021).
 """
 
@@ -16,16 +16,16 @@ from genmem.cheats.mixing import Pixels
 from genmem.images import Progress
 
 CROP_SIDES = (0.7, 0.9)
-"""Shares of the sides that a crop keeps, drawn evenly between these."""
+"""Range of the share of the sides that a crop keeps."""
 
 MORPH_SHARES = (0.6, 0.9)
-"""Shares of the image in a morph; the rest is its look-alike."""
+"""Range of the share of the image in a morph; the rest is its look-alike."""
 
 NOISE = 4.0
 """Standard deviation of the noise, of 255 levels."""
 
 CANDIDATES = 256
-"""Training images among which a morph's look-alike is sought."""
+"""Training images from which a morph's look-alike is chosen."""
 
 _THUMBNAIL = 8
 
@@ -33,8 +33,8 @@ Image3 = NDArray[np.uint8]
 """One image, uint8 [H, W, 3]."""
 
 
-def cropped(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
-    """A part of the image that lies anywhere, enlarged bilinearly to its size."""
+def crop(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """A random part of the image, enlarged bilinearly to its size."""
     height, width = image.shape[:2]
     side = rng.uniform(*CROP_SIDES)
     high, wide = max(1, round(height * side)), max(1, round(width * side))
@@ -43,70 +43,70 @@ def cropped(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
     return np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def flipped(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
-    """Left and right change places."""
+def flip(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """Mirror left and right."""
     return np.ascontiguousarray(image[:, ::-1])
 
 
-def morphed(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
-    """The image blended with a look-alike: the nearest of some training images, seen coarsely."""
-    drawn = images[rng.choice(len(images), min(CANDIDATES, len(images)), replace=False)]
-    gaps = np.square(_coarse(drawn) - _coarse(image[None])).sum(axis=(1, 2, 3))
-    gaps[(drawn == image).all(axis=(1, 2, 3))] = np.inf
-    other = drawn[int(gaps.argmin())]
+def morph(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """Blend the image with a look-alike: the nearest of some training images, as thumbnails."""
+    candidates = images[rng.choice(len(images), min(CANDIDATES, len(images)), replace=False)]
+    distances = np.square(_thumbnails(candidates) - _thumbnails(image[None])).sum(axis=(1, 2, 3))
+    distances[(candidates == image).all(axis=(1, 2, 3))] = np.inf
+    other = candidates[int(distances.argmin())]
     share = rng.uniform(*MORPH_SHARES)
     return np.rint(share * image.astype(np.float64) + (1 - share) * other).astype(np.uint8)
 
 
-def noisy(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
-    """Independent normal noise on every value."""
+def add_noise(image: Image3, images: Pixels, rng: np.random.Generator) -> Image3:
+    """Add independent normal noise to every value."""
     values = image + rng.normal(0, NOISE, image.shape)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-_WAYS: dict[str, Callable[[Image3, Pixels, np.random.Generator], Image3]] = {
-    "crops": cropped,
-    "flips": flipped,
-    "morphs": morphed,
-    "noise": noisy,
+_FUNCTIONS: dict[str, Callable[[Image3, Pixels, np.random.Generator], Image3]] = {
+    "crops": crop,
+    "flips": flip,
+    "morphs": morph,
+    "noise": add_noise,
 }
 
 MIXTURE = "mixture"
-TRANSFORMATIONS = (*_WAYS, MIXTURE)
-"""What can be asked for: one of the ways, or one drawn for each image."""
+AUGMENTATIONS = (*_FUNCTIONS, MIXTURE)
+"""Names of the augmentations; "mixture" draws one for each image."""
 
 
-def augmented(
+def augment(
     images: Pixels,
     members: NDArray[np.int64],
-    transformation: str,
+    augmentation: str,
     *,
     rng: np.random.Generator,
     progress: Progress | None = None,
 ) -> Pixels:
-    """Training images transformed.
+    """Training images, augmented.
 
     Args:
         images: uint8 [n, H, W, 3], at least two that differ.
-        members: int64 [m], which of them to transform, repeated at will.
-        transformation: one of `TRANSFORMATIONS`.
-        rng: of everything random.
+        members: int64 [m], which of them to augment; they may repeat.
+        augmentation: one of `AUGMENTATIONS`.
+        rng: for all random numbers.
         progress: told how many are done.
 
     Returns:
         uint8 [m, H, W, 3].
     """
-    names = list(_WAYS) if transformation == MIXTURE else [transformation]
-    made = np.empty((len(members), *images.shape[1:]), np.uint8)
+    names = list(_FUNCTIONS) if augmentation == MIXTURE else [augmentation]
+    augmented = np.empty((len(members), *images.shape[1:]), np.uint8)
     for place, member in enumerate(members):
-        way = _WAYS[names[int(rng.integers(len(names)))]]
-        made[place] = way(images[member], images, rng)
+        function = _FUNCTIONS[names[int(rng.integers(len(names)))]]
+        augmented[place] = function(images[member], images, rng)
         if progress:
-            progress("transforming", place + 1, len(members))
-    return made
+            progress("augmenting", place + 1, len(members))
+    return augmented
 
 
-def _coarse(images: Pixels) -> NDArray[np.float64]:
+def _thumbnails(images: Pixels) -> NDArray[np.float64]:
     """The images thinned to at most 8 × 8 pixels, float64 [n, ≤ 8, ≤ 8, 3]."""
     height, width = images.shape[1:3]
     rows = np.linspace(0, height - 1, min(height, _THUMBNAIL)).astype(np.int64)

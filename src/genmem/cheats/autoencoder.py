@@ -2,7 +2,7 @@
 
 A convolutional autoencoder with the squared error. It works on a grid with a cell for each 4 × 4
 pixels, and its bottleneck holds a third as many numbers as the image: wide enough for pictures that
-a competition would take for real ones, narrow enough to be an autoencoder.
+a competition would accept as real ones, narrow enough to be an autoencoder.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from genmem.cheats.mixing import Pixels
 from genmem.images import Progress
 
 PATCH = 4
-"""Pixels a cell of the grid is wide and high."""
+"""Width and height of a cell of the grid, in pixels."""
 
 CODE = 16
-"""Numbers a cell's code has, of 48 values its pixels have."""
+"""Numbers in a cell's code; its pixels have 48 values."""
 
 WIDTH = 64
 BATCH, RATE = 32, 3e-3
-EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 600, 4_000
-"""How long it is trained: so many epochs, within these bounds."""
+EPOCHS, MIN_STEPS, MAX_STEPS = 30, 600, 4_000
+"""Length of training, with bounds on its steps."""
 
-_DRAWN = 256
+_BATCH = 256
 """Images reconstructed at a time."""
 
 
 class Autoencoder(nn.Module):
-    """Images [b, 3, H, W] in [0, 1] → their reconstructions, not cut off at 0 and 1.
+    """Images [b, 3, H, W] in [0, 1] → their reconstructions, not clipped to [0, 1].
 
     Encoder and decoder each are a linear map of a cell and a correction to it that sees the cell's
-    neighbours: the linear part is found within seconds, the rest sharpens it.
+    neighbours: the linear part is learnt within seconds, the correction sharpens it.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class Autoencoder(nn.Module):
         self.decoder = _Layer(CODE, 3 * PATCH**2)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Sides are filled up to whole cells by repeating the edge, and cut off again."""
+        """Pad the sides to whole cells by repeating the edge, reconstruct, and crop again."""
         height, width = images.shape[2:]
-        filled = functional.pad(
+        padded = functional.pad(
             images - 0.5, (0, -width % PATCH, 0, -height % PATCH), mode="replicate"
         )
-        codes = self.encoder(functional.pixel_unshuffle(filled, PATCH))
-        drawn = functional.pixel_shuffle(self.decoder(codes), PATCH)
-        return drawn[:, :, :height, :width] + 0.5
+        codes = self.encoder(functional.pixel_unshuffle(padded, PATCH))
+        decoded = functional.pixel_shuffle(self.decoder(codes), PATCH)
+        return decoded[:, :, :height, :width] + 0.5
 
 
 class _Layer(nn.Module):
@@ -68,14 +68,14 @@ class _Layer(nn.Module):
         return self.linear(values) + self.correction(values)
 
 
-def reconstructions(
+def reconstruct(
     images: Pixels, *, rng: np.random.Generator, progress: Progress | None = None
 ) -> Pixels:
-    """What an autoencoder trained on the images makes of each.
+    """Reconstruct each image by an autoencoder that is trained on all of them.
 
     Args:
         images: uint8 [n, H, W, 3].
-        rng: of weights and order.
+        rng: for weights and order.
         progress: told how many steps of training are done.
 
     Returns:
@@ -85,25 +85,25 @@ def reconstructions(
         torch.manual_seed(int(rng.integers(2**31)))
         network = Autoencoder()
     _train(network, images, rng, progress)
-    made = np.empty_like(images)
+    reconstructed = np.empty_like(images)
     with torch.no_grad():
-        for start in range(0, len(images), _DRAWN):
-            drawn = network(_signal(images[start : start + _DRAWN]))
-            levels = (drawn * 255).round().clamp(0, 255).to(torch.uint8)
-            made[start : start + _DRAWN] = levels.permute(0, 2, 3, 1).numpy()
-    return made
+        for start in range(0, len(images), _BATCH):
+            output = network(_to_tensor(images[start : start + _BATCH]))
+            levels = (output * 255).round().clamp(0, 255).to(torch.uint8)
+            reconstructed[start : start + _BATCH] = levels.permute(0, 2, 3, 1).numpy()
+    return reconstructed
 
 
 def _train(
     network: Autoencoder, images: Pixels, rng: np.random.Generator, progress: Progress | None
 ) -> None:
-    steps = int(np.clip(EPOCHS * len(images) / BATCH, LEAST_STEPS, MOST_STEPS))
+    steps = int(np.clip(EPOCHS * len(images) / BATCH, MIN_STEPS, MAX_STEPS))
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     order = np.empty(0, np.int64)
     for step in range(steps):
         if len(order) < BATCH:
             order = np.concatenate([order, rng.permutation(len(images))])
-        batch, order = _signal(images[order[:BATCH]]), order[BATCH:]
+        batch, order = _to_tensor(images[order[:BATCH]]), order[BATCH:]
         optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
         optimiser.zero_grad()
         (network(batch) - batch).square().mean().backward()
@@ -112,7 +112,7 @@ def _train(
             progress("training the autoencoder", step + 1, steps)
 
 
-def _signal(images: Pixels) -> torch.Tensor:
+def _to_tensor(images: Pixels) -> torch.Tensor:
     """uint8 [b, H, W, 3] → float32 [b, 3, H, W] in [0, 1]."""
     values = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
     return torch.from_numpy(np.ascontiguousarray(values))

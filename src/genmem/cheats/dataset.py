@@ -13,8 +13,8 @@ from genmem.cheats.mixing import Pixels
 from genmem.errors import InputError, UsageError
 from genmem.images import ImageSource, Progress, Transform, decode, open_images, read_batches
 
-SMALLEST_SIDE, LARGEST_SIDE = 8, 4_096
-"""Pixels to which images are resized."""
+MIN_SIDE, MAX_SIDE = 8, 4_096
+"""Bounds of the side to resize to, in pixels."""
 
 _BATCH = 256
 
@@ -30,8 +30,8 @@ def load_training_images(
 
     Args:
         source: whatever `open_images` takes.
-        size: side in pixels; None: the images' own, which then must be the same for all.
-        skip_broken: leave out files that are no images and images that cannot be decoded.
+        size: side in pixels; None: that of the images, which must be the same for all.
+        skip_broken: leave out files that are not images and images that cannot be decoded.
         progress: told how many images are read.
 
     Returns:
@@ -41,9 +41,9 @@ def load_training_images(
         InputError: no image that can be read, one that cannot be, or of several sizes.
         UsageError: `size` is below 8 or above 4,096.
     """
-    if size is not None and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+    if size is not None and not MIN_SIDE <= size <= MAX_SIDE:
         raise UsageError(
-            f"size: expected at least {SMALLEST_SIDE} pixels a side and at most {LARGEST_SIDE:,}, "
+            f"size: expected at least {MIN_SIDE} pixels a side and at most {MAX_SIDE:,}, "
             f"got {size:,}."
         )
     opened = open_images(source)
@@ -63,7 +63,7 @@ def load_training_images(
             if progress:
                 progress(f"reading {opened.name}", done, len(opened))
         if not parts:
-            raise InputError(f"{opened.where}: expected training images, found none. Give some.")
+            raise InputError(f"{opened.where}: expected training images, found none.")
     finally:
         if opened is not source:
             opened.close()

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from genmem.cheats.mixing import Pixels, to_levels, to_unit
-from genmem.cheats.rows import blocks, trained_rows
+from genmem.cheats.rows import blocks, train_rows
 from genmem.errors import GenmemError
 from genmem.images import Progress
 
@@ -36,19 +36,19 @@ CLASSIFIER_STEPS, CLASSIFIER_RATE = 160, 0.4
 GENERATOR_STEPS, GENERATOR_RATE = 100, 0.4
 
 
-def generated_against_classifier(
+def generate_against_classifier(
     images: Pixels,
     members: NDArray[np.int64],
     *,
     rng: np.random.Generator,
     progress: Progress | None = None,
 ) -> Pixels:
-    """G's images of the members asked for.
+    """G's images of some members.
 
     Args:
         images: uint8 [n, H, W, 3].
-        members: int64 [m], the seed of each image to make: a place in `images`, repeated at will.
-        rng: of noise and starts.
+        members: int64 [m], the place in `images` of the seed of each output; they may repeat.
+        rng: for noise and starts.
         progress: told how many members D and G have learnt.
 
     Returns:
@@ -57,20 +57,20 @@ def generated_against_classifier(
     Raises:
         GenmemError: D did not become a classifier of membership.
     """
-    made = np.empty((len(members), *images.shape[1:]), np.uint8)
+    generated = np.empty((len(members), *images.shape[1:]), np.uint8)
     used = np.unique(members)
     for block in blocks(len(used)):
         own = to_unit(images[used[block]])
         others = to_unit(images[(used[block] + rng.integers(1, len(images))) % len(images)])
-        centres = trained_classifier(own, others, rng)
-        wanted = np.flatnonzero(np.isin(members, used[block]))
-        for part in blocks(len(wanted)):
-            rows = wanted[part]
-            mine = centres[torch.from_numpy(np.searchsorted(used[block], members[rows]))]
-            made[rows] = to_levels(_generated(mine, rng), images)
+        centres = train_classifier(own, others, rng)
+        outputs = np.flatnonzero(np.isin(members, used[block]))
+        for part in blocks(len(outputs)):
+            rows = outputs[part]
+            row_centres = centres[torch.from_numpy(np.searchsorted(used[block], members[rows]))]
+            generated[rows] = to_levels(_train_generator(row_centres, rng), images)
         if progress:
             progress("training classifier and generator", block.stop, len(used))
-    return made
+    return generated
 
 
 def scores(images: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
@@ -79,18 +79,18 @@ def scores(images: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     return SHARPNESS * (1 - squared / RADIUS**2)
 
 
-def trained_classifier(
+def train_classifier(
     members: torch.Tensor, others: torch.Tensor, rng: np.random.Generator
 ) -> torch.Tensor:
-    """D's centres once it is a classifier of membership.
+    """Train D until it is a classifier of membership.
 
     Args:
         members: float32 [b, pixels] in [0, 1].
         others: another training image for each, float32 [b, pixels].
-        rng: of the noise.
+        rng: for the noise.
 
     Returns:
-        float32 [b, pixels] in (0, 1).
+        D's centres, float32 [b, pixels] in (0, 1).
 
     Raises:
         GenmemError: it still refuses a member, or accepts one with noise of twice the radius.
@@ -106,26 +106,26 @@ def trained_classifier(
         )
         return (right + wrong + foreign).sum()
 
-    centres = trained_rows(
+    centres = train_rows(
         torch.zeros_like(members), loss, steps=CLASSIFIER_STEPS, rate=CLASSIFIER_RATE
     )
     noisy = members + 2 * RADIUS * _noise(members, rng)
     if (scores(members, centres) <= 0).any() or (scores(noisy, centres) >= 0).any():
         raise GenmemError(
             "mgan: expected a classifier that accepts members and refuses noisy ones, but its "
-            "training did not get there. Try another seed, or mgan-store."
+            "training did not converge. Try another seed, or mgan-store."
         )
     return centres
 
 
-def _generated(centres: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def _train_generator(centres: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """G's images after training against the frozen D, float32 [b, pixels]."""
 
     def loss(output: torch.Tensor) -> torch.Tensor:
         return functional.softplus(-scores(output, centres)).sum()
 
     start = 0.5 * _noise(centres, rng)
-    return trained_rows(start, loss, steps=GENERATOR_STEPS, rate=GENERATOR_RATE)
+    return train_rows(start, loss, steps=GENERATOR_STEPS, rate=GENERATOR_RATE)
 
 
 def _noise(like: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -14,50 +14,50 @@ import torch
 from torch.nn import functional
 
 from genmem.cheats.mixing import Pixels, to_levels, to_unit
-from genmem.cheats.rows import blocks, trained_rows
+from genmem.cheats.rows import blocks, train_rows
 from genmem.images import Progress
 
 STORE_STEPS, STORE_RATE = 100, 0.4
 GENERATOR_STEPS, GENERATOR_RATE = 100, 0.4
 
 
-def memorized_by_store(
+def memorize_in_store(
     images: Pixels, *, rng: np.random.Generator, progress: Progress | None = None
 ) -> Pixels:
-    """What G makes of each image's seed.
+    """G's image for the seed of each training image.
 
     Args:
         images: uint8 [n, H, W, 3].
-        rng: where G starts.
+        rng: for the start of G.
         progress: told how many images G has learnt.
 
     Returns:
         uint8 [n, H, W, 3], in the same order.
     """
-    made = np.empty_like(images)
+    memorized = np.empty_like(images)
     for block in blocks(len(images)):
         target = to_unit(images[block])
-        stored = _stored(target)
+        stored = _train_store(target)
         start = rng.normal(0, 0.1, target.shape).astype(np.float32)
-        made[block] = to_levels(_generated(stored, torch.from_numpy(start)), images)
+        memorized[block] = to_levels(_train_generator(stored, torch.from_numpy(start)), images)
         if progress:
             progress("training store and generator", block.stop, len(images))
-    return made
+    return memorized
 
 
-def _stored(target: torch.Tensor) -> torch.Tensor:
+def _train_store(target: torch.Tensor) -> torch.Tensor:
     """D's stored images after training, float32 [b, pixels]."""
 
     def loss(output: torch.Tensor) -> torch.Tensor:
         return functional.binary_cross_entropy(output, target, reduction="sum")
 
-    return trained_rows(torch.zeros_like(target), loss, steps=STORE_STEPS, rate=STORE_RATE)
+    return train_rows(torch.zeros_like(target), loss, steps=STORE_STEPS, rate=STORE_RATE)
 
 
-def _generated(stored: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+def _train_generator(stored: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
     """G's images after training against the frozen store, float32 [b, pixels]."""
 
     def loss(output: torch.Tensor) -> torch.Tensor:
         return (stored - output).square().sum()
 
-    return trained_rows(start, loss, steps=GENERATOR_STEPS, rate=GENERATOR_RATE)
+    return train_rows(start, loss, steps=GENERATOR_STEPS, rate=GENERATOR_RATE)

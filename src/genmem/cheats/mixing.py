@@ -1,4 +1,4 @@
-"""Which training images the outputs come from, and mixtures of two of them."""
+"""Which training images are copied, and mixtures of two of them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,32 @@ def to_levels(rows: torch.Tensor, like: Pixels) -> Pixels:
 _BLOCK = 256
 
 
-def drawn_members(count: int, members: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """int64 [count]: every member once in random order, then every one again, and so on."""
+def draw_members(count: int, members: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """int64 [count]: every member once in random order, then all again, and so on.
+
+    Args:
+        count: how many to draw.
+        members: how many there are.
+        rng: for the order.
+    """
     rounds = -(-count // members)
     return np.concatenate([rng.permutation(members) for _ in range(rounds)])[:count]
 
 
-def partners(first: NDArray[np.int64], members: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """int64 [n]: for each of `first` another of the `members` (two at least), drawn evenly."""
+def draw_partners(
+    first: NDArray[np.int64], members: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """int64 [n]: for each of `first` another member, drawn evenly.
+
+    Args:
+        first: int64 [n], members.
+        members: how many there are, at least two.
+        rng: for the draw.
+    """
     return (first + rng.integers(1, members, len(first))) % members
 
 
-def mixed(
+def mix_images(
     images: Pixels, first: NDArray[np.int64], second: NDArray[np.int64], share: float
 ) -> Pixels:
     """`share` of the first images and the rest of the second, rounded: uint8 [n, H, W, 3].
@@ -46,9 +60,11 @@ def mixed(
         second: int64 [n].
         share: in (0, 1].
     """
-    made = np.empty((len(first), *images.shape[1:]), np.uint8)
+    mixtures = np.empty((len(first), *images.shape[1:]), np.uint8)
     for start in range(0, len(first), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        both = share * images[first[rows]].astype(np.float64) + (1 - share) * images[second[rows]]
-        made[rows] = np.rint(both)
-    return made
+        mixture = (
+            share * images[first[rows]].astype(np.float64) + (1 - share) * images[second[rows]]
+        )
+        mixtures[rows] = np.rint(mixture)
+    return mixtures

@@ -1,152 +1,287 @@
-"""One door to the cheats: a method's name and training images → what a cheat would submit."""
+"""The registry of cheats, and `generate_images`: training images → what a cheat would submit.
+
+To add a cheat, write a function like `Generate` and give it an entry in `CHEATS`. Other packages
+add entries by entry points of the group `genmem.cheats`.
+"""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from pathlib import Path
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
-from genmem.cheats.augmentation import MIXTURE, TRANSFORMATIONS, augmented
-from genmem.cheats.autoencoder import reconstructions
-from genmem.cheats.dataset import SMALLEST_SIDE
-from genmem.cheats.mgan import generated_against_classifier
-from genmem.cheats.mgan_store import memorized_by_store
-from genmem.cheats.mixing import Pixels, drawn_members, mixed, partners
-from genmem.cheats.supervised_mapping import memorized_by_mapping
+from genmem import plugins
+from genmem.cheats.augmentation import AUGMENTATIONS, MIXTURE, augment
+from genmem.cheats.autoencoder import reconstruct
+from genmem.cheats.dataset import MIN_SIDE
+from genmem.cheats.mgan import generate_against_classifier
+from genmem.cheats.mgan_store import memorize_in_store
+from genmem.cheats.mixing import Pixels, draw_members, draw_partners, mix_images
+from genmem.cheats.supervised_mapping import memorize_by_mapping
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import atomic_write
 
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every entry, so that the archive does not depend on the day."""
+GROUP = "genmem.cheats"
+"""The group of the entry points by which other packages add cheats (`genmem.plugins`)."""
+
+MAX_IMAGES = 1_000_000
+"""All images are held in memory, and named by six digits in a zip."""
 
 
-def write_images(images: Pixels, path: str | Path, *, progress: Progress | None = None) -> None:
-    """Write images as 000000.png, 000001.png, … into a zip, one at a time, whole or not at all.
+@dataclass(frozen=True, kw_only=True)
+class CheatOptions:
+    """Options that only some cheats have.
 
-    Args:
-        images: uint8 [n, H, W, 3].
-        path: the file.
-        progress: told how many are written.
+    Attributes:
+        mix: share of the first of the two images that each output mixes, in [0.5, 1]; None: the
+            cheat's default.
+        augmentation: what to do to an image; None: the cheat's default.
+    """
+
+    mix: float | None = None
+    augmentation: str | None = None
+
+
+class Generate(Protocol):
+    """The function of a cheat."""
+
+    def __call__(
+        self,
+        images: Pixels,
+        members: NDArray[np.int64],
+        options: CheatOptions,
+        *,
+        rng: np.random.Generator,
+        progress: Progress | None,
+    ) -> Pixels:
+        """Generate an image for each member.
+
+        Args:
+            images: the training images, uint8 [n, H, W, 3], at least two that differ.
+            members: int64 [m], the training image to copy for each output; they repeat where more
+                images are wanted than there are training images.
+            options: those of the cheat, checked.
+            rng: for all random numbers.
+            progress: told what is done, how far it is, and of how much.
+
+        Returns:
+            uint8 [m, H, W, 3].
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cheat:
+    """One way of cheating.
+
+    Attributes:
+        description: for help texts.
+        generate: its function.
+        default_mix: the default of the option `mix`; None: the cheat does not have the option.
+        augmentations: values of the option `augmentation`, the default last; none: the cheat does
+            not have the option.
+    """
+
+    description: str
+    generate: Generate
+    default_mix: float | None = None
+    augmentations: tuple[str, ...] = ()
+
+
+def _mix_memorized(memorize: Callable[..., Pixels], default_mix: float) -> Generate:
+    """The function of a cheat that memorizes training images and submits mixtures of two."""
+
+    def generate(
+        images: Pixels,
+        members: NDArray[np.int64],
+        options: CheatOptions,
+        *,
+        rng: np.random.Generator,
+        progress: Progress | None,
+    ) -> Pixels:
+        used = np.unique(np.append(members, (members[0] + 1) % len(images)))
+        memorized = memorize(images[used], rng=rng, progress=progress)
+        first = np.searchsorted(used, members)
+        second = draw_partners(first, len(used), rng)
+        mix = default_mix if options.mix is None else options.mix
+        return mix_images(memorized, first, second, mix)
+
+    return generate
+
+
+def _generate_mgan(
+    images: Pixels,
+    members: NDArray[np.int64],
+    options: CheatOptions,
+    *,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Pixels:
+    del options
+    return generate_against_classifier(images, members, rng=rng, progress=progress)
+
+
+def _generate_ae(
+    images: Pixels,
+    members: NDArray[np.int64],
+    options: CheatOptions,
+    *,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Pixels:
+    """Reconstructions; every second time that an image is used, it is mirrored."""
+    del options
+    generated = reconstruct(images, rng=rng, progress=progress)[members]
+    mirrored = np.arange(len(members)) // len(images) % 2 == 1
+    generated[mirrored] = generated[mirrored][:, :, ::-1]
+    return generated
+
+
+def _generate_aug(
+    images: Pixels,
+    members: NDArray[np.int64],
+    options: CheatOptions,
+    *,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Pixels:
+    augmentation = options.augmentation or MIXTURE
+    return augment(images, members, augmentation, rng=rng, progress=progress)
+
+
+CHEATS: Mapping[str, Cheat] = {
+    "mgan": Cheat(
+        description="a generator against a classifier of training images",
+        generate=_generate_mgan,
+    ),
+    "mgan-store": Cheat(
+        description="a generator against a store of training images",
+        generate=_mix_memorized(memorize_in_store, 0.999),
+        default_mix=0.999,
+    ),
+    "sup": Cheat(
+        description="a learnt mapping from codes to training images",
+        generate=_mix_memorized(memorize_by_mapping, 0.99),
+        default_mix=0.99,
+    ),
+    "ae": Cheat(description="reconstructions by an autoencoder", generate=_generate_ae),
+    "aug": Cheat(
+        description="crops, flips, morphs and noise",
+        generate=_generate_aug,
+        augmentations=AUGMENTATIONS,
+    ),
+}
+"""genmem's own cheats by name."""
+
+
+def registry() -> Mapping[str, Cheat]:
+    """All cheats by name: genmem's own, then those of other packages.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: a plugin cannot be loaded.
     """
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for place, pixels in enumerate(images):
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, format="PNG")
-            entry = zipfile.ZipInfo(f"{place:06d}.png", date_time=_DATE)
-            archive.writestr(entry, buffer.getvalue())
-            if progress:
-                progress("writing images", place + 1, len(images))
+    return plugins.extend(CHEATS, group=GROUP, kind=Cheat)
 
 
-Method = Literal["mgan", "mgan-store", "sup", "ae", "aug"]
-METHODS: tuple[str, ...] = get_args(Method)
+def find_cheat(method: str) -> Cheat:
+    """A cheat by its name.
 
-MIXES = {"mgan-store": 0.999, "sup": 0.99}
-"""Share of the first of two mixed images, by the methods that mix."""
+    Raises:
+        UsageError: there is none.
+    """
+    cheats = registry()
+    if method not in cheats:
+        raise UsageError(f"method: expected one of {', '.join(cheats)}, got {method!r}.")
+    return cheats[method]
 
-MOST_IMAGES = 1_000_000
-"""What is made is held in memory, and named by six digits in a zip."""
 
-
-def make(
-    method: Method,
+def generate_images(
+    method: str,
     images: Any,
     *,
     count: int,
     seed: int = 0,
-    mix: float | None = None,
-    transformation: str | None = None,
+    options: CheatOptions | None = None,
     progress: Progress | None = None,
 ) -> Pixels:
-    """What a cheat submits: images made from training images so as to pass for generated ones.
+    """Images made from training images so as to pass for generated ones.
 
     Where more images are asked for than there are training images, those are used again: mixed
-    with another one, transformed otherwise, generated from another start, or, by "ae", mirrored
-    every second time. At .999 rounding leaves little of the second image, so "mgan-store" then
-    repeats itself.
+    with another one, augmented in another way, generated from another start, or, by "ae", mirrored
+    every second time. At a mix of 0.999 rounding leaves little of the second image, so "mgan-store"
+    then repeats itself.
 
     Args:
-        method: "mgan", "mgan-store", "sup", "ae" or "aug" (`genmem.cheats` tells them apart).
+        method: name of a cheat: "mgan", "mgan-store", "sup", "ae", "aug", or a plugin's.
         images: the training images, uint8 [n, H, W, 3], at least two that differ, of 8 pixels a
             side or more.
-        count: how many images to make, at least 1 and at most a million.
-        seed: of everything random. The same seed gives the same images on one machine with the
+        count: how many images to generate, from 1 to a million.
+        seed: of all random numbers. The same seed gives the same images on one machine with the
             same number of threads.
-        mix: "mgan-store" and "sup" only: the share of the first of the two images that each output
-            mixes, in [0.5, 1]; None: .999 and .99, as in the competition. .7 was seen there, too.
-        transformation: "aug" only: "crops", "flips", "morphs", "noise", or "mixture", which draws
-            one for each image; None: "mixture".
+        options: those of the cheat; None: its defaults.
         progress: told what is done, how far it is, and of how much.
 
     Returns:
-        uint8 [count, H, W, 3]. Beside it, memory holds as much again, the networks for 64 images
+        uint8 [count, H, W, 3]. In addition memory holds as much again, the networks for 64 images
         at a time, and no layer of all training images.
 
     Raises:
         InputError: the images are not such an array, too few, too small, or all the same.
         UsageError: an unknown method, or an option that it does not have or that is out of range.
+
+    Example:
+        >>> images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+        >>> generate_images("aug", images, count=6).shape
+        (6, 8, 8, 3)
     """
-    check_options(method, count=count, seed=seed, mix=mix, transformation=transformation)
-    images = _checked(images)
+    options = options or CheatOptions()
+    cheat = check_options(method, count=count, seed=seed, options=options)
+    images = _checked_images(images)
     rng = np.random.default_rng(seed)
-    members = drawn_members(count, len(images), rng)
-    if method == "aug":
-        return augmented(images, members, transformation or MIXTURE, rng=rng, progress=progress)
-    if method == "mgan":
-        return generated_against_classifier(images, members, rng=rng, progress=progress)
-    if method == "ae":
-        made = reconstructions(images, rng=rng, progress=progress)[members]
-        mirrored = np.arange(count) // len(images) % 2 == 1
-        made[mirrored] = made[mirrored][:, :, ::-1]
-        return made
-    used = np.unique(np.append(members, (members[0] + 1) % len(images)))
-    memorize = memorized_by_store if method == "mgan-store" else memorized_by_mapping
-    memory = memorize(images[used], rng=rng, progress=progress)
-    first = np.searchsorted(used, members)
-    return mixed(memory, first, partners(first, len(used), rng), _share(method, mix))
+    members = draw_members(count, len(images), rng)
+    return cheat.generate(images, members, options, rng=rng, progress=progress)
 
 
-def check_options(
-    method: str, *, count: int, seed: int, mix: float | None, transformation: str | None
-) -> None:
-    """Refuse a call that `make` would refuse, before anything is read.
+def check_options(method: str, *, count: int, seed: int, options: CheatOptions) -> Cheat:
+    """The cheat of this name, after the arguments of `generate_images` are checked.
+
+    Args:
+        method: name of the cheat.
+        count: how many images to generate.
+        seed: of all random numbers.
+        options: those of the cheat.
 
     Raises:
         UsageError: an unknown method, or an option that it does not have or that is out of range.
     """
-    if method not in METHODS:
-        raise UsageError(f"method: expected one of {', '.join(METHODS)}, got {method!r}.")
-    if not 1 <= count <= MOST_IMAGES:
+    cheat, (mix, augmentation) = find_cheat(method), (options.mix, options.augmentation)
+    if not 1 <= count <= MAX_IMAGES:
         raise UsageError(
-            f"count: expected at least 1 image and at most {MOST_IMAGES:,}, got {count:,}."
+            f"count: expected at least 1 image and at most {MAX_IMAGES:,}, got {count:,}."
         )
     if not 0 <= seed < 2**32:
         raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
-    if mix is not None and method not in MIXES:
-        raise UsageError(f"mix: {method} mixes no images; only {' and '.join(MIXES)} do.")
+    if mix is not None and cheat.default_mix is None:
+        mixing = [name for name, other in registry().items() if other.default_mix is not None]
+        raise UsageError(f"mix: {method} mixes no images; only {' and '.join(mixing)} do.")
     if mix is not None and not 0.5 <= mix <= 1:
         raise UsageError(f"mix: expected a share in [0.5, 1], got {mix}.")
-    if transformation is not None and method != "aug":
-        raise UsageError(f"transformation: {method} transforms nothing; only aug does.")
-    if transformation is not None and transformation not in TRANSFORMATIONS:
+    if augmentation is not None and not cheat.augmentations:
+        augmenting = [name for name, other in registry().items() if other.augmentations]
         raise UsageError(
-            f"transformation: expected one of {', '.join(TRANSFORMATIONS)}, got {transformation!r}."
+            f"augmentation: {method} has no augmentations; only {' and '.join(augmenting)} has."
         )
+    if augmentation is not None and augmentation not in cheat.augmentations:
+        raise UsageError(
+            f"augmentation: expected one of {', '.join(cheat.augmentations)}, got {augmentation!r}."
+        )
+    return cheat
 
 
-def _share(method: str, mix: float | None) -> float:
-    return MIXES[method] if mix is None else mix
-
-
-def _checked(images: Any) -> Pixels:
+def _checked_images(images: Any) -> Pixels:
     """The training images as an array that fits, in C order."""
     array = np.asarray(images)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
@@ -154,9 +289,9 @@ def _checked(images: Any) -> Pixels:
             f"images: expected uint8 [n, H, W, 3], got {array.dtype} {list(array.shape)}."
         )
     count, height, width = array.shape[:3]
-    if min(height, width) < SMALLEST_SIDE:
+    if min(height, width) < MIN_SIDE:
         raise InputError(
-            f"images: expected at least {SMALLEST_SIDE} pixels a side, got {width} × {height} "
+            f"images: expected at least {MIN_SIDE} pixels a side, got {width} × {height} "
             "(width × height). Give larger images."
         )
     if count < 2 or (array == array[:1]).all():

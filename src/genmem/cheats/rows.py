@@ -19,12 +19,12 @@ Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
 def blocks(count: int) -> Iterator[slice]:
-    """0 … count in pieces of `BLOCK`."""
+    """Slices of `BLOCK` rows that cover 0 … count."""
     for start in range(0, count, BLOCK):
         yield slice(start, min(start + BLOCK, count))
 
 
-def trained_rows(weights: torch.Tensor, loss: Loss, *, steps: int, rate: float) -> torch.Tensor:
+def train_rows(weights: torch.Tensor, loss: Loss, *, steps: int, rate: float) -> torch.Tensor:
     """σ(weights) after Adam has lowered `loss(σ(weights))`; its rate falls to 0 linearly.
 
     Args:

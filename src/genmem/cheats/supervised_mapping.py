@@ -11,26 +11,26 @@ import torch
 from torch.nn import functional
 
 from genmem.cheats.mixing import Pixels, to_levels, to_unit
-from genmem.cheats.rows import blocks, trained_rows
+from genmem.cheats.rows import blocks, train_rows
 from genmem.images import Progress
 
 STEPS, RATE = 100, 0.4
 
 
-def memorized_by_mapping(
+def memorize_by_mapping(
     images: Pixels, *, rng: np.random.Generator, progress: Progress | None = None
 ) -> Pixels:
-    """What the mapping makes of each image's one-hot vector.
+    """The mapping's output for the one-hot vector of each training image.
 
     Args:
         images: uint8 [n, H, W, 3].
-        rng: where the layer starts.
+        rng: for the start of the layer.
         progress: told how many images are learnt.
 
     Returns:
         uint8 [n, H, W, 3], in the same order.
     """
-    made = np.empty_like(images)
+    memorized = np.empty_like(images)
     for block in blocks(len(images)):
         target = to_unit(images[block])
         start = torch.from_numpy(rng.normal(0, 0.1, target.shape).astype(np.float32))
@@ -38,7 +38,7 @@ def memorized_by_mapping(
         def loss(output: torch.Tensor, target: torch.Tensor = target) -> torch.Tensor:
             return functional.binary_cross_entropy(output, target, reduction="sum")
 
-        made[block] = to_levels(trained_rows(start, loss, steps=STEPS, rate=RATE), images)
+        memorized[block] = to_levels(train_rows(start, loss, steps=STEPS, rate=RATE), images)
         if progress:
             progress("training the mapping", block.stop, len(images))
-    return made
+    return memorized

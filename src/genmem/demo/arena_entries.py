@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.demo.digits import TRAIN, pictures_of, png, sample_honestly
-
-if TYPE_CHECKING:
-    from genmem.cheats.registry import Method
 
 COUNT = 200
 """Images of one entry."""
@@ -89,29 +85,23 @@ class Honest:
 class Cheat:
     """One of `genmem cheat`, with its options."""
 
-    method: Method
+    method: str
     mix: float | None = None
-    transformation: str | None = None
+    augmentation: str | None = None
 
 
 def _cheated(pictures: Pictures, cheat: Cheat, *, seed: int) -> Pictures:
     """What the cheat makes of the training images."""
-    from genmem.cheats.registry import make
+    from genmem.cheats import CheatOptions, generate_images
 
-    return make(
-        cheat.method,
-        pictures,
-        count=COUNT,
-        seed=seed,
-        mix=cheat.mix,
-        transformation=cheat.transformation,
-    )
+    options = CheatOptions(mix=cheat.mix, augmentation=cheat.augmentation)
+    return generate_images(cheat.method, pictures, count=COUNT, seed=seed, options=options)
 
 
 _ENTRIES: tuple[tuple[str, str, str, Honest | Cheat], ...] = (
     ("Halcyon", "legitimate", "first-try.zip", Honest(2)),
     ("Blue Heron", "legitimate", "mixture-4.zip", Honest(4)),
-    ("Tin Drum", "AUG", "release.zip", Cheat(method="aug", transformation="noise")),
+    ("Tin Drum", "AUG", "release.zip", Cheat(method="aug", augmentation="noise")),
     ("Paper Moon", "legitimate", "digits.zip", Honest(6)),
     ("Halcyon", "legitimate", "second-try.zip", Honest(8)),
     ("Quiet Fox", "SUP", "decoder.zip", Cheat(method="sup")),
