@@ -121,4 +121,3 @@ def _provenance(results: StudyResults) -> Provenance:
             *backbones,
         ),
     )
-
