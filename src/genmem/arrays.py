@@ -1,8 +1,8 @@
-"""Feature arrays: what is asked of them at every door, and reading their rows a block at a time.
+"""Feature arrays: checks of what the user gives, and reading their rows block by block.
 
-An array is [n, d], NumPy (memory-mapped too) or torch. Reading in float64: NumPy arrays,
-memory-mapped ones and tensors on the CPU come back as NumPy arrays; tensors on a CUDA device stay
-there; other devices (Apple's MPS has no float64) are brought to the CPU, one block at a time.
+An array is [n, d], NumPy (memory-mapped too) or torch. Blocks of NumPy arrays and of tensors on the
+CPU are read into float64 NumPy arrays; blocks of tensors on a CUDA device stay there; those on
+other devices (Apple's MPS has no float64) are copied to the CPU.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 from genmem.errors import InputError, UsageError
 
 BLOCK_BYTES = 160 * 2**20
-"""float64 bytes of one block of rows: 10,000 of 2,048 features, the usual set, are one block."""
+"""float64 bytes of one block of rows: the usual 10,000 rows of 2,048 features are one block."""
 
 _ROWS_PER_CHECK = 16_384
 
 
 def check_features(array: Any, *, role: str) -> Any:
-    """`array` itself, once it is known to be float rows without NaN or infinity.
+    """Check that an array holds rows of finite floating-point features.
 
     Args:
         array: NumPy (memory-mapped too) or torch, [n, d], floating point, n ≥ 1 and d ≥ 1.
         role: what the rows are ("generated", "train", "test"); named in the error.
+
+    Returns:
+        `array` itself.
 
     Raises:
         InputError: not two-dimensional, empty, not floating point, or not finite; the first bad
@@ -40,7 +43,7 @@ def check_features(array: Any, *, role: str) -> Any:
         )
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(
-            f"{role}: expected features [n, d], one row an image, got shape {tuple(array.shape)}."
+            f"{role}: expected features [n, d], one row per image, got shape {tuple(array.shape)}."
         )
     if not _is_floating(array):
         raise InputError(
@@ -48,7 +51,7 @@ def check_features(array: Any, *, role: str) -> Any:
             "astype('float32')."
         )
     for start in range(0, array.shape[0], _ROWS_PER_CHECK):
-        bad = _rows_not_finite(array[start : start + _ROWS_PER_CHECK])
+        bad = rows_not_finite(array[start : start + _ROWS_PER_CHECK])
         if bad.size:
             raise InputError(
                 f"{role}: row {start + int(bad[0])} holds NaN or infinity; every feature must be "
@@ -58,10 +61,10 @@ def check_features(array: Any, *, role: str) -> Any:
 
 
 def check_same_dimension(**arrays: Any) -> int:
-    """The common number of columns of the named feature arrays.
+    """Check that the named feature arrays have one number of columns, and return it.
 
     Raises:
-        InputError: they differ, so they come from different backbones.
+        InputError: the numbers differ: the arrays come from different backbones.
     """
     dimensions = {role: int(array.shape[1]) for role, array in arrays.items()}
     if len(set(dimensions.values())) > 1:
@@ -74,7 +77,7 @@ def check_same_dimension(**arrays: Any) -> int:
 
 
 def check_feature_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
-    """Check every named array and their common dimension; the rows in each, by role."""
+    """Check every named array and their common dimension; return the row counts by role."""
     for role, array in arrays.items():
         check_features(array, role=role)
     check_same_dimension(**arrays)
@@ -82,16 +85,16 @@ def check_feature_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
 
 
 def check_at_least(count: int, least: int, *, role: str, why: str) -> None:
-    """Raise InputError when a set holds fewer than `least` rows, saying why that many."""
+    """Raise InputError if a set holds fewer than `least` rows; `why` says what needs them."""
     if count < least:
         raise InputError(f"{role}: expected at least {least} rows, got {count}: {why}")
 
 
 def check_choice(value: str, choices: tuple[str, ...], *, name: str) -> str:
-    """`value`, once it is one of `choices`.
+    """Check that `value` is one of `choices`, and return it.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not; `name` is the parameter's name in the message.
     """
     if value not in choices:
         raise UsageError(f"{name}: expected one of {', '.join(choices)}, got {value!r}.")
@@ -104,9 +107,10 @@ def _is_floating(array: Any) -> bool:
     return np.issubdtype(array.dtype, np.floating)
 
 
-def _rows_not_finite(rows: Any) -> np.ndarray:
-    # A sum is finite exactly when no row holds NaN or infinity, save for overflow, which the
-    # row-by-row look then clears; so the common case reads the block once and writes nothing.
+def rows_not_finite(rows: Any) -> NDArray[np.int64]:
+    """The indices of rows that hold NaN or infinity."""
+    # A sum is finite if and only if no row holds NaN or infinity, except for overflow, which the
+    # check row by row then clears: the common case reads the block once and writes nothing.
     if is_torch_array(rows):
         rows = rows.detach()
         rows_sum = float(rows.sum())
@@ -130,12 +134,12 @@ def block_slices(count: int, dimension: int) -> Iterator[slice]:
 def copy_float64(array: Any, rows: slice | NDArray[np.int64]) -> Any:
     """The given rows of `array` as float64, always a copy that may be written to."""
     if not is_torch_array(array):
-        picked = array[rows]
-        return np.array(picked, dtype=np.float64, order="C")
-    picked = array.detach()[rows]
-    if picked.device.type == "cuda":
-        return picked.double().clone() if picked.dtype.itemsize == 8 else picked.double()
-    return np.array(to_numpy(picked), dtype=np.float64)
+        selected = array[rows]
+        return np.array(selected, dtype=np.float64, order="C")
+    selected = array.detach()[rows]
+    if selected.device.type == "cuda":
+        return selected.double().clone() if selected.dtype.itemsize == 8 else selected.double()
+    return np.array(to_numpy(selected), dtype=np.float64)
 
 
 def take_rows(array: Any, rows: NDArray[np.int64]) -> Any:
@@ -144,8 +148,13 @@ def take_rows(array: Any, rows: NDArray[np.int64]) -> Any:
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """An array or tensor as a NumPy array on the CPU; bfloat16, which NumPy lacks, as float32."""
+    """An array or tensor as a NumPy array; types that NumPy lacks (bfloat16, …) as float32."""
+    if isinstance(array, np.ndarray):  # a memory map stays one
+        return array
     if not is_torch_array(array):
         return np.asarray(array)
     tensor = array.detach().cpu()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    try:
+        return tensor.numpy()
+    except TypeError:
+        return tensor.float().numpy()

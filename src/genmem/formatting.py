@@ -94,8 +94,10 @@ def printable(text: str) -> str:
     """`text` on one line, with control and other unprintable characters escaped.
 
     File names are other people's text: they may hold line breaks, terminal escape codes or bytes
-    that are no UTF-8, none of which may reach a terminal or a page as such.
+    that are not UTF-8. None of these may reach a terminal or a page.
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )

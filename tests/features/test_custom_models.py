@@ -62,7 +62,7 @@ def test_an_onnx_file_without_a_size_takes_images_as_they_are(tmp_path, noise):
 def test_a_network_that_gives_no_rows_is_an_error(tmp_path, noise):
     path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"], pool=False)
     extractor = features.load_backbone(str(path))
-    with pytest.raises(InputError, match=r"m\.onnx gave an array of shape .* expected one row"):
+    with pytest.raises(InputError, match=r"m\.onnx: expected one row .* got shape"):
         features.extract(open_images(noise), extractor=extractor, cache=None)
 
 
@@ -93,7 +93,7 @@ def test_a_missing_file_is_named():
 
 def test_an_onnx_file_is_no_torch_module(tmp_path):
     path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])
-    with pytest.raises(UsageError, match="cannot be run by torch"):
+    with pytest.raises(UsageError, match="torch cannot run it"):
         features.torch_module(str(path))
 
 

@@ -1,10 +1,10 @@
-"""Transformations do what their names say, and nothing when they say nothing."""
+"""Augmentations do what their names say; the identity does nothing."""
 
 import numpy as np
 import pytest
 
 from genmem.errors import UsageError
-from genmem.images import AUGMENTATIONS, IDENTITY, augmentations
+from genmem.images import AUGMENTATIONS, IDENTITY, parse_augmentations
 
 
 @pytest.fixture
@@ -12,11 +12,11 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
-def test_as_it_is_comes_first_and_changes_nothing(image):
-    found = augmentations(["flip", "crops"])
-    assert found[0] == IDENTITY
+def test_the_identity_comes_first_and_changes_nothing(image):
+    augmentations = parse_augmentations(["flip", "crops"])
+    assert augmentations[0] == IDENTITY
     assert (IDENTITY.apply(image) == image).all()
-    assert len({one.name for one in found}) == len(found) == 12
+    assert len({augmentation.name for augmentation in augmentations}) == len(augmentations) == 12
 
 
 def test_flip_mirrors_left_and_right(image):
@@ -24,26 +24,26 @@ def test_flip_mirrors_left_and_right(image):
     assert (flip.apply(image) == image[:, ::-1]).all()
 
 
-@pytest.mark.parametrize("one", AUGMENTATIONS["crops"], ids=lambda one: one.name)
-def test_crops_keep_the_size_and_show_the_part_they_name(one, image):
-    found = one.apply(image)
-    assert found.shape == image.shape
-    assert found.dtype == np.uint8
+@pytest.mark.parametrize("crop", AUGMENTATIONS["crops"], ids=lambda crop: crop.name)
+def test_crops_keep_the_size_and_show_the_part_they_name(crop, image):
+    cropped = crop.apply(image)
+    assert cropped.shape == image.shape
+    assert cropped.dtype == np.uint8
     marked = np.zeros((100, 100, 3), np.uint8)
     marked[:50, :50] = 255
-    left, top, right, bottom = one.box
+    left, top, right, bottom = crop.box
     share = (0.5 - left) / (right - left) * (0.5 - top) / (bottom - top)
-    assert one.apply(marked).mean() / 255 == pytest.approx(share, abs=0.01)
+    assert crop.apply(marked).mean() / 255 == pytest.approx(share, abs=0.01)
 
 
 def test_crops_reach_the_corners():
-    boxes = {one.name: one.box for one in AUGMENTATIONS["crops"]}
+    boxes = {crop.name: crop.box for crop in AUGMENTATIONS["crops"]}
     assert boxes["crop 0.9 top left"] == pytest.approx((0, 0, 0.9, 0.9))
     assert boxes["crop 0.9 bottom right"] == pytest.approx((0.1, 0.1, 1, 1))
     assert boxes["crop 0.8 centre"] == pytest.approx((0.1, 0.1, 0.9, 0.9))
 
 
-@pytest.mark.parametrize("families", [["rotate"], ["flip", "flip"]])
-def test_unknown_or_repeated_families_are_refused(families):
+@pytest.mark.parametrize("groups", [["rotate"], ["flip", "flip"]])
+def test_unknown_or_repeated_groups_are_refused(groups):
     with pytest.raises(UsageError, match="augment"):
-        augmentations(families)
+        parse_augmentations(groups)

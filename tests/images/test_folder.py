@@ -61,7 +61,7 @@ def test_a_file_gone_since_opening_is_named(files, make_folder):
     folder = make_folder(files)
     source = open_images(folder)
     (folder / "a.png").unlink()
-    with pytest.raises(InputError, match=r"a\.png in .*folder: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"a\.png in .*folder: cannot be read: no such file"):
         source.content(0)
 
 

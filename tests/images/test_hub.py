@@ -56,7 +56,7 @@ def test_the_only_split_needs_no_name():
     ("wanted", "message"),
     [
         ("", "has several splits. Choose one, as hf:x/y:SPLIT, of a/test, a/train, b/train"),
-        ("train", "has several splits called train. Choose one"),
+        ("train", "has several splits named train. Choose one"),
         ("valid", "has no split valid. Choose one"),
         ("rain", "has no split rain"),
     ],
@@ -169,7 +169,7 @@ def test_a_data_set_is_fetched_once_and_read_offline_after(hub):
 def test_offline_and_not_cached_is_one_clear_line(hub):
     message = hub("hf:someone/pictures:train", HF_HUB_OFFLINE="1")
     assert message.startswith(
-        "InputError hf:someone/pictures:train: the hub cannot be reached, and the files are not"
+        "InputError hf:someone/pictures:train: the hub is unreachable, and the files are not"
     )
     assert "\n" not in message
 
@@ -179,7 +179,7 @@ def test_a_hub_out_of_reach_is_one_clear_line_and_nothing_else(hub, endpoint):
     expected = hub("hf:someone/pictures:train")
     assert hub("hf:someone/pictures:train", HF_ENDPOINT=endpoint) == expected
     message = hub("hf:someone/pictures:test", HF_ENDPOINT=endpoint, HF_HOME="/nowhere")
-    assert "the hub cannot be reached, and the files are not in its cache" in message
+    assert "the hub is unreachable, and the files are not in its cache" in message
     assert "\n" not in message
 
 

@@ -86,7 +86,7 @@ def test_a_file_without_one_image_column_lists_its_columns(columns, tmp_path):
 
 def test_columns_are_listed_by_name_and_type(tmp_path):
     path = write(tmp_path / "a.parquet", {"text": ["a"], "number": [1]})
-    with pytest.raises(InputError, match=r"found text \(string\), number \(int64\)$"):
+    with pytest.raises(InputError, match=r"found text \(string\), number \(int64\)\.$"):
         open_images(path)
 
 

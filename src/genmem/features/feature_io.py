@@ -1,4 +1,4 @@
-"""Features that come ready: 2-D .npy and .npz files, and arrays."""
+"""`load_features`: features from 2-D .npy and .npz files, and from arrays."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from genmem.arrays import rows_not_finite, to_numpy
 from genmem.errors import InputError
 from genmem.features.extract import Features, RowIds
-from genmem.images.filenames import printable
+from genmem.formatting import printable
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 26
 
 IDS_SUFFIX = ".ids.json"
-"""What replaces `.npy` in the name of the file that `genmem features` writes beside it."""
+"""The suffix of the sidecar that `genmem features` writes beside a .npy file."""
 
 Header = tuple[tuple[int, ...], np.dtype]
 """Shape and type of an array."""
@@ -33,7 +34,7 @@ Header = tuple[tuple[int, ...], np.dtype]
 
 @dataclass(frozen=True, kw_only=True)
 class _Sidecar:
-    """What the file beside a .npy says of its rows."""
+    """What the sidecar of a .npy file says about its rows."""
 
     ids: Sequence[str]
     skipped: tuple[str, ...]
@@ -41,7 +42,7 @@ class _Sidecar:
 
 
 def _header(file: Any) -> Header:
-    """Shape and dtype from the head of an open .npy file."""
+    """Shape and dtype from the header of an open .npy file."""
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(file)
@@ -60,10 +61,10 @@ def _archive_headers(path: Path) -> dict[str, Header]:
 
 
 def _feature_names(headers: Mapping[str, Header]) -> list[str]:
-    """Which arrays of an .npz file may be its features: the one called so, else any float table.
+    """The arrays of an .npz file that may be features: `features`, else 2-D floating point.
 
-    None where an array has three or more dimensions: those are images, rightly stored or not, and
-    tables beside them are labels, boxes or scores.
+    None if an array has three or more dimensions: those are images, and tables beside them are
+    labels, boxes or scores.
     """
     if "features" in headers:
         return ["features"]
@@ -75,13 +76,13 @@ def _feature_names(headers: Mapping[str, Header]) -> list[str]:
 
 
 def is_feature_source(source: object) -> bool:
-    """Whether `source` is a 2-D array or a .npy or .npz file of one: features, not images.
+    """Whether `source` holds features, not images: a 2-D array, or a .npy or .npz file of one.
 
-    An .npz file holds features if an array in it is called "features", or if it holds a 2-D array
-    of floating point and nothing of more dimensions, which would be images.
+    An .npz file holds features if it has an array named "features", or a 2-D array of floating
+    point and no array of more dimensions, which would be images.
 
-    Only headers are read. Whatever cannot be read is not a feature source; opening it as images
-    then says what is wrong with it.
+    Only headers are read. A file that cannot be read is no feature source: opening it as images
+    raises the error that says why.
     """
     if not isinstance(source, str | Path):
         return getattr(source, "ndim", None) == 2
@@ -98,25 +99,23 @@ def is_feature_source(source: object) -> bool:
 
 
 def _read_archive(path: Path) -> NDArray:
-    """The array of an .npz file called "features", else the one 2-D array of floating point."""
+    """The array of an .npz file named "features", else its only 2-D array of floating point."""
     headers = _archive_headers(path)
     names = _feature_names(headers)
     if len(names) != 1:
         raise InputError(
             f"{path} holds {len(names) or 'no'} arrays that may be features "
             f"({', '.join(names or headers)}); expected one of floating point [n, d] and no "
-            'images beside it, or one called "features"'
+            'images beside it, or one named "features".'
         )
     with np.load(path, allow_pickle=False) as archive:
         return archive[names[0]]
 
 
 def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
-    """The array as it is stored, memory-mapped if it is a .npy file, and what to call it."""
-    if isinstance(source, np.ndarray):
-        return source, "the feature array"
+    """The array as stored, memory-mapped if it is a .npy file, and its name for messages."""
     if not isinstance(source, str | Path):
-        return _tensor_to_numpy(source), "the feature array"
+        return to_numpy(source), "the feature array"
     path = Path(source).expanduser()
     try:
         if path.suffix.lower() == ".npz":
@@ -125,94 +124,81 @@ def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
             if _header(file)[1].hasobject:
                 raise InputError(
                     f"{source} holds Python objects, which are never loaded; expected features: "
-                    "floating point, one row per image, [n, d]"
+                    "floating point, one row per image, [n, d]."
                 )
         return np.load(path, mmap_mode="r", allow_pickle=False), str(source)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # as in is_feature_source
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"cannot read features from {source}: {reason}") from error
-
-
-def _tensor_to_numpy(tensor: torch.Tensor) -> NDArray:
-    """A tensor on any device as NumPy; types that NumPy lacks (bfloat16, float8) as float32."""
-    tensor = tensor.detach().cpu()
-    try:
-        return tensor.numpy()
-    except TypeError:
-        return tensor.float().numpy()
+        raise InputError(f"cannot read features from {source}: {reason}.") from error
 
 
 def _sidecar(path: Path, count: int) -> _Sidecar | None:
-    """What `genmem features` wrote beside the .npy file of `count` rows; None where there is none.
+    """Read what `genmem features` wrote beside a .npy file of `count` rows; None if nothing.
 
     Raises:
-        InputError: it is there but is not such a file, or tells of another number of rows.
+        InputError: it is damaged, or describes another number of rows.
     """
-    beside = path.with_suffix(IDS_SUFFIX)
-    if path.suffix.lower() != ".npy" or not beside.is_file():
+    sidecar = path.with_suffix(IDS_SUFFIX)
+    if path.suffix.lower() != ".npy" or not sidecar.is_file():
         return None
-    advice = f"Delete {beside}, or make both anew with `genmem features`"
+    advice = f"Delete {sidecar}, or create both again with `genmem features`."
     try:
-        told = json.loads(beside.read_bytes())
-        ids, skipped, backbone = told["ids"], told["skipped"], told["backbone"]
+        document = json.loads(sidecar.read_bytes())
+        ids, skipped, backbone = (document[key] for key in ("ids", "skipped", "backbone"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{beside}: expected what `genmem features` writes beside {path.name}, with ids, "
+            f"{sidecar}: expected what `genmem features` writes beside {path.name}, with ids, "
             f"skipped and backbone; cannot be read as that ({reason}). {advice}"
         ) from error
     lists_of_text = all(
-        isinstance(each, list) and all(isinstance(name, str) for name in each)
-        for each in (ids, skipped)
+        isinstance(names, list) and all(isinstance(name, str) for name in names)
+        for names in (ids, skipped)
     )
     if not lists_of_text or not isinstance(backbone, dict):
         raise InputError(
-            f"{beside}: expected ids and skipped to be lists of text, and backbone an object. "
+            f"{sidecar}: expected ids and skipped to be lists of text, and backbone an object. "
             f"{advice}"
         )
     if len(ids) != count:
         raise InputError(
-            f"{beside}: names {len(ids):,} rows, but {path.name} has {count:,}: they do not belong "
-            f"together. {advice}"
+            f"{sidecar}: names {len(ids):,} rows, but {path.name} has {count:,}. They do not "
+            f"belong together. {advice}"
         )
     return _Sidecar(
-        ids=[_one_line(name) for name in ids],
-        skipped=tuple(_one_line(name) for name in skipped),
+        ids=[printable(name) for name in ids],
+        skipped=tuple(printable(name) for name in skipped),
         backbone=backbone,
     )
 
 
-def _one_line(name: str) -> str:
-    """A name that cannot move the cursor of a terminal it is printed on."""
-    return name if name.isprintable() else printable(name.encode("utf-8", "backslashreplace"))
-
-
 def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
-    """Features from a .npy or .npz file or an array: float16, float32 or float64 [n, d].
+    """Load features from a .npy or .npz file or an array: float16, float32 or float64 [n, d].
 
-    float32 .npy files stay memory-mapped and arrays are not copied; other types become float32
-    in memory, as do bfloat16 tensors. All values are read once, block by block, for the check and
-    the hash.
+    float32 .npy files stay memory-mapped and float32 arrays are not copied; other types become
+    float32 in memory. All values are read once, block by block, for the check and the hash.
 
-    Beside a .npy file that `genmem features` made lies `NAME.ids.json`: from it come the rows' ids,
-    the images left out, and the backbone. Without it rows are called by their numbers.
+    `genmem features` writes `NAME.ids.json` beside a .npy file: the rows' ids, the images left out
+    and the backbone come from it. Without it the ids are row numbers.
 
     Raises:
-        InputError: the file cannot be read, is not 2-D or not float, is empty, or has a row with
-            NaN or infinity (the first is named); or the file of ids beside it is damaged, or
-            of another number of rows.
+        InputError: the file cannot be read, is not 2-D or not floating point, is empty, or has a
+            row with NaN or infinity (the first is named); or its sidecar is damaged or describes
+            another number of rows.
     """
     started = time.perf_counter()
     stored, name = _read(source)
     if stored.ndim != 2 or stored.dtype.kind != "f":
         raise InputError(
             f"{name} has shape {tuple(stored.shape)} and type {stored.dtype}; expected features: "
-            "floating point, one row per image, [n, d]"
+            "floating point, one row per image, [n, d]."
         )
     if 0 in stored.shape:
-        raise InputError(f"{name} is empty: shape {tuple(stored.shape)}; expected rows of features")
+        raise InputError(
+            f"{name} is empty: shape {tuple(stored.shape)}; expected rows of features."
+        )
     count, width = stored.shape
     path = Path(source).expanduser() if isinstance(source, str | Path) else None
     sidecar = _sidecar(path, count) if path else None
@@ -227,11 +213,10 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
             with np.errstate(over="ignore"):
                 array[begin : begin + step] = block
             block = array[begin : begin + step]
-        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
-        if len(bad):
+        if len(bad := rows_not_finite(block)):
             raise InputError(
                 f"{name}: row {begin + int(bad[0])} holds NaN, infinity or a value too large for "
-                "float32; remove such rows or compute them again"
+                "float32. Remove such rows or compute them again."
             )
     positions = np.arange(count, dtype=np.int64)
     return Features(

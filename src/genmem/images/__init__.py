@@ -1,11 +1,24 @@
 """Sources of images → decoded uint8 batches with stable ids.
 
 with open_images("train.zip") as source:
-    digest(source).hexdigest
+    hash_images(source).hexdigest
     for batch in read_batches(source, transform=..., batch_size=64): ...
+
+registry.py        `open_images`, and the registry of source formats
+source.py          `ImageSource`: what every source offers
+folder.py archives.py parquet.py arrays.py hub.py
+                   the sources
+filenames.py       which files are images, by their names; names held packed
+classes.py         the class rule: first-level folders
+decode.py          encoded images and pixels → RGB, 8 bits
+reader.py          decoded, transformed batches, read ahead
+hashing.py         content hashes
+augmentations.py   flips and crops that cheats hide copies with
+limits.py          bounds against decompression bombs
+prefetch.py        threads that work ahead, in order
+tempfiles.py       temporary files, and files shared by threads
 """
 
-from genmem.images.arrays import ArraySource
 from genmem.images.augmentations import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
 from genmem.images.hashing import hash_images

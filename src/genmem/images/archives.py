@@ -1,11 +1,10 @@
-"""Zip and tar archives, read entry by entry without extracting anything.
+"""Zip and tar archives, read entry by entry; nothing is extracted.
 
-A plain tar and a zip are read in place. A compressed tar (.tar.gz, .tgz, .tar.bz2, .tar.xz) has no
-random access: it is decompressed once, into an unnamed temporary file that ends with the source.
+A zip and a plain tar are read in place. A compressed tar (.tar.gz, .tgz, .tar.bz2, .tar.xz) has no
+random access: it is decompressed once, into an unnamed temporary file that closes with the source.
 
-Archives that could only have been made by mistake or in bad faith are refused when opened: names
-that leave the archive (`../x`, `/x`, `C:x`), links, encrypted or repeated entries, and bombs
-(`limits`).
+Damaged and hostile archives are refused when opened: names that leave the archive (`../x`, `/x`,
+`C:x`), links, encrypted or repeated entries, and decompression bombs (`limits`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import IO, NoReturn
 import numpy as np
 
 from genmem.errors import InputError
-from genmem.images.filenames import NamedSource, PackedNames, is_ignored, printable
+from genmem.images.filenames import NamedSource, PackedNames, is_ignored, printable_name
 from genmem.images.limits import MAX_IMAGE_BYTES, refuse_bomb, too_large_error
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile
 
@@ -40,20 +39,22 @@ _LOCAL_HEADER = 30
 
 
 class ArchiveSource(NamedSource):
-    """Entries of one open file, each at an offset with a length; folders are categories."""
+    """Entries of one open file, each at an offset with a length."""
 
     def __init__(
         self, path: Path, file: IO[bytes], names: PackedNames, *columns: array[int]
     ) -> None:
-        """Sort the `columns` of the index as the names were, and refuse repeated names."""
-        if (twice := names.first_duplicate()) is not None:
-            raise InputError(f"{path}: {printable(twice)} is in it twice. Make the archive again")
+        """Sort the `columns` of the index like the names; refuse repeated names."""
+        if (name := names.first_duplicate()) is not None:
+            raise InputError(
+                f"{path}: {printable_name(name)} is in it twice. Create the archive again."
+            )
         self._file = SharedFile(file)
         self._columns = [np.array(column)[names.order] for column in columns]
         super().__init__(names, name=path.name, where=str(path))
 
     def close(self) -> None:
-        """Close the archive; a compressed tar's temporary file is gone with it."""
+        """Close the archive, and with it the temporary file of a compressed tar."""
         self._file.close()
 
 
@@ -75,8 +76,8 @@ class ZipSource(ArchiveSource):
             content = _inflate(content, size)
         if len(content) != size or zlib.crc32(content) != checksum:
             raise InputError(
-                f"{self.describe(position)}: is damaged, its checksum differs. Fetch or make the "
-                "archive again"
+                f"{self.describe(position)}: is damaged, its checksum differs. Download or create "
+                "the archive again."
             )
         return content
 
@@ -121,16 +122,16 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
     stored = total = 0
     for entry in entries:
         if not entry.filename:
-            raise InputError(f"{path}: an entry has no name: damaged. Make the archive again")
+            raise InputError(f"{path}: an entry has no name: damaged. Create the archive again.")
         name = _safe_name(entry.filename, path=path)
         if entry.flag_bits & 1:
-            _refuse(path, entry.filename, "is encrypted. Decrypt the archive first")
+            _refuse(path, entry.filename, "is encrypted. Decrypt the archive first.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             _refuse(
-                path, entry.filename, "is a link, expected a file. Archive the files themselves"
+                path, entry.filename, "is a link, expected a file. Archive the files themselves."
             )
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            _refuse(path, entry.filename, "is compressed otherwise than by deflate. Zip it again")
+            _refuse(path, entry.filename, "is compressed, but not by deflate. Zip it again.")
         stored, total = stored + entry.compress_size, total + entry.file_size
         if name is not None and not entry.is_dir():
             row = entry.header_offset, entry.compress_size, entry.file_size, entry.CRC
@@ -140,14 +141,14 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
     size = file.seek(0, 2)
     if stored > size:
         raise InputError(
-            f"{path}: its entries overlap ({stored:,} bytes of them in {size:,}): a zip bomb, or "
-            "damaged. Make the archive again"
+            f"{path}: its entries overlap ({stored:,} bytes of entries in {size:,}): a zip bomb, "
+            "or damaged. Create the archive again."
         )
     refuse_bomb(total, compressed=size, what=str(path))
 
 
 def _inflate(content: bytes, size: int) -> bytes:
-    """At most `size` + 1 bytes of raw deflate data; nothing where it is damaged."""
+    """At most `size` + 1 bytes of raw deflate data; nothing if it is damaged."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
     except zlib.error:
@@ -164,12 +165,12 @@ def _index_tar(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
                 name = _safe_name(entry.name, path=path)
                 if entry.islnk() or entry.issym():
                     _refuse(
-                        path, entry.name, "is a link, expected a file. Archive with --dereference"
+                        path, entry.name, "is a link, expected a file. Archive with --dereference."
                     )
                 if entry.isdir():
                     continue
                 if not entry.isreg() or entry.issparse():
-                    _refuse(path, entry.name, "is not an ordinary file. Make the tar without it")
+                    _refuse(path, entry.name, "is not an ordinary file. Create the tar without it.")
                 if name is not None:
                     offsets.append(entry.offset_data)
                     sizes.append(entry.size)
@@ -180,7 +181,8 @@ def _index_tar(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
     file.seek(end)
     if file.read(_BLOCK) != bytes(_BLOCK):
         raise InputError(
-            f"{path}: is damaged or cut short: no end mark at byte {end:,}. Fetch or make it again"
+            f"{path}: is damaged or cut short: no end mark at byte {end:,}. Download or create "
+            "it again."
         )
 
 
@@ -195,11 +197,11 @@ def _decompress(path: Path, opener: Callable[[Path], IO[bytes]]) -> IO[bytes]:
 
 
 def _safe_name(name: str, *, path: Path) -> bytes | None:
-    """An entry's path below the archive's root; None for litter (see `names`)."""
+    """An entry's path below the archive's root; None for ignored files (see `filenames`)."""
     if _SUSPECT.search(name):
         parts = re.split(r"[/\\]", name)
         if name[:1] in ("/", "\\") or name[1:2] == ":" or ".." in parts or "\0" in name:
-            _refuse(path, name, "points outside the archive. Do not trust it; make it again")
+            _refuse(path, name, "points outside the archive. Do not trust it; create it again.")
         name = "/".join(part for part in parts if part not in ("", "."))
     packed = _packed(name)
     return None if any(map(is_ignored, packed.split(b"/"))) else packed
@@ -210,4 +212,4 @@ def _packed(name: str) -> bytes:
 
 
 def _refuse(path: Path, name: str, reason: str) -> NoReturn:
-    raise InputError(f"{printable(_packed(name))} in {path}: {reason}")
+    raise InputError(f"{printable_name(_packed(name))} in {path}: {reason}")

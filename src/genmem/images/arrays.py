@@ -1,4 +1,4 @@
-"""Images as pixels: arrays in memory, .npy and .npz files, and iterables of images."""
+"""Images as pixels: arrays in memory, .npy and .npz files; and iterables of images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from genmem.arrays import to_numpy
 from genmem.errors import InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
@@ -22,13 +23,13 @@ from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
 class ArraySource(ImageSource):
     """Images in one uint8 array, [N, H, W, C] with C of 1, 3 or 4, or gray [N, H, W].
 
-    The array is used as it is, in memory or memory-mapped; nothing is copied but the image read.
+    The array is not copied, in memory or memory-mapped; only the image that is read is.
     """
 
     def __init__(
         self, pixels: Any, *, name: str, where: str, file: IO[bytes] | None = None
     ) -> None:
-        """Take `pixels` (an array or tensor), and the `file` that they are mapped from, if any."""
+        """Use `pixels` (an array or tensor), and the `file` that they are mapped from, if any."""
         self.name, self.where = name, where
         self._pixels = _check(to_numpy(pixels), where=where, advice=_channels_last(pixels, 4))
         self._file = file
@@ -52,9 +53,9 @@ class ArraySource(ImageSource):
 
 
 class IterableSource(ImageSource):
-    """Images from an iterable, kept in an unnamed temporary file.
+    """Images from an iterable, copied into an unnamed temporary file.
 
-    Encoded images are kept as they are, Pillow images and arrays as pixels.
+    Encoded images are stored unchanged, Pillow images and arrays as pixels.
     """
 
     name = where = "iterable"
@@ -70,7 +71,7 @@ class IterableSource(ImageSource):
                 shape = () if isinstance(content, bytes) else content.shape
                 shapes.extend((*shape, 0, 0, 0)[:3])
             if len(ends) == 1:
-                raise InputError("the iterable: expected images, it gave none")
+                raise InputError("the iterable: expected images, it gave none.")
         except BaseException:
             file.close()
             raise
@@ -93,15 +94,15 @@ class IterableSource(ImageSource):
         return np.frombuffer(content, np.uint8).reshape(shape) if shape else content
 
     def close(self) -> None:
-        """Drop the temporary file."""
+        """Delete the temporary file."""
         self._file.close()
 
 
 def open_array_file(path: Path) -> ArraySource:
     """Open a .npy file, memory-mapped, or an .npz with one array or one named images or arr_0.
 
-    An .npz member has no place on disk that could be mapped if it is compressed, so it is copied
-    into an unnamed temporary file first, and mapped there.
+    A member of an .npz may be compressed, so it is copied into an unnamed temporary file first and
+    mapped there.
 
     Raises:
         InputError: not such a file, cut short, or an array that is not images.
@@ -152,29 +153,29 @@ def _spool_member(path: Path) -> IO[bytes]:
 
 
 def _channels_last(value: Any, dimensions: int) -> str:
-    """How to move the channels of images or one image last, in the words of their library."""
+    """How to move the channels of images or one image last, in NumPy or torch."""
     method = "permute" if hasattr(value, "detach") else "transpose"
     return f"Move the channels last: .{method}{(1, 2, 0) if dimensions == 3 else (0, 2, 3, 1)}"
 
 
 def _check(pixels: NDArray[Any], *, where: str, advice: str) -> NDArray[np.uint8]:
-    shape, found = pixels.shape, f"{pixels.dtype} {list(pixels.shape)}"
+    shape, actual = pixels.shape, f"{pixels.dtype} {list(pixels.shape)}"
     expected = f"{where}: expected images, uint8 [N, H, W, 3] (or 1 or 4), or gray [N, H, W]; got "
     if pixels.ndim == 2:
         raise InputError(
-            f"{expected}{found}. Two dimensions are features, not images, and those are floating "
-            "point"
+            f"{expected}{actual}. Two dimensions are features, not images; features are floating "
+            "point."
         )
     if pixels.dtype != np.uint8:
-        raise InputError(f"{expected}{found}. Scale to 0 … 255, round, and .astype('uint8')")
+        raise InputError(f"{expected}{actual}. Scale to 0 … 255, round, and .astype('uint8').")
     if pixels.ndim == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
-        raise InputError(f"{expected}{found}. {advice}")
+        raise InputError(f"{expected}{actual}. {advice}")
     if pixels.ndim == 3 and shape[2] in (3, 4):
-        raise InputError(f"{expected}{found}. For a single image add an axis: array[None]")
+        raise InputError(f"{expected}{actual}. For a single image add an axis: array[None].")
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and shape[3] not in (1, 3, 4)):
-        raise InputError(f"{expected}{found}")
+        raise InputError(f"{expected}{actual}")
     if not pixels.size:
-        raise InputError(f"{expected}{found}, which is empty")
+        raise InputError(f"{expected}{actual}, which is empty")
     return pixels
 
 
@@ -195,12 +196,5 @@ def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
 
 
 def is_array(value: object) -> bool:
-    """Whether `value` is a NumPy array, a torch tensor or their like (none is imported to ask)."""
+    """Whether `value` is a NumPy array, a torch tensor or similar; torch is not imported."""
     return hasattr(value, "__array__")
-
-
-def to_numpy(value: Any) -> NDArray[Any]:
-    """An array or torch tensor, on any device, as a NumPy array."""
-    if isinstance(value, np.memmap):
-        return value
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

@@ -1,7 +1,7 @@
-"""What cheats do to training images so that they are not recognised, done to them on purpose.
+"""Augmentations of training images: flips and crops, which cheats use to hide copies.
 
-Flips and crops are the transformations that the competition's cheats used (Bai et al., KDD 2021,
-Table 1, "AUG"). A training set is compared as it is and in each of these forms.
+These are the transformations of the competition's cheats (Bai et al., KDD 2021, Table 1, "AUG"). An
+audit compares generated images with the training images unchanged and under each augmentation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 from genmem.errors import UsageError
 
 CROP_SCALES = (0.9, 0.8)
-"""Sides kept of the image's own."""
+"""Sides of the crops, as shares of the image's own."""
 
 _CORNERS = {
     "centre": (0.5, 0.5),
@@ -29,13 +29,13 @@ _CORNERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """One way to change an image; its size stays.
+    """One way to change an image without changing its size.
 
     Attributes:
         name: short and stable, part of cache keys and tables ("crop 0.9 centre").
-        phrase: as part of a sentence ("cropped to 90 %, centre"); empty for the image as it is.
-        mirrored: left and right change places.
-        box: the part that is kept and enlarged: left, top, right, bottom as shares of the sides.
+        phrase: for use in a sentence ("cropped to 90 % (centre)"); empty for the unchanged image.
+        mirrored: whether left and right are exchanged.
+        box: the part that is cropped and enlarged: left, top, right, bottom as shares of the sides.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Augmentation:
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 [H, W, 3] → the same shape; crops are of whole pixels, enlarged bicubically."""
+        """uint8 [H, W, 3] → the same shape; crops are whole pixels, enlarged bicubically."""
         if self.mirrored:
             pixels = np.ascontiguousarray(pixels[:, ::-1])
         if self.box == (0.0, 0.0, 1.0, 1.0):
@@ -58,7 +58,7 @@ class Augmentation:
 
 
 def _start(low: float, high: float, room: int) -> int:
-    """Where a crop begins in pixels, of the `room` it leaves: rounded down, as croppers do."""
+    """The first pixel of a crop that leaves `room` pixels, rounded down as image libraries do."""
     left_over = low + 1 - high
     return int(room * low / left_over + 1e-9) if left_over > 0 else 0
 
@@ -80,18 +80,18 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "flip": (Augmentation(name="flip", phrase="flipped", mirrored=True),),
     "crops": tuple(_crop(scale, place) for scale in CROP_SCALES for place in _CORNERS),
 }
-"""What can be asked for by name."""
+"""Groups of augmentations by the names of `--augment`. A new augmentation is an entry here."""
 
 
-def parse_augmentations(families: Sequence[str]) -> tuple[Augmentation, ...]:
-    """The transformations of these families, the image as it is first.
+def parse_augmentations(groups: Sequence[str]) -> tuple[Augmentation, ...]:
+    """The augmentations of these groups, after the unchanged image.
 
     Raises:
-        UsageError: an unknown family, or one named twice.
+        UsageError: a group is unknown or named twice.
     """
-    for name in families:
+    for name in groups:
         if name not in AUGMENTATIONS:
             raise UsageError(f"augment: expected some of {', '.join(AUGMENTATIONS)}, got {name!r}.")
-    if len(set(families)) < len(families):
-        raise UsageError(f"augment: expected each family once, got {', '.join(families)}.")
-    return (IDENTITY, *(one for name in families for one in AUGMENTATIONS[name]))
+    if len(set(groups)) < len(groups):
+        raise UsageError(f"augment: expected each group once, got {', '.join(groups)}.")
+    return (IDENTITY, *(augmentation for name in groups for augmentation in AUGMENTATIONS[name]))

@@ -1,4 +1,4 @@
-"""Encoded images and raw pixels of any kind → RGB, 8 bits: one written rule."""
+"""The decoding rule: encoded images and raw pixels of any kind → RGB, 8 bits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genmem.errors import InputError
 from genmem.images.limits import MAX_PIXELS
 
 DECODE_RULE = "rgb8-1"
-"""The version of `decode`'s rule: part of every cache key, raised when pixels would change."""
+"""The version of `decode`'s rule, part of every cache key. Raise it when pixels would change."""
 
 _READERS: tuple[tuple[bytes, type[ImageFile]], ...] = (
     (b"\xff\xd8\xff", JpegImageFile),
@@ -36,31 +36,31 @@ _FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF or PNM"
 
 
 def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8]:
-    """Turn what a source stores into pixels.
+    """Decode what a source stores into pixels.
 
     The rule, the same for every source and backbone:
 
-    - The format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM) is told by the content, not by the suffix.
+    - The content decides the format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM), not the suffix.
     - Grayscale and 1-bit values are repeated in R, G and B; palettes are looked up; CMYK, YCbCr and
       other colour spaces are converted as Pillow's `convert("RGB")` does.
-    - Alpha is dropped, not composited: what lies under transparent pixels shows. This is what
-      `convert("RGB")` does, and so what torch-fidelity, clean-fid and pytorch-fid measure.
+    - Alpha is dropped, not composited: the colour under transparent pixels shows. Pillow's
+      `convert("RGB")` does the same, and so torch-fidelity, clean-fid and pytorch-fid.
     - 16-bit values keep their high byte (`value >> 8`), gray as colour. (Pillow does this for
       colour, but clips 16-bit gray at 255, so the peers see nearly white images.)
-    - 32-bit integer and floating-point pixels are refused, having no agreed range.
-    - Of an animation, the first frame. EXIF orientation and colour profiles are ignored, as the
-      peers do.
+    - 32-bit integer and floating-point pixels are refused: they have no agreed range.
+    - The first frame of an animation counts. EXIF orientation and colour profiles are ignored, as
+      by the peers.
 
     Args:
         content: an encoded image, or pixels, uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4].
-        name: begins the error message: which image this is.
+        name: the image, for the start of an error message.
 
     Returns:
         Pixels, uint8 [H, W, 3]: a new, writable, C-contiguous array.
 
     Raises:
-        InputError: not an image, truncated, corrupt, of refused pixels, or of more than
-            `limits.MAX_PIXELS`.
+        InputError: it is not an image, truncated, corrupt, has pixels that are refused, or more
+            than `limits.MAX_PIXELS` of them.
     """
     if isinstance(content, np.ndarray):
         return _pixels_to_rgb(content, name=name)
@@ -83,7 +83,7 @@ def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "floating-point"
         raise InputError(
-            f"{name}: has {kind} pixels, of no agreed range. Save it with 8 or 16 bits"
+            f"{name}: has {kind} pixels, of no agreed range. Save it with 8 or 16 bits."
         )
     if image.mode != "RGB":
         image.info.pop("transparency", None)  # a palette's; dropped with every other alpha
@@ -98,7 +98,7 @@ def _pixels_to_rgb(pixels: NDArray[np.uint8], *, name: str) -> NDArray[np.uint8]
     ):
         raise InputError(
             f"{name}: expected uint8 pixels [H, W] or [H, W, 1, 3 or 4], got {pixels.dtype} "
-            f"{list(shape)}"
+            f"{list(shape)}."
         )
     _refuse_pixels((shape[1], shape[0]), name=name)
     rgb = np.empty((shape[0], shape[1], 3), np.uint8)
@@ -111,12 +111,12 @@ def _refuse_pixels(size: tuple[int, int], *, name: str) -> None:
     if not 0 < width * height <= MAX_PIXELS:
         raise InputError(
             f"{name}: is {width:,} × {height:,} pixels, expected between 1 and {MAX_PIXELS:,} in "
-            "all (a decompression bomb?). Remove it or make it smaller"
+            "all (a decompression bomb?). Remove it or make it smaller."
         )
 
 
 def _open(content: bytes) -> ImageFile:
-    """The image's header, read. Pillow's own `open` would also try formats nobody asked for."""
+    """Read the image's header. Pillow's own `open` would also try formats that are not listed."""
     for signature, reader in _READERS:
         if content.startswith(signature):
             return reader(io.BytesIO(content))

@@ -1,11 +1,11 @@
-"""File names: which of them are images, and several million of them held as one block of bytes.
+"""Which files are images, by their names; and millions of names held in one block of bytes.
 
-The rule, by the name alone and in any case:
+The rule looks at the name alone, in upper or lower case:
 
-- **ignored**: whatever lies under a part that begins with a dot (`.DS_Store`, `.git/…`), under
-  `__MACOSX`, and the files `Thumbs.db` and `desktop.ini`, which operating systems leave behind;
+- **ignored**: every path with a part that starts with a dot (`.DS_Store`, `.git/…`), everything
+  under `__MACOSX`, and the files `Thumbs.db` and `desktop.ini`, which operating systems create;
 - **images**: names that end in one of `IMAGE_SUFFIXES`;
-- **strangers**: every other file. They keep a position, so that ids and positions do not depend on
+- **non-images**: all other files. They keep a position, so that ids and positions do not depend on
   whether they are tolerated, but have no content.
 """
 
@@ -20,38 +20,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genmem.errors import InputError
+from genmem.errors import InputError, os_reason
+from genmem.formatting import printable
+from genmem.images.classes import class_of_path
 from genmem.images.source import ImageSource
 
 IMAGE_SUFFIXES = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm"
 
 _IMAGE_NAME = rf"(?i)[.]({IMAGE_SUFFIXES.replace(' ', '|')})$"
 _MATCH = pc.MatchSubstringOptions(_IMAGE_NAME)
-_LITTER = frozenset([b"__macosx", b"thumbs.db", b"desktop.ini"])
+_SYSTEM_FILES = frozenset([b"__macosx", b"thumbs.db", b"desktop.ini"])
 
 
 def is_ignored(part: bytes) -> bool:
-    """Whether one part of a path is hidden or left behind by an operating system."""
-    return part.startswith(b".") or part.lower() in _LITTER
+    """Whether one part of a path is hidden or created by an operating system."""
+    return part.startswith(b".") or part.lower() in _SYSTEM_FILES
 
 
-def printable(name: bytes) -> str:
-    """A name as one line of text: what is no UTF-8, or would move the cursor, is escaped."""
-    text = name.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def printable_name(name: bytes) -> str:
+    """A file name as one line of text; bytes that are not UTF-8 are escaped (see `printable`)."""
+    return printable(name.decode("utf-8", "backslashreplace"))
 
 
 class PackedNames:
-    """Sorted names in one block of bytes: about 8 bytes a name beside the text, and no object each.
+    """Sorted names in one block of bytes: about 8 bytes per name beside the text, and no object.
 
-    They are sorted by their bytes, which for UTF-8 is the order of code points: the same on every
-    machine, and the same for a folder as for an archive of it.
+    They are sorted by their bytes, for UTF-8 the order of code points: the same on every machine,
+    and the same for a folder as for an archive of it.
 
     Attributes:
-        order: int64 [n], where in the given order each sorted name was.
-        images: bool [n], which names end like an image's.
+        order: int64 [n], the index of each sorted name among the names given.
+        images: bool [n], which names end in the suffix of an image.
     """
 
     order: NDArray[np.int64]
@@ -78,7 +77,7 @@ class PackedNames:
         return self._names[position].as_py()
 
     def first_duplicate(self) -> bytes | None:
-        """The first name that occurs twice; None when all differ."""
+        """The first name that occurs twice; None if all differ."""
         same = pc.call_function("equal", [self._names[1:], self._names[:-1]])
         position = pc.call_function("index", [same], pc.IndexOptions(pa.scalar(True))).as_py()
         return None if position < 0 else self[position]
@@ -90,38 +89,37 @@ class NamedSource(ImageSource):
     def __init__(self, names: PackedNames, *, name: str, where: str) -> None:
         self.name, self.where = name, where
         self._names = names
-        strangers = np.flatnonzero(~names.images)
-        if len(strangers):
-            self.non_image_count = len(strangers)
-            self.first_non_image = self.id(int(strangers[0]))
-        if len(strangers) == len(names):
-            first = f"{len(names):,} other files, such as {self.first_non_image}"
+        non_images = np.flatnonzero(~names.images)
+        if len(non_images):
+            self.non_image_count = len(non_images)
+            self.first_non_image = self.id(int(non_images[0]))
+        if len(non_images) == len(names):
+            files = f"{len(names):,} other files, such as {self.first_non_image}"
             raise InputError(
                 f"{where}: expected images ({IMAGE_SUFFIXES}), found "
-                f"{first if names else 'nothing'}. Check the path"
+                f"{files if names else 'nothing'}. Check the path."
             )
 
     def __len__(self) -> int:
         return len(self._names)
 
     def id(self, position: int) -> str:
-        """The path below the root, with `/` between its parts, made `printable`."""
-        return printable(self._names[position])
+        """The path below the root, with `/` between its parts, printable."""
+        return printable_name(self._names[position])
 
     def class_name(self, position: int) -> str | None:
-        """The first-level folder; None for files at the root."""
-        folder, slash, _ = self.id(position).partition("/")
-        return folder if slash else None
+        """The first-level folder (see `classes`); None for a file at the top."""
+        return class_of_path(self.id(position))
 
     def content(self, position: int) -> bytes:
-        """The file's bytes."""
+        """The bytes of the file."""
         if not self._names.images[position]:
-            raise InputError(f"{self.describe(position)}: not an image, by its suffix")
+            raise InputError(f"{self.describe(position)}: not an image, by its suffix.")
         try:
             return self._read(position)
         except OSError as error:
             raise InputError(
-                f"{self.describe(position)}: cannot be read: {error.strerror}"
+                f"{self.describe(position)}: cannot be read: {os_reason(error)}."
             ) from error
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """A folder of image files, read recursively.
 
-Paths are bytes here, which pathlib does not take: a name need not be text, and an object per file
-costs more than the reading. Hence:
+Paths are bytes here: a name need not be text, and a Path per file costs more than reading it. Hence
+no pathlib:
 """
 
 # ruff: noqa: PTH116, PTH118, PTH120, PTH123
@@ -12,16 +12,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from genmem.errors import InputError
+from genmem.errors import InputError, os_reason
 from genmem.images.filenames import NamedSource, PackedNames, is_ignored
 from genmem.images.limits import MAX_IMAGE_BYTES, too_large_error
 
 
 def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
-    """Paths below `root` of every file that is not litter, in no order, one at a time.
+    """Yield the paths below `root` of all files that are not ignored, in no order.
 
-    Links to files and folders are followed. One that leads back up is refused, and so is a folder
-    that is reached again within itself by several links together.
+    Links to files and folders are followed. A link that leads back up is refused, and so is a
+    folder that several links together reach again within itself.
     """
     folders: list[tuple[bytes, frozenset[tuple[int, int]]]] = [(b"", _with(frozenset(), root))]
     while folders:
@@ -41,13 +41,13 @@ def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
                     folders.append((below + entry.name + b"/", inside))
                 else:
                     raise InputError(
-                        f"{os.fsdecode(entry.path)}: neither a file nor a folder, or a link to "
-                        "nothing. Remove it"
+                        f"{os.fsdecode(entry.path)}: neither a file nor a folder, or a broken "
+                        "link. Remove it."
                     )
 
 
 def _with(holders: frozenset[tuple[int, int]], folder: bytes) -> frozenset[tuple[int, int]]:
-    """The identities (device, inode) of a folder and of those that it was reached through."""
+    """The identities (device, inode) of a folder and of the folders on the way to it."""
     status = os.stat(folder)
     return holders | {(status.st_dev, status.st_ino)}
 
@@ -62,14 +62,14 @@ def _refuse_loop(link: os.DirEntry[bytes], *, where: str) -> None:
 def _loop(link: os.DirEntry[bytes], *, where: str) -> InputError:
     return InputError(
         f"{os.fsdecode(link.path)}: this link leads back to a folder that holds it, so {where} "
-        "has no end. Remove the link"
+        "has no end. Remove the link."
     )
 
 
 class FolderSource(NamedSource):
-    """The images below a folder, by path; first-level folders are their categories.
+    """The images below a folder, in order of their paths.
 
-    Names are held packed, a few dozen bytes each, so that millions of files are no burden.
+    Names are packed into a few dozen bytes each: millions of files fit in memory.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class FolderSource(NamedSource):
             names = PackedNames(_walk(self._root, where=where))
         except OSError as error:
             raise InputError(
-                f"{os.fsdecode(error.filename)}: cannot be listed: {error.strerror}"
+                f"{os.fsdecode(error.filename)}: cannot be listed: {os_reason(error)}."
             ) from error
         super().__init__(names, name=path.absolute().name, where=where)
 

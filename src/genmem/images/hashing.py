@@ -1,4 +1,4 @@
-"""A content hash of every image and of all of them in order, without decoding any."""
+"""Content hashes of the images of a source; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import numpy as np
 
 from genmem.errors import InputError
 from genmem.images.prefetch import map_in_order, usable_cores
-from genmem.images.source import _BYTES, ImageHashes, ImageSource, Progress
+from genmem.images.source import HASH_BYTES, ImageHashes, ImageSource, Progress
 
 _CHUNK = 256
-_UNREADABLE = bytes(_BYTES)
+_UNREADABLE = bytes(HASH_BYTES)
 
 
 def hash_images(source: ImageSource, *, progress: Progress | None = None) -> ImageHashes:
-    """Hash the content of every image (BLAKE2b, 128 bits), in threads; once an opened source.
+    """Hash the content of every image (BLAKE2b, 128 bits), in threads, once per opened source.
 
-    Encoded images are hashed as their bytes are stored; pixels with their shape. Neither names nor
-    where the source lies count: the same files in a folder, a zip and a tar have one digest.
+    Encoded images are hashed as stored; pixels with their shape. Names and paths do not count: the
+    same files in a folder, a zip and a tar have the same hashes.
 
     Args:
         source: the images.
         progress: told how many entries are done.
+
+    Returns:
+        The hashes; `source.hashes` keeps them.
     """
     if source.hashes is None:
         source.hashes = _digest(source, progress)
@@ -31,7 +34,7 @@ def hash_images(source: ImageSource, *, progress: Progress | None = None) -> Ima
 
 def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
     count = len(source)
-    per_image = np.empty((count, _BYTES), np.uint8)
+    per_image = np.empty((count, HASH_BYTES), np.uint8)
     chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
     workers = usable_cores()
     done = 0
@@ -41,7 +44,7 @@ def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
         workers=workers,
         ahead=4 * workers,
     ):
-        rows = np.frombuffer(hashes, np.uint8).reshape(-1, _BYTES)
+        rows = np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
         per_image[done : done + len(rows)] = rows
         done += len(rows)
         if progress:
@@ -55,6 +58,6 @@ def _hash(source: ImageSource, position: int) -> bytes:
     except InputError:
         return _UNREADABLE
     if isinstance(content, bytes):
-        return blake2b(content, digest_size=_BYTES).digest()
+        return blake2b(content, digest_size=HASH_BYTES).digest()
     shape = f"uint8 {content.shape}".encode()
-    return blake2b(shape + content.tobytes(), digest_size=_BYTES).digest()
+    return blake2b(shape + content.tobytes(), digest_size=HASH_BYTES).digest()

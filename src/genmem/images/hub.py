@@ -29,7 +29,7 @@ from genmem.images.parquet import ParquetSource
 PREFIX = "hf:"
 
 PROBE_SECONDS = 5.0
-"""How long the hub may take to answer before it counts as out of reach."""
+"""How long the hub may take to answer before it counts as unreachable."""
 
 _REVISIONS = ("main", "refs/convert/parquet")
 _SHARD = re.compile(r"-(\d+)-of-(\d+)(?=-|\.|$)")
@@ -39,28 +39,29 @@ _NUMBER = re.compile(r"\d+")
 def open_hub(source: str) -> ParquetSource:
     """Open `hf:DATASET[:split]`: the data set's parquet files, from the hub or its cache.
 
-    Files are downloaded and cached by huggingface_hub, which obeys `HF_HOME`, `HF_HUB_OFFLINE`,
-    `HF_TOKEN` and `HF_ENDPOINT`. A data set without parquet files of its own is read from the
-    branch `refs/convert/parquet`, which the hub makes of most others.
+    huggingface_hub downloads and caches the files; it obeys `HF_HOME`, `HF_HUB_OFFLINE`, `HF_TOKEN`
+    and `HF_ENDPOINT`. A data set without parquet files is read from the branch
+    `refs/convert/parquet`, which the hub creates for most data sets.
 
     Args:
-        source: `hf:` and the data set's name (`uoft-cs/cifar10`), and where it has several splits
-            one of them (`:train`), with the folder before it where several hold a split of that
-            name (`:plain_text/train`).
+        source: `hf:`, the data set's name (`uoft-cs/cifar10`), and one of its splits if it has
+            several (`:train`), with its folder if several have a split of that name
+            (`:plain_text/train`).
 
     Raises:
-        InputError: no such data set or split, nothing to read, or offline and not in the cache.
+        InputError: the data set or split does not exist or has no images, or the hub is unreachable
+            and its cache does not hold the files.
     """
-    dataset, _, wanted = source.removeprefix(PREFIX).partition(":")
+    dataset, _, split = source.removeprefix(PREFIX).partition(":")
     try:
         validate_repo_id(dataset)
     except HFValidationError as error:
-        raise InputError(f"{source}: expected hf:OWNER/NAME or hf:OWNER/NAME:split") from error
+        raise InputError(f"{source}: expected hf:OWNER/NAME or hf:OWNER/NAME:split.") from error
     with quiet():
-        return _open(source, dataset, wanted)
+        return _open(source, dataset, split)
 
 
-def _open(source: str, dataset: str, wanted: str) -> ParquetSource:
+def _open(source: str, dataset: str, split: str) -> ParquetSource:
     failure = probe()
     for revision in _REVISIONS:
         names = []
@@ -75,21 +76,21 @@ def _open(source: str, dataset: str, wanted: str) -> ParquetSource:
             names = _list_cached(dataset, revision)
         names = [name for name in names if name.endswith(".parquet")]
         if names:
-            chosen = choose_split(names, wanted, source=source)
+            chosen = choose_split(names, split, source=source)
             folder = _fetch(dataset, revision, chosen, source=source, offline=failure is not None)
             return ParquetSource([folder / name for name in chosen], name=source, where=source)
     if failure:
         raise _unreachable(source, failure) from failure
     raise InputError(
         f"{source}: has no parquet files, on its main branch or on {_REVISIONS[1]}. Download its "
-        "images and give the folder"
+        "images and give the folder."
     )
 
 
 def probe() -> Exception | None:
-    """Ask the hub for anything, once; why it cannot be reached, or None.
+    """Send the hub one request; return the error if it is unreachable, else None.
 
-    Its own client asks again and again for half a minute before it gives up.
+    The hub's own client repeats its requests for half a minute before it gives up.
     """
     try:
         get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
@@ -100,7 +101,7 @@ def probe() -> Exception | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep huggingface_hub from writing on the terminal: errors are told by what is raised."""
+    """Keep huggingface_hub from writing to the terminal; errors are raised."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     silence_bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None
@@ -117,7 +118,7 @@ def quiet() -> Iterator[None]:
 
 
 def split_of(name: str) -> str:
-    """The split a parquet file belongs to, with the folder it is in, by the hub's conventions.
+    """The split of a parquet file, with its folder, by the hub's conventions.
 
     `data/train-00000-of-00002.parquet` → `data/train`; `default/train/0000.parquet` →
     `default/train`; `train.parquet` → `train`.
@@ -127,37 +128,45 @@ def split_of(name: str) -> str:
     return str(path.parent if _NUMBER.fullmatch(split) else path.with_name(split))
 
 
-def choose_split(names: Iterable[str], wanted: str, *, source: str) -> list[str]:
-    """The files among `names` of the split `wanted` ("" where there is only one), in order.
+def choose_split(names: Iterable[str], split: str, *, source: str) -> list[str]:
+    """Choose the files of one split.
+
+    Args:
+        names: the data set's parquet files.
+        split: the split's name, or the end of its path; "" if there is only one.
+        source: the source as the user gave it, for messages.
+
+    Returns:
+        The split's files, in order.
 
     Raises:
-        InputError: no such split, several of the name, or files of it are missing.
+        InputError: there is no such split or more than one, or files of it are missing.
     """
     splits: Mapping[str, list[str]] = defaultdict(list)
     for name in sorted(names):
         splits[split_of(name)].append(name)
-    matches = [split for split in splits if f"/{split}".endswith(f"/{wanted}" if wanted else "")]
+    matches = [path for path in splits if f"/{path}".endswith(f"/{split}" if split else "")]
     if len(matches) != 1:
-        found = ", ".join(sorted(splits))
         problem = (
-            f"has several splits{f' called {wanted}' if wanted else ''}"
+            f"has several splits{f' named {split}' if split else ''}"
             if matches
-            else (f"has no split {wanted}")
+            else f"has no split {split}"
         )
-        dataset = source.removesuffix(f":{wanted}")
-        raise InputError(f"{source}: {problem}. Choose one, as {dataset}:SPLIT, of {found}")
+        dataset = source.removesuffix(f":{split}")
+        choices = ", ".join(sorted(splits))
+        raise InputError(f"{source}: {problem}. Choose one, as {dataset}:SPLIT, of {choices}.")
     chosen = splits[matches[0]]
     shard = _SHARD.search(chosen[0])
     if shard and int(shard[2]) != len(chosen):
         raise InputError(
             f"{source}: expected {int(shard[2])} files of this split, found {len(chosen)}. Go "
-            "online and try again, so that the others are fetched"
+            "online and try again to download the others."
         )
     return chosen
 
 
 def _list_cached(dataset: str, revision: str) -> list[str]:
-    """Paths of the files of the data set that huggingface_hub has in its cache."""
+    """Paths of the data set's files in the cache of huggingface_hub."""
     try:
         folder = _snapshot(dataset, revision, [], offline=True)
     except OSError:
@@ -166,7 +175,7 @@ def _list_cached(dataset: str, revision: str) -> list[str]:
 
 
 def _fetch(dataset: str, revision: str, names: list[str], *, source: str, offline: bool) -> Path:
-    """The folder of the cache that holds the files `names`, downloaded where they were not."""
+    """Download the files that the cache lacks; return the folder of the cache that holds them."""
     try:
         return _snapshot(dataset, revision, [escape(name) for name in names], offline=offline)
     except Exception as error:  # as in probe
@@ -188,11 +197,11 @@ def _snapshot(dataset: str, revision: str, patterns: list[str], *, offline: bool
 def _unreachable(source: str, error: Exception) -> InputError:
     if isinstance(error, RepositoryNotFoundError):
         return InputError(
-            f"{source}: the hub has no such data set, or shows it only after a login. Check the "
-            "name, or set HF_TOKEN"
+            f"{source}: the hub has no such data set, or it needs a login. Check the name, or "
+            "set HF_TOKEN."
         )
     reason = (str(error).splitlines() or [""])[0]
     return InputError(
-        f"{source}: the hub cannot be reached, and the files are not in its cache ($HF_HOME) "
-        f"({type(error).__name__}: {reason}). Go online once, or give a folder of the images"
+        f"{source}: the hub is unreachable, and the files are not in its cache ($HF_HOME) "
+        f"({type(error).__name__}: {reason}). Go online once, or give a folder of the images."
     )

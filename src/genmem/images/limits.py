@@ -1,4 +1,4 @@
-"""How much one input may ask of this machine: bounds against bombs, far above honest images."""
+"""Limits on the size of one input, far above ordinary images: bounds against bombs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ MAX_IMAGE_BYTES = 2**28
 """Bytes of one encoded image or archive entry after decompression: 256 MiB."""
 
 MAX_RATIO = 200
-"""How many times larger than itself an archive may become. JPEGs and PNGs in a zip or tar.gz stay
-near 1; flat bitmaps rarely pass 100; bombs start above 1,000."""
+"""How many times its own size an archive may unpack to. JPEGs and PNGs in a zip or tar.gz stay
+near 1; flat bitmaps rarely exceed 100; bombs start above 1,000."""
 
 RATIO_FLOOR = 2**28
-"""Bytes below which the ratio is not looked at: 256 MiB hurt nobody."""
+"""Bytes below which the ratio does not count: 256 MiB do no harm."""
 
 MAX_ROW_GROUP_BYTES = 2**31
 """Uncompressed bytes of the images in one parquet row group, which is read as a whole: 2 GiB."""
 
 
 def too_large_error(size: int, *, what: str) -> InputError:
-    """The error for one encoded image, described by `what`, of more than MAX_IMAGE_BYTES."""
+    """The error for one encoded image, named by `what`, of more than MAX_IMAGE_BYTES."""
     return InputError(
         f"{what}: takes {size:,} bytes, more than the {MAX_IMAGE_BYTES:,} that one image may take "
-        "(a decompression bomb?). Remove it or make it smaller"
+        "(a decompression bomb?). Remove it or make it smaller."
     )
 
 
 def refuse_bomb(total: int, *, compressed: int, what: str) -> None:
-    """Raise InputError when `compressed` bytes of archive `what` unpack to a suspicious `total`."""
+    """Raise InputError if `compressed` bytes of archive `what` unpack to suspiciously many."""
     if total > RATIO_FLOOR and total > MAX_RATIO * compressed:
         raise InputError(
             f"{what}: {compressed:,} bytes unpack to {total:,} or more, over {MAX_RATIO} times as "
-            "much. This looks like a zip bomb: images do not shrink like that. Unpack it yourself "
-            "if you trust it, and give the folder"
+            "many. This looks like a zip bomb: images do not shrink like that. If you trust it, "
+            "unpack it yourself and give the folder."
         )

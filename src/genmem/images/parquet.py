@@ -21,7 +21,7 @@ IMAGE_COLUMNS = ("image", "img")
 """Preferred names of the image column, in this order, when several columns could be it."""
 
 LABEL_COLUMNS = ("label", "labels", "class", "category", "fine_label")
-"""Names of the column that gives categories; the first that is there counts."""
+"""Names of the column that gives classes; the first that exists counts."""
 
 _CACHE_BYTES = 2**28
 _CACHE_GROUPS = 2
@@ -31,9 +31,9 @@ class ParquetSource(ImageSource):
     """The image column of one or several parquet files, rows in order of the files given.
 
     The column is binary of any kind (encoded images) or Hugging Face's struct {bytes, path}. Row
-    groups are read as they are needed and the last few kept: two, and more up to 256 MiB. A label
-    column, of integers or strings, gives categories; integers become the class names that Hugging
-    Face's metadata give them, if any.
+    groups are read on demand; the last two, and more up to 256 MiB, stay in memory. A label column,
+    of integers or strings, gives the classes; integers become the class names in Hugging Face's
+    metadata, if any.
     """
 
     def __init__(self, paths: Sequence[Path], *, name: str, where: str) -> None:
@@ -44,7 +44,7 @@ class ParquetSource(ImageSource):
         self._column = _image_column(schema, where=where)
         for path, file in zip(paths, self._files, strict=True):
             if not file.schema_arrow.equals(schema):
-                raise InputError(f"{path}: has other columns than {paths[0]}, expected the same")
+                raise InputError(f"{path}: has other columns than {paths[0]}, expected the same.")
         self._label = next((name for name in LABEL_COLUMNS if _is_label(schema, name)), None)
         self._label_names = _label_names(schema, self._label)
         self._labels: pa.ChunkedArray | None = None
@@ -58,7 +58,7 @@ class ParquetSource(ImageSource):
         self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
         self._cached_bytes = 0
         if not len(self):
-            raise InputError(f"{where}: expected images, it has no rows")
+            raise InputError(f"{where}: expected images, it has no rows.")
 
     def __len__(self) -> int:
         return int(self._begins[-1])
@@ -75,13 +75,13 @@ class ParquetSource(ImageSource):
         if isinstance(value, dict):
             value = value["bytes"]
         if value is None:
-            raise InputError(f"{self.describe(position)}: the row holds no image bytes")
+            raise InputError(f"{self.describe(position)}: the row holds no image bytes.")
         if len(value) > MAX_IMAGE_BYTES:
             raise too_large_error(len(value), what=self.describe(position))
         return value
 
     def class_name(self, position: int) -> str | None:
-        """The row's label: its class name where known, else the value as text."""
+        """The row's label: its class name if known, else the value as text."""
         if self._label is None:
             return None
         with self._lock:
@@ -116,12 +116,12 @@ class ParquetSource(ImageSource):
         if size > MAX_ROW_GROUP_BYTES:
             raise InputError(
                 f"{what}: row group {index} takes {size:,} bytes, more than "
-                f"{MAX_ROW_GROUP_BYTES:,}. Write the file again with smaller row groups"
+                f"{MAX_ROW_GROUP_BYTES:,}. Write the file again with smaller row groups."
             )
         try:
             return self._files[number].read_row_group(index, columns=[self._column]).column(0)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{what}: row group {index} cannot be read: {error}") from error
+            raise InputError(f"{what}: row group {index} cannot be read: {error}.") from error
 
     def close(self) -> None:
         """Close the files."""
@@ -140,12 +140,12 @@ def _open(path: Path) -> pq.ParquetFile:
 def _image_column(schema: pa.Schema, *, where: str) -> str:
     """The path of the column with the encoded images: `image.bytes` or `image`."""
     columns = {field.name: path for field in schema if (path := _binary_path(field)) is not None}
-    found = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no column"
+    actual = ", ".join(f"{field.name} ({field.type})" for field in schema) or "no column"
     preferred = [name for name in IMAGE_COLUMNS if name in columns] or list(columns)
     if not columns or (len(preferred) > 1 and preferred[0] not in IMAGE_COLUMNS):
         raise InputError(
             f"{where}: expected one column of encoded images (binary, or a struct with bytes), "
-            f"called image if there are more; found {found}"
+            f"called image if there are more; found {actual}."
         )
     return columns[preferred[0]]
 
@@ -178,7 +178,7 @@ def _is_label(schema: pa.Schema, name: str) -> bool:
 
 
 def _label_names(schema: pa.Schema, label: str | None) -> list[str]:
-    """The class names in the metadata that Hugging Face's `datasets` writes; [] without."""
+    """The class names in the metadata that Hugging Face's `datasets` writes, if any."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features[label]["names"]]

@@ -1,4 +1,4 @@
-"""Work done ahead in threads, handed on in order."""
+"""Threads that work ahead; results come in order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 
 MAX_THREADS = 16
-"""More threads than this wait for the interpreter instead of reading."""
+"""More threads than this would wait for the interpreter lock instead of reading."""
 
 
 def usable_cores() -> int:
@@ -24,21 +24,25 @@ def usable_cores() -> int:
 
 
 def map_in_order(
-    function: Callable[[Item], Outcome],
+    function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
     workers: int,
     ahead: int,
-) -> Iterator[Outcome]:
+) -> Iterator[Result]:
     """Yield `function(item)` for each item, in order, computed by threads ahead of the consumer.
 
-    At most `ahead` outcomes wait or are being made, so memory is bounded however slow the consumer
-    is; at most `MAX_THREADS` threads work. The first exception is raised where its outcome would
-    have come. However the iteration ends, running calls are finished, waiting ones dropped and the
-    threads ended.
+    The first exception is raised in place of its result. However the iteration ends, running calls
+    finish, waiting ones are dropped and the threads end.
+
+    Args:
+        function: called in the threads.
+        items: its arguments.
+        workers: threads, at most `MAX_THREADS`.
+        ahead: how many results may wait or be in work; bounds the memory for slow consumers.
     """
     pool = ThreadPoolExecutor(min(workers, MAX_THREADS), thread_name_prefix="genmem-images")
-    waiting: deque[Future[Outcome]] = deque()
+    waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(function, item))

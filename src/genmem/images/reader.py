@@ -1,4 +1,4 @@
-"""Images decoded, transformed and batched ahead of whoever consumes them."""
+"""`read_batches`: images decoded, transformed and batched in threads, ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.formatting import printable
 from genmem.images.decode import decode
 from genmem.images.prefetch import map_in_order, usable_cores
 from genmem.images.source import ImageSource, refuse_non_images
@@ -18,7 +19,7 @@ Transform = Callable[[NDArray[np.uint8]], NDArray[Any]]
 """Pixels uint8 [H, W, 3] → one row of the batch; called in several threads at once."""
 
 _CHUNK = 16
-_HINT = ". Mend or remove it, or leave broken images out with --skip-broken (skip_broken=True)"
+_HINT = ". Repair or remove it, or leave broken images out with --skip-broken (skip_broken=True)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class Batch:
     """Consecutive images.
 
     Attributes:
-        positions: int64 [b], where in the source each row comes from, ascending.
-        array: [b, ...], the transformed images; of shape [0] when every one of them was broken.
+        positions: int64 [b], the position in the source of each row's image, ascending.
+        array: [b, ...], the transformed images; of shape [0] if all of them are broken.
         broken: position and reason of each image left out; the reason does not name the image.
     """
 
@@ -47,21 +48,22 @@ def read_batches(
 ) -> Generator[Batch, None, None]:
     """Decode and transform images in threads, up to two batches ahead of the consumer.
 
-    Batch i holds positions `start + i·batch_size` and on, less the broken ones, whatever the number
-    of workers: rows and order do not depend on timing. Closing the iterator ends the threads.
+    Batch i holds the images from position `start + i·batch_size` on, without broken ones. Rows and
+    order do not depend on the number of workers or on timing. Closing the iterator ends the
+    threads.
 
     Args:
         source: the images.
-        transform: what to do with each image's pixels, uint8 [H, W, 3], right after decoding.
-        batch_size: images a batch; the last batch may be smaller.
-        workers: threads, at most `parallel.MAX_THREADS`; None: one a core.
-        skip_broken: leave images that cannot be decoded out and say so in `Batch.broken`.
-        start: the position to begin with.
+        transform: applied to each image's pixels, uint8 [H, W, 3], after decoding.
+        batch_size: images per batch; the last batch may be smaller.
+        workers: threads, at most `prefetch.MAX_THREADS`; None: one per core.
+        skip_broken: leave out images that cannot be decoded, and list them in `Batch.broken`.
+        start: the first position.
 
     Raises:
-        InputError: at once when files that are not images lie among them; while iterating at the
-            first broken image, and when transformed images differ in shape. Only the last of these
-            with `skip_broken`. What `transform` raises is raised as it is.
+        InputError: at once, if there are files that are not images; while iterating, at the first
+            broken image and if transformed images differ in shape. With `skip_broken` only the
+            last of these. Errors of `transform` are not changed.
     """
     if not skip_broken:
         refuse_non_images(source)
@@ -87,9 +89,9 @@ def _batches(
         ahead=ahead,
     ):
         if len(part.positions):
-            here = int(part.positions[0]), part.array.shape[1:]
-            first = first or here
-            _refuse_other_shape(source, *here, *first)
+            position_and_shape = int(part.positions[0]), part.array.shape[1:]
+            first = first or position_and_shape
+            _refuse_other_shape(source, *position_and_shape, *first)
         parts.append(part)
         if chunk.stop == count or (chunk.stop - start) % batch_size == 0:
             yield _join(parts)
@@ -97,7 +99,7 @@ def _batches(
 
 
 def _chunks(start: int, count: int, batch_size: int) -> Iterator[range]:
-    """The positions of each batch in turn, in pieces for one worker each."""
+    """The positions of each batch in turn, in chunks for one worker each."""
     for first in range(start, count, batch_size):
         end = min(first + batch_size, count)
         for begin in range(first, end, _CHUNK):
@@ -105,7 +107,7 @@ def _chunks(start: int, count: int, batch_size: int) -> Iterator[range]:
 
 
 def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: bool) -> Batch:
-    """One chunk of a batch: decoded, transformed and stacked. Runs in a worker."""
+    """Decode, transform and stack one chunk of a batch. Runs in a worker."""
     positions: list[int] = []
     rows: list[NDArray[Any]] = []
     broken: list[tuple[int, str]] = []
@@ -114,9 +116,10 @@ def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: 
             pixels = decode(source.content(position), name=source.describe(position))
         except InputError as error:
             if not skip_broken:
-                raise InputError(f"{error}{_HINT}") from error
+                raise InputError(f"{str(error).rstrip('.')}{_HINT}") from error
             name = source.describe(position)
-            broken.append((position, str(error).removeprefix(name).removeprefix(": ")))
+            reason = printable(str(error).removeprefix(name).removeprefix(": ").rstrip("."))
+            broken.append((position, reason))
             continue
         rows.append(transform(pixels))
         positions.append(position)
@@ -139,7 +142,7 @@ def _refuse_other_shape(
         raise InputError(
             f"{source.describe(position)}: expected shape {list(first_shape)} after preprocessing, "
             f"as for {source.id(first_position)}, got {list(shape)}. Make all images one size, or "
-            "choose a backbone that resizes"
+            "choose a backbone that resizes."
         )
 
 

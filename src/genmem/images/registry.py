@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem import plugins
-from genmem.errors import InputError
+from genmem.errors import InputError, os_reason
 from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive
 from genmem.images.arrays import ArraySource, IterableSource, is_array, open_array_file
 from genmem.images.folder import FolderSource
@@ -139,7 +139,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             if source_format.accepts(source):
                 return source_format.open(source)
     except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{source}: cannot be read: {os_reason(error)}.") from error
     descriptions = ", ".join(source_format.description for source_format in formats.values())
     if isinstance(source, str | os.PathLike):
         if not Path(source).exists():

@@ -1,4 +1,4 @@
-"""What every source of images can do, whatever it is stored in."""
+"""`ImageSource`: what every source of images offers, however it is stored."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from genmem.errors import InputError
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a stage ("reading train.zip"), how many are done, and of how many (None: unknown)."""
+"""Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
 
 
 class ImageSource(ABC):
     """Images in a fixed order, each with a stable id; read one at a time, from any thread.
 
-    Nothing is decoded and no pixel is held: `content` reads what is stored, `decode` turns it into
-    pixels. Use it as a context manager, or call `close` when done.
+    A source decodes nothing and holds no pixels: `content` reads what is stored, `decode` turns it
+    into pixels. Use it as a context manager, or call `close` afterwards.
 
     Attributes:
-        name: the last part of what was given ("train.zip", "array"): safe in reports.
+        name: the last part of what the user gave ("train.zip", "array"): safe in reports.
         where: the source as the user gave it, for error messages.
-        non_image_count: how many entries are not images by their name (see `names`).
-        first_non_image: the id of the first of them, None when there is none.
+        non_image_count: how many entries are not images by their names (see `filenames`).
+        first_non_image: the id of the first of them; None if there is none.
         hashes: the images' content hashes; None until `hash_images` computed them.
     """
 
@@ -40,30 +40,30 @@ class ImageSource(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many entries there are; positions run from 0 to this."""
+        """The number of entries; their positions start at 0."""
 
     @abstractmethod
     def id(self, position: int) -> str:
-        """The entry's stable name: its path in a folder or archive, else its number ("000123")."""
+        """The entry's stable id: its path in a folder or archive, else its number ("000123")."""
 
     @abstractmethod
     def content(self, position: int) -> bytes | NDArray[np.uint8]:
-        """What is stored: an encoded image as bytes, or pixels [H, W] or [H, W, C]. Thread-safe.
+        """Read an entry: an encoded image as bytes, or pixels [H, W] or [H, W, C]. Thread-safe.
 
         Raises:
             InputError: the entry is not an image by its name, or cannot be read.
         """
 
     def class_name(self, position: int) -> str | None:
-        """The entry's class: its first-level folder or its label; None: it has none."""
+        """The entry's class (see `classes`); None if it has none."""
         return None
 
     def describe(self, position: int) -> str:
-        """The entry's id and where it is, to begin an error message with."""
+        """The entry's id and its source, for the start of an error message."""
         return f"{self.id(position)} in {self.where}"
 
     def close(self) -> None:  # noqa: B027 (most sources hold no file)
-        """Release files; the source cannot be read afterwards."""
+        """Close files; the source cannot be read afterwards."""
 
     def __enter__(self) -> Self:
         return self
@@ -78,32 +78,33 @@ class ImageSource(ABC):
 
 
 def number_id(position: int, count: int) -> str:
-    """The id of an entry that has no name: its number, zero-padded so that ids sort as numbers."""
+    """The id of an entry without a name: its number, zero-padded so that ids sort like numbers."""
     return f"{position:0{max(6, len(str(count - 1)))}d}"
 
 
 def refuse_non_images(source: ImageSource) -> None:
-    """Raise InputError when there are entries among the images that are not images."""
+    """Raise InputError if some entries are not images by their names."""
     if source.non_image_count:
-        others = source.non_image_count - 1
+        more = source.non_image_count - 1
         raise InputError(
             f"{source.first_non_image} in {source.where}: expected only images, but this file"
-            + (f" and {others:,} more are" if others else " is")
+            + (f" and {more:,} more are" if more else " is")
             + " not, by the suffix. Move it elsewhere, or leave such files out with --skip-broken "
-            "(skip_broken=True)"
+            "(skip_broken=True)."
         )
 
 
-_BYTES = 16
+HASH_BYTES = 16
+"""Bytes of the hash of one image (BLAKE2b, 128 bits)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageHashes:
-    """What a source holds, to the byte.
+    """Content hashes of a source's entries.
 
     Attributes:
-        per_image: uint8 [n, 16], a hash of each entry's content; zeros for those that cannot be
-            read (damaged in their archive, or not images by name).
+        per_image: uint8 [n, 16], a hash of each entry's content; zeros for entries that cannot be
+            read (damaged in their archive, or not images by their names).
     """
 
     per_image: NDArray[np.uint8]
@@ -111,4 +112,4 @@ class ImageHashes:
     @property
     def hexdigest(self) -> str:
         """One hash over all rows in order, 32 hexadecimal digits."""
-        return blake2b(self.per_image.tobytes(), digest_size=_BYTES).hexdigest()
+        return blake2b(self.per_image.tobytes(), digest_size=HASH_BYTES).hexdigest()

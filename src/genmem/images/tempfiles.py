@@ -1,4 +1,4 @@
-"""Files read by many threads, and unnamed temporary ones for bytes that come only once."""
+"""Files shared by threads, and unnamed temporary files for bytes that come only once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from typing import IO
 
 from genmem.images.limits import refuse_bomb
 
-_PIECE = 2**20
+_CHUNK_BYTES = 2**20
 
 
 def new_tempfile() -> IO[bytes]:
-    """An empty file in the system's temporary folder (`$TMPDIR`), gone when closed."""
+    """An empty file in the system's temporary folder (`$TMPDIR`); closing it deletes it."""
     return tempfile.TemporaryFile(prefix="genmem-")
 
 
 def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[bytes]:
-    """Copy all of `stream`, which decompresses `compressed` bytes of the file `what`; rewound.
+    """Copy a decompressing stream into a temporary file.
+
+    Args:
+        stream: what to copy.
+        compressed: bytes that the stream decompresses.
+        what: the file they are in, for messages.
+
+    Returns:
+        The file, at its start.
 
     Raises:
-        InputError: it unpacks to suspiciously much; the copy is gone by then.
+        InputError: the stream is a decompression bomb (see `limits`).
     """
     file = new_tempfile()
     try:
-        while piece := stream.read(_PIECE):
-            file.write(piece)
+        while chunk := stream.read(_CHUNK_BYTES):
+            file.write(chunk)
             refuse_bomb(file.tell(), compressed=compressed, what=what)
     except BaseException:
         file.close()
@@ -35,7 +43,7 @@ def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[byt
 
 
 class SharedFile:
-    """An open file, read at any place from any thread."""
+    """An open file that any thread may read at any offset."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._lock = file, threading.Lock()

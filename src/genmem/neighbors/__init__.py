@@ -1,6 +1,12 @@
-"""Nearest neighbours on feature arrays: exact, blocked, mergeable. Arrays in, arrays out."""
+"""Nearest neighbours on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
 
-from genmem.neighbors._rows import METRICS, Metric
+exact.py           the k nearest references of each query
+balls.py           how many balls hold each query
+float32_bound.py   the float32 bound that makes the search exact
+_blocks.py         float32 blocks of rows, and float64 distances of pairs
+"""
+
+from genmem.neighbors._blocks import METRICS, Metric
 from genmem.neighbors.balls import count_balls
 from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest
 

@@ -1,4 +1,4 @@
-"""How many balls hold each query: the count behind precision, recall and density."""
+"""`count_balls`: how many balls hold each query, for precision, recall and density."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import torch
 from array_api_compat import is_torch_array
 
 from genmem.errors import InputError
-from genmem.neighbors._rows import (
+from genmem.neighbors._blocks import (
     device_of,
     load_block,
     pair_distances,
     query_rows,
     reference_rows,
-    score_scale,
-    score_tolerance,
 )
+from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 
 def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
-    """For each query, the number of closed Euclidean balls B(center, radius) that hold it.
+    """Count, for each query, the closed Euclidean balls B(center, radius) that hold it.
 
-    Decided like the nearest neighbours: by a float32 matrix product where it leaves no doubt,
-    and in float64, by differences, for the pairs within its error of the boundary. A query at
-    exactly the radius is inside.
+    A float32 matrix product decides where it leaves no doubt; pairs within its error of the
+    boundary are measured in float64, from differences. A query at exactly the radius is inside.
 
     Args:
         queries: features [n, d], NumPy or torch.

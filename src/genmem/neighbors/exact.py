@@ -1,10 +1,10 @@
-"""Exact k-nearest neighbours: candidates in float32, decided in float64.
+"""Exact k-nearest neighbours: candidates from float32, decisions in float64.
 
-A blocked float32 matrix product scores every query against every reference at the speed of the
-machine's matrix product. Its rounding error is bounded (`score_tolerance`), so whatever scores
-within twice that bound of a query's k-th best is kept as a candidate, and only candidates are
-measured again, in float64 and by differences. The answer is therefore the exact one, near
-duplicates keep their digits, and block size, batch size and thread count cannot change it.
+A blocked float32 matrix product scores every query against every reference at the machine's full
+speed. Its rounding error is bounded (`float32_bound`): every reference that scores within twice the
+bound of a query's k-th best is a candidate, and candidates are measured again in float64, from
+differences. So the answer is exact, near-duplicates keep their digits, and block size, batch size
+and thread count cannot change it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from array_api_compat import is_torch_array
 
 from genmem.arrays import check_features, check_same_dimension
 from genmem.errors import InputError, UsageError
-from genmem.neighbors._rows import (
+from genmem.neighbors._blocks import (
     METRICS,
     Block,
     Metric,
@@ -28,16 +28,15 @@ from genmem.neighbors._rows import (
     query_rows,
     reference_rows,
     score_buffer,
-    score_scale,
-    score_tolerance,
     scores_of,
 )
+from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 _CROWDED = 32
-"""Candidates per query in one block above which identical references are looked for."""
+"""Candidates per query in one block above which identical references are dropped."""
 
 _PENDING_PAIRS = 2_000_000
-"""Candidates that may wait (16 bytes each) before they are measured."""
+"""Candidates (16 bytes each) that may wait to be measured."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def nearest(
     metric: Metric = "cosine",
     exclude_self: bool = False,
 ) -> Nearest:
-    """The k nearest references of every query, exactly.
+    """Find the k nearest references of every query, exactly.
 
     Args:
         queries: features [n, d]; NumPy (memory-mapped too) or torch, any floating dtype.
@@ -90,14 +89,14 @@ def nearest(
 
 
 class NearestNeighbors:
-    """Nearest neighbours over references that arrive in parts; `merge` joins workers' halves.
+    """Nearest neighbours over references that arrive in parts; `merge` joins searches of workers.
 
     `update` with parts in any order, or `merge` of searches of the same queries over different
-    parts, gives exactly what one pass over all references gives.
+    parts, gives exactly the result of one pass over all references.
 
-    Where only neighbours up to some distance matter, `within` (float64 [n], one bound a query)
-    saves the work of telling the others apart: all that lie at most so far are found; the places
-    of others may hold them, or distance ∞ and index −1.
+    `within` (float64 [n], a distance per query) saves work if only neighbours up to that distance
+    matter. Those are all found; places beyond them may hold other neighbours, or distance ∞ and
+    index −1.
     """
 
     def __init__(
@@ -127,7 +126,7 @@ class NearestNeighbors:
         self._indices = torch.full((count, k), -1, dtype=torch.int64)
 
     def update(self, references: Any, *, offset: int | None = None) -> None:
-        """Search a further part of the references.
+        """Search another part of the references.
 
         Args:
             references: features [m, d]; none (m = 0) change nothing.
@@ -149,26 +148,26 @@ class NearestNeighbors:
         self.seen += int(references.shape[0])
 
     def merge(self, other: NearestNeighbors) -> None:
-        """Take in another search of the same queries over other references (other offsets)."""
+        """Merge another search of the same queries over other references (other offsets)."""
         if (other.k, other.metric) != (self.k, self.metric) or (
             other._distances.shape != self._distances.shape
         ):
-            raise UsageError("only searches of the same queries, k and metric can be merged.")
+            raise UsageError("merge: expected a search of the same queries, k and metric.")
         count = torch.arange(self._distances.shape[0])
         rows = count.repeat_interleave(other.k)
         self._keep(0, rows, other._indices.flatten(), other._distances.flatten())
         self.seen += other.seen
 
     def compute(self) -> Nearest:
-        """What was found so far.
+        """The k nearest of the references so far.
 
         Raises:
-            InputError: fewer than k references (besides the query itself) were seen.
+            InputError: there were fewer than k references (besides the query itself).
         """
         if self._within is None and bool((self._indices < 0).any()):
-            others = " besides the row itself" if self.exclude_self else ""
+            besides = " besides the row itself" if self.exclude_self else ""
             raise InputError(
-                f"expected at least {self.k} references{others}, got "
+                f"expected at least {self.k} references{besides}, got "
                 f"{self.seen - int(self.exclude_self)}; give more images or a smaller k."
             )
         if is_torch_array(self.queries):
@@ -206,7 +205,7 @@ class NearestNeighbors:
             self._decide(references, first, start, pending, best, margin)
 
     def _scores_of_best(self, queries: Block, start: int, stop: int) -> torch.Tensor:
-        """float32 [b, k]: the scores that the distances found so far, or the bounds, stand for."""
+        """float32 [b, k]: the scores that correspond to the distances so far, or to the bounds."""
         distances = self._distances[start:stop]
         if self._within is not None:
             distances = torch.minimum(distances, self._within[start:stop, None])
@@ -224,7 +223,7 @@ class NearestNeighbors:
         best: torch.Tensor,
         margin: torch.Tensor,
     ) -> None:
-        """Measure the candidates that can still be among the k nearest, and keep those that are."""
+        """Measure the candidates that may be among the k nearest; keep those that are."""
         rows, columns = pending.take(best[:, -1] - margin)
         distances = pair_distances(
             self.queries, references, rows + start, columns, metric=self.metric
@@ -260,7 +259,7 @@ class _Pending:
         self.count += rows.shape[0]
 
     def take(self, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The pairs whose score still reaches their query's threshold; none wait afterwards."""
+        """Empty the list; return the pairs whose score reaches their query's threshold."""
         rows, columns, scores = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
         keep = scores >= threshold[rows]
         self._parts.clear()
@@ -269,7 +268,7 @@ class _Pending:
 
 
 def _hide_self(scores: torch.Tensor, shift: int) -> None:
-    """Make each query's own row the worst: it is column `row + shift` of the block."""
+    """Give each query's own row, column `row + shift` of the block, the worst score."""
     if -scores.shape[0] < shift < scores.shape[1]:
         scores.diagonal(offset=shift).fill_(-torch.inf)
 
@@ -277,37 +276,37 @@ def _hide_self(scores: torch.Tensor, shift: int) -> None:
 def _candidates(
     scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pairs that may be among their query's k nearest; `best` [b, k] is brought up to date.
+    """Pairs that may be among their query's k nearest; updates `best` [b, k].
 
     Most queries have no better neighbour in a later block, so the block is read once (its row
-    maxima) and only the rows that can have changed are looked at again.
+    maxima), and only rows that may have changed are read again.
     """
-    hopeful = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
-    some = scores if hopeful.shape[0] == scores.shape[0] else scores[hopeful]
+    improved = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
+    some = scores if improved.shape[0] == scores.shape[0] else scores[improved]
     top = some.topk(min(k + 1, some.shape[1]), dim=1)
-    known = torch.cat([best[hopeful], top.values[:, :k]], dim=1).topk(k, dim=1).values
-    best[hopeful] = known
+    known = torch.cat([best[improved], top.values[:, :k]], dim=1).topk(k, dim=1).values
+    best[improved] = known
     lowest = torch.finfo(torch.float32).min  # −inf marks a row's own column
-    threshold = (known[:, -1] - margin[hopeful]).clamp_min_(lowest)[:, None]
+    threshold = (known[:, -1] - margin[improved]).clamp_min_(lowest)[:, None]
     if top.values.shape[1] <= k:
         rows, columns = (some >= threshold).nonzero(as_tuple=True)
-        return hopeful[rows], columns
+        return improved[rows], columns
     rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
     columns = top.indices[rows, places]
-    # Where the (k+1)-th is within the margin too, there may be more: look at the whole row.
+    # If the (k+1)-th is within the margin too, there may be more: read the whole row.
     crowded = (top.values[:, k:] >= threshold).flatten()
     if bool(crowded.any()):
         lone = ~crowded[rows]
         full, more = (some[crowded] >= threshold[crowded]).nonzero(as_tuple=True)
         rows = torch.cat([rows[lone], crowded.nonzero().flatten()[full]])
         columns = torch.cat([columns[lone], more])
-    return hopeful[rows], columns
+    return improved[rows], columns
 
 
 def _first_copies(
     rows: torch.Tensor, columns: torch.Tensor, block: Any, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Without the candidates that k identical, earlier references of the block beat by index."""
+    """Drop candidates that k identical, earlier references of the block precede by index."""
     block = block.cpu().numpy() if is_torch_array(block) else np.asarray(block)
     _, groups = np.unique(block, axis=0, return_inverse=True)
     order = np.argsort(groups, kind="stable")

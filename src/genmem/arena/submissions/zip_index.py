@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genmem.arena.submissions.zip_limits import ZipLimits
-from genmem.images.filenames import is_ignored, printable
+from genmem.images.filenames import is_ignored, printable_name
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
@@ -76,7 +76,7 @@ def files_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def shown(entry: zipfile.ZipInfo) -> str:
     """An entry's name as one line of printable text."""
-    return printable(_bytes(entry))[:200]
+    return printable_name(_bytes(entry))[:200]
 
 
 def plain_name(entry: zipfile.ZipInfo) -> str:

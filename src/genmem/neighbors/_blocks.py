@@ -1,7 +1,7 @@
-"""Rows of a feature array as float32 blocks on the device that computes, and float64 pairs.
+"""Blocks of rows in float32 on the computing device, their scores, and float64 distances of pairs.
 
-A block is a copy, at most `BLOCK_BYTES`, made when it is needed: a memory-mapped array of a
-million rows is never in memory at once, and nothing is written to the caller's array.
+A block is a copy of bounded size, made on demand: a memory-mapped array of a million rows is never
+in memory at once, and nothing is written to the caller's array.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Metric = Literal["cosine", "absolute_cosine", "euclidean"]
 METRICS: tuple[str, ...] = get_args(Metric)
 
 QUERY_BYTES = 128 * 2**20
-"""float32 bytes of the queries that are searched together."""
+"""float32 bytes of the queries of one block."""
 
 SCORE_BYTES = 64 * 2**20
 """float32 bytes of one block of scores, queries × references."""
 
 PAIR_BYTES = 4 * 2**20
-"""float64 bytes of each side of the pairs that are compared together: they stay in cache."""
+"""float64 bytes of each side of the pairs measured together: they fit in the CPU's cache."""
 
 MAXIMUM_QUERY_ROWS = 16_384
 
 NORM_RANGE = (1e-15, 1e15)
-"""Norms of rows; beyond it float32 squares overflow or lose their digits."""
+"""Smallest and largest norm of a row; beyond them float32 squares overflow or lose digits."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Block:
         rows: float32 [b, d]; of norm 1 for the cosine metrics.
         half_squares: float32 [b], ‖row‖²/2 for "euclidean", zeros otherwise.
         norms: float32 [b], the norms of `rows`.
-        signed: some value may be negative, so that |cos| can differ from cos.
+        signed: whether a value may be negative, so that |cos| can differ from cos.
     """
 
     rows: torch.Tensor
@@ -53,27 +53,27 @@ class Block:
 
 
 def device_of(array: Any) -> torch.device:
-    """Where a feature array lives; NumPy arrays live on the CPU."""
+    """The device of a feature array; NumPy arrays are on the CPU."""
     return array.device if is_torch_array(array) else torch.device("cpu")
 
 
 def query_rows(dimension: int) -> int:
-    """How many queries of `dimension` float32 columns are searched together."""
+    """Queries of `dimension` float32 columns per block."""
     return max(1, min(MAXIMUM_QUERY_ROWS, QUERY_BYTES // (4 * dimension)))
 
 
 def reference_rows(queries: int, dimension: int) -> int:
-    """How many references one block holds beside `queries` queries."""
+    """References of `dimension` float32 columns per block, beside `queries` queries."""
     by_scores = SCORE_BYTES // (4 * queries)
     by_copy = SCORE_BYTES // (4 * dimension)
     return max(1, min(by_scores, by_copy))
 
 
 def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: torch.device) -> Block:
-    """Rows [start, stop) of `array` as a `Block` for `metric` on `device`.
+    """Load rows [start, stop) of `array` as a `Block` for `metric` on `device`.
 
     Raises:
-        InputError: a norm is out of the range in which float32 squares keep their digits.
+        InputError: a norm is outside `NORM_RANGE`.
     """
     rows = _as_float32(array, start, stop).to(device)
     norms = torch.linalg.vector_norm(rows, dim=1)
@@ -88,24 +88,24 @@ def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: tor
 def _check_norms(norms: torch.Tensor, array: Any, start: int) -> None:
     low, high = NORM_RANGE
     outside = ((norms > 0) & ((norms < low) | (norms > high))) | ~norms.isfinite()
-    # What is 0 in float32 must be 0 in the array too, not merely too small for float32.
+    # A row that is 0 in float32 must be 0 in the array, not only too small for float32.
     for row in (norms == 0).nonzero().flatten().tolist():
         outside[row] = bool((array[start + row] != 0).any())
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         raise InputError(
-            f"row {start + row} has a norm of about {float(norms[row]):.1e}; the search takes "
-            f"norms from {low:.0e} to {high:.0e}. Divide all features of all sets by one number."
+            f"row {start + row} has a norm of about {float(norms[row]):.1e}, expected {low:.0e} to "
+            f"{high:.0e}. Divide all features of all sets by the same number."
         )
 
 
 def score_buffer(queries: int, references: int, *, device: torch.device) -> torch.Tensor:
-    """Room for the scores of the largest block; every block reuses it."""
+    """Memory for the scores of the largest block; all blocks use it in turn."""
     return torch.empty(queries * references, dtype=torch.float32, device=device)
 
 
 def scores_of(queries: Block, block: Block, metric: Metric, buffer: torch.Tensor) -> torch.Tensor:
-    """Larger is nearer: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2).
+    """Scores, larger for nearer rows: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2).
 
     Returns:
         float32 [b, c], in the memory of `buffer`.
@@ -121,27 +121,6 @@ def scores_of(queries: Block, block: Block, metric: Metric, buffer: torch.Tensor
     return scores
 
 
-def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
-    """float32 [b]: what the relative score tolerance is relative to, for each query."""
-    if metric != "euclidean":
-        return torch.ones_like(queries.norms)
-    largest = block.norms.max()
-    return queries.norms * largest + queries.half_squares + largest.square() / 2
-
-
-def score_tolerance(dimension: int, *, device: torch.device) -> float:
-    """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.
-
-    A dot product of length d in precision u errs by at most λ√d·u·Σ|xᵢyᵢ| with probability
-    practically 1 at λ = 4 (Higham and Mary 2019, "A new approach to probabilistic rounding error
-    analysis"); the 8u beside it covers rounding and normalising the rows themselves. Where the
-    caller let CUDA multiply in TF32, u is TF32's.
-    """
-    tf32 = device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
-    unit = 2.0**-11 if tf32 else 2.0**-24
-    return (4.0 * dimension**0.5 + 8.0) * unit
-
-
 def pair_distances(
     queries: Any,
     references: Any,
@@ -150,13 +129,13 @@ def pair_distances(
     *,
     metric: Metric,
 ) -> torch.Tensor:
-    """Distances of the pairs (queries[i], references[j]) in float64, without cancellation.
+    """Measure the pairs (queries[i], references[j]) in float64, without cancellation.
 
-    Euclidean distances come from differences. Cosine distances come from the unit vectors u, v:
-    1 − u·v = ‖u − v‖²/2, which keeps its digits where 1 − u·v would lose them.
+    Euclidean distances are computed from differences, cosine distances from the unit vectors u, v:
+    1 − u·v = ‖u − v‖²/2, which keeps the digits that 1 − u·v would lose.
 
     Args:
-        queries: features [n, d], in the precision they were given.
+        queries: features [n, d], in their own precision.
         references: features [m, d].
         query_index: int64 [p], rows of `queries`.
         reference_index: int64 [p], rows of `references`.
@@ -193,7 +172,7 @@ def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
 
 
 def _as_float32(array: Any, start: int, stop: int) -> torch.Tensor:
-    """Rows as float32, to be read only: the caller's memory itself where it is float32 already."""
+    """Rows as float32, for reading only: float32 rows are the caller's own memory."""
     if is_torch_array(array):
         return array[start:stop].detach().to(torch.float32)
     rows = array[start:stop]
