@@ -1,7 +1,7 @@
 """genmem measures, ranks and reduces training-sample memorization in generative image models.
 
-This is the one door: every public name is here, imported at first use, so that `import genmem`
-is instant and loads neither torch nor a web framework.
+All public names are here. Each is imported at first use, so that `import genmem` is fast and loads
+neither torch nor a web framework.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ __all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for; `__version__` is the installed one."""
+    """Import a public name at its first use; `__version__` is the installed version."""
     if name == "__version__":
         from importlib.metadata import version
 

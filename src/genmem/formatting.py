@@ -1,4 +1,4 @@
-"""Numbers, counts and names as people read them; shared by the page and the terminal."""
+"""Numbers, counts and names as text for people: on pages, on the terminal and in messages."""
 
 from __future__ import annotations
 

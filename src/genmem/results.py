@@ -1,4 +1,4 @@
-"""What every layer hands on: frozen results that carry their value and where it came from."""
+"""Frozen results that all layers share: a value with its interval, sample sizes and origin."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Json = Any
 
 
 def to_json(value: object) -> Json:
-    """`value` with NumPy scalars, tuples, mappings and non-finite numbers made plain JSON.
+    """Convert NumPy scalars and arrays, tuples, mappings and non-finite numbers to plain JSON.
 
-    NaN and infinities have no JSON form; they become None, never an invalid document.
+    NaN and infinities, which JSON lacks, become None.
     """
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
@@ -36,7 +36,7 @@ def to_json(value: object) -> Json:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval: `level` is its coverage (0.95), `method` how it was made."""
+    """A confidence interval: `level` is its coverage (0.95), `method` how it was computed."""
 
     low: float
     high: float
@@ -52,16 +52,16 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One metric's outcome. `float(result)` is its value; `result.parts` what it is made of.
+    """One metric's result. `float(result)` is its value; `result.parts` holds its components.
 
     Attributes:
         name: the metric's name in JSON (`fd`, `mifid`, …).
         value: the number.
         n: rows used per set, for example `{"generated": 10000, "train": 50000}`.
-        parts: whatever the value was computed from or qualified by; plain JSON values.
+        parts: what the value was computed from; plain JSON values.
         interval: a confidence interval where one exists.
-        seed: the seed of anything random inside; None when nothing is.
-        notes: sentences a reader of the value must know (rows dropped, n < d, …).
+        seed: the random seed; None if nothing is random.
+        notes: sentences that a reader of the value must know (rows dropped, n < d, …).
     """
 
     name: str
@@ -91,10 +91,10 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class InputSummary:
-    """One of the sets that were compared.
+    """One of the compared sets.
 
     Attributes:
-        source: the last part of what was given (`train.zip`), never a full path.
+        source: the last part of the input (`train.zip`), never a full path.
         kind: "images" or "features".
         count: rows used.
         digest: hex content hash of the rows in order.
@@ -127,7 +127,7 @@ class Pair:
     Attributes:
         generated_id, train_id: the images' ids in their sources.
         distance: the distance between them, in the space and metric of the score.
-        generated_png, train_png: the two images as PNG bytes; None when features were given.
+        generated_png, train_png: the two images as PNG bytes; None if the inputs were features.
     """
 
     generated_id: str
@@ -137,7 +137,7 @@ class Pair:
     train_png: bytes | None = None
 
     def to_dict(self) -> dict[str, Json]:
-        """The pair as plain JSON, without the pictures."""
+        """The pair as plain JSON, without the images."""
         return to_json(
             {
                 "generated": self.generated_id,
@@ -149,11 +149,11 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Everything `genmem.score` found: the object behind the table, the JSON and the report.
+    """The result of `genmem.score`, from which the table, the JSON and the report are rendered.
 
     Attributes:
         metrics: results by their JSON names, in reading order.
-        inputs: by role: "generated", "train" and, when given, "test".
+        inputs: by role: "generated", "train" and, if given, "test".
         backbone: name, dimension, preprocessing, weights hash, engine; JSON values.
         provenance: genmem's and its libraries' versions, seed, date; JSON values.
         seconds: wall-clock seconds per stage, and "total".

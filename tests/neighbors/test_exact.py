@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from genmem.errors import InputError, UsageError
-from genmem.neighbors import METRICS, NearestNeighbors, _rows, count_balls, nearest
+from genmem.neighbors import METRICS, NearestNeighbors, _blocks, count_balls, nearest
 
 
 def brute_force(queries, references, metric, *, exclude_self=False):
@@ -117,9 +117,9 @@ def test_block_sizes_leave_every_byte_alone(metric, monkeypatch):
     queries, references = rng.normal(size=(90, 33)), rng.normal(size=(210, 33))
     references[::7] = references[1]
     whole = nearest(queries, references, k=4, metric=metric)
-    monkeypatch.setattr(_rows, "QUERY_BYTES", 4 * 33 * 13)
-    monkeypatch.setattr(_rows, "SCORE_BYTES", 4 * 13 * 9)
-    monkeypatch.setattr(_rows, "PAIR_BYTES", 8 * 33 * 5)
+    monkeypatch.setattr(_blocks, "QUERY_BYTES", 4 * 33 * 13)
+    monkeypatch.setattr(_blocks, "SCORE_BYTES", 4 * 13 * 9)
+    monkeypatch.setattr(_blocks, "PAIR_BYTES", 8 * 33 * 5)
     small = nearest(queries, references, k=4, metric=metric)
     assert small.distances.tobytes() == whole.distances.tobytes()
     assert small.indices.tobytes() == whole.indices.tobytes()
@@ -229,8 +229,8 @@ def test_ball_counts_equal_brute_force_also_on_the_boundary(seed, monkeypatch):
     radii = brute_force(centers, centers, "euclidean", exclude_self=True).min(axis=1)
     expected = (brute_force(queries, centers, "euclidean") <= radii).sum(axis=1)
     assert (count_balls(queries, centers, radii) == expected).all()
-    monkeypatch.setattr(_rows, "QUERY_BYTES", 4 * 3 * 7)
-    monkeypatch.setattr(_rows, "SCORE_BYTES", 4 * 7 * 5)
+    monkeypatch.setattr(_blocks, "QUERY_BYTES", 4 * 3 * 7)
+    monkeypatch.setattr(_blocks, "SCORE_BYTES", 4 * 7 * 5)
     assert (count_balls(queries, centers, radii) == expected).all()
 
 

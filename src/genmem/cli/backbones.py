@@ -1,18 +1,18 @@
-"""`genmem backbones`: what can turn images into features, and what works now."""
+"""`genmem backbones`: the backbones, and which of them work now."""
 
 from __future__ import annotations
 
 LONGEST_LINE = 240
-"""Columns when the list goes to a file or a pipe: addresses stay on one line."""
+"""Columns of the table in a file or a pipe: addresses stay on one line."""
 
 
 def backbones() -> None:
-    """List the backbones: which work now, and where the others' weights come from."""
+    """List the backbones, which of them work now, and where their weights come from."""
     from rich.text import Text
 
     from genmem.cli.console import print_table
-    from genmem.features import backbones as catalogue
-    from genmem.features import weights_status
+    from genmem.features.registry import backbones as list_backbones
+    from genmem.features.registry import weights_status
     from genmem.report.common.terminal import new_table
 
     table = new_table()
@@ -22,7 +22,7 @@ def backbones() -> None:
     table.add_column("ready now?")
     table.add_column("licence", no_wrap=True)
     table.add_column("weights from", overflow="fold")
-    for backbone in catalogue():
+    for backbone in list_backbones():
         status = weights_status(backbone)
         table.add_row(
             Text(backbone.name, style="bold"),

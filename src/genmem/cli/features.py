@@ -1,49 +1,37 @@
-"""`genmem features`: the features of a set of images, saved for later scores."""
+"""`genmem features`: extract features once, for later scores."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from genmem.cli.options import SOURCE, Backbone, Device, OutNpy, SkipBroken, Weights
+
 
 def features(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The images, as `genmem score` takes them.")
-    ],
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE.npy",
-            help="Where to save the features, float32 [n, d]; the images' ids go beside it.",
-        ),
-    ],
-    backbone: Annotated[
-        str, typer.Option(help="What turns images into features; see `genmem backbones`.")
-    ] = "inception",
-    weights: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The backbone's weights file.")
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the network runs.")
-    ] = "auto",
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out unreadable images and list them.")
-    ] = False,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=f"Images: a {SOURCE}.")],
+    out: OutNpy,
+    backbone: Backbone = "inception",
+    weights: Weights = None,
+    device: Device = "auto",
+    skip_broken: SkipBroken = False,
 ) -> None:
-    """Save the features of SOURCE as a .npy file that `genmem score` reads in place of images."""
-    from pathlib import Path
+    """Extract the features of images into a .npy file, which other commands take for the images.
 
+    The file holds float32 [n, d]. The images' ids are written beside it, to NAME.ids.json.
+    """
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
     from genmem.features.feature_io import IDS_SUFFIX
     from genmem.io.atomic import atomic_write, check_writable
 
-    ids_file = str(Path(out).with_suffix(IDS_SUFFIX))
+    ids_file = str(out.with_suffix(IDS_SUFFIX))
     check_writable(out, suffixes=(".npy",))
     check_outputs(
-        {"--out": out, "the ids file": ids_file}, inputs={"SOURCE": source, "--weights": weights}
+        {"--out": str(out), "the ids file": ids_file},
+        inputs={"SOURCE": source, "--weights": weights},
     )
     import numpy as np
 
@@ -52,25 +40,20 @@ def features(
 
     with progress_on_stderr() as progress, open_images(source) as images:
         extractor = load_backbone(backbone, weights=weights, device=device, progress=progress)
-        found = extract(
-            images,
-            extractor=extractor,
-            skip_broken=skip_broken,
-            progress=progress,
-        )
+        features = extract(images, extractor=extractor, skip_broken=skip_broken, progress=progress)
         with atomic_write(out) as file:
-            np.save(file, found.array, allow_pickle=False)
+            np.save(file, features.array, allow_pickle=False)
         write_json(
             {
                 "source": images.name,
-                "digest": found.digest,
+                "digest": features.digest,
                 "backbone": extractor.describe(),
-                "skipped": list(found.skipped),
-                "ids": list(found.ids),
+                "skipped": list(features.skipped),
+                "ids": list(features.ids),
             },
             ids_file,
         )
-    rows, dimension = found.array.shape
+    rows, dimension = features.array.shape
     print(f"{out}: {rows:,} rows of {dimension:,} features")
-    if found.skipped:
-        print(f"note: {len(found.skipped):,} broken images left out", file=sys.stderr)
+    if features.skipped:
+        print(f"note: {len(features.skipped):,} broken images left out", file=sys.stderr)

@@ -4,6 +4,22 @@
     features = extract(source, extractor=extractor)
 
 Neither torch nor timm is imported before a backbone is loaded.
+
+registry.py          the registry of backbones
+backbone.py          `Backbone`, an entry of the registry, and `Engine`
+inception.py timm_models.py efficientnet_lite.py pixels.py
+                     genmem's own backbones
+custom_models.py     backbones in .onnx and TorchScript files
+preprocessing.py     how a decoded image becomes a network's input
+weights.py           where weights are found, downloaded and checked
+extractor.py         `load_backbone` and `FeatureExtractor`
+engines.py onnx_engine.py onnx_export.py torch_modules.py
+                     what runs a network: ONNX Runtime, torch or NumPy
+extract.py           `extract`, `Features`, and the cache key
+cache.py             the cache folder and the feature sets in it
+feature_io.py        features from .npy and .npz files
+_inception_network.py _state_dict.py
+                     torch-fidelity's network; reading weights files safely
 """
 
 from genmem.features.backbone import Backbone, Device

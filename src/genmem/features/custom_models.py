@@ -1,10 +1,9 @@
-"""A network of the user's own, from an .onnx or a TorchScript file.
+"""Custom backbones: a network in an .onnx or a TorchScript file of the user's.
 
-One rule for all: the network takes RGB images [b, 3, H, W] (or [b, H, W, 3], for an ONNX file that
-says so) with values 0–255, as uint8, or as float32 when an ONNX file asks for it, and gives
-features [b, d] as its first output. Any scaling belongs inside the file. Where an ONNX file fixes
-H and W, images are stretched to that square (Pillow's bicubic); otherwise they come at their own
-size, which must then be one and the same.
+The network takes RGB images [b, 3, H, W] with values 0–255 as uint8, and its first output is the
+features [b, d]. An ONNX file may also declare [b, H, W, 3] or float32. Scaling belongs inside the
+file. If an ONNX file fixes H and W, images are stretched to that square (Pillow's bicubic);
+otherwise they keep their size, which must be the same for all.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ BATCH_SIZE = 16
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFile:
-    """A weights source that is the given file and nothing else."""
+    """The weights source of a custom backbone: its own file."""
 
     path: Path
 
@@ -41,12 +40,12 @@ class LocalFile:
 
     @property
     def url(self) -> str:
-        """There is no address."""
+        """Text in place of an address."""
         return "a local file"
 
     @property
     def place(self) -> str:
-        """Where it was given."""
+        """Where the file should be."""
         return f"at {self.path}"
 
     def find(self) -> tuple[Path, str] | None:
@@ -54,17 +53,17 @@ class LocalFile:
         return (self.path, "local file") if self.path.is_file() else None
 
     def expected_sha256(self, path: Path) -> str | None:
-        """Nothing is published."""
+        """None: nothing is published."""
         del path
 
     def download(self, progress: Progress | None) -> Path:
-        """There is nothing to download from."""
+        """Fails: the file has no address."""
         del progress
-        raise WeightsError("the file is not there")
+        raise WeightsError(f"there is no file {self.path}")
 
 
 class FileOnnxEngine(OnnxEngine):
-    """An ONNX file of the user's, given what its input asks for."""
+    """A custom ONNX file; batches are converted to what its input declares."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, title=path.name, batch_size=BATCH_SIZE)
@@ -73,7 +72,7 @@ class FileOnnxEngine(OnnxEngine):
         types = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
         if self.input.type not in types:
             raise UsageError(
-                f"{path.name}: its input is {self.input.type}; expected uint8 or float32"
+                f"{path.name}: expected an input of uint8 or float32, got {self.input.type}."
             )
         self.dtype = types[self.input.type]
 
@@ -90,32 +89,34 @@ def _channels_last(shape: list[int | str | None]) -> bool:
 
 
 def _onnx_input_size(path: Path) -> int | None:
-    """The side of the square an ONNX file asks for; None when it takes any size."""
+    """The side of the square that an ONNX file takes; None for any size."""
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load(path, load_external_data=False)
     except (DecodeError, OSError, ValueError) as error:
-        raise UsageError(f"{path} is not an ONNX file ({type(error).__name__})") from error
+        raise UsageError(f"{path} is not an ONNX file ({type(error).__name__}).") from error
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
-        raise UsageError(f"{path}: expected one input of shape [b, 3, H, W] or [b, H, W, 3]")
+        raise UsageError(f"{path}: expected one input of shape [b, 3, H, W] or [b, H, W, 3].")
     shape = [dim.dim_value or None for dim in inputs[0].type.tensor_type.shape.dim]
     height, width = shape[1:3] if _channels_last(list(shape)) else shape[2:4]
     if height != width:
-        raise UsageError(f"{path} takes images of {height} × {width}; expected a square, or any")
+        raise UsageError(
+            f"{path}: expected an input of a square or any size, got {height} × {width}."
+        )
     return height
 
 
 def _open_onnx(
     backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> OnnxEngine:
-    """ONNX Runtime on the CPU, whatever the device."""
-    del backbone, sha256, device
+    """Open ONNX Runtime on the CPU, whatever the device."""
+    del sha256, device
     if weights is None:
-        raise UsageError("an ONNX backbone needs its file")
+        raise UsageError(f"{backbone.name}: expected an ONNX file, got none.")
     return FileOnnxEngine(weights)
 
 
@@ -131,8 +132,8 @@ def _load_torchscript(path: Path):
             module = torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError) as error:
         raise WeightsError(
-            f"{path.name} is not a TorchScript file; make one with torch.jit.script or "
-            "torch.jit.trace, or export the network to ONNX"
+            f"{path.name} is not a TorchScript file. Create one with torch.jit.script or "
+            "torch.jit.trace, or export the network to ONNX."
         ) from error
     return freeze(ChannelsFirst(module))
 
@@ -140,10 +141,10 @@ def _load_torchscript(path: Path):
 def _open_torchscript(
     backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> TorchEngine:
-    """torch on the chosen device."""
+    """Open torch on the chosen device."""
     del sha256
     if weights is None:
-        raise UsageError("a TorchScript backbone needs its file")
+        raise UsageError(f"{backbone.name}: expected a TorchScript file, got none.")
     return TorchEngine(
         _load_torchscript(weights),
         device=choose_device(device),
@@ -153,23 +154,23 @@ def _open_torchscript(
 
 
 def load_custom_backbone(path: Path) -> Backbone:
-    """The backbone in a file of the user's.
+    """Describe the backbone in a custom .onnx or TorchScript file.
 
     Raises:
-        UsageError: the file is missing, or not of the form the module's docstring asks for.
+        UsageError: the file is missing, or its network does not fit the module's rule.
     """
     if not path.is_file():
-        raise UsageError(f"the backbone file {path} is not there")
+        raise UsageError(f"backbone: expected a name or a file, but there is no file {path}.")
     is_onnx = path.suffix == ".onnx"
     size = _onnx_input_size(path) if is_onnx else None
-    stretch = Identity() if size is None else Crop(size, None, Image.Resampling.BICUBIC)
+    preprocessing = Identity() if size is None else Crop(size, None, Image.Resampling.BICUBIC)
     return Backbone(
         name=path.name,
-        description="a network of your own",
-        licence="yours to know",
+        description="a custom network",
+        licence="unknown",
         dimension=None,
         input_size=size,
-        preprocessing=stretch,
+        preprocessing=preprocessing,
         weights=LocalFile(path=path),
         network=None if is_onnx else _load_torchscript,
         open_engine=_open_onnx if is_onnx else _open_torchscript,

@@ -1,12 +1,12 @@
-"""How a decoded image becomes a network's input: three ways, each under a written, versioned name.
+"""How a decoded image becomes a network's input: three preprocessings with versioned names.
 
-`apply` works on one image and runs in the reader threads, so it keeps to NumPy and Pillow (which
-release the interpreter lock) and makes as few bytes as it can: uint8 where the published recipe
-rounds to 8 bits anyway. Scaling to the network's range happens inside the network. `apply_tensor`
-does the same to a whole torch batch on its device, for use in training loops.
+`apply` processes one image in the reader threads. It uses NumPy and Pillow, which release the
+interpreter lock, and gives uint8 where the published recipe rounds to 8 bits anyway. The network
+itself scales to its range. `apply_tensor` does the same to a whole torch batch on its device, for
+training loops.
 
-The name of a preprocessing is part of the cache key: whoever changes the arithmetic must change
-the number at the end of the name.
+The name of a preprocessing is part of the cache key: a change of the arithmetic must change the
+number at the end of the name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Preprocessing(Protocol):
-    """What every preprocessing offers."""
+    """The interface of a preprocessing."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class Preprocessing(Protocol):
 
 
 def _taps(size_in: int, size_out: int, half_pixel: bool) -> tuple[NDArray, NDArray, NDArray]:
-    """For each output index: the two input indices it lies between, and the second one's weight.
+    """For each output index: the two input indices around it, and the weight of the second.
 
     Computed in float32 from the ratio size_in / size_out, as TensorFlow 1 and torch do.
     """
@@ -59,7 +59,7 @@ def _taps(size_in: int, size_out: int, half_pixel: bool) -> tuple[NDArray, NDArr
 def resize_bilinear(
     image: NDArray[np.uint8], *, height: int, width: int, half_pixel: bool
 ) -> NDArray[np.float32]:
-    """`image` [H, W, 3] stretched to [height, width, 3] float32, without antialiasing.
+    """Stretch `image` [H, W, 3] to [height, width, 3] float32, without antialiasing.
 
     Between two pixels a and b, a fraction t of the way: a + (b − a)·t, first along rows, then
     along columns. Output index i reads input position i·in/out (`half_pixel=False`: the formula of
@@ -124,12 +124,12 @@ class Stretch:
 class Crop:
     """Pillow's antialiased resize of the shorter side to `resize`, then the central `size` square.
 
-    This is timm's and torchvision's evaluation transform. Rows are resized first, then columns,
-    rounding to 8 bits in between, and only inside the crop: equal to resizing all and cropping to
-    one level of 255 (the crop's edges are float32 in Pillow). Departure: Pillow 13 resizes columns
-    first where that is cheaper (very tall images); here the order is always the same, so that
-    features do not depend on Pillow's version. With `resize=None` the whole image is stretched to
-    size × size. Output uint8, as the recipe rounds.
+    This is the evaluation transform of timm and torchvision. Rows are resized first, then columns,
+    rounded to 8 bits in between, and only inside the crop: within one level of 255 this equals
+    resizing everything and cropping (the crop's edges are float32 in Pillow). Departure: Pillow 13
+    resizes columns first where that is cheaper (very tall images); here the order is always the
+    same, so that features do not depend on Pillow's version. With `resize=None` the whole image is
+    stretched to size × size. The output is uint8, as in the recipe.
     """
 
     size: int
@@ -182,7 +182,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Identity:
-    """No change at all: for networks that resize themselves, and for raw pixels."""
+    """No change: for networks that resize images themselves, and for raw pixels."""
 
     name: str = "as-is-v1"
 
