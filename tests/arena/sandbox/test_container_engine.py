@@ -9,7 +9,7 @@ import pytest
 from genmem.arena.sandbox import Limits, Program, container_engine, self_check, start, wait
 from genmem.arena.sandbox.program import Check, SandboxReport
 
-from .attacks import SMALL, program
+from .programs import SMALL, program
 
 HOLDS = SandboxReport(True, "docker", "engine", "own", (Check("all", True),))
 
@@ -37,7 +37,7 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, state: str) -> Pa
     return calls
 
 
-def test_the_command_takes_everything_away(tmp_path: Path) -> None:
+def test_the_command_drops_all_privileges(tmp_path: Path) -> None:
     submitted = replace(containing(tmp_path), inputs={"train": tmp_path})
     limits = Limits(memory_bytes=1000, processes=30, file_bytes=77, cpus=2)
     words = container_engine.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .attacks import MIB, SMALL, needs_bubblewrap, run_source
+from .programs import MIB, SMALL, needs_bubblewrap, run_source
 
 pytestmark = needs_bubblewrap
 
@@ -100,7 +100,9 @@ def test_files_that_are_removed_but_open_still_count(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_files_without_number_are_stopped(tmp_path: Path, source: str, reason: str) -> None:
+def test_a_program_that_writes_files_without_end_is_stopped(
+    tmp_path: Path, source: str, reason: str
+) -> None:
     result = run_source(tmp_path, f"i = 0\n{source}")
     assert result.outcome.ended == "disk"
     assert reason in result.log

@@ -8,7 +8,7 @@ import pytest
 
 from genmem.arena.sandbox import start, wait
 
-from .attacks import SMALL, needs_bubblewrap, program, run_source
+from .programs import SMALL, needs_bubblewrap, program, run_source
 
 pytestmark = needs_bubblewrap
 
@@ -205,7 +205,8 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     records = []
     for name in ("one", "two"):
         submitted = program(tmp_path, source.format(name=name), name=name)
-        records.append(start(submitted, SMALL, tmp_path / f"{name}.json").record)
+        records.append(tmp_path / f"{name}.json")
+        start(submitted, SMALL, records[-1])
     for name, record in zip(("one", "two"), records, strict=True):
         outcome = wait(record, timeout=20).outcome
         assert outcome is not None

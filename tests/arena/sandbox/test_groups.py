@@ -49,7 +49,7 @@ def test_where_no_group_can_be_made_there_is_none(
         ({}, ""),
     ],
 )
-def test_the_limit_that_was_met_is_read_from_the_events(
+def test_the_limit_that_was_hit_is_read_from_the_events(
     tmp_path: Path, events: dict[str, str], limit: str
 ) -> None:
     for name, text in events.items():
@@ -57,7 +57,7 @@ def test_the_limit_that_was_met_is_read_from_the_events(
     assert groups.limit_hit(tmp_path) == limit
 
 
-def test_the_nearest_group_that_hands_the_controllers_down_is_chosen(
+def test_the_nearest_group_that_delegates_the_controllers_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "user.slice/app.slice/arena.scope"

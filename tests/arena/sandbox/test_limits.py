@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .attacks import SMALL, needs_bubblewrap, processes_with, run_source
+from .programs import SMALL, needs_bubblewrap, processes_with, run_source
 
 pytestmark = needs_bubblewrap
 
@@ -86,7 +86,7 @@ def test_threads_count_as_processes(tmp_path: Path) -> None:
     assert result.outcome.ended == "processes"
 
 
-def test_one_hundred_gigabytes_of_memory_are_not_given(tmp_path: Path) -> None:
+def test_one_hundred_gigabytes_of_memory_cannot_be_allocated(tmp_path: Path) -> None:
     result = run_source(tmp_path, f"held = bytearray({HUNDRED_GB})")
     assert result.outcome.ended in ("exited", "memory")
     assert result.outcome.exit_code != 0
@@ -168,7 +168,7 @@ def test_memory_of_no_process_is_refused(tmp_path: Path, call: str) -> None:
     assert "Operation not permitted" in result.log or "shmget -1" in result.log
 
 
-def test_a_process_left_behind_is_ended_and_named(tmp_path: Path) -> None:
+def test_background_processes_are_killed_and_reported(tmp_path: Path) -> None:
     result = run_source(
         tmp_path,
         """

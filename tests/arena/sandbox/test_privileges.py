@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .attacks import needs_bubblewrap, run_source
+from .programs import needs_bubblewrap, run_source
 
 pytestmark = needs_bubblewrap
 

@@ -14,7 +14,7 @@ import pytest
 from genmem.arena.sandbox import poll, processes, records, running, start
 from genmem.errors import UsageError
 
-from .attacks import SMALL, program
+from .programs import SMALL, program
 
 
 def record_of(folder: Path, **changes: object) -> Path:
@@ -69,20 +69,6 @@ def test_another_process_under_the_same_number_is_not_the_supervisor(tmp_path: P
     assert poll(record).state == "ended"
 
 
-def test_a_zombie_is_not_alive() -> None:
-    child = os.fork()
-    if child == 0:
-        time.sleep(0.1)
-        os._exit(0)
-    process = processes.identity(child)
-    assert process is not None
-    assert processes.is_alive(process)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    assert not processes.is_alive(process)
-    os.waitpid(child, 0)
-    assert not processes.is_alive(process)
-
-
 def test_a_record_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
     record = tmp_path / "run.json"
     records.write(record, {"number": 0})
@@ -113,7 +99,7 @@ def test_a_record_is_whole_whenever_it_is_read(tmp_path: Path) -> None:
         ({"scratch_bytes": 0}, "more than 0"),
     ],
 )
-def test_a_program_that_cannot_be_meant_is_refused_with_a_fix(
+def test_an_invalid_program_is_refused_with_a_fix(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
     submitted = replace(program(tmp_path, "print(1)"), **changes)  # pyright: ignore[reportArgumentType]

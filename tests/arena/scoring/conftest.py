@@ -1,4 +1,4 @@
-"""Arenas in processes of their own, on SQLite and on a PostgreSQL made for these tests."""
+"""Competitions, workers, and databases on SQLite and on a temporary PostgreSQL."""
 
 from __future__ import annotations
 
@@ -33,3 +33,30 @@ def database_address(request) -> Iterator[str]:
         return
     with cluster() as address:
         yield address
+
+
+@pytest.fixture
+def competition(database, tmp_path):
+    """A competition with real images, scored by pixels."""
+    from .factories import competition_with_images
+
+    return competition_with_images(tmp_path)
+
+
+@pytest.fixture
+def code_competition(competition, tmp_path):
+    """A competition that accepts code, whose images every user can read."""
+    competition.accepts_code, competition.wall_seconds = True, 60
+    competition.memory_bytes, competition.maximum_upload_bytes = 2**28, 10_000_000
+    competition.save()
+    for path in (tmp_path / "dogs", *(tmp_path / "dogs").rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return competition
+
+
+@pytest.fixture
+def worker(arena):
+    """The row of a worker in this process."""
+    from genmem.arena.scoring.queue import register
+
+    return register(os.getpid())

@@ -5,40 +5,10 @@ import zipfile
 
 import pytest
 
-from ..sandbox.attacks import needs_bubblewrap
+from ..sandbox.programs import needs_bubblewrap
+from .code import GOOD_CODE, advance_to_end
 
 pytestmark = pytest.mark.usefixtures("database")
-
-GOOD = """
-import pathlib, shutil
-found = sorted(pathlib.Path("/inputs/train").iterdir())
-print("training images:", len(found))
-for number in range(4):
-    shutil.copy(found[number], f"/output/{number}.png")
-"""
-
-
-@pytest.fixture
-def competition(database, tmp_path):
-    from .factories import competition_with_images
-
-    made = competition_with_images(tmp_path)
-    made.accepts_code, made.wall_seconds, made.memory_bytes = True, 60, 2**28
-    made.maximum_upload_bytes = 10_000_000
-    made.save()
-    for place in (tmp_path / "dogs", *(tmp_path / "dogs").rglob("*")):
-        place.chmod(0o755 if place.is_dir() else 0o644)
-    return made
-
-
-@pytest.fixture
-def worker(arena):
-    """A worker's row, whose runs this test moves on."""
-    import os
-
-    from genmem.arena.scoring.queue import register
-
-    return register(os.getpid())
 
 
 def code_of(path, **files):
@@ -48,42 +18,26 @@ def code_of(path, **files):
     return path
 
 
-def submit(competition, tmp_path, **files):
+def submit(code_competition, tmp_path, **files):
     from ..factories import a_team, send
 
-    return send(a_team(competition), code_of(tmp_path / "code.zip", **files), kind="code")
-
-
-def advanced(worker, submission, seconds=60.0):
-    """Move runs on until this one's has ended."""
-    from genmem.arena.scoring import code_runs
-    from genmem.arena.submissions.models import Step
-
-    until = time.monotonic() + seconds
-    while True:
-        code_runs.advance(worker)
-        submission.refresh_from_db()
-        step = Step.objects.get(submission=submission, name="run")
-        if step.state in ("done", "failed"):
-            return step
-        assert time.monotonic() < until, step.log
-        time.sleep(0.1)
+    return send(a_team(code_competition), code_of(tmp_path / "code.zip", **files), kind="code")
 
 
 @needs_bubblewrap
-def test_code_is_run_and_what_it_makes_is_scored(competition, tmp_path, worker):
+def test_code_is_run_and_its_images_are_scored(code_competition, tmp_path, worker):
     from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.submissions import storage
 
     from ..factories import captain, signed_in
     from .factories import run_steps
 
-    submission = submit(competition, tmp_path, main__py=GOOD)
-    step = advanced(worker, submission)
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
+    step = advance_to_end(worker, submission)
     assert step.state == "done"
     assert "training images: 12" in step.log
-    with storage.local(f"output/{submission.pk}.zip") as path, zipfile.ZipFile(path) as made:
-        assert made.namelist() == ["0.png", "1.png", "2.png", "3.png"]
+    with storage.local(f"output/{submission.pk}.zip") as path, zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["0.png", "1.png", "2.png", "3.png"]
     assert run_steps(submission) == ["done"] * 6
     public = ScoreVersion.objects.get(submission=submission, split__kind="public")
     assert public.distance == pytest.approx(0, abs=1e-6)
@@ -96,7 +50,7 @@ def test_code_is_run_and_what_it_makes_is_scored(competition, tmp_path, worker):
 
 
 @needs_bubblewrap
-def test_nothing_of_the_private_split_is_there_for_the_code(competition, tmp_path, worker):
+def test_the_private_split_is_hidden_from_the_code(code_competition, tmp_path, worker):
     source = f"""
 import os, pathlib
 print("inputs:", sorted(os.listdir("/inputs")))
@@ -107,8 +61,8 @@ try:
 except OSError as error:
     print(error.strerror)
 """
-    submission = submit(competition, tmp_path, main__py=source)
-    log = advanced(worker, submission).log
+    submission = submit(code_competition, tmp_path, main__py=source)
+    log = advance_to_end(worker, submission).log
     assert "inputs: ['train']" in log
     assert log.count("not there") == 2
     assert "Read-only file system" in log
@@ -116,7 +70,7 @@ except OSError as error:
 
 @needs_bubblewrap
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "expected"),
     [
         ("raise SystemExit('no idea')", "exited with code 1"),
         ("print('done')", "left no file in /output"),
@@ -124,19 +78,19 @@ except OSError as error:
     ],
 )
 def test_code_that_fails_is_refused_with_its_log_and_costs_nothing(
-    competition, tmp_path, worker, source, said
+    code_competition, tmp_path, worker, source, expected
 ):
     from genmem.arena.submissions.services import allowance
 
-    submission = submit(competition, tmp_path, main__py=source)
-    step = advanced(worker, submission)
+    submission = submit(code_competition, tmp_path, main__py=source)
+    step = advance_to_end(worker, submission)
     assert (submission.state, step.state) == ("refused", "failed")
-    assert said in submission.message + step.log.lower()
+    assert expected in submission.message + step.log.lower()
     assert allowance(submission.team).used == 0
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "expected"),
     [
         ({"other__py": "x"}, "Expected main.py or submission.toml at the top of the zip"),
         ({"submission__toml": "command = 'x'"}, "expected a list of words"),
@@ -144,18 +98,20 @@ def test_code_that_fails_is_refused_with_its_log_and_costs_nothing(
         ({"../main__py": "x"}, "points outside the zip"),
     ],
 )
-def test_a_zip_that_is_no_code_is_refused(competition, tmp_path, worker, monkeypatch, files, said):
+def test_a_zip_without_code_is_refused(
+    code_competition, tmp_path, worker, monkeypatch, files, expected
+):
     from genmem.arena.scoring import code_runs
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
-    submission = submit(competition, tmp_path, **files)
-    advanced(worker, submission)
+    submission = submit(code_competition, tmp_path, **files)
+    advance_to_end(worker, submission)
     assert submission.state == "refused"
-    assert said in submission.message
+    assert expected in submission.message
 
 
-def test_code_is_held_while_the_sandbox_is_not_safe_and_run_when_it_is(
-    competition, tmp_path, worker, monkeypatch
+def test_code_is_held_while_the_sandbox_is_not_safe(
+    code_competition, tmp_path, worker, monkeypatch
 ):
     from genmem.arena import sandbox
     from genmem.arena.scoring import code_runs
@@ -167,29 +123,29 @@ def test_code_is_held_while_the_sandbox_is_not_safe_and_run_when_it_is(
     )
     monkeypatch.setattr(sandbox, "trusted_report", lambda image=None: report)
     monkeypatch.setattr(code_runs, "_sandbox_failed_at", {})
-    submission = submit(competition, tmp_path, main__py=GOOD)
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
     code_runs.advance(worker)
     submission.refresh_from_db()
     assert submission.state == "received"
     assert "when the organisers have fixed the sandbox" in submission.message
     where = f"/c/dogs/submissions/{submission.pk}/"
-    theirs = signed_in(captain(submission.team)).get(where).content.decode()
-    assert "when the organisers have fixed" in theirs
-    assert "a port answered" not in theirs
-    ours = signed_in(a_user(is_staff=True)).get(where).content.decode()
-    assert "no network: a port answered" in ours
+    team_page = signed_in(captain(submission.team)).get(where).content.decode()
+    assert "when the organisers have fixed" in team_page
+    assert "a port answered" not in team_page
+    organiser_page = signed_in(a_user(is_staff=True)).get(where).content.decode()
+    assert "no network: a port answered" in organiser_page
 
 
 @needs_bubblewrap
-def test_a_run_is_found_again_by_the_next_worker_and_not_started_twice(
-    competition, tmp_path, worker
+def test_the_next_worker_finds_a_run_and_does_not_start_it_twice(
+    code_competition, tmp_path, worker
 ):
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun
     from genmem.arena.scoring.queue import register, retire
 
-    slow = "import time\nprint('begun', flush=True)\ntime.sleep(2)\n" + GOOD
-    submission = submit(competition, tmp_path, main__py=slow)
+    slow = "import time\nprint('begun', flush=True)\ntime.sleep(2)\n" + GOOD_CODE
+    submission = submit(code_competition, tmp_path, main__py=slow)
     until = time.monotonic() + 30
     while not CodeRun.objects.filter(submission=submission).exclude(folder="").exists():
         code_runs.advance(worker)
@@ -197,14 +153,14 @@ def test_a_run_is_found_again_by_the_next_worker_and_not_started_twice(
     retire(worker)
     import os
 
-    step = advanced(register(os.getpid()), submission)
+    step = advance_to_end(register(os.getpid()), submission)
     assert step.state == "done"
     assert step.log.count("begun") == 1
     assert step.attempts == 1
 
 
 @needs_bubblewrap
-def test_a_lost_run_is_started_again_a_few_times_and_then_fails(competition, tmp_path, worker):
+def test_a_lost_run_is_started_again_a_few_times_and_then_fails(code_competition, tmp_path, worker):
     import json
     import os
     import signal
@@ -214,7 +170,7 @@ def test_a_lost_run_is_started_again_a_few_times_and_then_fails(competition, tmp
     from genmem.arena.scoring.models import CodeRun
     from genmem.arena.scoring.retry import MAX_ATTEMPTS
 
-    submission = submit(competition, tmp_path, main__py="import time\ntime.sleep(600)")
+    submission = submit(code_competition, tmp_path, main__py="import time\ntime.sleep(600)")
     killed = set()
     until = time.monotonic() + 60
     while submission.state != "failed":
@@ -223,9 +179,9 @@ def test_a_lost_run_is_started_again_a_few_times_and_then_fails(competition, tmp
         run = CodeRun.objects.filter(submission=submission).exclude(folder="").first()
         record = Path(run.folder) / "run.json" if run else None
         if record and record.exists() and record not in killed:
-            keeper = json.loads(record.read_text()).get("supervisor")
-            if keeper:
-                os.kill(keeper["pid"], signal.SIGKILL)
+            supervisor = json.loads(record.read_text()).get("supervisor")
+            if supervisor:
+                os.kill(supervisor["pid"], signal.SIGKILL)
                 killed.add(record)
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -233,7 +189,7 @@ def test_a_lost_run_is_started_again_a_few_times_and_then_fails(competition, tmp
     assert not submission.counts_against_limit
 
 
-def test_a_machine_that_has_gone_gives_its_runs_back(competition, tmp_path, worker, monkeypatch):
+def test_runs_of_a_lost_machine_are_released(code_competition, tmp_path, worker, monkeypatch):
     from datetime import timedelta
 
     from django.utils import timezone
@@ -242,7 +198,7 @@ def test_a_machine_that_has_gone_gives_its_runs_back(competition, tmp_path, work
     from genmem.arena.scoring.models import CodeRun
 
     monkeypatch.setattr(code_runs, "_take", lambda *_: None)
-    submission = submit(competition, tmp_path, main__py=GOOD)
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
     run = CodeRun.objects.create(
         submission=submission, host="elsewhere", folder="/x",
         checked_at=timezone.now() - timedelta(days=3650),
@@ -252,7 +208,7 @@ def test_a_machine_that_has_gone_gives_its_runs_back(competition, tmp_path, work
     assert (run.host, run.folder) == ("", "")
 
 
-def test_no_team_has_two_runs_while_another_waits(competition, tmp_path, worker, monkeypatch):
+def test_no_team_has_two_runs_while_another_waits(code_competition, tmp_path, worker, monkeypatch):
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun
 
@@ -260,13 +216,13 @@ def test_no_team_has_two_runs_while_another_waits(competition, tmp_path, worker,
 
     monkeypatch.setattr(code_runs, "_sandbox_holds", lambda *_: True)
     monkeypatch.setattr(code_runs, "_advance", lambda *_: None)
-    path = code_of(tmp_path / "code.zip", main__py=GOOD)
-    greedy, modest = a_team(competition), a_team(competition)
-    for one in (greedy, greedy, modest):
-        send(one, path, kind="code")
+    path = code_of(tmp_path / "code.zip", main__py=GOOD_CODE)
+    large_team, small_team = a_team(code_competition), a_team(code_competition)
+    for team in (large_team, large_team, small_team):
+        send(team, path, kind="code")
     code_runs.advance(worker)
     taken = CodeRun.objects.exclude(host="").values_list("submission__team_id", flat=True)
-    assert sorted(taken) == [greedy.pk, modest.pk]
-    CodeRun.objects.filter(submission__team=modest).update(outcome={})
+    assert sorted(taken) == [large_team.pk, small_team.pk]
+    CodeRun.objects.filter(submission__team=small_team).update(outcome={})
     code_runs.advance(worker)
-    assert sorted(taken.all()) == [greedy.pk, greedy.pk, modest.pk]
+    assert sorted(taken.all()) == [large_team.pk, large_team.pk, small_team.pk]

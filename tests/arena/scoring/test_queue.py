@@ -1,6 +1,5 @@
 """Leases: every task has one worker at a time, and a dead worker's tasks are free again."""
 
-import os
 from datetime import timedelta
 
 import pytest
@@ -11,24 +10,10 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def competition(database, tmp_path):
-    from .factories import competition_with_images
-
-    return competition_with_images(tmp_path)
-
-
-@pytest.fixture
 def submission(competition, tmp_path):
     from .factories import submit
 
     return submit(competition, tmp_path)
-
-
-@pytest.fixture
-def worker(arena):
-    from genmem.arena.scoring.queue import register
-
-    return register(os.getpid())
 
 
 def new_worker():

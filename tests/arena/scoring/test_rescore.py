@@ -1,15 +1,8 @@
-"""Scores made anew when a split changes, and submissions scored again at an organiser's word."""
+"""Rescores when a split changes, and retries on an organiser's request."""
 
 import pytest
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def competition(database, tmp_path):
-    from .factories import competition_with_images
-
-    return competition_with_images(tmp_path)
 
 
 def in_force(submission, kind="public"):
@@ -28,7 +21,7 @@ def run_rescores(split):
     return [run_rescore(row.pk) for row in rows]
 
 
-def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(competition, tmp_path):
+def test_a_new_tau_rescores_everything_at_once_and_keeps_old_versions(competition, tmp_path):
     from genmem.arena.leaderboards.models import ScoreVersion
     from genmem.arena.scoring.rescore import rescore
 
@@ -36,8 +29,8 @@ def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(competition, tmp_
     from .factories import new_split_version, run_steps, submit
 
     submissions = [submit(competition, tmp_path, seed=10 * n) for n in range(3)]
-    for one in submissions:
-        run_steps(one)
+    for submission in submissions:
+        run_steps(submission)
     before = in_force(submissions[0])
     split = new_split_version(competition, "public", tau=1.0)
     assert rescore(split, "too mild", a_user()) == 3
@@ -51,7 +44,7 @@ def test_a_new_tau_scores_all_again_at_once_and_keeps_what_was(competition, tmp_
     assert rescore(split, "once more", None) == 0
 
 
-def test_another_reference_set_is_scored_from_kept_features(competition, tmp_path, monkeypatch):
+def test_another_reference_set_is_scored_from_stored_features(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate
     from genmem.arena.scoring.rescore import rescore
 
@@ -63,10 +56,10 @@ def test_another_reference_set_is_scored_from_kept_features(competition, tmp_pat
     reference = image_folder(tmp_path / "reference", 20, 3000)
     split = new_split_version(competition, "public", reference=str(reference))
 
-    def never(*given, **named):
+    def fail_if_called(*given, **named):
         raise AssertionError("no network runs again")
 
-    monkeypatch.setattr(evaluate, "extract", never)
+    monkeypatch.setattr(evaluate, "extract", fail_if_called)
     assert rescore(split, "a better reference", None) == 1
     assert in_force(submission).pk == before.pk
     assert run_rescores(split) == ["done"]
@@ -97,7 +90,7 @@ def test_other_training_images_are_another_space(competition, tmp_path):
     assert after.distance != before.distance
 
 
-def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(competition):
+def test_a_failed_rescore_keeps_the_score_and_says_why(competition):
     from genmem.arena.scoring.models import Rescore
     from genmem.arena.scoring.rescore import rescore
 
@@ -114,7 +107,7 @@ def test_what_cannot_be_scored_anew_keeps_its_score_and_says_why(competition):
     assert in_force(imported).score == 20.0
 
 
-def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(competition):
+def test_eleven_thousand_rescores_take_a_few_seconds(competition):
     import time
 
     from genmem.arena.competitions.models import split_in_force
@@ -137,20 +130,20 @@ def test_eleven_thousand_scores_are_made_anew_in_a_few_seconds(competition):
     )  # fmt: skip
     ScoreVersion.objects.bulk_create(
         ScoreVersion(
-            submission=one, split=old, fd=20.0, distance=0.15, score=20.0, tau=0.1, epsilon=1e-15,
-            backbone="pixels",
+            submission=submission, split=old, fd=20.0, distance=0.15, score=20.0, tau=0.1,
+            epsilon=1e-15, backbone="pixels",
         )
-        for one in many
+        for submission in many
     )  # fmt: skip
     split = new_split_version(competition, "public", tau=0.2)
     started = time.process_time()
     assert rescore(split, "τ is 0.2", None) == 11_192
     assert time.process_time() - started < 20
-    found = {entry.score for entry in scored_submissions(competition, "public")}
-    assert list(found) == [pytest.approx(20.0 / 0.15)]
+    scores = {entry.score for entry in scored_submissions(competition, "public")}
+    assert list(scores) == [pytest.approx(20.0 / 0.15)]
 
 
-def test_a_worker_finds_what_a_changed_split_has_left_behind(competition, tmp_path):
+def test_a_worker_queues_the_rescores_of_a_changed_split(competition, tmp_path):
     from genmem.arena.scoring.rescore import stale_count
     from genmem.arena.scoring.scheduler import queue_stale_rescores
 
@@ -166,7 +159,7 @@ def test_a_worker_finds_what_a_changed_split_has_left_behind(competition, tmp_pa
     assert in_force(submission).reason == "Public split, version 3 is in force"
 
 
-def test_an_organiser_has_what_failed_scored_again_and_it_is_logged(competition, tmp_path):
+def test_an_organiser_can_retry_a_failed_submission_and_it_is_logged(competition, tmp_path):
     from genmem.arena.auditlog.models import LogEntry
 
     from ..factories import a_user, signed_in
@@ -227,7 +220,7 @@ def test_the_team_sees_the_message_and_not_the_detail(competition, tmp_path):
     assert "Score again" not in page
 
 
-def test_what_could_not_be_scored_anew_is_shown_with_its_reason_and_tried_again(competition):
+def test_failed_rescores_are_shown_with_their_reason_and_can_be_retried(competition):
     from genmem.arena.scoring.models import Rescore
     from genmem.arena.scoring.rescore import rescore
 

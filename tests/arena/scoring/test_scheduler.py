@@ -1,18 +1,10 @@
 """What a worker does every second beside its tasks."""
 
-import os
 from datetime import timedelta
 
 import pytest
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def worker(arena):
-    from genmem.arena.scoring.queue import register
-
-    return register(os.getpid())
 
 
 def test_a_worker_that_was_declared_dead_notices(worker):

@@ -1,4 +1,4 @@
-"""What the steps do, one by one and again: every submission ends, with one score on each split."""
+"""What each step does: every submission ends, with one score on each split."""
 
 import json
 
@@ -8,13 +8,6 @@ import pytest
 from ..images import COUNT, png
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def competition(database, tmp_path):
-    from .factories import competition_with_images
-
-    return competition_with_images(tmp_path)
 
 
 def scores_of(submission):
@@ -66,7 +59,7 @@ def test_the_scores_are_those_of_genmem_score(competition, tmp_path):
         assert version.score == pytest.approx(expected["mifid"].value, rel=1e-6)
 
 
-def test_features_and_distances_are_kept_under_their_names(competition, tmp_path):
+def test_features_and_distances_are_stored_under_their_names(competition, tmp_path):
     from genmem.arena.scoring.models import SplitFeatures
     from genmem.arena.submissions import storage
 
@@ -89,7 +82,7 @@ def test_features_and_distances_are_kept_under_their_names(competition, tmp_path
             assert json.loads(path.read_text())[0] == "000.png"
 
 
-def test_a_copy_is_found_at_distance_nought_and_its_source_is_known(competition, tmp_path):
+def test_a_copy_has_distance_zero_and_its_source_is_known(competition, tmp_path):
     from genmem.arena.submissions import storage
 
     from ..factories import a_team, send
@@ -109,13 +102,13 @@ def test_doing_every_step_again_changes_nothing(competition, tmp_path):
 
     submission = submit(competition, tmp_path)
     run_steps(submission)
-    before = {kind: one.pk for kind, one in scores_of(submission).items()}
+    before = {kind: version.pk for kind, version in scores_of(submission).items()}
     assert run_steps(submission) == ["done"] * 6
-    assert {kind: one.pk for kind, one in scores_of(submission).items()} == before
+    assert {kind: version.pk for kind, version in scores_of(submission).items()} == before
 
 
 def test_two_workers_on_the_same_step_write_one_score(competition, tmp_path):
-    """The slower one finds the step done when it comes to write, whatever it has computed."""
+    """The slower worker finds that the step is done, and writes nothing."""
     from genmem.arena.scoring.pipeline import run_score
     from genmem.arena.scoring.steps import begin
 
@@ -181,7 +174,7 @@ def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(competition, t
     assert "secret" not in submission.message + failed.log
 
 
-def test_a_step_that_fails_for_a_passing_reason_is_tried_again(competition, tmp_path, monkeypatch):
+def test_a_step_that_fails_for_a_temporary_reason_is_retried(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import evaluate, step_runner
 
     from .factories import run_steps, submit
@@ -220,7 +213,7 @@ def test_a_step_that_always_fails_ends_after_all_attempts(competition, tmp_path,
     assert "No space left on device" in step(submission, "public features").detail
 
 
-def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(competition, tmp_path):
+def test_a_step_that_kills_its_worker_each_time_is_not_retried_for_ever(competition, tmp_path):
     from genmem.arena.scoring.retry import MAX_ATTEMPTS
     from genmem.arena.scoring.steps import begin
 
@@ -235,7 +228,7 @@ def test_a_step_that_takes_its_worker_down_each_time_is_not_begun_for_ever(compe
     assert "the worker died" in step(submission, "public features").detail
 
 
-def test_black_images_have_no_direction_and_so_no_score(competition, tmp_path):
+def test_black_images_have_no_direction_and_no_score(competition, tmp_path):
     import io
 
     from PIL import Image
@@ -255,30 +248,30 @@ def test_black_images_have_no_direction_and_so_no_score(competition, tmp_path):
     assert "no direction" in step(submission, "public score").log
 
 
-def test_the_organisers_features_are_made_once_for_all(competition, tmp_path, monkeypatch):
+def test_the_features_of_a_split_are_computed_once(competition, tmp_path, monkeypatch):
     from genmem.arena.scoring import reference_features
 
     from .factories import image_folder, new_split_version, run_steps, submit
 
-    real, asked = reference_features.extract, []
+    real, extracted = reference_features.extract, []
     for first, kind in ((7000, "public"), (8000, "private")):
         new_split_version(
             competition, kind, train=str(image_folder(tmp_path / "own" / kind, 12, first))
         )
 
-    def counted(source, **named):
-        asked.append(source.name)
+    def counting_extract(source, **named):
+        extracted.append(source.name)
         return real(source, **named)
 
-    monkeypatch.setattr(reference_features, "extract", counted)
+    monkeypatch.setattr(reference_features, "extract", counting_extract)
     for seed in range(3):
         run_steps(submit(competition, tmp_path, seed=10 * seed))
     new_split_version(competition, "public", tau=0.5)
     run_steps(submit(competition, tmp_path, seed=100))
-    assert asked == ["public", "private"]
+    assert extracted == ["public", "private"]
 
 
-def test_another_reference_set_is_kept_beside_the_training_images(competition, tmp_path):
+def test_another_reference_set_is_stored_beside_the_training_images(competition, tmp_path):
     from genmem.arena.scoring.models import SplitFeatures
 
     from .factories import image_folder, new_split_version, run_steps, submit
@@ -317,8 +310,8 @@ def test_with_a_real_network_the_scores_are_those_of_genmem_score(tmp_path):
     assert version.score == pytest.approx(expected["mifid"].value, rel=1e-5)
 
 
-def test_two_who_make_a_split_ready_at_once_both_find_it_ready(competition, tmp_path, monkeypatch):
-    """The one that ends last finds its scratch cleared away by the one that ended first."""
+def test_two_workers_can_prepare_a_split_at_once(competition, tmp_path, monkeypatch):
+    """The slower worker finds that the faster one has removed the scratch folder."""
     from genmem.arena.competitions.models import split_in_force
     from genmem.arena.scoring import reference_features
     from genmem.errors import UsageError

@@ -1,4 +1,4 @@
-"""Workers as processes: killed between and inside steps, and every submission scored once."""
+"""Worker processes, killed between and inside steps: every submission is scored once."""
 
 import re
 import signal
@@ -39,7 +39,7 @@ def wait_until(condition, seconds=300.0):
         time.sleep(0.05)
 
 
-def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(tmp_path, database_address):
+def test_repeatedly_killed_workers_lose_and_double_nothing(tmp_path, database_address):
     arena = arenas.build_arena(tmp_path / "A", database=database_address)
     count = 12
     submit(arena, tmp_path, count)
@@ -63,10 +63,10 @@ def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(tmp_path, dat
 
 
 def test_one_competition_does_not_block_another(tmp_path):
-    """What came last, in another competition, is scored long before what waits in a long queue."""
+    """A late submission to another competition is scored long before the end of a long queue."""
     arena = arenas.build_arena(tmp_path / "A", slugs=("dogs", "cats"))
     many = submit(arena, tmp_path, 25)
-    one = arena.send([arenas.zip_images(tmp_path / "late.zip", 5000)], slug="cats")
+    late = arena.send([arenas.zip_images(tmp_path / "late.zip", 5000)], slug="cats")
     assert len(many) == 25
     worker = arenas.worker(arena, tmp_path / "log")
     try:
@@ -78,7 +78,7 @@ def test_one_competition_does_not_block_another(tmp_path):
         "select submission_id from submissions_step where name = 'publish' order by ended_at"
     )
     assert len(published) == 26
-    assert [uuid.UUID(str(row[0])) for row in published].index(uuid.UUID(one[0])) < 8
+    assert [uuid.UUID(str(row[0])) for row in published].index(uuid.UUID(late[0])) < 8
 
 
 def test_serve_starts_a_worker_that_is_restarted_and_ends_with_serve(tmp_path):
@@ -127,7 +127,7 @@ def test_the_command_is_a_worker_until_it_is_interrupted(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_worker_of_no_arena_says_so_in_one_line(tmp_path):
+def test_a_worker_without_an_arena_says_so_in_one_line(tmp_path):
     done = subprocess.run(
         [*arenas.GENMEM, "worker", str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -136,7 +136,7 @@ def test_a_worker_of_no_arena_says_so_in_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_pages_do_not_load_what_scores():
+def test_pages_do_not_import_torch():
     code = (
         "import sys, genmem.arena.scoring.worker, genmem.arena.serving;"
         "print(sorted({'torch', 'django.db.models'} & set(sys.modules)))"
@@ -147,7 +147,7 @@ def test_pages_do_not_load_what_scores():
 
 @pytest.mark.parametrize("moment", ["computed", "half written"])
 def test_a_step_whose_worker_dies_is_done_by_the_next_worker(tmp_path, moment):
-    """It kills itself just before, and in the middle of, the transaction that writes its score."""
+    """The worker kills itself just before and inside the transaction that writes a score."""
     arena = arenas.build_arena(tmp_path / "A")
     submit(arena, tmp_path, 1)
     patch = {

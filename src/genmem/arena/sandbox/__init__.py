@@ -1,10 +1,10 @@
 """Run submitted programs in isolation.
 
     report = self_check()                      # does isolation hold here? else code is refused
-    handle = start(program, limits, record)    # returns at once; the run outlives this process
+    start(program, limits, record)             # returns at once; the run outlives this process
     status = poll(record)                      # from any process, until status.state == "ended"
     status = stop(record)
-    outcome = run(program, limits)             # start and wait
+    status = wait(record)                      # poll until the end
 
 bubblewrap starts a program in namespaces of its own, without capabilities, under a filter of system
 calls. The program sees Python and the system's libraries (`/usr`, read-only), its own files
@@ -14,7 +14,7 @@ supervisor process, which stops the program at its limits, collects the regular 
 and writes the record.
 
     program.py           programs, limits, outcomes
-    launch.py            start and run, behind the self-check
+    launch.py            start, behind the self-check
     running.py           poll, stop, wait
     supervisor.py        the process that watches one run
     runners.py           the interface of a run, and the one in bubblewrap
@@ -57,7 +57,7 @@ restart of the worker, unless the restart kills all processes of the service: wi
 from __future__ import annotations
 
 from genmem.arena.sandbox.checks import self_check, trusted_report
-from genmem.arena.sandbox.launch import run, start
+from genmem.arena.sandbox.launch import start
 from genmem.arena.sandbox.program import (
     Check,
     EndReason,
@@ -67,19 +67,17 @@ from genmem.arena.sandbox.program import (
     SandboxReport,
     Status,
 )
-from genmem.arena.sandbox.running import Handle, poll, stop, wait
+from genmem.arena.sandbox.running import poll, stop, wait
 
 __all__ = [
     "Check",
     "EndReason",
-    "Handle",
     "Limits",
     "Outcome",
     "Program",
     "SandboxReport",
     "Status",
     "poll",
-    "run",
     "self_check",
     "start",
     "stop",

@@ -172,7 +172,9 @@ def _start_probe(folder: Path, name: str, arguments: tuple[str, ...], image: str
     )
     seconds = 1.5 if arguments[0] == "sleep" else _LIMITS.wall_seconds
     limits = Limits(**{**vars(_LIMITS), "wall_seconds": seconds})
-    return running.start_unchecked(program, limits, folder / f"{name}.json").record
+    record = folder / f"{name}.json"
+    running.start_unchecked(program, limits, record)
+    return record
 
 
 def _probe_answers(outcome: Outcome | None, output: Path) -> list[Check]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,10 @@ _SUPERVISOR_VARIABLES = (
 """Environment variables that a supervisor inherits; the worker's secrets are not among them."""
 
 
-@dataclass(frozen=True)
-class Handle:
-    """A run, known by its record."""
-
-    record: Path
-
-
-def start_unchecked(program: Program, limits: Limits, record: Path) -> Handle:
+def start_unchecked(program: Program, limits: Limits, record: Path) -> None:
     """`launch.start` without validation and self-check: only for the self-check itself."""
     if not records.create(record, _initial_record(program, limits)):
-        return Handle(record)
+        return
     records.work_folder(record).mkdir(mode=0o700)
     log = records.supervisor_log_path(record)
     inherited = {name: os.environ[name] for name in _SUPERVISOR_VARIABLES if name in os.environ}
@@ -60,18 +53,16 @@ def start_unchecked(program: Program, limits: Limits, record: Path) -> Handle:
         )
     if process.returncode:
         text = log.read_text(errors="replace").strip() or f"exit code {process.returncode}"
-        return refuse(program, limits, record, f"the supervisor could not be started: {text}")
-    return Handle(record)
+        refuse(program, limits, record, f"the supervisor could not be started: {text}")
 
 
-def refuse(program: Program, limits: Limits, record: Path, reason: str) -> Handle:
+def refuse(program: Program, limits: Limits, record: Path, reason: str) -> None:
     """Write a record that says that the program was not started, and why."""
     log = records.log_path(record)
     log.write_text(f"[sandbox] refused: {reason}\n")
     outcome = Outcome(None, "refused", 0.0, log, message=f"refused: {reason}")
     ended = {"state": "ended", "outcome": outcome.to_dict()}
     records.write(record, _initial_record(program, limits) | ended)
-    return Handle(record)
 
 
 def _initial_record(program: Program, limits: Limits) -> dict[str, Any]:

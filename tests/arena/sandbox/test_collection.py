@@ -10,7 +10,7 @@ import pytest
 from genmem.arena.sandbox import collection, usage
 from genmem.arena.sandbox.program import Limits
 
-from .attacks import SMALL, needs_bubblewrap, run_source
+from .programs import SMALL, needs_bubblewrap, run_source
 
 
 def host_file(folder: Path, name: str = "private.txt") -> Path:
@@ -20,7 +20,7 @@ def host_file(folder: Path, name: str = "private.txt") -> Path:
 
 
 @needs_bubblewrap
-def test_links_planted_in_the_output_are_neither_followed_nor_taken(tmp_path: Path) -> None:
+def test_links_in_the_output_are_neither_followed_nor_collected(tmp_path: Path) -> None:
     private = host_file(tmp_path)
     result = run_source(
         tmp_path,
@@ -52,7 +52,7 @@ def test_links_planted_in_the_output_are_neither_followed_nor_taken(tmp_path: Pa
 
 
 @needs_bubblewrap
-def test_a_link_in_a_folder_s_place_while_it_is_counted_changes_nothing(tmp_path: Path) -> None:
+def test_a_link_that_replaces_a_folder_while_it_is_counted_changes_nothing(tmp_path: Path) -> None:
     result = run_source(
         tmp_path,
         """
@@ -89,7 +89,7 @@ def test_modes_and_owners_of_collected_files_are_plain(tmp_path: Path) -> None:
 
 
 @needs_bubblewrap
-def test_odd_names_are_left_behind_and_told(tmp_path: Path) -> None:
+def test_files_with_odd_names_are_skipped_and_reported(tmp_path: Path) -> None:
     result = run_source(
         tmp_path,
         r"""
@@ -103,7 +103,7 @@ def test_odd_names_are_left_behind_and_told(tmp_path: Path) -> None:
 
 
 @needs_bubblewrap
-def test_output_that_is_over_the_limit_at_the_end_is_not_taken(tmp_path: Path) -> None:
+def test_output_over_the_limit_at_the_end_is_not_collected(tmp_path: Path) -> None:
     result = run_source(
         tmp_path,
         "for i in range(600): open(f'/output/{i}', 'w')",

@@ -21,7 +21,7 @@ from genmem.arena.sandbox import (
 )
 from genmem.errors import UsageError
 
-from .attacks import SMALL, needs_bubblewrap, program
+from .programs import SMALL, needs_bubblewrap, program
 
 
 @needs_bubblewrap

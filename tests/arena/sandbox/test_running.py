@@ -16,12 +16,14 @@ import pytest
 
 from genmem.arena.sandbox import poll, processes, records, start, stop, wait
 
-from .attacks import SMALL, needs_bubblewrap, processes_with, program
+from .programs import SMALL, needs_bubblewrap, processes_with, program
 
 
 def started(folder: Path, source: str, **changes: object) -> Path:
     limits = replace(SMALL, **changes)  # pyright: ignore[reportArgumentType]
-    return start(program(folder, source), limits, folder / "run.json").record
+    record = folder / "run.json"
+    start(program(folder, source), limits, record)
+    return record
 
 
 def until_it_prints(record: Path, word: str) -> None:
@@ -162,7 +164,7 @@ def test_starting_twice_starts_once(tmp_path: Path) -> None:
 
 
 @needs_bubblewrap
-def test_a_run_under_way_tells_what_it_takes(tmp_path: Path) -> None:
+def test_a_running_program_reports_its_usage(tmp_path: Path) -> None:
     source = """
         import time
         held = b"x" * 50_000_000

@@ -1,4 +1,4 @@
-"""Foreign programs for the tests: a few lines of Python in the real sandbox, with small limits."""
+"""Short Python programs, run in the real sandbox with small limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from genmem.arena.sandbox import Limits, Outcome, Program, run
+from genmem.arena.sandbox import Limits, Outcome, Program, start, stop, wait
 
 needs_bubblewrap = pytest.mark.skipif(
     shutil.which("bwrap") is None and not os.environ.get("CI"),
@@ -76,18 +76,24 @@ def run_source(
 ) -> RunResult:
     """Run `source` to its end."""
     submitted = program(folder, source, inputs=inputs)
-    outcome = run(submitted, limits)
+    record = folder / f"{submitted.folder.name}.json"
+    start(submitted, limits, record)
+    try:
+        outcome = wait(record).outcome
+    finally:
+        stop(record)
+    assert outcome is not None
     return RunResult(outcome, outcome.log_path.read_text(errors="replace"), submitted.output)
 
 
 def processes_with(word: str) -> list[str]:
     """Command lines on this host, its containers too, that contain `word`."""
-    found = []
+    lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if word in line:
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
