@@ -140,6 +140,33 @@ def _prepare(split: Split, progress: Progress | None) -> SplitFeatures:
         return row
 
 
+def store_array(array: NDArray[Any], name: str) -> None:
+    """Store an array as .npy."""
+    with storage.scratch() as folder:
+        np.save(folder / "array.npy", array, allow_pickle=False)
+        storage.keep(folder / "array.npy", name)
+
+
+def store_bytes(content: bytes, name: str) -> None:
+    """Store a few bytes."""
+    with storage.scratch() as folder:
+        (folder / "bytes").write_bytes(content)
+        storage.keep(folder / "bytes", name)
+
+
+def check_dimension(features: NDArray[Any], stored: NDArray[Any]) -> None:
+    """Raise SetupError if a split's stored features are not of its backbone's dimension."""
+    if features.shape[1] != stored.shape[1]:
+        raise SetupError(
+            f"the backbone gives {features.shape[1]:,} features, but the split's own have "
+            f"{stored.shape[1]:,}: compute them again with this backbone"
+        )
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class _Source:
     """A set of images of a split, or their features computed elsewhere."""
 
@@ -184,30 +211,3 @@ class _Source:
             self._images, extractor=self._extractor, cache=scratch, progress=progress
         )
         return features.array, features.ids
-
-
-def store_array(array: NDArray[Any], name: str) -> None:
-    """Store an array as .npy."""
-    with storage.scratch() as folder:
-        np.save(folder / "array.npy", array, allow_pickle=False)
-        storage.keep(folder / "array.npy", name)
-
-
-def store_bytes(content: bytes, name: str) -> None:
-    """Store a few bytes."""
-    with storage.scratch() as folder:
-        (folder / "bytes").write_bytes(content)
-        storage.keep(folder / "bytes", name)
-
-
-def check_dimension(features: NDArray[Any], stored: NDArray[Any]) -> None:
-    """Raise SetupError if a split's stored features are not of its backbone's dimension."""
-    if features.shape[1] != stored.shape[1]:
-        raise SetupError(
-            f"the backbone gives {features.shape[1]:,} features, but the split's own have "
-            f"{stored.shape[1]:,}: compute them again with this backbone"
-        )
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
