@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, made for a while and thrown away: no server need be set up."""
+"""A temporary PostgreSQL server for tests and studies."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pathlib import Path
 
 
 def programs() -> Path | None:
-    """The folder of PostgreSQL's programs; None where it is not installed."""
+    """The folder of PostgreSQL's programs; None if it is not installed."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    if found:
-        folders.insert(0, Path(found).resolve().parent)
-    return next((one for one in folders if (one / "postgres").exists()), None)
+    initdb = shutil.which("initdb")
+    if initdb:
+        folders.insert(0, Path(initdb).resolve().parent)
+    return next((folder for folder in folders if (folder / "postgres").exists()), None)
 
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """The address of an empty database `arena` in a fresh cluster on this machine.
+    """Run a new cluster; yields the URL of its empty database `arena`.
 
-    It runs as another user where this one is root, which PostgreSQL refuses to be.
+    PostgreSQL refuses to run as root: if this user is root, the cluster runs as another user.
     """
-    where = programs()
-    if where is None:
+    binaries = programs()
+    if binaries is None:
         raise RuntimeError("needs PostgreSQL (Debian: postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="genmem-postgres-", dir="/tmp"))
     user = _other_user()
@@ -40,7 +40,7 @@ def cluster() -> Iterator[str]:
 
     def call(*words: object) -> None:
         subprocess.run(
-            [str(where / str(words[0])), *map(str, words[1:])],
+            [str(binaries / str(words[0])), *map(str, words[1:])],
             check=True,
             cwd=folder,
             stdout=subprocess.DEVNULL,
@@ -72,7 +72,7 @@ def _other_user() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise RuntimeError("expected a user postgres or nobody to run PostgreSQL as, found neither")
+    raise RuntimeError("expected a user postgres or nobody to run PostgreSQL as; neither exists")
 
 
 def _free_port() -> int:

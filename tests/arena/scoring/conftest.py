@@ -18,13 +18,6 @@ needs_postgresql = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The address of an empty database."""
-    with cluster() as address:
-        yield address
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
 def database_address(request) -> Iterator[str]:
     """ "" for SQLite; then the address of an empty database on PostgreSQL."""
