@@ -55,12 +55,6 @@ def without_default(text):
     return re.sub(r"\s*\[default: .*?\]", "", text)
 
 
-BEING_ADOPTED = pytest.mark.xfail(
-    reason="the training, study and arena commands adopt the shared options", strict=False
-)
-
-
-@BEING_ADOPTED
 def test_a_flag_has_the_same_help_text_in_every_command():
     texts = defaultdict(lambda: defaultdict(list))
     for command, flag, parameter in flags():
@@ -70,20 +64,17 @@ def test_a_flag_has_the_same_help_text_in_every_command():
     assert not different
 
 
-@BEING_ADOPTED
 def test_a_shared_flag_has_the_shared_help_text():
     for command, flag, parameter in flags():
         if flag in options.HELP and flag not in FLAGS_WITH_SEVERAL_MEANINGS:
             assert without_default(parameter.help or "") == options.HELP[flag], f"{command} {flag}"
 
 
-@BEING_ADOPTED
 @pytest.mark.parametrize(("retired", "flag"), RETIRED.items())
 def test_an_idea_has_one_flag(retired, flag):
     assert [command for command, used, _ in flags() if used == retired] == [], f"use {flag}"
 
 
-@BEING_ADOPTED
 def test_a_parameter_has_the_same_flag_in_every_command():
     names = defaultdict(set)
     for _, flag, parameter in flags():
@@ -98,7 +89,6 @@ def test_every_command_and_option_has_a_help_text():
         assert parameter.help, f"{command} {flag}"
 
 
-@BEING_ADOPTED
 def test_help_texts_are_sentences():
     for command, flag, parameter in flags():
         text = without_default(parameter.help or "")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genmem.cli.options import Json
+
 if TYPE_CHECKING:
     from genmem.arena.client import Server
     from genmem.images.source import Progress
@@ -20,7 +22,8 @@ _DONE = ("scored", "refused", "failed")
 def submit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip of images or of code.")],
     to: Annotated[
-        str, typer.Option(metavar="URL", help="The competition: https://HOST/c/COMPETITION")
+        str,
+        typer.Option(metavar="URL", help="Page of the competition: https://HOST/c/COMPETITION."),
     ],
     kind: Annotated[
         Literal["images", "code"] | None,
@@ -34,9 +37,7 @@ def submit(
         ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is scored.")] = False,
-    json_file: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write the submission as JSON.")
-    ] = None,
+    json: Json = None,
 ) -> None:
     """Send a submission to a competition.
 
@@ -48,7 +49,7 @@ def submit(
     from genmem.cli.progress import progress_on_stderr
 
     size = check_file(file)
-    check_outputs({"--json": json_file}, inputs={"FILE": str(file)})
+    check_outputs({"--json": json}, inputs={"FILE": str(file)})
     server = Server(to, token or "")
     competition = server.competition()
     what = kind or _only_kind(competition)
@@ -58,9 +59,9 @@ def submit(
         sent = _in_kilobytes(progress, "sent (kB)")
         number = server.send(file, kind=what, size=size, sha256=digest, progress=sent)
     submission = _waited_for(server, number) if wait else server.submission(number)
-    if json_file:
-        write_json(submission, json_file)
-    if json_file != "-":
+    if json:
+        write_json(submission, json)
+    if json != "-":
         _show(server, submission)
     if submission["state"] in ("refused", "failed"):
         raise typer.Exit(2)
