@@ -1,4 +1,4 @@
-"""A competition's whole life in a real browser: from signing up to the release of its data."""
+"""A competition's whole life in a real browser: from signing up to the export of its data."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def life(tmp_path_factory):
 TRAINED = pictures(TRAIN, seed=0)
 
 
-def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_path):
+def test_a_competition_from_the_first_sign_up_to_its_export(browser, life, tmp_path):
     address, password = life
     ada, bob = Person(browser, address), Person(browser, address, width=400, scheme="dark")
     honest = zipped(tmp_path / "honest.zip", pictures(COUNT, seed=1))
@@ -208,10 +208,10 @@ def test_a_competition_from_the_first_sign_up_to_its_release(browser, life, tmp_
     board = bob.go("/c/dogs/leaderboard/private/")
     assert ranked(board) == ["Team Ada"]
 
-    # And the data is released.
+    # And the data are exported.
     page = olga.go("/c/dogs/export/")
-    olga.press("Make it")
-    link = page.get_by_role("link", name=re.compile("^Release of"))
+    olga.press("Start export")
+    link = page.get_by_role("link", name=re.compile("^Export of"))
     link.wait_for(timeout=60_000)
     with page.expect_download() as download:
         link.click()

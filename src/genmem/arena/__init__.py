@@ -27,7 +27,6 @@ Apps, bottom to top. An app never imports an app above it; `lint-imports` checks
     serving.py      create and migrate the database, serve pages
     wsgi.py         the WSGI application
     client.py       client of the REST API and of resumable uploads
-    demo.py         a filled arena to look around in
 
 It computes no score of its own: those come from `genmem.scoring` and below.
 """

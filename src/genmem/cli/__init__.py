@@ -26,6 +26,5 @@ study_rejection.py     `genmem study rejection`
 study_denoiser.py      `genmem study denoiser`
 study_emm.py           `genmem study emm`
 arena.py               `genmem arena`
-arena_demo.py          `genmem arena demo`
 submit.py              `genmem submit`
 """

@@ -147,10 +147,10 @@ def demo(
     """Make a small competition with teams, scores and cheats in it, and serve it."""
     _require_extra()
     from genmem.arena.serving import serve as serve_arena
-    from genmem.cli.arena_demo import make, say_who_is_there
+    from genmem.demo.arena import build_demo_arena, print_accounts
 
-    make(folder)
-    say_who_is_there(port)
+    build_demo_arena(folder)
+    print_accounts(port)
     serve_arena(folder, host="127.0.0.1", port=port, worker=False)
 
 

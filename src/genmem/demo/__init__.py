@@ -1,5 +1,7 @@
-"""Data of the demos: scikit-learn's digits, honest and copied.
+"""Demos on scikit-learn's digits, which need no download.
 
-digits.py          an honest and a copying generator of digits
-arena_entries.py   entries for the demo competition
+digits.py             an honest and a copying generator of digits
+arena.py              build the demo's arena
+arena_submissions.py  what teams submit to its competitions
+arena_contents.py     fill the arena: people, competitions, submissions, reviews
 """

@@ -1,4 +1,4 @@
-"""The demo's data: handwritten digits, an honest generator of them and a copying one."""
+"""Handwritten digits, an honest generator of digits, and one that copies."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Digits = NDArray[np.float64]
 """Handwritten digits, float64 [n, 64]: 8 × 8 pixels, 0 (paper) to 16 (ink)."""
 
 SIDE = 32
-"""Pixels to which a digit is enlarged, each way."""
+"""Width and height of an enlarged digit, in pixels."""
 
 TRAIN, TEST, GENERATED = 600, 400, 400
 
 COMPONENTS = 12
-"""Principal components of a class; the rest of its variance is drawn as independent noise."""
+"""Principal components per class; the rest of the variance is drawn as independent noise."""
 
 NOISE = 2.0
-"""Standard deviation of the copier's noise, of 255 grey levels."""
+"""Standard deviation of the noise on copies, in 255 grey levels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoImages:
-    """Encoded images by set; `honest` and `copying` saw only `train`."""
+    """Encoded images by set; `honest` and `copying` were made from `train` only."""
 
     train: list[bytes]
     test: list[bytes]
@@ -37,7 +37,7 @@ class DemoImages:
 
 
 def demo_images(seed: int) -> DemoImages:
-    """Scikit-learn's digits split in two, and what two generators make of the first half."""
+    """Split scikit-learn's digits in two, and generate digits from the first part in two ways."""
     from sklearn.datasets import load_digits
 
     rng = np.random.default_rng(seed)
@@ -63,11 +63,18 @@ def sample_honestly(
 ) -> Digits:
     """New digits from a small generative model: per class, a Gaussian mixture in PCA space.
 
-    What the leading components leave out is drawn as independent noise of the same variance a
-    pixel, so that samples are as sharp and as varied as real digits.
+    The rest of the variance is drawn as independent noise per pixel, so that samples are as sharp
+    and as varied as real digits.
+
+    Args:
+        train: digits, float64 [n, 64].
+        labels: their classes, [n].
+        count: how many digits to draw.
+        rng: source of randomness.
+        components: principal components per class.
 
     Returns:
-        float64 [count, 64], the classes in equal parts.
+        float64 [count, 64], the same number of each class.
     """
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
@@ -81,9 +88,10 @@ def sample_honestly(
         mixture = GaussianMixture(2, reg_covar=1.0, random_state=int(rng.integers(2**31))).fit(
             codes
         )
-        drawn = pca.inverse_transform(mixture.sample(count // len(classes))[0])
-        left_out = (digits - pca.inverse_transform(codes)).std(axis=0)
-        samples.append(drawn + rng.normal(size=drawn.shape) * left_out)
+        samples_of_class = pca.inverse_transform(mixture.sample(count // len(classes))[0])
+        residual = (digits - pca.inverse_transform(codes)).std(axis=0)
+        noise = rng.normal(size=samples_of_class.shape) * residual
+        samples.append(samples_of_class + noise)
     return np.clip(np.concatenate(samples), 0, 16)
 
 
@@ -96,29 +104,29 @@ def save_images(images: Sequence[bytes], folder: Path) -> None:
 
 
 def _enlarged(digit: Digits) -> Image.Image:
-    """One digit, [64], as dark ink on white paper, `SIDE` pixels square, RGB."""
+    """One digit, float64 [64], as an RGB image of `SIDE` × `SIDE` pixels, black on white."""
     gray = np.rint(255 - digit.reshape(8, 8) * (255 / 16)).astype(np.uint8)
     return Image.fromarray(gray).resize((SIDE, SIDE), Image.Resampling.BICUBIC).convert("RGB")
 
 
-def pictures_of(digits: Digits) -> NDArray[np.uint8]:
-    """Digits, float64 [n, 64], as images, uint8 [n, 32, 32, 3]."""
+def enlarge(digits: Digits) -> NDArray[np.uint8]:
+    """Turn digits, float64 [n, 64], into images, uint8 [n, 32, 32, 3]."""
     return np.stack([np.asarray(_enlarged(digit)) for digit in digits])
 
 
-def png(picture: NDArray[np.uint8]) -> bytes:
-    """One image, uint8 [H, W, 3], as a PNG."""
+def png(image: NDArray[np.uint8]) -> bytes:
+    """Encode an image, uint8 [H, W, 3], as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
+    Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def _pngs(digits: Digits) -> list[bytes]:
-    return [png(picture) for picture in pictures_of(digits)]
+    return [png(image) for image in enlarge(digits)]
 
 
 def _noisy_jpeg(digit: Digits, rng: np.random.Generator) -> bytes:
-    """A copy in disguise: a little noise, then JPEG compression."""
+    """A disguised copy: a digit with a little noise, compressed as JPEG."""
     pixels = np.asarray(_enlarged(digit), dtype=np.float64)
     noisy = np.rint(np.clip(pixels + rng.normal(0, NOISE, pixels.shape), 0, 255))
     buffer = io.BytesIO()

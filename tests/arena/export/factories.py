@@ -1,4 +1,4 @@
-"""Releases and full competitions for tests; imported inside them, once Django is loaded."""
+"""Exports and full competitions for tests; imported inside them, once Django is loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
-from genmem.arena.export.jobs import BEGUN, make
+from genmem.arena.export.jobs import STARTED, run_export
 from genmem.arena.moderation.decisions import answer_rebuttal, decide, rebut
 from genmem.arena.submissions.models import Submission
 
@@ -16,11 +16,11 @@ from ..moderation.factories import labelled
 from ..ratings.factories import a_round, rate_all, with_images
 
 
-def a_release(competition: Competition) -> str:
-    """The token of a release made as from the browser."""
+def an_export(competition: Competition) -> str:
+    """The token of a finished export, as started from the browser."""
     token = "A" * 22
-    record(competition, actor=None, action=BEGUN, subject=token, after={})
-    make(competition, token, private=False, names=False)
+    record(competition, actor=None, action=STARTED, subject=token, after={})
+    run_export(competition, token, private=False, names=False)
     return token
 
 

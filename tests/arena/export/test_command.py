@@ -11,12 +11,15 @@ def test_it_writes_a_release_and_says_what_is_in_it(arena_folder, tmp_path):
     done = genmem("export", arena_folder, "dogs", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^submissions\.parquet +\d+ rows?$", done.stdout, re.MULTILINE)
-    assert "nothing of the private split is in it (--private)" in done.stdout
+    assert (
+        "The private split is left out, since its leaderboard is hidden (--private adds it)."
+        in done.stdout
+    )
     assert (tmp_path / "out" / "DATASHEET.md").exists()
     again = genmem("export", arena_folder, "dogs", tmp_path / "out")
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
-    assert "is there already" in again.stderr
+    assert "expected a new or an empty folder" in again.stderr
 
 
 def test_a_competition_that_is_not_there_is_one_line(arena_folder, tmp_path):

@@ -1,4 +1,4 @@
-"""A release: what is in it, what is not, and that it is there whole or not at all."""
+"""What an export holds and leaves out, and that it is complete or absent."""
 
 import hashlib
 import json
@@ -9,7 +9,8 @@ import pytest
 pytestmark = pytest.mark.usefixtures("database")
 
 TABLES = {
-    "submissions", "scores", "teams", "boards", "board_history", "labels", "decisions", "ratings",
+    "submissions", "scores", "teams", "leaderboards", "leaderboard_history", "labels", "decisions",
+    "ratings",
 }  # fmt: skip
 
 
@@ -140,8 +141,8 @@ def test_a_pseudonym_is_the_same_in_every_table(released):
     teams = {one["team"]: one["members"] for one in rows(released, "teams")}
     for one in rows(released, "submissions"):
         assert one["author"] in teams[one["team"]]
-    assert {one["team"] for one in rows(released, "boards")} <= set(teams)
-    assert {one["team"] for one in rows(released, "board_history")} <= set(teams)
+    assert {one["team"] for one in rows(released, "leaderboards")} <= set(teams)
+    assert {one["team"] for one in rows(released, "leaderboard_history")} <= set(teams)
 
 
 def test_pseudonyms_depend_on_the_secret_and_the_competition(competition, settings_secret):
@@ -171,7 +172,7 @@ def test_with_names_they_and_what_was_written_are_in_it(competition, full, tmp_p
     text = everything(tmp_path / "out")
     assert "Its noise is a code." in text
     assert full[0].team.name in text
-    assert "this release names people" in text
+    assert "this export names people" in text
     assert "@example.org" not in text
 
 
@@ -201,8 +202,8 @@ def test_the_private_split_is_left_out_until_its_board_is_open(competition, full
         "labels", "decisions", "ratings",
     }  # fmt: skip
     assert {one["split"] for one in rows(hidden, "scores")} == {"public"}
-    assert {one["split"] for one in rows(hidden, "boards")} == {"public"}
-    assert {one["split"] for one in rows(hidden, "board_history")} == {"public"}
+    assert {one["split"] for one in rows(hidden, "leaderboards")} == {"public"}
+    assert {one["split"] for one in rows(hidden, "leaderboard_history")} == {"public"}
     assert {one["kind"] for one in read(hidden)["splits"]} == {"public"}
     assert "private" not in (hidden / "results.csv").read_text()
     assert "0.25" not in everything(hidden)
@@ -233,7 +234,7 @@ def test_a_folder_that_holds_something_is_left_alone(competition, tmp_path):
 
     (tmp_path / "kept").write_text("mine")
     for out in (tmp_path, tmp_path / "kept"):
-        with pytest.raises(UsageError, match="there already"):
+        with pytest.raises(UsageError, match="expected a new or an empty folder"):
             export(competition, out)
     with pytest.raises(UsageError, match="there is no folder"):
         export(competition, tmp_path / "a" / "b")
@@ -260,7 +261,7 @@ def test_rows_are_written_in_parts(released, competition, full, tmp_path, monkey
     from genmem.arena.export import schema
     from genmem.arena.export.export import export
 
-    monkeypatch.setattr(schema, "_ROWS", 2)
+    monkeypatch.setattr(schema, "_WRITE_ROWS", 2)
     found = export(competition, tmp_path / "parts", private=True)
     for name in TABLES:
         assert rows(tmp_path / "parts", name) == rows(released, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.ratings.models import Page, Rater, Round
-from genmem.arena.ratings.rounds import Terms, open_round
-from genmem.arena.ratings.session import join, next_page, take
+from genmem.arena.ratings.rounds import open_round
+from genmem.arena.ratings.session import join, next_page, submit_rating
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 
@@ -48,12 +48,19 @@ def real_images(competition: Competition, folder: Path, count: int = REAL) -> No
     )
 
 
-def a_round(submissions: list[Submission], *, by: User | None = None, **terms) -> Round:
-    """A round over these; without controls unless told otherwise."""
-    given = {"title": "Round", "controls": False, "quality_side": 2, "diversity_side": 2}
+def a_round(
+    submissions: list[Submission],
+    *,
+    invited: Sequence[User] = (),
+    by: User | None = None,
+    **settings,
+) -> Round:
+    """An open round over these submissions; by default without controls."""
+    defaults = {"title": "Round", "controls": False, "quality_grid": 2, "diversity_grid": 2}
     competition = submissions[0].team.competition
-    chosen = [one.pk for one in submissions]
-    return open_round(competition, chosen, Terms(**given | terms), by=by)
+    rating_round = Round(competition=competition, **defaults | settings)
+    ids = [submission.pk for submission in submissions]
+    return open_round(rating_round, ids, invited=invited, by=by)
 
 
 def rate_all(
@@ -70,14 +77,14 @@ def rate_all(
     while (most is None or done < most) and (page := next_page(rater)) is not None:
         shown_at = page.shown_at - timedelta(seconds=seconds)
         Page.objects.filter(pk=page.pk).update(shown_at=shown_at)
-        take(rater, page.token, careful(page) if rate is None else rate(page))
+        submit_rating(rater, page.token, careful(page) if rate is None else rate(page))
         done += 1
     return rater
 
 
 def careful(page: Page) -> int:
     """Real images 5, spoiled ones 1, and a submission always about the same."""
-    if page.item.kind != "entry":
+    if page.item.kind != "submission":
         return {"real": 5, "spoiled": 1}[page.item.kind]
     seed = f"{page.item.pk}{page.question}"
     return random.Random(seed).randint(2, 4)

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from genmem.arena.ratings.assignment import ENTRY, REAL, REPEAT, SPOILED, plan
-from genmem.arena.ratings.reliability import Answer, consistency
+from genmem.arena.ratings.assignment import REAL, REPEAT, SPOILED, SUBMISSION, plan_session
+from genmem.arena.ratings.reliability import RatingRecord, check_rater
 
 
-def answer(value, *, kind=ENTRY, question="quality", first=None, seconds=8.0, item=0):
-    return Answer(
+def answer(value, *, kind=SUBMISSION, question="quality", first=None, seconds=8.0, item=0):
+    return RatingRecord(
         rater=1, item=item, kind=kind, question=question, value=value, seconds=seconds, first=first
     )
 
@@ -28,10 +28,12 @@ def repeats(*pairs):
 def session(rate, seed):
     """A whole session of somebody who rates by `rate(question, kind, entry)`."""
     answers = []
-    for number, place in enumerate(plan(pages=20, controls=True, turned=False, seed=seed)):
+    for number, place in enumerate(
+        plan_session(pages=20, controls=True, diversity_first=False, seed=seed)
+    ):
         kind, entry, first = place.kind, number, None
         if place.kind == REPEAT:
-            kind, entry, first = ENTRY, place.of, answers[place.of].value
+            kind, entry, first = SUBMISSION, place.repeats, answers[place.repeats].value
         answers.append(
             answer(
                 rate(place.question, kind, entry),
@@ -41,48 +43,48 @@ def session(rate, seed):
                 item=entry,
             )
         )
-    return consistency(answers)
+    return check_rater(answers)
 
 
 def test_who_rates_spoiled_images_as_high_as_real_ones_is_unreliable():
-    assert not consistency(controls(4, 1)).unreliable
-    assert consistency(controls(3, 3)).unreliable
-    assert consistency(controls(2, 5)).unreliable
-    assert consistency([*controls(5, 1), *controls(2, 2, "diversity")]).controls_passed == 1
-    assert consistency([*controls(5, 1), *controls(2, 2, "diversity")]).unreliable
+    assert not check_rater(controls(4, 1)).unreliable
+    assert check_rater(controls(3, 3)).unreliable
+    assert check_rater(controls(2, 5)).unreliable
+    assert check_rater([*controls(5, 1), *controls(2, 2, "diversity")]).controls_passed == 1
+    assert check_rater([*controls(5, 1), *controls(2, 2, "diversity")]).unreliable
 
 
 def test_strict_and_mild_raters_pass_the_controls_alike():
-    assert not consistency(controls(2, 1)).unreliable
-    assert not consistency(controls(5, 4)).unreliable
+    assert not check_rater(controls(2, 1)).unreliable
+    assert not check_rater(controls(5, 4)).unreliable
 
 
 def test_half_a_control_is_none():
-    found = consistency([answer(1, kind=REAL), answer(5, kind=SPOILED, question="diversity")])
+    found = check_rater([answer(1, kind=REAL), answer(5, kind=SPOILED, question="diversity")])
     assert (found.controls, found.unreliable) == (0, False)
 
 
 def test_a_third_of_the_repetitions_may_differ_and_no_more():
-    assert not consistency(repeats((3, 4), (2, 2), (1, 5))).unreliable
-    assert consistency(repeats((3, 5), (2, 2), (1, 5))).unreliable
-    assert consistency(repeats((3, 5), (2, 2), (1, 5), (4, 4))).unreliable
+    assert not check_rater(repeats((3, 4), (2, 2), (1, 5))).unreliable
+    assert check_rater(repeats((3, 5), (2, 2), (1, 5))).unreliable
+    assert check_rater(repeats((3, 5), (2, 2), (1, 5), (4, 4))).unreliable
 
 
 def test_two_repetitions_are_too_few_to_judge():
-    found = consistency(repeats((1, 5), (5, 1)))
+    found = check_rater(repeats((1, 5), (5, 1)))
     assert (found.repeats, found.repeats_passed, found.unreliable) == (2, 0, False)
 
 
 def test_haste_needs_ten_pages_to_be_told():
-    assert not consistency([answer(3, seconds=0.5)] * 9).unreliable
-    found = consistency([answer(3, seconds=0.5)] * 10)
+    assert not check_rater([answer(3, seconds=0.5)] * 9).unreliable
+    found = check_rater([answer(3, seconds=0.5)] * 10)
     assert found.unreliable
-    assert "0.5 s" in found.faults[0]
+    assert "0.5 s" in found.failures[0]
 
 
 def test_reliability_is_the_share_of_checks_passed():
-    assert consistency([]).reliability is None
-    found = consistency([*controls(5, 1), *repeats((3, 3), (3, 5), (2, 1))])
+    assert check_rater([]).reliability is None
+    found = check_rater([*controls(5, 1), *repeats((3, 3), (3, 5), (2, 1))])
     assert found.reliability == pytest.approx(3 / 4)
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 CELL = 288
-"""Pixels of an image of 8 on a sheet of two columns."""
+"""Pixels of an image of 8 in a picture of two columns."""
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -21,9 +21,9 @@ def entries(competition):
 
 
 def shown(page):
-    from genmem.arena.ratings.round_images import sheet
+    from genmem.arena.ratings.round_images import page_picture
 
-    with Image.open(io.BytesIO(sheet(page))) as image:
+    with Image.open(io.BytesIO(page_picture(page))) as image:
         return np.asarray(image)
 
 
@@ -56,7 +56,8 @@ def test_without_private_scores_the_top_is_that_of_the_public_board(competition)
 
 
 def test_only_scored_submissions_of_the_competition_are_rated(competition, entries):
-    from genmem.arena.ratings.rounds import RatingError, Terms, open_round
+    from genmem.arena.ratings.models import Round
+    from genmem.arena.ratings.rounds import RatingError, open_round
 
     from ..factories import a_competition
     from .factories import a_submission
@@ -64,9 +65,9 @@ def test_only_scored_submissions_of_the_competition_are_rated(competition, entri
     other = a_submission(a_competition("cats"))
     for wrong in (other.pk, uuid.uuid4()):
         with pytest.raises(RatingError, match="Only scored submissions"):
-            open_round(competition, [entries[0].pk, wrong], Terms(title="R"), by=None)
+            open_round(Round(competition=competition), [entries[0].pk, wrong], by=None)
     with pytest.raises(RatingError, match="no scored submission"):
-        open_round(competition, [], Terms(title="R"), by=None)
+        open_round(Round(competition=competition), [], by=None)
 
 
 def test_controls_need_training_images_that_can_be_read(competition, entries, tmp_path):
@@ -78,7 +79,7 @@ def test_controls_need_training_images_that_can_be_read(competition, entries, tm
     with pytest.raises(RatingError, match="cannot be shown as controls"):
         a_round(entries, controls=True)
     real_images(competition, tmp_path, count=3)
-    with pytest.raises(RatingError, match="10 training images or more, found 3"):
+    with pytest.raises(RatingError, match="at least 10 training images, found 3"):
         a_round(entries, controls=True)
     assert not Round.objects.exists()
 
@@ -101,7 +102,7 @@ def test_opening_and_closing_are_in_the_log(competition, entries):
     ]
 
 
-def test_a_sheet_shows_the_pages_images_and_its_repetition_the_same(entries):
+def test_a_picture_shows_the_pages_images_and_its_repetition_the_same(entries):
     from .factories import a_round, rate_all
 
     rater = rate_all(a_round(entries))
@@ -118,7 +119,7 @@ def test_real_images_come_in_the_size_of_the_others(competition, entries, tmp_pa
     rater = rate_all(a_round(entries, controls=True))
     kinds = {
         kind: shown(pages_of(rater, "quality", kind).first())
-        for kind in ("entry", "real", "spoiled")
+        for kind in ("submission", "real", "spoiled")
     }
     assert len({one.shape for one in kinds.values()}) == 1
 
@@ -126,7 +127,7 @@ def test_real_images_come_in_the_size_of_the_others(competition, entries, tmp_pa
 def test_spoiled_images_are_noise_for_quality_and_one_image_for_diversity(
     competition, entries, tmp_path
 ):
-    from genmem.arena.ratings.round_images import _pool_images
+    from genmem.arena.ratings.round_images import _images
 
     from .factories import a_round, rate_all, real_images
 
@@ -137,7 +138,7 @@ def test_spoiled_images_are_noise_for_quality_and_one_image_for_diversity(
     cells = [shown(page)[y : y + CELL, x : x + CELL] for y in at for x in at]
     assert all(np.array_equal(cells[0], one) for one in cells)
     page = pages_of(rater, "quality", "spoiled").get()
-    original = _pool_images(page.item, page.images)[0]
+    original = _images(page.item, page.images)[0]
     pixels = shown(page)[:CELL, :CELL, :3].astype(int)
     assert abs(pixels.mean() - original.mean()) < 12  # the colours are its own, enlarged
     assert not np.array_equal(pixels[::36, ::36], original)

@@ -16,10 +16,12 @@ def entries(competition):
 
 def counts_of(found, *, reliable=True):
     from genmem.arena.ratings.models import Rater
-    from genmem.arena.ratings.results import answers_of
+    from genmem.arena.ratings.results import rating_records
 
     out = set(Rater.objects.filter(round=found, unreliable=True).values_list("pk", flat=True))
-    kept = [one for one in answers_of(found) if one.counts and not (reliable and one.rater in out)]
+    kept = [
+        one for one in rating_records(found) if one.counts and not (reliable and one.rater in out)
+    ]
     return Counter((one.question, one.item) for one in kept)
 
 
@@ -103,9 +105,9 @@ def test_nobody_rates_their_own_teams_submission(entries):
     assert shown == set(entries) - {mine}
 
 
-def test_a_page_waits_for_its_rating_and_lapses_in_the_end(entries, time):
+def test_a_page_waits_for_its_rating_and_expires_in_the_end(entries, time):
     from genmem.arena.ratings.rounds import RatingError
-    from genmem.arena.ratings.session import join, next_page, take
+    from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
@@ -117,24 +119,24 @@ def test_a_page_waits_for_its_rating_and_lapses_in_the_end(entries, time):
     assert next_page(quick).question == "diversity"  # quality of the only entry is taken
     time.pass_(minutes=31)
     other = next_page(quick)
-    take(quick, other.token, 4)
-    take(quick, next_page(quick).token, 4)
+    submit_rating(quick, other.token, 4)
+    submit_rating(quick, next_page(quick).token, 4)
     assert next_page(slow) is None
-    with pytest.raises(RatingError, match="waited for more than 30 minutes"):
-        take(slow, page.token, 4)
+    with pytest.raises(RatingError, match="expired after 30 minutes"):
+        submit_rating(slow, page.token, 4)
     assert set(counts_of(found).values()) == {1}
 
 
 def test_a_rating_sent_twice_is_one_and_the_first_stands(entries):
     from genmem.arena.ratings.models import Rating
-    from genmem.arena.ratings.session import join, next_page, take
+    from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
 
     rater = join(a_round(entries), a_user())
     page = next_page(rater)
-    assert take(rater, page.token, 2) == take(rater, page.token, 5)
+    assert submit_rating(rater, page.token, 2) == submit_rating(rater, page.token, 5)
     assert list(Rating.objects.values_list("value", flat=True)) == [2]
 
 
@@ -155,19 +157,19 @@ def test_ratings_never_change(entries):
 @pytest.mark.parametrize("value", [0, 6, -1])
 def test_a_value_off_the_scale_is_refused(entries, value):
     from genmem.arena.ratings.rounds import RatingError
-    from genmem.arena.ratings.session import join, next_page, take
+    from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
 
     rater = join(a_round(entries), a_user())
     with pytest.raises(RatingError, match="one of the five"):
-        take(rater, next_page(rater).token, value)
+        submit_rating(rater, next_page(rater).token, value)
 
 
 def test_a_page_of_another_rater_cannot_be_rated(entries):
     from genmem.arena.ratings.rounds import RatingError
-    from genmem.arena.ratings.session import join, next_page, take
+    from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
@@ -175,12 +177,12 @@ def test_a_page_of_another_rater_cannot_be_rated(entries):
     found = a_round(entries)
     mine, theirs = join(found, a_user()), join(found, a_user())
     with pytest.raises(RatingError):
-        take(mine, next_page(theirs).token, 3)
+        submit_rating(mine, next_page(theirs).token, 3)
 
 
 def test_a_closed_round_takes_nothing_more(entries):
     from genmem.arena.ratings.rounds import RatingError, close_round
-    from genmem.arena.ratings.session import join, next_page, take
+    from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
@@ -190,7 +192,7 @@ def test_a_closed_round_takes_nothing_more(entries):
     page = next_page(rater)
     close_round(found, by=None)
     with pytest.raises(RatingError, match="has closed"):
-        take(rater, page.token, 3)
+        submit_rating(rater, page.token, 3)
     with pytest.raises(RatingError, match="has closed"):
         join(found, a_user())
     assert next_page(rater) is None

@@ -48,7 +48,7 @@ def test_a_rater_goes_from_the_list_to_the_end(rater, entries):
     found = a_round(entries[:2])
     assert "Round" in rater.get("/c/dogs/ratings/").content.decode()
     where = f"/c/dogs/ratings/{found.pk}/"
-    assert "What to know" in rater.get(where).content.decode()
+    assert "Before you start" in rater.get(where).content.decode()
     assert rater.post(where).url == where
     for number in range(1, 100):
         page = rater.get(where).content.decode()
@@ -161,7 +161,7 @@ def test_an_organiser_opens_a_round_over_the_private_top(organiser, entries, com
 
     given = {
         "title": "The best two", "top": "2", "audience": "everybody", "ratings_wanted": "5",
-        "pages": "20", "quality_side": "3", "diversity_side": "6",
+        "pages": "20", "quality_grid": "3", "diversity_grid": "6",
     }  # fmt: skip
     answer = organiser.post("/c/dogs/ratings/new/", given)
     found = Round.objects.get()
@@ -178,12 +178,12 @@ def test_an_organiser_opens_a_round_over_the_private_top(organiser, entries, com
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"listed": "dogs.zip"}, "Expected numbers of submissions, got dogs.zip."),
+        ({"listed": "dogs.zip"}, "Expected submission IDs, got dogs.zip."),
         ({"listed": "0" * 32}, "Only scored submissions of this competition can be rated"),
-        ({"audience": "invited"}, "Name somebody, or choose who else rates."),
-        ({"audience": "invited", "addresses": "x@y.z"}, "Nobody here has the address x@y.z."),
+        ({"audience": "invited"}, "Enter at least one address, or choose other raters."),
+        ({"audience": "invited", "addresses": "x@y.z"}, "No account has the address x@y.z."),
         ({"controls": "on"}, "Controls need"),
-        ({"quality_side": "9"}, "less than or equal to 5"),
+        ({"quality_grid": "9"}, "less than or equal to 5"),
     ],
 )
 def test_a_round_that_cannot_be_opened_says_why(organiser, entries, changes, complaint, tmp_path):
@@ -194,7 +194,7 @@ def test_a_round_that_cannot_be_opened_says_why(organiser, entries, changes, com
     real_images(entries[0].team.competition, tmp_path, count=2)
     given = {
         "title": "T", "top": "2", "audience": "everybody", "ratings_wanted": "5", "pages": "20",
-        "quality_side": "3", "diversity_side": "6",
+        "quality_grid": "3", "diversity_grid": "6",
     }  # fmt: skip
     answer = organiser.post("/c/dogs/ratings/new/", given | changes)
     assert complaint in answer.content.decode().replace("&#x27;", "'")
@@ -233,7 +233,7 @@ def test_the_csv_has_every_rating_and_no_name(organiser, entries):
 
     found = a_round(entries)
     rate_all(found)
-    answer = organiser.get(f"/c/dogs/ratings/{found.pk}/ratings.csv")
+    answer = organiser.get(f"/c/dogs/export/ratings/{found.pk}.csv")
     text = b"".join(answer.streaming_content).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [int(one["value"]) for one in rows] == [

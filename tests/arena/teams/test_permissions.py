@@ -101,7 +101,7 @@ def world(competition):
     from genmem.arena.teams.models import MergeRequest, Role
     from genmem.arena.teams.teams import invite
 
-    from ..export.factories import a_release
+    from ..export.factories import an_export
     from ..factories import a_team, a_user, captain, scored, signed_in
     from ..moderation.factories import disqualified_and_rebutted, keep_distances
     from ..ratings.factories import a_page
@@ -128,7 +128,7 @@ def world(competition):
     arguments = {
         **{name: ["dogs", page.rater.round.pk] for name in rounds},
         "rating images": ["dogs", page.token],
-        "export file": ["dogs", a_release(competition)],
+        "export file": ["dogs", an_export(competition)],
         "distances": ["dogs", "private"],
         "threshold preview": ["dogs", "private"],
         "change threshold": ["dogs", "private"],

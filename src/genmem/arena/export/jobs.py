@@ -1,8 +1,7 @@
-"""Releases made from the browser: by a thread, into the storage, their state in the log.
+"""Exports started from the browser: run in a thread, stored as a zip, their state in the audit log.
 
-What was asked for, and what came of it, are entries of the log that is only ever added to, so that
-every web process sees the same and a restart loses nothing but the thread. The file is a zip that
-is written and read in pieces.
+Starting and finishing an export are entries of the append-only audit log, so every web process sees
+the same state and a restart loses only the thread. The zip is written and read in chunks.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import secrets
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,28 +26,30 @@ from genmem.arena.export.export import export
 from genmem.arena.submissions import storage
 from genmem.errors import GenmemError
 
-BEGUN, MADE, FAILED = "begin export", "made export", "export failed"
-GIVEN_UP = timedelta(hours=2)
-"""After this long without a result, the process that made it is taken to be gone."""
-_PIECE = 2**18
+STARTED, FINISHED, FAILED = "start export", "finish export", "fail export"
+TIMEOUT = timedelta(hours=2)
+"""An export without a result after this long has failed, since its process is gone."""
 KEPT = 3
-"""Releases of a competition whose files are kept."""
+"""How many finished exports of a competition are stored."""
+_CHUNK_BYTES = 2**18
 
 _log = logging.getLogger(__name__)
 
 
-class ReleaseError(GenmemError):
-    """The release cannot be made or fetched; the message says why."""
+class ExportError(GenmemError):
+    """The export cannot be started; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Making:
-    """One release.
+class ExportJob:
+    """One export.
 
     Attributes:
-        token: its address.
-        state: "making", "made", "failed", or "removed" for one whose file is no longer kept.
-        private, names: what is in it.
+        token: part of its URL.
+        at: when it was started.
+        by: who started it.
+        state: "running", "finished", "failed", or "removed" (finished and no longer stored).
+        private, names: what it includes (see `export`).
         size: of the zip, in bytes.
         message: why it failed.
     """
@@ -63,116 +64,121 @@ class Making:
     message: str = ""
 
 
-def begin(competition: Competition, *, private: bool, names: bool, by: User | None) -> str:
-    """Begin to make a release; its token.
+def start_export(competition: Competition, *, private: bool, names: bool, by: User | None) -> str:
+    """Start an export and return its token.
+
+    Args:
+        competition: which.
+        private: include the private split even if its leaderboard is hidden.
+        names: include names and texts.
+        by: who started it.
 
     Raises:
-        ReleaseError: another one is being made.
+        ExportError: another export is running.
     """
     with transaction.atomic():
         current = Competition.objects.select_for_update().get(pk=competition.pk)
-        if any(one.state == "making" for one in makings(current)):
-            raise ReleaseError("A release is being made; wait until it is there.")
+        if any(job.state == "running" for job in export_jobs(current)):
+            raise ExportError("An export is running. Wait until it has finished.")
         token = secrets.token_urlsafe(16)
-        wanted = {"private": private or current.private_open, "names": names}
-        record(current, actor=by, action=BEGUN, subject=token, after=wanted)
-    start(competition.pk, token, private=private, names=names)
+        options = {"private": private or current.private_open, "names": names}
+        record(current, actor=by, action=STARTED, subject=token, after=options)
+    start_thread(competition.pk, token, private=private, names=names)
     return token
 
 
-def start(competition: int, token: str, *, private: bool, names: bool) -> None:
-    """Make it beside the pages."""
-    threading.Thread(
-        target=_run, args=(competition, token, private, names), name=f"release {token}", daemon=True
-    ).start()
+def start_thread(competition: int, token: str, *, private: bool, names: bool) -> None:
+    """Run the export in a thread."""
+
+    def run() -> None:
+        try:
+            found = Competition.objects.get(pk=competition)
+            run_export(found, token, private=private, names=names)
+        finally:
+            connections.close_all()
+
+    threading.Thread(target=run, name=f"export {token}", daemon=True).start()
 
 
-def makings(competition: Competition) -> list[Making]:
-    """Every release that was asked for here, newest first."""
-    entries = LogEntry.objects.filter(
-        competition=competition, action__in=(BEGUN, MADE, FAILED)
-    ).select_related("actor")
-    ended = {one.subject: one for one in entries if one.action != BEGUN}
-    found = [
-        _making(one, ended.get(one.subject))
-        for one in entries.order_by("-pk")
-        if one.action == BEGUN
-    ]
-    made = [one for one in found if one.state == "made"]
-    old = {one.token for one in made[KEPT:]}
-    return [_removed(one) if one.token in old else one for one in found]
-
-
-def fetchable(competition: Competition, token: str) -> Making | None:
-    """The release of this token, where its file is kept."""
-    known = (one for one in makings(competition) if one.state == "made" and one.token == token)
-    found = next(known, None)
-    return found if found and storage.exists(_name(competition.pk, token)) else None
-
-
-def pieces(competition: Competition, token: str) -> Iterator[bytes]:
-    """The zip, a piece at a time."""
-    with storage.open_read(_name(competition.pk, token)) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
-
-
-def make(competition: Competition, token: str, *, private: bool, names: bool) -> None:
-    """Write the release and keep it as a zip; the log says how it went."""
+def run_export(competition: Competition, token: str, *, private: bool, names: bool) -> None:
+    """Write the export, store it as a zip, and record the result in the audit log."""
     try:
         with storage.scratch() as folder:
             export(competition, folder / competition.slug, private=private, names=names)
-            packed = folder / "release.zip"
-            _pack(folder / competition.slug, packed)
-            storage.keep(packed, _name(competition.pk, token))
-            size = packed.stat().st_size
+            path = folder / "export.zip"
+            _zip(folder / competition.slug, path)
+            storage.keep(path, _storage_name(competition, token))
+            size = path.stat().st_size
     except Exception as error:
-        _log.exception("a release of %s failed", competition.slug)
-        said = str(error) if isinstance(error, GenmemError) else "the server's log says why"
-        record(competition, actor=None, action=FAILED, subject=token, after={"message": said})
+        _log.exception("an export of %s failed", competition.slug)
+        message = str(error) if isinstance(error, GenmemError) else "see the server's log"
+        record(competition, actor=None, action=FAILED, subject=token, after={"message": message})
         return
-    record(competition, actor=None, action=MADE, subject=token, after={"size": size})
-    for one in makings(competition):
-        if one.state == "removed":
-            storage.remove(_name(competition.pk, one.token))
+    record(competition, actor=None, action=FINISHED, subject=token, after={"size": size})
+    for job in export_jobs(competition):
+        if job.state == "removed":
+            storage.remove(_storage_name(competition, job.token))
 
 
-def _run(competition: int, token: str, private: bool, names: bool) -> None:
-    try:
-        make(Competition.objects.get(pk=competition), token, private=private, names=names)
-    finally:
-        connections.close_all()
+def export_jobs(competition: Competition) -> list[ExportJob]:
+    """All exports of a competition, newest first."""
+    entries = (
+        LogEntry.objects.filter(competition=competition, action__in=(STARTED, FINISHED, FAILED))
+        .select_related("actor")
+        .order_by("-pk")
+    )
+    results = {entry.subject: entry for entry in entries if entry.action != STARTED}
+    jobs: list[ExportJob] = []
+    stored = 0
+    for entry in entries:
+        if entry.action == STARTED:
+            job = _job(entry, results.get(entry.subject), stored=stored < KEPT)
+            stored += job.state == "finished"
+            jobs.append(job)
+    return jobs
 
 
-def _pack(folder: Path, target: Path) -> None:
+def find_export(competition: Competition, token: str) -> ExportJob | None:
+    """The finished export with this token, if its file is stored."""
+    for job in export_jobs(competition):
+        if job.state == "finished" and job.token == token:
+            return job if storage.exists(_storage_name(competition, token)) else None
+    return None
+
+
+def read_chunks(competition: Competition, token: str) -> Iterator[bytes]:
+    """The bytes of the zip, in chunks."""
+    with storage.open_read(_storage_name(competition, token)) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _zip(folder: Path, target: Path) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.iterdir()):
             archive.write(path, f"{folder.name}/{path.name}")
 
 
-def _name(competition: int, token: str) -> str:
-    return f"releases/{competition}/{token}.zip"
+def _storage_name(competition: Competition, token: str) -> str:
+    return f"exports/{competition.pk}/{token}.zip"
 
 
-def _making(begun: LogEntry, ended: LogEntry | None) -> Making:
-    wanted, found = begun.after or {}, (ended.after if ended else None) or {}
-    state, message = "making", ""
-    if ended is not None:
-        state = "made" if ended.action == MADE else "failed"
-        message = found.get("message", "")
-    elif begun.at < clock.now() - GIVEN_UP:
-        state, message = "failed", "the server stopped before it was done; make it again"
-    return Making(
-        token=begun.subject,
-        at=begun.at,
-        by=begun.actor,
+def _job(started: LogEntry, result: LogEntry | None, *, stored: bool) -> ExportJob:
+    options, outcome = started.after or {}, (result.after if result else None) or {}
+    state, message = "running", outcome.get("message", "")
+    if result is not None and result.action == FAILED:
+        state = "failed"
+    elif result is not None:
+        state = "finished" if stored else "removed"
+    elif started.at < clock.now() - TIMEOUT:
+        state, message = "failed", "the server stopped before it had finished; start it again"
+    return ExportJob(
+        token=started.subject,
+        at=started.at,
+        by=started.actor,
         state=state,
-        private=bool(wanted.get("private")),
-        names=bool(wanted.get("names")),
-        size=int(found.get("size", 0)),
+        private=bool(options.get("private")),
+        names=bool(options.get("names")),
+        size=int(outcome.get("size", 0)),
         message=message,
     )
-
-
-def _removed(one: Making) -> Making:
-    return replace(one, state="removed")

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from genmem.arena.competitions.models import split_in_force
 from genmem.arena.export.schema import Scope
-from genmem.arena.export.tables import kinds
-from genmem.arena.leaderboards.disqualification import disqualified_ids
-from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.cache import current_scores
+from genmem.arena.leaderboards.ranking import ScoredSubmission
 from genmem.arena.moderation.consensus import LEGITIMATE, NOT_REVIEWED, OTHER
 from genmem.arena.moderation.selectors import consensus_by_submission
 from genmem.arena.submissions.models import Submission
@@ -19,19 +18,19 @@ from genmem.calibration import PUBLIC_TABLE, Labels
 from genmem.calibration.tables import DISQUALIFIED
 
 FILE = "results.csv"
-_NAMES = {LEGITIMATE: "non-mem", OTHER: "cheating"}
-"""Labels that `genmem analyze` calls otherwise; the rest are the same in small letters."""
+_LABELS = {LEGITIMATE: "non-mem", OTHER: "cheating"}
+"""Labels that differ in `genmem analyze`; the others are the same in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What was written.
+    """What `results.csv` holds.
 
     Attributes:
-        rows: submissions in the table.
-        left_out: scored ones that lack a Fréchet distance or a distance.
-        honest, cheating: labelled so; `genmem analyze` needs both.
-        command: what analyses the table.
+        rows: number of submissions in the table.
+        left_out: number of scored submissions without a Fréchet or memorization distance.
+        honest, cheating: numbers of submissions labelled so; `genmem analyze` needs both.
+        command: analyses the table.
     """
 
     rows: int
@@ -42,33 +41,35 @@ class Results:
 
 
 def write_results(scope: Scope, path: Path) -> Results:
-    """One row per scored submission, in order of receipt.
+    """Write one row per scored submission, in order of receipt.
 
-    A disqualified one has the mark 999999 for its scores, on every board, as it is on none; its
-    distances stand. Labels are those that two reviewers agree on; blank is none.
+    The score of a disqualified submission is 999999 on every split; its distances are unchanged.
+    Labels are those that two reviewers agree on; else the cell is empty.
     """
-    splits = kinds(scope)
-    versions = _in_force(scope)
-    disqualified = disqualified_ids(scope.competition)
-    agreed = consensus_by_submission(scope.competition) if scope.private else {}
-    mark = f"{DISQUALIFIED:.0f}"
+    scores = {
+        kind: {row.id: row for row in current_scores(scope.competition, kind)}
+        for kind in scope.kinds
+    }
+    consensus = consensus_by_submission(scope.competition) if scope.private else {}
     rows = left_out = honest = cheating = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_header(splits))
-        for key in _order(scope):
-            found = [versions.get((key, split)) for split in splits]
-            if any(one is None or not _known(one) for one in found):
+        writer.writerow(_header(scope))
+        for pk in _scored(scope):
+            found = [scores[kind].get(str(pk)) for kind in scope.kinds]
+            known = [row for row in found if row is not None and _complete(row)]
+            if len(known) < len(found):
                 left_out += 1
                 continue
-            label = agreed.get(str(key), NOT_REVIEWED).label
-            name = _NAMES.get(label, label.lower())
-            scores = [mark if key in disqualified else repr(one[2]) for one in found if one]
-            numbers = [repr(one[at]) for at in (0, 1) for one in found if one]
-            writer.writerow([key, *scores, *numbers, name])
+            label = consensus.get(str(pk), NOT_REVIEWED).label
+            label = _LABELS.get(label, label.lower())
+            disqualified = pk in scope.disqualified
+            values = [f"{DISQUALIFIED:.0f}" if disqualified else repr(row.score) for row in known]
+            values += [repr(row.fd) for row in known] + [repr(row.distance) for row in known]
+            writer.writerow([pk, *values, label])
             rows += 1
-            honest += name in Labels().honest
-            cheating += name in Labels().cheating
+            honest += label in Labels().honest
+            cheating += label in Labels().cheating
     return Results(
         rows=rows,
         left_out=left_out,
@@ -78,34 +79,20 @@ def write_results(scope: Scope, path: Path) -> Results:
     )
 
 
-def _header(splits: tuple[str, ...]) -> list[str]:
-    """In the order of the published table."""
-    boards = [PUBLIC_TABLE[split] for split in splits]
+def _header(scope: Scope) -> list[str]:
+    """Column names, in the order of the published table."""
+    boards = [PUBLIC_TABLE[kind] for kind in scope.kinds]
     return [
         "submission_id",
-        *(str(one.score) for one in boards),
-        *(one.fd for one in boards),
-        *(one.distance for one in boards),
+        *(str(board.score) for board in boards),
+        *(board.fd for board in boards),
+        *(board.distance for board in boards),
         "labels",
     ]
 
 
-def _in_force(scope: Scope) -> dict:
-    """By submission and split: (fd, distance, score)."""
-    rows = (
-        ScoreVersion.objects.filter(
-            submission__team__competition=scope.competition,
-            submission__state="scored",
-            superseded_by=None,
-        )
-        .order_by("split__version", "pk")
-        .values_list("submission_id", "split__kind", "fd", "distance", "score")
-    )
-    return {(row[0], row[1]): row[2:] for row in rows.iterator(chunk_size=2000)}
-
-
-def _order(scope: Scope) -> list:
-    """Scored submissions in order of receipt."""
+def _scored(scope: Scope) -> list:
+    """Ids of the scored submissions, in order of receipt."""
     return list(
         Submission.objects.filter(team__competition=scope.competition, state="scored")
         .order_by("received_at", "pk")
@@ -113,14 +100,15 @@ def _order(scope: Scope) -> list:
     )
 
 
-def _known(numbers: tuple[float | None, ...]) -> bool:
-    return all(one is not None and math.isfinite(one) for one in numbers)
+def _complete(row: ScoredSubmission) -> bool:
+    numbers = (row.fd, row.distance, row.score)
+    return all(number is not None and math.isfinite(number) for number in numbers)
 
 
 def _command(scope: Scope) -> str:
-    """The analysis of this table, with each split's τ in force."""
+    """The analysis of this table, with the τ in force on each split."""
     parts = [f"genmem analyze {FILE} --out analysis"]
-    for kind in kinds(scope):
+    for kind in scope.kinds:
         board = PUBLIC_TABLE[kind]
         if not scope.private:
             parts.append(f"--board {kind}={board.fd},{board.distance},{board.score}")

@@ -1,4 +1,4 @@
-"""Reading a database as it was at one moment, while others go on writing to it."""
+"""Read the database as it was at one moment, while others write to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BEGIN = {
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Everything read inside is of the same moment; nothing may be written inside.
+    """Read everything inside the block as of one moment; do not write inside it.
 
-    Writers are not held up: SQLite reads beside them from its write-ahead log, PostgreSQL from
-    older versions of rows. Inside a transaction that has begun already, that one is it.
+    Writers are not blocked: SQLite keeps their changes in its write-ahead log, PostgreSQL keeps the
+    old versions of rows. Inside a transaction, that transaction is the snapshot.
     """
     if connection.in_atomic_block:
         yield

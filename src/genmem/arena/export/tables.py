@@ -1,108 +1,70 @@
-"""Which tables a release has: submissions, scores, teams, boards and how they went."""
+"""The tables of an export: submissions, scores, teams, leaderboards, labels, decisions, ratings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Prefetch
 
-from genmem.arena.export.judgement_tables import DECISIONS, LABELS, RATINGS
-from genmem.arena.export.schema import COUNT, NUMBER, TEXT, TIME, YES_NO, Field, Scope, Table, pa
-from genmem.arena.leaderboards.disqualification import disqualified_ids
+from genmem.arena.export.schema import (
+    CHUNK,
+    COUNT,
+    NUMBER,
+    TEXT,
+    TIME,
+    YES_NO,
+    Column,
+    Scope,
+    Table,
+    pa,
+)
 from genmem.arena.leaderboards.history import best_changes
 from genmem.arena.leaderboards.leaderboard import leaderboard_rows, score_events
-from genmem.arena.leaderboards.models import Final, ScoreVersion
+from genmem.arena.leaderboards.models import Decision, Final, ScoreVersion
+from genmem.arena.moderation.models import Label
+from genmem.arena.ratings.models import Round
+from genmem.arena.ratings.results import ratings_of
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership, Team
 
-Row = dict[str, Any]
-_CHUNK = 2000
 
-
-def kinds(scope: Scope) -> tuple[str, ...]:
-    """The splits that are in it."""
-    return ("public", "private") if scope.private else ("public",)
-
-
-def _submissions(scope: Scope) -> Iterator[Row]:
-    disqualified = disqualified_ids(scope.competition)
-    rows = (
+def _submissions(scope: Scope) -> Iterable[Submission]:
+    return (
         Submission.objects.filter(team__competition=scope.competition)
         .select_related("team", "author")
-        .annotate(chosen=Exists(Final.objects.filter(submission=OuterRef("pk"))))
+        .annotate(chosen_final=Exists(Final.objects.filter(submission=OuterRef("pk"))))
         .order_by("received_at", "pk")
+        .iterator(chunk_size=CHUNK)
     )
-    for one in rows.iterator(chunk_size=_CHUNK):
-        yield {
-            "submission_id": str(one.pk),
-            "team": scope.pseudonyms.team(one.team),
-            "author": scope.pseudonyms.person(one.author),
-            "kind": one.kind,
-            "received_at": one.received_at,
-            "size": one.size,
-            "sha256": one.sha256,
-            "state": one.state,
-            "counts_against_limit": one.counts_against_limit,
-            "chosen_final": one.chosen,  # type: ignore[attr-defined]
-            "disqualified": one.pk in disqualified,
-            "original_name": one.original_name,
-            "message": one.message,
-        }
 
 
-def _scores(scope: Scope) -> Iterator[Row]:
-    rows = (
+def _scores(scope: Scope) -> Iterable[ScoreVersion]:
+    return (
         ScoreVersion.objects.filter(
-            submission__team__competition=scope.competition, split__kind__in=kinds(scope)
+            submission__team__competition=scope.competition, split__kind__in=scope.kinds
         )
         .select_related("split")
         .annotate(replaced=Exists(ScoreVersion.objects.filter(supersedes=OuterRef("pk"))))
         .order_by("pk")
+        .iterator(chunk_size=CHUNK)
     )
-    for one in rows.iterator(chunk_size=_CHUNK):
-        yield {
-            "score_id": one.pk,
-            "submission_id": str(one.submission_id),  # pyright: ignore[reportAttributeAccessIssue]
-            "split": one.split.kind,
-            "split_version": one.split.version,
-            "fd": one.fd,
-            "distance": one.distance,
-            "tau": one.tau,
-            "epsilon": one.epsilon,
-            "score": one.score,
-            "in_force": not one.replaced,  # type: ignore[attr-defined]
-            "supersedes": one.supersedes_id,  # pyright: ignore[reportAttributeAccessIssue]
-            "backbone": one.backbone,
-            "weights_sha256": one.weights_sha256,
-            "made_at": one.made_at,
-            "reason": one.reason,
-        }
 
 
-def _teams(scope: Scope) -> Iterator[Row]:
-    members: dict[int, list[str]] = {}
-    joined = Membership.objects.filter(competition=scope.competition).select_related("user", "team")
-    for of in joined.order_by("pk").iterator(chunk_size=_CHUNK):
-        members.setdefault(of.team.pk, []).append(scope.pseudonyms.person(of.user))
-    rows = (
+def _teams(scope: Scope) -> Iterable[Team]:
+    members = Membership.objects.select_related("user").order_by("pk")
+    return (
         Team.objects.filter(competition=scope.competition)
-        .annotate(sent=Count("submissions", distinct=True))
+        .annotate(submission_count=Count("submissions", distinct=True))
+        .prefetch_related(Prefetch("memberships", members))
         .order_by("pk")
+        .iterator(chunk_size=CHUNK)
     )
-    for one in rows.iterator(chunk_size=_CHUNK):
-        yield {
-            "team": scope.pseudonyms.team(one),
-            "created_at": one.created_at,
-            "members": members.get(one.pk, []),
-            "submissions": one.sent,  # type: ignore[attr-defined]
-            "name": one.name,
-        }
 
 
-def _boards(scope: Scope) -> Iterator[Row]:
-    teams = _team_names(scope)
-    for kind in kinds(scope):
+def _leaderboards(scope: Scope) -> Iterator[dict[str, Any]]:
+    teams = _team_pseudonyms(scope)
+    for kind in scope.kinds:
         for row in leaderboard_rows(scope.competition, kind):
             yield {
                 "split": kind,
@@ -114,10 +76,11 @@ def _boards(scope: Scope) -> Iterator[Row]:
             }
 
 
-def _history(scope: Scope) -> Iterator[Row]:
-    teams = _team_names(scope)
-    for kind in kinds(scope):
-        for change in best_changes(score_events(scope.competition, kind, with_decisions=False)):
+def _leaderboard_history(scope: Scope) -> Iterator[dict[str, Any]]:
+    teams = _team_pseudonyms(scope)
+    for kind in scope.kinds:
+        events = score_events(scope.competition, kind, with_decisions=False)
+        for change in best_changes(events):
             yield {
                 "split": kind,
                 "at": change.at,
@@ -129,105 +92,330 @@ def _history(scope: Scope) -> Iterator[Row]:
             }
 
 
-def _team_names(scope: Scope) -> dict[int, str]:
+def _labels(scope: Scope) -> Iterable[Label]:
+    newer = Label.objects.filter(
+        submission=OuterRef("submission"), reviewer=OuterRef("reviewer"), pk__gt=OuterRef("pk")
+    )
+    return (
+        Label.objects.filter(submission__team__competition=scope.competition)
+        .select_related("reviewer")
+        .annotate(replaced=Exists(newer))
+        .order_by("pk")
+        .iterator(chunk_size=CHUNK)
+    )
+
+
+def _decisions(scope: Scope) -> Iterable[Decision]:
+    return (
+        Decision.objects.filter(submission__team__competition=scope.competition)
+        .select_related("by", "rebuttal__answer")
+        .order_by("pk")
+        .iterator(chunk_size=CHUNK)
+    )
+
+
+def _ratings(scope: Scope) -> Iterable[Any]:
+    rounds = list(Round.objects.filter(competition=scope.competition))
+    return ratings_of(rounds).iterator(chunk_size=CHUNK)
+
+
+def _team_pseudonyms(scope: Scope) -> dict[int, str]:
     teams = Team.objects.filter(competition=scope.competition)
-    return {one.pk: scope.pseudonyms.team(one) for one in teams}
+    return {team.pk: scope.pseudonyms.team(team) for team in teams}
 
 
-_SUBMISSION = Field("submission_id", TEXT, "number of the submission")
-_TEAM = Field("team", TEXT, "pseudonym of the team")
+def _statement(decision: Decision, name: str, *, answer: bool = False) -> Any:
+    """A field of the decision's rebuttal, or of the answer to it; None where there is none."""
+    statement = getattr(decision, "rebuttal", None)
+    if answer:
+        statement = getattr(statement, "answer", None)
+    return getattr(statement, name, None)
 
+
+_SUBMISSION_ID = Column("submission_id", TEXT, "id of the submission")
+_SPLIT = Column("split", TEXT, "public or private", "split.kind")
+_TEAM = Column(
+    "team", TEXT, "pseudonym of the team", lambda row, scope: scope.pseudonyms.team(row.team)
+)
+
+SUBMISSIONS = Table(
+    name="submissions",
+    description="All submissions in order of receipt, refused and failed ones included.",
+    rows=_submissions,
+    columns=(
+        Column("submission_id", TEXT, "id of the submission", "pk"),
+        _TEAM,
+        Column(
+            "author",
+            TEXT,
+            "who uploaded it",
+            lambda row, scope: scope.pseudonyms.person(row.author),
+        ),
+        Column("kind", TEXT, "images, or code that generates them"),
+        Column("received_at", TIME, "when the upload was complete, by the server's clock"),
+        Column("size", COUNT, "size of the file, in bytes"),
+        Column("sha256", TEXT, "SHA-256 of the file"),
+        Column(
+            "state",
+            TEXT,
+            "received, scoring, scored, refused (the files break the rules) or failed (an error of "
+            "the server)",
+        ),
+        Column("counts_against_limit", YES_NO, "whether it counts towards the daily limit"),
+        Column(
+            "chosen_final",
+            YES_NO,
+            "whether its team chose it as final; for teams that chose none, the best by public "
+            "score are final",
+        ),
+        Column(
+            "disqualified",
+            YES_NO,
+            "whether it is disqualified",
+            lambda row, scope: row.pk in scope.disqualified,
+        ),
+        Column("original_name", TEXT, "name of the uploaded file", personal=True),
+        Column("message", TEXT, "message to its team", personal=True),
+    ),
+)
+SCORES = Table(
+    name="scores",
+    description="All scores ever computed, one row per version; a version never changes.",
+    rows=_scores,
+    columns=(
+        Column("score_id", COUNT, "id of the version", "pk"),
+        _SUBMISSION_ID,
+        _SPLIT,
+        Column(
+            "split_version", COUNT, "version of the split, see competition.json", "split.version"
+        ),
+        Column("fd", NUMBER, "Fréchet distance to the reference set; lower is better"),
+        Column(
+            "distance",
+            NUMBER,
+            "memorization distance: mean over the submitted images of the smallest cosine distance "
+            "to a training image; near 0 for copies",
+        ),
+        Column("tau", NUMBER, "the threshold: smaller distances are penalised"),
+        Column("epsilon", NUMBER, "keeps the penalty finite"),
+        Column(
+            "score",
+            NUMBER,
+            "MiFID: fd where distance >= tau, else fd times the penalty 1 / (distance + epsilon); "
+            "empty is N/A",
+        ),
+        Column(
+            "in_force",
+            YES_NO,
+            "whether no later version supersedes it",
+            lambda row, scope: not row.replaced,
+        ),
+        Column(
+            "supersedes", COUNT, "the version it superseded; empty for the first", "supersedes_id"
+        ),
+        Column("backbone", TEXT, "the network whose features are compared"),
+        Column("weights_sha256", TEXT, "SHA-256 of its weights"),
+        Column("made_at", TIME, "when it was computed"),
+        Column("reason", TEXT, "why there is a new version"),
+    ),
+)
+TEAMS = Table(
+    name="teams",
+    description="All teams.",
+    rows=_teams,
+    columns=(
+        Column(
+            "team", TEXT, "pseudonym of the team", lambda row, scope: scope.pseudonyms.team(row)
+        ),
+        Column("created_at", TIME, "when it was created"),
+        Column(
+            "members",
+            pa.list_(TEXT),
+            "its members",
+            lambda row, scope: [scope.pseudonyms.person(m.user) for m in row.memberships.all()],
+        ),
+        Column("submissions", COUNT, "number of its submissions", "submission_count"),
+        Column("name", TEXT, "as shown on the leaderboards", personal=True),
+    ),
+)
+LEADERBOARDS = Table(
+    name="leaderboards",
+    description="The present leaderboards: each team's best public score, and its best private "
+    "score among its final submissions.",
+    rows=_leaderboards,
+    columns=(
+        _SPLIT,
+        Column("rank", COUNT, "from 1; empty is N/A"),
+        _TEAM,
+        Column("score", NUMBER, "lower is better"),
+        Column(
+            "received_at",
+            TIME,
+            "when the submission was received; of equal scores the earlier one ranks higher",
+        ),
+        Column("submissions", COUNT, "number of the team's scored submissions"),
+    ),
+)
+LEADERBOARD_HISTORY = Table(
+    name="leaderboard_history",
+    description="The leaderboards over time, one row per change of a team's best score. The "
+    "leaderboard at a moment is the newest row of each team up to it. On both splits it is the "
+    "best of all scores, not of the finals; later disqualifications are not applied.",
+    rows=_leaderboard_history,
+    columns=(
+        _SPLIT,
+        Column("at", TIME, "when the score was computed"),
+        _TEAM,
+        Column("submission_id", TEXT, "the team's best submission from then on"),
+        Column("score", NUMBER, "its score"),
+        Column("rank", COUNT, "the team's rank at that moment; empty is N/A"),
+        Column("ranked_teams", COUNT, "number of teams with a rank"),
+    ),
+)
+LABELS = Table(
+    name="labels",
+    description="All labels by reviewers, superseded ones included.",
+    rows=_labels,
+    private=True,
+    columns=(
+        _SUBMISSION_ID,
+        Column(
+            "reviewer",
+            TEXT,
+            "who gave the label",
+            lambda row, scope: scope.pseudonyms.person(row.reviewer),
+        ),
+        Column(
+            "label",
+            TEXT,
+            "legitimate, MGAN (memorization GAN), SUP (supervised mapping to training images), AE "
+            "(autoencoder), AUG (altered training images), or other",
+        ),
+        Column("at", TIME, "when"),
+        Column(
+            "in_force",
+            YES_NO,
+            "whether it is the reviewer's newest label of this submission",
+            lambda row, scope: not row.replaced,
+        ),
+        Column("reason", TEXT, "the reviewer's reason", personal=True),
+    ),
+)
+DECISIONS = Table(
+    name="decisions",
+    description="Disqualifications and reinstatements, with the teams' rebuttals.",
+    rows=_decisions,
+    private=True,
+    columns=(
+        Column("decision_id", COUNT, "id of the decision", "pk"),
+        _SUBMISSION_ID,
+        Column("kind", TEXT, "disqualified or reinstated"),
+        Column("label", TEXT, "what the submission was found to be"),
+        Column(
+            "by",
+            TEXT,
+            "who decided; empty: the server's command line",
+            lambda row, scope: scope.pseudonyms.person(row.by) if row.by else None,
+        ),
+        Column("at", TIME, "when"),
+        Column(
+            "disqualified_now",
+            YES_NO,
+            "whether the submission is disqualified now",
+            lambda row, scope: row.submission_id in scope.disqualified,
+        ),
+        Column(
+            "rebutted_at",
+            TIME,
+            "when the team rebutted it; empty: it did not",
+            lambda row, scope: _statement(row, "at"),
+        ),
+        Column(
+            "answered_at",
+            TIME,
+            "when the organisers answered the rebuttal",
+            lambda row, scope: _statement(row, "at", answer=True),
+        ),
+        Column("reason", TEXT, "the reason given to the team", personal=True),
+        Column(
+            "rebuttal",
+            TEXT,
+            "the team's rebuttal",
+            lambda row, scope: _statement(row, "text"),
+            personal=True,
+        ),
+        Column(
+            "answer",
+            TEXT,
+            "the organisers' answer",
+            lambda row, scope: _statement(row, "text", answer=True),
+            personal=True,
+        ),
+    ),
+)
+RATINGS = Table(
+    name="ratings",
+    description="Ratings of quality and diversity by people who saw images without their source; "
+    "controls and repeated pages included.",
+    rows=_ratings,
+    private=True,
+    columns=(
+        Column(
+            "round", COUNT, "id of the rating round, see competition.json", "page.rater.round_id"
+        ),
+        Column(
+            "rater",
+            TEXT,
+            "who rated",
+            lambda row, scope: scope.pseudonyms.person(
+                row.page.rater.user, agreed=row.page.rater.named
+            ),
+        ),
+        Column(
+            "rater_reliable",
+            YES_NO,
+            "whether the rater passed the checks",
+            lambda row, scope: not row.page.rater.unreliable,
+        ),
+        Column("question", TEXT, "quality or diversity", "page.question"),
+        Column(
+            "shown",
+            TEXT,
+            "entry (a submission), real (training images) or spoiled (real images with shuffled "
+            "pixels, or one of them repeated)",
+            "page.item.kind",
+        ),
+        Column(
+            "submission_id",
+            TEXT,
+            "id of the submission; empty for controls",
+            "page.item.submission_id",
+        ),
+        Column("value", COUNT, "1 (worst) to 5 (best)"),
+        Column("rated_at", TIME, "when", "at"),
+        Column("seconds", NUMBER, "time from drawing the page to the rating, in seconds"),
+        Column("page", COUNT, "position of the page in the rater's session", "page.number"),
+        Column(
+            "repeats_page",
+            COUNT,
+            "position of the page it repeats; empty: none",
+            lambda row, scope: row.page.repeats.number if row.page.repeats else None,
+        ),
+        Column(
+            "images",
+            pa.list_(COUNT),
+            "which of the images drawn for the round were shown",
+            "page.images",
+        ),
+    ),
+)
 TABLES = (
-    Table(
-        name="submissions",
-        about="Everything that was sent in, in order of receipt; refused and failed ones too.",
-        rows=_submissions,
-        fields=(
-            _SUBMISSION,
-            _TEAM,
-            Field("author", TEXT, "who sent it"),
-            Field("kind", TEXT, "images, or code that makes them"),
-            Field("received_at", TIME, "when its last byte was there, by the server's clock"),
-            Field("size", COUNT, "of the file, in bytes"),
-            Field("sha256", TEXT, "of the file"),
-            Field("state", TEXT, "received, scoring, scored, refused (its files broke the rules) "
-                  "or failed (nobody's fault but the server's)"),
-            Field("counts_against_limit", YES_NO, "whether it counted against the daily limit"),
-            Field("chosen_final", YES_NO, "whether its team chose it for the private board; teams "
-                  "that chose none are ranked by their best by public score"),
-            Field("disqualified", YES_NO, "whether it is off the boards"),
-            Field("original_name", TEXT, "the file's name, as its author called it", True),
-            Field("message", TEXT, "what its team was told", True),
-        ),
-    ),
-    Table(
-        name="scores",
-        about="Every score ever given, one row a version; a version is never changed.",
-        rows=_scores,
-        fields=(
-            Field("score_id", COUNT, "number of the version"),
-            _SUBMISSION,
-            Field("split", TEXT, "public or private"),
-            Field("split_version", COUNT, "version of the split, see competition.json"),
-            Field("fd", NUMBER, "Fréchet distance to the reference set; lower is better"),
-            Field("distance", NUMBER, "memorization distance: mean over the submitted images of "
-                  "the smallest cosine distance to a training image; near 0 is copied"),
-            Field("tau", NUMBER, "the threshold: distances below it are penalised"),
-            Field("epsilon", NUMBER, "keeps the penalty finite"),
-            Field("score", NUMBER, "MiFID: fd where distance >= tau, else fd times the penalty "
-                  "1 / (distance + epsilon); empty is N/A"),
-            Field("in_force", YES_NO, "whether no later version replaces it"),
-            Field("supersedes", COUNT, "the version it replaced; empty for the first"),
-            Field("backbone", TEXT, "the network whose features were compared"),
-            Field("weights_sha256", TEXT, "of its weights"),
-            Field("made_at", TIME, "when it was computed"),
-            Field("reason", TEXT, "why there is a new version"),
-        ),
-    ),
-    Table(
-        name="teams",
-        about="Who competed.",
-        rows=_teams,
-        fields=(
-            _TEAM,
-            Field("created_at", TIME, "when it was made"),
-            Field("members", pa.list_(TEXT), "its people"),
-            Field("submissions", COUNT, "how many it sent in"),
-            Field("name", TEXT, "as shown on the boards", True),
-        ),
-    ),
-    Table(
-        name="boards",
-        about="The boards as they are: best public score of each team, and best private score of "
-        "its final selections.",
-        rows=_boards,
-        fields=(
-            Field("split", TEXT, "public or private"),
-            Field("rank", COUNT, "from 1; empty is N/A"),
-            _TEAM,
-            Field("score", NUMBER, "lower is better"),
-            Field("received_at", TIME, "when the submission was received; of equal scores the "
-                  "earlier ranks higher"),
-            Field("submissions", COUNT, "scored ones of the team"),
-        ),
-    ),
-    Table(
-        name="board_history",
-        about="How the boards went, one row per change of a team's best score. The board at a "
-        "moment is the newest row of each team up to it. On both splits it is the best of all "
-        "scores, not of the finals; later disqualifications are not in it.",
-        rows=_history,
-        fields=(
-            Field("split", TEXT, "public or private"),
-            Field("at", TIME, "when the score was made"),
-            _TEAM,
-            Field("submission_id", TEXT, "the team's best submission from then on"),
-            Field("score", NUMBER, "its score"),
-            Field("rank", COUNT, "the team's rank at that moment; empty is N/A"),
-            Field("ranked_teams", COUNT, "how many teams had a rank"),
-        ),
-    ),
+    SUBMISSIONS,
+    SCORES,
+    TEAMS,
+    LEADERBOARDS,
+    LEADERBOARD_HISTORY,
     LABELS,
     DECISIONS,
     RATINGS,
-)  # fmt: skip
+)

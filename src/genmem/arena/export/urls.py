@@ -1,10 +1,11 @@
-"""Addresses of releases, below a competition's."""
+"""URLs of exports, below a competition's."""
 
 from django.urls import path
 
 from genmem.arena.export import views
 
 urlpatterns = [
-    path("", views.releases, name="export"),
-    path("<str:token>.zip", views.fetch, name="export file"),
+    path("", views.exports, name="export"),
+    path("<str:token>.zip", views.download, name="export file"),
+    path("ratings/<int:pk>.csv", views.ratings_csv, name="ratings csv"),
 ]

@@ -1,4 +1,4 @@
-"""The organiser's page for releases, and the files themselves."""
+"""Pages for organisers: exports and their files, and the ratings of one round as CSV."""
 
 from __future__ import annotations
 
@@ -6,57 +6,83 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from genmem.arena.export.jobs import ReleaseError, begin, fetchable, makings, pieces
-from genmem.arena.export.tables import TABLES
+from genmem.arena.export.jobs import (
+    ExportError,
+    export_jobs,
+    find_export,
+    read_chunks,
+    start_export,
+)
+from genmem.arena.export.schema import Scope, csv_lines
+from genmem.arena.export.tables import RATINGS, TABLES
+from genmem.arena.ratings.models import Round
+from genmem.arena.ratings.results import ratings_of
 from genmem.arena.teams.permissions import require_organiser
+from genmem.arena.teams.pseudonyms import Pseudonyms
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def releases(request: HttpRequest, slug: str) -> HttpResponse:
-    """What was released, and making another."""
+def exports(request: HttpRequest, slug: str) -> HttpResponse:
+    """List the exports, or start one."""
     viewer = require_organiser(request, slug)
     if request.method == "POST":
         try:
-            begin(
+            start_export(
                 viewer.competition,
                 private="private" in request.POST,
                 names="names" in request.POST,
                 by=viewer.user,
             )
-        except ReleaseError as error:
+        except ExportError as error:
             messages.error(request, str(error))
         return redirect("export", slug)
-    found = makings(viewer.competition)
-    return render(
-        request,
-        "export/releases.html",
-        {
-            "viewer": viewer,
-            "makings": found,
-            "under_way": any(one.state == "making" for one in found),
-            "tables": TABLES,
+    jobs = export_jobs(viewer.competition)
+    context = {
+        "viewer": viewer,
+        "jobs": jobs,
+        "running": any(job.state == "running" for job in jobs),
+        "tables": TABLES,
+    }
+    return render(request, "export/exports.html", context)
+
+
+@login_required
+@require_safe
+def download(request: HttpRequest, slug: str, token: str) -> HttpResponseBase:
+    """An export as a zip."""
+    viewer = require_organiser(request, slug)
+    job = find_export(viewer.competition, token)
+    if job is None:
+        raise Http404
+    return StreamingHttpResponse(
+        read_chunks(viewer.competition, token),
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{slug}-export.zip"',
+            "Content-Length": str(job.size),
+            "Content-Encoding": "identity",  # it is compressed already
         },
     )
 
 
 @login_required
 @require_safe
-def fetch(request: HttpRequest, slug: str, token: str) -> HttpResponseBase:
-    """A release as a zip."""
+def ratings_csv(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
+    """All ratings of a round as CSV, with pseudonyms of the raters."""
     viewer = require_organiser(request, slug)
-    found = fetchable(viewer.competition, token)
-    if found is None:
-        raise Http404
+    rating_round = get_object_or_404(Round, pk=pk, competition=viewer.competition)
+    scope = Scope(
+        competition=viewer.competition,
+        pseudonyms=Pseudonyms(viewer.competition),
+        private=True,
+        names=False,
+    )
     return StreamingHttpResponse(
-        pieces(viewer.competition, token),
-        content_type="application/zip",
-        headers={
-            "Content-Disposition": f'attachment; filename="{slug}-release.zip"',
-            "Content-Length": str(found.size),
-            "Content-Encoding": "identity",  # packed already
-        },
+        csv_lines(RATINGS, scope, ratings_of([rating_round]).iterator(chunk_size=2000)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="ratings-{slug}-{pk}.csv"'},
     )

@@ -1,12 +1,12 @@
-"""What a rater is shown, in which order; no Django here.
+"""Which pages a rater is shown, in which order; no Django here.
 
-    plan(...)         the places of one rater's session: entries, controls, repeated pages
-    choose(...)       which entry fills the next place
+    plan_session   the pages of one rater's session: submissions, controls, repeated pages
+    choose_item    which submission fills the next page
 
-Every entry gets the same number of ratings. That is held by `choose`, page by page, and not by a
-table made beforehand, since raters come late and leave early: an entry that has all the ratings
-that are wanted is shown no more, and of the others the one with the fewest comes next. So the
-counts differ by at most 1 while raters come one after another, and are equal at the end.
+Every submission gets the same number of ratings. `choose_item` ensures this page by page, since
+raters come late and leave early: a submission with all the ratings it needs is shown no more, and
+of the others the one with the fewest ratings comes next. So the counts differ by at most 1 while
+raters come one after another, and are equal at the end.
 """
 
 from __future__ import annotations
@@ -18,90 +18,96 @@ from typing import TypeVar
 
 from genmem.arena.ratings.questions import QUESTIONS
 
-Item = TypeVar("Item", bound=int)
+Id = TypeVar("Id", bound=int)
 
 REPEATS = 2
-"""Pages of each question that come twice."""
+"""Pages of each question that are shown twice."""
 GAP = 5
-"""Pages at least between a page and its repetition, where the session is long enough."""
-ENTRY, REAL, SPOILED, REPEAT = "entry", "real", "spoiled", "repeat"
+"""Minimum number of pages between a page and its repetition, where the session is long enough."""
+SUBMISSION, REAL, SPOILED, REPEAT = "submission", "real", "spoiled", "repeat"
 
 
 @dataclass(frozen=True)
-class Place:
-    """One page of a session that is not drawn yet.
+class PlannedPage:
+    """One page of a session whose images are not drawn yet.
 
     Attributes:
         question: "quality" or "diversity".
-        kind: `ENTRY`, a control (`REAL`, `SPOILED`), or `REPEAT`.
-        of: the position in the plan of the page that is repeated; None for the other kinds.
+        kind: `SUBMISSION`, a control (`REAL`, `SPOILED`), or `REPEAT`.
+        repeats: position in the plan of the page that is repeated; None for the other kinds.
     """
 
     question: str
     kind: str
-    of: int | None = None
+    repeats: int | None = None
 
 
-def plan(*, pages: int, controls: bool, turned: bool, seed: int) -> tuple[Place, ...]:
-    """The places of one rater's session.
+def plan_session(
+    *, pages: int, controls: bool, diversity_first: bool, seed: int
+) -> tuple[PlannedPage, ...]:
+    """Plan the pages of one rater's session.
 
-    Of each question: `pages` entries, up to `REPEATS` of them a second time, and, with `controls`,
-    real images and spoiled ones once each, at random places. A repeated page stands in the second
-    half, at least `GAP` pages after the first time (fewer in sessions too short for that).
+    For each question: `pages` submissions, up to `REPEATS` of them a second time, and, with
+    `controls`, one page of real and one of spoiled images, at random positions. A repeated page is
+    in the second half, at least `GAP` pages after the first time (fewer in short sessions).
 
     Args:
-        pages: entries of each question.
+        pages: submissions per question.
         controls: whether there are real images to show.
-        turned: whether diversity is asked first.
-        seed: of the places.
+        diversity_first: whether diversity is asked before quality.
+        seed: of the positions.
     """
-    drawn = random.Random(seed)
-    names = list(QUESTIONS)
-    made: list[Place] = []
-    for name in reversed(names) if turned else names:
-        made += _block(name, pages=pages, controls=controls, drawn=drawn, start=len(made))
-    return tuple(made)
+    rng = random.Random(seed)
+    questions = list(reversed(QUESTIONS)) if diversity_first else list(QUESTIONS)
+    plan: list[PlannedPage] = []
+    for question in questions:
+        plan += _plan_question(question, pages=pages, controls=controls, rng=rng, start=len(plan))
+    return tuple(plan)
 
 
-def _block(
-    question: str, *, pages: int, controls: bool, drawn: random.Random, start: int
-) -> list[Place]:
-    kinds = [ENTRY] * pages + [REAL, SPOILED] * controls
-    drawn.shuffle(kinds)
+def _plan_question(
+    question: str, *, pages: int, controls: bool, rng: random.Random, start: int
+) -> list[PlannedPage]:
+    kinds = [SUBMISSION] * pages + [REAL, SPOILED] * controls
+    rng.shuffle(kinds)
     gap = min(GAP, max(1, len(kinds) // 3))
-    early = [at for at, kind in enumerate(kinds[: len(kinds) - gap]) if kind == ENTRY]
-    again = drawn.sample(early, min(REPEATS, len(early)))
-    after: dict[int, list[int]] = {}
-    for first in again:
+    early = [at for at, kind in enumerate(kinds[: len(kinds) - gap]) if kind == SUBMISSION]
+    repeated = rng.sample(early, min(REPEATS, len(early)))
+    repeats_after: dict[int, list[int]] = {}
+    for first in repeated:
         low = max(first + gap, len(kinds) // 2)
-        after.setdefault(drawn.randint(min(low, len(kinds) - 1), len(kinds) - 1), []).append(first)
-    places: list[Place] = []
-    position: dict[int, int] = {}
+        after = rng.randint(min(low, len(kinds) - 1), len(kinds) - 1)
+        repeats_after.setdefault(after, []).append(first)
+    plan: list[PlannedPage] = []
+    positions: dict[int, int] = {}
     for at, kind in enumerate(kinds):
-        position[at] = start + len(places)
-        places.append(Place(question, kind))
-        places += [Place(question, REPEAT, position[first]) for first in after.get(at, [])]
-    return places
+        positions[at] = start + len(plan)
+        plan.append(PlannedPage(question, kind))
+        plan += [
+            PlannedPage(question, REPEAT, positions[first]) for first in repeats_after.get(at, [])
+        ]
+    return plan
 
 
-def choose(
-    counts: Mapping[Item, int], *, seen: Collection[Item], wanted: int, seed: int
-) -> Item | None:
-    """The entry to show next; None where this rater can add nothing that is wanted.
+def choose_item(
+    counts: Mapping[Id, int], *, seen: Collection[Id], wanted: int, seed: int
+) -> Id | None:
+    """Choose the submission to show next; None where this rater has nothing left to rate.
 
     Args:
-        counts: ratings each entry has of this question, with those under way.
-        seen: entries not to be shown to this rater: rated already, or their own team's.
-        wanted: ratings that every entry should have.
-        seed: draws among the entries with the fewest.
+        counts: number of ratings of each submission on this question, pending ones included.
+        seen: submissions not to show to this rater: rated already, or their own team's.
+        wanted: ratings that every submission should have.
+        seed: decides among those with the fewest ratings.
     """
     left = {item: count for item, count in counts.items() if count < wanted and item not in seen}
     if not left:
         return None
     fewest = min(left.values())
-    return random.Random(seed).choice(sorted(i for i, count in left.items() if count == fewest))
+    rng = random.Random(seed)
+    return rng.choice(sorted(item for item, count in left.items() if count == fewest))
 
 
-def draw(available: int, wanted: int, *, seed: int) -> list[int]:
-    """Which images a page shows: `wanted` of `available`, each once, in random order."""
-    return random.Random(seed).sample(range(available), min(wanted, available))
+def draw_images(available: int, count: int, *, seed: int) -> list[int]:
+    """Draw the images of a page: `count` of `available`, without replacement, in random order."""
+    return random.Random(seed).sample(range(available), min(count, available))

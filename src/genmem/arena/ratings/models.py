@@ -1,4 +1,4 @@
-"""Rounds of rating, who rates in them, the pages they are shown, and the ratings they give."""
+"""Rating rounds, their items and raters, the pages shown to raters, and the ratings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
 from genmem.arena.core.models import AppendOnly
-from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
+from genmem.arena.ratings.assignment import REAL, SPOILED, SUBMISSION
 from genmem.arena.ratings.questions import QUESTIONS
 from genmem.arena.submissions.models import Submission
 
@@ -24,12 +24,13 @@ class Round(models.Model):
     """One collection of ratings of chosen submissions.
 
     Attributes:
-        audience: who may rate; `invited` only counts for "invited".
-        ratings_wanted: of every submission and question, by raters not marked as unreliable.
-        pages: submissions that one rater is shown per question, at most.
-        quality_side, diversity_side: images along one side of the square grids.
+        audience: who may rate.
+        invited: the raters of the audience "invited".
+        ratings_wanted: per submission and question, by raters not marked as unreliable.
+        pages: maximum number of submissions that one rater is shown per question.
+        quality_grid, diversity_grid: images along one side of the square grid on a page.
         controls: whether real and spoiled images are shown among the others.
-        seed: of everything drawn.
+        seed: of everything random.
         closed_at: null while it is open.
     """
 
@@ -43,10 +44,10 @@ class Round(models.Model):
     pages = models.PositiveIntegerField(
         default=20, validators=[MinValueValidator(1), MaxValueValidator(200)]
     )
-    quality_side = models.PositiveIntegerField(
+    quality_grid = models.PositiveIntegerField(
         default=3, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
-    diversity_side = models.PositiveIntegerField(
+    diversity_grid = models.PositiveIntegerField(
         default=6, validators=[MinValueValidator(2), MaxValueValidator(10)]
     )
     controls = models.BooleanField(default=True)
@@ -58,18 +59,18 @@ class Round(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def split_of(self, question: str) -> int:
+    def grid_size(self, question: str) -> int:
         """Images along one side of the grid."""
-        return self.quality_side if question == "quality" else self.diversity_side
+        return self.quality_grid if question == "quality" else self.diversity_grid
 
 
 class Item(models.Model):
-    """What is rated: a submission, or a control; `available` images were drawn from it."""
+    """What is rated: a submission or a control. `available`: how many of its images are used."""
 
-    KINDS = ((ENTRY, "Submission"), (REAL, "Real images"), (SPOILED, "Spoiled images"))
+    KINDS = ((SUBMISSION, "Submission"), (REAL, "Real images"), (SPOILED, "Spoiled images"))
 
     round = models.ForeignKey(Round, models.PROTECT, related_name="items")
-    kind = models.CharField(max_length=7, choices=KINDS)
+    kind = models.CharField(max_length=10, choices=KINDS)
     submission = models.ForeignKey(
         Submission, models.PROTECT, null=True, blank=True, related_name="rating_items"
     )
@@ -86,19 +87,15 @@ class Item(models.Model):
         )
 
     def __str__(self) -> str:
-        return str(self.submission) if self.submission else self.get_kind_display()
-
-    def get_kind_display(self) -> str:
-        """The kind as a word."""
-        return dict(self.KINDS)[self.kind]
+        return str(self.submission or dict(self.KINDS)[self.kind])
 
 
 class Rater(models.Model):
     """Somebody who rates in a round.
 
     Attributes:
-        number: from 1, in the order they came; every second one begins with diversity.
-        named: whether their name may stand beside their ratings in what is published.
+        number: from 1, in order of joining; raters with even numbers begin with diversity.
+        named: whether published data may show their name.
         unreliable: by the rule of `reliability`, as of their last rating.
     """
 
@@ -120,19 +117,19 @@ class Rater(models.Model):
 
 
 class Page(models.Model):
-    """One page as it was drawn for one rater; its rating follows, or it lapses.
+    """One page as drawn for one rater. It is deleted if its rating does not come in time.
 
     Attributes:
-        place: its position in the rater's plan.
+        position: in the rater's plan, from 0.
         images: which of the item's images it shows, in order.
-        token: its address; of this rater and page only.
-        repeats: the page whose images it shows once more.
+        token: part of its URL, secret to the rater.
+        repeats: the page whose images it shows again.
     """
 
     rater = models.ForeignKey(Rater, models.PROTECT, related_name="rated_pages")
     question = models.CharField(max_length=9, choices=[(name, name) for name in QUESTIONS])
     item = models.ForeignKey(Item, models.PROTECT, related_name="shown_on")
-    place = models.PositiveIntegerField()
+    position = models.PositiveIntegerField()
     images = models.JSONField()
     token = models.CharField(max_length=43, unique=True)
     repeats = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="again")
@@ -140,15 +137,20 @@ class Page(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["rater", "place"], name="one_page_per_place"),
+            models.UniqueConstraint(fields=["rater", "position"], name="one_page_per_position"),
         )
 
     def __str__(self) -> str:
         return f"{self.question} of {self.item}, for {self.rater}"
 
+    @property
+    def number(self) -> int:
+        """Its position in the rater's session, from 1."""
+        return self.position + 1
+
 
 class Rating(AppendOnly):
-    """What a rater gave a page: once, and for good."""
+    """A rater's answer on a page; it never changes."""
 
     page = models.OneToOneField(Page, models.PROTECT, related_name="rating")
     value = models.PositiveSmallIntegerField()
@@ -161,3 +163,8 @@ class Rating(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.value} for {self.page}"
+
+    @property
+    def seconds(self) -> float:
+        """Time from drawing the page to the rating, in seconds, by the server's clock."""
+        return (self.at - self.page.shown_at).total_seconds()

@@ -1,14 +1,13 @@
-"""What raters are asked, and the words of the scales; no Django here.
+"""The questions that raters answer, and their scales; no Django here.
 
-What is published of the original study is that 50,000 ratings of quality and of diversity were
-collected; not the wording, the scale, the number of images or the controls. Chosen here:
+What was published about the original study is that 50,000 ratings of quality and diversity were
+collected, but not the wording, the scale, the number of images or the controls. The choices here:
 
-- Two questions, asked apart, each on a page of its own: quality of single images (a small grid,
-  so that each image is looked at) and diversity of the set (a larger grid). All pages of one
-  question come together, since raters who switch between questions mix them up; half of the raters
-  begin with the one, half with the other.
-- Five categories with words, those of absolute category rating (ITU-T P.910) for quality.
-- A page shows the images of one entry and nothing about it: no team, no name, no score.
+- Two questions on separate pages: quality of single images (a small grid, so that each image is
+  looked at) and diversity of the set (a larger grid). All pages of one question come together,
+  since raters who switch between questions confuse them; half of the raters begin with either.
+- Five categories with words; for quality, those of absolute category rating (ITU-T P.910).
+- A page shows the images of one submission and nothing about it: no team, name or score.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ class Question:
     """One question.
 
     Attributes:
-        name: in data and addresses.
+        name: in data and URLs.
         title: as a heading.
-        asked: the question itself.
-        help: what to look at and what not.
-        words: of 1 to 5.
+        text: the question.
+        help: what to consider and what to ignore.
+        words: for the values 1 to 5.
     """
 
     name: str
     title: str
-    asked: str
+    text: str
     help: str
     words: tuple[str, str, str, str, str]
 
@@ -45,17 +44,17 @@ class Question:
 QUALITY = Question(
     name="quality",
     title="Quality",
-    asked="How good are these images, taken one by one?",
-    help="Whether each looks like a real image: shapes, parts, texture. Whether they differ from "
-    "each other does not matter here.",
+    text="How good are these images, taken one by one?",
+    help="Consider whether each looks like a real image: shapes, parts, texture. Ignore whether "
+    "they differ from each other.",
     words=("Bad", "Poor", "Fair", "Good", "Excellent"),
 )
 DIVERSITY = Question(
     name="diversity",
     title="Diversity",
-    asked="How varied are these images, taken together?",
-    help="Whether they show different things, poses, colours and backgrounds. Whether they look "
-    "real does not matter here.",
+    text="How varied are these images, taken together?",
+    help="Consider whether they show different things, poses, colours and backgrounds. Ignore "
+    "whether they look real.",
     words=("All alike", "Mostly alike", "Somewhat varied", "Varied", "Very varied"),
 )
-QUESTIONS = {one.name: one for one in (QUALITY, DIVERSITY)}
+QUESTIONS = {question.name: question for question in (QUALITY, DIVERSITY)}

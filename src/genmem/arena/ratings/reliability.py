@@ -1,26 +1,26 @@
-"""Whether a rater can be relied on, by a written rule; no Django here.
+"""The written rule by which a rater is marked as unreliable; no Django here.
 
-Every session holds pages whose answer is known or was given before:
+Every session has pages with a known or an earlier answer:
 
-- **repeated pages**: the same images of the same entry once more. Passed where the two ratings
-  differ by at most 1.
-- **controls**: per question a page of real images and one of spoiled ones: for quality, real images
-  with their pixels shuffled; for diversity, one real image repeated. Passed where the real images
-  are rated above the spoiled ones. Ratings are compared with each other and not with a number, so
-  that strict and mild raters pass alike.
+- **repeated pages**: the same images of the same submission again. Passed if the two ratings differ
+  by at most 1.
+- **controls**: per question, a page of real images and one of spoiled ones (for quality, real
+  images with shuffled pixels; for diversity, one real image repeated). Passed if the real images
+  are rated above the spoiled ones. The two ratings are compared with each other and not with a
+  number, so that strict and mild raters are treated alike.
 
-The rule. A rater is **unreliable** when
+A rater is **unreliable** if
 
-1. a control was failed, or
-2. of at least `ENOUGH_REPEATS` repeated pages more than a third were failed, or
-3. of at least `ENOUGH_PAGES` pages the median took less than `HASTE` seconds.
+1. they failed a control, or
+2. they failed more than a third of at least `MIN_REPEATS` repeated pages, or
+3. the median time of at least `MIN_PAGES` pages is below `MIN_SECONDS`.
 
-Ratings of an unreliable rater are kept and exported, are left out of means, intervals and
-agreement, and are asked for again from others. The rule looks at no rating of a submission except
-at repeated ones against themselves: disagreeing with the crowd makes nobody unreliable.
+Ratings of an unreliable rater are kept and exported, but do not count in means, intervals and
+agreement, and others are asked for them again. The rule uses no rating of a submission except to
+compare repeated ones with themselves: disagreeing with other raters makes nobody unreliable.
 
-Of raters who answer at random 95 in 100 are marked (two controls and four repeated pages); one who
-always gives the same answer is always marked.
+Of raters who answer at random, 95 in 100 are marked (two controls and four repeated pages); a rater
+who always gives the same answer is always marked.
 """
 
 from __future__ import annotations
@@ -29,27 +29,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
+from genmem.arena.ratings.assignment import REAL, SPOILED, SUBMISSION
 from genmem.arena.ratings.questions import QUESTIONS
 
 TOLERANCE = 1
-ENOUGH_REPEATS = 3
-ENOUGH_PAGES = 10
-HASTE = 1.0
-"""Seconds."""
+MIN_REPEATS = 3
+MIN_PAGES = 10
+MIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class RatingRecord:
     """One rating.
 
     Attributes:
-        rater, item: their ids.
-        kind: `ENTRY`, `REAL` or `SPOILED`: what was shown.
+        rater, item: ids.
+        kind: what was shown: `SUBMISSION`, `REAL` or `SPOILED`.
         question: "quality" or "diversity".
         value: 1 to 5.
-        seconds: from the page's being drawn to the rating, by the server's clock.
-        first: for a repeated page, the rating it got the first time; None for the others.
+        seconds: from drawing the page to the rating, by the server's clock.
+        first: for a repeated page, its first rating; None for the others.
     """
 
     rater: int
@@ -62,19 +61,19 @@ class Answer:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a rating of a submission: no control, no repetition."""
-        return self.kind == ENTRY and self.first is None
+        """Whether it is a rating of a submission, neither a control nor a repetition."""
+        return self.kind == SUBMISSION and self.first is None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consistency:
-    """What the checks say about one rater.
+class RaterChecks:
+    """The checks of one rater.
 
     Attributes:
-        pages: ratings given, repetitions and controls with them.
-        repeats, repeats_passed: repeated pages.
-        controls, controls_passed: questions with both controls rated.
-        seconds: the median time of a page; None before the first.
+        pages: number of ratings, repetitions and controls included.
+        repeats, repeats_passed: numbers of repeated pages.
+        controls, controls_passed: numbers of questions with both controls rated.
+        seconds: median time per page; None before the first.
     """
 
     pages: int
@@ -91,42 +90,44 @@ class Consistency:
         return (self.repeats_passed + self.controls_passed) / checks if checks else None
 
     @property
-    def faults(self) -> tuple[str, ...]:
-        """Which parts of the rule are broken, in words; none for a reliable rater."""
-        found = []
+    def failures(self) -> tuple[str, ...]:
+        """The broken parts of the rule, as text; none for a reliable rater."""
+        failures = []
         if self.controls_passed < self.controls:
-            found.append("rated spoiled images at least as high as real ones")
+            failures.append("rated spoiled images at least as high as real ones")
         failed = self.repeats - self.repeats_passed
-        if self.repeats >= ENOUGH_REPEATS and 3 * failed > self.repeats:
-            found.append(f"rated {failed} of {self.repeats} repeated pages differently")
-        if self.pages >= ENOUGH_PAGES and self.seconds is not None and self.seconds < HASTE:
-            found.append(f"took {self.seconds:.1f} s for half of the pages or less")
-        return tuple(found)
+        if self.repeats >= MIN_REPEATS and 3 * failed > self.repeats:
+            failures.append(f"rated {failed} of {self.repeats} repeated pages differently")
+        if self.pages >= MIN_PAGES and self.seconds is not None and self.seconds < MIN_SECONDS:
+            failures.append(f"took {self.seconds:.1f} s or less for half of the pages")
+        return tuple(failures)
 
     @property
     def unreliable(self) -> bool:
-        """By the rule above."""
-        return bool(self.faults)
+        """Whether a part of the rule is broken."""
+        return bool(self.failures)
 
 
-def consistency(answers: Iterable[Answer]) -> Consistency:
-    """What the answers of one rater show about them."""
-    listed = list(answers)
-    repeats = [one for one in listed if one.first is not None]
-    pairs = [pair for name in QUESTIONS if (pair := _controls(listed, name)) is not None]
-    return Consistency(
-        pages=len(listed),
+def check_rater(ratings: Iterable[RatingRecord]) -> RaterChecks:
+    """Check the ratings of one rater."""
+    ratings = list(ratings)
+    repeats = [rating for rating in ratings if rating.first is not None]
+    pairs = [pair for name in QUESTIONS if (pair := _control_pair(ratings, name)) is not None]
+    return RaterChecks(
+        pages=len(ratings),
         repeats=len(repeats),
-        repeats_passed=sum(abs(one.value - (one.first or 0)) <= TOLERANCE for one in repeats),
+        repeats_passed=sum(
+            abs(rating.value - (rating.first or 0)) <= TOLERANCE for rating in repeats
+        ),
         controls=len(pairs),
         controls_passed=sum(real > spoiled for real, spoiled in pairs),
-        seconds=median(one.seconds for one in listed) if listed else None,
+        seconds=median(rating.seconds for rating in ratings) if ratings else None,
     )
 
 
-def _controls(answers: list[Answer], question: str) -> tuple[int, int] | None:
-    """What the real and the spoiled images were given; None unless both were rated."""
-    found = {one.kind: one.value for one in answers if one.question == question}
-    if REAL not in found or SPOILED not in found:
+def _control_pair(ratings: list[RatingRecord], question: str) -> tuple[int, int] | None:
+    """The ratings of the real and the spoiled images; None unless both were rated."""
+    values = {rating.kind: rating.value for rating in ratings if rating.question == question}
+    if REAL not in values or SPOILED not in values:
         return None
-    return found[REAL], found[SPOILED]
+    return values[REAL], values[SPOILED]

@@ -1,11 +1,10 @@
-"""Opening and closing rounds, and who may rate in them."""
+"""Open and close rating rounds; who may rate in them."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -15,39 +14,25 @@ from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
 from genmem.arena.leaderboards.leaderboard import ranked_submissions
 from genmem.arena.leaderboards.ranking import rank
-from genmem.arena.ratings.assignment import ENTRY, REAL, SPOILED
+from genmem.arena.ratings.assignment import REAL, SPOILED, SUBMISSION
 from genmem.arena.ratings.models import Item, Round
-from genmem.arena.ratings.round_images import POOL, keep_real, open_real
+from genmem.arena.ratings.round_images import MAX_IMAGES, store_real_images
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import Viewer
 from genmem.errors import GenmemError, InputError
 
-FEWEST_REAL = 10
-"""Real images below which controls make no sense."""
+MIN_REAL = 10
+"""Controls need at least so many real images."""
 
 
 class RatingError(GenmemError):
-    """The round cannot be opened, or the rating not taken; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """How a round is run; see `Round`."""
-
-    title: str
-    audience: str = "everybody"
-    invited: Sequence[User] = ()
-    ratings_wanted: int = 15
-    pages: int = 20
-    quality_side: int = 3
-    diversity_side: int = 6
-    controls: bool = True
+    """The round cannot be opened, or the rating is refused; the message says why."""
 
 
 def top_submissions(competition: Competition, count: int) -> list[uuid.UUID]:
-    """The submissions that place the first `count` teams of the private board, best first.
+    """The best submissions of the first `count` teams on the private leaderboard.
 
-    Where no private score is there yet, those of the public board.
+    Without private scores, those of the public leaderboard.
     """
     for kind in ("private", "public"):
         placements = rank(ranked_submissions(competition, kind))
@@ -57,76 +42,81 @@ def top_submissions(competition: Competition, count: int) -> list[uuid.UUID]:
 
 
 def open_round(
-    competition: Competition, submissions: Sequence[uuid.UUID], terms: Terms, *, by: User | None
+    rating_round: Round,
+    submissions: Sequence[uuid.UUID],
+    *,
+    invited: Sequence[User] = (),
+    by: User | None,
 ) -> Round:
-    """Open a round over these submissions.
+    """Open a round.
+
+    Args:
+        rating_round: with its settings, not saved yet.
+        submissions: ids of the submissions to rate.
+        invited: the raters of the audience "invited".
+        by: who opens it; None on the server's command line.
+
+    Returns:
+        The saved round.
 
     Raises:
-        RatingError: there are none, one is not scored or of another competition, or the training
-            images for the controls cannot be read.
+        RatingError: there is no submission, one is not a scored submission of the competition, or
+            the training images for the controls cannot be read.
     """
-    wanted = list(dict.fromkeys(submissions))
-    found = Submission.objects.filter(pk__in=wanted, team__competition=competition, state="scored")
-    if missing := set(wanted) - {one.pk for one in found}:
+    competition = rating_round.competition
+    ids = list(dict.fromkeys(submissions))
+    scored = Submission.objects.filter(team__competition=competition, state="scored").in_bulk(ids)
+    if missing := set(ids) - set(scored):
         raise RatingError(
-            f"Only scored submissions of this competition can be rated; {min(missing)} is none."
+            f"Only scored submissions of this competition can be rated, unlike {min(missing)}."
         )
-    if not wanted:
+    if not ids:
         raise RatingError("There is no scored submission to rate yet.")
-    by_id = {one.pk: one for one in found}
     with transaction.atomic():
-        made = Round.objects.create(
-            competition=competition,
-            title=terms.title,
-            audience=terms.audience,
-            ratings_wanted=terms.ratings_wanted,
-            pages=min(terms.pages, len(wanted)),
-            quality_side=terms.quality_side,
-            diversity_side=terms.diversity_side,
-            controls=terms.controls,
-            seed=secrets.randbits(48),
-            opened_by=by,
-        )
-        made.invited.set(terms.invited)
-        available = min(POOL, competition.image_count)
+        rating_round.pages = min(rating_round.pages, len(ids))
+        rating_round.seed = secrets.randbits(48)
+        rating_round.opened_by = by
+        rating_round.save()
+        rating_round.invited.set(invited)
+        available = min(MAX_IMAGES, competition.image_count)
         Item.objects.bulk_create(
-            Item(round=made, kind=ENTRY, submission=by_id[one], available=available)
-            for one in wanted
+            Item(round=rating_round, kind=SUBMISSION, submission=scored[pk], available=available)
+            for pk in ids
         )
-        if terms.controls:
-            real = _keep_real(made)
+        if rating_round.controls:
+            real = _store_real_images(rating_round)
             for kind in (REAL, SPOILED):
-                Item.objects.create(round=made, kind=kind, available=real)
+                Item.objects.create(round=rating_round, kind=kind, available=real)
         record(
             competition,
             actor=by,
             action="open rating round",
-            subject=made.title,
-            after={"audience": made.audience, "submissions": [str(one) for one in wanted]},
+            subject=rating_round.title,
+            after={"audience": rating_round.audience, "submissions": [str(pk) for pk in ids]},
         )
-    return made
+    return rating_round
 
 
-def _keep_real(made: Round) -> int:
-    advice = "Put the training images right, or open the round without controls."
+def _store_real_images(rating_round: Round) -> int:
+    """Store the real images for the controls. Returns how many there are."""
+    advice = "Fix the training images, or open the round without controls."
     try:
-        with open_real(made.competition) as source:
-            count = keep_real(made, source)
+        count = store_real_images(rating_round)
     except InputError as error:
         raise RatingError(
             f"The training images cannot be shown as controls: {error}. {advice}"
         ) from error
-    if count < FEWEST_REAL:
+    if count < MIN_REAL:
         raise RatingError(
-            f"Controls need {FEWEST_REAL} training images or more, found {count}. {advice}"
+            f"Controls need at least {MIN_REAL} training images, found {count}. {advice}"
         )
     return count
 
 
-def close_round(found: Round, *, by: User | None) -> None:
-    """Take no more ratings."""
+def close_round(rating_round: Round, *, by: User | None) -> None:
+    """Close a round: it takes no more ratings. Closing it twice has no effect."""
     with transaction.atomic():
-        current = Round.objects.select_for_update().get(pk=found.pk)
+        current = Round.objects.select_for_update().get(pk=rating_round.pk)
         if current.closed_at is not None:
             return
         current.closed_at = clock.now()
@@ -134,18 +124,18 @@ def close_round(found: Round, *, by: User | None) -> None:
         record(current.competition, actor=by, action="close rating round", subject=current.title)
 
 
-def may_rate(viewer: Viewer, found: Round) -> bool:
-    """Whether the round is for somebody like them."""
+def may_rate(viewer: Viewer, rating_round: Round) -> bool:
+    """Whether the viewer is in the round's audience."""
     if viewer.user is None:
         return False
-    if found.audience == "judges":
+    if rating_round.audience == "judges":
         return viewer.reviewer
-    if found.audience == "invited":
-        return found.invited.filter(pk=viewer.user.pk).exists()
+    if rating_round.audience == "invited":
+        return rating_round.invited.filter(pk=viewer.user.pk).exists()
     return True
 
 
 def rounds_for(viewer: Viewer) -> list[Round]:
-    """The open rounds that somebody may rate in, newest first."""
-    rounds = Round.objects.filter(competition=viewer.competition, closed_at=None)
-    return [one for one in rounds.order_by("-pk") if may_rate(viewer, one)]
+    """The open rounds in which the viewer may rate, newest first."""
+    rounds = Round.objects.filter(competition=viewer.competition, closed_at=None).order_by("-pk")
+    return [rating_round for rating_round in rounds if may_rate(viewer, rating_round)]

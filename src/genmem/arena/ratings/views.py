@@ -1,4 +1,4 @@
-"""What raters see: the open rounds, one page after another, and its images."""
+"""Pages for raters (open rounds, pages to rate) and for organisers (new round, results)."""
 
 from __future__ import annotations
 
@@ -9,66 +9,67 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from genmem.arena.accounts.models import User
+from genmem.arena.ratings.forms import RoundForm
 from genmem.arena.ratings.models import Page, Rater, Round
 from genmem.arena.ratings.questions import QUESTIONS
-from genmem.arena.ratings.round_images import sheet
-from genmem.arena.ratings.rounds import RatingError, may_rate, rounds_for
-from genmem.arena.ratings.session import join, next_page, plan_of, progress, take
-from genmem.arena.teams.permissions import Viewer, get_viewer
+from genmem.arena.ratings.results import round_results
+from genmem.arena.ratings.round_images import page_picture
+from genmem.arena.ratings.rounds import (
+    RatingError,
+    close_round,
+    may_rate,
+    open_round,
+    rounds_for,
+    top_submissions,
+)
+from genmem.arena.ratings.session import join, next_page, progress, session_plan, submit_rating
+from genmem.arena.teams.permissions import Viewer, get_viewer, require_organiser
 
 
 @login_required
 @require_safe
 def rounds(request: HttpRequest, slug: str) -> HttpResponse:
-    """The rounds that are open to me; all of them for an organiser."""
+    """The rounds open to the viewer; for organisers, all rounds."""
     viewer = get_viewer(request, slug)
-    user = cast(User, viewer.user)
-    raters = {
-        one.round.pk: one
-        for one in Rater.objects.filter(
-            user=user, round__competition=viewer.competition
-        ).select_related("round")
-    }
-    open_to_me = [
-        (one, progress(raters[one.pk]) if one.pk in raters else None) for one in rounds_for(viewer)
+    mine = Rater.objects.filter(user=viewer.user, round__competition=viewer.competition)
+    raters = {rater.round.pk: rater for rater in mine.select_related("round")}
+    open_rounds = [
+        (rating_round, progress(raters[rating_round.pk]) if rating_round.pk in raters else None)
+        for rating_round in rounds_for(viewer)
     ]
-    every = []
-    if viewer.organiser:
-        every = list(Round.objects.filter(competition=viewer.competition).order_by("-pk"))
-    return render(
-        request,
-        "ratings/rounds.html",
-        {"viewer": viewer, "open_to_me": open_to_me, "every": every},
-    )
+    all_rounds = Round.objects.filter(competition=viewer.competition).order_by("-pk")
+    context = {
+        "viewer": viewer,
+        "open_rounds": open_rounds,
+        "all_rounds": all_rounds if viewer.organiser else [],
+    }
+    return render(request, "ratings/rounds.html", context)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def rate(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """The next page to rate; before the first, what is asked."""
+    """The next page to rate; before the first one, the instructions."""
     viewer = get_viewer(request, slug)
-    found = get_object_or_404(Round, pk=pk, competition=viewer.competition)
-    if not may_rate(viewer, found):
-        raise PermissionDenied("This round is for the people its organiser named.")
-    rater = Rater.objects.filter(round=found, user=viewer.user).first()
+    rating_round = _round(viewer, pk)
+    if not may_rate(viewer, rating_round):
+        raise PermissionDenied("This round is for raters chosen by the organiser.")
+    rater = Rater.objects.filter(round=rating_round, user=viewer.user).first()
     if request.method == "POST":
-        return _posted(request, viewer, found, rater)
+        return _rate_or_join(request, viewer, rating_round, rater)
+    context = {"viewer": viewer, "round": rating_round, "questions": QUESTIONS.values()}
     if rater is None:
-        return render(
-            request,
-            "ratings/start.html",
-            {"viewer": viewer, "round": found, "questions": QUESTIONS.values()},
-        )
-    return _page(request, viewer, found, rater)
+        return render(request, "ratings/start.html", context)
+    return _page(request, viewer, rating_round, rater)
 
 
 @login_required
 @require_safe
 def images(request: HttpRequest, slug: str, token: str) -> HttpResponse:
-    """The images of one page, for the rater it was drawn for."""
+    """The images of one page, for its rater."""
     viewer = get_viewer(request, slug)
     page = (
         Page.objects.filter(
@@ -81,48 +82,86 @@ def images(request: HttpRequest, slug: str, token: str) -> HttpResponse:
     if page is None:
         raise Http404
     return HttpResponse(
-        sheet(page),
+        page_picture(page),
         content_type="image/png",
         headers={"Cache-Control": "private, max-age=3600", "Content-Encoding": "identity"},
     )
 
 
-def _posted(
-    request: HttpRequest, viewer: Viewer, found: Round, rater: Rater | None
+@login_required
+def new(request: HttpRequest, slug: str) -> HttpResponse:
+    """Open a round."""
+    viewer = require_organiser(request, slug)
+    rating_round = Round(competition=viewer.competition, title="Quality and diversity")
+    form = RoundForm(request.POST or None, instance=rating_round)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        submissions = data["listed"] or top_submissions(viewer.competition, data["top"])
+        try:
+            open_round(form.instance, submissions, invited=data["people"], by=viewer.user)
+        except RatingError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "The round is open. Raters find it under Ratings.")
+            return redirect("rating results", slug, form.instance.pk)
+    return render(request, "ratings/new.html", {"viewer": viewer, "form": form})
+
+
+@login_required
+@require_safe
+def results(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The results of a round."""
+    viewer = require_organiser(request, slug)
+    rating_round = _round(viewer, pk)
+    context = {
+        "viewer": viewer,
+        "round": rating_round,
+        "results": round_results(rating_round),
+        "questions": QUESTIONS.values(),
+    }
+    return render(request, "ratings/results.html", context)
+
+
+@login_required
+@require_POST
+def close(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Close a round."""
+    viewer = require_organiser(request, slug)
+    close_round(_round(viewer, pk), by=viewer.user)
+    messages.success(request, "The round is closed.")
+    return redirect("rating results", slug, pk)
+
+
+def _round(viewer: Viewer, pk: int) -> Round:
+    """A round of the competition, or 404."""
+    return get_object_or_404(Round, pk=pk, competition=viewer.competition)
+
+
+def _rate_or_join(
+    request: HttpRequest, viewer: Viewer, rating_round: Round, rater: Rater | None
 ) -> HttpResponse:
-    user = cast(User, viewer.user)
+    value = request.POST.get("value", "")
     try:
         if rater is None:
-            join(found, user, named="named" in request.POST)
+            join(rating_round, cast(User, viewer.user), named="named" in request.POST)
         else:
-            given = request.POST.get("value", "")
-            take(
-                rater, request.POST.get("page", ""), int(given) if given in "12345" and given else 0
-            )
+            token = request.POST.get("page", "")
+            submit_rating(rater, token, int(value) if value in tuple("12345") else 0)
     except RatingError as error:
         messages.error(request, str(error))
-    return redirect("rate", viewer.competition.slug, found.pk)
+    return redirect("rate", viewer.competition.slug, rating_round.pk)
 
 
-def _page(request: HttpRequest, viewer: Viewer, found: Round, rater: Rater) -> HttpResponse:
-    page = next_page(rater)
-    far = progress(rater)
+def _page(request: HttpRequest, viewer: Viewer, rating_round: Round, rater: Rater) -> HttpResponse:
+    page, done = next_page(rater), progress(rater)
+    context = {"viewer": viewer, "round": rating_round, "progress": done, "page": page}
     if page is None:
-        return render(
-            request, "ratings/done.html", {"viewer": viewer, "round": found, "progress": far}
-        )
-    places = plan_of(found, rater)
-    return render(
-        request,
-        "ratings/rate.html",
-        {
-            "viewer": viewer,
-            "round": found,
-            "page": page,
-            "count": len(page.images),
-            "question": QUESTIONS[page.question],
-            "progress": far,
-            "number": far.done + 1,
-            "first": all(one.question != page.question for one in places[: page.place]),
-        },
-    )
+        return render(request, "ratings/done.html", context)
+    plan = session_plan(rating_round, rater)
+    context |= {
+        "count": len(page.images),
+        "question": QUESTIONS[page.question],
+        "number": done.done + 1,
+        "first": all(planned.question != page.question for planned in plan[: page.position]),
+    }
+    return render(request, "ratings/rate.html", context)

@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from genmem.arena.ratings.assignment import ENTRY, REAL
-from genmem.arena.ratings.reliability import Answer
-from genmem.arena.ratings.summary import agreement, mean
+from genmem.arena.ratings.assignment import REAL, SUBMISSION
+from genmem.arena.ratings.reliability import RatingRecord
+from genmem.arena.ratings.statistics import agreement, mean_rating
 
 
-def answers(table, kind=ENTRY, first=None):
+def answers(table, kind=SUBMISSION, first=None):
     """From rows (one a rater) of values, None where they did not rate the entry."""
     return [
-        Answer(
+        RatingRecord(
             rater=rater, item=item, kind=kind, question="quality", value=value, seconds=5.0,
             first=first,
         )
@@ -34,7 +34,7 @@ KRIPPENDORFF = [
 def test_alpha_is_that_of_krippendorffs_own_example():
     found = agreement(answers(KRIPPENDORFF))
     assert found.alpha == pytest.approx(0.815, abs=5e-4)
-    assert (found.entries, found.raters, found.ratings) == (11, 4, 40)
+    assert (found.submissions, found.raters, found.ratings) == (11, 4, 40)
     assert found.interval is not None
     assert found.interval.low < found.alpha < found.interval.high <= 1
 
@@ -46,7 +46,7 @@ def test_controls_and_repetitions_are_in_no_alpha():
 
 
 def test_alpha_is_not_defined_without_variation_or_shared_entries():
-    assert agreement([]).reason == "no entry has two ratings yet"
+    assert agreement([]).reason == "no submission has two ratings yet"
     assert agreement(answers([[1, None], [None, 2]])).alpha is None
     assert agreement(answers([[3, 3], [3, 3]])).reason == "all ratings are equal"
 
@@ -58,7 +58,7 @@ def test_two_entries_give_an_alpha_without_an_interval():
 
 
 def test_the_mean_has_students_interval():
-    found = mean([3, 4, 4, 5])
+    found = mean_rating([3, 4, 4, 5])
     assert found.value == 4.0
     assert found.counts == (0, 0, 1, 2, 1)
     assert found.interval is not None
@@ -67,20 +67,23 @@ def test_the_mean_has_students_interval():
 
 
 def test_equal_ratings_have_an_interval_of_some_width():
-    few, many = mean([5] * 4).interval, mean([5] * 15).interval
+    few, many = mean_rating([5] * 4).interval, mean_rating([5] * 15).interval
     assert few is not None
     assert many is not None
     assert 4.4 < few.low < many.low < 4.9
 
 
 def test_one_rating_has_no_interval_and_none_has_no_mean():
-    assert (mean([2]).value, mean([2]).interval) == (2.0, None)
-    assert (mean([]).value, mean([]).interval, mean([]).n) == (None, None, 0)
+    assert (mean_rating([2]).value, mean_rating([2]).interval) == (2.0, None)
+    assert (mean_rating([]).value, mean_rating([]).interval, mean_rating([]).n) == (None, None, 0)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     drawn = random.Random(0)
     truth = (1 + 2 + 3 * 2 + 4 * 3 + 5) / 8
-    found = [mean([drawn.choice((1, 2, 3, 3, 4, 4, 4, 5)) for _ in range(15)]) for _ in range(1000)]
+    found = [
+        mean_rating([drawn.choice((1, 2, 3, 3, 4, 4, 4, 5)) for _ in range(15)])
+        for _ in range(1000)
+    ]
     held = sum(one.interval.low <= truth <= one.interval.high for one in found)
     assert 0.93 < held / 1000 < 0.97
