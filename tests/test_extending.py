@@ -7,10 +7,17 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import jinja2
 import numpy as np
 import pytest
+from PIL import Image
+
+from genmem.errors import UsageError
+from genmem.training.emm.factors import TrialConfig
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -71,6 +78,11 @@ def run(line, folder):
     )
 
 
+def example(language, name):
+    """The page's block in `language` whose first line is the comment `name`."""
+    return next(text for kind, text in BLOCKS if kind == language and name in text[:40])
+
+
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_of_the_page_runs_with_the_example_package(line, folder):
     result = run(line, folder)
@@ -88,3 +100,32 @@ def test_the_example_metric_is_in_the_json_of_a_score(folder):
 
 def test_the_example_backbone_is_listed(folder):
     assert "tiny-gray" in run("genmem backbones", folder).stdout
+
+
+def test_the_example_cheat_inverts_training_images(folder):
+    assert run("genmem cheat invert --train train.rgb8 --samples 5 --out c.zip", folder).stderr
+    train = np.fromfile(folder / "train.rgb8", np.uint8).reshape(-1, 8, 8, 3)
+    with zipfile.ZipFile(folder / "c.zip") as archive:
+        copies = [np.asarray(Image.open(archive.open(name))) for name in archive.namelist()]
+    assert len(copies) == 5
+    for copy in copies:
+        assert (train == 255 - copy).all(axis=(1, 2, 3)).any()
+
+
+def test_the_example_factor_changes_a_trial_and_refuses_what_cannot_be():
+    names = {}
+    exec(example("python", "# factor"), names)
+    changed = names["DROPOUT"].apply(TrialConfig(), "0.25")
+    assert changed.training.network.dropout == 0.25
+    assert changed.with_network(dropout=TrialConfig().training.network.dropout) == TrialConfig()
+    with pytest.raises(UsageError, match="dropout"):
+        names["DROPOUT"].apply(TrialConfig(), "2")
+
+
+def test_the_example_section_renders_the_five_largest_distances():
+    names = {}
+    exec(example("python", "# section"), names)
+    score = SimpleNamespace(nearest={"generated": np.arange(10) / 10})
+    partial = jinja2.Environment(autoescape=True).from_string(example("html", "farthest.html"))
+    page = partial.render(farthest=names["farthest"](score))
+    assert re.findall(r"<li>([\d.]+)</li>", page) == [f"0.{n}000" for n in (9, 8, 7, 6, 5)]
