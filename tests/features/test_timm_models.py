@@ -8,27 +8,26 @@ from safetensors.torch import save_file
 import genmem.features as features
 from genmem.errors import UsageError, WeightsError
 from genmem.features.preprocessing import Crop
+from genmem.features.timm_models import TimmNetwork
 from genmem.features.weights import HubFile
 
-TIMM_NAMES = [
-    backbone
-    for backbone in features.backbones()
-    if backbone.network is not None and "model" in getattr(backbone.network, "keywords", {})
+TIMM_BACKBONES = [
+    backbone for backbone in features.backbones() if isinstance(backbone.network, TimmNetwork)
 ]
 
 
-@pytest.mark.parametrize("backbone", TIMM_NAMES, ids=lambda backbone: backbone.name)
-def test_the_catalogue_agrees_with_timm(backbone):
-    options = backbone.network.keywords
-    config = timm.get_pretrained_cfg(options["model"])
+@pytest.mark.parametrize("backbone", TIMM_BACKBONES, ids=lambda backbone: backbone.name)
+def test_the_registry_agrees_with_timm(backbone):
+    spec = backbone.network
+    config = timm.get_pretrained_cfg(spec.model)
     assert config is not None
-    assert (config.mean, config.std) == options["scaling"]
+    assert (config.mean, config.std) == spec.scaling
     if isinstance(backbone.weights, HubFile):
         assert backbone.weights.repository == config.hf_hub_id
-    size = {} if options["image_size"] is None else {"img_size": options["image_size"]}
+    size = {} if spec.image_size is None else {"img_size": spec.image_size}
     with torch.device("meta"):
-        network = timm.create_model(options["model"], pretrained=False, **size).eval()
-        if not options["keep_head"]:
+        network = timm.create_model(spec.model, pretrained=False, **size).eval()
+        if not spec.keep_head:
             network.reset_classifier(0)  # type: ignore[operator]
         images = torch.zeros(1, 3, backbone.input_size, backbone.input_size)
     assert network(images).shape == (1, backbone.dimension)
@@ -37,20 +36,20 @@ def test_the_catalogue_agrees_with_timm(backbone):
 @pytest.mark.parametrize("name", ["dinov2-s", "resnet50"])
 def test_random_weights_from_a_file_give_timms_features(name, tmp_path):
     backbone = features.find_backbone(name)
-    assert backbone.network is not None
-    options = backbone.network.keywords  # type: ignore[attr-defined]
+    spec = backbone.network
+    assert isinstance(spec, TimmNetwork)
     torch.manual_seed(0)
-    size = {} if options["image_size"] is None else {"img_size": options["image_size"]}
-    theirs = timm.create_model(options["model"], pretrained=False, **size).eval()
+    size = {} if spec.image_size is None else {"img_size": spec.image_size}
+    theirs = timm.create_model(spec.model, pretrained=False, **size).eval()
     path = tmp_path / "random.safetensors"
     save_file({key: value.contiguous() for key, value in theirs.state_dict().items()}, path)
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     prepared = torch.from_numpy(backbone.preprocessing.apply(image)[None].copy())
     theirs.reset_classifier(0)  # type: ignore[operator]
-    mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in options["scaling"])
+    mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in spec.scaling)
     with torch.inference_mode():
         expected = theirs((prepared.permute(0, 3, 1, 2) / 255 - mean) / std)
-        found = backbone.network(path)(prepared)
+        found = spec(path)(prepared)
     assert found.shape == (1, backbone.dimension)
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
 
@@ -85,7 +84,7 @@ def test_any_timm_model_runs_with_weights_from_a_file(tmp_path):
 
 
 def test_an_unknown_timm_model_lists_near_names():
-    with pytest.raises(UsageError, match=r"near names: .*resnet18"):
+    with pytest.raises(UsageError, match=r"similar names: .*resnet18"):
         features.find_backbone("timm:resnet18.a1_in1")
     with pytest.raises(UsageError, match="no pretrained model"):
         features.find_backbone("timm:no_such_thing")

@@ -11,6 +11,7 @@ from genmem.features.weights import (
     HubFile,
     PackageFile,
     UrlFile,
+    blob_sha256,
     obtain_weights,
     torch_hub_folder,
 )
@@ -148,8 +149,8 @@ def test_a_hub_file_is_checked_against_the_name_of_its_blob(tmp_path):
     blob.write_bytes(CONTENT)
     link = tmp_path / "model.safetensors"
     link.symlink_to(blob)
-    assert source.expected_sha256(link) == DIGEST
-    assert source.expected_sha256(tmp_path / "by-hand.safetensors") is None
+    assert blob_sha256(link) == DIGEST
+    assert blob_sha256(tmp_path / "by-hand.safetensors") is None
     assert source.filename == "net.safetensors"
 
 

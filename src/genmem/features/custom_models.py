@@ -21,6 +21,7 @@ from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
 from genmem.features.engines import TorchEngine, choose_device
 from genmem.features.onnx_engine import OnnxEngine
 from genmem.features.preprocessing import Crop, Identity
+from genmem.features.weights import Candidate
 from genmem.images import Progress
 
 SUFFIXES = (".onnx", ".pt", ".torchscript")
@@ -48,15 +49,11 @@ class LocalFile:
         """Where the file should be."""
         return f"at {self.path}"
 
-    def find(self) -> tuple[Path, str] | None:
+    def find(self) -> Candidate | None:
         """The file itself."""
-        return (self.path, "local file") if self.path.is_file() else None
+        return Candidate(self.path, "local file", None) if self.path.is_file() else None
 
-    def expected_sha256(self, path: Path) -> str | None:
-        """None: nothing is published."""
-        del path
-
-    def download(self, progress: Progress | None) -> Path:
+    def download(self, progress: Progress | None) -> Candidate:
         """Fails: the file has no address."""
         del progress
         raise WeightsError(f"there is no file {self.path}")

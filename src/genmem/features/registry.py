@@ -67,7 +67,7 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
     """Whether the weights file is on this machine; its hash is not checked."""
     if backbone.weights is None:
         return WeightsStatus(ready=True, where="no weights needed")
-    found = backbone.weights.find()
-    if found is not None:
-        return WeightsStatus(ready=True, where=found[1])
+    candidate = backbone.weights.find()
+    if candidate is not None:
+        return WeightsStatus(ready=True, where=candidate.origin)
     return WeightsStatus(ready=False, where=backbone.weights_from)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from PIL import Image
 
 from genmem.errors import UsageError
 from genmem.features.backbone import Backbone
-from genmem.features.preprocessing import Crop, Preprocessing, Stretch
+from genmem.features.preprocessing import Crop, Stretch
 from genmem.features.weights import HubFile, UrlFile, WeightsSource
 
 if TYPE_CHECKING:
@@ -47,130 +47,116 @@ CLIP: Scaling = (
 HALF: Scaling = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
-def build_network(
-    weights: Path,
-    *,
-    name: str,
-    model: str,
-    scaling: Scaling,
-    image_size: int | None = None,
-    keep_head: bool = False,
-) -> torch.nn.Module:
-    """Build timm's `model` with the weights of a file, which must all fit; drop its classifier.
+@dataclass(frozen=True, kw_only=True)
+class TimmNetwork:
+    """Builds a timm network from a weights file, without its classifier.
 
-    Args:
-        weights: .safetensors or .pth, in timm's naming or the original one where timm converts it.
-        name: the backbone's name, for messages.
+    Attributes:
         model: timm's name, with the tag of the weights.
         scaling: mean and deviation per channel.
         image_size: side in pixels to resample the position embedding to; None: no resampling.
         keep_head: keep the last layer: it is a projection that belongs to the features.
-
-    Raises:
-        WeightsError: the file does not hold this network's weights.
     """
-    import timm
 
-    from genmem.features._state_dict import read_state_dict, wrong_weights_error
-    from genmem.features.torch_modules import Normalized, freeze, remove_classifier
+    model: str
+    scaling: Scaling
+    image_size: int | None = None
+    keep_head: bool = False
 
-    tensors = dict(read_state_dict(weights))
-    overlay = {"state_dict": tensors}
-    try:
-        if image_size is None:
-            network = timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay)
-        else:
+    def __call__(self, weights: Path) -> torch.nn.Module:
+        """Build the network.
+
+        Args:
+            weights: .safetensors or .pth, in timm's naming or the original one that timm converts.
+
+        Raises:
+            WeightsError: the file does not hold exactly this network's weights.
+        """
+        import timm
+
+        from genmem.features._state_dict import read_state_dict, wrong_weights_error
+        from genmem.features.torch_modules import Normalized, freeze, remove_classifier
+
+        tensors = dict(read_state_dict(weights))
+        size = {} if self.image_size is None else {"img_size": self.image_size}
+        try:
             network = timm.create_model(
-                model, pretrained=True, pretrained_cfg_overlay=overlay, img_size=image_size
+                self.model,
+                pretrained=True,
+                pretrained_cfg_overlay={"state_dict": tensors},
+                **size,
             )
-    except (RuntimeError, KeyError, AssertionError, ValueError) as error:
-        raise wrong_weights_error(name, weights, error) from error
-    if not keep_head:
-        network = remove_classifier(network)
-    return freeze(Normalized(network, mean=scaling[0], std=scaling[1]))
+        except (RuntimeError, KeyError, AssertionError, ValueError) as error:
+            raise wrong_weights_error(self.model, weights, error) from error
+        if not self.keep_head:
+            network = remove_classifier(network)
+        mean, std = self.scaling
+        return freeze(Normalized(network, mean=mean, std=std))
 
 
-def _backbone(
-    name: str,
-    *,
-    model: str,
-    description: str,
-    licence: str,
-    dimension: int | None,
-    preprocessing: Preprocessing,
-    size: int,
-    weights: WeightsSource,
-    scaling: Scaling,
-    image_size: int | None = None,
-    keep_head: bool = False,
-) -> Backbone:
-    """The registry entry of a timm network."""
+def _dinov2(letter: str, size_name: str, dimension: int) -> Backbone:
+    model = f"vit_{size_name}_patch14_dinov2.lvd142m"
     return Backbone(
-        name=name,
-        description=description,
-        licence=licence,
+        name=f"dinov2-{letter}",
+        description=f"DINOv2 ViT-{letter.upper()}/14, class token",
+        licence="Apache-2.0",
         dimension=dimension,
-        input_size=size,
-        preprocessing=preprocessing,
-        weights=weights,
-        network=partial(
-            build_network,
-            name=name,
-            model=model,
-            scaling=scaling,
-            image_size=image_size,
-            keep_head=keep_head,
-        ),
+        input_size=224,
+        preprocessing=Crop(224, None, Image.Resampling.BICUBIC),
+        weights=HubFile(repository=f"timm/{model}"),
+        network=TimmNetwork(model=model, scaling=IMAGENET, image_size=224),
         batch_size=8,
     )
 
 
-def _dinov2(letter: str, size_word: str, dimension: int) -> Backbone:
-    model = f"vit_{size_word}_patch14_dinov2.lvd142m"
-    return _backbone(
-        f"dinov2-{letter}",
-        model=model,
-        description=f"DINOv2 ViT-{letter.upper()}/14, class token",
-        licence="Apache-2.0",
-        dimension=dimension,
-        preprocessing=Crop(224, None, Image.Resampling.BICUBIC),
-        size=224,
-        weights=HubFile(repository=f"timm/{model}"),
-        scaling=IMAGENET,
-        image_size=224,
-    )
-
-
 def _clip(short: str, shape: str, dimension: int) -> Backbone:
-    return _backbone(
-        f"clip-{short}",
-        model=f"vit_{shape}_clip_quickgelu_224.openai",
+    model = f"vit_{shape}_clip_quickgelu_224.openai"
+    return Backbone(
+        name=f"clip-{short}",
         description=f"CLIP ViT-{short[0].upper()}/{short[1:]} image embedding",
         licence="MIT",
         dimension=dimension,
+        input_size=224,
         preprocessing=Crop(224, 224, Image.Resampling.BICUBIC),
-        size=224,
         weights=HubFile(repository=f"timm/vit_{shape}_clip_224.openai"),
-        scaling=CLIP,
-        keep_head=True,
+        network=TimmNetwork(model=model, scaling=CLIP, keep_head=True),
+        batch_size=8,
+    )
+
+
+def _torchvision(name: str, *, description: str, dimension: int, published_hash: str) -> Backbone:
+    """A network with torchvision's first ImageNet weights and evaluation transform."""
+    return Backbone(
+        name=name,
+        description=description,
+        licence="BSD-3-Clause",
+        dimension=dimension,
+        input_size=224,
+        preprocessing=Crop(224, 256, Image.Resampling.BILINEAR),
+        weights=UrlFile(
+            url=f"https://download.pytorch.org/models/{name}-{published_hash}.pth",
+            sha256=published_hash,
+        ),
+        network=TimmNetwork(model=f"{name}.tv_in1k", scaling=IMAGENET),
+        batch_size=8,
     )
 
 
 BACKBONES = (
-    _backbone(
-        "nasnet",
-        model="nasnetalarge.tf_in1k",
+    Backbone(
+        name="nasnet",
         description="NASNet-A-Large, pooled features: the competition's private space",
         licence="Apache-2.0",
         dimension=4032,
+        input_size=331,
         preprocessing=Stretch(331, half_pixel=True),
-        size=331,
         weights=UrlFile(
             url="https://github.com/rwightman/pytorch-image-models/releases/download/"
             "v0.1-weights/nasnetalarge-dc4a7b8b.pth",
             sha256="dc4a7b8b",
         ),
-        scaling=HALF,
+        network=TimmNetwork(model="nasnetalarge.tf_in1k", scaling=HALF),
+        batch_size=8,
     ),
     _dinov2("s", "small", 384),
     _dinov2("b", "base", 768),
@@ -179,31 +165,17 @@ BACKBONES = (
     _clip("b32", "base_patch32", 512),
     _clip("b16", "base_patch16", 512),
     _clip("l14", "large_patch14", 768),
-    _backbone(
+    _torchvision(
         "resnet50",
-        model="resnet50.tv_in1k",
         description="ResNet-50 (torchvision, ImageNet), pooled features",
-        licence="BSD-3-Clause",
         dimension=2048,
-        preprocessing=Crop(224, 256, Image.Resampling.BILINEAR),
-        size=224,
-        weights=UrlFile(
-            url="https://download.pytorch.org/models/resnet50-0676ba61.pth", sha256="0676ba61"
-        ),
-        scaling=IMAGENET,
+        published_hash="0676ba61",
     ),
-    _backbone(
+    _torchvision(
         "vgg16",
-        model="vgg16.tv_in1k",
         description="VGG-16 (torchvision, ImageNet), second fully connected layer",
-        licence="BSD-3-Clause",
         dimension=4096,
-        preprocessing=Crop(224, 256, Image.Resampling.BILINEAR),
-        size=224,
-        weights=UrlFile(
-            url="https://download.pytorch.org/models/vgg16-397923af.pth", sha256="397923af"
-        ),
-        scaling=IMAGENET,
+        published_hash="397923af",
     ),
 )
 
@@ -224,38 +196,40 @@ def timm_backbone(model: str) -> Backbone:
     config = timm.get_pretrained_cfg(model) if is_known else None
     if not isinstance(config, PretrainedCfg):
         near = difflib.get_close_matches(model, known, n=3)
-        hint = f"; near names: {', '.join(near)}" if near else ""
-        raise UsageError(f"timm has no pretrained model {model!r}{hint}")
+        hint = f"; similar names: {', '.join(near)}" if near else ""
+        raise UsageError(f"timm has no pretrained model {model!r}{hint}.")
     channels, height, width = config.input_size
     filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
     if channels != 3 or height != width or config.interpolation not in filters:
         raise UsageError(
-            f"{name} takes images of shape {config.input_size}, {config.interpolation}; expected "
-            "square RGB, bicubic or bilinear"
+            f"{name}: expected a model of square RGB images, bicubic or bilinear, got "
+            f"{config.input_size}, {config.interpolation}."
         )
     squash = config.crop_mode == "squash"
     resize = None if squash else math.floor(height / config.crop_pct)
-    return _backbone(
-        name,
-        model=model,
+    return Backbone(
+        name=name,
         description=f"timm's {model}",
         licence=config.license or "see the model's page",
-        dimension=None,
+        input_size=height,
         preprocessing=Crop(height, resize, filters[config.interpolation]),
-        size=height,
         weights=_published_weights(config.hf_hub_id, config.hf_hub_filename, config.url),
-        scaling=(config.mean, config.std),
-        keep_head=config.num_classes > 0 and "_clip_" in model and _is_contrastive(model),
+        network=TimmNetwork(
+            model=model,
+            scaling=(config.mean, config.std),
+            keep_head=config.num_classes > 0 and "_clip_" in model and _is_contrastive(model),
+        ),
+        batch_size=8,
     )
 
 
 def _is_contrastive(model: str) -> bool:
-    """Whether these CLIP weights were never fine-tuned: their last layer is the projection."""
+    """Whether CLIP weights were never fine-tuned: then the last layer is the projection."""
     return "_ft_" not in model
 
 
 def _published_weights(repository: str | None, filename: str | None, url: object) -> WeightsSource:
-    """Where timm says the weights are: the hub first, as timm does."""
+    """Where timm's configuration says the weights are: the hub first, as in timm."""
     if repository:
         return HubFile(repository=repository, name=filename or "model.safetensors")
     address = str(url)

@@ -24,7 +24,7 @@ import urllib.request
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from genmem.errors import UsageError, WeightsError
 from genmem.images import Progress
@@ -49,6 +49,17 @@ class Weights:
     origin: str
 
 
+class Candidate(NamedTuple):
+    """A file that may be the published one: its place, where it was found, what hash it must have.
+
+    `expected_sha256` may be the first digits only; it is None if nothing is published.
+    """
+
+    path: Path
+    origin: str
+    expected_sha256: str | None
+
+
 class WeightsSource(Protocol):
     """Where the published weights of one backbone come from."""
 
@@ -67,15 +78,11 @@ class WeightsSource(Protocol):
         """Where a person can put it, other than $GENMEM_WEIGHTS."""
         ...
 
-    def find(self) -> tuple[Path, str] | None:
-        """The file, if it is on this machine, and where it was found; its hash is not checked."""
+    def find(self) -> Candidate | None:
+        """The file, if it is on this machine; its hash is not checked."""
         ...
 
-    def expected_sha256(self, path: Path) -> str | None:
-        """The published hash or its first digits; None if nothing is published."""
-        ...
-
-    def download(self, progress: Progress | None) -> Path:
+    def download(self, progress: Progress | None) -> Candidate:
         """Download the file to its usual place; WeightsError if that fails."""
         ...
 
@@ -86,14 +93,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def in_weights_folder(filename: str) -> tuple[Path, str] | None:
-    """The file in the folder $GENMEM_WEIGHTS, or $GENMEM_WEIGHTS itself if it has this name."""
+def in_weights_folder(*filenames: str) -> Path | None:
+    """The file in the folder $GENMEM_WEIGHTS, or $GENMEM_WEIGHTS itself if it has such a name."""
     setting = os.environ.get("GENMEM_WEIGHTS")
-    if setting:
-        folder = Path(setting).expanduser()
-        for path in (folder / filename, folder):
-            if path.name == filename and path.is_file():
-                return path, "$GENMEM_WEIGHTS"
+    folder = Path(setting).expanduser() if setting else None
+    for name in filenames if folder else ():
+        for path in (folder / name, folder):
+            if path.name == name and path.is_file():
+                return path
     return None
 
 
@@ -120,22 +127,18 @@ class PackageFile:
         """The command that installs it."""
         return f"in place by `pip install {self.distribution}`"
 
-    def find(self) -> tuple[Path, str] | None:
+    def find(self) -> Candidate | None:
         """The file in $GENMEM_WEIGHTS, else in the installed package."""
-        if found := in_weights_folder(self.filename):
-            return found
+        if path := in_weights_folder(self.filename):
+            return Candidate(path, "$GENMEM_WEIGHTS", self.sha256)
         try:
             path = Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
         except metadata.PackageNotFoundError:
             return None
-        return (path, f"package {self.distribution}") if path.is_file() else None
+        origin = f"package {self.distribution}"
+        return Candidate(path, origin, self.sha256) if path.is_file() else None
 
-    def expected_sha256(self, path: Path) -> str:
-        """The hash in the registry."""
-        del path
-        return self.sha256
-
-    def download(self, progress: Progress | None) -> Path:
+    def download(self, progress: Progress | None) -> Candidate:
         """Fails: genmem installs no packages."""
         del progress
         raise WeightsError(f"the package {self.distribution} is not installed")
@@ -172,21 +175,17 @@ class UrlFile:
         """The torch hub cache."""
         return f"in {torch_hub_folder()}"
 
-    def find(self) -> tuple[Path, str] | None:
+    def find(self) -> Candidate | None:
         """The file in $GENMEM_WEIGHTS, else in the torch hub cache, under any of its names."""
         names = (self.filename, *self.also_named)
-        for name in names:
-            if found := in_weights_folder(name):
-                return found
-        paths = (torch_hub_folder() / name for name in names)
-        return next(((path, "torch hub cache") for path in paths if path.is_file()), None)
+        if path := in_weights_folder(*names):
+            return Candidate(path, "$GENMEM_WEIGHTS", self.sha256)
+        for path in (torch_hub_folder() / name for name in names):
+            if path.is_file():
+                return Candidate(path, "torch hub cache", self.sha256)
+        return None
 
-    def expected_sha256(self, path: Path) -> str:
-        """The hash, or its first digits, in the registry."""
-        del path
-        return self.sha256
-
-    def download(self, progress: Progress | None) -> Path:
+    def download(self, progress: Progress | None) -> Candidate:
         """Download into the torch hub cache; a file with another hash is discarded."""
         target = torch_hub_folder() / self.filename
         try:
@@ -201,7 +200,7 @@ class UrlFile:
                         )
         except (OSError, http.client.HTTPException, UsageError) as error:
             raise WeightsError(f"the download failed ({_reason(error)})") from error
-        return target
+        return Candidate(target, "download", self.sha256)
 
 
 def _copy(
@@ -255,22 +254,18 @@ class HubFile:
         """The command that fills the Hugging Face cache."""
         return f"in place by `hf download {self.repository} {self.name}`"
 
-    def find(self) -> tuple[Path, str] | None:
+    def find(self) -> Candidate | None:
         """The file in $GENMEM_WEIGHTS, else in the Hugging Face cache."""
-        if found := in_weights_folder(self.filename):
-            return found
+        if path := in_weights_folder(self.filename):
+            return Candidate(path, "$GENMEM_WEIGHTS", blob_sha256(path))
         from huggingface_hub import try_to_load_from_cache
 
-        path = try_to_load_from_cache(self.repository, self.name)
-        return (Path(path), "Hugging Face cache") if isinstance(path, str) else None
+        name = try_to_load_from_cache(self.repository, self.name)
+        if not isinstance(name, str):
+            return None
+        return Candidate(Path(name), "Hugging Face cache", blob_sha256(Path(name)))
 
-    def expected_sha256(self, path: Path) -> str | None:
-        """The name of the blob behind a cached file, if it is a SHA-256."""
-        blob = path.resolve().name
-        is_hash = len(blob) == 64 and set(blob) <= set("0123456789abcdef")
-        return blob if is_hash else None
-
-    def download(self, progress: Progress | None) -> Path:
+    def download(self, progress: Progress | None) -> Candidate:
         """Download into the Hugging Face cache with the hub's own client."""
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils import tqdm
@@ -297,13 +292,19 @@ class HubFile:
 
         try:
             with quiet():
-                path = hf_hub_download(
+                name = hf_hub_download(
                     self.repository, self.name, etag_timeout=TIMEOUT_SECONDS, tqdm_class=Reporter
                 )
-            return Path(path)
+            return Candidate(Path(name), "download", blob_sha256(Path(name)))
         # The errors of the hub's HTTP library share no base with its own, and that library changes.
         except Exception as error:
             raise WeightsError(f"the download failed ({_reason(error)})") from error
+
+
+def blob_sha256(path: Path) -> str | None:
+    """The name of the blob behind a file in the Hugging Face cache, if it is a SHA-256."""
+    blob = path.resolve().name
+    return blob if len(blob) == 64 and set(blob) <= set("0123456789abcdef") else None
 
 
 def obtain_weights(
@@ -329,18 +330,18 @@ def obtain_weights(
         if not path.is_file():
             raise WeightsError(f"--weights: expected a file, but there is none at {path}.")
         return Weights(path=path, sha256=sha256_of(path), origin="--weights")
-    location = source.find()
-    if location is None:
+    candidate = source.find()
+    if candidate is None:
         try:
-            location = source.download(progress), "download"
+            candidate = source.download(progress)
         except WeightsError as error:
             raise WeightsError(
                 f"{backbone} needs the file {source.filename} ({source.url}), which is not on this "
                 f"machine: {error}. Put it {source.place}, or into the folder $GENMEM_WEIGHTS, or "
                 "name it with --weights where a command has that option."
             ) from error
-    path, origin = location
-    sha256, expected = sha256_of(path), source.expected_sha256(path)
+    path, origin, expected = candidate
+    sha256 = sha256_of(path)
     if expected and not sha256.startswith(expected):
         raise WeightsError(
             f"{path} is not the published file: its SHA-256 is {sha256}, expected {expected}. "
