@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -59,7 +60,7 @@ class Config(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UsageError(_message(error.errors()[0], type(self))) from None
+            raise UsageError(_message(error.errors(), type(self))) from None
 
     def replace(self, **changes: Any) -> Self:
         """The configuration with other values, checked again.
@@ -114,8 +115,10 @@ _EXPECTED = {
 """What was expected, by pydantic's name of the error; braces take a value of its context."""
 
 
-def _message(error: ErrorDetails, config: type[Config]) -> str:
-    """pydantic's first error as one line: what was expected, what came, how to fix it."""
+def _message(errors: Sequence[ErrorDetails], config: type[Config]) -> str:
+    """One of pydantic's errors as one line; an unknown name first, since it may be misspelt."""
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    error = (unknown or errors)[0]
     name, kind = ".".join(map(str, error["loc"])), error["type"]
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(name, config.model_fields, n=1)
