@@ -12,6 +12,8 @@ from genmem.cli.commands import app
 
 FLAGS_WITH_SEVERAL_MEANINGS = {
     "--out": "a directory, a run, a study or a file",
+    "--evaluate-with": "backbones of evaluations during training, or of a study",
+    "--learning-rate": "of a GAN, or of a diffusion model at a batch size of 512",
     "--augment": "augmentations that an audit compares with, or DiffAugment",
     "--tau": "τ of MiFID, of rejection, or of each leaderboard",
     "--to": "the page of a competition, or the end of a range of sizes",

@@ -185,7 +185,7 @@ def test_networks_that_cannot_be_are_refused(wrong, words):
 def test_images_and_labels_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"expected images of shape \[3, 16, 16\]"):
         UNet(SMALL)(images(size=8), torch.ones(2))
-    with pytest.raises(InputError, match="without classes"):
+    with pytest.raises(InputError, match="has no classes"):
         UNet(SMALL)(images(), torch.ones(2), torch.tensor([0, 0]))
     with pytest.raises(InputError, match="labels are missing"):
         UNet(SMALL.replace(classes=2))(images(), torch.ones(2))

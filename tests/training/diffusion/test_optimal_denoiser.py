@@ -60,21 +60,23 @@ def test_many_near_duplicates_share_their_weight_as_the_formula_says(sigma):
 
 def test_every_way_of_weighing_gives_the_formula(cifar10):
     clean = as_clean(cifar10.pixels)
-    rows = streaming_softmax.Rows(cifar10.pixels, device=torch.device("cpu"))
+    rows = streaming_softmax.TrainingRows(cifar10.pixels, device=torch.device("cpu"))
     for sigma in (3.0, 0.5):
         x = noisy(clean, sigma)
         sigmas = torch.full((len(x),), sigma / rows.scale, dtype=torch.float64)
-        queries = streaming_softmax.Queries(rows.inward(x), sigmas)
+        queries = streaming_softmax.Queries(rows.to_rows(x), sigmas)
         tolerance = torch.full((len(x),), 1e-2, dtype=torch.float64)
-        near, crowded = streaming_softmax.near(rows, queries, tolerance=tolerance)
+        near, crowded = streaming_softmax.near_mean(rows, queries, tolerance=tolerance)
         ways = {
-            "dense": streaming_softmax.dense(rows, queries, again=False),
-            "weighed again": streaming_softmax.dense(rows, queries),
-            "wide": streaming_softmax.dense(rows, queries, wide=True),
-            "near": torch.where(crowded[:, None], streaming_softmax.dense(rows, queries), near),
+            "dense": streaming_softmax.dense_mean(rows, queries, reweigh=False),
+            "weights again": streaming_softmax.dense_mean(rows, queries),
+            "in_float64": streaming_softmax.dense_mean(rows, queries, in_float64=True),
+            "near": torch.where(
+                crowded[:, None], streaming_softmax.dense_mean(rows, queries), near
+            ),
         }
         for name, means in ways.items():
-            error = (rows.outward(means) - slow(x, sigma, clean)).abs().max()
+            error = (rows.to_images(means) - slow(x, sigma, clean)).abs().max()
             assert error < 1e-5, name
 
 
@@ -184,7 +186,7 @@ def test_labels_that_do_not_fit_are_refused(made):
     x = torch.zeros(1, 3, 8, 8)
     with pytest.raises(InputError, match="expected 24 whole numbers"):
         OptimalDenoiser(made.pixels, labels=np.zeros(3, int))
-    with pytest.raises(UsageError, match="made without"):
+    with pytest.raises(UsageError, match="has no labels"):
         OptimalDenoiser(made.pixels).denoise(x, 1.0, torch.tensor([0]))
     with pytest.raises(InputError, match="no training image has label 7"):
         OptimalDenoiser(made.pixels, labels=made.labels).denoise(x, 1.0, torch.tensor([7]))
@@ -204,7 +206,7 @@ def test_an_image_that_is_no_number_is_refused_not_answered(made):
 )
 def test_labels_that_are_not_one_whole_number_an_image_are_refused(made, labels):
     optimal = OptimalDenoiser(made.pixels, labels=made.labels)
-    with pytest.raises(InputError, match="labels: expected 2 whole numbers, one an image"):
+    with pytest.raises(InputError, match="labels: expected 2 whole numbers, one per image"):
         optimal.denoise(torch.zeros(2, 3, 8, 8), 1.0, labels)
 
 

@@ -20,7 +20,7 @@ from genmem.training.diffusion.config import Resampling
 SQRT_HALF = math.sqrt(0.5)
 
 NEARLY_ZERO = 1e-5
-"""Scale of the last weights of every residual block at the start, which so does nothing yet."""
+"""Initial scale of the last weights of every residual block, which then does almost nothing."""
 
 _Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
 _TAPS = {"box": (1.0, 1.0), "fir": (1.0, 3.0, 3.0, 1.0)}
@@ -87,12 +87,12 @@ class Attention(nn.Module):
         """[b, c, H, W] → the same."""
         b, c, height, width = x.shape
         q, k, v = self.qkv(self.norm(x)).reshape(b, 3, c, height * width).transpose(2, 3).unbind(1)
-        found = functional.scaled_dot_product_attention(q, k, v)
-        return (x + self.out(found.transpose(1, 2).reshape(b, c, height, width))) * SQRT_HALF
+        attended = functional.scaled_dot_product_attention(q, k, v)
+        return (x + self.out(attended.transpose(1, 2).reshape(b, c, height, width))) * SQRT_HALF
 
 
 class Block(nn.Module):
-    """BigGAN's residual block as DDPM++ uses it, told the noise level in its middle.
+    """BigGAN's residual block as DDPM++ uses it, conditioned on the noise level in its middle.
 
     h = conv(resample(swish(norm(x)))) + linear(embedding)
     h = conv(dropout(swish(norm(h))))
@@ -114,7 +114,7 @@ class Block(nn.Module):
         super().__init__()
         self.norm_in = group_norm(inputs)
         self.conv_in = convolution(inputs, outputs, 3)
-        self.told = linear(embedding, outputs)
+        self.condition = linear(embedding, outputs)
         self.norm_out = group_norm(outputs)
         self.dropout = nn.Dropout(dropout)
         self.conv_out = convolution(outputs, outputs, 3, scale=NEARLY_ZERO)
@@ -126,6 +126,6 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         """[b, inputs, H, W] and [b, e] → [b, outputs, H', W']."""
         h = self.conv_in(self.resample(functional.silu(self.norm_in(x))))
-        h = h + self.told(embedding)[:, :, None, None]
+        h = h + self.condition(embedding)[:, :, None, None]
         h = self.conv_out(self.dropout(functional.silu(self.norm_out(h))))
         return self.attention((self.skip(self.resample(x)) + h) * SQRT_HALF)

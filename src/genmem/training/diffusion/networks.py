@@ -84,29 +84,45 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         width = config.channels
-        told = 4 * width
+        condition = 4 * width
         widths = [multiplier * width for multiplier in config.multipliers]
         self.level = Positional(width) if config.time_embedding == "positional" else Fourier(width)
-        # A vector a class: what a linear layer makes of one-hot labels.
+        # A vector for each class, as a linear layer on one-hot labels.
         self.label = nn.Embedding(config.classes, width) if config.classes else None
-        self.told = nn.Sequential(linear(width, told), nn.SiLU(), linear(told, told), nn.SiLU())
+        self.condition = nn.Sequential(
+            linear(width, condition), nn.SiLU(), linear(condition, condition), nn.SiLU()
+        )
         self.first = convolution(config.image_channels, width, 3)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        channels, fed, skips = width, config.image_channels, list[int]()
+        channels, fed_channels, skips = width, config.image_channels, list[int]()
         for side, outputs in zip(config.resolutions, widths, strict=True):
-            down = Down(config, side=side, inputs=channels, outputs=outputs, fed=fed, told=told)
+            down = Down(
+                config,
+                side=side,
+                inputs=channels,
+                outputs=outputs,
+                fed_channels=fed_channels,
+                condition=condition,
+            )
             self.down.append(down)
             skips += down.widths
-            fed = config.image_channels if side == config.image_size else channels
+            fed_channels = config.image_channels if side == config.image_size else channels
             channels = outputs
-        how = {"embedding": told, "dropout": config.dropout}
+        options = {"embedding": condition, "dropout": config.dropout}
         self.middle = nn.ModuleList(
-            Block(channels, channels, attention=attention, **how) for attention in (True, False)
+            Block(channels, channels, attention=attention, **options) for attention in (True, False)
         )
         for side, outputs in reversed([*zip(config.resolutions, widths, strict=True)]):
-            taken = [skips.pop() for _ in range(config.blocks + 1)]
+            skip_channels = [skips.pop() for _ in range(config.blocks + 1)]
             self.up.append(
-                Up(config, side=side, inputs=channels, outputs=outputs, taken=taken, told=told)
+                Up(
+                    config,
+                    side=side,
+                    inputs=channels,
+                    outputs=outputs,
+                    skip_channels=skip_channels,
+                    condition=condition,
+                )
             )
             channels = outputs
         self.norm = group_norm(channels)
@@ -126,17 +142,17 @@ class UNet(nn.Module):
             InputError: another shape of images, or labels missing or too many.
         """
         self._check(x, labels)
-        told = self.level(level).to(x.dtype)
+        condition = self.level(level).to(x.dtype)
         if self.label is not None and labels is not None:
-            told = told + self.label(labels)
-        told = self.told(told)
+            condition = condition + self.label(labels)
+        condition = self.condition(condition)
         h, image, skips = self.first(x), x, []
         for down in self.down:
-            h, image = down(h, image, told, skips)
+            h, image = down(h, image, condition, skips)
         for block in self.middle:
-            h = block(h, told)
+            h = block(h, condition)
         for up in self.up:
-            h = up(h, told, skips)
+            h = up(h, condition, skips)
         return self.last(functional.silu(self.norm(h)))
 
     def _check(self, x: torch.Tensor, labels: torch.Tensor | None) -> None:
@@ -147,9 +163,9 @@ class UNet(nn.Module):
             )
         if (labels is None) != (self.label is None):
             raise InputError(
-                f"network: it is told one of {self.config.classes} classes; labels are missing."
+                f"network: it is conditioned on {self.config.classes} classes; labels are missing."
                 if labels is None
-                else "network: it was made without classes, but labels are given."
+                else "network: it has no classes, but labels were given."
             )
 
 
@@ -157,48 +173,8 @@ class Down(nn.Module):
     """One resolution of the encoder.
 
     Attributes:
-        widths: channels of the tensors that it leaves for the decoder, in order.
+        widths: channels of the tensors that the decoder takes, in order.
     """
-
-    def __init__(
-        self, config: UNetConfig, *, side: int, inputs: int, outputs: int, fed: int, told: int
-    ) -> None:
-        super().__init__()
-        first = side == config.image_size
-        how = {"embedding": told, "dropout": config.dropout}
-        self.shrink = self.image = None
-        if not first:
-            self.shrink = Block(
-                inputs, inputs, resample="down", resampling=config.resampling, **how
-            )
-            if config.progressive_input:
-                self.image = nn.Sequential(
-                    Resample("down", config.resampling), convolution(fed, inputs, 3)
-                )
-        attends = side in config.attention
-        sizes = [inputs, *[outputs] * config.blocks]
-        self.blocks = nn.ModuleList(
-            Block(before, after, attention=attends, **how) for before, after in pairwise(sizes)
-        )
-        self.widths = sizes
-
-    def forward(
-        self, h: torch.Tensor, image: torch.Tensor, told: torch.Tensor, skips: list[torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features and what is left of the image; what the decoder takes goes onto `skips`."""
-        if self.shrink is not None:
-            h = self.shrink(h, told)
-        if self.image is not None:
-            image = h = (h + self.image(image)) * SQRT_HALF
-        skips.append(h)
-        for block in self.blocks:
-            h = block(h, told)
-            skips.append(h)
-        return h, image
-
-
-class Up(nn.Module):
-    """One resolution of the decoder, which takes the encoder's tensors back."""
 
     def __init__(
         self,
@@ -207,31 +183,84 @@ class Up(nn.Module):
         side: int,
         inputs: int,
         outputs: int,
-        taken: list[int],
-        told: int,
+        fed_channels: int,
+        condition: int,
     ) -> None:
         super().__init__()
-        how = {"embedding": told, "dropout": config.dropout}
+        first = side == config.image_size
+        options = {"embedding": condition, "dropout": config.dropout}
+        self.shrink = self.image = None
+        if not first:
+            self.shrink = Block(
+                inputs, inputs, resample="down", resampling=config.resampling, **options
+            )
+            if config.progressive_input:
+                self.image = nn.Sequential(
+                    Resample("down", config.resampling), convolution(fed_channels, inputs, 3)
+                )
+        attends = side in config.attention
+        sizes = [inputs, *[outputs] * config.blocks]
+        self.blocks = nn.ModuleList(
+            Block(before, after, attention=attends, **options) for before, after in pairwise(sizes)
+        )
+        self.widths = sizes
+
+    def forward(
+        self,
+        h: torch.Tensor,
+        image: torch.Tensor,
+        condition: torch.Tensor,
+        skips: list[torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and the downsampled image; `skips` gets the tensors for the decoder."""
+        if self.shrink is not None:
+            h = self.shrink(h, condition)
+        if self.image is not None:
+            image = h = (h + self.image(image)) * SQRT_HALF
+        skips.append(h)
+        for block in self.blocks:
+            h = block(h, condition)
+            skips.append(h)
+        return h, image
+
+
+class Up(nn.Module):
+    """One resolution of the decoder, which takes the encoder's tensors."""
+
+    def __init__(
+        self,
+        config: UNetConfig,
+        *,
+        side: int,
+        inputs: int,
+        outputs: int,
+        skip_channels: list[int],
+        condition: int,
+    ) -> None:
+        super().__init__()
+        options = {"embedding": condition, "dropout": config.dropout}
         last = side == config.resolutions[-1]
         self.grow = None
         if not last:
-            self.grow = Block(inputs, inputs, resample="up", resampling=config.resampling, **how)
+            self.grow = Block(
+                inputs, inputs, resample="up", resampling=config.resampling, **options
+            )
         before = [inputs, *[outputs] * config.blocks]
         attends = [False] * config.blocks + [side in config.attention]
         self.blocks = nn.ModuleList(
-            Block(channels + skip, outputs, attention=attention, **how)
-            for channels, skip, attention in zip(before, taken, attends, strict=True)
+            Block(channels + skip, outputs, attention=attention, **options)
+            for channels, skip, attention in zip(before, skip_channels, attends, strict=True)
         )
         off = config.without_skips
-        self.kept = [name not in off and str(side) not in off for name in config.skips[side]]
+        self.enabled = [name not in off and str(side) not in off for name in config.skips[side]]
 
     def forward(
-        self, h: torch.Tensor, told: torch.Tensor, skips: list[torch.Tensor]
+        self, h: torch.Tensor, condition: torch.Tensor, skips: list[torch.Tensor]
     ) -> torch.Tensor:
-        """Features at this resolution; `skips` are taken off their end."""
+        """Features at this resolution; the tensors are popped from the end of `skips`."""
         if self.grow is not None:
-            h = self.grow(h, told)
-        for block, kept in zip(self.blocks, reversed(self.kept), strict=True):
+            h = self.grow(h, condition)
+        for block, enabled in zip(self.blocks, reversed(self.enabled), strict=True):
             skip = skips.pop()
-            h = block(torch.cat([h, skip if kept else torch.zeros_like(skip)], dim=1), told)
+            h = block(torch.cat([h, skip if enabled else torch.zeros_like(skip)], dim=1), condition)
         return h

@@ -1,10 +1,10 @@
-"""The optimal denoiser: the closed form of what a diffusion model's training loss asks for.
+"""The optimal denoiser: the minimum of a diffusion model's training loss, in closed form.
 
     D*(x; σ) = Σᵢ softmaxᵢ(−‖x − yᵢ‖²/2σ²) · yᵢ ,   score (D* − x)/σ²
 
 over the training images yᵢ, in [−1, 1] ("On Memorization in Diffusion Models", Gu et al. 2023,
 arXiv 2310.02664; "Elucidating the Design Space", Karras et al. 2022, arXiv 2206.00364, appendix B).
-Its samples are training images: the perfect memorizer, of which every metric must say so.
+Its samples are training images: it is the perfect memorizer, and every metric must show that.
 """
 
 from __future__ import annotations
@@ -16,20 +16,26 @@ import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
-from genmem.training.diffusion.streaming_softmax import BLOCK_BYTES, Queries, Rows, dense, near
+from genmem.training.diffusion.streaming_softmax import (
+    BLOCK_BYTES,
+    Queries,
+    TrainingRows,
+    dense_mean,
+    near_mean,
+)
 
 FINE = 1e-6
-"""Typical error of a float32 logit up to which nothing is weighed again."""
+"""Typical error of a float32 logit up to which no weight is computed again."""
 
 COARSE = 5e-5
-"""… from which only rows near the query are weighed."""
+"""Typical error of a float32 logit from which only rows near the query get weights."""
 
 
 class OptimalDenoiser:
     """`denoise(x, sigma, labels)` by the closed form, over a training set of any size.
 
-    Memory beside the images: three blocks of at most 32 MiB or so. The result equals the formula in
-    float64 to 1e-5, whatever σ (see `_softmax` for how).
+    Needs three blocks of about 32 MiB beside the images. The result equals the formula in float64
+    to 1e-5 for every σ (see `streaming_softmax`).
     """
 
     def __init__(
@@ -46,24 +52,24 @@ class OptimalDenoiser:
                 [−1, 1]; NumPy, memory-mapped too, or torch. They are not copied; a GPU takes NumPy
                 arrays whole if they fit into half of its free memory, else block by block.
             labels: int [n], the class of each image, for denoising within classes.
-            device: where to compute. The results come back to where the queries were.
+            device: where to compute. Results are returned on the device of the queries.
 
         Raises:
-            InputError: they are not images, or the labels are not one whole number an image.
+            InputError: they are not images, or the labels are not one whole number per image.
         """
-        self._rows = Rows(images, device=torch.device(device))
+        self._rows = TrainingRows(images, device=torch.device(device))
         self._order = self._sorted = None
         if labels is not None:
-            found = torch.as_tensor(labels).cpu()
-            _check_labels(found, len(self._rows))
-            self._sorted, self._order = found.long().sort(stable=True)
+            labels = torch.as_tensor(labels).cpu()
+            _check_labels(labels, len(self._rows))
+            self._sorted, self._order = labels.long().sort(stable=True)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image."""
+        """Shape of one image."""
         return self._rows.shape
 
     @torch.no_grad()
@@ -85,21 +91,21 @@ class OptimalDenoiser:
 
         Raises:
             InputError: `x` is not images of the training images' shape with such pixels, or σ is
-                smaller or infinite, or the labels are not one whole number an image, or no training
-                image has the label.
+                smaller or infinite, or there is not one whole number per image as its label, or no
+                training image has the label.
             UsageError: labels are given, but the training images have none.
         """
         queries = self._queries(x, sigma)
         if labels is None:
-            means = self._means(queries, among=None)
+            means = self._means(queries, subset=None)
         else:
             _check_labels(labels, len(x))
             means = torch.empty_like(queries.rows)
             labels = labels.to(queries.rows.device)
             for label in labels.unique().tolist():
                 some = (labels == label).nonzero().flatten()
-                means[some] = self._means(queries[some], among=self._of_class(label))
-        return self._rows.outward(means).to(x.device, x.dtype)
+                means[some] = self._means(queries[some], subset=self._of_class(label))
+        return self._rows.to_images(means).to(x.device, x.dtype)
 
     __call__ = denoise
 
@@ -114,7 +120,7 @@ class OptimalDenoiser:
                 f"x: expected finite pixels, of at most {_LARGEST_PIXEL:g}, got larger ones, NaN "
                 "or infinity."
             )
-        rows = self._rows.inward(x)
+        rows = self._rows.to_rows(x)
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=rows.device).flatten()
         fit = (sigmas.float() >= _SMALLEST_SIGMA) & sigmas.isfinite()
         if len(sigmas) not in (1, len(x)) or not bool(fit.all()):
@@ -126,13 +132,15 @@ class OptimalDenoiser:
 
     def _of_class(self, label: int) -> torch.Tensor:
         if self._sorted is None or self._order is None:
-            raise UsageError("labels: the optimal denoiser was made without the images' labels.")
+            raise UsageError(
+                "labels: the optimal denoiser has no labels. Give it those of the training images."
+            )
         bounds = torch.searchsorted(self._sorted, torch.tensor([label, label + 1]))
         if bounds[0] == bounds[1]:
             raise InputError(f"labels: no training image has label {label}.")
         return self._order[bounds[0] : bounds[1]]
 
-    def _means(self, queries: Queries, among: torch.Tensor | None) -> torch.Tensor:
+    def _means(self, queries: Queries, subset: torch.Tensor | None) -> torch.Tensor:
         """Centred rows float64 [b, d], a block of queries at a time."""
         means = torch.empty_like(queries.rows)
         step = max(1, BLOCK_BYTES // (4 * queries.rows.shape[1]))
@@ -142,39 +150,41 @@ class OptimalDenoiser:
             error = _UNIT * norms * self._rows.radius
             typical = error / block.sigma.square()
             few = typical > COARSE
-            for again, some in (
+            for reweigh, some in (
                 (False, typical <= FINE),
                 (True, (typical > FINE) & ~few),
             ):
                 chosen = some.nonzero().flatten()
                 if len(chosen):
-                    means[rows[chosen]] = dense(
-                        self._rows, block[chosen], among=among, again=again
+                    means[rows[chosen]] = dense_mean(
+                        self._rows, block[chosen], subset=subset, reweigh=reweigh
                     ).double()
             chosen = few.nonzero().flatten()
             if len(chosen):
-                means[rows[chosen]] = self._near(block[chosen], error[chosen], among)
+                means[rows[chosen]] = self._near(block[chosen], error[chosen], subset)
         return means
 
     def _near(
-        self, queries: Queries, error: torch.Tensor, among: torch.Tensor | None
+        self, queries: Queries, error: torch.Tensor, subset: torch.Tensor | None
     ) -> torch.Tensor:
         dimension = queries.rows.shape[1]
         # Higham and Mary's bound for a product of d numbers, as in genmem.neighbors.
         bound = (4 * dimension**0.5 + 8) / _TYPICAL
-        means, crowded = near(self._rows, queries, tolerance=bound * error, among=among)
+        means, crowded = near_mean(self._rows, queries, tolerance=bound * error, subset=subset)
         rest = crowded.nonzero().flatten()
         if len(rest):
-            means[rest] = dense(self._rows, queries[rest], among=among, wide=True).double()
+            means[rest] = dense_mean(
+                self._rows, queries[rest], subset=subset, in_float64=True
+            ).double()
         return means
 
 
 def _check_labels(labels: torch.Tensor, images: int) -> None:
-    """Raise InputError unless there is one whole number an image."""
+    """Raise InputError unless there is one whole number per image."""
     whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
     if tuple(labels.shape) != (images,) or not whole:
         raise InputError(
-            f"labels: expected {images} whole numbers, one an image, got {labels.dtype} of shape "
+            f"labels: expected {images} whole numbers, one per image, got {labels.dtype} of shape "
             f"{list(labels.shape)}."
         )
 
@@ -184,4 +194,4 @@ _LARGEST_PIXEL, _SMALLEST_SIGMA = 1e9, float(np.float32(1e-6))
 
 _TYPICAL = 0.3
 _UNIT = _TYPICAL * 2.0**-24
-"""What a float32 product of two vectors errs by, typically, per unit of their norms."""
+"""Typical error of a float32 product of two vectors, per unit of their norms."""

@@ -52,7 +52,7 @@ class VP:
     Attributes:
         beta_d, beta_min: of the noise's growth.
         epsilon: the smallest t.
-        times: M; the network is told (M − 1)·t.
+        times: M; the network's input is (M − 1)·t.
     """
 
     beta_d: float = 19.9
@@ -79,7 +79,7 @@ class VP:
         return self.sigma(self.epsilon + (1 - self.epsilon) * torch.rand(count, generator=random))
 
     def weight(self, sigma: torch.Tensor) -> torch.Tensor:
-        """λ = 1/σ²: the network's own output counts alike at every σ."""
+        """λ = 1/σ²: the network's output has the same weight at every σ."""
         return sigma.pow(-2)
 
 
@@ -142,7 +142,7 @@ class EDM:
 
 
 def preconditioning(name: Parametrization) -> Preconditioning:
-    """By name, with the paper's numbers."""
+    """The preconditioning of a name, with the paper's numbers."""
     preconditionings: dict[str, Preconditioning] = {"vp": VP(), "ve": VE(), "edm": EDM()}
     return preconditionings[name]
 
@@ -189,8 +189,8 @@ def weighted_loss(
     Summed over pixels, so that weight decay added to the gradient (Adam's L2) has the strength it
     has in the paper.
     """
-    found = denoiser(clean + _per_image(sigma) * noise, sigma, labels)
-    errors = (found - clean).float().square().flatten(1).sum(dim=1)
+    denoised = denoiser(clean + _per_image(sigma) * noise, sigma, labels)
+    errors = (denoised - clean).float().square().flatten(1).sum(dim=1)
     return preconditioned.weight(sigma) * errors
 
 

@@ -20,7 +20,7 @@ from genmem.images import Progress
 
 
 class Denoiser(Protocol):
-    """What can be sampled from and measured."""
+    """A model that can be sampled from and evaluated."""
 
     def denoise(
         self, x: torch.Tensor, sigma: torch.Tensor, labels: torch.Tensor | None, /
@@ -43,9 +43,9 @@ class Schedule:
     """The noise levels of a sampling run; the defaults are the paper's.
 
     Attributes:
-        steps: how many; each but the last calls the denoiser twice.
+        steps: number of steps; each but the last calls the denoiser twice.
         sigma_max, sigma_min: the first and the last level above 0.
-        rho: above 1, small levels get more of the steps.
+        rho: the larger it is, the more steps small levels get.
     """
 
     steps: int = 18
@@ -97,7 +97,7 @@ def heun(
         clean = denoise(x.to(noise.device, torch.float32), level, labels)
         if clean.shape != x.shape:
             raise InputError(
-                f"denoise: expected images of shape {list(x.shape)}, as given, got "
+                f"denoise: expected images of shape {list(x.shape)}, like the input, got "
                 f"{list(clean.shape)}."
             )
         return (x - clean.to(home, torch.float64)) / sigma
@@ -114,10 +114,10 @@ def heun(
 
 
 def quantise(images: torch.Tensor) -> torch.Tensor:
-    """Images in [−1, 1] as uint8: ⌊127.5x + 128⌋, cut off at 0 and 255.
+    """Images in [−1, 1] as uint8: ⌊127.5x + 128⌋, clipped to 0 … 255.
 
     Raises:
-        InputError: some pixel is NaN or infinite; a diverged model has no images.
+        InputError: a pixel is NaN or infinite, since the model has diverged.
     """
     if not bool(images.isfinite().all()):
         raise InputError("samples: got NaN or infinite pixels; the model has diverged.")
@@ -138,19 +138,19 @@ def sample(
 ) -> NDArray[np.uint8]:
     """Samples, quantised: uint8 [count, C, H, W].
 
-    Sample i starts from noise that `seed` and i alone decide, whatever the batch size and the
-    device; so does its label, uniform over the classes.
+    The noise of sample i, and its label, uniform over the classes, depend on `seed` and i alone:
+    not on the batch size or the device.
 
     Args:
         denoiser: anything with `denoise(x, sigma, labels)`.
-        count: how many.
+        count: number of samples.
         shape: [C, H, W] of one image.
-        classes: how many there are; 0: without labels.
+        classes: number of classes; 0: no labels.
         seed: of noise and labels.
         batch_size: samples at a time.
         device: where the denoiser is.
         schedule: the noise levels; None: the paper's 18.
-        progress: told how many samples are done.
+        progress: called with the number of samples done.
     """
     if count < 1 or batch_size < 1:
         raise UsageError(f"samples: expected at least 1, got {count}, {batch_size} at a time.")

@@ -8,11 +8,11 @@ and the mean is Σ exp(lᵢ − m)·rᵢ / Σ exp(lᵢ − m), with m the larges
 scaled down whenever a larger one turns up. A product in float32 leaves an error in lᵢ that grows
 as 1/σ². Hence
 
-- `dense`: both products in float32; rows that carry more than `HEAVY` of all weight (there are
-  at most 1/HEAVY) are weighed again in float64, the errors of the many others average out;
-- `near`, for small σ: the product only tells which rows can carry weight at all, mostly one; they
-  are weighed in float64 by differences. Queries with many such rows go to `dense` with
-  logits in float64.
+- `dense_mean`: both products in float32; the weights of rows with more than `HEAVY` of all weight
+  (at most 1/HEAVY rows) are computed again in float64, the errors of the others average out;
+- `near_mean`, for small σ: the product only selects the rows that can have weight at all, mostly
+  one; their weights are computed in float64 from differences. Queries with many such rows need
+  `dense_mean` with logits in float64.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ BLOCK_BYTES = 32 * 2**20
 """float32 bytes of one block of training rows, or of queries."""
 
 Part = slice | torch.Tensor
-"""Which rows: a slice, or int64 positions."""
+"""Rows: a slice, or int64 positions."""
 
 
-class Rows:
+class TrainingRows:
     """Training images y as rows r = (y − shift)/scale, less their mean r̄.
 
     For 8-bit images r are the pixel values 0 … 255 and r̄ is rounded to 1/64, so that a centred row
@@ -51,10 +51,10 @@ class Rows:
     """
 
     def __init__(self, images: Any, *, device: torch.device) -> None:
-        """Take images, uint8 or floating in [−1, 1], [n, ...].
+        """Take images, uint8 or floating point in [−1, 1], [n, ...].
 
         Raises:
-            InputError: they are not that, none, or not finite.
+            InputError: another type or shape, no images, or pixels that are not finite.
         """
         _check(images)
         self.device = device
@@ -67,14 +67,14 @@ class Rows:
         dimension = int(np.prod(self.shape))
         total = torch.zeros(dimension, dtype=torch.float64, device=device)
         self.mean = torch.zeros_like(total)
-        for part in self.parts():
+        for part in self.blocks():
             total += self.block(part, torch.float64).sum(dim=0)
         # 14 bits: differences from 8-bit values are exact in float32.
         self.mean = (total / len(self) * 64).round() / 64
         self.half_squares = torch.cat(
             [
                 torch.linalg.vector_norm(self.block(part, torch.float64), dim=1).square() / 2
-                for part in self.parts()
+                for part in self.blocks()
             ]
         )
         self.radius = float((2 * self.half_squares.max()).sqrt())
@@ -84,42 +84,44 @@ class Rows:
     def __len__(self) -> int:
         return int(self._images.shape[0])
 
-    def step(self) -> int:
-        """Rows a block."""
+    def block_size(self) -> int:
+        """TrainingRows a block."""
         return max(1, BLOCK_BYTES // (4 * int(np.prod(self.shape))))
 
-    def parts(self, positions: torch.Tensor | None = None) -> Iterator[Part]:
+    def blocks(self, positions: torch.Tensor | None = None) -> Iterator[Part]:
         """Blocks that cover all rows, or those at `positions`."""
         count = len(self) if positions is None else len(positions)
-        for start in range(0, count, self.step()):
-            stop = min(count, start + self.step())
+        for start in range(0, count, self.block_size()):
+            stop = min(count, start + self.block_size())
             yield slice(start, stop) if positions is None else positions[start:stop]
 
-    def room(self, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-        """Memory for one block, to be used again and again: new pages cost as much as the work."""
-        return torch.empty(min(self.step(), len(self)), len(self.mean), dtype=dtype).to(self.device)
+    def row_buffer(self, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Memory for one block, to be reused: allocating pages costs as much as the work."""
+        return torch.empty(min(self.block_size(), len(self)), len(self.mean), dtype=dtype).to(
+            self.device
+        )
 
     def block(
-        self, part: Part, dtype: torch.dtype, room: torch.Tensor | None = None
+        self, part: Part, dtype: torch.dtype, row_buffer: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Centred rows [m, d] on the device: a copy, in `room` where that is given."""
+        """Centred rows [m, d] on the device: a copy, in `row_buffer` if that is given."""
         if is_torch_array(self._images):
             raw = self._images[part if isinstance(part, slice) else part.to(self.device)]
         else:
             found = self._images[part if isinstance(part, slice) else part.cpu().numpy()]
             raw = torch.from_numpy(np.array(found)).to(self.device)
         rows = raw.reshape(len(raw), -1)
-        out = None if room is None else room[: len(rows)]
+        out = None if row_buffer is None else row_buffer[: len(rows)]
         if out is None:
             out = torch.empty(rows.shape, dtype=dtype, device=self.device)
         return out.copy_(rows).sub_(self.mean.to(dtype))
 
-    def inward(self, images: torch.Tensor) -> torch.Tensor:
+    def to_rows(self, images: torch.Tensor) -> torch.Tensor:
         """Images [b, ...] as centred rows, float64 [b, d]."""
         rows = images.to(self.device, torch.float64).flatten(start_dim=1)
         return (rows - self.shift) / self.scale - self.mean
 
-    def outward(self, rows: torch.Tensor) -> torch.Tensor:
+    def to_images(self, rows: torch.Tensor) -> torch.Tensor:
         """Centred rows [b, d] as images [b, ...], float64."""
         images = (rows.double() + self.mean) * self.scale + self.shift
         return images.reshape(len(rows), *self.shape)
@@ -144,19 +146,19 @@ def _fits(images: Any, device: torch.device) -> bool:
 
 
 HEAVY = 0.01
-"""Share of the weight from which `dense` weighs a row again."""
+"""Share of the weight from which `dense_mean` computes a row's weight again."""
 
 NEGLIGIBLE = 1e-7
-"""What all rows that `near` leaves out carry together, at most."""
+"""Largest total weight of the rows that `near_mean` leaves out."""
 
 CROWDED = 128
-"""Rows that can carry weight, above which `near` leaves a query to `dense`."""
+"""Number of rows that can have weight, above which `near_mean` gives up a query."""
 
 LEAST = -60.0
-"""Logits this far below the largest carry nothing (1e-26)."""
+"""Logits this far below the largest have no weight (1e-26)."""
 
 PENDING = 1_000_000
-"""Candidates of `near` that may wait."""
+"""Candidates of `near_mean` that are collected before they are pruned."""
 
 PAIR_BYTES = 8 * 2**20
 """float64 bytes of each side of the pairs that are measured together."""
@@ -164,7 +166,7 @@ PAIR_BYTES = 8 * 2**20
 
 @dataclass
 class Queries:
-    """Queries in the rows' unit.
+    """Queries in the unit of the rows.
 
     Attributes:
         rows: float64 [b, d], centred as the training rows are.
@@ -178,24 +180,24 @@ class Queries:
         return Queries(self.rows[some], self.sigma[some])
 
 
-def dense(
-    train: Rows,
+def dense_mean(
+    train: TrainingRows,
     queries: Queries,
     *,
-    among: torch.Tensor | None = None,
-    wide: bool = False,
-    again: bool = True,
+    subset: torch.Tensor | None = None,
+    in_float64: bool = False,
+    reweigh: bool = True,
 ) -> torch.Tensor:
     """Weighted means, [b, d].
 
     Args:
         train: the training rows.
-        queries: where and at which σ.
-        among: int64 positions of the rows that count; None: all.
-        wide: logits in float64.
-        again: weigh heavy rows again; `wide` needs no second look.
+        queries: rows and σ.
+        subset: int64 positions of the rows to average; None: all.
+        in_float64: logits in float64.
+        reweigh: compute the weights of heavy rows again; not needed with `in_float64`.
     """
-    dtype = torch.float64 if wide else torch.float32
+    dtype = torch.float64 if in_float64 else torch.float32
     rows = queries.rows.to(dtype)
     per_unit = queries.sigma.pow(-2).to(dtype)[:, None]
     largest = torch.full_like(per_unit, -torch.inf)
@@ -203,10 +205,10 @@ def dense(
     total = torch.zeros(rows.shape, dtype=torch.float32, device=rows.device)
     heavy: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     buffer = torch.empty(0, dtype=dtype, device=rows.device)
-    room = train.room()
-    for part in train.parts(among):
-        block = train.block(part, torch.float32, room)
-        exact = train.block(part, dtype) if wide else block
+    row_buffer = train.row_buffer()
+    for part in train.blocks(subset):
+        block = train.block(part, torch.float32, row_buffer)
+        exact = train.block(part, dtype) if in_float64 else block
         bias = -train.half_squares[part].to(dtype)
         if buffer.numel() < len(rows) * len(block):
             buffer = torch.empty(len(rows) * len(block), dtype=dtype, device=rows.device)
@@ -220,12 +222,12 @@ def dense(
         largest = larger
         weight.mul_(shrink).add_(weights.sum(dim=1, keepdim=True))
         total.mul_(shrink)
-        total.addmm_(weights.float() if wide else weights, block)
-        if again and not wide:
+        total.addmm_(weights.float() if in_float64 else weights, block)
+        if reweigh and not in_float64:
             positions = _positions(part, rows.device)
             heavy.append(_heavy(weights, highest, weight, larger, positions))
     if heavy:
-        total, weight = _weigh_again(train, queries, total, weight, largest, heavy)
+        total, weight = _reweigh_heavy(train, queries, total, weight, largest, heavy)
     return total / weight
 
 
@@ -256,8 +258,8 @@ def _heavy(
     return some[which], positions[columns], logits
 
 
-def _weigh_again(
-    train: Rows,
+def _reweigh_heavy(
+    train: TrainingRows,
     queries: Queries,
     total: torch.Tensor,
     weight: torch.Tensor,
@@ -281,29 +283,32 @@ def _weigh_again(
     return total, weight
 
 
-def near(
-    train: Rows, queries: Queries, *, tolerance: torch.Tensor, among: torch.Tensor | None = None
+def near_mean(
+    train: TrainingRows,
+    queries: Queries,
+    *,
+    tolerance: torch.Tensor,
+    subset: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weighted means from the few rows that can carry weight.
 
     Args:
         train: the training rows.
-        queries: where and at which σ.
+        queries: rows and σ.
         tolerance: float64 [b], bound on the float32 error of q·r − ‖r‖²/2.
-        among: int64 positions of the rows that count; None: all.
+        subset: int64 positions of the rows to average; None: all.
 
     Returns:
-        float64 [b, d]; and bool [b], the queries with too many such rows, whose means are not
-        there.
+        float64 [b, d]; and bool [b], the queries with too many such rows, which have no mean.
     """
-    count = len(train) if among is None else len(among)
+    count = len(train) if subset is None else len(subset)
     margin = 2 * tolerance + math.log(count / NEGLIGIBLE) * queries.sigma.square()
     found = _Candidates(margin)
     rows = queries.rows.float()
     buffer = torch.empty(0, device=rows.device)
-    room = train.room()
-    for part in train.parts(among):
-        block = train.block(part, torch.float32, room)
+    row_buffer = train.row_buffer()
+    for part in train.blocks(subset):
+        block = train.block(part, torch.float32, row_buffer)
         bias = -train.half_squares[part].float()
         if buffer.numel() < len(rows) * len(block):
             buffer = torch.empty(len(rows) * len(block), device=rows.device)
@@ -330,7 +335,7 @@ class _Candidates:
     """Pairs (query, row) whose score lies within the margin of the query's best.
 
     Attributes:
-        crowded: bool [b], queries with more than `CROWDED` of them; they are given up.
+        crowded: bool [b], queries with more than `CROWDED` pairs, which are given up.
     """
 
     def __init__(self, margin: torch.Tensor) -> None:
@@ -341,7 +346,7 @@ class _Candidates:
         self._count = 0
 
     def add(self, scores: torch.Tensor, positions: torch.Tensor) -> None:
-        """Take in a block of scores, [b, m]."""
+        """Add a block of scores, [b, m]."""
         best = scores.amax(dim=1)
         self._best = torch.maximum(self._best, best)
         least = self._best - self._margin
@@ -363,13 +368,13 @@ class _Candidates:
         self._count = int(keep.sum())
 
     def chosen(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries and rows of the pairs that are left."""
+        """Queries and rows of the remaining pairs."""
         self._prune()
         which, positions, _ = self._parts[0]
         return which, positions
 
 
-def _pairs(train: Rows, queries: Queries, which: torch.Tensor, positions: torch.Tensor):
+def _pairs(train: TrainingRows, queries: Queries, which: torch.Tensor, positions: torch.Tensor):
     """For some pairs at a time: which, their rows float64 [p, d], and ‖q − r‖²/2 [p]."""
     step = max(1, PAIR_BYTES // (8 * queries.rows.shape[1]))
     for start in range(0, len(which), step):

@@ -102,7 +102,7 @@ class GanConfig(Config):
     z_dim: int = Field(
         ge=1, description="Dimension of the noise vector. [default: 128; biggan 80 at 32 x 32]"
     )
-    attention: bool = Field(
+    self_attention: bool = Field(
         default=True, description="Use self-attention at half the image's side (never in dcgan)."
     )
     batch_size: int = Field(default=64, ge=2, le=16_384, description="Global batch size.")
@@ -120,10 +120,12 @@ class GanConfig(Config):
         default=0.0,
         ge=0,
         lt=1,
-        description="Decay of the averaged generator that samples are drawn from; 0 for none. "
+        description="Decay of the averaged weights per step; 0 for the latest weights. "
         "[default: biggan 0.9999, others 0]",
     )
-    ema_start: int = Field(default=1_000, ge=0, description="Step at which averaging begins.")
+    ema_start: int = Field(
+        default=1_000, ge=0, description="Step at which the averaging of weights begins."
+    )
     flips: bool = Field(default=True, description="Mirror half of the training images.")
     augment: bool = Field(
         default=False, description="Apply DiffAugment to real and generated images."
@@ -253,7 +255,7 @@ def model_values(model: object, size: object) -> dict[str, Any]:
     width = {"dcgan": 64, "sagan": 256, "biggan": 384}[str(model)] if size <= 32 else 64
     values: dict[str, Any] = {"width": width, "discriminator_width": width, "z_dim": 128}
     if model == "dcgan":
-        return values | {"attention": False}
+        return values | {"self_attention": False}
     if size <= 32:
         values["discriminator_width"] = width // 2
     if model == "biggan":

@@ -251,7 +251,7 @@ def build_generator(config: GanConfig, *, classes: int) -> nn.Module:
     if config.model == "dcgan":
         return DcganGenerator(size=size, width=width, z=z)
     network = SaganGenerator if config.model == "sagan" else BigGanGenerator
-    return network(size=size, width=width, classes=classes, z=z, attention=config.attention)
+    return network(size=size, width=width, classes=classes, z=z, attention=config.self_attention)
 
 
 def build_discriminator(config: GanConfig, *, classes: int) -> nn.Module:
@@ -260,7 +260,7 @@ def build_discriminator(config: GanConfig, *, classes: int) -> nn.Module:
     if config.model == "dcgan":
         return DcganDiscriminator(size=size, width=width)
     return ProjectionDiscriminator(
-        size=size, width=width, classes=classes, attention=config.attention
+        size=size, width=width, classes=classes, attention=config.self_attention
     )
 
 

@@ -1,9 +1,8 @@
-"""Pipelines of diffusers, from a folder or the hub: only JSON and .safetensors are ever read.
+"""Loading diffusers pipelines from a folder or the hub: only JSON and .safetensors are read.
 
-Nothing is unpickled and no class is imported by a name that a file gives: the network is a
-`UNet2DModel`, or the pipeline is refused. What pipelines there are and what stands where: the
-file model_index.json, which names each part's class; a part's files lie in a folder of its name,
-or beside model_index.json (older ones).
+Nothing is unpickled, and no class is imported by a name in a file: the network is a `UNet2DModel`,
+or the pipeline is refused. model_index.json names the class of each part; the files of a part lie
+in a folder of its name, or beside model_index.json (older pipelines).
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ SCHEDULERS = (
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 )
-"""Those that share DDPM's ᾱ_t, whatever they make of it when they sample."""
+"""Schedulers with DDPM's ᾱ_t, however they sample."""
 
 AUTOENCODERS = ("vae", "vqvae", "vqgan", "movq", "first_stage_model", "autoencoder")
-"""Names of the part that turns latents into pixels."""
+"""Names of the part that decodes latents into pixels."""
 
 WEIGHTS = "diffusion_pytorch_model"
 
@@ -49,7 +48,7 @@ WEIGHTS = "diffusion_pytorch_model"
 def read_pipeline(
     folder: Path, *, name: str, device: str | torch.device = "cpu"
 ) -> PipelineDenoiser:
-    """The denoiser of a pipeline's folder.
+    """Load the denoiser of a pipeline.
 
     Args:
         folder: with model_index.json.
@@ -57,38 +56,38 @@ def read_pipeline(
         device: where to put the network.
 
     Raises:
-        InputError: a pipeline of another kind, one whose images are latents, weights that are not
-            there as .safetensors or do not fit, or files that cannot be read.
+        InputError: an unsupported pipeline, one that denoises latents, weights that are missing as
+            .safetensors or do not fit, or files that cannot be read.
         UsageError: diffusers is not installed.
     """
     check_kind(_json(folder / INDEX, name=name), name=name)
     diffusers = _diffusers()
     scheduler = _part(folder, "scheduler") / "scheduler_config.json"
-    settings = _json(scheduler, name=name)
-    found = settings.get("_class_name")
-    if found not in SCHEDULERS:
+    config = _json(scheduler, name=name)
+    kind = config.get("_class_name")
+    if kind not in SCHEDULERS:
         raise InputError(
             f"{name}: expected a scheduler of DDPM's kind (DDPMScheduler, DDIMScheduler, …), got "
-            f"{found}: how it adds noise is not known here. Wrap the network in a class of your "
+            f"{kind}, whose noise schedule is not supported. Wrap the network in a class of your "
             "own with denoise(x, sigma, labels), for evaluate_denoiser in Python."
         )
-    with _mended(f"{name}: scheduler"):
-        # Of all these schedulers' settings it takes those that say how the noise grows.
-        made = diffusers.DDPMScheduler.from_config(settings)
+    with _diffusers_errors(f"{name}: scheduler"):
+        # It takes from all these configurations what decides the noise levels.
+        ddpm = diffusers.DDPMScheduler.from_config(config)
     network = _network(folder, name=name, diffusers=diffusers).to(device)
-    return PipelineDenoiser(network, made)
+    return PipelineDenoiser(network, ddpm)
 
 
 def fetch_pipeline(model: str) -> Path:
-    """Download a pipeline from the hub, or find it in the hub's cache; its folder.
+    """Download a pipeline from the hub, or find it in the hub's cache, and return its folder.
 
-    Weights are only fetched of a pipeline that can be measured.
+    Weights are only downloaded if the pipeline can be evaluated.
 
     Args:
         model: `hf:OWNER/NAME`.
 
     Raises:
-        InputError: no such model, another kind of pipeline, or offline and not in the cache.
+        InputError: no such model, an unsupported pipeline, or offline and not in the cache.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -110,7 +109,7 @@ def fetch_pipeline(model: str) -> Path:
                 f"{model}: the hub has no such model, or shows it only after a login. Check the "
                 "name, or set HF_TOKEN."
             ) from error
-        except Exception as error:  # the hub's, the HTTP client's and the system's own kinds
+        except Exception as error:  # of the hub, the HTTP client and the system
             raise InputError(
                 f"{model}: the hub cannot be reached, and the model is not in its cache ($HF_HOME) "
                 f"({_reason(error)}). Go online once, or give a folder of the pipeline."
@@ -119,13 +118,13 @@ def fetch_pipeline(model: str) -> Path:
 
 
 def check_kind(index: Mapping[str, Json], *, name: str) -> None:
-    """Refuse what is no pipeline of pixels: by model_index.json alone.
+    """Refuse a pipeline that does not denoise pixels, by its model_index.json alone.
 
     Raises:
-        InputError: its images are latents, it is of another kind, or its network is.
+        InputError: it denoises latents, or the pipeline or its network is not supported.
     """
     kind = index.get("_class_name")
-    latent = [part for part in AUTOENCODERS if _there(index.get(part))]
+    latent = [part for part in AUTOENCODERS if _is_present(index.get(part))]
     if latent:
         raise InputError(
             f"{name}: {kind} denoises latents, which its part {latent[0]!r} turns into pixels; "
@@ -135,8 +134,8 @@ def check_kind(index: Mapping[str, Json], *, name: str) -> None:
         )
     if kind not in PIPELINES:
         raise InputError(
-            f"{name}: expected one of {', '.join(PIPELINES)}, got {kind}, which is not known "
-            "here. Wrap it in a class of your own with denoise(x, sigma, labels), for "
+            f"{name}: expected one of {', '.join(PIPELINES)}, got {kind}, which is not "
+            "supported. Wrap it in a class of your own with denoise(x, sigma, labels), for "
             "evaluate_denoiser in Python."
         )
     network = index.get("unet")
@@ -148,19 +147,19 @@ def check_kind(index: Mapping[str, Json], *, name: str) -> None:
 
 def _network(folder: Path, *, name: str, diffusers: Any) -> Any:
     part = _part(folder, "unet")
-    settings = _json(part / "config.json", name=name)
-    if settings.get("_class_name", NETWORK) != NETWORK:
+    config = _json(part / "config.json", name=name)
+    if config.get("_class_name", NETWORK) != NETWORK:
         raise InputError(
-            f"{name}: expected a {NETWORK}, got {settings['_class_name']} in unet/config.json."
+            f"{name}: expected a {NETWORK}, got {config['_class_name']} in unet/config.json."
         )
     if not any(part.glob(f"{WEIGHTS}*.safetensors")):
-        others = sorted(one.name for one in part.glob(f"{WEIGHTS}*"))
+        others = sorted(path.name for path in part.glob(f"{WEIGHTS}*"))
         raise InputError(
             f"{name}: expected the weights as {WEIGHTS}.safetensors, found "
-            f"{', '.join(others) or 'none'}. Files of other kinds can hold programs and are not "
-            "opened; whoever made the pipeline can save it again with safe_serialization=True."
+            f"{', '.join(others) or 'none'}. Other files can contain programs and are not "
+            "opened. The author of the pipeline can save it with safe_serialization=True."
         )
-    with _mended(f"{name}: unet"):
+    with _diffusers_errors(f"{name}: unet"):
         network, loaded = diffusers.UNet2DModel.from_pretrained(
             part,
             use_safetensors=True,
@@ -172,9 +171,9 @@ def _network(folder: Path, *, name: str, diffusers: Any) -> Any:
     wrong = [*loaded["missing_keys"], *loaded["unexpected_keys"], *loaded["mismatched_keys"]]
     if wrong or loaded["error_msgs"]:
         raise InputError(
-            f"{name}: unet: the weights are of another network than config.json says: "
-            f"{wrong[0] if wrong else loaded['error_msgs'][0]} is missing, too many or of another "
-            "shape."
+            f"{name}: unet: the weights do not match config.json: "
+            f"{wrong[0] if wrong else loaded['error_msgs'][0]} is missing, unexpected or has "
+            "another shape."
         )
     return network
 
@@ -190,8 +189,8 @@ def _diffusers() -> Any:
 
 
 @contextmanager
-def _mended(what: str) -> Iterator[None]:
-    """diffusers silenced, and whatever it raises of files that are wrong as one InputError."""
+def _diffusers_errors(what: str) -> Iterator[None]:
+    """Silence diffusers, and raise its errors on invalid files as InputError."""
     logger = logging.getLogger("diffusers")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -209,14 +208,14 @@ def _part(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).is_dir() else folder
 
 
-def _there(part: Json) -> bool:
-    """Whether a part of model_index.json is there; [null, null] is one that was left out."""
-    return isinstance(part, list) and any(one is not None for one in part)
+def _is_present(part: Json) -> bool:
+    """Whether model_index.json has a part; [null, null] stands for none."""
+    return isinstance(part, list) and any(name is not None for name in part)
 
 
 def _json(path: Path, *, name: str) -> dict[str, Json]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{name}: expected {path.name} in the pipeline's folder; it cannot be read: "
@@ -224,12 +223,12 @@ def _json(path: Path, *, name: str) -> dict[str, Json]:
         ) from error
     except ValueError as error:
         raise InputError(f"{name}: {path.name} is not JSON: {error}.") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise InputError(f"{name}: {path.name}: expected a JSON object, got another value.")
-    return found
+    return document
 
 
 def _reason(error: Exception) -> str:
-    """The error on one line, not too long."""
+    """The error on one line, shortened."""
     words = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}: {words if len(words) <= 200 else words[:200] + ' …'}"

@@ -13,8 +13,8 @@ With F the network's output for (z_t, t), by what it predicts:
                    Distillation", Salimans and Ho 2022, arXiv 2202.00512)
 
 Between the whole steps of training, t is interpolated in ln σ; a network that looks its steps up
-in a table is asked for the nearest one. Clipping, which pipelines do between steps when they
-sample, is no part of D.
+in a table gets the nearest one. Clipping, which pipelines do between the steps of sampling, is no
+part of D.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class PipelineDenoiser:
     """`denoise(x, sigma, labels)` by a diffusers `UNet2DModel` and its scheduler.
 
     Attributes:
-        classes: labels that it is told; 0: none.
-        shape: [C, H, W] of one image; H and W are None where any side will do.
+        classes: labels that it is conditioned on; 0: none.
+        shape: [C, H, W] of one image; H and W are None where the network takes any side.
         sigmas: float64 [T], σ_t, rising.
         prediction: what the network predicts, one of `PREDICTIONS`.
     """
 
     def __init__(self, unet: Any, scheduler: Any) -> None:
-        """Take a network, on its device and in evaluation mode from now on, and its schedule.
+        """Take a network, which is set to evaluation mode, and its schedule.
 
         Args:
             unet: a diffusers `UNet2DModel`.
@@ -50,7 +50,7 @@ class PipelineDenoiser:
                 `prediction_type`.
 
         Raises:
-            InputError: the network or the schedule is of a kind that is not known here.
+            InputError: the network or the schedule is not supported.
         """
         self.prediction = str(scheduler.config.get("prediction_type", "epsilon"))
         if self.prediction not in PREDICTIONS:
@@ -67,14 +67,14 @@ class PipelineDenoiser:
         self._lookup = config.time_embedding_type == "learned"
         if config.time_embedding_type not in ("positional", "learned"):
             raise InputError(
-                f"unet: expected one that is told its time step, got one with "
-                f"{config.time_embedding_type!r} time embedding: of another kind than a DDPM's. "
+                f"unet: expected a network with DDPM's time embedding, got "
+                f"{config.time_embedding_type!r} time embedding. "
                 "Wrap it in a class of your own with denoise(x, sigma, labels), for "
                 "evaluate_denoiser in Python."
             )
 
     def schedule(self) -> Schedule:
-        """The paper's noise levels, as far as the network knows them: 18 within [σ_1, σ_T]."""
+        """The paper's 18 noise levels, limited to those of the network, [σ_1, σ_T]."""
         usual = Schedule()
         return Schedule(
             sigma_max=min(usual.sigma_max, float(self.sigmas[-1])),
@@ -100,15 +100,15 @@ class PipelineDenoiser:
         """
         if (labels is None) != (not self.classes):
             raise InputError(
-                f"unet: it is told one of {self.classes:,} classes; labels are missing."
+                f"unet: it is conditioned on {self.classes:,} classes; labels are missing."
                 if labels is None
-                else "unet: it was made without classes, but labels are given."
+                else "unet: it has no classes, but labels were given."
             )
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=x.device).expand(len(x))
         scale = (1 + sigmas.square()).rsqrt()
         into = (_per_image(scale) * x).to(torch.float32)
-        told = {} if labels is None else {"class_labels": labels}
-        output = self._unet(into, self.steps(sigmas), return_dict=False, **told)[0]
+        condition = {} if labels is None else {"class_labels": labels}
+        output = self._unet(into, self.steps(sigmas), return_dict=False, **condition)[0]
         # A network that also predicts variances has twice the channels; these come last.
         output = output[:, : x.shape[1]].double()
         if self.prediction == "sample":
@@ -137,7 +137,7 @@ def _sigmas(scheduler: Any) -> NDArray[np.float64]:
     sigmas = np.sqrt((1 - left) / left)
     if len(sigmas) < 2 or not (np.diff(sigmas) > 0).all() or sigmas[0] <= 0:
         raise InputError(
-            "scheduler: expected ᾱ_t between 0 and 1, falling in t; this is no schedule of a DDPM."
+            "scheduler: expected the schedule of a DDPM: ᾱ_t between 0 and 1, falling in t."
         )
     return sigmas
 
@@ -146,8 +146,8 @@ def _classes(config: Any) -> int:
     kind, count = config.class_embed_type, config.num_class_embeds
     if kind is not None:
         raise InputError(
-            f"unet: expected a network without classes, or with a table of them; got one told by "
-            f"{kind!r}, of which the labels are not known."
+            f"unet: expected a network without classes, or with a table of them; got class "
+            f"embedding {kind!r}, whose labels are not known."
         )
     return int(count or 0)
 
@@ -168,8 +168,8 @@ def _shape(config: Any) -> tuple[int, int | None, int | None]:
     if channels not in (1, 3) or outputs not in (channels, 2 * channels):
         raise InputError(
             f"unet: expected a network from pixels to pixels, 1 or 3 channels, got {channels} "
-            f"channels in and {outputs} out: latents are no pixels, and a conditioning image is "
-            "not known here."
+            f"channels in and {outputs} out. Latents and conditioning images are not "
+            "supported."
         )
     return channels, height, width
 
