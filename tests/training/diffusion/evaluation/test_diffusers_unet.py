@@ -247,7 +247,7 @@ def without_a_scheduler(folder):
     ("spoil", "words"),
     [
         (with_autoencoder, "StableDiffusionPipeline denoises latents.* part 'vae'"),
-        (of_another_kind, "got ConsistencyModelPipeline, which is not known"),
+        (of_another_kind, "got ConsistencyModelPipeline, which is not supported"),
         (with_another_network, "whose unet is a UNet2DModel"),
         (with_another_scheduler, "got EDMEulerScheduler"),
         (predicting_something_else, "predicts 'flow_prediction'"),
@@ -285,9 +285,9 @@ def test_a_pickle_is_never_opened(pipeline, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"channels": 4, "outputs": 4}, "got 4 channels in and 4 out: latents are no pixels"),
+        ({"channels": 4, "outputs": 4}, "got 4 channels in and 4 out. Latents"),
         ({"channels": 6}, "got 6 channels in and 3 out"),
-        ({"class_embed_type": "timestep"}, "told by 'timestep'"),
+        ({"class_embed_type": "timestep"}, "class embedding 'timestep'"),
         ({"time_embedding_type": "fourier"}, "'fourier' time embedding"),
     ],
 )
