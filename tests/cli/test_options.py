@@ -12,14 +12,10 @@ from genmem.cli.commands import app
 
 FLAGS_WITH_SEVERAL_MEANINGS = {
     "--out": "a directory, a run, a study or a file",
-    "--evaluate-with": "backbones of evaluations during training, or of a study",
-    "--learning-rate": "of a GAN, or of a diffusion model at a batch size of 512",
     "--augment": "augmentations that an audit compares with, or DiffAugment",
     "--tau": "τ of MiFID, of rejection, or of each leaderboard",
     "--to": "the page of a competition, or the end of a range of sizes",
-    "--attention": "sides of a diffusion model, or a switch of a GAN",
     "--learning-rate": "of both networks of a GAN, or scaled with the batch size",
-    "--ema-decay": "of a GAN's generator, or of a diffusion model",
     "--evaluate-with": "a run may evaluate in no backbone, a study may not",
 }
 """Flags whose help texts may differ, and what they mean in the different commands."""
