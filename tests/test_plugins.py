@@ -14,11 +14,14 @@ from genmem.errors import UsageError
 MODULE = '''
 import numpy as np
 
+from genmem.cheats.registry import Cheat
 from genmem.features.backbone import Backbone
 from genmem.features.engines import function_engine
 from genmem.features.preprocessing import Identity
 from genmem.images import ArraySource
 from genmem.images.registry import SourceFormat, has_suffix
+from genmem.metrics.registry import Metric, by_keyword
+from genmem.results import Result
 
 
 def mean_colour(batch):
@@ -31,6 +34,25 @@ def open_raw(path):
     return ArraySource(pixels, name="raw", where=str(path))
 
 
+def furthest(*, distances):
+    return Result(name="furthest", value=float(distances.max()), n={"generated": len(distances)})
+
+
+def copy(images, members, options, *, rng, progress):
+    return images[members]
+
+
+METRIC = Metric(
+    name="furthest",
+    function=furthest,
+    inputs=by_keyword(distances="generated_distances"),
+    title="Largest distance to the training set",
+    better="higher",
+    group="copying",
+    interpretation="No generated image is further than {value} from the training set.",
+    source="a test",
+)
+CHEAT = Cheat(description="the training images themselves", generate=copy)
 BACKBONE = Backbone(
     name="mean-colour",
     description="the mean of each channel",
@@ -50,6 +72,12 @@ mean-colour = others_package:BACKBONE
 
 [genmem.image_sources]
 raw = others_package:SOURCE
+
+[genmem.metrics]
+furthest = others_package:METRIC
+
+[genmem.cheats]
+plain-copy = others_package:CHEAT
 """
 
 ANSWER = """
@@ -87,18 +115,46 @@ def run_genmem(tmp_path):
     return run
 
 
-def test_another_package_adds_a_backbone_and_an_image_source(tmp_path, run_genmem):
-    packages = install(tmp_path / "packages")
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+@pytest.fixture
+def packages(tmp_path):
+    """A folder with an installed package that has one entry for each registry."""
+    return install(tmp_path / "packages")
+
+
+@pytest.fixture
+def raw_images(tmp_path):
+    """A file in the format of the package, and its pixels, uint8 [20, 8, 8, 3]."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     pixels.tofile(tmp_path / "images.raw")
+    return str(tmp_path / "images.raw"), pixels
+
+
+def test_another_package_adds_a_backbone_and_an_image_source(
+    tmp_path, run_genmem, packages, raw_images
+):
+    source, pixels = raw_images
     listing = run_genmem("backbones", packages=packages)
     assert "mean-colour" in listing.stdout, listing.stderr
     out = tmp_path / "features.npy"
-    arguments = ("features", str(tmp_path / "images.raw"), "--backbone", "mean-colour")
-    result = run_genmem(*arguments, "--out", str(out), packages=packages)
+    arguments = ("features", source, "--backbone", "mean-colour", "--out", str(out))
+    result = run_genmem(*arguments, packages=packages)
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(np.load(out), pixels.mean(axis=(1, 2)), rtol=1e-6)
     assert json.loads(out.with_suffix(".ids.json").read_text())["source"] == "raw"
+
+
+def test_another_package_adds_a_cheat_and_a_metric(tmp_path, run_genmem, packages, raw_images):
+    source, _ = raw_images
+    copies = tmp_path / "copies.zip"
+    arguments = ("cheat", "plain-copy", "--train", source, "--samples", "20", "--out", str(copies))
+    result = run_genmem(*arguments, packages=packages)
+    assert result.returncode == 0, result.stderr
+    arguments = ("score", str(copies), "--train", source, "--backbone", "mean-colour")
+    result = run_genmem(*arguments, "--metrics", "furthest", "--json", "-", packages=packages)
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads(result.stdout)["metrics"]
+    assert list(metrics) == ["furthest"]
+    assert metrics["furthest"]["value"] == pytest.approx(0, abs=1e-12)
 
 
 def test_a_broken_plugin_is_one_line_that_names_it(tmp_path, run_genmem):

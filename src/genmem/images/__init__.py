@@ -19,6 +19,7 @@ prefetch.py        threads that work ahead, in order
 tempfiles.py       temporary files, and files shared by threads
 """
 
+from genmem.images.arrays import ArraySource
 from genmem.images.augmentations import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
 from genmem.images.hashing import hash_images
