@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Stopped, Terminated
+from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Terminated
 from genmem.errors import GenmemError, UsageError
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         return print_error(str(error), error.exit_code)
     except KeyboardInterrupt:
         return print_error("interrupted", INTERRUPTED)
-    except Stopped as error:
+    except Terminated as error:
         return print_error(str(error), error.code)
     except BrokenPipeError:
         _discard_stdout()

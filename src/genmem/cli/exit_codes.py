@@ -8,19 +8,12 @@ TERMINATION_SIGNALS = {"SIGHUP": 129, "SIGTERM": 143}
 """Exit code by signal. The signals have names because not every system has all of them."""
 
 
-class Stopped(BaseException):
-    """Ends the command with one line on stderr and its own exit code, after all clean-up.
+class Terminated(BaseException):
+    """A signal asked the process to terminate; raised so that all clean-up runs.
 
     A BaseException, like KeyboardInterrupt, so that no `except Exception` intercepts it.
     """
 
-    def __init__(self, message: str, code: int = INTERRUPTED) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class Terminated(Stopped):
-    """A signal asked the process to terminate."""
-
     def __init__(self, signal_name: str) -> None:
-        super().__init__(f"terminated by {signal_name}", TERMINATION_SIGNALS[signal_name])
+        super().__init__(f"terminated by {signal_name}")
+        self.code = TERMINATION_SIGNALS[signal_name]

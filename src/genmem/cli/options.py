@@ -60,11 +60,6 @@ HELP = {
 }
 """The help text of each shared option, by flag. It is the same in every command."""
 
-OUT_DIRECTORY = "Output directory. An earlier result of the same command in it is replaced."
-OUT_STUDY = "Output directory. An existing study in it is resumed."
-OUT_RUN = "Output directory of the run."
-OUT_FILE = "Output file."
-
 
 def option(flag: str, **settings: Any) -> Any:
     """A shared option for a command that gives it another type, metavar or default.
@@ -110,7 +105,6 @@ TrainingDevice = Annotated[Literal["auto", "cpu", "cuda"], option("--device")]
 Precision = Annotated[Literal["full", "bf16", "fp16"], option("--precision")]
 
 Samples = Annotated[int, option("--samples", metavar="N", min=1, max=1_000_000)]
-Limit = Annotated[int | None, option("--limit", metavar="N", show_default="all")]
 Size = Annotated[int | None, option("--size", metavar="SIDE", show_default="unchanged")]
 DropDuplicates = Annotated[bool, option("--drop-duplicates")]
 SkipBroken = Annotated[bool, option("--skip-broken")]
@@ -124,11 +118,16 @@ Config = Annotated[Path | None, option("--config", metavar="FILE.json")]
 Json = Annotated[str | None, option("--json", metavar="FILE|-")]
 Report = Annotated[str | None, option("--report", metavar="FILE.html")]
 
-OutDirectory = Annotated[Path, out_option("DIR", OUT_DIRECTORY)]
-OutStudy = Annotated[Path, out_option("DIR", OUT_STUDY)]
-OutRun = Annotated[Path, out_option("RUN", OUT_RUN)]
-OutZip = Annotated[Path, out_option("FILE.zip", OUT_FILE)]
-OutNpy = Annotated[Path, out_option("FILE.npy", OUT_FILE)]
+OutDirectory = Annotated[
+    Path,
+    out_option("DIR", "Output directory. An earlier result of the same command in it is replaced."),
+]
+OutStudy = Annotated[
+    Path, out_option("DIR", "Output directory. An existing study in it is resumed.")
+]
+OutRun = Annotated[Path, out_option("RUN", "Output directory of the run.")]
+OutZip = Annotated[Path, out_option("FILE.zip", "Output file.")]
+OutNpy = Annotated[Path, out_option("FILE.npy", "Output file.")]
 
 LabelColumn = Annotated[str, option("--label", metavar="COLUMN")]
 HonestLabels = Annotated[
