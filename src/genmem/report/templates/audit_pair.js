@@ -99,7 +99,7 @@ function spaceTable(number, row) {
   const space = pairData.spaces[number];
   const section = document.createElement("section");
   const heading = document.createElement("h3");
-  const telling = spaces.length > 1 && rows.space[row] === number ? ", which tells most" : "";
+  const telling = spaces.length > 1 && rows.space[row] === number ? ", the strongest evidence" : "";
   heading.textContent = `Nearest in ${spaces[number]}${telling}`;
   const said = document.createElement("p");
   said.className = "facts";
