@@ -258,7 +258,7 @@ def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_pat
 def test_a_training_set_that_is_there_twice_is_said_to_be(sets):
     train = np.concatenate([sets["train"][:300]] * 2)
     found, told = headline_of(generated=sets["generated"][:50], train=train, backbones=["pixels"])
-    assert "most training images are there twice" in told.sentence
+    assert "most training images occur twice" in told.sentence
     assert any("600 training images are there twice" in note for note in found.notes)
 
 
