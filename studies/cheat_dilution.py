@@ -1,4 +1,4 @@
-"""What is left to see when a cheat hides a few copies among honest images."""
+"""Metrics of a set in which a cheat hides a few copies among honest images."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from studies.cheat_sets import CHEATS, SEED
 SHARE = 0.05
 
 
-def diluted(features: Mapping[str, NDArray[np.float32]]) -> str:
-    """A table: every cheat's images in place of 5 % of the held-out ones, one draw.
+def dilution_table(features: Mapping[str, NDArray[np.float32]]) -> str:
+    """A table of metrics where images of a cheat replace 5 % of the held-out ones, one draw.
 
     Args:
         features: float32 [n, d] by set: "train", "test", "held-out" and the cheats.
     """
-    found = {
+    distances = {
         name: nearest(rows, features["train"]).distances[:, 0]
         for name, rows in features.items()
         if name != "train"
     }
     lines = [
         "## Diluted",
-        f"The same cheats' images in place of {SHARE:.0%} of the held-out set, in the same "
-        "features, one draw.\n".replace("%", " %"),
+        f"Images of a cheat replace {SHARE:.0%} of the held-out set; same features, one "
+        "draw.\n".replace("%", " %"),
         "| cheat | s | C_T | copied_fraction |",
         "|---|---|---|---|",
     ]
-    honest = found["held-out"]
+    honest = distances["held-out"]
     count = round(SHARE * len(honest))
     rng = np.random.default_rng(SEED)
     for name in (None, *CHEATS):
         values = honest.copy()
         if name:
             places = rng.choice(len(values), count, replace=False)
-            values[places] = rng.choice(found[name], count, replace=False)
-        c_t = c_t_from_distances(generated=values, test=found["test"])
+            values[places] = rng.choice(distances[name], count, replace=False)
+        c_t = c_t_from_distances(generated=values, test=distances["test"])
         copied = copied_fraction_from(
-            generated=values, test=found["test"], train_rows=len(features["train"])
+            generated=values, test=distances["test"], train_rows=len(features["train"])
         )
         inside = copied.interval
         between = f" [{inside.low:.3f}, {inside.high:.3f}]" if inside else ""

@@ -1,4 +1,4 @@
-"""The sets that `studies.cheats` compares: CIFAR-10, the cheats' images, and an honest GAN's."""
+"""The sets that `studies.cheats` compares: CIFAR-10, images of the cheats and of an honest GAN."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ CHEATS: Mapping[str, Cheat] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much is compared.
+    """Sizes of the sets and of the GAN.
 
     Attributes:
-        train: training images, every so many-th of CIFAR-10's.
-        test: held-out images, the yardstick.
-        images: of each set that is judged.
-        few: of each set that is judged in the further backbones.
+        train: training images, evenly spaced in CIFAR-10.
+        test: held-out images, the reference.
+        images: of each evaluated set.
+        few: of each evaluated set in the further backbones.
         steps: of the GAN.
         width: channels of the GAN.
     """
@@ -65,10 +65,10 @@ class Sizes:
     width: int
 
 
-def made_sets(data: Path, folder: Path, sizes: Sizes, progress: Progress) -> dict[str, Path]:
+def build_sets(data: Path, folder: Path, sizes: Sizes, progress: Progress) -> dict[str, Path]:
     """Every set as a zip in `folder`: "train", "test", the honest ones and the cheats'.
 
-    What is there already is taken as it is; the folder's name tells the sizes.
+    Existing files are used as they are; the folder's name contains the sizes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = ("train", "test", *HONEST, *CHEATS)
@@ -100,8 +100,8 @@ def made_sets(data: Path, folder: Path, sizes: Sizes, progress: Progress) -> dic
     return paths
 
 
-def some_images(path: Path, count: int) -> Path:
-    """A zip of some images of a zip, evenly apart, made beside it when it is missing."""
+def subsample(path: Path, count: int) -> Path:
+    """A zip of evenly spaced images of a zip, written beside it if it is missing."""
     short = path.with_name(f"{path.stem}-{count}-of-them.zip")
     if not short.exists():
         with open_images(path) as source:
@@ -118,7 +118,7 @@ def draw_nearest(
     *,
     rows: Sequence[int],
 ) -> None:
-    """A picture: a training image a row, and each set's image nearest to it in `features`."""
+    """Draw a row for each training image, with each set's nearest image in `features`."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -144,7 +144,7 @@ def draw_nearest(
 
 
 def _save(source: ImageSource, rows: NDArray[np.int64], path: Path) -> None:
-    """Some images of a source as they are stored."""
+    """Copy some images of a source, as they are stored."""
     with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for row in rows:
             content = source.content(int(row))
@@ -153,7 +153,7 @@ def _save(source: ImageSource, rows: NDArray[np.int64], path: Path) -> None:
 
 
 def _train_gan(run: Path, data: Path, sizes: Sizes, progress: Progress) -> None:
-    """A small DCGAN that sees the training images only as every GAN does."""
+    """Train a small DCGAN in the usual way."""
     settings = GanConfig(
         **{
             "model": "dcgan",

@@ -1,10 +1,10 @@
-"""Which metric catches which cheat: the four methods, an honest GAN and held-out CIFAR-10 images.
+"""Which metric catches which cheat: all methods, an honest GAN and held-out CIFAR-10 images.
 
     python -m studies.cheats DATA --out docs/cheats.md
 
-DATA is a folder that holds `train.zip` and `test.zip`. Sets, the GAN's checkpoint and features are
-kept in the cache, so that a second run only measures. The tables go to the file, in place of what
-stood above its line `READING`; a picture goes beside it.
+DATA is a folder with `train.zip` and `test.zip`. Sets, the GAN's checkpoint and features are
+cached, so that a second run only evaluates. The tables replace everything above the line `READING`
+of the file; a picture is written beside it.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from genmem.io.atomic import atomic_write, check_writable
 from genmem.results import Score
 from genmem.scoring import score
 from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets
-from studies.cheat_dilution import diluted
-from studies.cheat_sets import CHEATS, HONEST, SEED, Sizes, draw_nearest, made_sets, some_images
+from studies.cheat_dilution import dilution_table
+from studies.cheat_sets import CHEATS, HONEST, SEED, Sizes, build_sets, draw_nearest, subsample
 
 SPACES = ("efficientnet-lite0", "pixels")
 FURTHER = ("efficientnet-lite1", "efficientnet-lite2")
 COPYING = ("memorization_distance", "c_t", "memorization_ratio", "copied_fraction")
 AUGMENT = ("flip", "pixels:crops")
 READING = "## Reading"
-"""Where the hand-written part of the page begins; it is kept."""
+"""First line of the hand-written part of the page, which is kept."""
 
 SHOWN = 8
-"""Training images in the picture: of those that every cheat began with."""
+"""Training images in the picture; every cheat copied them."""
 
 CLEAR_C_T = -3.0
 NEAR_COPIES = 0.01
@@ -50,12 +50,12 @@ FLAGGED = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What everything says of one set.
+class SetResult:
+    """All scores of one set.
 
     Attributes:
         scores: by feature space.
-        flagged: the share that the audit flags, plain and with transformations.
+        flagged: the share that the audit flags, without and with augmentations.
     """
 
     scores: Mapping[str, Score]
@@ -73,35 +73,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--crops-in-features", action="store_true")
-    given = parser.parse_args(arguments)
-    check_writable(given.out)
+    options = parser.parse_args(arguments)
+    check_writable(options.out)
     sizes = Sizes(
-        train=given.train_images,
-        test=given.images,
-        images=given.images,
-        few=given.few,
-        steps=given.steps,
-        width=given.width,
+        train=options.train_images,
+        test=options.images,
+        images=options.images,
+        few=options.few,
+        steps=options.steps,
+        width=options.width,
     )
     name = f"cheats-{sizes.train}-{sizes.images}-{sizes.steps}-{sizes.width}"
     with progress_on_stderr() as progress:
-        paths = made_sets(given.data, default_cache() / "studies" / name, sizes, progress)
-        picture = given.out.with_suffix(".png")
-        features = embedded(paths, progress)
+        paths = build_sets(options.data, default_cache() / "studies" / name, sizes, progress)
+        picture = options.out.with_suffix(".png")
+        features = extract_features(paths, progress)
         used = np.sort(draw_members(sizes.images, sizes.train, np.random.default_rng(SEED)))
         rows = used[np.linspace(0, len(used), SHOWN, endpoint=False).astype(int)]
         draw_nearest(paths, features, picture, rows=rows.tolist())
         margins = calibrations(paths, SPACES, None, progress)
-        taus = {one.space: one.tau for one in margins}
-        augment = ("flip", "crops") if given.crops_in_features else AUGMENT
-        judged = {one: judge(one, paths, taus, augment, progress) for one in (*HONEST, *CHEATS)}
-        tables = [measured(judged, augment), caught(judged, margins, augment), diluted(features)]
-        write_page(given.out, sizes, [*tables, separated(margins, sizes)])
+        taus = {margin.space: margin.tau for margin in margins}
+        augment = ("flip", "crops") if options.crops_in_features else AUGMENT
+        results = {
+            name: evaluate(name, paths, taus, augment, progress) for name in (*HONEST, *CHEATS)
+        }
+        tables = [
+            numbers_table(results, augment),
+            verdicts_table(results, margins, augment),
+            dilution_table(features),
+        ]
+        write_page(options.out, sizes, [*tables, margins_table(margins, sizes)])
         margins += calibrations(paths, FURTHER, sizes.few, progress)
-    write_page(given.out, sizes, [*tables, separated(margins, sizes)])
+    write_page(options.out, sizes, [*tables, margins_table(margins, sizes)])
 
 
-def embedded(paths: Mapping[str, Path], progress: Progress) -> dict[str, NDArray[np.float32]]:
+def extract_features(
+    paths: Mapping[str, Path], progress: Progress
+) -> dict[str, NDArray[np.float32]]:
     """The sets' features in the first space, float32 [n, d]."""
     with ExitStack() as stack:
         inputs = load_feature_sets(
@@ -113,27 +121,27 @@ def embedded(paths: Mapping[str, Path], progress: Progress) -> dict[str, NDArray
 def calibrations(
     paths: Mapping[str, Path], spaces: Sequence[str], few: int | None, progress: Progress
 ) -> list[Calibration]:
-    """Of each backbone, from all images of each set or from a few."""
+    """A calibration for each backbone, from all images of each set or from a few."""
     sets = {}
     for name in (*HONEST, *CHEATS):
-        path = paths[name] if few is None else some_images(paths[name], few)
+        path = paths[name] if few is None else subsample(paths[name], few)
         sets[str(path)] = "honest" if name in HONEST else "cheating"
-    found, _ = calibrate_sets(
+    calibrated, _ = calibrate_sets(
         sets, train=str(paths["train"]), labels=Labels(), backbones=spaces, progress=progress
     )
-    return found
+    return calibrated
 
 
-def judge(
+def evaluate(
     name: str,
     paths: Mapping[str, Path],
     taus: Mapping[str, float],
     augment: Sequence[str],
     progress: Progress,
-) -> Judged:
+) -> SetResult:
     """Score and audit one set."""
 
-    def told(stage: str, done: int, total: int | None) -> None:
+    def report(stage: str, done: int, total: int | None) -> None:
         progress(f"{name}: {stage}", done, total)
 
     scores = {
@@ -144,7 +152,7 @@ def judge(
             backbone=space,
             metrics=("fd", "mifid", *COPYING) if space == SPACES[0] else COPYING,
             tau=taus[space] if space == SPACES[0] else None,
-            progress=told,
+            progress=report,
         )
         for space in SPACES
     }
@@ -156,14 +164,14 @@ def judge(
             test=paths["test"],
             backbones=SPACES,
             augment=families,
-            progress=told,
-        ) as found:
-            flagged.append(float(found.flagged.mean()))
-    return Judged(scores=scores, flagged=(flagged[0], flagged[1]))
+            progress=report,
+        ) as result:
+            flagged.append(float(result.flagged.mean()))
+    return SetResult(scores=scores, flagged=(flagged[0], flagged[1]))
 
 
 def write_page(path: Path, sizes: Sizes, tables: Sequence[str]) -> None:
-    """The tables, and what people wrote below them."""
+    """Write the tables above the hand-written part."""
     parts = [
         heading(sizes),
         f"![The nearest images]({path.with_suffix('.png').name})",
@@ -177,32 +185,32 @@ def write_page(path: Path, sizes: Sizes, tables: Sequence[str]) -> None:
 
 
 def heading(sizes: Sizes) -> str:
-    """What the page is, and when it was measured."""
+    """The title of the page, and how and when it was made."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return (
         "# The four cheats, and which metric catches them\n\n"
         f"`python -m studies.cheats DATA`, {today}: {sizes.train:,} CIFAR-10 training images, "
         f"{sizes.images:,} images of each set, {sizes.test:,} other held-out images as the "
-        "yardstick of C_T, copied_fraction and the audit. The honest GAN is a DCGAN "
+        "reference of C_T, copied_fraction and the audit. The honest GAN is a DCGAN "
         f"({sizes.width} channels, DiffAugment) after {sizes.steps:,} steps on the same training "
-        "images. A row of the picture: a training image, and of each set the image nearest to it "
+        "images. Each row of the picture shows a training image and the nearest image of each set "
         f"in `{SPACES[0]}`."
     )
 
 
-def measured(judged: Mapping[str, Judged], augment: Sequence[str]) -> str:
-    """The table of numbers; in features and in pixels where a cell has two."""
+def numbers_table(results: Mapping[str, SetResult], augment: Sequence[str]) -> str:
+    """The table of numbers; two numbers in a cell are in features and in pixels."""
     lines = [
         "## Numbers",
-        f"FD, s and MiFID in `{SPACES[0]}`; elsewhere two numbers are that space and pixels. In "
-        "brackets: 95 % intervals. Audit: share flagged at a false-discovery rate of 5 % in both "
-        f"spaces, plain and with `--augment {','.join(augment)}`.\n",
+        f"FD, s and MiFID are in `{SPACES[0]}`; two numbers are of that space and of pixels. "
+        "Brackets: 95 % intervals. Audit: share flagged at a false-discovery rate of 5 % in both "
+        f"spaces, without augmentations and with `--augment {','.join(augment)}`.\n",
         "| set | FD | s | MiFID | C_T | 1/3 ratio | copied_fraction, features "
-        "| copied_fraction, pixels | audit | with transformations |",
+        "| copied_fraction, pixels | audit | with augmentations |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, one in judged.items():
-        features, pixels = (one.scores[space].metrics for space in SPACES)
+    for name, scored in results.items():
+        features, pixels = (scored.scores[space].metrics for space in SPACES)
         shares = []
         for metrics in (features, pixels):
             result = metrics["copied_fraction"]
@@ -216,34 +224,36 @@ def measured(judged: Mapping[str, Judged], augment: Sequence[str]) -> str:
             f"{features['memorization_distance'].value:.4f}",
             f"{features['mifid'].value:,.1f}",
             f"{features['c_t'].value:.1f}, {pixels['c_t'].value:.1f}",
-            ", ".join(f"{one['memorization_ratio'].value:.3f}" for one in (features, pixels)),
+            ", ".join(
+                f"{metrics['memorization_ratio'].value:.3f}" for metrics in (features, pixels)
+            ),
             *shares,
-            *(f"{share:.3f}" for share in one.flagged),
+            *(f"{share:.3f}" for share in scored.flagged),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def caught(
-    judged: Mapping[str, Judged], margins: Sequence[Calibration], augment: Sequence[str]
+def verdicts_table(
+    results: Mapping[str, SetResult], margins: Sequence[Calibration], augment: Sequence[str]
 ) -> str:
     """The table of verdicts, with the rule of each."""
-    taus = {one.space: one.tau for one in margins}
+    taus = {margin.space: margin.tau for margin in margins}
     lines = [
-        "## Who is caught",
+        "## Which rule catches which cheat",
         f"Rules: **MiFID** s < τ, the largest τ that penalises no honest set here "
         f"({', '.join(f'{space} {taus[space]:.4f}' for space in SPACES)}; chosen on these very "
         f"sets); **C_T** ≤ {CLEAR_C_T:g}; **ratio** the interval of the share of images with "
         f"d1/d2 < 1/3 lies above {NEAR_COPIES:.0%}; **copied** the interval of copied_fraction "
         f"lies above 0; **audit** more than {FLAGGED:.0%} flagged. F: by features, P: by pixels; "
-        f"audit A: plain, +: with {','.join(augment)}.\n".replace("%", " %"),
+        f"audit A: without augmentations, +: with {','.join(augment)}.\n".replace("%", " %"),
         "| set | MiFID | C_T | ratio | copied | audit |",
         "|---|---|---|---|---|---|",
     ]
-    for name, one in judged.items():
+    for name, scored in results.items():
         rows: list[list[str]] = [[], [], [], []]
         for space, letter in zip(SPACES, "FP", strict=True):
-            metrics = one.scores[space].metrics
+            metrics = scored.scores[space].metrics
             ratio, copied = metrics["memorization_ratio"], metrics["copied_fraction"]
             verdicts = (
                 metrics["memorization_distance"].value < taus[space],
@@ -254,18 +264,18 @@ def caught(
             for row, verdict in zip(rows, verdicts, strict=True):
                 row += [letter] if verdict else []
         rows.append(
-            [word for word, share in zip("A+", one.flagged, strict=True) if share > FLAGGED]
+            [word for word, share in zip("A+", scored.flagged, strict=True) if share > FLAGGED]
         )
         lines.append(f"| {name} | {' | '.join(' '.join(row) or '–' for row in rows)} |")
     return "\n".join(lines)
 
 
-def separated(margins: Sequence[Calibration], sizes: Sizes) -> str:
+def margins_table(margins: Sequence[Calibration], sizes: Sizes) -> str:
     """The table of margins by backbone."""
     lines = [
         "## Memorization margins",
         f"`genmem calibrate` with {len(HONEST)} honest and {len(CHEATS)} cheating sets; the last "
-        "columns take every image for itself, honest against cheating. "
+        "columns compare single images, honest against cheating. "
         f"{' and '.join(FURTHER)} from {sizes.few} images of each set.\n",
         "| backbone | τ* | cheats below τ* | gap/σ of sets | AUC of images | d′ of images "
         "| d(M), relative |",

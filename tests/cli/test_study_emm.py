@@ -14,9 +14,9 @@ CONFIG = {
     "network": {"multipliers": [1, 1], "blocks": 1, "attention": [], "dropout": 0.0},
     "learning_rate": 0.5,
     "warm_up_epochs": 0,
-    "ema": 0.5,
+    "ema_decay": 0.5,
 }
-SMALL = ["--size", "4", "--channels", "4", "--batch", "4", "--steps", "4", "--snapshots", "2"]
+SMALL = ["--size", "4", "--channels", "4", "--batch-size", "4", "--steps", "4", "--snapshots", "2"]
 SMALL += ["--samples", "5", "--device", "cpu", "--threads", "1", "--config", "config.json"]
 SMALL += ["--train", "images", "--out", "study"]
 
