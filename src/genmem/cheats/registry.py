@@ -1,6 +1,6 @@
 """The registry of cheats, and `generate_images`: training images → what a cheat would submit.
 
-To add a cheat, write a function like `Generate` and give it an entry in `CHEATS`. Other packages
+To add a cheat, write its function and give it an entry in `CHEATS`. Other packages
 add entries by entry points of the group `genmem.cheats`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,32 +45,24 @@ class CheatOptions:
     augmentation: str | None = None
 
 
-class Generate(Protocol):
-    """The function of a cheat."""
+@dataclass(frozen=True, kw_only=True)
+class CheatInput:
+    """What the function of a cheat gets.
 
-    def __call__(
-        self,
-        images: Pixels,
-        members: NDArray[np.int64],
-        options: CheatOptions,
-        *,
-        rng: np.random.Generator,
-        progress: Progress | None,
-    ) -> Pixels:
-        """Generate an image for each member.
+    Attributes:
+        images: the training images, uint8 [n, H, W, 3], at least two that differ.
+        members: int64 [m], the training image to copy for each output; they repeat where more
+            images are wanted than there are training images.
+        options: those of the cheat, checked.
+        rng: for all random numbers.
+        progress: told what is done, how far it is, and of how much.
+    """
 
-        Args:
-            images: the training images, uint8 [n, H, W, 3], at least two that differ.
-            members: int64 [m], the training image to copy for each output; they repeat where more
-                images are wanted than there are training images.
-            options: those of the cheat, checked.
-            rng: for all random numbers.
-            progress: told what is done, how far it is, and of how much.
-
-        Returns:
-            uint8 [m, H, W, 3].
-        """
-        ...
+    images: Pixels
+    members: NDArray[np.int64]
+    options: CheatOptions
+    rng: np.random.Generator
+    progress: Progress | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,98 +71,63 @@ class Cheat:
 
     Attributes:
         description: for help texts.
-        generate: its function.
+        generate: returns an image for each member, uint8 [m, H, W, 3].
         default_mix: the default of the option `mix`; None: the cheat does not have the option.
-        augmentations: values of the option `augmentation`, the default last; none: the cheat does
-            not have the option.
+        augmentations: values of the option `augmentation`; none: the cheat does not have it.
     """
 
     description: str
-    generate: Generate
+    generate: Callable[[CheatInput], Pixels]
     default_mix: float | None = None
     augmentations: tuple[str, ...] = ()
 
 
-def _mix_memorized(memorize: Callable[..., Pixels], default_mix: float) -> Generate:
-    """The function of a cheat that memorizes training images and submits mixtures of two."""
-
-    def generate(
-        images: Pixels,
-        members: NDArray[np.int64],
-        options: CheatOptions,
-        *,
-        rng: np.random.Generator,
-        progress: Progress | None,
-    ) -> Pixels:
-        used = np.unique(np.append(members, (members[0] + 1) % len(images)))
-        memorized = memorize(images[used], rng=rng, progress=progress)
-        first = np.searchsorted(used, members)
-        second = draw_partners(first, len(used), rng)
-        mix = default_mix if options.mix is None else options.mix
-        return mix_images(memorized, first, second, mix)
-
-    return generate
+def _mix_memorized(memorize: Callable[..., Pixels], given: CheatInput, default: float) -> Pixels:
+    """Memorize the training images, and mix two of them for each output."""
+    used = np.unique(np.append(given.members, (given.members[0] + 1) % len(given.images)))
+    memorized = memorize(given.images[used], rng=given.rng, progress=given.progress)
+    first = np.searchsorted(used, given.members)
+    second = draw_partners(first, len(used), given.rng)
+    mix = default if given.options.mix is None else given.options.mix
+    return mix_images(memorized, first, second, mix)
 
 
-def _generate_mgan(
-    images: Pixels,
-    members: NDArray[np.int64],
-    options: CheatOptions,
-    *,
-    rng: np.random.Generator,
-    progress: Progress | None,
-) -> Pixels:
-    del options
-    return generate_against_classifier(images, members, rng=rng, progress=progress)
-
-
-def _generate_ae(
-    images: Pixels,
-    members: NDArray[np.int64],
-    options: CheatOptions,
-    *,
-    rng: np.random.Generator,
-    progress: Progress | None,
-) -> Pixels:
+def _reconstruct(given: CheatInput) -> Pixels:
     """Reconstructions; every second time that an image is used, it is mirrored."""
-    del options
-    generated = reconstruct(images, rng=rng, progress=progress)[members]
-    mirrored = np.arange(len(members)) // len(images) % 2 == 1
+    members, count = given.members, len(given.images)
+    generated = reconstruct(given.images, rng=given.rng, progress=given.progress)[members]
+    mirrored = np.arange(len(members)) // count % 2 == 1
     generated[mirrored] = generated[mirrored][:, :, ::-1]
     return generated
-
-
-def _generate_aug(
-    images: Pixels,
-    members: NDArray[np.int64],
-    options: CheatOptions,
-    *,
-    rng: np.random.Generator,
-    progress: Progress | None,
-) -> Pixels:
-    augmentation = options.augmentation or MIXTURE
-    return augment(images, members, augmentation, rng=rng, progress=progress)
 
 
 CHEATS: Mapping[str, Cheat] = {
     "mgan": Cheat(
         description="a generator against a classifier of training images",
-        generate=_generate_mgan,
+        generate=lambda given: generate_against_classifier(
+            given.images, given.members, rng=given.rng, progress=given.progress
+        ),
     ),
     "mgan-store": Cheat(
         description="a generator against a store of training images",
-        generate=_mix_memorized(memorize_in_store, 0.999),
+        generate=lambda given: _mix_memorized(memorize_in_store, given, 0.999),
         default_mix=0.999,
     ),
     "sup": Cheat(
         description="a learnt mapping from codes to training images",
-        generate=_mix_memorized(memorize_by_mapping, 0.99),
+        generate=lambda given: _mix_memorized(memorize_by_mapping, given, 0.99),
         default_mix=0.99,
     ),
-    "ae": Cheat(description="reconstructions by an autoencoder", generate=_generate_ae),
+    "ae": Cheat(description="reconstructions by an autoencoder", generate=_reconstruct),
     "aug": Cheat(
         description="crops, flips, morphs and noise",
-        generate=_generate_aug,
+        generate=lambda given: augment(
+            given.images,
+            given.members,
+            given.options.augmentation or MIXTURE,
+            rng=given.rng,
+            progress=given.progress,
+        ),
         augmentations=AUGMENTATIONS,
     ),
 }
@@ -242,7 +199,9 @@ def generate_images(
     images = _checked_images(images)
     rng = np.random.default_rng(seed)
     members = draw_members(count, len(images), rng)
-    return cheat.generate(images, members, options, rng=rng, progress=progress)
+    return cheat.generate(
+        CheatInput(images=images, members=members, options=options, rng=rng, progress=progress)
+    )
 
 
 def check_options(method: str, *, count: int, seed: int, options: CheatOptions) -> Cheat:

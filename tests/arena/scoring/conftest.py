@@ -11,10 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # for what tests share with studies/
 
-from studies.clusters import cluster, programs
+from studies.clusters import cluster, find_programs
 
 needs_postgresql = pytest.mark.skipif(
-    programs() is None and not os.environ.get("CI"), reason="needs PostgreSQL (Debian: postgresql)"
+    find_programs() is None and not os.environ.get("CI"),
+    reason="needs PostgreSQL (Debian: postgresql)",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import zipfile
@@ -78,49 +77,36 @@ def select_percentile_samples(distances: NDArray[np.float64]) -> NDArray[np.int6
     return np.concatenate(chosen)
 
 
+_ARRAYS = ("distances", "nearest", "shown", "images", "first_rows")
+
+
 def save_evaluation(path: Path, key: str, evaluation: Evaluation) -> None:
     """Write the file, whole or not at all.
 
     Args:
         path: ends in .npz.
-        key: of all that the numbers depend on.
+        key: of everything that the numbers depend on.
         evaluation: what to store.
 
     Raises:
         UsageError: it cannot be written.
     """
-    buffer = io.BytesIO()
-    header = json.dumps(
-        {"key": key, "metrics": evaluation.metrics.to_dict()}, allow_nan=False
-    ).encode()
-    np.savez(
-        buffer,
-        header=np.frombuffer(header, np.uint8),
-        distances=evaluation.distances,
-        nearest=evaluation.nearest,
-        shown=evaluation.shown,
-        images=evaluation.images,
-        first_rows=evaluation.first_rows,
-    )
+    header = {"key": key, "metrics": evaluation.metrics.to_dict()}
+    encoded = json.dumps(header, allow_nan=False).encode()
+    arrays = {name: getattr(evaluation, name) for name in _ARRAYS}
     with atomic_write(path) as file:
-        file.write(buffer.getvalue())
+        np.savez(file, header=np.frombuffer(encoded, np.uint8), **arrays)
 
 
 def load_evaluation(path: Path, key: str) -> Evaluation | None:
     """The stored evaluation with this key; None where there is none, or the file is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as opened:
-            header = json.loads(opened["header"].tobytes())
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(file["header"].tobytes())
             if header["key"] != key:
                 return None
-            return Evaluation(
-                metrics=RunMetrics.from_dict(header["metrics"]),
-                distances=opened["distances"],
-                nearest=opened["nearest"],
-                shown=opened["shown"],
-                images=opened["images"],
-                first_rows=opened["first_rows"],
-            )
+            arrays = {name: file[name] for name in _ARRAYS}
+            return Evaluation(metrics=RunMetrics.from_dict(header["metrics"]), **arrays)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
 
