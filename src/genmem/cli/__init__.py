@@ -25,6 +25,7 @@ study.py               `genmem study`
 study_rejection.py     `genmem study rejection`
 study_denoiser.py      `genmem study denoiser`
 study_emm.py           `genmem study emm`
+study_runs.py          where the runs of a study are done; what an interrupt prints
 arena.py               `genmem arena`
 submit.py              `genmem submit`
 """
