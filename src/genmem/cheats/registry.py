@@ -101,7 +101,7 @@ def _reconstruct(given: CheatInput) -> Pixels:
     return generated
 
 
-CHEATS: Mapping[str, Cheat] = {
+CHEATS: dict[str, Cheat] = {
     "mgan": Cheat(
         description="a generator against a classifier of training images",
         generate=lambda given: generate_against_classifier(

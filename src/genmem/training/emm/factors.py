@@ -195,7 +195,7 @@ def _set_time_embedding(base: TrialConfig, value: str) -> TrialConfig:
     return base.with_network(time_embedding=value)
 
 
-FACTORS: Mapping[str, Factor] = {
+FACTORS: dict[str, Factor] = {
     "dimension": Factor(
         title="Image size",
         meaning="side of the images, in pixels",
