@@ -11,11 +11,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # for what tests share with studies/
 
-from studies.clusters import cluster, find_programs
+from studies.clusters import cluster, programs
 
 needs_postgresql = pytest.mark.skipif(
-    find_programs() is None and not os.environ.get("CI"),
-    reason="needs PostgreSQL (Debian: postgresql)",
+    programs() is None and not os.environ.get("CI"), reason="needs PostgreSQL (Debian: postgresql)"
 )
 
 
