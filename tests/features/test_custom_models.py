@@ -44,18 +44,18 @@ class Mean(torch.nn.Module):
 def test_an_onnx_file_gets_the_layout_and_type_it_asks_for(tmp_path, noise, layout, type):
     path = onnx_file(tmp_path / "mean.onnx", shape=DIMS[layout], type=type)
     extractor = features.load_backbone(str(path))
-    found = features.extract(open_images(noise), extractor=extractor, cache=None)
+    result = features.extract(open_images(noise), extractor=extractor, cache=None)
     stretched = np.stack([extractor.transform(image) for image in noise])
     assert stretched.shape == (12, 8, 8, 3)
-    np.testing.assert_allclose(found.array, stretched.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(result.array, stretched.mean(axis=(1, 2)), rtol=1e-5)
     assert extractor.backbone.name == "mean.onnx"
     assert extractor.weights_hash is not None
 
 
 def test_an_onnx_file_without_a_size_takes_images_as_they_are(tmp_path, noise):
     extractor = features.load_backbone(str(onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])))
-    found = features.extract(open_images(noise), extractor=extractor, cache=None)
-    np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
+    result = features.extract(open_images(noise), extractor=extractor, cache=None)
+    np.testing.assert_allclose(result.array, noise.mean(axis=(1, 2)), rtol=1e-5)
     assert extractor.dimension == 3
 
 
@@ -72,11 +72,11 @@ def test_a_torchscript_file_takes_uint8_images(tmp_path, noise):
         warnings.simplefilter("ignore")
         torch.jit.trace(Mean(), torch.zeros(1, 3, 4, 4, dtype=torch.uint8)).save(path)
     extractor = features.load_backbone(str(path), device="cpu")
-    found = features.extract(open_images(noise), extractor=extractor, cache=None)
-    np.testing.assert_allclose(found.array, noise.mean(axis=(1, 2)), rtol=1e-5)
+    result = features.extract(open_images(noise), extractor=extractor, cache=None)
+    np.testing.assert_allclose(result.array, noise.mean(axis=(1, 2)), rtol=1e-5)
     module = features.torch_module(str(path))
     tensor = torch.from_numpy(noise).permute(0, 3, 1, 2)
-    np.testing.assert_allclose(module(tensor).numpy(), found.array, rtol=1e-5)
+    np.testing.assert_allclose(module(tensor).numpy(), result.array, rtol=1e-5)
 
 
 def test_a_file_that_is_something_else_is_named(tmp_path):
@@ -99,5 +99,5 @@ def test_an_onnx_file_is_no_torch_module(tmp_path):
 
 def test_pixels_as_a_torch_module(noise):
     module = features.torch_module("pixels")
-    found = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
-    assert np.array_equal(found, noise.reshape(12, -1))
+    result = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
+    assert np.array_equal(result, noise.reshape(12, -1))

@@ -22,8 +22,8 @@ def cifar(cifar_test_zip):
 def test_the_features_know_what_is_in_the_pictures(lite0, cifar):
     images, classes = cifar
     with open_images(images) as source:
-        found = features.extract(source, extractor=lite0, cache=None)
-    rows = found.array / np.linalg.norm(found.array, axis=1, keepdims=True)
+        result = features.extract(source, extractor=lite0, cache=None)
+    rows = result.array / np.linalg.norm(result.array, axis=1, keepdims=True)
     distances = 1 - rows @ rows.T
     np.fill_diagonal(distances, np.inf)
     assert (classes[distances.argmin(axis=1)] == classes).mean() > 0.4  # chance is 0.1
@@ -53,9 +53,9 @@ def test_both_engines_agree_and_the_batch_size_does_not_matter(lite0, noise):
 def test_the_torch_module_is_close_to_extract(lite0, noise):
     module = features.torch_module("efficientnet-lite0")
     with torch.inference_mode():
-        found = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
+        result = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
     expected, _ = lite0.run(np.stack([lite0.transform(image) for image in noise]))
-    cosine = (found * expected).sum(1) / np.linalg.norm(found, axis=1)
+    cosine = (result * expected).sum(1) / np.linalg.norm(result, axis=1)
     assert (cosine / np.linalg.norm(expected, axis=1)).min() > 0.9999
 
 
@@ -100,8 +100,8 @@ def test_weights_in_timms_own_naming_are_taken_by_name(tmp_path):
 def test_the_weights_of_another_size_are_refused(tmp_path):
     weights = features.find_backbone("efficientnet-lite1").weights
     assert weights is not None
-    found = weights.find()
-    if found is None:
+    result = weights.find()
+    if result is None:
         pytest.skip("the extra `offline` is not installed")
     with pytest.raises(WeightsError, match="does not hold the weights of efficientnet-lite0"):
-        features.load_backbone("efficientnet-lite0", weights=found[0])
+        features.load_backbone("efficientnet-lite0", weights=result[0])

@@ -47,19 +47,19 @@ def entry_folder(cache):
 
 
 def test_pixels_are_the_values_row_by_row(noise, noise_source, pixels):
-    found = features.extract(noise_source, extractor=pixels, cache=None)
-    assert found.array.dtype == np.float32
-    assert np.array_equal(found.array, noise.reshape(12, -1))
-    assert list(found.positions) == list(range(12))
-    assert found.logits is None
-    assert not found.from_cache
+    result = features.extract(noise_source, extractor=pixels, cache=None)
+    assert result.array.dtype == np.float32
+    assert np.array_equal(result.array, noise.reshape(12, -1))
+    assert list(result.positions) == list(range(12))
+    assert result.logits is None
+    assert not result.from_cache
 
 
 def test_the_second_run_reads_the_cache_and_maps_it(noise, noise_source, pixels, tmp_path):
     first = features.extract(noise_source, extractor=pixels, cache=tmp_path)
-    again = CountingExtractor(pixels)
-    second = features.extract(open_images(noise), extractor=again, cache=tmp_path)
-    assert (first.from_cache, second.from_cache, again.seen) == (False, True, 0)
+    second_extractor = CountingExtractor(pixels)
+    second = features.extract(open_images(noise), extractor=second_extractor, cache=tmp_path)
+    assert (first.from_cache, second.from_cache, second_extractor.seen) == (False, True, 0)
     assert isinstance(second.array, np.memmap)
     assert np.array_equal(first.array, second.array)
     assert first.digest == second.digest
@@ -73,20 +73,20 @@ def test_other_images_of_the_same_name_and_count_are_not_mistaken(noise, pixels,
     features.extract(open_images(noise), extractor=pixels, cache=tmp_path)
     changed = noise.copy()
     changed[3, 0, 0, 0] ^= 1
-    found = features.extract(open_images(changed), extractor=pixels, cache=tmp_path)
-    assert not found.from_cache
-    assert np.array_equal(found.array, changed.reshape(12, -1))
+    result = features.extract(open_images(changed), extractor=pixels, cache=tmp_path)
+    assert not result.from_cache
+    assert np.array_equal(result.array, changed.reshape(12, -1))
 
 
-def test_ids_are_the_sources(folder_with_one_broken, pixels):
+def test_ids_come_from_the_source(folder_with_one_broken, pixels):
     with open_images(folder_with_one_broken) as source:
-        found = features.extract(source, extractor=pixels, cache=None, skip_broken=True)
-        assert list(found.ids) == ["0.png", "1.png", "3.png", "4.png"]
-        assert found.ids[-1] == "4.png"
-        assert list(found.ids[1:3]) == ["1.png", "3.png"]
-    assert found.skipped == ("2.png",)
-    assert list(found.positions) == [0, 1, 3, 4]
-    assert len(found.array) == 4
+        result = features.extract(source, extractor=pixels, cache=None, skip_broken=True)
+        assert list(result.ids) == ["0.png", "1.png", "3.png", "4.png"]
+        assert result.ids[-1] == "4.png"
+        assert list(result.ids[1:3]) == ["1.png", "3.png"]
+    assert result.skipped == ("2.png",)
+    assert list(result.positions) == [0, 1, 3, 4]
+    assert len(result.array) == 4
 
 
 def test_a_broken_image_stops_the_run_and_is_named(folder_with_one_broken, pixels, tmp_path):
@@ -99,21 +99,21 @@ def test_a_broken_image_stops_the_run_and_is_named(folder_with_one_broken, pixel
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
-def test_an_entry_made_with_skipping_is_no_way_around_the_error(
+def test_an_entry_made_with_skipping_does_not_hide_the_error(
     folder_with_one_broken, pixels, tmp_path, batch_size
 ):
     cache = tmp_path / "cache"
     with open_images(folder_with_one_broken) as source:
         for _ in range(2):
-            found = features.extract(
+            result = features.extract(
                 source, extractor=pixels, cache=cache, skip_broken=True, batch_size=batch_size
             )
-            assert found.skipped == ("2.png",)
+            assert result.skipped == ("2.png",)
         with pytest.raises(InputError, match=r"2\.png.*--skip-broken"):
             features.extract(source, extractor=pixels, cache=cache)
 
 
-def test_a_run_cut_off_while_skipping_is_no_way_around_the_error(
+def test_an_interrupted_run_that_skipped_does_not_hide_the_error(
     folder_with_one_broken, pixels, tmp_path
 ):
     cache = tmp_path / "cache"
@@ -125,10 +125,10 @@ def test_a_run_cut_off_while_skipping_is_no_way_around_the_error(
                 cache=cache,
                 skip_broken=True,
             )
-        again = CountingExtractor(pixels)
+        second_extractor = CountingExtractor(pixels)
         with pytest.raises(InputError, match=r"2\.png in .*: cannot be decoded.*--skip-broken"):
-            features.extract(source, extractor=again, cache=cache)
-    assert again.seen == 0
+            features.extract(source, extractor=second_extractor, cache=cache)
+    assert second_extractor.seen == 0
 
 
 def test_a_cached_entry_does_not_say_where_the_images_were(
@@ -137,10 +137,10 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
     cache = tmp_path / "cache"
     with open_images(folder_with_one_broken) as source:
         features.extract(source, extractor=pixels, cache=cache, skip_broken=True)
-    note = (entry_folder(cache) / "entry.json").read_text()
-    assert "cannot be decoded" in note
-    assert "2.png" not in note
-    assert str(tmp_path) not in note
+    state_file = (entry_folder(cache) / "entry.json").read_text()
+    assert "cannot be decoded" in state_file
+    assert "2.png" not in state_file
+    assert str(tmp_path) not in state_file
     moved = folder_with_one_broken.rename(tmp_path / "moved")
     with (
         open_images(moved) as source,
@@ -173,18 +173,18 @@ def test_a_cached_entry_does_not_say_where_the_images_were(
         {"extra": 1},
     ],
 )
-def test_a_note_with_wrong_values_is_healed(
+def test_a_state_with_wrong_values_is_computed_again(
     change, finished, noise_source, noise, pixels, tmp_path
 ):
     first = CountingExtractor(pixels, fail_after=None if finished else 6)
     with nullcontext() if finished else pytest.raises(KeyboardInterrupt):
         features.extract(noise_source, extractor=first, cache=tmp_path)
-    note = entry_folder(tmp_path) / "entry.json"
-    note.write_text(json.dumps(json.loads(note.read_text()) | change))
-    again = CountingExtractor(pixels)
-    found = features.extract(noise_source, extractor=again, cache=tmp_path)
-    assert again.seen == 12
-    assert np.array_equal(found.array, noise.reshape(12, -1))
+    state_file = entry_folder(tmp_path) / "entry.json"
+    state_file.write_text(json.dumps(json.loads(state_file.read_text()) | change))
+    second_extractor = CountingExtractor(pixels)
+    result = features.extract(noise_source, extractor=second_extractor, cache=tmp_path)
+    assert second_extractor.seen == 12
+    assert np.array_equal(result.array, noise.reshape(12, -1))
 
 
 def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
@@ -192,10 +192,10 @@ def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_wit
         features.extract(str(folder_with_one_broken), extractor=pixels)  # type: ignore[arg-type]
 
 
-def test_features_say_what_made_them(noise_source, pixels):
-    found = features.extract(noise_source, extractor=pixels, cache=None)
-    assert found.backbone is not None
-    assert found.backbone["name"] == "pixels"
+def test_features_name_their_backbone(noise_source, pixels):
+    result = features.extract(noise_source, extractor=pixels, cache=None)
+    assert result.backbone is not None
+    assert result.backbone["name"] == "pixels"
 
 
 def test_a_source_with_no_image_that_can_be_read_is_an_error(tmp_path, pixels):
@@ -222,18 +222,18 @@ def test_pixels_refuse_mixed_sizes_and_name_the_first_other(noise, pixels, tmp_p
 def test_mixed_sizes_are_fine_where_the_backbone_resizes(noise, lite0):
     images = [noise[0], noise[1][:10]]
     with open_images(images) as source:
-        found = features.extract(source, extractor=lite0, cache=None)
-    assert found.array.shape == (2, 1280)
+        result = features.extract(source, extractor=lite0, cache=None)
+    assert result.array.shape == (2, 1280)
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(noise_source, noise, pixels, tmp_path):
+def test_an_interrupted_run_resumes_where_it_stopped(noise_source, noise, pixels, tmp_path):
     stopped = CountingExtractor(pixels, fail_after=6)
     with pytest.raises(KeyboardInterrupt):
         features.extract(noise_source, extractor=stopped, cache=tmp_path)
     resumed = CountingExtractor(pixels)
-    found = features.extract(noise_source, extractor=resumed, cache=tmp_path)
+    result = features.extract(noise_source, extractor=resumed, cache=tmp_path)
     assert (stopped.seen, resumed.seen) == (6, 6)
-    assert np.array_equal(found.array, noise.reshape(12, -1))
+    assert np.array_equal(result.array, noise.reshape(12, -1))
 
 
 def test_a_resumed_run_remembers_what_was_broken(folder_with_one_broken, pixels, tmp_path):
@@ -242,37 +242,41 @@ def test_a_resumed_run_remembers_what_was_broken(folder_with_one_broken, pixels,
         stopped = CountingExtractor(pixels, fail_after=3)
         with pytest.raises(KeyboardInterrupt):
             features.extract(source, extractor=stopped, cache=cache, skip_broken=True)
-        found = features.extract(source, extractor=pixels, cache=cache, skip_broken=True)
-    assert found.skipped == ("2.png",)
-    assert len(found.array) == 4
+        result = features.extract(source, extractor=pixels, cache=cache, skip_broken=True)
+    assert result.skipped == ("2.png",)
+    assert len(result.array) == 4
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "no note", "nonsense note", "extra bytes"])
-def test_a_damaged_partial_run_is_begun_anew(noise_source, noise, pixels, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage", ["truncate", "flip", "no state", "nonsense state", "extra bytes"]
+)
+def test_a_damaged_partial_run_starts_over(noise_source, noise, pixels, tmp_path, damage):
     with pytest.raises(KeyboardInterrupt):
         features.extract(
             noise_source, extractor=CountingExtractor(pixels, fail_after=6), cache=tmp_path
         )
     _damage(entry_folder(tmp_path), damage)
     resumed = CountingExtractor(pixels)
-    found = features.extract(noise_source, extractor=resumed, cache=tmp_path)
+    result = features.extract(noise_source, extractor=resumed, cache=tmp_path)
     assert resumed.seen == (6 if damage == "extra bytes" else 12)
-    assert np.array_equal(found.array, noise.reshape(12, -1))
+    assert np.array_equal(result.array, noise.reshape(12, -1))
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "no note", "nonsense note", "extra bytes"])
+@pytest.mark.parametrize(
+    "damage", ["truncate", "flip", "no state", "nonsense state", "extra bytes"]
+)
 def test_a_damaged_entry_is_computed_again(noise_source, noise, pixels, tmp_path, damage):
     features.extract(noise_source, extractor=pixels, cache=tmp_path)
     _damage(entry_folder(tmp_path), damage)
-    again = CountingExtractor(pixels)
-    found = features.extract(noise_source, extractor=again, cache=tmp_path)
-    assert (found.from_cache, again.seen) == (False, 12)
-    assert np.array_equal(found.array, noise.reshape(12, -1))
+    second_extractor = CountingExtractor(pixels)
+    result = features.extract(noise_source, extractor=second_extractor, cache=tmp_path)
+    assert (result.from_cache, second_extractor.seen) == (False, 12)
+    assert np.array_equal(result.array, noise.reshape(12, -1))
     assert features.extract(noise_source, extractor=pixels, cache=tmp_path).from_cache
 
 
 def _damage(folder, damage):
-    rows, note = folder / "features.npy", folder / "entry.json"
+    rows, state_file = folder / "features.npy", folder / "entry.json"
     content = bytearray(rows.read_bytes())
     if damage == "truncate":
         rows.write_bytes(content[:-100])
@@ -281,39 +285,39 @@ def _damage(folder, damage):
         rows.write_bytes(content)
     elif damage == "extra bytes":
         rows.write_bytes(content + b"1234")
-    elif damage == "no note":
-        note.unlink()
+    elif damage == "no state":
+        state_file.unlink()
     else:
-        note.write_text(json.dumps(["nonsense"]))
+        state_file.write_text(json.dumps(["nonsense"]))
 
 
-def test_a_partial_run_with_damaged_logits_is_begun_anew(noise_source, pixels, tmp_path):
+def test_a_partial_run_with_damaged_logits_starts_over(noise_source, pixels, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         features.extract(noise_source, extractor=WithLogits(pixels, fail_after=4), cache=tmp_path)
     (entry_folder(tmp_path) / "logits.npy").write_bytes(b"nonsense")
-    again = WithLogits(pixels)
-    found = features.extract(noise_source, extractor=again, cache=tmp_path)
-    assert again.seen == 12
-    assert found.logits is not None
-    assert np.array_equal(found.logits, found.array[:, :7])
+    second_extractor = WithLogits(pixels)
+    result = features.extract(noise_source, extractor=second_extractor, cache=tmp_path)
+    assert second_extractor.seen == 12
+    assert result.logits is not None
+    assert np.array_equal(result.logits, result.array[:, :7])
 
 
 def test_cached_logits_come_back(noise_source, pixels, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         features.extract(noise_source, extractor=WithLogits(pixels, fail_after=4), cache=tmp_path)
     for expected in (False, True):
-        found = features.extract(noise_source, extractor=WithLogits(pixels), cache=tmp_path)
-        assert found.from_cache is expected
-        assert found.logits is not None
-        assert np.array_equal(found.logits, found.array[:, :7])
+        result = features.extract(noise_source, extractor=WithLogits(pixels), cache=tmp_path)
+        assert result.from_cache is expected
+        assert result.logits is not None
+        assert np.array_equal(result.logits, result.array[:, :7])
 
 
 def test_two_runs_at_once_compute_the_features_once(noise, pixels, tmp_path):
     extractors = [CountingExtractor(pixels) for _ in range(3)]
-    found = []
+    result = []
 
     def run(extractor):
-        found.append(features.extract(open_images(noise), extractor=extractor, cache=tmp_path))
+        result.append(features.extract(open_images(noise), extractor=extractor, cache=tmp_path))
 
     threads = [threading.Thread(target=run, args=(extractor,)) for extractor in extractors]
     for thread in threads:
@@ -321,7 +325,7 @@ def test_two_runs_at_once_compute_the_features_once(noise, pixels, tmp_path):
     for thread in threads:
         thread.join()
     assert sum(extractor.seen for extractor in extractors) == 12
-    assert all(np.array_equal(each.array, noise.reshape(12, -1)) for each in found)
+    assert all(np.array_equal(each.array, noise.reshape(12, -1)) for each in result)
 
 
 PROGRAM = """
@@ -366,5 +370,5 @@ def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 12, 50])
 def test_rows_do_not_depend_on_the_batch_size(noise, noise_source, pixels, batch_size):
-    found = features.extract(noise_source, extractor=pixels, cache=None, batch_size=batch_size)
-    assert np.array_equal(found.array, noise.reshape(12, -1))
+    result = features.extract(noise_source, extractor=pixels, cache=None, batch_size=batch_size)
+    assert np.array_equal(result.array, noise.reshape(12, -1))

@@ -14,19 +14,19 @@ ROWS = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
 
 def test_a_float32_file_is_mapped_and_not_copied(tmp_path):
     np.save(tmp_path / "f.npy", ROWS)
-    found = features.load_features(tmp_path / "f.npy")
-    assert isinstance(found.array, np.memmap)
-    assert np.array_equal(found.array, ROWS)
-    assert found.ids[3] == "000003"
-    assert (len(found.ids), found.skipped, found.logits) == (10, (), None)
+    result = features.load_features(tmp_path / "f.npy")
+    assert isinstance(result.array, np.memmap)
+    assert np.array_equal(result.array, ROWS)
+    assert result.ids[3] == "000003"
+    assert (len(result.ids), result.skipped, result.logits) == (10, (), None)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", ">f4"])
 def test_other_float_types_become_float32(tmp_path, dtype):
     np.save(tmp_path / "f.npy", ROWS.astype(dtype))
-    found = features.load_features(tmp_path / "f.npy")
-    assert found.array.dtype == np.float32
-    np.testing.assert_allclose(found.array, ROWS, rtol=1e-3, atol=1e-3)
+    result = features.load_features(tmp_path / "f.npy")
+    assert result.array.dtype == np.float32
+    np.testing.assert_allclose(result.array, ROWS, rtol=1e-3, atol=1e-3)
 
 
 def test_an_array_in_memory_is_not_copied():
@@ -74,31 +74,31 @@ def test_suffixes_count_in_any_case(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_tensors_of_any_float_type_become_float32(dtype):
     tensor = torch.from_numpy(ROWS).to(dtype).requires_grad_()
-    found = features.load_features(tensor)
-    assert found.array.dtype == np.float32
-    assert np.array_equal(found.array, tensor.detach().float().numpy())
+    result = features.load_features(tensor)
+    assert result.array.dtype == np.float32
+    assert np.array_equal(result.array, tensor.detach().float().numpy())
 
 
 def write_sidecar(path, **change):
     """What `genmem features` writes beside the rows."""
-    told = {
+    sidecar = {
         "source": "images",
         "digest": "0" * 32,
         "backbone": {"name": "inception", "weights_sha256": "0" * 64},
         "skipped": ["broken.png"],
         "ids": [f"{number}.png" for number in range(10)],
     }
-    path.write_text(json.dumps({**told, **change}))
+    path.write_text(json.dumps({**sidecar, **change}))
 
 
 def test_ids_and_backbone_come_from_the_file_beside_the_rows(tmp_path):
     np.save(tmp_path / "f.npy", ROWS)
     assert features.load_features(tmp_path / "f.npy").backbone is None
     write_sidecar(tmp_path / "f.ids.json")
-    found = features.load_features(str(tmp_path / "f.npy"))
-    assert list(found.ids) == [f"{number}.png" for number in range(10)]
-    assert found.skipped == ("broken.png",)
-    assert found.backbone == {"name": "inception", "weights_sha256": "0" * 64}
+    result = features.load_features(str(tmp_path / "f.npy"))
+    assert list(result.ids) == [f"{number}.png" for number in range(10)]
+    assert result.skipped == ("broken.png",)
+    assert result.backbone == {"name": "inception", "weights_sha256": "0" * 64}
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,13 @@ def relative(ours, theirs):
 
 def test_features_and_logits_equal_torch_fidelitys(extractor, images, expected):
     assert extractor.engine == "onnxruntime cpu"
-    found = features.extract(open_images(images), extractor=extractor, cache=None)
-    assert found.array.shape == (5, 2048)
-    assert found.logits is not None
-    assert found.logits.shape == (5, 1008)
+    result = features.extract(open_images(images), extractor=extractor, cache=None)
+    assert result.array.shape == (5, 2048)
+    assert result.logits is not None
+    assert result.logits.shape == (5, 1008)
     assert expected[0].std(axis=0).max() > 1e-3
-    assert relative(found.array, expected[0]) < 1e-4
-    assert relative(found.logits, expected[1]) < 1e-4
+    assert relative(result.array, expected[0]) < 1e-4
+    assert relative(result.logits, expected[1]) < 1e-4
 
 
 def test_features_do_not_depend_on_the_batch_size(extractor, images):
@@ -85,8 +85,8 @@ def test_features_do_not_depend_on_the_batch_size(extractor, images):
 def test_the_torch_module_equals_torch_fidelitys(weights_file, images, expected):
     module = features.torch_module("inception", weights=weights_file)
     with torch.inference_mode():
-        found = module(torch.from_numpy(images).permute(0, 3, 1, 2))
-    assert relative(found.numpy(), expected[0]) < 1e-5
+        result = module(torch.from_numpy(images).permute(0, 3, 1, 2))
+    assert relative(result.numpy(), expected[0]) < 1e-5
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
 

@@ -49,9 +49,9 @@ def test_random_weights_from_a_file_give_timms_features(name, tmp_path):
     mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in spec.scaling)
     with torch.inference_mode():
         expected = theirs((prepared.permute(0, 3, 1, 2) / 255 - mean) / std)
-        found = spec(path)(prepared)
-    assert found.shape == (1, backbone.dimension)
-    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
+        result = spec(path)(prepared)
+    assert result.shape == (1, backbone.dimension)
+    assert torch.allclose(result, expected, rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_weights_that_do_not_fit_in_full_are_refused(tmp_path):

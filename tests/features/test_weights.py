@@ -113,8 +113,8 @@ def test_a_folder_in_the_environment_comes_before_the_caches(tmp_path, monkeypat
     (tmp_path / "net.pth").write_bytes(CONTENT)
     for setting in (tmp_path, tmp_path / "net.pth"):
         monkeypatch.setenv("GENMEM_WEIGHTS", str(setting))
-        found = obtain_weights(source, backbone="net")
-        assert (found.path, found.origin) == (tmp_path / "net.pth", "$GENMEM_WEIGHTS")
+        result = obtain_weights(source, backbone="net")
+        assert (result.path, result.origin) == (tmp_path / "net.pth", "$GENMEM_WEIGHTS")
 
 
 def test_an_environment_file_for_another_backbone_is_left_alone(tmp_path, monkeypatch):
@@ -158,8 +158,8 @@ def test_a_given_file_is_used_as_it_is(tmp_path):
     path = tmp_path / "mine.pth"
     path.write_bytes(CONTENT)
     source = UrlFile(url="http://127.0.0.1:9/net.pth", sha256="00000000")
-    found = obtain_weights(source, backbone="net", path=path)
-    assert (found.sha256, found.origin) == (DIGEST, "--weights")
+    result = obtain_weights(source, backbone="net", path=path)
+    assert (result.sha256, result.origin) == (DIGEST, "--weights")
 
 
 def test_a_given_file_that_is_missing_is_named(tmp_path):

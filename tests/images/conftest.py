@@ -35,7 +35,7 @@ def files(pixels):
 
 
 @pytest.fixture
-def make_folder(tmp_path):
+def build_folder(tmp_path):
     def make(files, name="folder"):
         for path, content in files.items():
             file = tmp_path / name / path
@@ -47,7 +47,7 @@ def make_folder(tmp_path):
 
 
 @pytest.fixture
-def make_zip(tmp_path):
+def build_zip(tmp_path):
     def make(files, name="images.zip", compression=zipfile.ZIP_DEFLATED):
         with zipfile.ZipFile(tmp_path / name, "w", compression) as archive:
             for path, content in files.items():
@@ -58,7 +58,7 @@ def make_zip(tmp_path):
 
 
 @pytest.fixture
-def make_tar(tmp_path):
+def build_tar(tmp_path):
     def make(files, name="images.tar", mode="w"):
         with tarfile.open(tmp_path / name, mode) as archive:
             for path, content in files.items():

@@ -34,27 +34,27 @@ def patch_zip(path, *, header=b"PK\x01\x02", offset, value):
 
 
 @pytest.mark.parametrize("name", ESCAPES)
-def test_a_name_that_leaves_the_archive_is_refused(name, files, make_zip, make_tar):
-    for path in (make_zip(files | {name: b""}), make_tar(files | {name: b""})):
+def test_a_name_that_leaves_the_archive_is_refused(name, files, build_zip, build_tar):
+    for path in (build_zip(files | {name: b""}), build_tar(files | {name: b""})):
         with pytest.raises(InputError, match=f"{path.name}: points outside the archive"):
             open_images(path)
 
 
-def test_backslashes_of_zips_made_on_windows_are_folders(files, make_zip):
-    with open_images(make_zip({"cat\\1.png": files["a.png"]})) as source:
+def test_backslashes_of_zips_made_on_windows_are_folders(files, build_zip):
+    with open_images(build_zip({"cat\\1.png": files["a.png"]})) as source:
         assert (source.id(0), source.class_name(0)) == ("cat/1.png", "cat")
         assert source.content(0) == files["a.png"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_a_link_in_a_tar_is_refused(kind, files, make_tar):
-    path = add_entry(make_tar(files), type=kind, linkname="/etc/passwd")
+def test_a_link_in_a_tar_is_refused(kind, files, build_tar):
+    path = add_entry(build_tar(files), type=kind, linkname="/etc/passwd")
     with pytest.raises(InputError, match=r"odd\.png in .*images\.tar: is a link"):
         open_images(path)
 
 
-def test_a_link_in_a_zip_is_refused(files, make_zip):
-    path = make_zip(files)
+def test_a_link_in_a_zip_is_refused(files, build_zip):
+    path = build_zip(files)
     with zipfile.ZipFile(path, "a") as archive:
         entry = zipfile.ZipInfo("link.png")
         entry.create_system, entry.external_attr = 3, 0o120777 << 16
@@ -64,51 +64,51 @@ def test_a_link_in_a_zip_is_refused(files, make_zip):
 
 
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_a_device_in_a_tar_is_refused(kind, files, make_tar):
+def test_a_device_in_a_tar_is_refused(kind, files, build_tar):
     with pytest.raises(InputError, match=r"odd\.png in .*: is not an ordinary file"):
-        open_images(add_entry(make_tar(files), type=kind))
+        open_images(add_entry(build_tar(files), type=kind))
 
 
-def test_an_encrypted_entry_is_refused(files, make_zip):
-    path = patch_zip(make_zip({"a.png": files["a.png"]}), offset=8, value=b"\x01\x00")
+def test_an_encrypted_entry_is_refused(files, build_zip):
+    path = patch_zip(build_zip({"a.png": files["a.png"]}), offset=8, value=b"\x01\x00")
     with pytest.raises(InputError, match=r"a\.png in .*: is encrypted"):
         open_images(path)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_unbounded_compression_methods_are_refused(method, files, make_zip):
+def test_unbounded_compression_methods_are_refused(method, files, build_zip):
     with pytest.raises(InputError, match="is compressed, but not by deflate"):
-        open_images(make_zip(files, compression=method))
+        open_images(build_zip(files, compression=method))
 
 
-def test_a_name_that_occurs_twice_is_refused(tmp_path, files, make_tar):
+def test_a_name_that_occurs_twice_is_refused(tmp_path, files, build_tar):
     with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zipfile warns of what is meant here
         archive.writestr("a.png", b"1")
         archive.writestr("a.png", b"2")
-    tar = make_tar({"a.png": b"1", "./a.png": b"2"})
+    tar = build_tar({"a.png": b"1", "./a.png": b"2"})
     for path in (tmp_path / "twice.zip", tar):
         with pytest.raises(InputError, match=r"a\.png is in it twice"):
             open_images(path)
 
 
-def test_a_zip_bomb_is_refused(monkeypatch, make_zip):
+def test_a_zip_bomb_is_refused(monkeypatch, build_zip):
     monkeypatch.setattr(limits, "RATIO_FLOOR", 2**20)
-    path = make_zip({f"{i}.bmp": bytes(2**20) for i in range(4)})
+    path = build_zip({f"{i}.bmp": bytes(2**20) for i in range(4)})
     with pytest.raises(InputError, match=r"images\.zip: .*This looks like a zip bomb"):
         open_images(path)
 
 
-def test_a_compressed_tar_bomb_is_refused_before_it_fills_the_disk(monkeypatch, make_tar):
+def test_a_compressed_tar_bomb_is_refused_before_it_fills_the_disk(monkeypatch, build_tar):
     monkeypatch.setattr(limits, "RATIO_FLOOR", 2**20)
-    path = make_tar({f"{i}.bmp": bytes(2**20) for i in range(4)}, "images.tar.gz", "w:gz")
+    path = build_tar({f"{i}.bmp": bytes(2**20) for i in range(4)}, "images.tar.gz", "w:gz")
     with pytest.raises(InputError, match=r"unpack to 2,097,152 or more.*zip bomb"):
         open_images(path)
 
 
-def test_an_entry_that_claims_too_much_is_refused_when_read(files, make_zip, monkeypatch):
+def test_an_entry_that_claims_too_much_is_refused_when_read(files, build_zip, monkeypatch):
     path = patch_zip(
-        make_zip({"a.png": files["a.png"]}), offset=24, value=struct.pack("<I", 2**28 + 1)
+        build_zip({"a.png": files["a.png"]}), offset=24, value=struct.pack("<I", 2**28 + 1)
     )
     monkeypatch.setattr(limits, "RATIO_FLOOR", 2**40)
     with (
@@ -118,21 +118,21 @@ def test_an_entry_that_claims_too_much_is_refused_when_read(files, make_zip, mon
         source.content(0)
 
 
-def test_an_entry_that_holds_more_than_it_claims_is_not_inflated(make_zip):
-    path = make_zip({"a.bmp": bytes(2**20)})
+def test_an_entry_that_holds_more_than_it_claims_is_not_inflated(build_zip):
+    path = build_zip({"a.bmp": bytes(2**20)})
     patch_zip(path, offset=24, value=struct.pack("<I", 10))
     with open_images(path) as source, pytest.raises(InputError, match=r"a\.bmp in .*is damaged"):
         source.content(0)
 
 
-def test_overlapping_entries_are_refused(files, make_zip):
-    path = patch_zip(make_zip(files), offset=20, value=struct.pack("<I", 2**20))
+def test_overlapping_entries_are_refused(files, build_zip):
+    path = patch_zip(build_zip(files), offset=20, value=struct.pack("<I", 2**20))
     with pytest.raises(InputError, match="its entries overlap"):
         open_images(path)
 
 
-def test_a_flipped_bit_in_a_zip_is_noticed(files, make_zip):
-    path = make_zip({"a.png": files["a.png"]}, compression=zipfile.ZIP_STORED)
+def test_a_flipped_bit_in_a_zip_is_noticed(files, build_zip):
+    path = build_zip({"a.png": files["a.png"]}, compression=zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
     content[80] ^= 1
     path.write_bytes(content)
@@ -141,15 +141,15 @@ def test_a_flipped_bit_in_a_zip_is_noticed(files, make_zip):
 
 
 @pytest.mark.parametrize("kept", [0, 100, 600, 1024, 1100, 5000, 7168])
-def test_a_tar_cut_short_is_refused(kept, files, make_tar):
-    path = make_tar(files)
+def test_a_tar_cut_short_is_refused(kept, files, build_tar):
+    path = build_tar(files)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"images\.tar: .*cut short"):
         open_images(path)
 
 
-def test_garbage_within_a_tar_does_not_end_it_silently(files, make_tar):
-    path = make_tar(files)
+def test_garbage_within_a_tar_does_not_end_it_silently(files, build_tar):
+    path = build_tar(files)
     content = bytearray(path.read_bytes())
     second = content.find(b"cat/10.png")
     content[second : second + 512] = b"\x07" * 512
@@ -166,14 +166,14 @@ def test_a_file_that_is_no_archive_is_named(name, content, tmp_path):
         open_images(tmp_path / name)
 
 
-def test_no_damage_to_an_archive_is_a_traceback(files, tmp_path, make_zip, make_tar):
+def test_no_damage_to_an_archive_is_a_traceback(files, tmp_path, build_zip, build_tar):
     refused = []
 
     @settings(max_examples=150)
     @given(data=st.data())
     def damaged(data):
         name = data.draw(st.sampled_from(["x.zip", "x.tar", "x.tgz"]))
-        make = make_zip if name == "x.zip" else make_tar
+        make = build_zip if name == "x.zip" else build_tar
         path = make(files, name, **({"mode": "w:gz"} if name == "x.tgz" else {}))
         content = bytearray(path.read_bytes())
         for _ in range(data.draw(st.integers(1, 4))):
@@ -201,15 +201,15 @@ def test_an_entry_without_a_name_is_refused(tmp_path):
         open_images(path)
 
 
-def test_entries_can_be_read_from_many_threads_at_once(files, make_zip, make_tar):
-    for path in (make_zip(files), make_tar(files)):
+def test_entries_can_be_read_from_many_threads_at_once(files, build_zip, build_tar):
+    for path in (build_zip(files), build_tar(files)):
         with open_images(path) as source, ThreadPoolExecutor(8) as pool:
             contents = list(pool.map(source.content, list(range(len(files))) * 200))
         assert contents == [files[name] for name in sorted(files)] * 200
 
 
-def test_a_zip_behind_other_data_is_read(tmp_path, files, make_zip):
+def test_a_zip_behind_other_data_is_read(tmp_path, files, build_zip):
     path = tmp_path / "behind.zip"
-    path.write_bytes(b"#!/bin/sh\n" + make_zip(files).read_bytes())
+    path.write_bytes(b"#!/bin/sh\n" + build_zip(files).read_bytes())
     with open_images(path) as source:
         assert source.content(0) == files["a.png"]

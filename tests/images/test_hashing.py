@@ -4,19 +4,19 @@ import pytest
 from genmem.images import hash_images, open_images
 
 
-def test_it_is_a_hash_of_contents_in_order_and_of_nothing_else(files, make_folder, make_zip):
+def test_it_is_a_hash_of_contents_in_order_and_of_nothing_else(files, build_folder, build_zip):
     renamed = dict(
         zip([f"{i}.jpg" for i in range(6)], [files[n] for n in sorted(files)], strict=True)
     )
     assert (
-        hash_images(open_images(make_folder(files))).hexdigest
-        == hash_images(open_images(make_folder(renamed, "renamed"))).hexdigest
+        hash_images(open_images(build_folder(files))).hexdigest
+        == hash_images(open_images(build_folder(renamed, "renamed"))).hexdigest
     )
     changed = renamed | {"3.jpg": renamed["3.jpg"] + b"\0"}
     swapped = renamed | {"3.jpg": renamed["4.jpg"], "4.jpg": renamed["3.jpg"]}
     fewer = {name: renamed[name] for name in list(renamed)[:5]}
     variants = [renamed, changed, swapped, fewer]
-    paths = [make_folder(files, f"variant{i}") for i, files in enumerate(variants)]
+    paths = [build_folder(files, f"variant{i}") for i, files in enumerate(variants)]
     assert len({hash_images(open_images(path)).hexdigest for path in paths}) == 4
 
 
@@ -37,8 +37,8 @@ def test_the_shape_of_pixels_counts():
     assert len(digests) == 5
 
 
-def test_an_unreadable_entry_does_not_stop_it(files, make_folder):
-    folder = make_folder(files | {"notes.txt": b"hello"})
+def test_an_unreadable_entry_does_not_stop_it(files, build_folder):
+    folder = build_folder(files | {"notes.txt": b"hello"})
     rows = hash_images(open_images(folder)).per_image
     assert (rows == 0).all(axis=1).tolist() == [False] * 6 + [True]
 
@@ -46,8 +46,8 @@ def test_an_unreadable_entry_does_not_stop_it(files, make_folder):
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
 def test_progress_is_told_up_to_the_end(count):
     images = np.arange(count * 4, dtype=np.uint32).view(np.uint8).reshape(count, 4, 4, 1)
-    told = []
-    result = hash_images(open_images(images), progress=lambda *args: told.append(args))
-    assert told[-1] == ("reading array", count, count)
-    assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
+    sidecar = []
+    result = hash_images(open_images(images), progress=lambda *args: sidecar.append(args))
+    assert sidecar[-1] == ("reading array", count, count)
+    assert [done for _, done, _ in sidecar] == sorted({done for _, done, _ in sidecar})
     assert len(np.unique(result.per_image, axis=0)) == count

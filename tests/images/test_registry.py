@@ -8,19 +8,19 @@ from genmem.images import hash_images, open_images
 
 
 def test_a_folder_and_its_archives_hold_the_same_images_in_the_same_order(
-    files, make_folder, make_zip, make_tar
+    files, build_folder, build_zip, build_tar
 ):
     paths = [
-        make_folder(files),
-        make_zip(files),
-        make_zip(dict(reversed(files.items())), "stored.zip", compression=0),
-        make_tar(files),
-        make_tar({f"./{name}": content for name, content in files.items()}, "dotted.tar"),
-        make_tar(files, "images.tar.gz", "w:gz"),
-        make_tar(files, "images.tgz", "w:gz"),
-        make_tar(files, "IMAGES.TAR.GZ", "w:gz"),
-        make_tar(files, "images.tar.bz2", "w:bz2"),
-        make_tar(files, "images.tar.xz", "w:xz"),
+        build_folder(files),
+        build_zip(files),
+        build_zip(dict(reversed(files.items())), "stored.zip", compression=0),
+        build_tar(files),
+        build_tar({f"./{name}": content for name, content in files.items()}, "dotted.tar"),
+        build_tar(files, "images.tar.gz", "w:gz"),
+        build_tar(files, "images.tgz", "w:gz"),
+        build_tar(files, "IMAGES.TAR.GZ", "w:gz"),
+        build_tar(files, "images.tar.bz2", "w:bz2"),
+        build_tar(files, "images.tar.xz", "w:xz"),
     ]
     for path in paths:
         with open_images(path) as source:
@@ -34,21 +34,23 @@ def test_a_folder_and_its_archives_hold_the_same_images_in_the_same_order(
             assert hash_images(source).hexdigest == hash_images(open_images(paths[0])).hexdigest
 
 
-def test_litter_of_operating_systems_is_ignored(files, make_folder, make_zip):
+def test_litter_of_operating_systems_is_ignored(files, build_folder, build_zip):
     litter = ["Thumbs.db", ".DS_Store", "cat/.hidden.png", ".git/x.png", "__MACOSX/cat/._9.png"]
     both = files | dict.fromkeys(litter, b"?")
-    for source in (open_images(make_folder(both)), open_images(make_zip(both))):
+    for source in (open_images(build_folder(both)), open_images(build_zip(both))):
         assert [source.id(i) for i in range(len(source))] == sorted(files)
         assert source.non_image_count == 0
         source.close()
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"hello", "list.csv": b""}])
-def test_a_source_without_any_image_is_refused(content, tmp_path, make_folder, make_zip, make_tar):
+def test_a_source_without_any_image_is_refused(
+    content, tmp_path, build_folder, build_zip, build_tar
+):
     (tmp_path / "folder").mkdir()
-    found = "2 other files, such as list.csv" if content else "nothing"
-    for path in (make_folder(content), make_zip(content), make_tar(content)):
-        with pytest.raises(InputError, match=f"{re.escape(path.name)}: expected .*found {found}"):
+    files = "2 other files, such as list.csv" if content else "nothing"
+    for path in (build_folder(content), build_zip(content), build_tar(content)):
+        with pytest.raises(InputError, match=f"{re.escape(path.name)}: expected .*found {files}"):
             open_images(path)
 
 
@@ -77,13 +79,13 @@ def test_other_things_are_refused_by_their_type(source):
         open_images(source)
 
 
-def test_one_image_is_a_source(make_folder, files):
-    with open_images(make_folder({"a.png": files["a.png"]})) as source:
+def test_one_image_is_a_source(build_folder, files):
+    with open_images(build_folder({"a.png": files["a.png"]})) as source:
         assert len(source) == 1
 
 
-def test_names_are_safe_to_publish(tmp_path, make_folder, files, monkeypatch):
-    folder = make_folder(files)
+def test_names_are_safe_to_publish(tmp_path, build_folder, files, monkeypatch):
+    folder = build_folder(files)
     monkeypatch.chdir(folder)
     assert open_images(".").name == "folder"
     assert open_images(f"{folder}/").name == "folder"

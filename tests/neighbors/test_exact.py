@@ -27,24 +27,24 @@ def brute_force(queries, references, metric, *, exclude_self=False):
     return out
 
 
-def check_against_brute_force(found, distances, k):
+def check_against_brute_force(result, distances, k):
     """Same distances; the indices may differ only where brute force itself sees a tie."""
     order = np.argsort(distances, axis=1, kind="stable")[:, :k]
     expected = np.take_along_axis(distances, order, axis=1)
-    assert found.distances == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    reached = np.take_along_axis(distances, found.indices, axis=1)
+    assert result.distances == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    reached = np.take_along_axis(distances, result.indices, axis=1)
     assert reached == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    assert all(len(set(row)) == k for row in found.indices.tolist())
+    assert all(len(set(row)) == k for row in result.indices.tolist())
 
 
 def test_the_comparer_itself_rejects_a_wrong_neighbour():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(6, 3))
     distances = brute_force(rows, rows, "euclidean", exclude_self=True)
-    found = nearest(rows, rows, metric="euclidean", exclude_self=True)
-    found.indices[0] = (found.indices[0] + 1) % 6
+    result = nearest(rows, rows, metric="euclidean", exclude_self=True)
+    result.indices[0] = (result.indices[0] + 1) % 6
     with pytest.raises(AssertionError):
-        check_against_brute_force(found, distances, 1)
+        check_against_brute_force(result, distances, 1)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -56,8 +56,8 @@ def test_search_equals_brute_force_with_duplicates_and_near_duplicates(metric, k
     references[[5, 40, 90]] = queries[3]
     references[7] = queries[4] * np.float32(1 + 1e-6)
     references[8] = queries[5] + np.float32(1e-6)
-    found = nearest(queries, references, k=k, metric=metric)
-    check_against_brute_force(found, brute_force(queries, references, metric), k)
+    result = nearest(queries, references, k=k, metric=metric)
+    check_against_brute_force(result, brute_force(queries, references, metric), k)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -65,18 +65,18 @@ def test_leave_one_out_skips_the_row_itself_but_not_its_twin(metric):
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(50, 8)).astype(np.float32)
     rows[30] = rows[10]
-    found = nearest(rows, rows, k=3, metric=metric, exclude_self=True)
-    check_against_brute_force(found, brute_force(rows, rows, metric, exclude_self=True), 3)
-    assert found.indices[10, 0] == 30
-    assert found.indices[30, 0] == 10
-    assert found.distances[10, 0] == 0
+    result = nearest(rows, rows, k=3, metric=metric, exclude_self=True)
+    check_against_brute_force(result, brute_force(rows, rows, metric, exclude_self=True), 3)
+    assert result.indices[10, 0] == 30
+    assert result.indices[30, 0] == 10
+    assert result.distances[10, 0] == 0
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_ties_go_to_the_lowest_index_even_among_thousands_of_copies(metric):
     rows = np.tile(np.linspace(1, 2, 12, dtype=np.float32), (3000, 1))
-    found = nearest(rows[:50], rows, k=3, metric=metric)
-    assert (found.indices == [0, 1, 2]).all()
+    result = nearest(rows[:50], rows, k=3, metric=metric)
+    assert (result.indices == [0, 1, 2]).all()
     alone = nearest(rows, rows, k=2, metric=metric, exclude_self=True)
     assert alone.indices[:3].tolist() == [[1, 2], [0, 2], [0, 1]]
 
@@ -90,8 +90,8 @@ def test_a_near_duplicate_keeps_the_digits_that_one_minus_cosine_loses():
     step *= np.linalg.norm(query) / np.linalg.norm(step)
     turned = query * np.cos(angle) + step * np.sin(angle)
     exact = 2 * np.sin(angle / 2) ** 2  # 1 − cos(angle), without cancellation
-    found = nearest(query, np.vstack([turned, rng.normal(size=(20, 2048))]))
-    assert found.distances[0, 0] == pytest.approx(exact, rel=1e-6, abs=0)
+    result = nearest(query, np.vstack([turned, rng.normal(size=(20, 2048))]))
+    assert result.distances[0, 0] == pytest.approx(exact, rel=1e-6, abs=0)
     unit, turned_unit = (np.float32(v / np.linalg.norm(v)) for v in (query[0], turned[0]))
     assert 1 - unit @ turned_unit != pytest.approx(exact, rel=0.1, abs=0)
 
@@ -198,9 +198,9 @@ def test_memory_mapped_features_of_any_float_type_can_be_searched(tmp_path, dtyp
     rows = rng.normal(size=(64, 10)).astype(dtype)
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    found = nearest(mapped, mapped, k=2, metric="euclidean", exclude_self=True)
+    result = nearest(mapped, mapped, k=2, metric="euclidean", exclude_self=True)
     distances = brute_force(rows, rows, "euclidean", exclude_self=True)
-    check_against_brute_force(found, distances, 2)
+    check_against_brute_force(result, distances, 2)
 
 
 def test_too_few_references_are_named_in_the_error():
@@ -266,10 +266,10 @@ def test_a_bound_loses_no_neighbour_within_it(seed, k, metric):
     search = NearestNeighbors(queries, k=k, metric=metric, within=bounds)
     for start in range(0, 30, 7):
         search.update(references[start : start + 7])
-    found = search.compute()
+    result = search.compute()
     inside = full.distances <= bounds[:, None]
-    assert (found.indices[inside] == full.indices[inside]).all()
-    assert (found.distances[inside] == full.distances[inside]).all()
+    assert (result.indices[inside] == full.indices[inside]).all()
+    assert (result.distances[inside] == full.distances[inside]).all()
 
 
 def test_one_bound_a_query_is_wanted():
