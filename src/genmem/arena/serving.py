@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genmem.arena import load
 from genmem.arena.core.configuration import LISTENS, PARENT, read_configuration
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
 
 _THREADS = 48
 """Requests under way at once: an upload over a slow line holds one for as long as it takes."""
@@ -98,6 +98,5 @@ def _refuse_taken(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UsageError(
-                f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}; choose another "
-                "with --port"
+                f"cannot listen on {host}:{port}: {os_reason(error)}; choose another with --port"
             ) from error

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Terminated
-from genmem.errors import GenmemError, UsageError
+from genmem.errors import GenmemError, UsageError, os_reason
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
 """Parts of torch's messages when memory is exhausted; the last for sizes beyond any address."""
@@ -117,7 +117,7 @@ def _describe_os_error(error: OSError) -> str:
         sys.stdout.flush()
     except OSError:
         _discard_stdout()
-    reason = (error.strerror or str(error)).lower()
+    reason = os_reason(error)
     return f"{error.filename}: {reason}" if error.filename else f"cannot read or write: {reason}"
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from genmem.errors import InputError
+from genmem.errors import InputError, os_reason
 from genmem.io.atomic import atomic_write
 from genmem.results import Json
 
@@ -55,9 +55,7 @@ class Document:
         try:
             return _adapter(cls).validate_json(path.read_bytes())
         except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read: {(error.strerror or '').lower()}."
-            ) from error
+            raise InputError(f"{path}: cannot be read: {os_reason(error)}.") from error
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "the file"

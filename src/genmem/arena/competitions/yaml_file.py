@@ -20,7 +20,7 @@ from django.forms import BaseForm
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm, default_of
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.competitions.setup import save_competition, save_split
-from genmem.errors import InputError
+from genmem.errors import InputError, os_reason
 
 _OWN = ("time_zone", "rules_file", "public", "private")
 _DATES = ("opens_at", "closes_at", "merge_until")
@@ -60,7 +60,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from error
+        raise InputError(f"{path}: cannot be read: {os_reason(error)}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):

@@ -28,7 +28,7 @@ from genmem.arena.export.snapshot import snapshot
 from genmem.arena.export.tables import TABLES
 from genmem.arena.submissions.fs import sync
 from genmem.arena.teams.pseudonyms import Pseudonyms
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -73,7 +73,7 @@ def export(
     try:
         part.mkdir()
     except OSError as error:
-        raise UsageError(f"cannot create {out}: {(error.strerror or '').lower()}") from error
+        raise UsageError(f"cannot create {out}: {os_reason(error)}") from error
     try:
         competition.refresh_from_db()
         agreed = {address.lower() for address in agreed}
@@ -92,7 +92,7 @@ def export(
             part.rename(out)
         except OSError as error:
             raise UsageError(
-                f"cannot create {out}: {(error.strerror or '').lower()}; nothing was written"
+                f"cannot create {out}: {os_reason(error)}; nothing was written"
             ) from error
         sync(out.parent)
     finally:

@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
@@ -144,7 +144,7 @@ def _header(path: Path, *, kind: str) -> dict[str, Any]:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError):
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         return InputError(f"{path}: cannot read the checkpoint: {reason}.")
     return InputError(
         f"{path}: not a checkpoint, or truncated ({error}). Resume from another one, or start "

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 
 if TYPE_CHECKING:
     from genmem.results import Json
@@ -88,7 +88,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {(error.strerror or '').lower()}.") from error
+        raise InputError(f"{path}: cannot be read: {os_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}.") from error
     if not isinstance(values, dict):

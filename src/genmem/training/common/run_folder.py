@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
 from genmem.io.atomic import atomic_write, check_folder_writable
 from genmem.results import Json
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
@@ -67,7 +67,7 @@ def create_run_folder(folder: Path, subfolder: str) -> None:
     try:
         (folder / subfolder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}.") from error
+        raise UsageError(f"cannot make {folder}: {os_reason(error)}.") from error
 
 
 def write_config(folder: Path, config: Config) -> None:

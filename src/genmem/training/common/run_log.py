@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.io.atomic import atomic_write
 from genmem.results import Json, to_json
 
@@ -41,9 +41,7 @@ class RunLog:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(_line({"step": step, **values}))
         except OSError as error:
-            raise UsageError(
-                f"cannot write {self.path}: {(error.strerror or str(error)).lower()}"
-            ) from error
+            raise UsageError(f"cannot write {self.path}: {os_reason(error)}") from error
 
 
 def read_log(path: Path) -> list[dict[str, Json]]:
@@ -57,7 +55,7 @@ def read_log(path: Path) -> list[dict[str, Json]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise InputError(f"{path}: cannot read the log: {reason}.") from error
     return [entry for line in content.splitlines() if (entry := _entry(line)) is not None]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
 from genmem.study_results.emm import TrialResult
@@ -124,7 +124,7 @@ class EmmStudy:
         try:
             (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot make {folder}: {(error.strerror or '').lower()}.") from error
+            raise UsageError(f"cannot make {folder}: {os_reason(error)}.") from error
         self.threads = _study_threads(folder / STUDY_FILE, threads)
         self._results: dict[str, TrialResult] = {}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from genmem.errors import UsageError
+from genmem.errors import UsageError, os_reason
 from genmem.images import Progress
 from genmem.results import Json
 from genmem.training.common.config import Device
@@ -75,6 +75,6 @@ def execute(
     try:
         spec.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make {spec.folder}: {(error.strerror or '').lower()}.") from error
+        raise UsageError(f"cannot make {spec.folder}: {os_reason(error)}.") from error
     with FileLock(spec.folder / ".lock"):
         return function(spec, progress=progress, on_stop=on_stop)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.images import hub
 from genmem.results import Json
 from genmem.training.diffusion.evaluation.diffusers_unet import PipelineDenoiser
@@ -219,7 +219,7 @@ def _json(path: Path, *, name: str) -> dict[str, Json]:
     except OSError as error:
         raise InputError(
             f"{name}: expected {path.name} in the pipeline's folder; it cannot be read: "
-            f"{(error.strerror or str(error)).lower()}."
+            f"{os_reason(error)}."
         ) from error
     except ValueError as error:
         raise InputError(f"{name}: {path.name} is not JSON: {error}.") from error
