@@ -3,7 +3,6 @@
     GenmemError            anything that the user can fix; exit code 2
     ├── InputError         images, features, archives or tables that cannot be used
     ├── UsageError         unknown names, and arguments that contradict each other
-    ├── TrainingError      a training run that cannot continue: a loss that is not finite, …
     └── WeightsError       a backbone's weights are missing and cannot be downloaded; exit code 3
 
 Every message says what was expected, what was given, and how to fix it. The command line prints it
@@ -24,10 +23,6 @@ class InputError(GenmemError):
 
 class UsageError(GenmemError):
     """The call is wrong: an unknown name, or arguments that contradict each other."""
-
-
-class TrainingError(GenmemError):
-    """A training run cannot continue."""
 
 
 class WeightsError(GenmemError):

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from genmem.arrays import rows_not_finite, to_numpy
 from genmem.errors import InputError
 from genmem.features.extract import Features, RowIds
 from genmem.formatting import printable
+from genmem.io.npy import NpyHeader, read_npy_header
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +27,6 @@ BLOCK_BYTES = 1 << 26
 
 IDS_SUFFIX = ".ids.json"
 """The suffix of the sidecar that `genmem features` writes beside a .npy file."""
-
-Header = tuple[tuple[int, ...], np.dtype]
-"""Shape and type of an array."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,26 +38,18 @@ class _Sidecar:
     backbone: Mapping[str, Any]
 
 
-def _header(file: Any) -> Header:
-    """Shape and dtype from the header of an open .npy file."""
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
-
-
-def _archive_headers(path: Path) -> dict[str, Header]:
-    """Shape and dtype of each array in an .npz file, by name."""
+def _archive_headers(path: Path) -> dict[str, NpyHeader]:
+    """The header of each array in an .npz file, by name."""
+    headers = {}
     with zipfile.ZipFile(path) as archive:
-        headers = {}
         for name in archive.namelist():
             if name.endswith(".npy"):
                 with archive.open(name) as file:
-                    headers[name.removesuffix(".npy")] = _header(file)
-        return headers
+                    headers[name.removesuffix(".npy")] = read_npy_header(file)
+    return headers
 
 
-def _feature_names(headers: Mapping[str, Header]) -> list[str]:
+def _feature_names(headers: Mapping[str, NpyHeader]) -> list[str]:
     """The arrays of an .npz file that may be features: `features`, else 2-D floating point.
 
     None if an array has three or more dimensions: those are images, and tables beside them are
@@ -68,10 +57,12 @@ def _feature_names(headers: Mapping[str, Header]) -> list[str]:
     """
     if "features" in headers:
         return ["features"]
-    if any(len(shape) > 2 for shape, _ in headers.values()):
+    if any(len(header.shape) > 2 for header in headers.values()):
         return []
     return [
-        name for name, (shape, dtype) in headers.items() if len(shape) == 2 and dtype.kind == "f"
+        name
+        for name, header in headers.items()
+        if len(header.shape) == 2 and header.dtype.kind == "f"
     ]
 
 
@@ -90,7 +81,7 @@ def is_feature_source(source: object) -> bool:
     try:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
-                return len(_header(file)[0]) == 2
+                return len(read_npy_header(file).shape) == 2
         if path.suffix.lower() == ".npz":
             return bool(_feature_names(_archive_headers(path)))
     except Exception:  # NumPy's and zipfile's readers raise almost anything on hostile bytes
@@ -121,7 +112,7 @@ def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
         if path.suffix.lower() == ".npz":
             return _read_archive(path), str(source)
         with path.open("rb") as file:
-            if _header(file)[1].hasobject:
+            if read_npy_header(file).dtype.hasobject:
                 raise InputError(
                     f"{source} holds Python objects, which are never loaded; expected features: "
                     "floating point, one row per image, [n, d]."

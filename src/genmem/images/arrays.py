@@ -18,6 +18,7 @@ from genmem.errors import InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
+from genmem.io.npy import read_npy_header
 
 
 class ArraySource(ImageSource):
@@ -108,7 +109,7 @@ def open_array_file(path: Path) -> ArraySource:
         InputError: not such a file, cut short, or an array that is not images.
     """
     try:
-        file = _spool_member(path) if path.suffix.lower() == ".npz" else path.open("rb")
+        file = _copy_member(path) if path.suffix.lower() == ".npz" else path.open("rb")
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a .npz file, or cut short: {error}") from error
     try:
@@ -120,34 +121,29 @@ def open_array_file(path: Path) -> ArraySource:
 
 def _map_npy(file: IO[bytes], path: Path) -> NDArray[Any]:
     try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read_header(file)
+        shape, fortran_order, dtype = read_npy_header(file)
         if dtype.hasobject:
             raise InputError(
-                f"{path}: holds Python objects, which are never loaded. Expected uint8"
+                f"{path}: holds Python objects, which are never loaded. Expected uint8."
             )
-        order = "F" if fortran else "C"
+        order = "F" if fortran_order else "C"
         return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order=order)
-    except (ValueError, KeyError, OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise InputError(f"{path}: not a .npy array, or cut short: {error}") from error
 
 
-def _spool_member(path: Path) -> IO[bytes]:
+def _copy_member(path: Path) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-        wanted = [name for name in ("images", "arr_0") if name in entries] or list(entries)
-        if len(wanted) != 1 and wanted[:1] not in (["images"], ["arr_0"]):
+        candidates = [name for name in ("images", "arr_0") if name in entries] or list(entries)
+        if len(candidates) != 1 and candidates[:1] not in (["images"], ["arr_0"]):
             raise InputError(
                 f"{path}: expected one array, or one named images or arr_0; found "
-                f"{', '.join(entries) or 'none'}"
+                f"{', '.join(entries) or 'none'}."
             )
-        entry = entries[wanted[0]]
+        entry = entries[candidates[0]]
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(f"{path}: is compressed otherwise than NumPy does. Save it again")
+            raise InputError(f"{path}: is not compressed as NumPy does it. Save it again.")
         with archive.open(entry) as member:
             return copy_to_tempfile(member, compressed=entry.compress_size, what=str(path))
 

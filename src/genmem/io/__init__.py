@@ -2,5 +2,6 @@
 
 atomic.py          files: check that they can be written; write them atomically
 documents.py       frozen dataclasses that are stored as JSON files
+npy.py             headers of .npy files
 result_folder.py   folders with a page, its numbers and its images
 """
