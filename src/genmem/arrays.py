@@ -85,7 +85,14 @@ def check_feature_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
 
 
 def check_at_least(count: int, least: int, *, role: str, why: str) -> None:
-    """Raise InputError if a set holds fewer than `least` rows; `why` says what needs them."""
+    """Raise InputError if a set holds too few rows.
+
+    Args:
+        count: its rows.
+        least: the rows that are needed.
+        role: the set, for the message.
+        why: what needs that many, for the message.
+    """
     if count < least:
         raise InputError(f"{role}: expected at least {least} rows, got {count}: {why}")
 
@@ -93,8 +100,13 @@ def check_at_least(count: int, least: int, *, role: str, why: str) -> None:
 def check_choice(value: str, choices: tuple[str, ...], *, name: str) -> str:
     """Check that `value` is one of `choices`, and return it.
 
+    Args:
+        value: what the caller passed.
+        choices: the allowed values.
+        name: the parameter, for the message.
+
     Raises:
-        UsageError: it is not; `name` is the parameter's name in the message.
+        UsageError: it is not.
     """
     if value not in choices:
         raise UsageError(f"{name}: expected one of {', '.join(choices)}, got {value!r}.")
@@ -125,14 +137,27 @@ def rows_not_finite(rows: Any) -> NDArray[np.int64]:
 
 
 def block_slices(count: int, dimension: int) -> Iterator[slice]:
-    """Consecutive slices of at most `BLOCK_BYTES` of float64 that cover `count` rows."""
+    """Yield consecutive slices that cover an array, each at most `BLOCK_BYTES` as float64.
+
+    Args:
+        count: rows of the array.
+        dimension: its columns.
+    """
     step = max(1, BLOCK_BYTES // (8 * dimension))
     for start in range(0, count, step):
         yield slice(start, min(count, start + step))
 
 
 def copy_float64(array: Any, rows: slice | NDArray[np.int64]) -> Any:
-    """The given rows of `array` as float64, always a copy that may be written to."""
+    """Copy rows of an array to float64.
+
+    Args:
+        array: features [n, d].
+        rows: a slice, or int64 indices [m].
+
+    Returns:
+        float64 [m, d], which may be written to; on a CUDA device if `array` is, else in NumPy.
+    """
     if not is_torch_array(array):
         selected = array[rows]
         return np.array(selected, dtype=np.float64, order="C")
@@ -143,7 +168,12 @@ def copy_float64(array: Any, rows: slice | NDArray[np.int64]) -> Any:
 
 
 def take_rows(array: Any, rows: NDArray[np.int64]) -> Any:
-    """The given rows of `array`, in its own precision, on its own device."""
+    """Rows of an array, in its own precision, on its own device.
+
+    Args:
+        array: features [n, d].
+        rows: int64 indices [m].
+    """
     return array.detach()[rows] if is_torch_array(array) else np.asarray(array[rows])
 
 

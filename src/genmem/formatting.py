@@ -55,7 +55,12 @@ def share(value: float) -> str:
 
 
 def share_range(low: float, high: float) -> str:
-    """Two fractions as the ends of a range: `0.85 to 1.5 %`."""
+    """A range of shares as text: `0.85 to 1.5 %`.
+
+    Args:
+        low: its lower end, a fraction in 0…1.
+        high: its upper end.
+    """
     return f"{share(low).removesuffix(' %')} to {share(high)}"
 
 

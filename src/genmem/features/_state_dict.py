@@ -45,7 +45,13 @@ def read_state_dict(path: Path) -> StateDict:
 
 
 def wrong_weights_error(name: str, path: Path, error: Exception) -> WeightsError:
-    """The error for a file that holds the weights of another network."""
+    """The error for a file that holds the weights of another network.
+
+    Args:
+        name: the network.
+        path: the file.
+        error: what loading the weights raised.
+    """
     reason = " ".join(str(error).split())[:300]
     return WeightsError(f"{path.name} does not hold the weights of {name}: {reason}")
 

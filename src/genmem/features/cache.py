@@ -125,7 +125,12 @@ Compute = Callable[[EntryState | None], Generator[Rows, None, None]]
 
 
 def compute_in_memory(count: int, compute: Compute) -> Entry:
-    """The feature set of a source of `count` images, in memory only."""
+    """Compute a feature set in memory, without the cache.
+
+    Args:
+        count: images in the source.
+        compute: gives the rows.
+    """
     return _fill(_EntryWriter(None, count), compute)
 
 
@@ -347,6 +352,11 @@ def _update(hasher: hashlib.blake2b, rows: NDArray[np.float32]) -> None:
 @contextmanager
 def locked(folder: Path, key: str, progress: Progress | None) -> Iterator[None]:
     """Hold the lock of one key; wait while another process holds it.
+
+    Args:
+        folder: the folder of the lock file.
+        key: the lock's name.
+        progress: told while another process holds the lock.
 
     Raises:
         UsageError: the cache folder cannot be written.

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 def build_network(weights: Path, *, number: int) -> torch.nn.Module:
     """Build timm's network of this size; its tensors are matched by name or else by order.
 
+    Args:
+        weights: a state dict, .pth or .safetensors.
+        number: the network's size, 0 to 2.
+
     Raises:
         WeightsError: the file does not hold this network's weights.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.features.cache import (
+    Entry,
     EntryState,
     Rows,
     compute_in_memory,
@@ -105,7 +106,12 @@ def _check_none_broken(source: ImageSource, broken: Broken) -> None:
 
 
 def image_transform(extractor: FeatureExtractor, augmentation: Augmentation) -> Transform:
-    """What happens to an image's pixels before the network: augmentation, then preprocessing."""
+    """What happens to an image's pixels before the network: augmentation, then preprocessing.
+
+    Args:
+        extractor: its backbone's preprocessing is applied.
+        augmentation: applied before it.
+    """
     if augmentation == IDENTITY:
         return extractor.transform
     return lambda pixels: extractor.transform(augmentation.apply(pixels))
@@ -114,7 +120,13 @@ def image_transform(extractor: FeatureExtractor, augmentation: Augmentation) -> 
 def features_key(
     hashes: ImageHashes, extractor: FeatureExtractor, augmentation: Augmentation = IDENTITY
 ) -> str:
-    """The cache key of the features of some images: a hash over everything that decides them."""
+    """The cache key of the features of some images: a hash over everything that decides them.
+
+    Args:
+        hashes: of the images' content.
+        extractor: its backbone, weights, preprocessing and engine count.
+        augmentation: applied to every image.
+    """
     return entry_key(
         FEATURES_VERSION,
         DECODE_RULE,
@@ -130,7 +142,13 @@ def features_key(
 def is_cached(
     source: ImageSource, *, extractor: FeatureExtractor, augmentation: Augmentation = IDENTITY
 ) -> bool:
-    """Whether the default cache holds these features; their bytes are not verified."""
+    """Whether the default cache holds these features; their bytes are not verified.
+
+    Args:
+        source: the images.
+        extractor: from `load_backbone`.
+        augmentation: applied to every image.
+    """
     key = features_key(hash_images(source), extractor, augmentation)
     return is_done(default_cache() / "features" / key)
 
@@ -245,6 +263,14 @@ def extract(
         entry, from_cache = open_or_compute(folder, len(source), compute, progress=progress)
     if not skip_broken:
         _check_none_broken(source, entry.broken)
+    features = _describe_rows(entry, source, hashes, extractor)
+    return replace(features, seconds=time.perf_counter() - started, from_cache=from_cache)
+
+
+def _describe_rows(
+    entry: Entry, source: ImageSource, hashes: ImageHashes, extractor: FeatureExtractor
+) -> Features:
+    """The rows of a feature set with their images' ids and positions."""
     skipped = [position for position, _ in entry.broken]
     positions = np.delete(np.arange(len(source), dtype=np.int64), skipped)
     return Features(
@@ -255,6 +281,6 @@ def extract(
         digest=hashes.hexdigest,
         skipped=tuple(source.id(position) for position in skipped),
         backbone=extractor.describe(),
-        seconds=time.perf_counter() - started,
-        from_cache=from_cache,
+        seconds=0.0,
+        from_cache=False,
     )

@@ -59,13 +59,22 @@ def _taps(size_in: int, size_out: int, half_pixel: bool) -> tuple[NDArray, NDArr
 def resize_bilinear(
     image: NDArray[np.uint8], *, height: int, width: int, half_pixel: bool
 ) -> NDArray[np.float32]:
-    """Stretch `image` [H, W, 3] to [height, width, 3] float32, without antialiasing.
+    """Stretch an image without antialiasing, in float32.
 
     Between two pixels a and b, a fraction t of the way: a + (b − a)·t, first along rows, then
     along columns. Output index i reads input position i·in/out (`half_pixel=False`: the formula of
     TensorFlow 1's resize_bilinear with align_corners=False, which the FID graph contains) or
     (i + ½)·in/out − ½ (`half_pixel=True`: torch's interpolate with align_corners=False). Positions
     beyond the edge take the edge pixel.
+
+    Args:
+        image: pixels, uint8 [H, W, 3].
+        height: of the result, in pixels.
+        width: of the result, in pixels.
+        half_pixel: where pixel centres are: see above.
+
+    Returns:
+        float32 [height, width, 3].
     """
     source = image.astype(np.float32)
     left, right, across = _taps(image.shape[1], width, half_pixel)

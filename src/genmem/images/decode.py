@@ -76,7 +76,18 @@ def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8
 
 
 def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
-    """A Pillow image as pixels, uint8 [H, W, 3], by the rule of `decode`."""
+    """Convert a Pillow image by the rule of `decode`.
+
+    Args:
+        image: of any mode.
+        name: the image, for the start of an error message.
+
+    Returns:
+        Pixels, uint8 [H, W, 3].
+
+    Raises:
+        InputError: as for `decode`.
+    """
     _refuse_pixels(image.size, name=name)
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return _pixels_to_rgb((np.asarray(image) >> 8).astype(np.uint8), name=name)

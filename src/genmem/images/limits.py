@@ -22,7 +22,12 @@ MAX_ROW_GROUP_BYTES = 2**31
 
 
 def too_large_error(size: int, *, what: str) -> InputError:
-    """The error for one encoded image, named by `what`, of more than MAX_IMAGE_BYTES."""
+    """The error for one encoded image of more than MAX_IMAGE_BYTES.
+
+    Args:
+        size: its bytes.
+        what: the image, for the message.
+    """
     return InputError(
         f"{what}: takes {size:,} bytes, more than the {MAX_IMAGE_BYTES:,} that one image may take "
         "(a decompression bomb?). Remove it or make it smaller."
@@ -30,7 +35,13 @@ def too_large_error(size: int, *, what: str) -> InputError:
 
 
 def refuse_bomb(total: int, *, compressed: int, what: str) -> None:
-    """Raise InputError if `compressed` bytes of archive `what` unpack to suspiciously many."""
+    """Raise InputError if an archive unpacks to suspiciously many bytes.
+
+    Args:
+        total: bytes after decompression, so far.
+        compressed: bytes before.
+        what: the archive, for the message.
+    """
     if total > RATIO_FLOOR and total > MAX_RATIO * compressed:
         raise InputError(
             f"{what}: {compressed:,} bytes unpack to {total:,} or more, over {MAX_RATIO} times as "

@@ -78,7 +78,12 @@ class ImageSource(ABC):
 
 
 def number_id(position: int, count: int) -> str:
-    """The id of an entry without a name: its number, zero-padded so that ids sort like numbers."""
+    """The id of an entry without a name: its number, zero-padded so that ids sort like numbers.
+
+    Args:
+        position: the entry's number, from 0.
+        count: entries in the source.
+    """
     return f"{position:0{max(6, len(str(count - 1)))}d}"
 
 

@@ -48,6 +48,10 @@ class ResultKind:
 def check_result_folder(folder: str | Path, kind: ResultKind) -> None:
     """Check that results can be written into `folder`, before hours of work end in an error.
 
+    Args:
+        folder: it need not exist.
+        kind: what it will hold.
+
     Raises:
         UsageError: it has no name, is a file or a broken link, is not writable, or holds files but
             no earlier results of this kind.

@@ -18,6 +18,10 @@ def score_tolerance(dimension: int, *, device: torch.device) -> float:
     practically 1 at λ = 4 (Higham and Mary 2019, "A new approach to probabilistic rounding error
     analysis"); another 8u cover rounding and normalising the rows themselves. Where the caller
     lets CUDA multiply in TF32, u is TF32's.
+
+    Args:
+        dimension: length of the rows, d.
+        device: where the product is computed.
     """
     tf32 = device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
     unit = 2.0**-11 if tf32 else 2.0**-24
@@ -25,7 +29,16 @@ def score_tolerance(dimension: int, *, device: torch.device) -> float:
 
 
 def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
-    """float32 [b]: for each query, what `score_tolerance` must be multiplied by."""
+    """The factor of `score_tolerance` for each query of a block.
+
+    Args:
+        queries: the block of queries, b rows.
+        block: the block of references.
+        metric: the distance.
+
+    Returns:
+        float32 [b].
+    """
     if metric != "euclidean":
         return torch.ones_like(queries.norms)
     largest = block.norms.max()
