@@ -17,9 +17,11 @@ features.py            `genmem features`
 backbones.py           `genmem backbones`
 cheat.py               `genmem cheat`
 demo.py                `genmem demo`
-train_gan.py           `genmem train gan` and `genmem train sample`
+train.py               `genmem train`
+train_gan.py           `genmem train gan`
 train_diffusion.py     `genmem train diffusion`
-diffusion_options.py   its options
+train_sample.py        `genmem train sample`
+config_options.py      options of a command made from a configuration model
 training.py            what the commands that train have in common
 study.py               `genmem study`
 study_rejection.py     `genmem study rejection`

@@ -1,4 +1,13 @@
-"""Training with less memorization: rejection in any GAN loop, and the models to study it with."""
+"""Training with less memorization, and models to study memorization with.
+
+common/            what GAN and diffusion training share
+rejection/         memorization rejection for any GAN training loop
+gan/               GANs with rejection
+diffusion/         diffusion models, the optimal denoiser, evaluation of models
+sweep/             many trials of a study: locally or on a Ray cluster
+rejection_study/   rejection over thresholds, models and seeds
+emm/               effective model memorization of diffusion models
+"""
 
 from __future__ import annotations
 
@@ -20,14 +29,14 @@ _HOMES = {
     "ramp": "genmem.training.rejection.rejection",
 }
 
-# `import *` takes what is there without Lightning; the callback is imported by its name.
+# `import *` must work without Lightning; import the callback by its name.
 __all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
     set(_HOMES) - {"MemorizationRejectionCallback"}
 )
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: Lightning only with its callback."""
+    """Import a public name at its first use: Lightning only with its callback."""
     if name not in _HOMES:
         raise AttributeError(f"module 'genmem.training' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,6 +1,18 @@
 """Diffusion models and how many images they memorize ("On Memorization in Diffusion Models").
 
-`OptimalDenoiser` is what their training loss asks for: it can only replay training images.
+config.py             `DiffusionConfig`, `UNetConfig`, `ImageSelection`: all settings of a training
+labels.py             labels to condition on: none, true, random, unique
+learning_rate.py      learning rate by step: batch size and warm-up
+train.py              `train`: a training from its configuration to its last step
+trainer.py            `DiffusionTrainer`: model, average and optimizer, one step of all
+run_folder.py         files of a run; a trained model read back; its memorization ratio
+networks.py           the U-Net of DDPM++ and NCSN++
+layers.py             residual blocks, self-attention, resampling
+preconditioning.py    VP, VE and EDM, and their losses
+sampler.py            EDM's Heun sampler
+optimal_denoiser.py   the minimum of the training loss: it can only replay training images
+streaming_softmax.py  its softmax-weighted means, in blocks of training images
+evaluation/           what a model copies, and how far it is from the optimal denoiser
 """
 
 from __future__ import annotations
