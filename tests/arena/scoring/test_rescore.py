@@ -107,6 +107,34 @@ def test_a_failed_rescore_keeps_the_score_and_says_why(competition):
     assert in_force(imported).score == 20.0
 
 
+def test_a_rescore_that_fails_for_a_temporary_reason_is_retried_a_few_times(
+    competition, tmp_path, monkeypatch
+):
+    from genmem.arena.scoring import rescore_task
+    from genmem.arena.scoring.models import Rescore
+    from genmem.arena.scoring.rescore import rescore
+    from genmem.arena.scoring.retry import MAX_ATTEMPTS
+
+    from ..factories import a_team, scored
+    from .factories import new_split_version
+
+    scored(a_team(competition), 20.0, 30.0)
+    train = new_split_version(competition, "private").train
+    split = new_split_version(competition, "public", train=train)
+    rescore(split, "other images", None)
+
+    def full_disk(row):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rescore_task, "_score", full_disk)
+    monkeypatch.setattr(rescore_task, "RETRY_PAUSE", 0)
+    for _ in range(MAX_ATTEMPTS):
+        assert run_rescores(split) == ["waiting"]
+    assert run_rescores(split) == ["failed"]
+    assert f"{MAX_ATTEMPTS} attempts" in Rescore.objects.get().detail
+    assert "No space left on device" in Rescore.objects.get().detail
+
+
 def test_eleven_thousand_rescores_take_a_few_seconds(competition):
     import time
 

@@ -13,7 +13,7 @@ from genmem.arena.scoring.db_retry import close_connection, wait_for_database
 from genmem.arena.scoring.errors import SetupError
 from genmem.arena.scoring.models import Rescore
 from genmem.arena.scoring.pipeline import save_score
-from genmem.arena.scoring.retry import MAX_ATTEMPTS
+from genmem.arena.scoring.retry import MAX_ATTEMPTS, RETRY_PAUSE
 from genmem.arena.scoring.steps import full_reason
 from genmem.errors import InputError
 
@@ -40,6 +40,7 @@ def run_rescore(rescore_id: int) -> str:
         except Exception as error:  # may be temporary: a full disk, storage that does not answer
             close_connection()
             row.detail = full_reason(error)
+            time.sleep(RETRY_PAUSE * row.attempts)
         # Unless it was begun again meanwhile.
         mine = Rescore.objects.filter(pk=row.pk, state="waiting", attempts=row.attempts)
         wait_for_database(lambda: mine.update(state=row.state, detail=row.detail))

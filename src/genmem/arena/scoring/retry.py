@@ -15,6 +15,9 @@ MAX_ATTEMPTS = 5
 """Attempts at a step, a run of code or a rescore before it fails, whether the attempt raised an
 error or its worker died. Waiting for the database is no attempt."""
 
+RETRY_PAUSE = 2.0
+"""Seconds that a worker waits after an attempt raised an error, times the number of attempts."""
+
 
 def retry_submission(submission: Submission, actor: User | None) -> Submission:
     """Have a refused or failed submission scored again from its first unfinished step.

@@ -13,12 +13,10 @@ from genmem.arena.scoring.db_retry import close_connection, wait_for_database
 from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.pipeline import STEP_FUNCTIONS
 from genmem.arena.scoring.reference_features import scratch_folder
+from genmem.arena.scoring.retry import RETRY_PAUSE
 from genmem.arena.scoring.steps import begin, fail, note_error, refuse
 from genmem.arena.submissions.models import STEPS, Step, Submission
 from genmem.errors import InputError
-
-RETRY_PAUSE = 2.0
-"""Seconds to wait after a failed attempt, times its number."""
 
 logger = logging.getLogger(__name__)
 
