@@ -61,13 +61,13 @@ def test_a_set_compared_with_itself_is_reported(folders, capsys):
 def test_only_the_requested_metrics_are_computed(folders, capsys):
     arguments = ["score", "generated", *COMMON, "--metrics", "fd, authpct", "--json", "-"]
     assert run(arguments) == 0
-    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "authpct"]
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["authpct", "fd"]
 
 
 def test_metrics_have_aliases_and_any_case(folders, capsys):
     arguments = ["score", "generated", *COMMON, "--metrics", "FID, kid,AuthPct", "--json", "-"]
     assert run(arguments) == 0
-    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["fd", "kd", "authpct"]
+    assert list(json.loads(capsys.readouterr().out)["metrics"]) == ["authpct", "fd", "kd"]
 
 
 def test_an_unknown_metric_is_named_as_it_was_given(folders, capsys):
