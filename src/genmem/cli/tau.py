@@ -1,4 +1,4 @@
-"""`--tau`: a number, or the file that `genmem calibrate --json FILE` wrote."""
+"""`--tau` of `genmem score`: a number, or the file that `genmem calibrate --json FILE` wrote."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KIND = "genmem calibration"
-"""What the file says it is."""
+"""The value of "kind" in the file."""
 
 FEATURES = "features"
 """The space of sets that were given as features."""
 
 
 def read_tau(text: str | None) -> float | Mapping[str, float] | None:
-    """The threshold as a number, or by feature space where `text` names a calibration file.
+    """The threshold as a number, or by feature space if `text` names a calibration file.
 
     Raises:
         UsageError: `text` is neither a number nor a file.
-        InputError: the file is not one that `genmem calibrate` wrote.
+        InputError: the file was not written by `genmem calibrate`.
     """
     if text is None:
         return None
@@ -50,8 +50,8 @@ def read_tau(text: str | None) -> float | Mapping[str, float] | None:
         )
     spaces = document.get("spaces")
     taus: dict[str, float] = {}
-    for name, one in spaces.items() if isinstance(spaces, dict) else ():
-        tau = one.get("tau") if isinstance(one, dict) else None
+    for name, space in spaces.items() if isinstance(spaces, dict) else ():
+        tau = space.get("tau") if isinstance(space, dict) else None
         if isinstance(tau, bool) or not isinstance(tau, int | float):
             raise InputError(f"--tau {text}: expected a number as τ of {name}; calibrate again.")
         taus[name] = float(tau)
@@ -63,29 +63,29 @@ def read_tau(text: str | None) -> float | Mapping[str, float] | None:
 def tau_for(
     tau: float | Mapping[str, float] | None, *, backbone: str, sources: Sequence[str]
 ) -> float | None:
-    """The threshold that belongs to the feature space the sets will be compared in.
+    """The threshold for the feature space in which the sets are compared.
 
     Args:
         tau: from `read_tau`.
-        backbone: the backbone that was asked for; for sets given as features a calibration on
-            features goes first.
-        sources: the sets, as given.
+        backbone: the value of `--backbone`. If all sets are features, a calibration on features
+            has priority.
+        sources: the sets.
 
     Raises:
-        UsageError: the calibration holds no threshold for that space.
+        UsageError: the calibration has no threshold for that space.
     """
     if tau is None or isinstance(tau, int | float):
         return tau
     from genmem.features import find_backbone, is_feature_source
 
-    wanted = [find_backbone(backbone).name]
+    candidates = [find_backbone(backbone).name]
     if all(is_feature_source(source) for source in sources):
-        wanted.insert(0, FEATURES)
-    for space in wanted:
+        candidates.insert(0, FEATURES)
+    for space in candidates:
         if space in tau:
             return tau[space]
     raise UsageError(
-        f"--tau: the calibration is for {', '.join(tau)}, and a threshold holds in its own feature "
-        f"space only, not in {wanted[0]}; calibrate with --backbone {wanted[-1]}, or name a "
-        f"table's column so: --distance {wanted[-1]}=COLUMN."
+        f"--tau: the calibration is for {', '.join(tau)}, and a threshold is valid only in its own "
+        f"feature space, not in {candidates[0]}. Calibrate with --backbone {candidates[-1]}, or "
+        f"name a column of a table: --distance {candidates[-1]}=COLUMN."
     )
