@@ -34,7 +34,7 @@ import numpy as np
 from PIL import Image
 
 from studies import arenas
-from studies.replay import add_entries, served, table_rows
+from studies.replay import add_submissions, served, table_rows
 
 if TYPE_CHECKING:
     from genmem.arena.competitions.models import Competition
@@ -240,7 +240,7 @@ def main() -> None:
         from genmem.arena.competitions.models import Competition, Split
 
         competition = Competition.objects.get(slug=SLUG)
-        add_entries(table_rows(arguments.table), competition, list(Split.objects.all()))
+        add_submissions(table_rows(arguments.table), competition, list(Split.objects.all()))
         cookies, tokens = create_users(competition)
         write_zip(Path(scratch) / "entry.zip")
         size = (Path(scratch) / "entry.zip").stat().st_size

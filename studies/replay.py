@@ -1,12 +1,12 @@
-"""A competition played again: how fast the arena's pages are, and how many reviews it takes.
+"""Replay a competition: how fast the arena's pages are, and how many reviews moderation takes.
 
     python -m studies.replay TABLE.csv [--repeats N]
 
-TABLE.csv is the public results table of the Generative Dog Images competition (1,666 entries). It
-goes into a fresh arena as scored submissions, one team each since the table names no teams, with
-its labels as those of two reviewers who agree. Then the pages are asked for over HTTP, the board is
-ranked anew at other τ, and reviews are counted by following the review queue. The same again with
-11,192 submissions of 924 teams, drawn from the table's entries (`drawn`). Prints Markdown.
+TABLE.csv is the public results table of the Generative Dog Images competition (1,666 rows). Its
+rows become scored submissions of a new arena, one team each since the table names no teams, with
+the table's labels as those of two reviewers who agree. The study requests pages over HTTP, ranks
+the leaderboard at other τ, and counts reviews by following the review queue. It repeats this with
+11,192 submissions of 924 teams, resampled from the table (`resample`). Prints Markdown.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Entries of a competition, in the order they were received.
+    """Submissions of a competition, in order of receipt.
 
     Attributes:
-        ids: as in the table, or made up.
-        teams: the number of each one's team, from 0.
-        fd, distance: by split, float64 [n].
-        labels: of the arena; "" where nobody reviewed the entry.
+        ids: as in the table, or generated.
+        teams: number of each one's team, from 0.
+        fd, distance: by kind of split, float64 [n].
+        labels: of the arena; "" where nobody reviewed the submission.
     """
 
     ids: Sequence[str]
@@ -69,7 +69,7 @@ class Rows:
 
 
 def table_rows(path: Path) -> Rows:
-    """The entries of the public table, a team each."""
+    """Read the public table; each row is a team of its own."""
     columns = {kind: (f"FID_{kind}", f"distance_{kind}") for kind in TAUS}
     table = read_table(
         path,
@@ -87,10 +87,18 @@ def table_rows(path: Path) -> Rows:
     )
 
 
-def drawn(rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, seed: int = 0) -> Rows:
-    """Entries drawn with replacement, FD and distance each moved by up to 2 %.
+def resample(
+    rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, seed: int = 0
+) -> Rows:
+    """Draw rows with replacement, and change FD and distance by up to 2 %.
 
-    Every team has one, and the others are spread by a power law: some teams have hundreds.
+    Every team has at least one submission; the others follow a power law: some teams have hundreds.
+
+    Args:
+        rows: what to draw from.
+        submissions: how many to draw.
+        teams: how many teams they belong to.
+        seed: of the draw.
     """
     rng = np.random.default_rng(seed)
     picked = rng.integers(0, len(rows.ids), submissions)
@@ -112,8 +120,10 @@ def drawn(rows: Rows, *, submissions: int = SUBMISSIONS, teams: int = TEAMS, see
     )
 
 
-def add_entries(rows: Rows, competition: Competition, splits: Sequence[Split]) -> list[Submission]:
-    """Add entries to a competition, scored on these splits, each by one author of all."""
+def add_submissions(
+    rows: Rows, competition: Competition, splits: Sequence[Split]
+) -> list[Submission]:
+    """Add the rows to a competition as submissions by one author, scored on these splits."""
     from django.db import transaction
 
     from genmem.arena.accounts.models import User
@@ -172,12 +182,12 @@ def add_entries(rows: Rows, competition: Competition, splits: Sequence[Split]) -
 
 
 def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
-    """A closed competition in the loaded arena with these entries, all scored.
+    """Create a closed competition with these submissions, all scored.
 
     Args:
-        rows: the entries.
+        rows: the submissions.
         slug: of the competition.
-        labelled: whether two reviewers hold the rows' labels.
+        labelled: whether two reviewers give the rows' labels.
     """
     from django.db import transaction
 
@@ -206,7 +216,7 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
             )
             for kind, tau in TAUS.items()
         ]
-        submissions = add_entries(rows, competition, splits)
+        submissions = add_submissions(rows, competition, splits)
         reviewers = [
             User.objects.create_user(
                 f"reviewer{n}-{slug}@example.org", display_name=f"Reviewer {n}"
@@ -230,26 +240,26 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Entries reviewed until the private top is clean, and the reviews that took (two each)."""
+class ReviewCount:
+    """Submissions reviewed until the private top is settled, and the reviews (two each)."""
 
-    entries: int
+    submissions: int
     reviews: int
 
 
 def reviews_until_clean(
-    rows: Rows, *, tau: float | None, blank_is_clean: bool, top: int = TOP
-) -> Counted:
-    """Follow the review queue of a private board; the rows' labels are what reviewers find.
+    rows: Rows, *, tau: float | None, blank_is_legitimate: bool, top: int = TOP
+) -> ReviewCount:
+    """Count the reviews of a private leaderboard; reviewers find the rows' labels.
 
-    An entry without a label is found legitimate, or (`blank_is_clean` False) falls, as it holds no
-    place in the count that docs/reproduction.md makes from the table alone.
+    docs/reproduction.md makes the same count from the table alone, where a row without a label
+    holds no place: that is `blank_is_legitimate=False`.
 
     Args:
-        rows: the entries; each is its team's only final if the team has no other entry.
-        tau: of the private split; None: ranked by FD, without a penalty.
-        blank_is_clean: what is found where the table has no label.
-        top: how much of the board is to be clean.
+        rows: the submissions; all of them are final.
+        tau: of the private split; None: rank by FD, without a penalty.
+        blank_is_legitimate: whether a submission without a label is legitimate or copies.
+        top: how much of the leaderboard to settle.
     """
     from genmem.arena.leaderboards.ranking import ScoredSubmission
     from genmem.arena.moderation.queue import count_reviewed
@@ -262,33 +272,33 @@ def reviews_until_clean(
 
     def copies(submission: ScoredSubmission) -> bool:
         label = rows.labels[int(submission.id) - 10_000_000]
-        return not blank_is_clean if label == "" else label != "legitimate"
+        return not blank_is_legitimate if label == "" else label != "legitimate"
 
-    found = count_reviewed(submissions, copies, top=top)
-    return Counted(found, 2 * found)
+    reviewed = count_reviewed(submissions, copies, top=top)
+    return ReviewCount(submissions=reviewed, reviews=2 * reviewed)
 
 
 @dataclass(frozen=True)
-class Timed:
+class Timing:
     """Milliseconds: the median and the 95th percentile."""
 
     median: float
     p95: float
 
 
-def timed(repeats: int, act: Callable[[int], object]) -> Timed:
-    """How long `act` takes, called with 0, 1, …"""
+def time_calls(repeats: int, call: Callable[[int], object]) -> Timing:
+    """Time `call(0)`, `call(1)`, …"""
     found = []
     for number in range(repeats):
         start = time.perf_counter()
-        act(number)
+        call(number)
         found.append(1000 * (time.perf_counter() - start))
-    return Timed(float(np.median(found)), float(np.percentile(found, 95)))
+    return Timing(float(np.median(found)), float(np.percentile(found, 95)))
 
 
 @contextmanager
 def served(folder: Path, *, worker: bool = False) -> Iterator[str]:
-    """The address of an arena's pages while `genmem arena serve` runs, scoring too or not."""
+    """Run `genmem arena serve`, with or without a worker, and yield its address."""
     import socket
 
     with socket.socket() as probe:
@@ -312,7 +322,7 @@ def served(folder: Path, *, worker: bool = False) -> Iterator[str]:
 
 
 def fetch(address: str, where: str, cookie: str = "") -> bytes:
-    """A page, over a fresh connection."""
+    """Get a page over a new connection."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request("GET", where, headers={"Cookie": cookie} if cookie else {})
@@ -325,48 +335,48 @@ def fetch(address: str, where: str, cookie: str = "") -> bytes:
         connection.close()
 
 
-def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[str, list[Timed]]:
-    """For every page: as it is asked for again, and after a change that it shows."""
+def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[str, list[Timing]]:
+    """Time every page: requested again, and after a change."""
     from genmem.arena.auditlog.log import record
     from genmem.arena.competitions.models import Competition
 
     competition = Competition.objects.get(slug=slug)
     taus = np.linspace(0.05, 0.45, repeats)
     pages: dict[str, Callable[[int], str]] = {
-        "public board, to a stranger": lambda _: f"/c/{slug}/leaderboard/",
-        "public board": lambda _: f"/c/{slug}/leaderboard/",
-        "private board": lambda _: f"/c/{slug}/leaderboard/private/",
+        "public leaderboard, signed out": lambda _: f"/c/{slug}/leaderboard/",
+        "public leaderboard": lambda _: f"/c/{slug}/leaderboard/",
+        "private leaderboard": lambda _: f"/c/{slug}/leaderboard/private/",
         "review queue": lambda _: f"/c/{slug}/moderation/",
         "distances": lambda _: f"/c/{slug}/moderation/distances/private/",
-        "τ moved: the board ranked anew": lambda number: (
+        "leaderboard at another τ": lambda number: (
             f"/c/{slug}/moderation/distances/private/preview/?tau={taus[number]:.4f}"
         ),
     }
     found = {}
     for name, where in pages.items():
-        signed_in = "" if "stranger" in name else cookie
+        signed_in = "" if "signed out" in name else cookie
         fetch(address, where(0), signed_in)
-        warm = timed(repeats, lambda n, w=where, s=signed_in: fetch(address, w(n), s))
+        warm = time_calls(repeats, lambda n, w=where, s=signed_in: fetch(address, w(n), s))
         cold = []
         for number in range(repeats):
             record(competition, actor=None, action="measure", subject=f"{name} {number}")
             start = time.perf_counter()
             fetch(address, where(number), signed_in)
             cold.append(1000 * (time.perf_counter() - start))
-        found[name] = [warm, Timed(float(np.median(cold)), float(np.percentile(cold, 95)))]
+        found[name] = [warm, Timing(float(np.median(cold)), float(np.percentile(cold, 95)))]
     return found
 
 
-def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timed]:
-    """Ranking everything anew, in this process; and putting another τ in force."""
+def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timing]:
+    """Time ranking all submissions in this process, and putting another τ in force."""
     from genmem.arena.moderation.change_threshold import change_threshold
     from genmem.arena.moderation.threshold_preview import preview, split_scores
 
     scores = split_scores(competition, "private")
     assert scores is not None
     taus = np.linspace(0.05, 0.45, repeats)
-    ranked = timed(repeats, lambda number: preview(scores, float(taus[number])))
-    applied = timed(
+    ranked = time_calls(repeats, lambda number: preview(scores, float(taus[number])))
+    applied = time_calls(
         6,
         lambda number: change_threshold(
             competition, "private", 0.26 + 0.01 * number, reason="measured", actor=None
@@ -376,7 +386,7 @@ def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timed]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description="Replay a competition in a scratch arena.")
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=50)
@@ -399,7 +409,7 @@ def main() -> None:
         client.force_login(user)
         cookie = f"sessionid={client.cookies['sessionid'].value}"
         print_reviews(rows)
-        for slug, one in (("table", rows), ("full", drawn(rows))):
+        for slug, one in (("table", rows), ("full", resample(rows))):
             competition = fill(one, slug=slug)
             with served(folder) as address:
                 pages = measure_pages(address, slug, cookie, given.repeats)
@@ -407,24 +417,28 @@ def main() -> None:
 
 
 def print_reviews(rows: Rows) -> None:
-    """The counts, as a table."""
-    print(f"\n| reviews until the private top {TOP} is clean | blank is clean | blank falls |")
+    """Print the review counts."""
+    print(
+        f"\n| reviews until the private top {TOP} is settled | blank is legitimate | blank copies |"
+    )
     print("|---|---|---|")
     for name, tau in (("by FD, no penalty", None), ("by MiFID, τ = 0.25", TAUS["private"])):
         cells = [
-            reviews_until_clean(rows, tau=tau, blank_is_clean=clean) for clean in (True, False)
+            reviews_until_clean(rows, tau=tau, blank_is_legitimate=clean) for clean in (True, False)
         ]
         print(
-            f"| {name} | " + " | ".join(f"{c.reviews} ({c.entries} entries)" for c in cells) + " |"
+            f"| {name} | "
+            + " | ".join(f"{c.reviews} ({c.submissions} submissions)" for c in cells)
+            + " |"
         )
 
 
 def print_times(
-    slug: str, rows: Rows, pages: dict[str, list[Timed]], ranking: dict[str, Timed]
+    slug: str, rows: Rows, pages: dict[str, list[Timing]], ranking: dict[str, Timing]
 ) -> None:
-    """The times, as a table."""
+    """Print the times."""
     print(f"\n{slug}: {len(rows.ids):,} submissions, {len(set(rows.teams)):,} teams, ms (p95)\n")
-    print("| | asked for again | after a change |")
+    print("| | requested again | after a change |")
     print("|---|---|---|")
     for name, found in pages.items():
         print(

@@ -48,8 +48,10 @@ def test_a_table_becomes_a_competition_with_its_scores_and_labels(rows):
 def test_the_penalty_saves_reviews(rows):
     from studies.replay import reviews_until_clean
 
-    def count(tau, blank_is_clean):
-        return reviews_until_clean(rows, tau=tau, blank_is_clean=blank_is_clean, top=3).reviews
+    def count(tau, blank_is_legitimate):
+        return reviews_until_clean(
+            rows, tau=tau, blank_is_legitimate=blank_is_legitimate, top=3
+        ).reviews
 
     assert count(None, True) == 2 * 5
     assert count(None, False) == 2 * 6
@@ -57,9 +59,9 @@ def test_the_penalty_saves_reviews(rows):
     assert count(0.35, True) == 2 * 3
 
 
-def test_drawn_entries_keep_to_the_number_of_teams(rows):
-    from studies.replay import drawn
+def test_resampled_submissions_keep_to_the_number_of_teams(rows):
+    from studies.replay import resample
 
-    found = drawn(rows, submissions=50, teams=7)
-    assert len(found.ids) == len(set(found.ids)) == 50
-    assert set(found.teams) == set(range(7))
+    sample = resample(rows, submissions=50, teams=7)
+    assert len(sample.ids) == len(set(sample.ids)) == 50
+    assert set(sample.teams) == set(range(7))

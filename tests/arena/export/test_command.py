@@ -7,7 +7,7 @@ import sys
 from ..live_server import genmem
 
 
-def test_it_writes_a_release_and_says_what_is_in_it(arena_folder, tmp_path):
+def test_it_writes_an_export_and_says_what_is_in_it(arena_folder, tmp_path):
     done = genmem("export", arena_folder, "dogs", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^submissions\.parquet +\d+ rows?$", done.stdout, re.MULTILINE)

@@ -192,7 +192,7 @@ def test_who_agreed_is_named_and_nobody_else(competition, full, tmp_path):
     assert len([one for one in names if one.startswith("person-")]) == 1
 
 
-def test_the_private_split_is_left_out_until_its_board_is_open(competition, full, tmp_path):
+def test_the_private_split_is_left_out_until_its_leaderboard_is_open(competition, full, tmp_path):
     from genmem.arena.competitions.setup import set_private_board_open
     from genmem.arena.export.export import export
 
@@ -268,7 +268,7 @@ def test_rows_are_written_in_parts(released, competition, full, tmp_path, monkey
         assert found.rows[name] == len(rows(released, name))
 
 
-def test_a_competition_without_anything_can_be_released(competition, tmp_path):
+def test_a_competition_without_anything_can_be_exported(competition, tmp_path):
     from genmem.arena.export.export import export
 
     found = export(competition, tmp_path / "out", private=True)

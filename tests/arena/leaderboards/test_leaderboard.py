@@ -28,7 +28,7 @@ def choose(team, *submissions):
     return choose_finals(team, captain(team), [one.pk for one in submissions])
 
 
-def test_the_public_board_shows_each_teams_best_and_na_last(competition, teams):
+def test_the_public_leaderboard_shows_each_teams_best_and_na_last(competition, teams):
     from ..factories import scored
 
     alpha, beta, gamma = teams
@@ -51,14 +51,16 @@ def test_of_equal_scores_the_earlier_one_is_first(competition, teams, time):
     assert [name for _, name, _ in shown(competition, "public")] == ["beta", "alpha"]
 
 
-def test_only_scored_submissions_are_on_a_board(competition, teams):
+def test_only_scored_submissions_are_on_a_leaderboard(competition, teams):
     from ..factories import scored
 
     scored(teams[0], 5.0, state="failed")
     assert shown(competition, "public") == []
 
 
-def test_the_private_board_ranks_the_better_of_the_finals_by_private_score(competition, teams):
+def test_the_private_leaderboard_ranks_the_better_of_the_finals_by_private_score(
+    competition, teams
+):
     from ..factories import scored
 
     alpha, beta, _ = teams
@@ -138,9 +140,9 @@ def test_the_database_refuses_a_second_first_score_and_a_second_successor(compet
 
 
 def refused(words):
-    from genmem.arena.leaderboards.finals import FinalsError
+    from genmem.arena.core.errors import RuleError
 
-    return pytest.raises(FinalsError, match=words)
+    return pytest.raises(RuleError, match=words)
 
 
 def test_finals_can_be_chosen_until_the_last_moment_and_not_after(teams, time):
@@ -218,7 +220,7 @@ def test_a_member_sees_their_rank_and_how_it_went(teams, time):
     assert client.get("/c/dogs/leaderboard/other/history/").status_code == 404
 
 
-def test_a_long_board_comes_in_pages_and_a_team_finds_the_one_it_is_on(
+def test_a_long_leaderboard_comes_in_pages_and_a_team_finds_the_one_it_is_on(
     competition, teams, monkeypatch
 ):
     from django.test import Client
@@ -244,7 +246,7 @@ def test_a_long_board_comes_in_pages_and_a_team_finds_the_one_it_is_on(
         assert Client().get(f"/c/dogs/leaderboard/?page={wrong}").status_code == 404
 
 
-def test_strangers_get_one_compressed_page_until_the_board_changes(competition, teams):
+def test_strangers_get_one_compressed_page_until_the_leaderboard_changes(competition, teams):
     import gzip
 
     from django.test import Client

@@ -77,7 +77,7 @@ def test_a_label_that_cannot_be_kept_is_refused(world, form, words):
     assert Label.objects.count() == 0
 
 
-def test_a_disqualified_submission_is_on_no_board_and_comes_back_when_it_is_reinstated(world):
+def test_a_disqualified_submission_is_on_no_leaderboard_and_comes_back_when_it_is_reinstated(world):
     from ..factories import a_team, scored
 
     scored(a_team(world.competition, "beta"), 9.0, private=9.0)
@@ -152,12 +152,13 @@ def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
 
 
 def test_nobody_answers_to_a_decision_that_no_longer_stands(world):
-    from genmem.arena.moderation.decisions import ModerationError, decide, rebut
+    from genmem.arena.core.errors import RuleError
+    from genmem.arena.moderation.decisions import decide, rebut
 
     first = decide(world.one, "disqualified", reason="Copies.", by=None)
     second = decide(world.one, "reinstated", reason="Not so.", by=None)
     for decision in (first, second):
-        with pytest.raises(ModerationError, match="no longer in force"):
+        with pytest.raises(RuleError, match="no longer in force"):
             rebut(decision, text="?", by=world.people["member"])
 
 
@@ -274,7 +275,7 @@ def test_what_is_not_scored_cannot_be_labelled_or_disqualified(world):
         assert "Disqualify" not in page
 
 
-def test_an_entry_whose_files_are_gone_still_has_its_page(world, tmp_path):
+def test_an_submission_whose_files_are_gone_still_has_its_page(world, tmp_path):
     from genmem.arena.submissions import storage
 
     from .factories import keep_distances

@@ -51,7 +51,7 @@ def test_the_order_of_the_labels_does_not_matter(given, random):
 
 
 @given(labels)
-def test_a_verdict_is_settled_or_says_how_many_more_reviews_it_takes(given):
+def test_a_consensus_is_settled_or_says_how_many_more_reviews_it_takes(given):
     found = consensus_of(given)
     assert (found.reviews_needed == 0) == bool(found.label)
     if not found.label:

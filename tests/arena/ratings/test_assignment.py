@@ -23,7 +23,9 @@ seeds = st.integers(0, 2**48)
 
 
 @given(pages=pages, controls=st.booleans(), diversity_first=st.booleans(), seed=seeds)
-def test_a_plan_has_its_entries_controls_and_repetitions(pages, controls, diversity_first, seed):
+def test_a_plan_has_its_submissions_controls_and_repetitions(
+    pages, controls, diversity_first, seed
+):
     places = plan_session(
         pages=pages, controls=controls, diversity_first=diversity_first, seed=seed
     )
@@ -47,7 +49,7 @@ def test_pages_of_one_question_come_together(pages, controls, diversity_first, s
 
 
 @given(pages=pages, controls=st.booleans(), seed=seeds)
-def test_a_repetition_shows_an_entry_of_its_question_some_pages_later(pages, controls, seed):
+def test_a_repetition_shows_an_submission_of_its_question_some_pages_later(pages, controls, seed):
     places = plan_session(pages=pages, controls=controls, diversity_first=False, seed=seed)
     repeated = [(at, one) for at, one in enumerate(places) if one.kind == REPEAT]
     assert len({one.repeats for _, one in repeated}) == len(repeated)
@@ -88,7 +90,7 @@ def test_counts_differ_by_at_most_one_while_raters_come_one_after_another(
     raters=st.integers(1, 12),
     turns=st.lists(st.integers(0, 11), max_size=300),
 )
-def test_raters_at_the_same_time_never_give_an_entry_more_than_is_wanted(
+def test_raters_at_the_same_time_never_give_an_submission_more_than_is_wanted(
     entries, wanted, raters, turns
 ):
     counts = dict.fromkeys(range(entries), 0)
@@ -108,7 +110,7 @@ def test_raters_at_the_same_time_never_give_an_entry_more_than_is_wanted(
 
 
 @given(entries=st.integers(1, 10), wanted=st.integers(1, 6), seed=seeds, data=st.data())
-def test_in_the_end_every_entry_has_exactly_what_is_wanted(entries, wanted, seed, data):
+def test_in_the_end_every_submission_has_exactly_what_is_wanted(entries, wanted, seed, data):
     counts = dict.fromkeys(range(entries), 0)
     seen = {rater: set() for rater in range(wanted)}
     working = list(seen)
@@ -123,7 +125,7 @@ def test_in_the_end_every_entry_has_exactly_what_is_wanted(entries, wanted, seed
     assert set(counts.values()) == {wanted}
 
 
-def test_ties_are_drawn_so_that_no_entry_is_always_first():
+def test_ties_are_drawn_so_that_no_submission_is_always_first():
     counts = dict.fromkeys(range(10), 0)
     first = Counter(choose_item(counts, seen=(), wanted=1, seed=seed) for seed in range(2000))
     assert len(first) == 10

@@ -31,7 +31,7 @@ def pages_of(rater, question, kind):
     return rater.rated_pages.filter(question=question, item__kind=kind)
 
 
-def test_the_top_is_that_of_the_private_board(competition, entries):
+def test_the_top_is_that_of_the_private_leaderboard(competition, entries):
     from genmem.arena.ratings.rounds import top_submissions
 
     assert top_submissions(competition, 2) == [one.pk for one in entries[:2]]
@@ -45,7 +45,7 @@ def test_disqualified_submissions_are_not_in_the_top(competition, entries):
     assert top_submissions(competition, 5) == [one.pk for one in entries[1:]]
 
 
-def test_without_private_scores_the_top_is_that_of_the_public_board(competition):
+def test_without_private_scores_the_top_is_that_of_the_public_leaderboard(competition):
     from genmem.arena.ratings.rounds import top_submissions
 
     from ..factories import a_team, scored
@@ -56,30 +56,31 @@ def test_without_private_scores_the_top_is_that_of_the_public_board(competition)
 
 
 def test_only_scored_submissions_of_the_competition_are_rated(competition, entries):
+    from genmem.arena.core.errors import RuleError
     from genmem.arena.ratings.models import Round
-    from genmem.arena.ratings.rounds import RatingError, open_round
+    from genmem.arena.ratings.rounds import open_round
 
     from ..factories import a_competition
     from .factories import a_submission
 
     other = a_submission(a_competition("cats"))
     for wrong in (other.pk, uuid.uuid4()):
-        with pytest.raises(RatingError, match="Only scored submissions"):
+        with pytest.raises(RuleError, match="Only scored submissions"):
             open_round(Round(competition=competition), [entries[0].pk, wrong], by=None)
-    with pytest.raises(RatingError, match="no scored submission"):
+    with pytest.raises(RuleError, match="no scored submission"):
         open_round(Round(competition=competition), [], by=None)
 
 
 def test_controls_need_training_images_that_can_be_read(competition, entries, tmp_path):
+    from genmem.arena.core.errors import RuleError
     from genmem.arena.ratings.models import Round
-    from genmem.arena.ratings.rounds import RatingError
 
     from .factories import a_round, real_images
 
-    with pytest.raises(RatingError, match="cannot be shown as controls"):
+    with pytest.raises(RuleError, match="cannot be shown as controls"):
         a_round(entries, controls=True)
     real_images(competition, tmp_path, count=3)
-    with pytest.raises(RatingError, match="at least 10 training images, found 3"):
+    with pytest.raises(RuleError, match="at least 10 training images, found 3"):
         a_round(entries, controls=True)
     assert not Round.objects.exists()
 

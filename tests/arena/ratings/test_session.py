@@ -106,7 +106,7 @@ def test_nobody_rates_their_own_teams_submission(entries):
 
 
 def test_a_page_waits_for_its_rating_and_expires_in_the_end(entries, time):
-    from genmem.arena.ratings.rounds import RatingError
+    from genmem.arena.core.errors import RuleError
     from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
@@ -122,7 +122,7 @@ def test_a_page_waits_for_its_rating_and_expires_in_the_end(entries, time):
     submit_rating(quick, other.token, 4)
     submit_rating(quick, next_page(quick).token, 4)
     assert next_page(slow) is None
-    with pytest.raises(RatingError, match="expired after 30 minutes"):
+    with pytest.raises(RuleError, match="expired after 30 minutes"):
         submit_rating(slow, page.token, 4)
     assert set(counts_of(found).values()) == {1}
 
@@ -156,19 +156,19 @@ def test_ratings_never_change(entries):
 
 @pytest.mark.parametrize("value", [0, 6, -1])
 def test_a_value_off_the_scale_is_refused(entries, value):
-    from genmem.arena.ratings.rounds import RatingError
+    from genmem.arena.core.errors import RuleError
     from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
     from .factories import a_round
 
     rater = join(a_round(entries), a_user())
-    with pytest.raises(RatingError, match="one of the five"):
+    with pytest.raises(RuleError, match="one of the five"):
         submit_rating(rater, next_page(rater).token, value)
 
 
 def test_a_page_of_another_rater_cannot_be_rated(entries):
-    from genmem.arena.ratings.rounds import RatingError
+    from genmem.arena.core.errors import RuleError
     from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
@@ -176,12 +176,13 @@ def test_a_page_of_another_rater_cannot_be_rated(entries):
 
     found = a_round(entries)
     mine, theirs = join(found, a_user()), join(found, a_user())
-    with pytest.raises(RatingError):
+    with pytest.raises(RuleError):
         submit_rating(mine, next_page(theirs).token, 3)
 
 
 def test_a_closed_round_takes_nothing_more(entries):
-    from genmem.arena.ratings.rounds import RatingError, close_round
+    from genmem.arena.core.errors import RuleError
+    from genmem.arena.ratings.rounds import close_round
     from genmem.arena.ratings.session import join, next_page, submit_rating
 
     from ..factories import a_user
@@ -191,9 +192,9 @@ def test_a_closed_round_takes_nothing_more(entries):
     rater = join(found, a_user())
     page = next_page(rater)
     close_round(found, by=None)
-    with pytest.raises(RatingError, match="has closed"):
+    with pytest.raises(RuleError, match="has closed"):
         submit_rating(rater, page.token, 3)
-    with pytest.raises(RatingError, match="has closed"):
+    with pytest.raises(RuleError, match="has closed"):
         join(found, a_user())
     assert next_page(rater) is None
 

@@ -45,13 +45,13 @@ def test_controls_and_repetitions_are_in_no_alpha():
     assert agreement([*found, *more]) == agreement(found)
 
 
-def test_alpha_is_not_defined_without_variation_or_shared_entries():
+def test_alpha_is_not_defined_without_variation_or_shared_submissions():
     assert agreement([]).reason == "no submission has two ratings yet"
     assert agreement(answers([[1, None], [None, 2]])).alpha is None
     assert agreement(answers([[3, 3], [3, 3]])).reason == "all ratings are equal"
 
 
-def test_two_entries_give_an_alpha_without_an_interval():
+def test_two_submissions_give_an_alpha_without_an_interval():
     found = agreement(answers([[1, 5], [1, 5]]))
     assert found.alpha == 1.0
     assert found.interval is None

@@ -31,7 +31,8 @@ from genmem.arena.api.schemas import (
     team_fields,
 )
 from genmem.arena.competitions.models import Competition, Split
-from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
+from genmem.arena.core.errors import RuleError
+from genmem.arena.leaderboards.finals import choose_finals, finals_of
 from genmem.arena.leaderboards.leaderboard import RankedTeam, leaderboard_rows
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.exceptions import UploadGone
@@ -204,7 +205,7 @@ def choose(request: HttpRequest, slug: str, choice: FinalsChoice) -> Finals:
     _, team, user = _member(request, slug)
     try:
         choose_finals(team, user, choice.submissions)
-    except FinalsError as error:
+    except RuleError as error:
         raise HttpError(409, str(error)) from error
     return _finals(team)
 

@@ -22,6 +22,7 @@ from genmem.arena.auditlog.log import record
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
+from genmem.arena.core.errors import RuleError
 from genmem.arena.export.export import export
 from genmem.arena.submissions import storage
 from genmem.errors import GenmemError
@@ -34,10 +35,6 @@ KEPT = 3
 _CHUNK_BYTES = 2**18
 
 _log = logging.getLogger(__name__)
-
-
-class ExportError(GenmemError):
-    """The export cannot be started; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +71,12 @@ def start_export(competition: Competition, *, private: bool, names: bool, by: Us
         by: who started it.
 
     Raises:
-        ExportError: another export is running.
+        RuleError: another export is running.
     """
     with transaction.atomic():
         current = Competition.objects.select_for_update().get(pk=competition.pk)
         if any(job.state == "running" for job in export_jobs(current)):
-            raise ExportError("An export is running. Wait until it has finished.")
+            raise RuleError("An export is running. Wait until it has finished.")
         token = secrets.token_urlsafe(16)
         options = {"private": private or current.private_open, "names": names}
         record(current, actor=by, action=STARTED, subject=token, after=options)

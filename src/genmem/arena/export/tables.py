@@ -145,39 +145,25 @@ SUBMISSIONS = Table(
     columns=(
         Column("submission_id", TEXT, "id of the submission", "pk"),
         _TEAM,
-        Column(
-            "author",
-            TEXT,
-            "who uploaded it",
-            lambda row, scope: scope.pseudonyms.person(row.author),
-        ),
+        Column("author", TEXT, "who uploaded it",
+               lambda row, scope: scope.pseudonyms.person(row.author)),
         Column("kind", TEXT, "images, or code that generates them"),
         Column("received_at", TIME, "when the upload was complete, by the server's clock"),
         Column("size", COUNT, "size of the file, in bytes"),
         Column("sha256", TEXT, "SHA-256 of the file"),
-        Column(
-            "state",
-            TEXT,
-            "received, scoring, scored, refused (the files break the rules) or failed (an error of "
-            "the server)",
-        ),
+        Column("state", TEXT,
+               "received, scoring, scored, refused (the files break the rules) or failed (an error "
+               "of the server)"),
         Column("counts_against_limit", YES_NO, "whether it counts towards the daily limit"),
-        Column(
-            "chosen_final",
-            YES_NO,
-            "whether its team chose it as final; for teams that chose none, the best by public "
-            "score are final",
-        ),
-        Column(
-            "disqualified",
-            YES_NO,
-            "whether it is disqualified",
-            lambda row, scope: row.pk in scope.disqualified,
-        ),
+        Column("chosen_final", YES_NO,
+               "whether its team chose it as final; for teams that chose none, the best by public "
+               "score are final"),
+        Column("disqualified", YES_NO, "whether it is disqualified",
+               lambda row, scope: row.pk in scope.disqualified),
         Column("original_name", TEXT, "name of the uploaded file", personal=True),
         Column("message", TEXT, "message to its team", personal=True),
     ),
-)
+)  # fmt: skip
 SCORES = Table(
     name="scores",
     description="All scores ever computed, one row per version; a version never changes.",
@@ -186,58 +172,41 @@ SCORES = Table(
         Column("score_id", COUNT, "id of the version", "pk"),
         _SUBMISSION_ID,
         _SPLIT,
-        Column(
-            "split_version", COUNT, "version of the split, see competition.json", "split.version"
-        ),
+        Column("split_version", COUNT, "version of the split, see competition.json",
+               "split.version"),
         Column("fd", NUMBER, "Fréchet distance to the reference set; lower is better"),
-        Column(
-            "distance",
-            NUMBER,
-            "memorization distance: mean over the submitted images of the smallest cosine distance "
-            "to a training image; near 0 for copies",
-        ),
+        Column("distance", NUMBER,
+               "memorization distance: mean over the submitted images of the smallest cosine "
+               "distance to a training image; near 0 for copies"),
         Column("tau", NUMBER, "the threshold: smaller distances are penalised"),
         Column("epsilon", NUMBER, "keeps the penalty finite"),
-        Column(
-            "score",
-            NUMBER,
-            "MiFID: fd where distance >= tau, else fd times the penalty 1 / (distance + epsilon); "
-            "empty is N/A",
-        ),
-        Column(
-            "in_force",
-            YES_NO,
-            "whether no later version supersedes it",
-            lambda row, scope: not row.replaced,
-        ),
-        Column(
-            "supersedes", COUNT, "the version it superseded; empty for the first", "supersedes_id"
-        ),
+        Column("score", NUMBER,
+               "MiFID: fd where distance >= tau, else fd times the penalty "
+               "1 / (distance + epsilon); empty is N/A"),
+        Column("in_force", YES_NO, "whether no later version supersedes it",
+               lambda row, scope: not row.replaced),
+        Column("supersedes", COUNT, "the version it superseded; empty for the first",
+               "supersedes_id"),
         Column("backbone", TEXT, "the network whose features are compared"),
         Column("weights_sha256", TEXT, "SHA-256 of its weights"),
         Column("made_at", TIME, "when it was computed"),
         Column("reason", TEXT, "why there is a new version"),
     ),
-)
+)  # fmt: skip
 TEAMS = Table(
     name="teams",
     description="All teams.",
     rows=_teams,
     columns=(
-        Column(
-            "team", TEXT, "pseudonym of the team", lambda row, scope: scope.pseudonyms.team(row)
-        ),
+        Column("team", TEXT, "pseudonym of the team",
+               lambda row, scope: scope.pseudonyms.team(row)),
         Column("created_at", TIME, "when it was created"),
-        Column(
-            "members",
-            pa.list_(TEXT),
-            "its members",
-            lambda row, scope: [scope.pseudonyms.person(m.user) for m in row.memberships.all()],
-        ),
+        Column("members", pa.list_(TEXT), "its members",
+               lambda row, scope: [scope.pseudonyms.person(m.user) for m in row.memberships.all()]),
         Column("submissions", COUNT, "number of its submissions", "submission_count"),
         Column("name", TEXT, "as shown on the leaderboards", personal=True),
     ),
-)
+)  # fmt: skip
 LEADERBOARDS = Table(
     name="leaderboards",
     description="The present leaderboards: each team's best public score, and its best private "
@@ -248,14 +217,11 @@ LEADERBOARDS = Table(
         Column("rank", COUNT, "from 1; empty is N/A"),
         _TEAM,
         Column("score", NUMBER, "lower is better"),
-        Column(
-            "received_at",
-            TIME,
-            "when the submission was received; of equal scores the earlier one ranks higher",
-        ),
+        Column("received_at", TIME,
+               "when the submission was received; of equal scores the earlier one ranks higher"),
         Column("submissions", COUNT, "number of the team's scored submissions"),
     ),
-)
+)  # fmt: skip
 LEADERBOARD_HISTORY = Table(
     name="leaderboard_history",
     description="The leaderboards over time, one row per change of a team's best score. The "
@@ -271,7 +237,7 @@ LEADERBOARD_HISTORY = Table(
         Column("rank", COUNT, "the team's rank at that moment; empty is N/A"),
         Column("ranked_teams", COUNT, "number of teams with a rank"),
     ),
-)
+)  # fmt: skip
 LABELS = Table(
     name="labels",
     description="All labels by reviewers, superseded ones included.",
@@ -279,28 +245,17 @@ LABELS = Table(
     private=True,
     columns=(
         _SUBMISSION_ID,
-        Column(
-            "reviewer",
-            TEXT,
-            "who gave the label",
-            lambda row, scope: scope.pseudonyms.person(row.reviewer),
-        ),
-        Column(
-            "label",
-            TEXT,
-            "legitimate, MGAN (memorization GAN), SUP (supervised mapping to training images), AE "
-            "(autoencoder), AUG (altered training images), or other",
-        ),
+        Column("reviewer", TEXT, "who gave the label",
+               lambda row, scope: scope.pseudonyms.person(row.reviewer)),
+        Column("label", TEXT,
+               "legitimate, MGAN (memorization GAN), SUP (supervised mapping to training images), "
+               "AE (autoencoder), AUG (altered training images), or other"),
         Column("at", TIME, "when"),
-        Column(
-            "in_force",
-            YES_NO,
-            "whether it is the reviewer's newest label of this submission",
-            lambda row, scope: not row.replaced,
-        ),
+        Column("in_force", YES_NO, "whether it is the reviewer's newest label of this submission",
+               lambda row, scope: not row.replaced),
         Column("reason", TEXT, "the reviewer's reason", personal=True),
     ),
-)
+)  # fmt: skip
 DECISIONS = Table(
     name="decisions",
     description="Disqualifications and reinstatements, with the teams' rebuttals.",
@@ -311,48 +266,22 @@ DECISIONS = Table(
         _SUBMISSION_ID,
         Column("kind", TEXT, "disqualified or reinstated"),
         Column("label", TEXT, "what the submission was found to be"),
-        Column(
-            "by",
-            TEXT,
-            "who decided; empty: the server's command line",
-            lambda row, scope: scope.pseudonyms.person(row.by) if row.by else None,
-        ),
+        Column("by", TEXT, "who decided; empty: the server's command line",
+               lambda row, scope: scope.pseudonyms.person(row.by) if row.by else None),
         Column("at", TIME, "when"),
-        Column(
-            "disqualified_now",
-            YES_NO,
-            "whether the submission is disqualified now",
-            lambda row, scope: row.submission_id in scope.disqualified,
-        ),
-        Column(
-            "rebutted_at",
-            TIME,
-            "when the team rebutted it; empty: it did not",
-            lambda row, scope: _statement(row, "at"),
-        ),
-        Column(
-            "answered_at",
-            TIME,
-            "when the organisers answered the rebuttal",
-            lambda row, scope: _statement(row, "at", answer=True),
-        ),
+        Column("disqualified_now", YES_NO, "whether the submission is disqualified now",
+               lambda row, scope: row.submission_id in scope.disqualified),
+        Column("rebutted_at", TIME, "when the team rebutted it; empty: it did not",
+               lambda row, scope: _statement(row, "at")),
+        Column("answered_at", TIME, "when the organisers answered the rebuttal",
+               lambda row, scope: _statement(row, "at", answer=True)),
         Column("reason", TEXT, "the reason given to the team", personal=True),
-        Column(
-            "rebuttal",
-            TEXT,
-            "the team's rebuttal",
-            lambda row, scope: _statement(row, "text"),
-            personal=True,
-        ),
-        Column(
-            "answer",
-            TEXT,
-            "the organisers' answer",
-            lambda row, scope: _statement(row, "text", answer=True),
-            personal=True,
-        ),
+        Column("rebuttal", TEXT, "the team's rebuttal", lambda row, scope: _statement(row, "text"),
+               personal=True),
+        Column("answer", TEXT, "the organisers' answer",
+               lambda row, scope: _statement(row, "text", answer=True), personal=True),
     ),
-)
+)  # fmt: skip
 RATINGS = Table(
     name="ratings",
     description="Ratings of quality and diversity by people who saw images without their source; "
@@ -360,55 +289,28 @@ RATINGS = Table(
     rows=_ratings,
     private=True,
     columns=(
-        Column(
-            "round", COUNT, "id of the rating round, see competition.json", "page.rater.round_id"
-        ),
-        Column(
-            "rater",
-            TEXT,
-            "who rated",
-            lambda row, scope: scope.pseudonyms.person(
-                row.page.rater.user, agreed=row.page.rater.named
-            ),
-        ),
-        Column(
-            "rater_reliable",
-            YES_NO,
-            "whether the rater passed the checks",
-            lambda row, scope: not row.page.rater.unreliable,
-        ),
+        Column("round", COUNT, "id of the rating round, see competition.json",
+               "page.rater.round_id"),
+        Column("rater", TEXT, "who rated", lambda row, scope: scope.pseudonyms.person(
+               row.page.rater.user, agreed=row.page.rater.named )),
+        Column("rater_reliable", YES_NO, "whether the rater passed the checks",
+               lambda row, scope: not row.page.rater.unreliable),
         Column("question", TEXT, "quality or diversity", "page.question"),
-        Column(
-            "shown",
-            TEXT,
-            "entry (a submission), real (training images) or spoiled (real images with shuffled "
-            "pixels, or one of them repeated)",
-            "page.item.kind",
-        ),
-        Column(
-            "submission_id",
-            TEXT,
-            "id of the submission; empty for controls",
-            "page.item.submission_id",
-        ),
+        Column("shown", TEXT,
+               "entry (a submission), real (training images) or spoiled (real images with shuffled "
+               "pixels, or one of them repeated)", "page.item.kind"),
+        Column("submission_id", TEXT, "id of the submission; empty for controls",
+               "page.item.submission_id"),
         Column("value", COUNT, "1 (worst) to 5 (best)"),
         Column("rated_at", TIME, "when", "at"),
         Column("seconds", NUMBER, "time from drawing the page to the rating, in seconds"),
         Column("page", COUNT, "position of the page in the rater's session", "page.number"),
-        Column(
-            "repeats_page",
-            COUNT,
-            "position of the page it repeats; empty: none",
-            lambda row, scope: row.page.repeats.number if row.page.repeats else None,
-        ),
-        Column(
-            "images",
-            pa.list_(COUNT),
-            "which of the images drawn for the round were shown",
-            "page.images",
-        ),
+        Column("repeats_page", COUNT, "position of the page it repeats; empty: none",
+               lambda row, scope: row.page.repeats.number if row.page.repeats else None),
+        Column("images", pa.list_(COUNT), "which of the images drawn for the round were shown",
+               "page.images"),
     ),
-)
+)  # fmt: skip
 TABLES = (
     SUBMISSIONS,
     SCORES,

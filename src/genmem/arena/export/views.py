@@ -9,8 +9,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from genmem.arena.core.errors import RuleError
 from genmem.arena.export.jobs import (
-    ExportError,
     export_jobs,
     find_export,
     read_chunks,
@@ -37,7 +37,7 @@ def exports(request: HttpRequest, slug: str) -> HttpResponse:
                 names="names" in request.POST,
                 by=viewer.user,
             )
-        except ExportError as error:
+        except RuleError as error:
             messages.error(request, str(error))
         return redirect("export", slug)
     jobs = export_jobs(viewer.competition)

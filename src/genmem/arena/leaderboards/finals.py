@@ -19,6 +19,7 @@ from genmem.arena.auditlog.log import record
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
+from genmem.arena.core.errors import RuleError
 from genmem.arena.core.formatting import moment
 from genmem.arena.leaderboards.cache import cached, score_state
 from genmem.arena.leaderboards.models import Final
@@ -26,15 +27,10 @@ from genmem.arena.leaderboards.ranking import ScoredSubmission
 from genmem.arena.leaderboards.scores import scored_submissions
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership, Team
-from genmem.errors import GenmemError
 from genmem.formatting import count
 
 CHOOSE = "choose finals"
 """The audit log's action."""
-
-
-class FinalsError(GenmemError):
-    """The selection is refused; the message says why."""
 
 
 def final_submissions(competition: Competition) -> set[str]:
@@ -86,7 +82,7 @@ def choose_finals(team: Team, user: User, submissions: Iterable[uuid.UUID]) -> l
     """Replace the team's choice of finals; an empty choice restores the default.
 
     Raises:
-        FinalsError: the competition has closed, `user` is not a member, there are too many
+        RuleError: the competition has closed, `user` is not a member, there are too many
             submissions, or one is not a scored submission of the team.
     """
     competition = team.competition
@@ -95,19 +91,19 @@ def choose_finals(team: Team, user: User, submissions: Iterable[uuid.UUID]) -> l
     with transaction.atomic():
         Team.objects.select_for_update().get(pk=team.pk)
         if not Membership.objects.filter(team=team, user=user).exists():
-            raise FinalsError(f"You are not in the team {team.name}.")
+            raise RuleError(f"You are not in the team {team.name}.")
         if at > competition.closes_at:
-            raise FinalsError(
+            raise RuleError(
                 f"Finals could be chosen until {moment(competition.closes_at)}; by the server's "
                 f"clock it is {moment(at, seconds=True)}."
             )
         if len(ids) > competition.final_count:
-            raise FinalsError(
+            raise RuleError(
                 f"Choose {count(competition.final_count, 'submission')} at most, not {len(ids)}."
             )
         chosen = list(Submission.objects.filter(pk__in=ids, team=team, state="scored"))
         if len(chosen) != len(ids):
-            raise FinalsError("Only scored submissions of your own team can be finals.")
+            raise RuleError("Only scored submissions of your own team can be finals.")
         current = Final.objects.filter(team=team)
         before = sorted(map(str, current.values_list("submission_id", flat=True)))
         after = sorted(str(submission.pk) for submission in chosen)

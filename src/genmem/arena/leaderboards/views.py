@@ -17,9 +17,10 @@ from django.views.decorators.http import require_safe
 
 from genmem.arena.competitions.models import Split
 from genmem.arena.core import formatting
+from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.cache import cached, leaderboard_state
 from genmem.arena.leaderboards.disqualification import disqualified_ids
-from genmem.arena.leaderboards.finals import FinalsError, choose_finals, finals_of
+from genmem.arena.leaderboards.finals import choose_finals, finals_of
 from genmem.arena.leaderboards.leaderboard import (
     RankedTeam,
     leaderboard_rows,
@@ -80,7 +81,7 @@ def finals(request: HttpRequest, slug: str) -> HttpResponse:
             chosen = choose_finals(viewer.team, viewer.user, ids)
         except ValueError:
             messages.error(request, "This is not one of your team's submissions.")
-        except FinalsError as error:
+        except RuleError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, "Saved." if chosen else "Saved: the default applies.")

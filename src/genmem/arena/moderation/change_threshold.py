@@ -7,7 +7,8 @@ from django.db import transaction
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition, Split, split_in_force
-from genmem.arena.moderation.decisions import ModerationError, require_text
+from genmem.arena.core.errors import RuleError
+from genmem.arena.moderation.decisions import require_text
 from genmem.arena.scoring.rescore import rescore
 
 
@@ -35,24 +36,24 @@ def change_threshold(
         The new version of the split, and the number of submissions that are rescored.
 
     Raises:
-        ModerationError: τ is out of range or in force already, there is no reason, or the split is
+        RuleError: τ is out of range or in force already, there is no reason, or the split is
             missing or has changed.
     """
     if not 0 < tau <= 1:
-        raise ModerationError(f"τ: expected a distance above 0 and at most 1, got {tau:g}.")
+        raise RuleError(f"τ: expected a distance above 0 and at most 1, got {tau:g}.")
     reason = require_text(reason, "a reason; it is kept with the change")
     with transaction.atomic():
         Competition.objects.select_for_update().get(pk=competition.pk)
         current = split_in_force(competition, kind)
         if current is None:
-            raise ModerationError(f"The {kind} split is not set up yet.")
+            raise RuleError(f"The {kind} split is not set up yet.")
         if version is not None and version != current.version:
-            raise ModerationError(
+            raise RuleError(
                 f"Version {current.version} of the {kind} split came into force meanwhile, with "
                 f"τ = {current.tau:g}. Check the leaderboard again."
             )
         if tau == current.tau:
-            raise ModerationError(f"τ is {tau:g} already.")
+            raise RuleError(f"τ is {tau:g} already.")
         split = Split.objects.create(
             competition=competition,
             kind=kind,

@@ -6,19 +6,15 @@ from django.db import transaction
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
+from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.disqualification import current_decision
 from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.models import Answer, Rebuttal
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Membership
-from genmem.errors import GenmemError
 
 MAX_TEXT = 10_000
 """Characters in a reason, a note or a rebuttal."""
-
-
-class ModerationError(GenmemError):
-    """The change is refused; the message says why."""
 
 
 def decide(
@@ -34,14 +30,14 @@ def decide(
         label: what it was found to be, shown to the team; "" to say nothing.
 
     Raises:
-        ModerationError: there is no reason, or this decision is in force already.
+        RuleError: there is no reason, or this decision is in force already.
     """
     reason = require_text(reason, "a reason; the team reads it")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         current = current_decision(submission)
         if kind == (current.kind if current else "reinstated"):
-            raise ModerationError(
+            raise RuleError(
                 "It is disqualified already."
                 if kind == "disqualified"
                 else "It is not disqualified."
@@ -64,7 +60,7 @@ def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
     """Add a team's rebuttal of the disqualification of its submission.
 
     Raises:
-        ModerationError: `by` is not in the team, the decision is no longer in force, or the team
+        RuleError: `by` is not in the team, the decision is no longer in force, or the team
             has rebutted it already.
     """
     submission = decision.submission
@@ -72,12 +68,12 @@ def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         if not Membership.objects.filter(team=submission.team, user=by).exists():
-            raise ModerationError("Only members of its team may answer to a decision.")
+            raise RuleError("Only members of its team may answer to a decision.")
         current = current_decision(submission)
         if decision.kind != "disqualified" or current is None or current.pk != decision.pk:
-            raise ModerationError("This decision is no longer in force.")
+            raise RuleError("This decision is no longer in force.")
         if Rebuttal.objects.filter(decision=decision).exists():
-            raise ModerationError("Your team has answered to this decision already.")
+            raise RuleError("Your team has answered to this decision already.")
         rebuttal = Rebuttal.objects.create(decision=decision, by=by, text=text)
         record(
             submission.team.competition, actor=by, action="rebut", subject=log_subject(submission)
@@ -89,14 +85,14 @@ def answer_rebuttal(rebuttal: Rebuttal, *, text: str, by: User) -> Answer:
     """Add the organisers' answer to a rebuttal.
 
     Raises:
-        ModerationError: there is no text, or the rebuttal has an answer already.
+        RuleError: there is no text, or the rebuttal has an answer already.
     """
     submission = rebuttal.decision.submission
     text = require_text(text, "an answer; the team reads it")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         if Answer.objects.filter(rebuttal=rebuttal).exists():
-            raise ModerationError("This rebuttal has an answer already.")
+            raise RuleError("This rebuttal has an answer already.")
         answer = Answer.objects.create(rebuttal=rebuttal, by=by, text=text)
         record(
             submission.team.competition,
@@ -117,11 +113,11 @@ def require_text(text: str, expected: str) -> str:
     """Return a user's text without surrounding blanks.
 
     Raises:
-        ModerationError: it is empty or too long.
+        RuleError: it is empty or too long.
     """
     text = text.strip()
     if not text:
-        raise ModerationError(f"Write {expected}.")
+        raise RuleError(f"Write {expected}.")
     if len(text) > MAX_TEXT:
-        raise ModerationError(f"Write at most {MAX_TEXT:,} characters, not {len(text):,}.")
+        raise RuleError(f"Write at most {MAX_TEXT:,} characters, not {len(text):,}.")
     return text

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition, Split
+from genmem.arena.core.errors import RuleError
 from genmem.arena.moderation.change_threshold import change_threshold
-from genmem.arena.moderation.decisions import ModerationError
 from genmem.arena.moderation.histogram import (
     GROUP_TITLES,
     GROUPS,
@@ -84,7 +84,7 @@ def apply(request: HttpRequest, viewer: Viewer, user: User, kind: str) -> HttpRe
             f"Version {split.version} of the {kind} split is in force with τ = {split.tau:g}; "
             f"{count:,} submissions were rescored.",
         )
-    except ModerationError as error:
+    except RuleError as error:
         messages.error(request, str(error))
     return redirect("distances", viewer.competition.slug, kind)
 

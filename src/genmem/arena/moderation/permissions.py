@@ -13,34 +13,30 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from genmem.arena.teams.permissions import get_viewer
+from genmem.arena.teams.permissions import Viewer, get_viewer
 
 View = Callable[..., HttpResponse]
 
 
 def reviewer_required(view: View) -> View:
     """For reviewers and organisers; 403 for everybody else."""
-
-    @login_required
-    @wraps(view)
-    def wrapper(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
-        viewer = get_viewer(request, slug)
-        if not viewer.reviewer or viewer.user is None:
-            raise PermissionDenied("Moderation is for reviewers and organisers.")
-        return view(request, viewer, viewer.user, **arguments)
-
-    return wrapper
+    refusal = "Moderation is for reviewers and organisers."
+    return _require(view, lambda viewer: viewer.reviewer, refusal)
 
 
 def organiser_required(view: View) -> View:
     """For organisers; 403 for everybody else."""
+    refusal = "Only organisers decide; reviewers add labels and notes."
+    return _require(view, lambda viewer: viewer.organiser, refusal)
 
+
+def _require(view: View, allowed: Callable[[Viewer], bool], refusal: str) -> View:
     @login_required
     @wraps(view)
     def wrapper(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
         viewer = get_viewer(request, slug)
-        if not viewer.organiser or viewer.user is None:
-            raise PermissionDenied("Only organisers decide; reviewers add labels and notes.")
+        if viewer.user is None or not allowed(viewer):
+            raise PermissionDenied(refusal)
         return view(request, viewer, viewer.user, **arguments)
 
     return wrapper

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Split
+from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.leaderboard import ranked_submissions
 from genmem.arena.leaderboards.models import Decision, ScoreVersion
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.moderation.consensus import consensus_of
-from genmem.arena.moderation.decisions import ModerationError, decide
+from genmem.arena.moderation.decisions import decide
 from genmem.arena.moderation.gallery import gallery
 from genmem.arena.moderation.models import LABEL_MEANINGS, LABELS, Note
 from genmem.arena.moderation.permissions import organiser_required, reviewer_required
@@ -157,7 +158,7 @@ def _steps_with_log(submission: Submission) -> list[Step]:
 def _save(request: HttpRequest, change: Callable[[], object], success: str) -> bool:
     try:
         change()
-    except ModerationError as error:
+    except RuleError as error:
         messages.error(request, str(error))
         return False
     messages.success(request, success)

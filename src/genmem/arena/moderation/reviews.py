@@ -6,10 +6,10 @@ from django.db import transaction
 
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
+from genmem.arena.core.errors import RuleError
 from genmem.arena.moderation.consensus import LEGITIMATE
 from genmem.arena.moderation.decisions import (
     MAX_TEXT,
-    ModerationError,
     log_subject,
     require_text,
 )
@@ -27,16 +27,16 @@ def add_label(submission: Submission, label: str, *, reason: str, by: User) -> L
         by: the reviewer.
 
     Raises:
-        ModerationError: the label is unknown, the submission is not scored, or there is no reason.
+        RuleError: the label is unknown, the submission is not scored, or there is no reason.
     """
     if label not in dict(LABELS):
-        raise ModerationError("Choose one of the labels.")
+        raise RuleError("Choose one of the labels.")
     if submission.state != "scored":
-        raise ModerationError("Only scored submissions are reviewed.")
+        raise RuleError("Only scored submissions are reviewed.")
     if label != LEGITIMATE:
         reason = require_text(reason, "a reason: what shows that it copies")
     elif len(reason := reason.strip()) > MAX_TEXT:
-        raise ModerationError(f"Write at most {MAX_TEXT:,} characters, not {len(reason):,}.")
+        raise RuleError(f"Write at most {MAX_TEXT:,} characters, not {len(reason):,}.")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         before = Label.objects.filter(submission=submission, reviewer=by).order_by("-pk").first()

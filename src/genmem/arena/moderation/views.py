@@ -17,8 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.models import LogEntry
 from genmem.arena.competitions.models import split_in_force
+from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.models import Decision
-from genmem.arena.moderation.decisions import ModerationError, answer_rebuttal, rebut
+from genmem.arena.moderation.decisions import answer_rebuttal, rebut
 from genmem.arena.moderation.models import Rebuttal
 from genmem.arena.moderation.permissions import organiser_required, reviewer_required
 from genmem.arena.moderation.queue import QueueItem
@@ -112,7 +113,7 @@ def send_answer(request: HttpRequest, viewer: Viewer, user: User, pk: int) -> Ht
     try:
         answer_rebuttal(rebuttal, text=request.POST.get("text", ""), by=user)
         messages.success(request, "Answer sent to the team.")
-    except ModerationError as error:
+    except RuleError as error:
         messages.error(request, str(error))
     return redirect("review", viewer.competition.slug, rebuttal.decision.submission.pk)
 
@@ -128,7 +129,7 @@ def send_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         rebut(decision, text=request.POST.get("text", ""), by=user)
         messages.success(request, "Sent. The organisers' answer will appear on this page.")
-    except ModerationError as error:
+    except RuleError as error:
         messages.error(request, str(error))
     return redirect("submission", slug, decision.submission.pk)
 

@@ -12,6 +12,7 @@ from genmem.arena.accounts.models import User
 from genmem.arena.auditlog.log import record
 from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock
+from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.leaderboard import ranked_submissions
 from genmem.arena.leaderboards.ranking import rank
 from genmem.arena.ratings.assignment import REAL, SPOILED, SUBMISSION
@@ -19,14 +20,10 @@ from genmem.arena.ratings.models import Item, Round
 from genmem.arena.ratings.round_images import MAX_IMAGES, store_real_images
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import Viewer
-from genmem.errors import GenmemError, InputError
+from genmem.errors import InputError
 
 MIN_REAL = 10
 """Controls need at least so many real images."""
-
-
-class RatingError(GenmemError):
-    """The round cannot be opened, or the rating is refused; the message says why."""
 
 
 def top_submissions(competition: Competition, count: int) -> list[uuid.UUID]:
@@ -60,18 +57,18 @@ def open_round(
         The saved round.
 
     Raises:
-        RatingError: there is no submission, one is not a scored submission of the competition, or
+        RuleError: there is no submission, one is not a scored submission of the competition, or
             the training images for the controls cannot be read.
     """
     competition = rating_round.competition
     ids = list(dict.fromkeys(submissions))
     scored = Submission.objects.filter(team__competition=competition, state="scored").in_bulk(ids)
     if missing := set(ids) - set(scored):
-        raise RatingError(
+        raise RuleError(
             f"Only scored submissions of this competition can be rated, unlike {min(missing)}."
         )
     if not ids:
-        raise RatingError("There is no scored submission to rate yet.")
+        raise RuleError("There is no scored submission to rate yet.")
     with transaction.atomic():
         rating_round.pages = min(rating_round.pages, len(ids))
         rating_round.seed = secrets.randbits(48)
@@ -103,11 +100,11 @@ def _store_real_images(rating_round: Round) -> int:
     try:
         count = store_real_images(rating_round)
     except InputError as error:
-        raise RatingError(
+        raise RuleError(
             f"The training images cannot be shown as controls: {error}. {advice}"
         ) from error
     if count < MIN_REAL:
-        raise RatingError(
+        raise RuleError(
             f"Controls need at least {MIN_REAL} training images, found {count}. {advice}"
         )
     return count

@@ -18,6 +18,7 @@ from django.db.models import Count, Q
 
 from genmem.arena.accounts.models import User
 from genmem.arena.core import clock
+from genmem.arena.core.errors import RuleError
 from genmem.arena.ratings.assignment import (
     REPEAT,
     SUBMISSION,
@@ -30,7 +31,6 @@ from genmem.arena.ratings.models import Item, Page, Rater, Rating, Round
 from genmem.arena.ratings.questions import SCALE
 from genmem.arena.ratings.reliability import check_rater
 from genmem.arena.ratings.results import rating_records
-from genmem.arena.ratings.rounds import RatingError
 from genmem.arena.teams.models import Membership
 
 RESERVED = timedelta(minutes=30)
@@ -53,14 +53,14 @@ def join(rating_round: Round, user: User, *, named: bool = False) -> Rater:
         named: whether published data may show their name.
 
     Raises:
-        RatingError: the round has closed.
+        RuleError: the round has closed.
     """
     with transaction.atomic():
         current = Round.objects.select_for_update().get(pk=rating_round.pk)
         if rater := Rater.objects.filter(round=current, user=user).first():
             return rater
         if current.closed_at is not None:
-            raise RatingError("This round has closed.")
+            raise RuleError("This round has closed.")
         number = Rater.objects.filter(round=current).count() + 1
         return Rater.objects.create(round=current, user=user, number=number, named=named)
 
@@ -87,20 +87,20 @@ def submit_rating(rater: Rater, token: str, value: int) -> Rating:
         value: on the scale.
 
     Raises:
-        RatingError: the value is off the scale, the round has closed, or the page has expired.
+        RuleError: the value is off the scale, the round has closed, or the page has expired.
     """
     if value not in SCALE:
-        raise RatingError("Choose one of the five answers.")
+        raise RuleError("Choose one of the five answers.")
     with transaction.atomic():
         rating_round = Round.objects.select_for_update().get(pk=rater.round.pk)
         page = Page.objects.filter(rater=rater, token=token).first()
         if page is None:
             minutes = RESERVED.seconds // 60
-            raise RatingError(f"This page expired after {minutes} minutes. Here is another one.")
+            raise RuleError(f"This page expired after {minutes} minutes. Here is another one.")
         if rating := Rating.objects.filter(page=page).first():
             return rating
         if rating_round.closed_at is not None:
-            raise RatingError("This round has closed.")
+            raise RuleError("This round has closed.")
         rating = Rating.objects.create(page=page, value=value)
         rater.unreliable = check_rater(rating_records(rating_round, rater=rater)).unreliable
         rater.save(update_fields=["unreliable"])

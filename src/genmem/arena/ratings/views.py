@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from genmem.arena.accounts.models import User
+from genmem.arena.core.errors import RuleError
 from genmem.arena.ratings.forms import RoundForm
 from genmem.arena.ratings.models import Page, Rater, Round
 from genmem.arena.ratings.questions import QUESTIONS
 from genmem.arena.ratings.results import round_results
 from genmem.arena.ratings.round_images import page_picture
 from genmem.arena.ratings.rounds import (
-    RatingError,
     close_round,
     may_rate,
     open_round,
@@ -99,7 +99,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         submissions = data["listed"] or top_submissions(viewer.competition, data["top"])
         try:
             open_round(form.instance, submissions, invited=data["people"], by=viewer.user)
-        except RatingError as error:
+        except RuleError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, "The round is open. Raters find it under Ratings.")
@@ -147,7 +147,7 @@ def _rate_or_join(
         else:
             token = request.POST.get("page", "")
             submit_rating(rater, token, int(value) if value in tuple("12345") else 0)
-    except RatingError as error:
+    except RuleError as error:
         messages.error(request, str(error))
     return redirect("rate", viewer.competition.slug, rating_round.pk)
 
