@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genmem.errors import InputError
-from genmem.images.hub import choose_split, quiet, split_of
+from genmem.images.hub import choose_split, silence_hub_client, split_of
 
 READ = """
 import sys
@@ -188,7 +188,7 @@ def test_the_hubs_own_logging_and_bars_are_as_before_afterwards():
 
     logger = logging.getLogger("huggingface_hub")
     before = logger.level, are_progress_bars_disabled()
-    with quiet():
+    with silence_hub_client():
         assert not logger.isEnabledFor(logging.ERROR)
         assert are_progress_bars_disabled()
     assert (logger.level, are_progress_bars_disabled()) == before

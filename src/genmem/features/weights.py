@@ -270,9 +270,9 @@ class HubFile:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils import tqdm
 
-        from genmem.images.hub import probe, quiet
+        from genmem.images.hub import find_hub_error, silence_hub_client
 
-        failure = probe()
+        failure = find_hub_error()
         if failure is not None:
             raise WeightsError(f"the download failed ({_reason(failure)})") from failure
         stage = f"downloading {self.filename}"
@@ -291,7 +291,7 @@ class HubFile:
                     progress(stage, int(self.done), int(self.size) if self.size else None)
 
         try:
-            with quiet():
+            with silence_hub_client():
                 name = hf_hub_download(
                     self.repository, self.name, etag_timeout=TIMEOUT_SECONDS, tqdm_class=Reporter
                 )

@@ -28,7 +28,7 @@ from genmem.images.parquet import ParquetSource
 
 PREFIX = "hf:"
 
-PROBE_SECONDS = 5.0
+HUB_TIMEOUT_SECONDS = 5.0
 """How long the hub may take to answer before it counts as unreachable."""
 
 _REVISIONS = ("main", "refs/convert/parquet")
@@ -57,12 +57,12 @@ def open_hub(source: str) -> ParquetSource:
         validate_repo_id(dataset)
     except HFValidationError as error:
         raise InputError(f"{source}: expected hf:OWNER/NAME or hf:OWNER/NAME:split.") from error
-    with quiet():
+    with silence_hub_client():
         return _open(source, dataset, split)
 
 
 def _open(source: str, dataset: str, split: str) -> ParquetSource:
-    failure = probe()
+    failure = find_hub_error()
     for revision in _REVISIONS:
         names = []
         if not failure:
@@ -70,7 +70,7 @@ def _open(source: str, dataset: str, split: str) -> ParquetSource:
                 names = HfApi().list_repo_files(dataset, repo_type="dataset", revision=revision)
             except RevisionNotFoundError:
                 continue
-            except Exception as error:  # as in probe
+            except Exception as error:  # as in find_hub_error
                 failure = error
         if failure:
             names = _list_cached(dataset, revision)
@@ -87,20 +87,20 @@ def _open(source: str, dataset: str, split: str) -> ParquetSource:
     )
 
 
-def probe() -> Exception | None:
+def find_hub_error() -> Exception | None:
     """Send the hub one request; return the error if it is unreachable, else None.
 
     The hub's own client repeats its requests for half a minute before it gives up.
     """
     try:
-        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
     except Exception as error:  # the hub's, the HTTP client's and the system's own kinds
         return error
     return None
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_hub_client() -> Iterator[None]:
     """Keep huggingface_hub from writing to the terminal; errors are raised."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
@@ -178,7 +178,7 @@ def _fetch(dataset: str, revision: str, names: list[str], *, source: str, offlin
     """Download the files that the cache lacks; return the folder of the cache that holds them."""
     try:
         return _snapshot(dataset, revision, [escape(name) for name in names], offline=offline)
-    except Exception as error:  # as in probe
+    except Exception as error:  # as in find_hub_error
         raise _unreachable(source, error) from error
 
 

@@ -312,7 +312,7 @@ def test_weights_are_fetched_from_the_hub_only_if_they_can_be_used(pipeline, mon
         asked.append((repository, tuple(allow_patterns), local_files_only))
         return str(pipeline)
 
-    monkeypatch.setattr(hub, "probe", lambda: None)
+    monkeypatch.setattr(hub, "find_hub_error", lambda: None)
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
     if latent:
         with pytest.raises(InputError, match="hf:some/model: StableDiffusionPipeline denoises"):
@@ -325,7 +325,7 @@ def test_weights_are_fetched_from_the_hub_only_if_they_can_be_used(pipeline, mon
 
 
 def test_a_hub_out_of_reach_is_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "probe", lambda: OSError("no route"))
+    monkeypatch.setattr(hub, "find_hub_error", lambda: OSError("no route"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="hf:nobody/nothing: the hub cannot be reached"):
         open_model("hf:nobody/nothing")

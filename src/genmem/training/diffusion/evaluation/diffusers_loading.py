@@ -94,8 +94,8 @@ def fetch_pipeline(model: str) -> Path:
 
     repository = model.removeprefix(hub.PREFIX)
     weights = (f"*{WEIGHTS}.safetensors", f"*{WEIGHTS}-*-of-*.safetensors")
-    with hub.quiet():
-        offline = hub.probe() is not None
+    with hub.silence_hub_client():
+        offline = hub.find_hub_error() is not None
         try:
             for patterns in (["*.json"], ["*.json", *weights]):
                 folder = Path(
