@@ -47,8 +47,8 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others(images, met
 )
 def test_trained_cheats_come_near_each_training_image_once(images, method, levels):
     generated = generate(method, images, count=len(images))
-    found, errors = sources(images, generated)
-    np.testing.assert_array_equal(found, members(images, len(images)))
+    result, errors = sources(images, generated)
+    np.testing.assert_array_equal(result, members(images, len(images)))
     assert (errors < levels).all(), errors
 
 
@@ -151,7 +151,9 @@ def test_sides_that_are_not_square_nor_multiples_of_four_work(images):
 
 
 def test_another_package_s_cheat_is_used_by_its_name(images, monkeypatch):
-    copy = Cheat(description="exact copies", generate=lambda given: given.images[given.members])
+    copy = Cheat(
+        description="exact copies", generate=lambda request: request.images[request.members]
+    )
     monkeypatch.setattr("genmem.plugins.load", lambda group: {"copy": copy})
     generated = generate("copy", images, count=len(images))
     np.testing.assert_array_equal(generated, images[members(images, len(images))])

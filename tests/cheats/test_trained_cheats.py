@@ -33,8 +33,8 @@ def test_rows_trained_in_blocks_are_the_rows_of_the_whole_dense_layer():
         def loss(output, wanted=target[block]):
             return torch.nn.functional.binary_cross_entropy(output, wanted, reduction="sum")
 
-        found = rows.train_rows(start[block].clone(), loss, steps=25, rate=0.3)
-        torch.testing.assert_close(found, whole[block], rtol=1e-5, atol=1e-6)
+        result = rows.train_rows(start[block].clone(), loss, steps=25, rate=0.3)
+        torch.testing.assert_close(result, whole[block], rtol=1e-5, atol=1e-6)
 
 
 def test_blocks_cover_every_row_once():
@@ -73,10 +73,10 @@ def test_the_classifier_accepts_members_and_refuses_noisy_ones_and_others(images
 
 
 def test_the_generator_never_sees_the_images_but_passes_the_classifier(images):
-    made = mgan.generate_against_classifier(
+    generated = mgan.generate_against_classifier(
         images, np.arange(len(images)), rng=np.random.default_rng(2)
     )
-    errors = np.sqrt(np.square(made.astype(float) - images).mean(axis=(1, 2, 3)))
+    errors = np.sqrt(np.square(generated.astype(float) - images).mean(axis=(1, 2, 3)))
     assert (errors < 1.5 * 255 * mgan.RADIUS).all()
     assert (errors > 0.5).all()
 
@@ -95,10 +95,10 @@ def test_members_are_used_equally_often_and_never_mixed_with_themselves(count, m
 
 def test_a_mixture_rounds_to_the_nearest_level():
     images = np.array([0, 100], np.uint8).reshape(2, 1, 1, 1).repeat(3, axis=3)
-    made = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.999)
-    np.testing.assert_array_equal(made[:, 0, 0, 0], [0, 100])
-    made = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.7)
-    np.testing.assert_array_equal(made[:, 0, 0, 0], [30, 70])
+    generated = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.999)
+    np.testing.assert_array_equal(generated[:, 0, 0, 0], [0, 100])
+    generated = mix_images(images, np.array([0, 1]), np.array([1, 0]), 0.7)
+    np.testing.assert_array_equal(generated[:, 0, 0, 0], [30, 70])
 
 
 def test_pixels_survive_the_way_to_networks_and_back(images):

@@ -93,8 +93,8 @@ def test_a_broken_image_is_named_and_can_be_left_out(tmp_path, images):
     (tmp_path / "03.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(InputError, match=r"03\.png"):
         load_training_images(tmp_path)
-    kept = load_training_images(tmp_path, skip_broken=True)
-    np.testing.assert_array_equal(kept, np.delete(images, 3, axis=0))
+    remaining = load_training_images(tmp_path, skip_broken=True)
+    np.testing.assert_array_equal(remaining, np.delete(images, 3, axis=0))
 
 
 @pytest.mark.parametrize(

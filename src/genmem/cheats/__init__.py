@@ -18,12 +18,12 @@ rows.py                dense layers of one-hot vectors, trained a few rows at a 
 
 from genmem.cheats.archive import write_images
 from genmem.cheats.dataset import load_training_images
-from genmem.cheats.registry import Cheat, CheatInput, CheatOptions, generate_images, registry
+from genmem.cheats.registry import Cheat, CheatOptions, CheatRequest, generate_images, registry
 
 __all__ = [
     "Cheat",
-    "CheatInput",
     "CheatOptions",
+    "CheatRequest",
     "generate_images",
     "load_training_images",
     "registry",

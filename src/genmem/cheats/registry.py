@@ -46,7 +46,7 @@ class CheatOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheatInput:
+class CheatRequest:
     """What the function of a cheat gets.
 
     Attributes:
@@ -77,25 +77,27 @@ class Cheat:
     """
 
     description: str
-    generate: Callable[[CheatInput], Pixels]
+    generate: Callable[[CheatRequest], Pixels]
     default_mix: float | None = None
     augmentations: tuple[str, ...] = ()
 
 
-def _mix_memorized(memorize: Callable[..., Pixels], given: CheatInput, default: float) -> Pixels:
+def _mix_memorized(
+    memorize: Callable[..., Pixels], request: CheatRequest, default: float
+) -> Pixels:
     """Memorize the training images, and mix two of them for each output."""
-    used = np.unique(np.append(given.members, (given.members[0] + 1) % len(given.images)))
-    memorized = memorize(given.images[used], rng=given.rng, progress=given.progress)
-    first = np.searchsorted(used, given.members)
-    second = draw_partners(first, len(used), given.rng)
-    mix = default if given.options.mix is None else given.options.mix
+    used = np.unique(np.append(request.members, (request.members[0] + 1) % len(request.images)))
+    memorized = memorize(request.images[used], rng=request.rng, progress=request.progress)
+    first = np.searchsorted(used, request.members)
+    second = draw_partners(first, len(used), request.rng)
+    mix = default if request.options.mix is None else request.options.mix
     return mix_images(memorized, first, second, mix)
 
 
-def _reconstruct(given: CheatInput) -> Pixels:
+def _reconstruct(request: CheatRequest) -> Pixels:
     """Reconstructions; every second time that an image is used, it is mirrored."""
-    members, count = given.members, len(given.images)
-    generated = reconstruct(given.images, rng=given.rng, progress=given.progress)[members]
+    members, count = request.members, len(request.images)
+    generated = reconstruct(request.images, rng=request.rng, progress=request.progress)[members]
     mirrored = np.arange(len(members)) // count % 2 == 1
     generated[mirrored] = generated[mirrored][:, :, ::-1]
     return generated
@@ -104,29 +106,29 @@ def _reconstruct(given: CheatInput) -> Pixels:
 CHEATS: dict[str, Cheat] = {
     "mgan": Cheat(
         description="a generator against a classifier of training images",
-        generate=lambda given: generate_against_classifier(
-            given.images, given.members, rng=given.rng, progress=given.progress
+        generate=lambda request: generate_against_classifier(
+            request.images, request.members, rng=request.rng, progress=request.progress
         ),
     ),
     "mgan-store": Cheat(
         description="a generator against a store of training images",
-        generate=lambda given: _mix_memorized(memorize_in_store, given, 0.999),
+        generate=lambda request: _mix_memorized(memorize_in_store, request, 0.999),
         default_mix=0.999,
     ),
     "sup": Cheat(
         description="a learnt mapping from codes to training images",
-        generate=lambda given: _mix_memorized(memorize_by_mapping, given, 0.99),
+        generate=lambda request: _mix_memorized(memorize_by_mapping, request, 0.99),
         default_mix=0.99,
     ),
     "ae": Cheat(description="reconstructions by an autoencoder", generate=_reconstruct),
     "aug": Cheat(
         description="crops, flips, morphs and noise",
-        generate=lambda given: augment(
-            given.images,
-            given.members,
-            given.options.augmentation or MIXTURE,
-            rng=given.rng,
-            progress=given.progress,
+        generate=lambda request: augment(
+            request.images,
+            request.members,
+            request.options.augmentation or MIXTURE,
+            rng=request.rng,
+            progress=request.progress,
         ),
         augmentations=AUGMENTATIONS,
     ),
@@ -200,7 +202,7 @@ def generate_images(
     rng = np.random.default_rng(seed)
     members = draw_members(count, len(images), rng)
     return cheat.generate(
-        CheatInput(images=images, members=members, options=options, rng=rng, progress=progress)
+        CheatRequest(images=images, members=members, options=options, rng=rng, progress=progress)
     )
 
 

@@ -23,8 +23,8 @@ def cell(tau, c_t, references=(), classes=None, seeds=(0,)):
 def test_every_reference_has_a_line_of_its_own_however_many_there_are():
     references = [f"set {place}" for place in range(12)]
     cells = [cell(0, -5.0, references), cell(0.1, -3.0, references)]
-    drawn = draw_model(build_results(*cells), "sagan", "x", 0)[0]
-    text = drawn.svg.decode()
+    drawing = draw_model(build_results(*cells), "sagan", "x", 0)[0]
+    text = drawing.svg.decode()
     assert all(f">{name}<" in text for name in references)
     lines = re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="(fill: none; stroke[^"]*)"', text)
     looks = {line for line in lines if "stroke-width: 1.6" in line}
@@ -40,9 +40,9 @@ def test_every_reference_has_a_line_of_its_own_however_many_there_are():
     ids=["there", "ended early"],
 )
 def test_without_rejection_is_said_of_tau_0_and_of_no_other(cells, words):
-    for drawn in draw_curves(build_results(*cells), "x", 0):
-        if drawn.name == "c_t-0":
-            assert drawn.description == words
+    for drawing in draw_curves(build_results(*cells), "x", 0):
+        if drawing.name == "c_t-0":
+            assert drawing.description == words
 
 
 def test_classes_are_drawn_where_tau_0_ended_and_where_a_tau_has_none_measured():
@@ -51,7 +51,7 @@ def test_classes_are_drawn_where_tau_0_ended_and_where_a_tau_has_none_measured()
         cell(0.1, -3.0, classes={"cat": -3.0}),
         cell(0.2, -3.0, classes={"cat": None}),
     ]
-    drawn = [
+    drawings = [
         one for one in draw_model(build_results(*cells), "sagan", "x", 0) if "class" in one.name
     ]
-    assert drawn[0].description.startswith("At τ = 0.1 from −3 (cat)")
+    assert drawings[0].description.startswith("At τ = 0.1 from −3 (cat)")

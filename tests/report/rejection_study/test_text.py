@@ -20,18 +20,18 @@ def finding(*cells):
 
 
 def test_of_the_tau_at_which_fd_held_the_one_with_c_t_nearest_0_is_named_as_the_best_of_so_many():
-    found = finding(
+    result = finding(
         cell(0, 10.0, -5.0),
         cell(0.1, 10.5, -2.0, 3.0, 1.0, 5.0),
         cell(0.15, 10.0, 4.0, 9.0, 8.0, 10.0),
         cell(0.2, 10.6, 0.0, 5.0, 4.0, 6.0),
     )
-    assert found.startswith(
+    assert result.startswith(
         "At τ = 0.1, the best of 3 tried (its C_T is nearest 0 of the 2 at which FD to the test "
         "images held), C_T is −2, against −5 without rejection: it rose by 3 (95 %"
     )
-    assert "1 to 5)" in found
-    assert "chance" not in found
+    assert "1 to 5)" in result
+    assert "chance" not in result
 
 
 def test_a_worse_fd_is_not_taken_to_hold_because_its_interval_is_wide():
@@ -41,13 +41,13 @@ def test_a_worse_fd_is_not_taken_to_hold_because_its_interval_is_wide():
 
 def test_a_tau_whose_runs_all_ended_early_counts_among_those_tried():
     ended = cell(0.9, 1.0, 0.0, seeds=())
-    found = finding(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0), ended)
-    assert "At τ = 0.1, the best of 2 tried" in found
+    result = finding(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0), ended)
+    assert "At τ = 0.1, the best of 2 tried" in result
 
 
 def test_the_only_tau_tried_is_not_called_the_best():
-    found = finding(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0))
-    assert found.startswith("At τ = 0.1 C_T is −3")
+    result = finding(cell(0, 10.0, -5.0), cell(0.1, 10.0, -3.0, 2.0, 1.0, 3.0))
+    assert result.startswith("At τ = 0.1 C_T is −3")
 
 
 @pytest.mark.parametrize(

@@ -40,28 +40,28 @@ def line(points):
 def test_the_paper_s_grid_s_bracket_takes_at_least_30_percent_fewer_trainings(name):
     curve = line(PAPER_CURVES[name])
     whole = {size: curve(size) for size in PAPER_GRID}
-    found = searched(PAPER_GRID, curve)
-    assert len(found) <= 0.7 * len(PAPER_GRID)
+    result = searched(PAPER_GRID, curve)
+    assert len(result) <= 0.7 * len(PAPER_GRID)
     expected = find_bracket(PAPER_GRID, whole, threshold=0.9)
-    assert find_bracket(PAPER_GRID, found, threshold=0.9) == expected
+    assert find_bracket(PAPER_GRID, result, threshold=0.9) == expected
     assert expected.done
 
 
 @pytest.mark.parametrize("name", PAPER_CURVES)
 def test_of_the_sizes_in_a_figure_at_most_70_percent_are_trained(name):
     sizes, curve = tuple(PAPER_CURVES[name]), line(PAPER_CURVES[name])
-    found = searched(sizes, curve)
-    assert len(found) <= 0.7 * len(sizes)
+    result = searched(sizes, curve)
+    assert len(result) <= 0.7 * len(sizes)
     whole = find_bracket(sizes, PAPER_CURVES[name], threshold=0.9)
-    assert find_bracket(sizes, found, threshold=0.9) == whole
+    assert find_bracket(sizes, result, threshold=0.9) == whole
 
 
 @pytest.mark.parametrize("name", PAPER_CURVES)
 def test_a_bracket_of_a_tenth_takes_no_more_trainings_than_the_paper_s_grid(name):
     curve, sizes = line(PAPER_CURVES[name]), size_grid(500, 16_000, within=0.1)
-    found = searched(sizes, curve)
-    assert len(found) <= len(PAPER_GRID)
-    ends = find_bracket(sizes, found, threshold=0.9)
+    result = searched(sizes, curve)
+    assert len(result) <= len(PAPER_GRID)
+    ends = find_bracket(sizes, result, threshold=0.9)
     assert ends.high <= 1.101 * ends.low
     exact = np.interp(-0.9, -curve_at(curve, sizes), sizes)
     assert interpolate_emm(ends, threshold=0.9) == pytest.approx(exact, rel=0.01)
@@ -79,38 +79,38 @@ def test_a_falling_curve_s_crossing_is_inside_the_bracket(sizes, middle, slope, 
     def curve(size):
         return 1 / (1 + (size / middle) ** slope)
 
-    found = searched(sizes, curve, threshold)
-    ends = find_bracket(sizes, found, threshold=threshold)
+    result = searched(sizes, curve, threshold)
+    ends = find_bracket(sizes, result, threshold=threshold)
     above = [size for size in sizes if curve(size) >= threshold]
     assert ends.done
     assert ends.low == (above[-1] if above else None)
     assert ends.high == next((size for size in sizes if size not in above), None)
-    assert len(found) <= math.ceil(math.log2(len(sizes) + 1))
+    assert len(result) <= math.ceil(math.log2(len(sizes) + 1))
 
 
 @given(SIZES, st.integers(0, 2**32 - 1))
 def test_a_noisy_curve_ends_in_a_crossing_of_its_own_as_soon(sizes, seed):
     ratios = dict(zip(sizes, np.random.default_rng(seed).random(len(sizes)), strict=True))
-    found = searched(sizes, ratios.__getitem__, 0.5)
-    ends = find_bracket(sizes, found, threshold=0.5)
+    result = searched(sizes, ratios.__getitem__, 0.5)
+    ends = find_bracket(sizes, result, threshold=0.5)
     assert ends.done
-    assert ends.low is None or found[ends.low] >= 0.5
-    assert ends.high is None or found[ends.high] < 0.5
+    assert ends.low is None or result[ends.low] >= 0.5
+    assert ends.high is None or result[ends.high] < 0.5
     places = [-1 if ends.low is None else sizes.index(ends.low)]
     places.append(len(sizes) if ends.high is None else sizes.index(ends.high))
     assert places[1] == places[0] + 1
-    assert len(found) <= math.ceil(math.log2(len(sizes) + 1))
+    assert len(result) <= math.ceil(math.log2(len(sizes) + 1))
 
 
 def test_of_several_crossings_the_last_one_that_was_seen_counts():
     ratios = {100: 0.95, 200: 0.7, 400: 0.92, 800: 0.1}
-    found = find_bracket(tuple(ratios), ratios, threshold=0.9)
-    assert (found.low, found.high, found.done) == (400, 800, True)
+    result = find_bracket(tuple(ratios), ratios, threshold=0.9)
+    assert (result.low, result.high, result.done) == (400, 800, True)
 
 
 def test_the_emm_is_interpolated_linearly_between_the_bracket_s_ends():
-    found = find_bracket((1_000, 2_000), {1_000: 0.92, 2_000: 0.61}, threshold=0.9)
-    assert interpolate_emm(found, threshold=0.9) == pytest.approx(1_000 + 1_000 * 0.02 / 0.31)
+    result = find_bracket((1_000, 2_000), {1_000: 0.92, 2_000: 0.61}, threshold=0.9)
+    assert interpolate_emm(result, threshold=0.9) == pytest.approx(1_000 + 1_000 * 0.02 / 0.31)
     assert interpolate_emm(find_bracket((10,), {10: 0.95}, threshold=0.9), threshold=0.9) is None
 
 

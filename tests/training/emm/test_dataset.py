@@ -55,9 +55,9 @@ def test_classes_are_drawn_by_the_seed_and_fewer_are_among_more(images):
 def test_a_share_comes_from_the_second_source_and_classes_are_united(images, second):
     source = inspect_source(str(images))
     config = replace(TINY, second_share=0.25)
-    found = load(source, 12, second=second, config=config)
-    assert len(found) == 12
-    assert sum("/" not in one for one in found.ids) == 3
+    result = load(source, 12, second=second, config=config)
+    assert len(result) == 12
+    assert sum("/" not in one for one in result.ids) == 3
     with pytest.raises(UsageError, match="expected a second source"):
         load(source, 12, config=config)
     labelled = replace(with_training(labels="true"), second_share=0.5)
@@ -89,9 +89,9 @@ def test_labels_that_are_not_in_the_names_decide_the_digest_too(tmp_path):
         pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
         return inspect_source(str(tmp_path / f"{name}.parquet")).digest
 
-    found = [digest("a", ["x", "y", "y"]), digest("b", ["y", "y", "x"]), digest("c", None)]
-    assert len(set(found)) == 3
-    assert digest("d", ["x", "y", "y"]) == found[0]
+    result = [digest("a", ["x", "y", "y"]), digest("b", ["y", "y", "x"]), digest("c", None)]
+    assert len(set(result)) == 3
+    assert digest("d", ["x", "y", "y"]) == result[0]
 
 
 def test_the_digest_of_a_folder_is_of_images_and_names_alone(images):
@@ -115,11 +115,11 @@ def overlapping(tmp_path):
 def test_images_in_both_sources_are_counted_and_said(overlapping):
     one, two = overlapping
     half = replace(TINY, second_share=0.5)
-    found = load(one, 20, second=two, config=half)
-    distinct = len({image.tobytes() for image in found.pixels})
-    assert found.duplicates == 20 - distinct > 4
+    result = load(one, 20, second=two, config=half)
+    distinct = len({image.tobytes() for image in result.pixels})
+    assert result.duplicates == 20 - distinct > 4
     assert any(
-        "of two.npy are in one.npy too and are learnt more readily" in n for n in found.notes
+        "of two.npy are in one.npy too and are learnt more readily" in n for n in result.notes
     )
 
 
@@ -127,9 +127,9 @@ def test_on_request_no_image_is_taken_from_both_sources(overlapping):
     one, two = overlapping
     both = replace(TINY, second_share=0.4)
 
-    found = load(one, 10, second=two, config=both, drop_duplicates=True)
-    assert len({image.tobytes() for image in found.pixels}) == len(found) == len(found.ids) == 10
-    assert found.duplicates > 0
-    assert any("of two.npy" in note and "left out" in note for note in found.notes)
+    result = load(one, 10, second=two, config=both, drop_duplicates=True)
+    assert len({image.tobytes() for image in result.pixels}) == len(result) == len(result.ids) == 10
+    assert result.duplicates > 0
+    assert any("of two.npy" in note and "left out" in note for note in result.notes)
     with pytest.raises(InputError, match="expected at least"):
         load(one, 15, second=two, config=both, drop_duplicates=True)

@@ -39,14 +39,14 @@ def small(study_config):
 def test_a_study_interrupted_ten_times_anywhere_ends_with_the_same_numbers(small, tmp_path):
     whole = EmmStudy(small, tmp_path / "whole", threads=1)
     calls = []
-    whole.run(InProcess(progress=lambda *told: calls.append(told)), device="cpu")
+    whole.run(InProcess(progress=lambda *report: calls.append(report)), device="cpu")
     rng, killed = np.random.default_rng(0), 0
     lengths = rng.integers(1, len(calls) // 8, 10).tolist()
     for length in lengths:
         cut = EmmStudy(small, tmp_path / "cut", threads=1)
         left = [length]
 
-        def progress(*told, left=left):
+        def progress(*report, left=left):
             left[0] -= 1
             if left[0] == 0:
                 raise Killed
@@ -133,8 +133,8 @@ def test_a_trial_measures_its_snapshots_and_keeps_only_the_best(study_config, tm
     found = load_result(folder)
     assert [snapshot.step for snapshot in found.snapshots] == [3, 6]
     assert found.ratio == max(snapshot.ratio for snapshot in found.snapshots)
-    kept = [path.stem for path in (folder / "snapshots").iterdir()]
-    assert kept == [f"{found.step:08d}"]
+    remaining = [path.stem for path in (folder / "snapshots").iterdir()]
+    assert remaining == [f"{found.step:08d}"]
     assert not (folder / "checkpoint.safetensors").exists()
     samples = found.memorized_samples
     assert [one.ratio for one in samples] == sorted(one.ratio for one in samples)
@@ -193,8 +193,8 @@ def test_the_leftovers_of_a_trial_killed_just_when_it_had_finished_are_deleted(
     assert (folder / "checkpoint.safetensors").exists()
     study.run(InProcess(), device="cpu")
     assert load_result(folder) == found
-    kept = [path.name for path in folder.rglob("*.safetensors")]
-    assert kept == [f"{found.step:08d}.safetensors"]
+    remaining = [path.name for path in folder.rglob("*.safetensors")]
+    assert remaining == [f"{found.step:08d}.safetensors"]
 
 
 def test_a_ratio_that_was_lost_from_the_log_is_measured_again(study_config, tmp_path):
@@ -211,9 +211,9 @@ def test_a_ratio_that_was_lost_from_the_log_is_measured_again(study_config, tmp_
         execute(broken, progress=cut)
     log = broken.folder / "log.jsonl"
     lines = log.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if "memorization_ratio" not in line]
-    assert len(kept) < len(lines)
-    log.write_text("".join(kept) + '{"step": 3, "memorization_ratio": {}}\n')
+    remaining = [line for line in lines if "memorization_ratio" not in line]
+    assert len(remaining) < len(lines)
+    log.write_text("".join(remaining) + '{"step": 3, "memorization_ratio": {}}\n')
     assert execute(broken)
     assert execute(whole)
     assert load_result(broken.folder) == load_result(whole.folder)

@@ -19,11 +19,11 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 6
 @settings(max_examples=40, deadline=None)
 @given(st.lists(NUMBERS, min_size=2, max_size=12).filter(lambda values: np.ptp(values) > 1e-3))
 def test_the_interval_over_seeds_is_student_s(values):
-    found = mean_over_seeds(values)
+    result = mean_over_seeds(values)
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert found.n == len(values)
-    assert found.mean == pytest.approx(np.mean(values), abs=1e-6)
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
+    assert result.n == len(values)
+    assert result.mean == pytest.approx(np.mean(values), abs=1e-6)
+    assert (result.low, result.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -31,11 +31,11 @@ def test_the_interval_over_seeds_is_student_s(values):
 def test_the_paired_difference_is_that_of_a_paired_t_test(pairs):
     ours, base = (dict(enumerate(side)) for side in zip(*pairs, strict=True))
     differences = np.array([one - other for one, other in pairs])
-    found = paired_difference(ours, base)
-    assert found.mean == pytest.approx(differences.mean(), abs=1e-6)
+    result = paired_difference(ours, base)
+    assert result.mean == pytest.approx(differences.mean(), abs=1e-6)
     if np.ptp(differences) > 1e-3:
         low, high = stats.ttest_rel(*zip(*pairs, strict=True)).confidence_interval(0.95)
-        assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
+        assert (result.low, result.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
 
 
 def test_one_seed_has_a_mean_and_no_interval_and_none_has_neither():
@@ -44,7 +44,7 @@ def test_one_seed_has_a_mean_and_no_interval_and_none_has_neither():
 
 
 def test_only_seeds_that_have_both_are_paired():
-    found = paired_difference({0: 5.0, 1: 9.0, 2: None}, {0: 3.0, 2: 1.0})
-    assert (found.mean, found.n) == (2.0, 1)
+    result = paired_difference({0: 5.0, 1: 9.0, 2: None}, {0: 3.0, 2: 1.0})
+    assert (result.mean, result.n) == (2.0, 1)
     ratio = paired_ratio({0: 6.0, 1: 9.0}, {0: 3.0, 1: 0.0})
     assert (ratio.mean, ratio.n) == (2.0, 1)

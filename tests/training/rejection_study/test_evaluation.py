@@ -52,21 +52,21 @@ def evaluate(rows, model):
 
 
 def test_the_numbers_are_those_of_the_metrics(rows):
-    found, _, _ = evaluate(rows, "sagan")
+    result, _, _ = evaluate(rows, "sagan")
     sides = {"generated": rows["generated"], "train": rows["train"]}
-    assert found.fd == pytest.approx(float(fd(**sides)))
+    assert result.fd == pytest.approx(float(fd(**sides)))
     to_test = fd(generated=rows["generated"], train=rows["test"])
-    assert found.fd_test == pytest.approx(float(to_test)) != found.fd
-    assert found.memorization_distance == pytest.approx(float(memorization_distance(**sides)))
+    assert result.fd_test == pytest.approx(float(to_test)) != result.fd
+    assert result.memorization_distance == pytest.approx(float(memorization_distance(**sides)))
     both = sides | {"test": rows["test"]}
-    assert found.copied_fraction == pytest.approx(float(copied_fraction(**both)))
-    assert found.c_t == pytest.approx(float(c_t(**both, metric="cosine")))
-    assert found.c_t == found.references[TEST] < 0
-    assert found.references[LEAVE_ONE_OUT] < found.c_t  # all nearer than 0.5
+    assert result.copied_fraction == pytest.approx(float(copied_fraction(**both)))
+    assert result.c_t == pytest.approx(float(c_t(**both, metric="cosine")))
+    assert result.c_t == result.references[TEST] < 0
+    assert result.references[LEAVE_ONE_OUT] < result.c_t  # all nearer than 0.5
 
 
 def test_a_conditional_model_is_evaluated_within_each_class(rows):
-    found, labels, _ = evaluate(rows, "sagan")
+    result, labels, _ = evaluate(rows, "sagan")
     names = np.array(["a", "b", "c"])
     expected = c_t(
         **rows,
@@ -74,12 +74,12 @@ def test_a_conditional_model_is_evaluated_within_each_class(rows):
         categories={name: names[some].tolist() for name, some in labels.items()},
     )
     for name, score in expected.parts["categories"].items():
-        assert found.classes[name].c_t == pytest.approx(score)
-    assert found.c_t_by_class == pytest.approx(float(expected))
+        assert result.classes[name].c_t == pytest.approx(score)
+    assert result.c_t_by_class == pytest.approx(float(expected))
 
 
 def test_an_unconditional_model_is_evaluated_among_the_neighbors_of_each_class(rows):
-    found, labels, near = evaluate(rows, "dcgan")
+    result, labels, near = evaluate(rows, "dcgan")
     cell = {name: labels["train"][one.indices[:, 0]] for name, one in near.items()}
     for number, name in enumerate("abc"):
         mine = near["generated"].distances[cell["generated"] == number, 0]
@@ -87,8 +87,8 @@ def test_an_unconditional_model_is_evaluated_among_the_neighbors_of_each_class(r
         pairs = (mine[:, None] > theirs).sum() + 0.5 * (mine[:, None] == theirs).sum()
         m, n = len(mine), len(theirs)
         z = (pairs - (n * m / 2 - 0.5)) / np.sqrt(n * m * (n + m + 1) / 12)
-        assert found.classes[name].c_t == pytest.approx(z, rel=1e-6)
-        assert found.classes[name].memorization_distance == pytest.approx(mine.mean())
+        assert result.classes[name].c_t == pytest.approx(z, rel=1e-6)
+        assert result.classes[name].memorization_distance == pytest.approx(mine.mean())
 
 
 def test_the_samples_shown_stand_at_the_percentiles_of_the_distance():

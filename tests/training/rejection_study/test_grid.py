@@ -6,8 +6,8 @@ from genmem.errors import UsageError
 from genmem.training.rejection_study.grid import build_plan
 
 
-def plan(common, **given):
-    asked = {
+def plan(common, **values):
+    arguments = {
         "folder": "study",
         "train": "train.npy",
         "test": "test.npy",
@@ -17,31 +17,31 @@ def plan(common, **given):
         "evaluate_with": ["pixels"],
         "training": common,
     }
-    return build_plan(**asked | given)
+    return build_plan(**arguments | values)
 
 
 def test_every_model_tau_and_seed_is_a_run_and_no_rejection_is_among_them(training):
-    found = plan(training, taus=["auto", 0.2, 0.05], models=["sagan", "dcgan"])
-    assert found.taus == (0.0, 0.05, 0.2, "auto")
-    assert len(found.runs) == len({run.folder for run in found.runs}) == 4 * 2 * 2
-    assert {run.config.tau for run in found.runs} == {None, 0.05, 0.2, "auto"}
-    assert found.runs[0].name == "sagan-tau-0-seed-0"
-    assert {run.config.seed for run in found.runs} == {0, 1}
+    result = plan(training, taus=["auto", 0.2, 0.05], models=["sagan", "dcgan"])
+    assert result.taus == (0.0, 0.05, 0.2, "auto")
+    assert len(result.runs) == len({run.folder for run in result.runs}) == 4 * 2 * 2
+    assert {run.config.tau for run in result.runs} == {None, 0.05, 0.2, "auto"}
+    assert result.runs[0].name == "sagan-tau-0-seed-0"
+    assert {run.config.seed for run in result.runs} == {0, 1}
 
 
 def test_thresholds_that_differ_little_have_folders_of_their_own(training):
-    found = plan(training, taus=[0.1234567, 0.1234568])
-    assert len({run.folder for run in found.runs}) == 6
+    result = plan(training, taus=[0.1234567, 0.1234568])
+    assert len({run.folder for run in result.runs}) == 6
 
 
 def test_runs_measure_on_the_way_only_when_asked(training):
     assert all(not run.config.evaluate_with for run in plan(training).runs)
-    asked = plan(training | {"evaluate_every": 3}).runs[0].config
-    assert (asked.evaluate_with, asked.test) == (("pixels",), "test.npy")
+    config = plan(training | {"evaluate_every": 3}).runs[0].config
+    assert (config.evaluate_with, config.test) == (("pixels",), "test.npy")
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("values", "words"),
     [
         ({"models": ["dcgan", "gan"]}, "expected one of dcgan, sagan, biggan"),
         ({"models": []}, "model: expected at least one"),
@@ -55,6 +55,6 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"training": {"stepps": 3}}, "did you mean steps"),
     ],
 )
-def test_what_is_not_possible_is_refused_before_the_first_run(training, given, words):
+def test_what_is_not_possible_is_refused_before_the_first_run(training, values, words):
     with pytest.raises(UsageError, match=words):
-        plan(training, **given)
+        plan(training, **values)

@@ -23,7 +23,7 @@ from genmem.training.sweep import local_backend
 def arguments(sets, training, folder, **options):
     config = folder.with_suffix(".json")
     config.write_text(json.dumps(training))
-    given = {
+    values = {
         "train": sets["train"],
         "test": sets["test"],
         "model": "dcgan",
@@ -35,7 +35,7 @@ def arguments(sets, training, folder, **options):
         "device": "cpu",
         "out": folder,
     } | options
-    flags = [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    flags = [part for name, value in values.items() for part in (f"--{name}", str(value))]
     return ["study", "rejection", *flags]
 
 
@@ -144,10 +144,10 @@ def test_a_study_none_of_whose_runs_of_a_model_finished_is_written_and_exits_wit
             (run_folder / "checkpoint.safetensors").unlink()
             (run_folder / ENDED_FILE).write_text(json.dumps(ended))
     assert run(arguments(sets, training, folder)) == 2
-    said = capsys.readouterr()
-    assert said.err.count("ended before its last step: the loss is no number") == 2
-    assert "genmem: no run of dcgan came to its last step" in said.err
-    assert "There is no run without rejection" in said.out
+    output = capsys.readouterr()
+    assert output.err.count("ended before its last step: the loss is no number") == 2
+    assert "genmem: no run of dcgan came to its last step" in output.err
+    assert "There is no run without rejection" in output.out
     assert "the loss is no number" in (folder / "study.html").read_text()
 
 
@@ -212,9 +212,9 @@ def test_bad_input_is_one_line_before_the_first_step(
     sets, training, tmp_path, capsys, options, words
 ):
     assert run(arguments(sets, training, tmp_path / "study", **options)) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert words in output
+    assert "Traceback" not in output
     assert not checkpoints(tmp_path / "study")
 
 
@@ -232,8 +232,8 @@ def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkey
     begun, asked = [], []
     started = subprocess.Popen
 
-    def popen(*given, **named):
-        begun.append(started(*given, **named))
+    def popen(*values, **named):
+        begun.append(started(*values, **named))
         return begun[-1]
 
     def interrupted(*_):
