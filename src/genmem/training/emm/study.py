@@ -10,17 +10,20 @@ again in its folder, with more processes or fewer, ends with the same numbers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from genmem.errors import InputError, UsageError, os_reason
+from pydantic import Field
+
+from genmem.errors import InputError, UsageError
 from genmem.images import Progress
-from genmem.io.atomic import atomic_write
+from genmem.io.documents import Document
 from genmem.study_results.emm import TrialResult
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.common.config import Device
+from genmem.training.common.run_folder import create_run_folder
 from genmem.training.emm.bisection import next_size
 from genmem.training.emm.dataset import SourceInfo
 from genmem.training.emm.factors import TrialConfig, apply_factor
@@ -121,10 +124,7 @@ class EmmStudy:
             raise UsageError(f"threads: expected at least 1, got {threads}.")
         self.config, self.folder = config, folder
         self.settings = config.settings()
-        try:
-            (folder / TRIALS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make {folder}: {os_reason(error)}.") from error
+        create_run_folder(folder, TRIALS)
         self.threads = _study_threads(folder / STUDY_FILE, threads)
         self._results: dict[str, TrialResult] = {}
 
@@ -258,20 +258,23 @@ class EmmStudy:
         return [] if size is None else [size]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyFile(Document):
+    """DIR/study.json: what is fixed when a study begins."""
+
+    threads: Annotated[int, Field(ge=1, strict=True)]
+
+
 def _study_threads(path: Path, threads: int) -> int:
     """The threads that the study was begun with; `threads` for a new one, which are stored."""
+    if not path.is_file():
+        StudyFile(threads=threads).save(path)
+        return threads
     try:
-        if path.is_file():
-            stored = json.loads(path.read_text(encoding="utf-8"))["threads"]
-            if type(stored) is not int or stored < 1:
-                raise ValueError(stored)
-            return stored
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return StudyFile.load(path).threads
+    except InputError as error:
         raise InputError(
             f"{path}: cannot be read; expected the folder of a study. If it is one, write "
             '{"threads": N} into the file, N as in its trials/*/trial.json; otherwise name another '
             "folder."
         ) from error
-    with atomic_write(path) as file:
-        file.write((json.dumps({"threads": threads}) + "\n").encode())
-    return threads

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import UsageError
 from genmem.features.cache import entry_key
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
@@ -289,24 +288,6 @@ def _compute_by_class(
             c_t=_finite(score), memorization_distance=float(generated_distances.mean())
         )
     return metrics
-
-
-def check_training_images(run: GridRun, digest: str, sets: ImageSets) -> None:
-    """Refuse to evaluate a run of other training images.
-
-    Args:
-        run: the run.
-        digest: of the training images, from its checkpoint.
-        sets: of the study.
-
-    Raises:
-        UsageError: the images differ.
-    """
-    if digest != sets.train.digest:
-        raise UsageError(
-            f"{run.folder}: the run was trained on other images than --train holds now. Name "
-            "another --out, or the same images."
-        )
 
 
 def _finite(result: Result) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
+from genmem.errors import UsageError
 from genmem.images import Progress
 from genmem.report.rejection_study.page import write_study_page
 from genmem.study_results.rejection import StudyResults
@@ -18,11 +19,7 @@ from genmem.training.common.checkpoint import CHECKPOINT_FILE
 from genmem.training.common.config import Device
 from genmem.training.gan.trainer import load_gan_state
 from genmem.training.rejection_study.aggregate import Evaluations, aggregate
-from genmem.training.rejection_study.evaluation import (
-    Evaluation,
-    check_training_images,
-    evaluate_run,
-)
+from genmem.training.rejection_study.evaluation import Evaluation, evaluate_run
 from genmem.training.rejection_study.examples import build_strips
 from genmem.training.rejection_study.feature_spaces import (
     FeatureSpace,
@@ -66,8 +63,11 @@ def check_runs(runs: Sequence[GridRun], sets: ImageSets) -> None:
     """
     for run in runs:
         path = run.folder / CHECKPOINT_FILE
-        if path.is_file():
-            check_training_images(run, str(load_gan_state(path)["images"]), sets)
+        if path.is_file() and load_gan_state(path)["images"] != sets.train.digest:
+            raise UsageError(
+                f"{run.folder}: the run was trained on other images than --train holds now. Name "
+                "another --out, or the same images."
+            )
 
 
 def evaluate_runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,14 +10,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from genmem.errors import UsageError, os_reason
 from genmem.images import Progress
-from genmem.results import Json
+from genmem.io.documents import Document
 from genmem.training.common.config import Device
+from genmem.training.common.run_folder import create_run_folder
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSpec:
+class RunSpec(Document):
     """One run of a study, in a form that travels to other processes and machines.
 
     Attributes:
@@ -29,23 +29,9 @@ class RunSpec:
     """
 
     kind: str
-    config: Mapping[str, Json]
+    config: dict[str, Any]
     folder: Path
     device: Device = "auto"
-
-    def to_dict(self) -> dict[str, Json]:
-        """As plain JSON; `from_dict` takes it back."""
-        return {
-            "kind": self.kind,
-            "config": dict(self.config),
-            "folder": str(self.folder),
-            "device": self.device,
-        }
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> RunSpec:
-        """The run that `to_dict` wrote."""
-        return cls(**{**document, "folder": Path(document["folder"])})
 
 
 def execute(
@@ -72,9 +58,6 @@ def execute(
     """
     module, _, name = spec.kind.partition(":")
     function = getattr(import_module(module), name)
-    try:
-        spec.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make {spec.folder}: {os_reason(error)}.") from error
+    create_run_folder(spec.folder, "")
     with FileLock(spec.folder / ".lock"):
         return function(spec, progress=progress, on_stop=on_stop)

@@ -1,0 +1,99 @@
+"""Worker processes: how runs end, and what the study learns of it."""
+
+import os
+import time
+
+import pytest
+
+from genmem.errors import InputError
+from genmem.training.sweep.local_backend import LocalBackend
+from genmem.training.sweep.run_spec import RunSpec
+from genmem.training.sweep.runner import MAX_ATTEMPTS, run_all
+
+MODULE = """
+import os
+import time
+
+from genmem.errors import InputError
+from genmem.training.common.signals import stop_signals
+
+
+def run(spec, *, progress=None, on_stop=None):
+    print("a library's output")
+    task = spec.config["task"]
+    (spec.folder / f"attempt-{time.time_ns()}").touch()
+    if task == "fail":
+        raise InputError("there are\\nno images")
+    if task == "crash":
+        raise RuntimeError("a bug")
+    if task == "die":
+        os.kill(os.getpid(), 9)
+    with stop_signals() as stopped:
+        progress("training", 1, 1)
+        while task == "wait" and not stopped():
+            time.sleep(0.01)
+        (spec.folder / "saved").touch()
+        return not stopped()
+"""
+
+
+@pytest.fixture
+def spec(tmp_path, monkeypatch):
+    """A function that builds a run, of a module that worker processes can import."""
+    (tmp_path / "toy_runs.py").write_text(MODULE)
+    search_path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", search_path)
+
+    def build(name, task):
+        return RunSpec(kind="toy_runs:run", config={"task": task}, folder=tmp_path / name)
+
+    return build
+
+
+def run(specs, backend, folder):
+    waiting = {spec.folder: spec for spec in specs}
+    run_all(
+        lambda: list(waiting.values()),
+        backend,
+        folder=folder,
+        on_finished=lambda spec: waiting.pop(spec.folder),
+    )
+    return waiting
+
+
+def test_all_runs_finish_and_report_their_progress_whatever_they_print(spec, tmp_path):
+    reports = []
+    backend = LocalBackend(2, progress=lambda *report: reports.append(report))
+    specs = [spec(name, "finish") for name in "abc"]
+    assert run(specs, backend, tmp_path) == {}
+    assert all((spec.folder / "saved").exists() for spec in specs)
+    assert sorted(reports) == [("a", 1, 1), ("b", 1, 1), ("c", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"), [("fail", "there are no images"), ("crash", "RuntimeError: a bug")]
+)
+def test_a_run_that_fails_ends_the_study_with_its_reason(spec, tmp_path, task, reason):
+    with pytest.raises(InputError, match=f"bad: the run failed: {reason}"):
+        run([spec("bad", task)], LocalBackend(1), tmp_path)
+
+
+def test_a_run_whose_process_is_killed_is_started_again_a_few_times(spec, tmp_path):
+    with pytest.raises(InputError, match=f"its process was killed {MAX_ATTEMPTS} times"):
+        run([spec("a", "die")], LocalBackend(1), tmp_path)
+    assert len(list((tmp_path / "a").glob("attempt-*"))) == MAX_ATTEMPTS
+
+
+def test_a_backend_that_is_stopped_lets_its_runs_save(spec, tmp_path):
+    stops = []
+    backend = LocalBackend(1, on_stop=lambda: stops.append("stopping"))
+    waiting = spec("a", "wait")
+    backend.start(waiting)
+    deadline = time.monotonic() + 120
+    while not list(waiting.folder.glob("attempt-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.2)  # until it waits for the signal
+    backend.stop()
+    assert (waiting.folder / "saved").exists()
+    assert stops == ["stopping"]
