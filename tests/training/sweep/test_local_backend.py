@@ -29,6 +29,7 @@ def run(spec, *, progress=None, on_stop=None):
     if task == "die":
         os.kill(os.getpid(), 9)
     with stop_signals() as stopped:
+        (spec.folder / "ready").touch()
         progress("training", 1, 1)
         while task == "wait" and not stopped():
             time.sleep(0.01)
@@ -90,10 +91,9 @@ def test_a_backend_that_is_stopped_lets_its_runs_save(spec, tmp_path):
     waiting = spec("a", "wait")
     backend.start(waiting)
     deadline = time.monotonic() + 120
-    while not list(waiting.folder.glob("attempt-*")):
+    while not (waiting.folder / "ready").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.2)  # until it waits for the signal
     backend.stop()
     assert (waiting.folder / "saved").exists()
     assert stops == ["stopping"]
