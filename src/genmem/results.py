@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,7 @@ class Interval:
 
     def to_dict(self) -> dict[str, Json]:
         """The interval as plain JSON."""
-        return to_json(
-            {"low": self.low, "high": self.high, "level": self.level, "method": self.method}
-        )
+        return to_json(asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,15 +107,7 @@ class InputSummary:
 
     def to_dict(self) -> dict[str, Json]:
         """The summary as plain JSON."""
-        return to_json(
-            {
-                "source": self.source,
-                "kind": self.kind,
-                "count": self.count,
-                "digest": self.digest,
-                "skipped": self.skipped,
-            }
-        )
+        return to_json(asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)
