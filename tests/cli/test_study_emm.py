@@ -81,7 +81,7 @@ def test_an_interrupted_study_says_how_to_resume(folder, capsys, monkeypatch):
         (["--at", "4", "--processes", "0"], "processes: expected at least 1"),
         (["--at", "4", "--processes", "2", "--ray", "local"], "--processes and --ray"),
         (["--at", "20", "--factor", "classes=1"], "expected at least 20 images"),
-        (["--at", "4", "--size", "6", "--factor", "blocks=0"], "at least one resolution"),
+        (["--at", "4", "--size", "6", "--factor", "blocks=0"], "blocks: expected at least 1"),
         (["--train", "none.zip", "--at", "4"], "there is no such file"),
         (["--at", "4", "--labels", "some"], "labels: expected none, true"),
     ],
