@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,14 +55,7 @@ def denoiser(
     inputs = {"MODEL": model, "--train": train, "--test": test}
     check_folder(out, inputs={name: local_path(source) for name, source in inputs.items()})
     from genmem.provenance import provenance
-    from genmem.report.denoiser.page import (
-        GALLERY_SIZE,
-        NUMBERS,
-        PAGE,
-        check_denoiser_folder,
-        verdict,
-        write_denoiser,
-    )
+    from genmem.report.denoiser.page import check_denoiser_folder
     from genmem.training.diffusion.evaluation.evaluate import evaluate_denoiser
     from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
 
@@ -95,21 +88,28 @@ def denoiser(
             schedule=opened.schedule,
             progress=progress,
         )
-    document = {
-        "model": {"name": opened.name, "facts": dict(opened.facts)},
-        **evaluation.to_dict(),
-        "provenance": {**provenance(seed=seed), "device": place},
-    }
+    facts = {"name": opened.name, "facts": dict(opened.facts)}
+    _write(
+        evaluation, out, {"model": facts, "provenance": {**provenance(seed=seed), "device": place}}
+    )
+
+
+def _write(evaluation: DenoiserEvaluation, out: Path, facts: dict[str, Any]) -> None:
+    """Write page and numbers, and print the verdict."""
+    from genmem.report.denoiser.page import GALLERY_SIZE, NUMBERS, PAGE, verdict, write_denoiser
+
+    document = {"model": facts["model"], **evaluation.to_dict(), "provenance": facts["provenance"]}
+    first = range(min(GALLERY_SIZE, len(evaluation.samples)))
     write_denoiser(
         document,
         out,
         closest=[
             _with_neighbors(evaluation, number) for number in evaluation.closest(GALLERY_SIZE)
         ],
-        drawn=[_with_neighbors(evaluation, number) for number in range(min(GALLERY_SIZE, samples))],
+        drawn=[_with_neighbors(evaluation, number) for number in first],
     )
     print(verdict(document)["sentence"])
-    print(f"{Path(out) / PAGE} · {Path(out) / NUMBERS}")
+    print(f"{out / PAGE} · {out / NUMBERS}")
 
 
 def _with_neighbors(evaluation: DenoiserEvaluation, number: int) -> SampleWithNeighbors:

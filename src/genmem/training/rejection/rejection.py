@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from genmem.errors import InputError, UsageError
@@ -185,27 +186,7 @@ class MemorizationRejection:
         self._statistics = RunningStatistics()
         self._module, name = open_backbone(backbone)
         self._module.to(self.device)
-        if isinstance(train, np.ndarray | torch.Tensor) and train.ndim == 2:
-            if flips:
-                raise UsageError(
-                    "flips: features of mirrored images cannot be computed from features. Give "
-                    "images, or add the features of the mirrored images."
-                )
-            rows = as_unit_rows(train)
-            labels = as_labels(categories, len(rows), flips=False)
-        else:
-            images = as_images(train)
-            labels = as_labels(categories, len(images), flips=flips)
-            rows = training_features(
-                self._module,
-                images,
-                name=name,
-                device=self.device,
-                flips=flips,
-                half=half,
-                cache=cache,
-                progress=progress,
-            )
+        rows, labels = self._train_rows(train, categories, name, flips, cache, progress)
         tensor = torch.from_numpy(rows)
         check_at_least(len(rows), 2, "train: number of images", InputError)
         self.dimension = int(rows.shape[1])
@@ -213,6 +194,38 @@ class MemorizationRejection:
         self._per_class = labels is not None
         self._search = build_search(tensor, kind=search, labels=labels, half=half)
         self._search.to(self.device)
+
+    def _train_rows(
+        self,
+        train: Any,
+        categories: Sequence[int] | None,
+        name: str | None,
+        flips: bool,
+        cache: str | Path | Literal["default"] | None,
+        progress: Progress | None,
+    ) -> tuple[NDArray[np.float32], torch.Tensor | None]:
+        """Unit rows [n, d] of training images or their features, and their labels int64 [n]."""
+        if isinstance(train, np.ndarray | torch.Tensor) and train.ndim == 2:
+            if flips:
+                raise UsageError(
+                    "flips: features of mirrored images cannot be computed from features. Give "
+                    "images, or add the features of the mirrored images."
+                )
+            rows = as_unit_rows(train)
+            return rows, as_labels(categories, len(rows), flips=False)
+        images = as_images(train)
+        labels = as_labels(categories, len(images), flips=flips)
+        rows = training_features(
+            self._module,
+            images,
+            name=name,
+            device=self.device,
+            flips=flips,
+            half=self._half,
+            cache=cache,
+            progress=progress,
+        )
+        return rows, labels
 
     @property
     def tau_now(self) -> float:

@@ -22,7 +22,6 @@ denoiser, where the ancestral sampler of a DDPM needs 1,000.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +34,7 @@ from genmem.metrics.memorization_ratio import (
     two_nearest_different,
 )
 from genmem.neighbors import Nearest
+from genmem.results import Result
 from genmem.training.common.dataset import TrainingImages, image_key
 from genmem.training.diffusion.evaluation.optimal_gap import POINTS, distance_to_optimal
 from genmem.training.diffusion.evaluation.results import (
@@ -108,22 +108,8 @@ def evaluate_denoiser(
     )
     stopwatch.lap("sampling")
     train_rows = _pixel_rows(train.pixels, device)
-    nearest, duplicates = _two_nearest(drawn, train_rows, device)
-    ratio = memorization_ratio_from(
-        two_nearest=nearest,
-        train_duplicates=duplicates,
-        train_rows=len(train),
-        threshold=THRESHOLD,
-    )
-    test_ratio = None
-    if test is not None:
-        test_nearest, _ = _two_nearest(test.pixels, train_rows, device)
-        test_ratio = memorization_ratio_from(
-            two_nearest=test_nearest,
-            train_duplicates=duplicates,
-            train_rows=len(train),
-            threshold=THRESHOLD,
-        )
+    ratio, nearest = _ratio(drawn, train_rows, device)
+    test_ratio = None if test is None else _ratio(test.pixels, train_rows, device)[0]
     del train_rows
     stopwatch.lap("comparing")
     optimal = OptimalDenoiser(train.pixels, labels=train.labels if classes else None, device=device)
@@ -198,10 +184,18 @@ def _pixel_rows(pixels: NDArray[np.uint8], device: str | torch.device) -> torch.
     return torch.from_numpy(rows).to(device).to(torch.float32)
 
 
-def _two_nearest(
-    pixels: NDArray[np.uint8], train: Any, device: str | torch.device
-) -> tuple[Nearest, int]:
-    return two_nearest_different(_pixel_rows(pixels, device), train)
+def _ratio(
+    pixels: NDArray[np.uint8], train_rows: torch.Tensor, device: str | torch.device
+) -> tuple[Result, Nearest]:
+    """The memorization ratio of images, and the two nearest training images of each."""
+    nearest, duplicates = two_nearest_different(_pixel_rows(pixels, device), train_rows)
+    ratio = memorization_ratio_from(
+        two_nearest=nearest,
+        train_duplicates=duplicates,
+        train_rows=len(train_rows),
+        threshold=THRESHOLD,
+    )
+    return ratio, nearest
 
 
 def _notes(train: TrainingImages, test: TrainingImages | None) -> tuple[str, ...]:
