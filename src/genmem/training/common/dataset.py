@@ -185,7 +185,7 @@ def load_training_images(
             wanted,
             size=size,
             classes=classes,
-            enough=limit or 1,
+            minimum=limit or 1,
             drop_duplicates=drop_duplicates,
             skip_broken=skip_broken,
             progress=progress,
@@ -264,19 +264,19 @@ def _load(
     *,
     size: int | None,
     classes: bool | None,
-    enough: int,
+    minimum: int,
     drop_duplicates: bool,
     skip_broken: bool,
     progress: Progress | None,
 ) -> TrainingImages:
-    """The first `wanted` usable images of `order`; an error if there are fewer than `enough`."""
+    """The first `wanted` usable images of `order`; an error if there are fewer than `minimum`."""
     seen: set[bytes] = set()
     parts: list[NDArray[np.uint8]] = []
-    kept: list[int] = []
+    selected: list[int] = []
     crop = SquareCrop(size)
     duplicates = broken = used = 0
-    while len(kept) < wanted and used < len(order):
-        chosen = order[used : used + wanted - len(kept)]
+    while len(selected) < wanted and used < len(order):
+        chosen = order[used : used + wanted - len(selected)]
         used += len(chosen)
         for positions, images in read_pixels(
             source, chosen, crop, skip_broken=skip_broken, progress=progress
@@ -285,21 +285,21 @@ def _load(
             duplicates += int(repeats.sum())
             use = ~repeats if drop_duplicates else np.ones(len(images), bool)
             parts.append(images[use])
-            kept.extend(positions[use].tolist())
-        broken = used - len(kept) - (duplicates if drop_duplicates else 0)
-    if len(kept) < enough:
+            selected.extend(positions[use].tolist())
+        broken = used - len(selected) - (duplicates if drop_duplicates else 0)
+    if len(selected) < minimum:
         raise InputError(
-            f"{source.where}: expected at least {enough:,} images, found {len(kept):,} "
+            f"{source.where}: expected at least {minimum:,} images, found {len(selected):,} "
             f"besides {duplicates:,} duplicates and {broken:,} that cannot be read."
         )
     labels, names = (
-        (None, ()) if classes is False else read_labels(source, kept, required=classes is True)
+        (None, ()) if classes is False else read_labels(source, selected, required=classes is True)
     )
     return TrainingImages(
         pixels=np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)),
         labels=labels,
         classes=names,
-        ids=tuple(source.id(position) for position in kept),
+        ids=tuple(source.id(position) for position in selected),
         name=source.name,
         duplicates=duplicates,
         notes=_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),

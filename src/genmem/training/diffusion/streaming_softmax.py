@@ -108,8 +108,8 @@ class TrainingRows:
         if is_torch_array(self._images):
             raw = self._images[part if isinstance(part, slice) else part.to(self.device)]
         else:
-            found = self._images[part if isinstance(part, slice) else part.cpu().numpy()]
-            raw = torch.from_numpy(np.array(found)).to(self.device)
+            rows = self._images[part if isinstance(part, slice) else part.cpu().numpy()]
+            raw = torch.from_numpy(np.array(rows)).to(self.device)
         rows = raw.reshape(len(raw), -1)
         out = None if row_buffer is None else row_buffer[: len(rows)]
         if out is None:
@@ -176,8 +176,8 @@ class Queries:
     rows: torch.Tensor
     sigma: torch.Tensor
 
-    def __getitem__(self, some: torch.Tensor) -> Queries:
-        return Queries(self.rows[some], self.sigma[some])
+    def __getitem__(self, selected: torch.Tensor) -> Queries:
+        return Queries(self.rows[selected], self.sigma[selected])
 
 
 def dense_mean(
@@ -251,11 +251,11 @@ def _heavy(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Queries, rows and float32 logits that may carry more than `HEAVY` of the weight."""
     least = HEAVY * weight.to(weights.dtype)
-    some = ((highest - largest).exp() >= 0.99 * least).flatten().nonzero().flatten()
-    chosen = weights[some]
-    which, columns = (chosen >= least[some]).nonzero(as_tuple=True)
-    logits = chosen[which, columns].double().log_() + largest.flatten()[some[which]]
-    return some[which], positions[columns], logits
+    selected = ((highest - largest).exp() >= 0.99 * least).flatten().nonzero().flatten()
+    chosen = weights[selected]
+    which, columns = (chosen >= least[selected]).nonzero(as_tuple=True)
+    logits = chosen[which, columns].double().log_() + largest.flatten()[selected[which]]
+    return selected[which], positions[columns], logits
 
 
 def _reweigh_heavy(
@@ -303,7 +303,7 @@ def near_mean(
     """
     count = len(train) if subset is None else len(subset)
     margin = 2 * tolerance + math.log(count / NEGLIGIBLE) * queries.sigma.square()
-    found = _Candidates(margin)
+    candidates = _Candidates(margin)
     rows = queries.rows.float()
     buffer = torch.empty(0, device=rows.device)
     row_buffer = train.row_buffer()
@@ -314,8 +314,8 @@ def near_mean(
             buffer = torch.empty(len(rows) * len(block), device=rows.device)
         scores = buffer[: len(rows) * len(block)].view(len(rows), len(block))
         torch.addmm(bias, rows, block.T, out=scores)
-        found.add(scores, _positions(part, rows.device))
-    which, positions = found.chosen()
+        candidates.add(scores, _positions(part, rows.device))
+    which, positions = candidates.chosen()
     means = torch.zeros_like(queries.rows)
     halves = torch.empty(len(which), dtype=torch.float64, device=rows.device)
     for part, _, measured in _pairs(train, queries, which, positions):
@@ -328,7 +328,7 @@ def near_mean(
     weights /= weight[which]
     for part, block, _ in _pairs(train, queries, which, positions):
         means.index_add_(0, which[part], block.mul_(weights[part, None]))
-    return means, found.crowded
+    return means, candidates.crowded
 
 
 class _Candidates:
@@ -350,10 +350,10 @@ class _Candidates:
         best = scores.amax(dim=1)
         self._best = torch.maximum(self._best, best)
         least = self._best - self._margin
-        some = ((best >= least) & ~self.crowded).nonzero().flatten()
-        chosen = scores[some]
-        which, columns = (chosen >= least[some, None]).nonzero(as_tuple=True)
-        self._parts.append((some[which], positions[columns], chosen[which, columns]))
+        selected = ((best >= least) & ~self.crowded).nonzero().flatten()
+        chosen = scores[selected]
+        which, columns = (chosen >= least[selected, None]).nonzero(as_tuple=True)
+        self._parts.append((selected[which], positions[columns], chosen[which, columns]))
         self._count += len(which)
         if self._count > PENDING:
             self._prune()

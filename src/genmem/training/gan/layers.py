@@ -160,5 +160,5 @@ class SelfAttention(nn.Module):
         phi = functional.max_pool2d(self.phi(x), 2).flatten(2)  # [b, C/8, hw/4]
         g = functional.max_pool2d(self.g(x), 2).flatten(2)  # [b, C/2, hw/4]
         attention = torch.softmax(theta.transpose(1, 2) @ phi, dim=2)  # [b, hw, hw/4]
-        found = (g @ attention.transpose(1, 2)).unflatten(2, x.shape[2:])
-        return x + self.scale * self.o(found)
+        attended = (g @ attention.transpose(1, 2)).unflatten(2, x.shape[2:])
+        return x + self.scale * self.o(attended)

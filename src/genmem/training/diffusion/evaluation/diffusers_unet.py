@@ -115,8 +115,8 @@ class PipelineDenoiser:
             return output.to(x.dtype)
         if self.prediction == "epsilon":
             return (x - _per_image(sigmas) * output).to(x.dtype)
-        kept, taken = _per_image(scale.square()), _per_image(sigmas * scale)
-        return (kept * x - taken * output).to(x.dtype)
+        image_part, noise_part = _per_image(scale.square()), _per_image(sigmas * scale)
+        return (image_part * x - noise_part * output).to(x.dtype)
 
     def steps(self, sigmas: torch.Tensor) -> torch.Tensor:
         """t for σ [b]: between whole steps by ln σ, at most the last and at least the first."""

@@ -1,6 +1,6 @@
-"""Any diffusion model, measured without retraining: what it copies, how near it is to copying.
+"""Evaluate a diffusion model without retraining: what it copies, how close it is to only copying.
 
-Three things are found of a denoiser D and its training images:
+Three results of a denoiser D and its training images:
 
 - the memorization ratio of its samples: d₁/d₂ < 1/3 ("On Memorization in Diffusion Models", Gu et
   al. 2023, arXiv 2310.02664);
@@ -10,13 +10,13 @@ Three things are found of a denoiser D and its training images:
 
       E ‖D(y + σn; σ) − D*(y + σn; σ)‖² / (C·H·W) ,   n ~ N(0, I)
 
-  over training images y and, where there are any, over test images. On test images at small σ,
-  D* pulls towards a training image: a model that does not is far from it.
+  over training images y and, if there are any, test images. On test images at small σ, D* pulls
+  towards a training image: a model that does not is far from D*.
 
-Samples are drawn by EDM's deterministic Heun sampler whatever the model, not by a sampler of the
-model's own: noise, steps and quantisation are then those of the paper, ratios of different models
-compare, and each sample is a function of the seed and its number alone. It needs 35 calls of the
-denoiser, where the ancestral sampler of a DDPM needs 1,000.
+Samples of every model are drawn by EDM's deterministic Heun sampler, not by the model's own: noise,
+steps and quantisation are those of the paper, ratios of different models are comparable, and each
+sample depends on the seed and its number alone. It needs 35 calls of the denoiser; the ancestral
+sampler of a DDPM needs 1,000.
 """
 
 from __future__ import annotations
