@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -117,8 +118,42 @@ class ProjectionDiscriminator(nn.Module):
         return self.linear(h)[:, 0] + (self.embedding(labels) * h).sum(dim=1)
 
 
-class BigGanGenerator(nn.Module):
-    """z and class → image in [−1, 1]."""
+class _ResidualGenerator(nn.Module):
+    """Blocks from 4 × 4 pixels up, batch norm and a convolution to an image in [−1, 1].
+
+    Self-attention comes before the last block: at 16 × 16 for 32 × 32 pixels.
+    """
+
+    def build(
+        self,
+        plan: list[int],
+        inputs: int,
+        batch_norm: Callable[[int], ConditionalBatchNorm],
+        *,
+        attention: bool,
+    ) -> None:
+        """Make the layers; a subclass makes its own before, so that weights are drawn in order."""
+        self.linear = linear(inputs, 16 * plan[0])
+        self.blocks = nn.ModuleList(
+            UpBlock(before, after, (batch_norm(before), batch_norm(after)))
+            for before, after in pairwise(plan)
+        )
+        self.attention = SelfAttention(plan[-2]) if attention else None
+        self.norm = nn.BatchNorm2d(plan[-1], eps=BATCH_NORM_EPS)
+        self.out = convolution(plan[-1], 3)
+
+    def images(self, z: torch.Tensor, conditions: Sequence[torch.Tensor]) -> torch.Tensor:
+        """[b, inputs] and a condition for each block → [b, 3, size, size]."""
+        x = self.linear(z).unflatten(1, (-1, 4, 4))
+        for number, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
+            x = block(x, condition)
+            if number == len(self.blocks) - 2 and self.attention is not None:
+                x = self.attention(x)
+        return torch.tanh(self.out(functional.relu(self.norm(x))))
+
+
+class BigGanGenerator(_ResidualGenerator):
+    """z and class → image in [−1, 1]; a chunk of z goes to the first layer and to each block."""
 
     def __init__(
         self,
@@ -132,7 +167,7 @@ class BigGanGenerator(nn.Module):
     ) -> None:
         super().__init__()
         plan = up_plan(size, width)
-        chunks = len(plan)  # one for the linear layer, one for each block
+        chunks = len(plan)
         if z % chunks:
             raise UsageError(
                 f"z_dim: expected a multiple of {chunks} at {size} × {size} pixels (a chunk for "
@@ -140,62 +175,37 @@ class BigGanGenerator(nn.Module):
             )
         self.z, self.chunk = z, z // chunks
         self.shared = embedding(classes, shared, spectral=False)
-        self.linear = linear(self.chunk, 16 * plan[0])
         condition = shared + self.chunk
-        self.blocks = nn.ModuleList(
-            UpBlock(
-                inputs,
-                outputs,
-                (linear_batch_norm(inputs, condition), linear_batch_norm(outputs, condition)),
-            )
-            for inputs, outputs in pairwise(plan)
+        self.build(
+            plan,
+            self.chunk,
+            lambda channels: linear_batch_norm(channels, condition),
+            attention=attention,
         )
-        self.attention = SelfAttention(plan[-2]) if attention else None
-        self.norm = nn.BatchNorm2d(plan[-1], eps=BATCH_NORM_EPS)
-        self.out = convolution(plan[-1], 3)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """[b, z] and int64 [b] → [b, 3, size, size]."""
         shared = self.shared(labels)
         first, *others = z.split(self.chunk, dim=1)
-        x = self.linear(first).unflatten(1, (-1, 4, 4))
-        for number, (block, chunk) in enumerate(zip(self.blocks, others, strict=True)):
-            x = block(x, torch.cat([shared, chunk], dim=1))
-            if number == len(self.blocks) - 2 and self.attention is not None:
-                x = self.attention(x)  # at half the image's side: 16 × 16 for 32 × 32
-        return torch.tanh(self.out(functional.relu(self.norm(x))))
+        return self.images(first, [torch.cat([shared, chunk], dim=1) for chunk in others])
 
 
-class SaganGenerator(nn.Module):
+class SaganGenerator(_ResidualGenerator):
     """z and class → image in [−1, 1]."""
 
     def __init__(
         self, *, size: int, width: int, classes: int, z: int, attention: bool = True
     ) -> None:
         super().__init__()
-        plan = up_plan(size, width)
         self.z = z
-        self.linear = linear(z, 16 * plan[0])
-        self.blocks = nn.ModuleList(
-            UpBlock(
-                inputs,
-                outputs,
-                (class_batch_norm(inputs, classes), class_batch_norm(outputs, classes)),
-            )
-            for inputs, outputs in pairwise(plan)
+        plan = up_plan(size, width)
+        self.build(
+            plan, z, lambda channels: class_batch_norm(channels, classes), attention=attention
         )
-        self.attention = SelfAttention(plan[-2]) if attention else None
-        self.norm = nn.BatchNorm2d(plan[-1], eps=BATCH_NORM_EPS)
-        self.out = convolution(plan[-1], 3)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """[b, z] and int64 [b] → [b, 3, size, size]."""
-        x = self.linear(z).unflatten(1, (-1, 4, 4))
-        for number, block in enumerate(self.blocks):
-            x = block(x, labels)
-            if number == len(self.blocks) - 2 and self.attention is not None:
-                x = self.attention(x)  # at half the image's side: 16 × 16 for 32 × 32
-        return torch.tanh(self.out(functional.relu(self.norm(x))))
+        return self.images(z, [labels] * len(self.blocks))
 
 
 def _widths(size: int, width: int) -> list[int]:
