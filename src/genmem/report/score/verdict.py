@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from genmem.formatting import capitalize, share
-from genmem.report.common.verdict import Verdict
+from genmem.report.common.verdict import Level, Verdict
 from genmem.report.score.interpret_copying import copied_images, exact_copies
 from genmem.report.score.interpretation import (
     FEWEST_IMAGES,
@@ -38,43 +38,31 @@ def verdict(score: Score) -> Verdict:
     }
     closer = _closer(score, evidence)
     copied = exact is not None and exact.evidence == "copying"
+    level: Level
     if copied or closer:
-        conclusion = f"{closer}: this" if closer else "This"
-        conclusion = f"{conclusion} generator copies its training data."
-        return Verdict(
-            level="copying",
-            word="Copying",
-            sentence=_join(exact_sentence, conclusion)
-            if copied
-            else _join(conclusion, exact_sentence),
+        level, word = "copying", "Copying"
+        subject = f"{closer}: this" if closer else "This"
+        sentences = [f"{subject} generator copies its training data.", exact_sentence]
+        if copied:
+            sentences.reverse()
+    elif exact and exact.evidence == "doubt":
+        level, word = "doubt", "Suspicious"
+        advice = "Look at the closest pairs before trusting this generator."
+        sentences = [exact_sentence, advice]
+    elif "doubt" in evidence.values():
+        level, word = "doubt", "Suspicious"
+        finding = (
+            "Some generated images are suspiciously close to training images: look at the closest "
+            "pairs before trusting this generator."
         )
-    if exact and exact.evidence == "doubt":
-        return Verdict(
-            level="doubt",
-            word="Suspicious",
-            sentence=f"{exact_sentence} Look at the closest pairs before trusting this generator.",
-        )
-    if "doubt" in evidence.values():
-        return Verdict(
-            level="doubt",
-            word="Suspicious",
-            sentence=_join(
-                "Some generated images are suspiciously close to training images: look at the "
-                "closest pairs before trusting this generator.",
-                exact_sentence,
-            ),
-        )
-    if "clear" in evidence.values():
-        return Verdict(
-            level="clear",
-            word="No sign of copying",
-            sentence=_join(_no_closer(score, evidence), exact_sentence),
-        )
-    return Verdict(
-        level="open",
-        word="Open",
-        sentence=_join(f"No verdict on copying: {_missing(score)}.", exact_sentence),
-    )
+        sentences = [finding, exact_sentence]
+    elif "clear" in evidence.values():
+        level, word = "clear", "No sign of copying"
+        sentences = [_no_closer(score, evidence), exact_sentence]
+    else:
+        level, word = "open", "Open"
+        sentences = [f"No verdict on copying: {_missing(score)}.", exact_sentence]
+    return Verdict(level=level, word=word, sentence=" ".join(filter(None, sentences)))
 
 
 def _closer(score: Score, evidence: Mapping[str, Evidence]) -> str:
@@ -124,7 +112,3 @@ def _missing(score: Score) -> str:
     if small:
         return f"too few images ({small}; {FEWEST_IMAGES} of each kind are needed)"
     return "no metric of this run compares with the held-out images"
-
-
-def _join(sentence: str, more: str) -> str:
-    return f"{sentence} {more}".strip()
