@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.augmentations import AS_THEY_ARE, families_named
+from genmem.auditing.augmentations import UNCHANGED, build_families
+from genmem.auditing.feature_spaces import search_space
 from genmem.auditing.search import Queries
-from genmem.auditing.significance import search_space, statistic_of
+from genmem.auditing.significance import distance_statistic
 from genmem.calibration.null_distribution import combined_p_values, null_distribution, q_values
 from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress, decode, open_images
@@ -120,24 +121,23 @@ def look(
     count = int(inputs.by_role["train"].array.shape[0])
     found = search_space(
         inputs,
-        families=families_named(families),
+        families=build_families(families),
         honest=Queries(array=inputs.by_role["test"].array),
-        kept=np.arange(count),
+        train_rows=np.arange(count),
         k=1,
-        skip_broken=False,
-        progress=progress,
+        options=ExtractOptions(progress=progress),
     )
     copies = {
-        family: statistic_of(matches, found.metric)[0].reshape(len(DISGUISES), -1)
+        family: distance_statistic(matches, found.metric)[0].reshape(len(DISGUISES), -1)
         for family, matches in found.generated.items()
     }
-    nearest = found.generated[AS_THEY_ARE].train[:, 0].reshape(len(DISGUISES), -1)
+    nearest = found.generated[UNCHANGED].train[:, 0].reshape(len(DISGUISES), -1)
     return Looked(
         copies={
             family: dict(zip(DISGUISES, values, strict=True)) for family, values in copies.items()
         },
         honest={
-            family: statistic_of(matches, found.metric)[0]
+            family: distance_statistic(matches, found.metric)[0]
             for family, matches in found.honest.items()
         },
         nearest_is_source=dict(
@@ -149,9 +149,9 @@ def look(
 def ways(looked: Mapping[str, Looked]) -> dict[str, Way]:
     """The ways of looking that are compared."""
     return {
-        "features": {SPACES[0]: (AS_THEY_ARE,)},
-        "pixels": {SPACES[1]: (AS_THEY_ARE,)},
-        "both": dict.fromkeys(SPACES, (AS_THEY_ARE,)),
+        "features": {SPACES[0]: (UNCHANGED,)},
+        "pixels": {SPACES[1]: (UNCHANGED,)},
+        "both": dict.fromkeys(SPACES, (UNCHANGED,)),
         "both, augmented": {space: tuple(looked[space].honest) for space in SPACES},
     }
 
@@ -159,7 +159,7 @@ def ways(looked: Mapping[str, Looked]) -> dict[str, Way]:
 def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, seed: int) -> Floats:
     """The q-values of one generated set, the copies first."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(looked[SPACES[0]].honest[AS_THEY_ARE]))
+    order = rng.permutation(len(looked[SPACES[0]].honest[UNCHANGED]))
     honest, null = order[: IMAGES - copies], order[IMAGES : 2 * IMAGES]
     which = rng.choice(COPIES, copies, replace=False)
     tests, own = [], []
@@ -169,7 +169,7 @@ def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, see
             distribution = null_distribution(one.honest[family][null])
             values = [one.copies[family][disguise][which], one.honest[family][honest]]
             tests.append(distribution.scores(np.concatenate(values)))
-            own.append(distribution.own_scores(one.honest[family][null]))
+            own.append(distribution.leave_one_out_scores(one.honest[family][null]))
     return q_values(*combined_p_values(np.stack(tests), np.stack(own)))
 
 
@@ -214,7 +214,7 @@ def print_flags(looked: Mapping[str, Looked]) -> None:
 
 def print_copied_fraction(looked: Looked) -> None:
     """How often the interval excludes 0, and holds the true share."""
-    honest, saved = looked.honest[AS_THEY_ARE], looked.copies[AS_THEY_ARE]["JPEG 90"]
+    honest, saved = looked.honest[UNCHANGED], looked.copies[UNCHANGED]["JPEG 90"]
     print("`copied_fraction` in features, JPEG 90.\n")
     print("| copies | interval excludes 0 | interval holds the share | mean interval |")
     print("|---|---|---|---|")
@@ -252,7 +252,7 @@ def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
     pixels = {role: one.array for role, one in spaces[SPACES[1]].by_role.items()}
     honest_authentic = float(authpct(generated=features["test"], train=features["train"]))
     honest_ratio = float(memorization_ratio(generated=pixels["test"], train=pixels["train"]))
-    held_out = looked.honest[AS_THEY_ARE]
+    held_out = looked.honest[UNCHANGED]
     order = np.random.default_rng(0).permutation(len(held_out))
     honest, null = held_out[order[:IMAGES]], held_out[order[IMAGES : 2 * IMAGES]]
     c_t = float(c_t_from_distances(generated=honest, test=null))
@@ -263,7 +263,7 @@ def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
     count = IMAGES // 20
     for place, disguise in enumerate(DISGUISES):
         rows = slice(place * COPIES, (place + 1) * COPIES)
-        values = np.concatenate([looked.copies[AS_THEY_ARE][disguise][:count], honest[count:]])
+        values = np.concatenate([looked.copies[UNCHANGED][disguise][:count], honest[count:]])
         authentic = float(authpct(generated=features["generated"][rows], train=features["train"]))
         ratio = float(
             memorization_ratio(generated=pixels["generated"][rows], train=pixels["train"])

@@ -31,7 +31,15 @@ def to_json(value: object) -> Json:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str):
         return value
+    if hasattr(value, "to_dict"):
+        return value.to_dict()  # pyright: ignore[reportAttributeAccessIssue]
     raise TypeError(f"cannot write a {type(value).__name__} as JSON")
+
+
+def fields_to_json(value: Any, *, leave_out: tuple[str, ...] = ()) -> dict[str, Json]:
+    """The fields of a dataclass as plain JSON, without some of them."""
+    names = (name for name in value.__dataclass_fields__ if name not in leave_out)
+    return {name: to_json(getattr(value, name)) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +87,7 @@ class Result:
             {
                 "value": self.value,
                 "n": self.n,
-                **({"interval": self.interval.to_dict()} if self.interval else {}),
+                **({"interval": self.interval} if self.interval else {}),
                 **({"seed": self.seed} if self.seed is not None else {}),
                 **({"parts": self.parts} if self.parts else {}),
                 **({"notes": self.notes} if self.notes else {}),
@@ -169,10 +177,10 @@ class Score:
         """The object that `--json` prints."""
         return to_json(
             {
-                "metrics": {name: result.to_dict() for name, result in self.metrics.items()},
-                "inputs": {role: summary.to_dict() for role, summary in self.inputs.items()},
+                "metrics": self.metrics,
+                "inputs": self.inputs,
                 "backbone": self.backbone,
-                "closest": [pair.to_dict() for pair in self.closest],
+                "closest": self.closest,
                 "notes": self.notes,
                 "provenance": self.provenance,
                 "seconds": self.seconds,

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 import genmem
 from genmem.auditing import audit, copied, copied_by_class
-from genmem.auditing.augmentations import augmented
+from genmem.auditing.augmentations import parse_families
 from genmem.errors import InputError, UsageError
 from genmem.features import FeatureExtractor
 from genmem.report.audit.text import verdict
@@ -56,7 +56,7 @@ def test_flips_are_seen_only_when_asked_for(sets):
 
 
 def test_a_family_can_be_asked_for_in_one_space():
-    forms, families = augmented(["flip", "pixels:crops"], ["pixels", "inception"])
+    forms, families = parse_families(["flip", "pixels:crops"], ["pixels", "inception"])
     assert len(forms) == 12
     assert list(families["pixels"]) == ["as they are", "flip", "crops"]
     assert list(families["inception"]) == ["as they are", "flip"]
@@ -91,7 +91,7 @@ def test_too_few_honest_images_are_said_to_be_too_few(sets):
     found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels"])
     assert any("with 30 honest images even a perfect copy" in note for note in found.notes)
     assert not found.flagged.any()
-    assert found.fewest_flagged == math.ceil(440 / 31 / 0.05)
+    assert found.min_copies_flagged == math.ceil(440 / 31 / 0.05)
 
 
 def test_several_spaces_are_combined_and_the_most_telling_is_named(sets):
@@ -116,7 +116,7 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         train=tmp_path,
         test=sets["test"],
         backbones=["pixels"],
-        categories=True,
+        classes=True,
     ) as found:
         listed = copied(found)
         assert [found.train_ids[one.train] for one in listed[:2]] == [ids[0], "odd/0001.png"]
@@ -124,7 +124,7 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         by_class = copied_by_class(found)
         assert by_class["even"][0] >= 20
         assert [images for _, _, images in by_class.values()] == [100, 100]
-        picture = found.pictures.train(listed[0].train)
+        picture = found.thumbnails.train(listed[0].train)
         assert (np.asarray(Image.open(io.BytesIO(picture))) == sets["train"][0]).all()
 
 
@@ -162,7 +162,7 @@ def test_nothing_is_clear_where_one_copy_could_not_be_flagged(sets, digits):
         assert told.level == "open"
         assert said in told.sentence
         assert any(said in note for note in found.notes)
-        assert found.least_p * 400 > found.level
+        assert found.min_p_value * 400 > found.level
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_one_copy_among_few_honest_images_is_flagged_in_several_forms(
         augment=augment,
     )
     assert told.level == "copying"
-    assert found.least_p == pytest.approx(1 / (honest + 1))
+    assert found.min_p_value == pytest.approx(1 / (honest + 1))
     honest_only, told = headline_of(
         generated=digits[1300 : 1300 + 4],
         train=sets["train"],
@@ -189,7 +189,7 @@ def test_one_copy_among_few_honest_images_is_flagged_in_several_forms(
         augment=augment,
     )
     assert told.level == "open"
-    assert honest_only.fewest_flagged in (2, 3)
+    assert honest_only.min_copies_flagged in (2, 3)
 
 
 def test_flags_that_rest_on_the_power_law_are_said_to(digits):
@@ -197,12 +197,12 @@ def test_flags_that_rest_on_the_power_law_are_said_to(digits):
     given = {"train": train, "test": test, "backbones": ["pixels"]}
     few = audit(generated=np.concatenate([honest, train[:8]]), **given)
     assert few.flagged[400:].all()
-    assert few.by_law[400:].all()
+    assert few.by_power_law[400:].all()
     assert any("flags rest on a power law" in note for note in few.notes)
-    assert few.to_dict()["flagged_by_power_law"] == few.by_law.sum()
+    assert few.to_dict()["flagged_by_power_law"] == few.by_power_law.sum()
     many = audit(generated=np.concatenate([honest, train[:100]]), **given)
     assert many.flagged[400:].all()
-    assert not many.by_law.any()
+    assert not many.by_power_law.any()
     assert not any("power law" in note for note in many.notes)
 
 
@@ -266,7 +266,7 @@ def test_features_are_audited_in_their_own_space(sets):
     flat = {role: images.reshape(len(images), -1) / 255.0 for role, images in sets.items()}
     found = audit(**flat)
     assert [space.name for space in found.spaces] == ["features"]
-    assert found.pictures is None
+    assert found.thumbnails is None
     assert found.flagged[400:420].all()
 
 

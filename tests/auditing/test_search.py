@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmem.auditing.search import Matches, Queries, nearest_over_forms, telling_first
+from genmem.auditing.search import (
+    Matches,
+    Queries,
+    most_significant_first,
+    nearest_over_augmentations,
+)
 
 
 def slow(queries, forms, kept, k, own=None):
@@ -33,10 +38,10 @@ def test_the_merged_search_is_the_slow_one(forms, rows, k, leave_out, seed):
     kept = np.sort(rng.choice(100, rows, replace=False))
     own = kept[:4] if leave_out else None
     queries = made[0][:4] if leave_out else rng.normal(size=(4, 5)).astype(np.float32)
-    found = nearest_over_forms(
-        {"q": Queries(array=queries, own=own)},
+    found = nearest_over_augmentations(
+        {"q": Queries(array=queries, train_rows=own)},
         [iter([form[:3], form[3:]]) for form in made],
-        kept=kept,
+        train_rows=kept,
         k=k,
         metric="euclidean",
     )["q"]
@@ -44,36 +49,36 @@ def test_the_merged_search_is_the_slow_one(forms, rows, k, leave_out, seed):
     for i, row in enumerate(expected):
         assert found.distances[i] == pytest.approx([one[0] for one in row])
         assert found.train[i].tolist() == [one[1] for one in row]
-        assert found.forms[i].tolist() == [one[2] for one in row]
+        assert found.augmentations[i].tolist() == [one[2] for one in row]
 
 
 def test_a_flipped_copy_names_the_form_it_is_nearest_to():
     train = np.eye(4, dtype=np.float32)
     flipped = train[:, ::-1].copy() * 2
-    found = nearest_over_forms(
+    found = nearest_over_augmentations(
         {"q": Queries(array=flipped[:1])},
         [iter([train]), iter([flipped])],
-        kept=np.arange(4),
+        train_rows=np.arange(4),
         k=2,
         metric="euclidean",
     )["q"]
     assert found.train[0, 0] == 0
-    assert found.forms[0, 0] == 1
+    assert found.augmentations[0, 0] == 1
     assert found.distances[0, 0] == 0
 
 
 def matches(distances, train, form):
     train = np.array(train)
     return Matches(
-        distances=np.array(distances, float), train=train, forms=np.full(train.shape, form)
+        distances=np.array(distances, float), train=train, augmentations=np.full(train.shape, form)
     )
 
 
 def test_the_most_telling_match_comes_first_and_no_image_twice():
     plain = matches([[0.5, 0.6], [0.5, 0.6]], [[7, 8], [7, 8]], 0)
     flipped = matches([[0.1, 0.9], [0.7, 0.8]], [[9, 7], [9, 7]], 1)
-    found = telling_first([plain, flipped], np.array([1, 1]), 3)
+    found = most_significant_first([plain, flipped], np.array([1, 1]), 3)
     assert found.train.tolist() == [[9, 7], [9, 7]]
     assert found.distances.tolist() == [[0.1, 0.5], [0.7, 0.5]]
-    assert found.forms.tolist() == [[1, 0], [1, 0]]
-    assert telling_first([plain], np.array([0, 0]), 1).train.tolist() == [[7], [7]]
+    assert found.augmentations.tolist() == [[1, 0], [1, 0]]
+    assert most_significant_first([plain], np.array([0, 0]), 1).train.tolist() == [[7], [7]]

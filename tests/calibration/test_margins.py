@@ -127,5 +127,5 @@ def test_the_chosen_criterion_gives_tau():
 
 def test_labels_the_wrong_way_round_and_few_entries_are_spoken_of():
     notes = " ".join(calibrate(honest=CHEATING, cheating=HONEST, space="pixels").notes)
-    assert "the right way round" in notes
+    assert "are not swapped" in notes
     assert "Only 3 honest entries" in notes

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmem.calibration.null_distribution import (
-    chance_of_closer,
     combined_p_values,
     counted_q_values,
-    fewest_flagged,
+    min_copies_flagged,
     null_distribution,
+    probability_of_closer,
     q_values,
 )
 from genmem.errors import InputError
@@ -108,7 +108,7 @@ def test_a_closer_image_never_has_a_larger_p_value(size, seed, exponent):
 
 def test_an_honest_image_is_judged_among_the_others():
     values = np.sort(np.random.default_rng(4).random(300))
-    own = null_distribution(values).own_p_values(values)
+    own = null_distribution(values).leave_one_out_p_values(values)
     # Rank 1 of 300 among itself and 299 others, and so on, above the tail.
     assert own[20:] == pytest.approx((np.arange(300) + 1)[20:] / 301)
 
@@ -134,7 +134,9 @@ def test_the_combined_p_value_holds_its_error_rate_however_the_tests_depend(depe
     for _ in range(200):
         honest = two_tests(rng, 1_000, dependence=dependence)
         nulls = [null_distribution(one) for one in honest]
-        own = np.stack([null.own_p_values(one) for null, one in zip(nulls, honest, strict=True)])
+        own = np.stack(
+            [null.leave_one_out_p_values(one) for null, one in zip(nulls, honest, strict=True)]
+        )
         fresh = two_tests(rng, 2_000, dependence=dependence)
         p = np.stack([null.p_values(one) for null, one in zip(nulls, fresh, strict=True)])
         combined, _ = combined_p_values(p, own)
@@ -147,7 +149,7 @@ def test_a_test_that_repeats_another_costs_nothing():
     rng = np.random.default_rng(1)
     null = null_distribution(rng.random(500))
     values = rng.random(50)
-    p, own = null.p_values(values), null.own_p_values(null.values)
+    p, own = null.p_values(values), null.leave_one_out_p_values(null.values)
     combined, _ = combined_p_values(np.stack([p, p]), np.stack([own, own]))
     assert combined == pytest.approx(p, rel=0.5, abs=5e-3)
 
@@ -162,7 +164,7 @@ def test_one_test_is_left_as_it_is():
 def test_a_copy_in_one_of_several_tests_has_the_least_p_value_among_few_honest_images():
     rng = np.random.default_rng(5)
     nulls = [null_distribution(power_law(rng, 100, 8)) for _ in range(4)]
-    own = np.stack([null.own_scores(null.values) for null in nulls])
+    own = np.stack([null.leave_one_out_scores(null.values) for null in nulls])
     asked = np.array([[0.01 * nulls[0].values[0]], *([null.values[50]] for null in nulls[1:])])
     scores = np.stack([null.scores(one) for null, one in zip(nulls, asked, strict=True)])
     assert combined_p_values(scores, own)[0] == pytest.approx(1 / 101)
@@ -172,7 +174,9 @@ def test_exact_copies_tie_with_honest_ones_in_several_tests():
     rng = np.random.default_rng(6)
     values = [np.append(power_law(rng, 98, 8), [0, 0]) for _ in range(3)]
     nulls = [null_distribution(one) for one in values]
-    own = np.stack([null.own_scores(one) for null, one in zip(nulls, values, strict=True)])
+    own = np.stack(
+        [null.leave_one_out_scores(one) for null, one in zip(nulls, values, strict=True)]
+    )
     scores = np.stack([null.scores(np.array([0.0])) for null in nulls])
     assert combined_p_values(scores, own)[0] == pytest.approx(3 / 101)
 
@@ -214,7 +218,7 @@ def test_rare_near_duplicates_raise_flags_no_more_often_than_the_rate_says(
         values = closer_images(rng, honest, expected / honest, exact=exact)
         null = null_distribution(values)
         p = null.p_values(closer_images(rng, images, expected / honest, exact=exact))
-        flagged += (q_values(p, null.own_p_values(values)) <= 0.05).any()
+        flagged += (q_values(p, null.leave_one_out_p_values(values)) <= 0.05).any()
         by_law += (q_values(p) <= 0.05).any()
     assert flagged / draws <= 0.05 + 0.035, flagged
     if honest == 500 and images == 5_000 and expected == 0.3:
@@ -225,7 +229,7 @@ def test_six_copies_among_as_many_images_as_honest_ones_are_flagged_and_three_ar
     rng = np.random.default_rng(8)
     values = power_law(rng, 2_000, 20)
     null = null_distribution(values)
-    own = null.own_p_values(values)
+    own = null.leave_one_out_p_values(values)
     for copies, found in ((3, False), (6, True)):
         asked = np.concatenate([np.full(copies, 0.1), power_law(rng, 2_000 - copies, 20) + 0.05])
         q = q_values(null.p_values(asked), own)
@@ -238,7 +242,7 @@ def test_q_values_never_fall_with_the_p_value():
     values = power_law(rng, 600, 5)
     null = null_distribution(values)
     p = np.sort(null.p_values(rng.random(300)))
-    assert (np.diff(q_values(p, null.own_p_values(values))) >= -1e-12).all()
+    assert (np.diff(q_values(p, null.leave_one_out_p_values(values))) >= -1e-12).all()
 
 
 @pytest.mark.parametrize(
@@ -248,7 +252,7 @@ def test_the_chance_that_images_are_closer_than_honest_ones_is_that_of_drawing_t
     closer, images, honest
 ):
     expected = math.comb(images + honest - closer, honest) / math.comb(images + honest, honest)
-    assert chance_of_closer(closer, images=images, honest=honest) == pytest.approx(expected)
+    assert probability_of_closer(closer, images=images, honest=honest) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("images", [1, 3, 40, 400])
@@ -256,11 +260,11 @@ def test_the_chance_that_images_are_closer_than_honest_ones_is_that_of_drawing_t
 def test_the_fewest_copies_that_are_flagged_are_those_that_q_values_flag(images, values):
     values = np.array(values) * np.linspace(0.9, 1, len(values))
     null = null_distribution(values)
-    own, least = null.own_p_values(null.values), null.p_values(np.zeros(1))[0]
+    own, least = null.leave_one_out_p_values(null.values), null.p_values(np.zeros(1))[0]
     flags = []
     for copies in range(1, images + 1):
         p = np.ones(images)
         p[:copies] = least
         flags.append(q_values(p, own)[0] <= 0.05)
     slow = flags.index(True) + 1 if any(flags) else None
-    assert fewest_flagged(float(least), own, images=images, level=0.05) == slow
+    assert min_copies_flagged(float(least), own, images=images, level=0.05) == slow

@@ -41,8 +41,8 @@ def test_999999_is_a_mark_and_a_blank_label_is_no_label(table):
         (["a,1_0,1,mgan"], "row 2, column distance"),
         (["a,0.1,1,mgna"], "row 2, column label: label 'mgna' is unknown.*did you mean 'mgan'"),
         (["a,0.1,1,MGAN"], "did you mean 'mgan'"),
-        (["a,0.1,1,mgan", "b,0.1,1,", "a,0.2,1,"], "row 4, column id: id 'a' stands in row 2"),
-        (["a,0.1,1,mgan", ",0.2,1,"], "row 3, column id: expected an id, found a blank"),
+        (["a,0.1,1,mgan", "b,0.1,1,", "a,0.2,1,"], "row 4, column id: id 'a' is already in row 2"),
+        (["a,0.1,1,mgan", ",0.2,1,"], "row 3, column id: expected an id, got a blank"),
         (["a,0.1,1"], "row 2: expected 4 cells as in the header, got 3"),
         (["a,0.1,1,mgan,x"], "row 2: expected 4 cells"),
         (["a,0.1,1,mgan", "", "b,x,1,"], "row 4, column distance"),
@@ -62,7 +62,7 @@ def test_a_missing_column_is_named_with_those_there_are(table):
 
 def test_a_column_that_stands_twice_is_refused(write_table):
     path = write_table("a,1,2,mgan", header="id,distance,distance,label")
-    with pytest.raises(InputError, match="'distance' stands 2 times"):
+    with pytest.raises(InputError, match="'distance' appears 2 times"):
         read(path, numbers=["distance"])
 
 

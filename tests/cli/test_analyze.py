@@ -69,7 +69,7 @@ def test_columns_are_mapped_by_flags(folder, capsys):
     [
         (("FID_public", "FID"), "no column 'FID_public'"),
         (("0.32", "far"), "row 3, column distance_public: expected a number"),
-        (("\n4,6", "\n2,6"), "row 5, column submission_id: id '2' stands in row 3"),
+        (("\n4,6", "\n2,6"), "row 5, column submission_id: id '2' is already in row 3"),
         (("mgan", "mgam"), "row 4, column labels: label 'mgam' is unknown"),
         (("0.22,sup", "0.22"), "row 5: expected 8 cells"),
     ],

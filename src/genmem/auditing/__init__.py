@@ -1,25 +1,37 @@
-"""Which generated images are copies, of which training images, and how sure that is."""
+"""Which generated images are copies, of which training images, and how sure that is.
+
+audit.py           `genmem.audit`: the whole way, in one call
+results.py         `Audit` and its parts, frozen
+augmentations.py   the augmentations of training images that each space compares
+cost_estimate.py   the expected running time, announced before the work
+duplicates.py      near-duplicates inside train, and between test and train
+feature_spaces.py  the search in one feature space: features of every augmentation
+search.py          the k nearest training images over all augmentations, exactly
+significance.py    statistics, p-values and copied fraction of each space and of all together
+caveats.py         what a reader of the flags must know
+thumbnails.py      the images behind the rows, for visual inspection
+"""
 
 from genmem.auditing.audit import audit
 from genmem.auditing.results import (
     Audit,
     CopiedImage,
     Duplicates,
-    Null,
-    Pictures,
-    Space,
-    copied,
-    copied_by_class,
+    NullSample,
+    SpaceResult,
+    Thumbnails,
+    copied_images,
+    copies_by_class,
 )
 
 __all__ = [
     "Audit",
     "CopiedImage",
     "Duplicates",
-    "Null",
-    "Pictures",
-    "Space",
+    "NullSample",
+    "SpaceResult",
+    "Thumbnails",
     "audit",
-    "copied",
-    "copied_by_class",
+    "copied_images",
+    "copies_by_class",
 ]

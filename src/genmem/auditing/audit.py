@@ -5,56 +5,50 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genmem.arrays import check_at_least, check_feature_sets, take_rows
-from genmem.auditing.augmentations import Families, augmented, families_named
-from genmem.auditing.caveats import notes_on_the_null
-from genmem.auditing.cost_estimate import duplicates_sentence, embedding_cost, search_sentence
-from genmem.auditing.duplicates import spared_images, train_duplicates
-from genmem.auditing.results import Audit, Duplicates, Floats, Ints
+from genmem.auditing.augmentations import AugmentationFamilies, build_families, parse_families
+from genmem.auditing.caveats import caveats
+from genmem.auditing.cost_estimate import estimate_duplicates, estimate_extraction, estimate_search
+from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find_train_duplicates
+from genmem.auditing.feature_spaces import SpaceSearch, is_streamed, search_space
+from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import (
-    Judged,
-    SpaceSearch,
-    is_streamed,
-    judge_space,
-    search_space,
-    share_of_copies,
+    combine_copied_fractions,
+    combine_tests,
+    compute_significance,
 )
-from genmem.auditing.thumbnails import SourcePictures
-from genmem.calibration.null_distribution import (
-    combined_p_values,
-    counted_q_values,
-    fewest_flagged,
-    q_values,
-)
+from genmem.auditing.thumbnails import SourceThumbnails
+from genmem.calibration.null_distribution import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
-from genmem.features import (
-    Device,
-    FeatureExtractor,
-    find_backbone,
-    is_feature_source,
-    load_backbone,
-)
+from genmem.features import Device, FeatureExtractor, is_feature_source
 from genmem.images import Augmentation, ImageSource, Progress, open_images
 from genmem.provenance import provenance
-from genmem.results import Result
-from genmem.scoring.feature_sets import ExtractOptions, FeatureSet, FeatureSets, load_feature_sets
+from genmem.scoring.feature_sets import (
+    ExtractOptions,
+    FeatureSet,
+    FeatureSets,
+    check_backbones,
+    load_feature_sets,
+    open_backbones,
+)
+from genmem.scoring.plan import check_seed
 from genmem.scoring.score import set_notes
 
 NULL_ROWS = 10_000
 """Training images that are left out in turn where no held-out images are given."""
 
-MOST_NEIGHBORS = 100
+MAX_NEIGHBORS = 100
 """Listed for each image: memory and the tables' columns grow with it."""
 
-SEVERAL = "an audit compares with several images"
-"""Why a training set of two is refused."""
+MIN_TRAIN = 3
+"""Training images: each is compared with several others."""
 
 
 def audit(
@@ -67,7 +61,7 @@ def audit(
     neighbors: int = 5,
     level: float = 0.05,
     drop_duplicates: bool = False,
-    categories: bool = False,
+    classes: bool = False,
     seed: int = 0,
     weights: str | Path | None = None,
     device: Device = "auto",
@@ -75,158 +69,118 @@ def audit(
     announce: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> Audit:
-    """Look at every generated image: is it a copy, of which training image, and how sure is that?
+    """Find the generated images that are copies, and the training images they copy.
 
-    In each feature space an image's distance to the nearest training image (over all forms the
-    training images are compared in) is held against the same distance of honest images, which
-    gives its p-value (`calibration.null`). The smallest of an image's p-values, over spaces and
-    kinds of change, is judged against the smallest of each honest image, which gives one again;
-    images are flagged by Benjamini and Hochberg's rule at the false-discovery rate `level`. That
-    is the rate at which flagged images are expected to be honest, if the honest images are what
-    an honest generator would give.
+    In each feature space an image's distance to the nearest training image (over all augmentations
+    of the training images) is compared with the same distance of honest images, which gives its
+    p-value (`calibration.null_distribution`). The smallest of an image's p-values, over spaces and
+    families of augmentations, is compared with the smallest of each honest image, which gives one
+    p-value; images are flagged by Benjamini and Hochberg's rule at the false-discovery rate
+    `level`. That is the expected share of honest images among the flagged ones, if the honest
+    images are what an honest generator would produce.
 
     Args:
         generated: whatever `genmem.score` takes.
         train: the training set.
-        test: held-out images of the same kind; None: training images, each left out in turn,
-            stand for honest ones.
+        test: held-out images of the same kind; None for training images, each left out in turn.
         backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
             "pixels" miss flips and crops, so name several. Unused where features are given.
-        augment: families of transformations that training images are also compared in: "flip",
-            "crops"; "pixels:crops" does so in that space alone. Each costs as many more training
-            images as it has forms, cheap in pixels and dear in a network's features.
-        neighbors: nearest training images to list for each generated image.
+        augment: families of augmentations of the training images to compare with too: "flip",
+            "crops"; "pixels:crops" for that space alone. Each multiplies the number of training
+            images by its augmentations, cheap in pixels and expensive in a network's features.
+        neighbors: number of nearest training images to list for each generated image.
         level: false-discovery rate at which images are flagged, in (0, 1).
         drop_duplicates: count near-duplicate training images as one, and leave held-out images
             that nearly repeat a training image out of the null. Flags then ask whether an image is
             closer than held-out images that are no near-duplicates, and where any was left out
             for its distance, the copied fraction has no interval.
-        categories: tell the training images' classes (their first-level folder or label).
-        seed: of samples.
-        weights: the weights file of a single backbone; None: looked for.
+        classes: report the training images' classes (their first-level folder or label).
+        seed: seed of samples.
+        weights: weights file of a single backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps".
-        skip_broken: leave broken images out, and say so, instead of stopping.
-        announce: told what the work will cost, in sentences, before it starts.
-        progress: told (stage, done, total or None).
+        skip_broken: leave broken images out, with a note, instead of stopping at the first.
+        announce: called with sentences on the expected cost, before the work starts.
+        progress: called with (stage, done, total or None).
 
     Returns:
-        An `Audit`. It can show the pictures until it is closed: use it as a context manager.
+        An `Audit`. It can show the images until it is closed: use it as a context manager.
 
     Raises:
         InputError: a set is empty, broken, not finite, or does not go with the others.
-        UsageError: an argument that does not exist or does not go with the others.
-        WeightsError: a backbone's weights are not here and cannot be had.
+        UsageError: an argument is unknown or does not go with the others.
+        WeightsError: a backbone's weights are missing and cannot be obtained.
+
+    Example:
+        >>> import numpy as np
+        >>> import genmem
+        >>> rng = np.random.default_rng(0)
+        >>> train, test = rng.normal(size=(2, 200, 8))
+        >>> generated = np.concatenate([train[:10], rng.normal(size=(90, 8))])
+        >>> with genmem.audit(generated=generated, train=train, test=test) as result:
+        ...     print(result.flagged.nonzero()[0])
+        [0 1 2 3 4 5 6 7 8 9]
     """
-    started = time.perf_counter()
-    given = {"generated": generated, "train": train}
+    sources = {"generated": generated, "train": train}
     if test is not None:
-        given["test"] = test
-    are_features = {role: is_feature_source(source) for role, source in given.items()}
-    if isinstance(augment, str):
-        raise UsageError(f"augment: expected a list of families, got the text {augment!r}.")
-    forms, families = augmented(augment, backbones)
-    work = _Work(
-        forms=forms,
+        sources["test"] = test
+    augmentations, families = parse_families(augment, backbones)
+    run = _Run(
+        sources=sources,
+        are_features={role: is_feature_source(source) for role, source in sources.items()},
+        backbones=backbones,
+        augmentations=augmentations,
         families=families,
         neighbors=neighbors,
+        level=level,
         drop_duplicates=drop_duplicates,
+        classes=classes,
         seed=seed,
-        skip_broken=skip_broken,
-        announce=announce or _say_nothing,
-        progress=progress,
-        seconds={},
+        options=ExtractOptions(
+            weights=weights, device=device, skip_broken=skip_broken, progress=progress
+        ),
+        announce=announce or (lambda sentence: None),
     )
-    _check_call(work, backbones, level, weights, are_features, asked=categories)
-    with ExitStack() as stack:
-        opened = {
-            role: source if are_features[role] else stack.enter_context(open_images(source))
-            for role, source in given.items()
-        }
-        if categories and not _has_categories(opened["train"]):
-            raise UsageError(
-                "classes: the training images have none; put each class in a folder of its own, or "
-                "leave --classes out."
-            )
-        extractors = _extractors(backbones, are_features, weights, device, progress)
-        for extractor in extractors:
-            if extractor is not None:
-                work.announce(
-                    embedding_cost(extractor, opened, _joined(work.families_in(extractor)))
-                )
-        searched, repeated = _search(_prepared(opened, extractors, work, stack), work)
-        rows = searched[0][0].by_role
-        listed = _categories(rows["train"]) if categories else None
-        spared = spared_images(*searched[0], dropped=work.drop_duplicates)
-        judged = [
-            judge_space(
-                found,
-                inputs,
-                source="test" if "test" in rows else "train",
-                k=neighbors,
-                every=forms,
-                spared=spared.rows,
-                thinned=spared.thinned,
-            )
-            for inputs, found in searched
-        ]
-        spaces = tuple(one.space for one in judged)
-        combined, honest, least = _combined(judged)
-        fewest = fewest_flagged(least, honest, images=len(combined), level=level)
-        q = q_values(combined, honest)
-        flagged = q <= level
-        by_law = flagged & (counted_q_values(combined, honest) > level)
-        work.seconds["total"] = time.perf_counter() - started
-        return Audit(
-            generated_ids=rows["generated"].ids,
-            train_ids=rows["train"].ids,
-            categories=listed,
-            transformations=work.forms,
-            spaces=spaces,
-            p_values=combined,
-            q_values=q,
-            flagged=flagged,
-            level=level,
-            by_law=by_law,
-            least_p=least,
-            fewest_flagged=fewest,
-            space=np.stack([one.tests.min(axis=0) for one in judged]).argmin(axis=0),
-            copied_fraction=_copied_fraction(judged, thinned=spared.thinned),
-            duplicates=(repeated, *spared.found),
-            inputs={role: one.summary for role, one in rows.items()},
-            provenance=provenance(seed=seed),
-            seconds=work.seconds,
-            notes=(
-                *set_notes(rows),
-                *notes_on_the_null(
-                    spaces,
-                    images=len(combined),
-                    least_p=least,
-                    fewest=fewest,
-                    by_law=int(by_law.sum()),
-                    thinned=spared.thinned,
-                ),
-            ),
-            pictures=_pictures(rows, stack),
-        )
+    run.check()
+    return run.audit()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Work:
-    """How the audit is done: what every step is told."""
+class _Run:
+    """The arguments of an audit, and its steps."""
 
-    forms: tuple[Augmentation, ...]
-    families: Mapping[str, Families]
+    sources: Mapping[str, Any]
+    are_features: Mapping[str, bool]
+    backbones: Sequence[str]
+    augmentations: tuple[Augmentation, ...]
+    families: Mapping[str, AugmentationFamilies]
     neighbors: int
+    level: float
     drop_duplicates: bool
+    classes: bool
     seed: int
-    skip_broken: bool
+    options: ExtractOptions
     announce: Callable[[str], None]
-    progress: Progress | None
-    seconds: dict[str, float]
+    seconds: dict[str, float] = field(default_factory=dict)
 
-    def families_in(self, extractor: FeatureExtractor | None) -> Families:
-        """The forms of one space by family; features come as they are."""
-        return families_named(()) if extractor is None else self.families[extractor.backbone.name]
+    def check(self) -> None:
+        """Refuse arguments that do not go together, before anything is read."""
+        check_backbones(self.backbones, weights=self.options.weights)
+        if not 0 < self.level < 1:
+            raise UsageError(f"level: expected a rate between 0 and 1, got {self.level}.")
+        if not 1 <= self.neighbors <= MAX_NEIGHBORS:
+            raise UsageError(
+                f"neighbors: expected at least 1 and at most {MAX_NEIGHBORS}, got {self.neighbors}."
+            )
+        check_seed(self.seed)
+        mixed = any(self.are_features.values()) and not all(self.are_features.values())
+        if mixed and len(self.backbones) > 1:
+            raise UsageError(
+                "features are one space: name only the backbone that made them, or give images."
+            )
+        if self.are_features["train"] and len(self.augmentations) > 1:
+            raise UsageError("augment: features cannot be augmented; give images as train.")
+        if self.are_features["train"] and self.classes:
+            raise UsageError("classes: features have none; give images as train.")
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -235,177 +189,173 @@ class _Work:
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
+    def audit(self) -> Audit:
+        started = time.perf_counter()
+        with ExitStack() as stack:
+            spaces = self._load(stack)
+            duplicates = self._find_duplicates(spaces[0])
+            searches = [self._search(sets, duplicates.unique_rows) for sets in spaces]
+            class_names = _class_names(spaces[0].by_role["train"]) if self.classes else None
+            result = self._compute(spaces, searches, duplicates, class_names, stack)
+        self.seconds["total"] = time.perf_counter() - started
+        return result
 
-def _joined(families: Families) -> tuple[Augmentation, ...]:
-    """All forms of these families."""
-    return tuple(one for forms in families.values() for one in forms)
-
-
-def _say_nothing(sentence: str) -> None:
-    """Where nobody wants to know the costs."""
-
-
-def _check_call(
-    work: _Work,
-    backbones: Sequence[str],
-    level: float,
-    weights: str | Path | None,
-    are_features: Mapping[str, bool],
-    *,
-    asked: bool,
-) -> None:
-    """Refuse what does not go together, before anything is read."""
-    if isinstance(backbones, str) or not backbones or len(set(backbones)) < len(backbones):
-        raise UsageError("backbones: expected one or several different names, A,B,C.")
-    for name in backbones:
-        find_backbone(name)
-    if weights is not None and len(backbones) > 1:
-        raise UsageError("a weights file belongs to one backbone; name only one.")
-    if not 0 < level < 1:
-        raise UsageError(f"level: expected a rate between 0 and 1, got {level}.")
-    if not 1 <= work.neighbors <= MOST_NEIGHBORS:
-        raise UsageError(
-            f"neighbors: expected at least 1 and at most {MOST_NEIGHBORS}, got {work.neighbors}."
-        )
-    if not 0 <= work.seed < 2**32:
-        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {work.seed}.")
-    mixed = any(are_features.values()) and not all(are_features.values())
-    if mixed and len(backbones) > 1:
-        raise UsageError(
-            "features are one space: name the one backbone that made them, or give images only."
-        )
-    if are_features["train"] and len(work.forms) > 1:
-        raise UsageError("augment: features cannot be flipped or cropped; give images as train.")
-    if are_features["train"] and asked:
-        raise UsageError("classes: features have none; give images as train.")
-
-
-def _extractors(
-    backbones: Sequence[str],
-    are_features: Mapping[str, bool],
-    weights: str | Path | None,
-    device: Device,
-    progress: Progress | None,
-) -> list[FeatureExtractor | None]:
-    """The opened backbones, one a space; one None where all sets are features already."""
-    if all(are_features.values()):
-        return [None]
-    return [
-        load_backbone(name, weights=weights, device=device, progress=progress) for name in backbones
-    ]
-
-
-def _prepared(
-    opened: Mapping[str, Any],
-    extractors: Sequence[FeatureExtractor | None],
-    work: _Work,
-    stack: ExitStack,
-) -> list[FeatureSets]:
-    """Every space's inputs, in the order asked for.
-
-    Spaces without a network are made first: they refuse images of several sizes before a network
-    has worked for hours.
-    """
-    prepared: dict[int, FeatureSets] = {}
-    cheap_first = sorted(
-        enumerate(extractors), key=lambda one: one[1] is not None and not is_streamed(one[1])
-    )
-    for place, extractor in cheap_first:
-        with work.timed("features"):
-            inputs = load_feature_sets(
-                opened,
-                stack=stack,
-                backbone=extractor,
-                options=ExtractOptions(skip_broken=work.skip_broken, progress=work.progress),
+    def _load(self, stack: ExitStack) -> list[FeatureSets]:
+        """The sets in every space, in the given order."""
+        opened = {
+            role: source if self.are_features[role] else stack.enter_context(open_images(source))
+            for role, source in self.sources.items()
+        }
+        if self.classes and not _has_classes(opened["train"]):
+            raise UsageError(
+                "classes: the training images have none. Put each class in a folder of its own, or "
+                "leave out --classes."
             )
-            counts = check_feature_sets({role: one.array for role, one in inputs.by_role.items()})
-        check_at_least(counts["train"], 3, role="train", why=f"{SEVERAL}.")
-        prepared[place] = inputs
-    return [prepared[place] for place in range(len(extractors))]
-
-
-def _search(
-    prepared: Sequence[FeatureSets], work: _Work
-) -> tuple[list[tuple[FeatureSets, SpaceSearch]], Duplicates]:
-    """Every space's inputs and searches, and the repetitions inside train."""
-    first = prepared[0]
-    work.announce(duplicates_sentence(first))
-    with work.timed("duplicates in train"):
-        repeated = train_duplicates(first, seed=work.seed, dropped=work.drop_duplicates)
-    kept = np.arange(int(first.by_role["train"].array.shape[0]))
-    if work.drop_duplicates:
-        kept = repeated.kept
-    check_at_least(len(kept), 3, role="train", why=f"{SEVERAL}, and the others are duplicates.")
-    searched: list[tuple[FeatureSets, SpaceSearch]] = []
-    for inputs in prepared:
-        honest = _honest(inputs, kept, work.seed)
-        queries = sum(
-            int(array.shape[0]) for array in (inputs.by_role["generated"].array, honest.array)
+        extractors = open_backbones(self.backbones, list(opened.values()), self.options)
+        for extractor in extractors:
+            if extractor is not None:
+                augmentations = _flatten(self._families(extractor))
+                self.announce(estimate_extraction(extractor, opened, augmentations))
+        # Spaces without a network come first: they refuse images of several sizes before a network
+        # has worked for hours.
+        order = sorted(
+            range(len(extractors)),
+            key=lambda place: _has_network(extractors[place]),
         )
-        families = work.families_in(inputs.extractor)
-        references = len(kept) * len(_joined(families))
-        work.announce(search_sentence(inputs, queries, references))
-        with work.timed(f"search in {inputs.backbone}"):
-            search = search_space(
-                inputs,
+        loaded: dict[int, FeatureSets] = {}
+        for place in order:
+            with self.timed("features"):
+                loaded[place] = load_feature_sets(
+                    opened, stack=stack, backbone=extractors[place], options=self.options
+                )
+                arrays = {role: one.array for role, one in loaded[place].by_role.items()}
+                counts = check_feature_sets(arrays)
+            why = "an audit compares with several images."
+            check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
+        return [loaded[place] for place in range(len(extractors))]
+
+    def _families(self, extractor: FeatureExtractor | None) -> AugmentationFamilies:
+        """The families of one space; features cannot be augmented."""
+        return build_families(()) if extractor is None else self.families[extractor.backbone.name]
+
+    def _find_duplicates(self, sets: FeatureSets) -> TrainDuplicates:
+        """Repetitions inside train, and the training rows to compare with."""
+        self.announce(estimate_duplicates(sets))
+        with self.timed("duplicates in train"):
+            duplicates = find_train_duplicates(sets, seed=self.seed, drop=self.drop_duplicates)
+        if not self.drop_duplicates:
+            every_row = np.arange(int(sets.by_role["train"].array.shape[0]))
+            return TrainDuplicates(pairs=duplicates.pairs, unique_rows=every_row)
+        why = "an audit compares with several images, and the others are duplicates."
+        check_at_least(len(duplicates.unique_rows), MIN_TRAIN, role="train", why=why)
+        return duplicates
+
+    def _search(self, sets: FeatureSets, train_rows: Ints) -> SpaceSearch:
+        honest = _honest_queries(sets, train_rows, self.seed)
+        queries = int(sets.by_role["generated"].array.shape[0]) + int(honest.array.shape[0])
+        families = self._families(sets.extractor)
+        self.announce(estimate_search(sets, queries, len(train_rows) * len(_flatten(families))))
+        with self.timed(f"search in {sets.backbone}"):
+            return search_space(
+                sets,
                 families=families,
                 honest=honest,
-                kept=kept,
-                k=work.neighbors,
-                skip_broken=work.skip_broken,
-                progress=work.progress,
+                train_rows=train_rows,
+                k=self.neighbors,
+                options=self.options,
             )
-        searched.append((inputs, search))
-    return searched, repeated.found
+
+    def _compute(
+        self,
+        spaces: Sequence[FeatureSets],
+        searches: Sequence[SpaceSearch],
+        duplicates: TrainDuplicates,
+        class_names: list[str | None] | None,
+        stack: ExitStack,
+    ) -> Audit:
+        """P-values, flags and everything else that follows from the searches."""
+        by_role = spaces[0].by_role
+        excluded = exclude_duplicates(spaces[0], searches[0], drop=self.drop_duplicates)
+        pairs = [
+            compute_significance(
+                search,
+                sets,
+                k=self.neighbors,
+                augmentations=self.augmentations,
+                excluded=excluded.rows,
+                biased=excluded.biased,
+            )
+            for sets, search in zip(spaces, searches, strict=True)
+        ]
+        results = tuple(result for result, _ in pairs)
+        test = combine_tests([one for _, one in pairs])
+        honest, images = test.honest_p_values, len(test.p_values)
+        min_copies = min_copies_flagged(test.min_p_value, honest, images=images, level=self.level)
+        q = q_values(test.p_values, honest)
+        by_power_law = (q <= self.level) & (counted_q_values(test.p_values, honest) > self.level)
+        notes = caveats(
+            results,
+            images=images,
+            min_p_value=test.min_p_value,
+            min_copies=min_copies,
+            by_power_law=int(by_power_law.sum()),
+            biased=excluded.biased,
+        )
+        return Audit(
+            generated_ids=by_role["generated"].ids,
+            train_ids=by_role["train"].ids,
+            classes=class_names,
+            augmentations=self.augmentations,
+            spaces=results,
+            p_values=test.p_values,
+            q_values=q,
+            flagged=q <= self.level,
+            level=self.level,
+            by_power_law=by_power_law,
+            min_p_value=test.min_p_value,
+            min_copies_flagged=min_copies,
+            space=np.stack([one.scores.min(axis=0) for _, one in pairs]).argmin(axis=0),
+            copied_fraction=combine_copied_fractions(results, test, biased=excluded.biased),
+            duplicates=(duplicates.pairs, *excluded.duplicates),
+            inputs={role: one.summary for role, one in by_role.items()},
+            provenance=provenance(seed=self.seed),
+            seconds=self.seconds,
+            notes=(*set_notes(by_role), *notes),
+            thumbnails=_thumbnails(by_role, stack),
+        )
 
 
-def _honest(inputs: FeatureSets, kept: Ints, seed: int) -> Queries:
+def _has_network(extractor: FeatureExtractor | None) -> bool:
+    return extractor is not None and not is_streamed(extractor)
+
+
+def _flatten(families: AugmentationFamilies) -> tuple[Augmentation, ...]:
+    return tuple(one for augmentations in families.values() for one in augmentations)
+
+
+def _honest_queries(sets: FeatureSets, train_rows: Ints, seed: int) -> Queries:
     """Held-out images, or else a seeded sample of the training images, each left out in turn."""
-    if "test" in inputs.by_role:
-        return Queries(array=inputs.by_role["test"].array)
-    chosen = kept
-    if len(kept) > NULL_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(kept, NULL_ROWS, replace=False))
-    return Queries(array=take_rows(inputs.by_role["train"].array, chosen), own=chosen)
+    if "test" in sets.by_role:
+        return Queries(array=sets.by_role["test"].array)
+    chosen = train_rows
+    if len(train_rows) > NULL_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(train_rows, NULL_ROWS, replace=False))
+    return Queries(array=take_rows(sets.by_role["train"].array, chosen), train_rows=chosen)
 
 
-def _combined(judged: Sequence[Judged]) -> tuple[Floats, Floats, float]:
-    """Over all spaces: p-values [n], the honest images' own [m], and that of a perfect copy."""
-    if len(judged) == 1:
-        return judged[0].space.p_values, judged[0].own, judged[0].least
-    honest = np.concatenate([one.honest for one in judged])
-    combined, own = combined_p_values(np.concatenate([one.tests for one in judged]), honest)
-    least, _ = combined_p_values(np.concatenate([one.perfect for one in judged]), honest)
-    return combined, own, float(least[0])
-
-
-def _copied_fraction(judged: Sequence[Judged], *, thinned: bool) -> Result | None:
-    """Over all spaces: of the images' smallest scores against those of honest images."""
-    first = judged[0].space.copied_fraction
-    if len(judged) == 1 or first is None:
-        return first
-    return share_of_copies(
-        generated=np.concatenate([one.tests for one in judged]).min(axis=0),
-        honest=np.concatenate([one.honest for one in judged]).min(axis=0),
-        train_rows=first.n["train"],
-        thinned=thinned,
-    )
-
-
-def _categories(train: FeatureSet) -> list[str | None]:
+def _class_names(train: FeatureSet) -> list[str | None]:
     """The training images' classes, in row order."""
-    source = train.source
-    if source is None:
-        raise AssertionError("features were refused")
-    return [source.class_name(int(position)) for position in train.positions]
+    if train.source is None:
+        raise AssertionError("features have no classes")
+    return [train.source.class_name(int(position)) for position in train.positions]
 
 
-def _has_categories(train: ImageSource) -> bool:
+def _has_classes(train: ImageSource) -> bool:
     return any(train.class_name(position) for position in range(len(train)))
 
 
-def _pictures(rows: dict[str, FeatureSet], stack: ExitStack) -> SourcePictures | None:
-    """The pictures, which keep the sources open; None where any of the two sets is features."""
-    if rows["generated"].source is None or rows["train"].source is None:
+def _thumbnails(by_role: dict[str, FeatureSet], stack: ExitStack) -> SourceThumbnails | None:
+    """Thumbnails, which keep the sources open; None where one of the two sets is features."""
+    if by_role["generated"].source is None or by_role["train"].source is None:
         return None
-    return SourcePictures(rows=rows, opened=stack.pop_all())
+    return SourceThumbnails(by_role=by_role, open_files=stack.pop_all())

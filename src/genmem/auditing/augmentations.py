@@ -1,4 +1,4 @@
-"""In which forms the training images are compared, in each space."""
+"""The augmentations of training images that each feature space compares."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from genmem.errors import UsageError
 from genmem.images import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 
-AS_THEY_ARE = "as they are"
+UNCHANGED = "as they are"
+"""The family of the unchanged training images."""
 
-Families = Mapping[str, tuple[Augmentation, ...]]
-"""Forms by family, the images as they are first. Each family is judged against its own null."""
+AugmentationFamilies = Mapping[str, tuple[Augmentation, ...]]
+"""Augmentations by family, the unchanged images first. Each family has its own null."""
 
 
-def augmented(
+def parse_families(
     augment: Sequence[str], backbones: Sequence[str]
-) -> tuple[tuple[Augmentation, ...], dict[str, Families]]:
-    """All forms, the image as it is first; and the families that each space compares.
+) -> tuple[tuple[Augmentation, ...], dict[str, AugmentationFamilies]]:
+    """All augmentations, the unchanged image first; and the families of each feature space.
 
     Args:
         augment: "FAMILY" for all spaces, or "SPACE:FAMILY" for one of them.
@@ -25,25 +26,28 @@ def augmented(
     Raises:
         UsageError: an unknown family, one named twice, or a space that is not among `backbones`.
     """
-    wanted: dict[str, list[str]] = {space: [] for space in backbones}
+    if isinstance(augment, str):
+        raise UsageError(f"augment: expected a list of families, got the text {augment!r}.")
+    by_space: dict[str, list[str]] = {space: [] for space in backbones}
     for item in augment:
         space, colon, family = item.rpartition(":")
-        if colon and space not in wanted:
+        if colon and space not in by_space:
             raise UsageError(
                 f"augment: {item} names the space {space!r}; expected one of "
                 f"{', '.join(backbones)}."
             )
         for name in [space] if colon else backbones:
-            wanted[name].append(family)
-    every = parse_augmentations(list(dict.fromkeys(item.rpartition(":")[2] for item in augment)))
-    return every, {space: families_named(names) for space, names in wanted.items()}
+            by_space[name].append(family)
+    names = list(dict.fromkeys(item.rpartition(":")[2] for item in augment))
+    augmentations = parse_augmentations(names)
+    return augmentations, {space: build_families(names) for space, names in by_space.items()}
 
 
-def families_named(names: Sequence[str]) -> Families:
-    """The images as they are and these families.
+def build_families(names: Sequence[str]) -> AugmentationFamilies:
+    """The unchanged images and these families.
 
     Raises:
         UsageError: an unknown family, or one named twice.
     """
-    parse_augmentations(names)  # refuses what is not there
-    return {AS_THEY_ARE: (IDENTITY,), **{name: AUGMENTATIONS[name] for name in names}}
+    parse_augmentations(names)  # checks the names
+    return {UNCHANGED: (IDENTITY,), **{name: AUGMENTATIONS[name] for name in names}}

@@ -1,4 +1,4 @@
-"""What an audit will cost, said before the work starts."""
+"""Estimates of an audit's running time, announced before the work starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.auditing.duplicates import MOST_QUERIES
-from genmem.auditing.significance import is_streamed
+from genmem.auditing.feature_spaces import is_streamed
 from genmem.errors import InputError
 from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
@@ -20,62 +20,62 @@ from genmem.scoring.feature_sets import FeatureSets
 _TIMED_IMAGES = 32
 
 
-def embedding_cost(
+def estimate_extraction(
     extractor: FeatureExtractor,
     sources: Mapping[str, Any],
-    transformations: Sequence[Augmentation],
+    augmentations: Sequence[Augmentation],
 ) -> str:
-    """How many images one space embeds, at which measured rate, and how long that takes.
+    """Number of images whose features must be extracted in one space, and the time it takes.
 
     Args:
         extractor: the space's backbone, opened.
-        sources: the sets by role; those that are features cost nothing here.
-        transformations: the forms of the training set, the image as it is first.
+        sources: the sets by role; sets of features need no extraction.
+        augmentations: of the training set, the unchanged image first.
 
     Returns:
         One sentence.
     """
     name = extractor.backbone.name
     images = {role: one for role, one in sources.items() if isinstance(one, ImageSource)}
-    wanted, cached = 0, 0
+    total, cached = 0, 0
     for role, source in images.items():
-        for one in transformations if role == "train" else (IDENTITY,):
-            wanted += len(source)
+        for one in augmentations if role == "train" else (IDENTITY,):
+            total += len(source)
             streamed = is_streamed(extractor) and one != IDENTITY
             if not streamed and is_cached(source, extractor=extractor, augmentation=one):
                 cached += len(source)
-    left = wanted - cached
+    left = total - cached
     known = f" ({cached:,} more are in the cache)" if cached else ""
     if not left:
-        return f"{name}: all {wanted:,} images are in the cache"
+        return f"{name}: all {total:,} images are in the cache"
     rate = _rate(extractor, next(iter(images.values())))
     expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
     return f"{name}: {left:,} images to embed{known}{expected}"
 
 
-def duplicates_sentence(inputs: FeatureSets) -> str:
-    """What comparing the training images with each other costs."""
-    count, dimension = (int(length) for length in inputs.by_role["train"].array.shape)
-    asked = min(count, MOST_QUERIES)
-    spent = duration(max(1.0, search_cost(asked * count, dimension)))
+def estimate_duplicates(sets: FeatureSets) -> str:
+    """The time to compare the training images with each other, as a sentence."""
+    count, dimension = (int(length) for length in sets.by_role["train"].array.shape)
+    compared = min(count, MOST_QUERIES)
+    time_needed = duration(max(1.0, search_seconds(compared * count, dimension)))
     return (
-        f"{inputs.backbone}: comparing {asked:,} training images with all {count:,} for "
-        f"duplicates, about {spent}"
+        f"{sets.backbone}: comparing {compared:,} training images with all {count:,} for "
+        f"duplicates, about {time_needed}"
     )
 
 
-def search_sentence(inputs: FeatureSets, queries: int, references: int) -> str:
-    """What comparing so many images with so many training rows costs."""
-    dimension = int(inputs.by_role["train"].array.shape[1])
-    spent = duration(max(1.0, search_cost(queries * references, dimension)))
+def estimate_search(sets: FeatureSets, queries: int, references: int) -> str:
+    """The time to compare images with training rows, as a sentence."""
+    dimension = int(sets.by_role["train"].array.shape[1])
+    time_needed = duration(max(1.0, search_seconds(queries * references, dimension)))
     return (
-        f"{inputs.backbone}: comparing {queries:,} images with {references:,} training rows, about "
-        f"{spent}"
+        f"{sets.backbone}: comparing {queries:,} images with {references:,} training rows, about "
+        f"{time_needed}"
     )
 
 
-def search_cost(pairs: int, dimension: int) -> float:
-    """Seconds that comparing so many pairs takes at this machine's rate, roughly."""
+def search_seconds(pairs: int, dimension: int) -> float:
+    """Seconds to compare pairs of rows, roughly, at the measured speed of this machine."""
     import torch
 
     side = 1_024
@@ -92,15 +92,15 @@ def _rate(extractor: FeatureExtractor, source: ImageSource) -> float | None:
     for position in range(min(_TIMED_IMAGES, len(source))):
         try:
             images.append(decode(source.content(position), name=source.id(position)))
-        except InputError:  # broken images are dealt with when they are read in earnest
+        except InputError:  # reported when features are extracted
             continue
     if not images or len({extractor.transform(pixels).shape for pixels in images}) > 1:
         return None
-    _embed(extractor, images)
+    _run(extractor, images)
     started = time.perf_counter()
-    _embed(extractor, images)
+    _run(extractor, images)
     return len(images) / max(time.perf_counter() - started, 1e-6)
 
 
-def _embed(extractor: FeatureExtractor, images: Sequence[NDArray[np.uint8]]) -> None:
+def _run(extractor: FeatureExtractor, images: Sequence[NDArray[np.uint8]]) -> None:
     extractor.run(np.stack([extractor.transform(pixels) for pixels in images]))

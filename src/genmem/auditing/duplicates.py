@@ -1,17 +1,16 @@
-"""Near-duplicates among the given images: they distort every null, so they are found first."""
+"""Near-duplicates among the given images, found first since they distort every null."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from genmem.arrays import check_at_least, take_rows, to_numpy
-from genmem.auditing.augmentations import AS_THEY_ARE
+from genmem.auditing.augmentations import UNCHANGED
+from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch, distance_metric
 from genmem.auditing.results import Bools, Duplicates, Floats, Ints
-from genmem.auditing.search import Matches, Queries, nearest_over_forms
-from genmem.auditing.significance import REFERENCE, SpaceSearch, metric_of
+from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
 from genmem.images import hash_images
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric
@@ -20,7 +19,7 @@ from genmem.scoring.feature_sets import FeatureSet, FeatureSets
 MOST_QUERIES = 100_000
 """Training images that are compared with all others; a seeded sample where there are more."""
 
-RELATIVE: dict[Metric, float] = {"absolute_cosine": 2 / 3, "euclidean": 1 / 3}
+NEAR: dict[Metric, float] = {"absolute_cosine": 2 / 3, "euclidean": 1 / 3}
 """Near-duplicates lie within this part of the tenth neighbour's distance, as lengths.
 
 Judged by eye on CIFAR-10, test against train: below it practically every pair is one picture
@@ -28,26 +27,40 @@ recompressed, recoloured, mirrored or slightly cropped (`docs/detection.md` show
 it is the third of Yoon et al. 2023.
 """
 
+CERTAIN = 1 / 3
+"""Only pairs within this part, and equal files, are dropped.
+
+In features, between it and `NEAR`, lie ordinary neighbours too where images are much alike
+(handwritten digits): a null without its closest images would accuse honest ones.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainDuplicates:
-    """Repetitions inside the training set.
+    """Near-duplicates inside the training set.
 
     Attributes:
-        found: the pairs.
-        kept: int64, rows without those that repeat an earlier one.
+        pairs: for the audit.
+        unique_rows: int64, training rows without those that certainly repeat an earlier one.
     """
 
-    found: Duplicates
-    kept: Ints
+    pairs: Duplicates
+    unique_rows: Ints
 
 
-CERTAIN = 1 / 3
-"""Only pairs within this part are dropped, and equal files: `dropped_rule` in words.
+@dataclass(frozen=True, kw_only=True)
+class NullExclusions:
+    """Held-out images that the null leaves out.
 
-In features, between it and `RELATIVE`, lie ordinary neighbours too where images are much alike
-(handwritten digits): a null without its closest images would accuse honest ones.
-"""
+    Attributes:
+        duplicates: near-duplicates between held-out and training images; empty without a test set.
+        rows: bool [m], honest images that are left out.
+        biased: some of them were left out for their distance alone.
+    """
+
+    duplicates: tuple[Duplicates, ...]
+    rows: Bools
+    biased: bool
 
 
 def relative_distance(distances: Floats, metric: Metric) -> Floats:
@@ -59,36 +72,36 @@ def relative_distance(distances: Floats, metric: Metric) -> Floats:
     return relative if metric == "euclidean" else np.sqrt(relative)
 
 
-def rule(metric: Metric) -> str:
+def describe_rule(metric: Metric) -> str:
     """When two images count as near-duplicates, in words."""
     if metric == "euclidean":
         return "the distance is at most a third of that to the tenth nearest image"
     return "the distance, as a length √(1 − cos), is at most 2/3 of that to the tenth nearest image"
 
 
-def train_duplicates(inputs: FeatureSets, *, seed: int, dropped: bool) -> TrainDuplicates:
-    """Training images that nearly repeat an earlier training image.
+def find_train_duplicates(sets: FeatureSets, *, seed: int, drop: bool) -> TrainDuplicates:
+    """Find training images that nearly repeat an earlier training image.
 
     Args:
-        inputs: the sets in one space.
+        sets: the sets in one space.
         seed: of the sample, where there are more than `MOST_QUERIES` images.
-        dropped: the certain ones will be left out; only counted in the result.
+        drop: the certain ones will be left out; only counted in the result.
     """
-    train = inputs.by_role["train"]
-    metric = metric_of(inputs.backbone)
+    train = sets.by_role["train"]
+    metric = distance_metric(sets.backbone)
     count = int(train.array.shape[0])
-    asked = np.arange(count)
+    rows = np.arange(count)
     if count > MOST_QUERIES:
-        asked = np.sort(np.random.default_rng(seed).choice(count, MOST_QUERIES, replace=False))
-    array = train.array if len(asked) == count else take_rows(train.array, asked)
-    matches = nearest_over_forms(
-        {"train": Queries(array=array, own=asked)},
+        rows = np.sort(np.random.default_rng(seed).choice(count, MOST_QUERIES, replace=False))
+    array = train.array if len(rows) == count else take_rows(train.array, rows)
+    matches = nearest_over_augmentations(
+        {"train": Queries(array=array, train_rows=rows)},
         [iter([train.array])],
-        kept=np.arange(count),
+        train_rows=np.arange(count),
         k=min(REFERENCE, count - 1),
         metric=metric,
     )["train"]
-    first, second, distances = _pairs(asked, matches, metric)
+    first, second, distances = _near_pairs(rows, matches, metric)
     # Each pair once: the later image repeats the earlier one.
     later, earlier = np.maximum(first, second), np.minimum(first, second)
     _, once = np.unique(later * count + earlier, return_index=True)
@@ -96,107 +109,75 @@ def train_duplicates(inputs: FeatureSets, *, seed: int, dropped: bool) -> TrainD
     order = np.argsort(distances, kind="stable")
     later, earlier = later[order], earlier[order]
     exact = _same_content(train, later, train, earlier)
-    certain = exact | _is_certain(later, earlier, asked, matches, metric)
-    out = int(certain.sum()) if dropped else 0
-    found = _found(inputs, "train", later, earlier, distances[order], exact, len(asked), out)
-    kept = _representatives(count, later[certain], earlier[certain])
-    return TrainDuplicates(found=found, kept=kept)
+    certain = exact | _is_certain(later, earlier, rows, matches, metric)
+    pairs = _duplicates(
+        sets,
+        "train",
+        (later, earlier, distances[order]),
+        exact=exact,
+        examined=len(rows),
+        dropped=int(certain.sum()) if drop else 0,
+    )
+    unique_rows = _representatives(count, later[certain], earlier[certain])
+    return TrainDuplicates(pairs=pairs, unique_rows=unique_rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TestDuplicates:
-    """Held-out images that repeat training images.
-
-    Attributes:
-        found: the pairs.
-        certain: bool [m], those that surely do.
-        exact: bool [m], those that do to the byte.
-    """
-
-    found: Duplicates
-    certain: Bools
-    exact: Bools
-
-
-def test_duplicates(inputs: FeatureSets, matches: Matches, *, dropped: bool) -> TestDuplicates:
-    """Held-out images that nearly repeat a training image.
+def exclude_duplicates(sets: FeatureSets, search: SpaceSearch, *, drop: bool) -> NullExclusions:
+    """Find held-out images that nearly repeat training images, and those the null leaves out.
 
     Args:
-        inputs: the sets in one space.
-        matches: the held-out images' nearest training images, as they are or in any form.
-        dropped: the certain ones are left out of the null; only counted in the result.
-    """
-    test, train = inputs.by_role["test"], inputs.by_role["train"]
-    metric = metric_of(inputs.backbone)
-    first, second, distances = _pairs(np.arange(len(matches.distances)), matches, metric)
-    order = np.argsort(distances, kind="stable")
-    first, second = first[order], second[order]
-    exact = _same_content(test, first, train, second)
-    examined = len(matches.distances)
-    same = np.zeros(examined, dtype=bool)
-    same[first[exact]] = True
-    certain = same | (_relative(matches, metric) <= CERTAIN)
-    out = int(certain.sum()) if dropped else 0
-    found = _found(inputs, "test", first, second, distances[order], exact, examined, out)
-    return TestDuplicates(found=found, certain=certain, exact=same)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spared:
-    """What the null leaves out.
-
-    Attributes:
-        found: near-duplicates between held-out and training images; empty without the former.
-        rows: bool [m], honest images that are left out.
-        thinned: some of them for their distance alone.
-    """
-
-    found: tuple[Duplicates, ...]
-    rows: Bools
-    thinned: bool
-
-
-def spared_images(inputs: FeatureSets, search: SpaceSearch, *, dropped: bool) -> Spared:
-    """Held-out images that repeat training images, and which of them the null leaves out.
-
-    Args:
-        inputs: the sets in the space where they are looked for.
-        search: what was found there.
-        dropped: the certain ones are left out.
+        sets: the sets in the space where they are searched.
+        search: the search in that space.
+        drop: the certain ones are left out.
 
     Raises:
         InputError: none would be left.
     """
-    matches = search.honest[AS_THEY_ARE]
-    none = np.zeros(len(matches.distances), dtype=bool)
-    if "test" not in inputs.by_role:
-        return Spared(found=(), rows=none, thinned=False)
-    again = test_duplicates(inputs, matches, dropped=dropped)
-    if not dropped:
-        return Spared(found=(again.found,), rows=none, thinned=False)
+    matches = search.honest[UNCHANGED]
+    examined = len(matches.distances)
+    none = np.zeros(examined, dtype=bool)
+    if "test" not in sets.by_role:
+        return NullExclusions(duplicates=(), rows=none, biased=False)
+    first, second, distances = _near_pairs(np.arange(examined), matches, search.metric)
+    order = np.argsort(distances, kind="stable")
+    first, second = first[order], second[order]
+    exact = _same_content(sets.by_role["test"], first, sets.by_role["train"], second)
+    copies = none.copy()
+    copies[first[exact]] = True
+    certain = copies | (_relative(matches, search.metric) <= CERTAIN)
+    duplicates = _duplicates(
+        sets,
+        "test",
+        (first, second, distances[order]),
+        exact=exact,
+        examined=examined,
+        dropped=int(certain.sum()) if drop else 0,
+    )
+    if not drop:
+        return NullExclusions(duplicates=(duplicates,), rows=none, biased=False)
     why = "all held-out images nearly repeat training images, so none is left to compare with."
-    check_at_least(int((~again.certain).sum()), 1, role="test", why=why)
-    thinned = bool((again.certain & ~again.exact).any())
-    return Spared(found=(again.found,), rows=again.certain, thinned=thinned)
+    check_at_least(int((~certain).sum()), 1, role="test", why=why)
+    return NullExclusions(
+        duplicates=(duplicates,), rows=certain, biased=bool((certain & ~copies).any())
+    )
 
 
-def _found(
-    inputs: FeatureSets,
+def _duplicates(
+    sets: FeatureSets,
     role: str,
-    first: Ints,
-    second: Ints,
-    distances: Floats,
+    pairs: tuple[Ints, Ints, Floats],
+    *,
     exact: Bools,
     examined: int,
     dropped: int,
 ) -> Duplicates:
-    """The pairs of images of one role with training images, with their names."""
-    ids = inputs.by_role[role].ids
-    train_ids = inputs.by_role["train"].ids
+    """Pairs of an image of one role with a training image, and their distances, with their ids."""
+    first, second, distances = pairs
+    ids, train_ids = sets.by_role[role].ids, sets.by_role["train"].ids
     return Duplicates(
         between=f"{role} and train",
-        space=inputs.backbone,
-        rule=rule(metric_of(inputs.backbone)),
+        space=sets.backbone,
+        rule=describe_rule(distance_metric(sets.backbone)),
         first_ids=[str(ids[int(row)]) for row in first],
         second_ids=[str(train_ids[int(row)]) for row in second],
         first=first,
@@ -209,17 +190,17 @@ def _found(
     )
 
 
-def _is_certain(later: Ints, earlier: Ints, asked: Ints, matches: Matches, metric: Metric) -> Bools:
+def _is_certain(later: Ints, earlier: Ints, rows: Ints, matches: Matches, metric: Metric) -> Bools:
     """bool [p]: pairs of training images that lie within `CERTAIN`, seen from either of them."""
-    sure = _relative(matches, metric) <= CERTAIN
-    links = set(zip(asked[sure].tolist(), matches.train[sure, 0].tolist(), strict=True))
+    certain = _relative(matches, metric) <= CERTAIN
+    links = set(zip(rows[certain].tolist(), matches.train[certain, 0].tolist(), strict=True))
     pairs = zip(later.tolist(), earlier.tolist(), strict=True)
     return np.array([(a, b) in links or (b, a) in links for a, b in pairs], dtype=bool)
 
 
-def _pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Ints, Floats]:
+def _near_pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Ints, Floats]:
     """The rows that repeat their nearest training image, that image, and the distance."""
-    close = _relative(matches, metric) <= RELATIVE[metric]
+    close = _relative(matches, metric) <= NEAR[metric]
     return rows[close], matches.train[close, 0], matches.distances[close, 0]
 
 
@@ -230,19 +211,21 @@ def _relative(matches: Matches, metric: Metric) -> Floats:
     return relative_distance(matches.distances, metric)
 
 
-def _same_content(one: FeatureSet, rows: Ints, other: FeatureSet, others: Ints) -> Bools:
+def _same_content(
+    first: FeatureSet, first_rows: Ints, second: FeatureSet, second_rows: Ints
+) -> Bools:
     """bool [p]: whether the stored images (or, for features, the rows) are the same to the byte."""
-    if one.source is not None and other.source is not None:
-        first = hash_images(one.source).per_image[one.positions[rows]]
-        second = hash_images(other.source).per_image[other.positions[others]]
-        return np.asarray((first == second).all(axis=1))
-    if not len(rows):
+    if first.source is not None and second.source is not None:
+        first_hashes = hash_images(first.source).per_image[first.positions[first_rows]]
+        second_hashes = hash_images(second.source).per_image[second.positions[second_rows]]
+        return np.asarray((first_hashes == second_hashes).all(axis=1))
+    if not len(first_rows):
         return np.zeros(0, dtype=bool)
-    return np.asarray((_rows_of(one.array, rows) == _rows_of(other.array, others)).all(axis=1))
-
-
-def _rows_of(array: Any, rows: Ints) -> Any:
-    return to_numpy(take_rows(array, rows))
+    arrays = (
+        to_numpy(take_rows(one.array, rows))
+        for one, rows in ((first, first_rows), (second, second_rows))
+    )
+    return np.asarray(np.equal(*arrays).all(axis=1))
 
 
 def _representatives(count: int, later: Ints, earlier: Ints) -> Ints:

@@ -1,4 +1,4 @@
-"""What an audit hands on: one row a generated image, one row a copied training image."""
+"""The results of an audit: a row per generated image, and per copied training image."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-class Pictures(Protocol):
-    """Where the images behind the rows can be seen, as long as the audit is open."""
+class Thumbnails(Protocol):
+    """The images behind the rows, as long as the audit is open."""
 
     def generated(self, row: int) -> bytes | None:
         """A generated image as PNG or WebP; None where features were given."""
@@ -34,13 +34,13 @@ class Pictures(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the files."""
+        """Close the files."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Null:
-    """What honest images look like in one space.
+class NullSample:
+    """The honest images of one space, that generated images are compared with.
 
     Attributes:
         source: "test" (held-out images) or "train" (training images, each left out in turn).
@@ -57,7 +57,7 @@ class Null:
     dropped: int = 0
 
     def to_dict(self) -> dict[str, Json]:
-        """The null in numbers, without its m values."""
+        """A summary as plain JSON, without the m values."""
         return to_json(
             {
                 "source": self.source,
@@ -72,24 +72,24 @@ class Null:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
-    """The generated images as one feature space sees them.
+class SpaceResult:
+    """The generated images in one feature space.
 
     Attributes:
         name: the backbone's name; "features" where features were given.
         metric: "absolute_cosine" or "euclidean".
-        distances: to k near, different training images, float64 [n, k]: the most telling match,
-            then the nearest others; the smallest over the transformations of each.
+        distances: to k near, different training images, float64 [n, k]: the most significant
+            match, then the nearest others; the smallest over the augmentations of each.
         train: rows of these training images, int64 [n, k].
-        transformations: int64 [n, k], into `Audit.transformations`: what was done to them.
-        forms: int64, those of `Audit.transformations` that were compared in this space.
-        ratio: d1/d2 among the forms of the most telling match, float64 [n]; 1 where both are 0.
-        statistic: of the training images as they are, what is compared with the null, float64
-            [n]: smaller is closer.
-        statistic_name: that in words ("distance", "distance relative to the 10th neighbour").
+        augmentations: int64 [n, k], numbers in `Audit.augmentations`.
+        compared: int64, those of `Audit.augmentations` that were compared in this space.
+        ratio: d1/d2 in the family of the most significant match, float64 [n]; 1 where both are 0.
+        statistic: of the unchanged training images, compared with the null, float64 [n]: smaller
+            is closer.
+        statistic_name: its name ("distance", "distance relative to the 10th neighbour").
         p_values: float64 [n], probability of an honest image at least as close. Every family of
-            transformations has a null of its own; their p-values are combined.
-        null: the honest images, against training images as they are.
+            augmentations has a null of its own; their p-values are combined.
+        null: the honest images, against unchanged training images.
         copied_fraction: the share of generated images closer than honest ones ever are; None
             without held-out images: left-out training images come in pairs that are each other's
             nearest, and its interval would not hold.
@@ -100,13 +100,13 @@ class Space:
     metric: str
     distances: Floats
     train: Ints
-    transformations: Ints
-    forms: Ints
+    augmentations: Ints
+    compared: Ints
     ratio: Floats
     statistic: Floats
     statistic_name: str
     p_values: Floats
-    null: Null
+    null: NullSample
     copied_fraction: Result | None
     backbone: Mapping[str, Json]
 
@@ -116,8 +116,8 @@ class Space:
             {
                 "metric": self.metric,
                 "statistic": self.statistic_name,
-                "null": self.null.to_dict(),
-                "copied_fraction": self.copied_fraction.to_dict() if self.copied_fraction else None,
+                "null": self.null,
+                "copied_fraction": self.copied_fraction,
                 "backbone": self.backbone,
             }
         )
@@ -125,7 +125,7 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Near-duplicate pairs found on the way, nearest first.
+    """Near-duplicate pairs among the given images, nearest first.
 
     Attributes:
         between: "train and train" or "test and train".
@@ -139,7 +139,7 @@ class Duplicates:
         examined: images looked at (a sample where the set is very large).
         of: images in the set.
         dropped: pairs of which one image was left out of the audit: the certain ones, the same to
-            the byte or within a third of the tenth nearest's distance; 0 where none was to be.
+            the byte or within a third of the tenth nearest's distance; 0 without dropping.
     """
 
     between: str
@@ -177,39 +177,39 @@ class Audit:
 
     Attributes:
         generated_ids, train_ids: the images' ids, in row order.
-        categories: the training images' classes, in row order; None where not asked for.
-        transformations: what training images were compared as; the first is "as it is".
-        spaces: one finding a feature space, in the order asked for.
+        classes: the training images' classes, in row order; None without `classes`.
+        augmentations: of the training images, in all spaces; the first is the unchanged image.
+        spaces: a result per feature space, in the given order.
         p_values: combined over the spaces, float64 [n].
         q_values: of these, Benjamini–Hochberg, float64 [n]; where they rest on a power law, also
-            what an exact test says of its use (`calibration.null.q_values`).
+            the exact test of its use (`calibration.null_distribution.q_values`).
         flagged: q ≤ `level`, bool [n].
         level: the false-discovery rate at which images are flagged.
-        by_law: bool [n], flags that rest on the power law: counting alone would not give them.
-        least_p: the p-value of a perfect copy, at no distance in every space and form: no image can
-            have a smaller one.
-        fewest_flagged: so many perfect copies among the generated images would be flagged, fewer
-            would not; None: not even if all were.
-        space: int64 [n], the space with the smallest p-value: the one that tells most.
-        copied_fraction: over all spaces together; None where it cannot be told.
+        by_power_law: bool [n], flags that rest on the power law: counting alone gives none.
+        min_p_value: the p-value of a perfect copy, at distance 0 in every space and family; no
+            image can have a smaller one.
+        min_copies_flagged: so many perfect copies among the generated images would be flagged, and
+            fewer would not; None where not even all would be.
+        space: int64 [n], the most significant space: the one with the smallest p-value.
+        copied_fraction: over all spaces together; None where it cannot be estimated.
         duplicates: near-duplicates among the given images.
         inputs: by role, as in `Score.inputs`.
         provenance, seconds, notes: as in `Score`.
-        pictures: the images; None where features were given.
+        thumbnails: the images; None where features were given.
     """
 
     generated_ids: Sequence[str]
     train_ids: Sequence[str]
-    categories: Sequence[str | None] | None
-    transformations: tuple[Augmentation, ...]
-    spaces: tuple[Space, ...]
+    classes: Sequence[str | None] | None
+    augmentations: tuple[Augmentation, ...]
+    spaces: tuple[SpaceResult, ...]
     p_values: Floats
     q_values: Floats
     flagged: Bools
     level: float
-    by_law: Bools
-    least_p: float
-    fewest_flagged: int | None
+    by_power_law: Bools
+    min_p_value: float
+    min_copies_flagged: int | None
     space: Ints
     copied_fraction: Result | None
     duplicates: tuple[Duplicates, ...]
@@ -217,12 +217,12 @@ class Audit:
     provenance: Mapping[str, Json]
     seconds: Mapping[str, float]
     notes: tuple[str, ...]
-    pictures: Pictures | None = field(default=None, repr=False, compare=False)
+    thumbnails: Thumbnails | None = field(default=None, repr=False, compare=False)
 
     def close(self) -> None:
-        """Release the image files; the numbers stay, pictures cannot be read any more."""
-        if self.pictures is not None:
-            self.pictures.close()
+        """Close the image files; the numbers stay, but thumbnails can no longer be read."""
+        if self.thumbnails is not None:
+            self.thumbnails.close()
 
     def __enter__(self) -> Self:
         return self
@@ -235,11 +235,11 @@ class Audit:
     ) -> None:
         self.close()
 
-    def nearest(self, row: int) -> tuple[Space, int, Augmentation, float]:
-        """Space, training row, transformation and distance of a row's most telling match."""
+    def nearest(self, row: int) -> tuple[SpaceResult, int, Augmentation, float]:
+        """Space, training row, augmentation and distance of a row's most significant match."""
         space = self.spaces[int(self.space[row])]
-        transformation = self.transformations[int(space.transformations[row, 0])]
-        return space, int(space.train[row, 0]), transformation, float(space.distances[row, 0])
+        augmentation = self.augmentations[int(space.augmentations[row, 0])]
+        return space, int(space.train[row, 0]), augmentation, float(space.distances[row, 0])
 
     def to_dict(self) -> dict[str, Json]:
         """The audit as plain JSON, without its rows, which are in the tables."""
@@ -249,15 +249,15 @@ class Audit:
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
                 "level": self.level,
-                "least_p_value": self.least_p,
-                "fewest_flagged": self.fewest_flagged,
-                "flagged_by_power_law": int(self.by_law.sum()),
-                "copied_training_images": len(copied(self)),
-                "copied_fraction": self.copied_fraction.to_dict() if self.copied_fraction else None,
-                "spaces": {space.name: space.to_dict() for space in self.spaces},
-                "transformations": [one.name for one in self.transformations],
-                "duplicates": [one.to_dict() for one in self.duplicates],
-                "inputs": {role: summary.to_dict() for role, summary in self.inputs.items()},
+                "least_p_value": self.min_p_value,
+                "fewest_flagged": self.min_copies_flagged,
+                "flagged_by_power_law": int(self.by_power_law.sum()),
+                "copied_training_images": len(copied_images(self)),
+                "copied_fraction": self.copied_fraction,
+                "spaces": {space.name: space for space in self.spaces},
+                "transformations": [one.name for one in self.augmentations],
+                "duplicates": self.duplicates,
+                "inputs": self.inputs,
                 "notes": self.notes,
                 "provenance": self.provenance,
                 "seconds": self.seconds,
@@ -271,8 +271,8 @@ class CopiedImage:
 
     Attributes:
         train: its row.
-        generated: rows of the flagged images whose most telling match it is, smallest p first.
-        distance: of the first of them, in the space that tells most of it.
+        generated: rows of the flagged images whose most significant match it is, smallest p first.
+        distance: of the first of them, in its most significant space.
     """
 
     train: int
@@ -280,31 +280,31 @@ class CopiedImage:
     distance: float
 
 
-def copied(audit: Audit) -> list[CopiedImage]:
-    """The copied training images, most often copied first, then by row: the reverse table."""
+def copied_images(audit: Audit) -> list[CopiedImage]:
+    """The copied training images, most often copied first, then by row."""
     by_image: dict[int, list[int]] = {}
     for row in np.flatnonzero(audit.flagged):
         by_image.setdefault(audit.nearest(int(row))[1], []).append(int(row))
-    found = []
+    images = []
     for image, rows in by_image.items():
         ordered = sorted(rows, key=lambda row: (audit.p_values[row], row))
         closest = audit.nearest(ordered[0])[3]
-        found.append(CopiedImage(train=image, generated=tuple(ordered), distance=closest))
-    return sorted(found, key=lambda one: (-len(one.generated), one.train))
+        images.append(CopiedImage(train=image, generated=tuple(ordered), distance=closest))
+    return sorted(images, key=lambda one: (-len(one.generated), one.train))
 
 
-def copied_by_class(audit: Audit) -> dict[str, tuple[int, int, int]]:
+def copies_by_class(audit: Audit) -> dict[str, tuple[int, int, int]]:
     """By class of the copied training image: flagged images, copied images, images in train.
 
-    Empty where no classes were asked for.
+    Empty without classes.
     """
-    if audit.categories is None:
+    if audit.classes is None:
         return {}
     counts: dict[str, list[int]] = {}
-    for category in audit.categories:
-        counts.setdefault(category or "", [0, 0, 0])[2] += 1
-    for one in copied(audit):
-        entry = counts[audit.categories[one.train] or ""]
-        entry[0] += len(one.generated)
-        entry[1] += 1
+    for class_name in audit.classes:
+        counts.setdefault(class_name or "", [0, 0, 0])[2] += 1
+    for image in copied_images(audit):
+        count = counts[audit.classes[image.train] or ""]
+        count[0] += len(image.generated)
+        count[1] += 1
     return {name: (a, b, c) for name, (a, b, c) in sorted(counts.items())}

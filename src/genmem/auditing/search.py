@@ -1,15 +1,15 @@
-"""The k nearest different training images, over all forms in which training images are compared.
+"""The k nearest different training images, over all augmentations of the training images.
 
-Every form of the training set (as it is, flipped, cropped, …) is searched by itself, and the
-answers are merged: an image's distance is the smallest over its forms, and no training image is
-named twice. A training image among the k nearest has its nearest form among the k nearest of that
-form, so the merged answer is exact.
+Every augmentation of the training set (unchanged, flipped, cropped, …) is searched separately, and
+the results are merged: the distance to a training image is the smallest over its augmentations,
+and no training image is listed twice. A training image among the k nearest is, under its nearest
+augmentation, among the k nearest of that augmentation, so the merged result is exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,17 +28,17 @@ class Queries:
 
     Attributes:
         array: features [n, d].
-        own: int64 [n], the training image each of them is, which is no neighbour of itself in any
-            form; None where they are no training images.
+        train_rows: int64 [n], the training row that each query is, for queries that are training
+            images: it is no neighbour of itself under any augmentation. None for other images.
     """
 
     array: Any
-    own: Ints | None = None
+    train_rows: Ints | None = None
 
     @property
     def extra(self) -> int:
         """Neighbours to ask for beyond k, so that k remain without the row itself."""
-        return 0 if self.own is None else 1
+        return 0 if self.train_rows is None else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,118 +48,125 @@ class Matches:
     Attributes:
         distances: float64 [n, k].
         train: int64 [n, k], rows of the training set.
-        forms: int64 [n, k], the form that was nearest.
+        augmentations: int64 [n, k], number of the augmentation that was nearest.
     """
 
     distances: Floats
     train: Ints
-    forms: Ints
+    augmentations: Ints
 
 
-def nearest_over_forms(
+def nearest_over_augmentations(
     queries: Mapping[str, Queries],
-    forms: Iterable[Iterator[Any]],
+    augmentations: Iterable[Iterator[Any]],
     *,
-    kept: Ints,
+    train_rows: Ints,
     k: int,
     metric: Metric,
 ) -> dict[str, Matches]:
-    """Search each form of the training set for all queries.
+    """Search each augmentation of the training set for all queries.
 
     Args:
         queries: by name.
-        forms: for each form the features of the kept training images, float arrays [·, d] that
-            follow each other in row order.
-        kept: int64, the rows of the training set that `forms` are made of, ascending.
-        k: neighbours wanted, fewer than there are training images.
-        metric: which distance.
+        augmentations: for each one, the features of the training images, as float arrays [·, d]
+            that follow each other in row order.
+        train_rows: int64, ascending, the rows of the training set that those features are of.
+        k: number of neighbours, fewer than there are training images.
+        metric: the distance.
 
     Raises:
         InputError: features that are not finite or of several dimensions.
     """
-    found: dict[str, Matches] = {}
-    for form, parts in enumerate(forms):
-        # After the first form only what comes into the k nearest so far is of interest.
+    matches: dict[str, Matches] = {}
+    for number, parts in enumerate(augmentations):
+        # After the first augmentation only rows nearer than the k-th so far can matter.
         searches = {
             name: NearestNeighbors(
-                one.array,
-                k=k + one.extra,
+                query.array,
+                k=k + query.extra,
                 metric=metric,
-                within=found[name].distances[:, -1] if name in found else None,
+                within=matches[name].distances[:, -1] if name in matches else None,
             )
-            for name, one in queries.items()
+            for name, query in queries.items()
         }
         for part in parts:
             for search in searches.values():
                 search.update(part)
         for name, search in searches.items():
-            answer = search.compute()
-            indices = to_numpy(answer.indices)
-            train = np.where(indices < 0, -1, kept[indices])
-            fresh = Matches(
-                distances=to_numpy(answer.distances),
+            neighbors = search.compute()
+            indices = to_numpy(neighbors.indices)
+            train = np.where(indices < 0, -1, train_rows[indices])
+            new = Matches(
+                distances=to_numpy(neighbors.distances),
                 train=train,
-                forms=np.full(train.shape, form, dtype=np.int64),
+                augmentations=np.full(train.shape, number, dtype=np.int64),
             )
-            fresh = _without_own(fresh, queries[name].own, k)
-            found[name] = _merged(found[name], fresh, k) if name in found else fresh
-    return found
+            new = _leave_out(new, queries[name].train_rows, k)
+            matches[name] = _merge(matches[name], new, k) if name in matches else new
+    return matches
 
 
-def telling_first(found: Sequence[Matches], telling: Ints, k: int) -> Matches:
-    """For display: of several answers the most telling match first, then the nearest others.
+def most_significant_first(matches: Sequence[Matches], chosen: Ints, k: int) -> Matches:
+    """For display: the nearest match of one search first, then the nearest others of all.
 
     Args:
-        found: answers for the same queries.
-        telling: int64 [n], the answer whose nearest match tells most of each query.
-        k: training images to keep.
+        matches: results of several searches for the same queries.
+        chosen: int64 [n], the search whose nearest match comes first, for each query.
+        k: number of training images to list.
     """
-    width = found[0].distances.shape[1]
-    merged = found[0]
-    for one in found[1:]:
-        merged = _merged(merged, one, width)
-    rows = np.arange(len(telling))
+    width = matches[0].distances.shape[1]
+    merged = matches[0]
+    for other in matches[1:]:
+        merged = _merge(merged, other, width)
+    rows = np.arange(len(chosen))
     first = Matches(
-        distances=np.stack([one.distances[:, 0] for one in found])[telling, rows][:, None],
-        train=np.stack([one.train[:, 0] for one in found])[telling, rows][:, None],
-        forms=np.stack([one.forms[:, 0] for one in found])[telling, rows][:, None],
+        distances=np.stack([one.distances[:, 0] for one in matches])[chosen, rows][:, None],
+        train=np.stack([one.train[:, 0] for one in matches])[chosen, rows][:, None],
+        augmentations=np.stack([one.augmentations[:, 0] for one in matches])[chosen, rows][:, None],
     )
-    others = _without_own(merged, first.train[:, 0], width)
+    others = _leave_out(merged, first.train[:, 0], width)
+    return _sliced(_joined(first, others), slice(min(k, width)))
+
+
+def _joined(first: Matches, second: Matches) -> Matches:
+    """The matches of both, side by side."""
     return Matches(
-        distances=np.concatenate([first.distances, others.distances], axis=1)[:, : min(k, width)],
-        train=np.concatenate([first.train, others.train], axis=1)[:, : min(k, width)],
-        forms=np.concatenate([first.forms, others.forms], axis=1)[:, : min(k, width)],
+        distances=np.concatenate([first.distances, second.distances], axis=1),
+        train=np.concatenate([first.train, second.train], axis=1),
+        augmentations=np.concatenate([first.augmentations, second.augmentations], axis=1),
     )
 
 
-def _without_own(matches: Matches, own: Ints | None, k: int) -> Matches:
-    """The matches without the query itself, and no more than k."""
-    if own is None:
+def _sliced(matches: Matches, columns: slice) -> Matches:
+    return Matches(
+        distances=matches.distances[:, columns],
+        train=matches.train[:, columns],
+        augmentations=matches.augmentations[:, columns],
+    )
+
+
+def _leave_out(matches: Matches, train_rows: Ints | None, k: int) -> Matches:
+    """The k nearest matches without one training row per query; None leaves out nothing."""
+    if train_rows is None:
         return matches
-    distances = np.where(matches.train == own[:, None], np.inf, matches.distances)
-    return _ordered(distances, matches.train, matches.forms, k)
+    distances = np.where(matches.train == train_rows[:, None], np.inf, matches.distances)
+    return _sliced(_sorted(replace(matches, distances=distances)), slice(k))
 
 
-def _merged(one: Matches, other: Matches, k: int) -> Matches:
-    """The k nearest of two answers, each training image once."""
-    distances = np.concatenate([one.distances, other.distances], axis=1)
-    train = np.concatenate([one.train, other.train], axis=1)
-    forms = np.concatenate([one.forms, other.forms], axis=1)
-    by_distance = np.lexsort((train, distances), axis=1)
-    distances, train, forms = (
-        np.take_along_axis(array, by_distance, axis=1) for array in (distances, train, forms)
-    )
-    for column in range(1, train.shape[1]):
-        again = (train[:, :column] == train[:, column, None]).any(axis=1)
-        distances[again, column] = np.inf
-    return _ordered(distances, train, forms, k)
+def _merge(first: Matches, second: Matches, k: int) -> Matches:
+    """The k nearest of two results, each training image once."""
+    both = _sorted(_joined(first, second))
+    for column in range(1, both.train.shape[1]):
+        repeated = (both.train[:, :column] == both.train[:, column, None]).any(axis=1)
+        both.distances[repeated, column] = np.inf
+    return _sliced(_sorted(both), slice(k))
 
 
-def _ordered(distances: Floats, train: Ints, forms: Ints, k: int) -> Matches:
-    """The k smallest distances of each row, ties by lowest training row."""
-    order = np.lexsort((train, distances), axis=1)[:, :k]
+def _sorted(matches: Matches) -> Matches:
+    """Each row by distance, ties by lowest training row."""
+    order = np.lexsort((matches.train, matches.distances), axis=1)
     return Matches(
-        distances=np.take_along_axis(distances, order, axis=1),
-        train=np.take_along_axis(train, order, axis=1),
-        forms=np.take_along_axis(forms, order, axis=1),
+        distances=np.take_along_axis(matches.distances, order, axis=1),
+        train=np.take_along_axis(matches.train, order, axis=1),
+        augmentations=np.take_along_axis(matches.augmentations, order, axis=1),
     )

@@ -1,4 +1,4 @@
-"""The images behind an audit's rows, for a person to look at."""
+"""Thumbnails of an audit's images, for visual inspection."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from genmem.scoring.closest import row_image
 from genmem.scoring.feature_sets import FeatureSet
 
 LOSSLESS_SIDE = 64
-"""Pixels; up to it every pixel is kept, since differences are looked at."""
+"""Images up to this size in pixels are stored losslessly: single pixels matter there."""
 
 _QUALITY = 90
 
 
 @dataclass(frozen=True)
-class SourcePictures:
-    """Pictures read from the sources when they are asked for.
+class SourceThumbnails:
+    """Thumbnails that are read from the image sources on demand.
 
     Attributes:
-        rows: by role; sets that came as features have no pictures.
-        opened: the sources' files.
+        by_role: the sets; sets of features have no images.
+        open_files: the sources' files, closed by `close`.
     """
 
-    rows: dict[str, FeatureSet]
-    opened: ExitStack
+    by_role: dict[str, FeatureSet]
+    open_files: ExitStack
 
     def generated(self, row: int) -> bytes | None:
         """A generated image, PNG or WebP."""
-        return _picture(self.rows["generated"], row)
+        return _thumbnail(self.by_role["generated"], row)
 
     def train(self, row: int) -> bytes | None:
         """A training image, untransformed, PNG or WebP."""
-        return _picture(self.rows["train"], row)
+        return _thumbnail(self.by_role["train"], row)
 
     def test(self, row: int) -> bytes | None:
         """A held-out image, PNG or WebP; None where there are none."""
-        return _picture(self.rows["test"], row) if "test" in self.rows else None
+        return _thumbnail(self.by_role["test"], row) if "test" in self.by_role else None
 
     def close(self) -> None:
-        """Release the files; no picture can be read afterwards."""
-        self.opened.close()
+        """Close the files; no image can be read afterwards."""
+        self.open_files.close()
 
 
-def _picture(rows: FeatureSet, row: int) -> bytes | None:
-    image = row_image(rows, row)
+def _thumbnail(features: FeatureSet, row: int) -> bytes | None:
+    image = row_image(features, row)
     if image is None:
         return None
     buffer = io.BytesIO()

@@ -1,10 +1,19 @@
 """Thresholds and margins from labelled distances, and the analysis of a competition's table.
 
-`calibration.sets` calibrates from images; it loads torch, so it is imported by its own name.
+calibrate.py          a feature space's threshold and margins; the ranking of several spaces
+thresholds.py         τ* by false-penalty rate, error or balanced error
+margins.py            AUC, d′ and gap: how well a feature space separates honest from cheating
+from_images.py        the same from labelled sets of images; loads torch, so import it by name
+labels.py             which labels are honest, which cheating, which not reviewed
+tables.py             results tables as CSV, checked row by row
+analyze.py            a results table → everything `genmem analyze` shows
+competition.py        penalised scores, agreement of leaderboards, work of reviewers
+null_distribution.py  p-values and false-discovery rates against honest images
+results.py            the results, frozen
 """
 
 from genmem.calibration.analyze import PUBLIC_TABLE, Board, analyze
-from genmem.calibration.calibrate import calibrate, calibrate_table, ranked
+from genmem.calibration.calibrate import calibrate, calibrate_table, rank_spaces
 from genmem.calibration.competition import (
     agreement,
     correlation,
@@ -18,19 +27,19 @@ from genmem.calibration.results import (
     CRITERIA,
     Agreement,
     Analysis,
-    BoardFinding,
+    BoardResult,
     Calibration,
     Correlation,
     Criterion,
     Dispersion,
     Margins,
     Review,
-    ReviewCase,
     Sweep,
     Threshold,
+    ThresholdReview,
 )
 from genmem.calibration.tables import Table, read_table
-from genmem.calibration.thresholds import effect, threshold
+from genmem.calibration.thresholds import choose_threshold, evaluate_threshold
 
 __all__ = [
     "CRITERIA",
@@ -38,7 +47,7 @@ __all__ = [
     "Agreement",
     "Analysis",
     "Board",
-    "BoardFinding",
+    "BoardResult",
     "Calibration",
     "Correlation",
     "Criterion",
@@ -46,24 +55,24 @@ __all__ = [
     "Labels",
     "Margins",
     "Review",
-    "ReviewCase",
     "Sweep",
     "Table",
     "Threshold",
+    "ThresholdReview",
     "agreement",
     "analyze",
     "auc",
     "calibrate",
     "calibrate_table",
+    "choose_threshold",
     "correlation",
     "d_prime",
     "dispersion",
-    "effect",
+    "evaluate_threshold",
     "margins",
     "penalised_score",
-    "ranked",
+    "rank_spaces",
     "read_table",
     "review",
     "sweep",
-    "threshold",
 ]

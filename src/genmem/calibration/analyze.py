@@ -1,4 +1,4 @@
-"""A results table → everything `genmem analyze` shows."""
+"""`genmem.calibration.analyze`: a results table → everything `genmem analyze` shows."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.results import (
     Agreement,
     Analysis,
-    BoardFinding,
+    BoardResult,
     Bools,
-    Correlation,
     Floats,
-    ReviewCase,
+    ThresholdReview,
 )
 from genmem.calibration.tables import DISQUALIFIED, Table, read_table
-from genmem.calibration.thresholds import effect
-from genmem.errors import InputError, UsageError
+from genmem.calibration.thresholds import evaluate_threshold
+from genmem.errors import UsageError
 
 TOPS = (5, 10, 20, 50, 100)
 """The k of the top-k overlaps."""
 
-
 SWEEP_STEPS = 201
+"""Thresholds from 0 to the largest labelled distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """Which columns make a board.
+    """The columns of a leaderboard.
 
     Attributes:
         fd: the column of Fréchet distances.
@@ -82,9 +81,12 @@ def analyze(
         boards: the columns of each board, by the board's name.
         label: the column of labels.
         identifier: the column of unique ids, if there is one.
-        labels: which labels are honest and which cheating; None: the public table's.
-        top: clean entries that a review wants.
-        seed: of the margins' bootstrap.
+        labels: which labels are honest and which cheating; None for the public table's.
+        top: clean entries that a review must find.
+        seed: seed of the margins' bootstrap.
+
+    Returns:
+        An `Analysis`.
 
     Raises:
         InputError: the table cannot be used; the row is named.
@@ -108,88 +110,92 @@ def analyze(
         labels=labels,
         identifier=identifier,
     )
-    kept = _complete(table, boards)
-    named = tuple(np.asarray(table.labels, dtype=object)[kept])
-    honest, cheating = labels.masks(named)
-    for name, mask, known in (
-        ("honest", honest, labels.honest),
-        ("cheating", cheating, labels.cheating),
-    ):
-        if not mask.any():
-            raise InputError(
-                f"{path}, column {label}: expected {name} entries, labelled "
-                f"{' or '.join(known)}, found none."
-            )
-    groups = _groups(named, labels, honest, cheating)
-    found = {
-        name: _board(
-            name,
-            board,
-            table,
-            kept,
-            groups=groups,
-            honest=honest,
-            cheating=cheating,
-            top=top,
-            seed=seed,
-        )
+    complete = _complete(table, boards)
+    entry_labels = tuple(np.asarray(table.labels, dtype=object)[complete])
+    honest, cheating = labels.masks_of_both(entry_labels, where=f"{path}, column {label}")
+    entries = _Entries(
+        table=table,
+        complete=complete,
+        honest=honest,
+        cheating=cheating,
+        groups=_groups(entry_labels, labels, honest, cheating),
+    )
+    results = {
+        name: _analyze_board(name, board, entries, top=top, seed=seed)
         for name, board in boards.items()
     }
     return Analysis(
         source=table.source,
         digest=table.digest,
-        labels=named,
+        labels=entry_labels,
         honest_labels=labels.honest,
         cheating_labels=labels.cheating,
-        boards=found,
-        agreements=tuple(_agreements(found, honest)),
-        notes=_notes(len(table) - int(kept.sum()), int((~(honest | cheating)).sum()), found),
+        boards=results,
+        agreements=tuple(_agreements(results, honest)),
+        notes=_notes(len(table) - int(complete.sum()), int(entries.blank.sum()), results),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entries:
+    """The table's entries with an FD and a distance on every board, of `n`.
+
+    Attributes:
+        table: all entries.
+        complete: bool [len(table)], those that are analysed.
+        honest, cheating: bool [n].
+        groups: bool [n] by the name of each group that correlations are computed for.
+    """
+
+    table: Table
+    complete: Bools
+    honest: Bools
+    cheating: Bools
+    groups: Mapping[str, Bools]
+
+    @property
+    def blank(self) -> Bools:
+        """bool [n], not reviewed."""
+        return ~(self.honest | self.cheating)
+
+    def numbers(self, column: str) -> Floats:
+        """float64 [n]."""
+        return self.table.numbers[column][self.complete]
 
 
 def _complete(table: Table, boards: Mapping[str, Board]) -> Bools:
     """bool [n]: entries with an FD and a distance on every board."""
-    kept = np.ones(len(table), dtype=bool)
+    complete = np.ones(len(table), dtype=bool)
     for board in boards.values():
-        kept &= ~(table.disqualified[board.fd] | table.disqualified[board.distance])
-    return kept
+        complete &= ~(table.disqualified[board.fd] | table.disqualified[board.distance])
+    return complete
 
 
 def _groups(
-    named: Sequence[str], labels: Labels, honest: Bools, cheating: Bools
+    entry_labels: Sequence[str], labels: Labels, honest: Bools, cheating: Bools
 ) -> dict[str, Bools]:
-    """The groups of entries that correlations are given for, by name."""
-    given = np.asarray(named, dtype=object)
-    present = [name for name in (*labels.honest, *labels.cheating) if (given == name).any()]
-    made = {"all": np.ones(len(given), dtype=bool), **{name: given == name for name in present}}
+    """The groups of entries that correlations are computed for, by name."""
+    array = np.asarray(entry_labels, dtype=object)
+    present = [name for name in (*labels.honest, *labels.cheating) if (array == name).any()]
+    groups = {"all": np.ones(len(array), dtype=bool), **{name: array == name for name in present}}
     if sum(name in labels.honest for name in present) > 1:
-        made["all honest"] = honest
+        groups["all honest"] = honest
     if sum(name in labels.cheating for name in present) > 1:
-        made["all cheating"] = cheating
-    if (given == NOT_REVIEWED).any():
-        made["not reviewed"] = given == NOT_REVIEWED
-    return made
+        groups["all cheating"] = cheating
+    if (array == NOT_REVIEWED).any():
+        groups["not reviewed"] = array == NOT_REVIEWED
+    return groups
 
 
-def _board(
-    name: str,
-    board: Board,
-    table: Table,
-    kept: Bools,
-    *,
-    groups: Mapping[str, Bools],
-    honest: Bools,
-    cheating: Bools,
-    top: int,
-    seed: int,
-) -> BoardFinding:
-    fd, distance = table.numbers[board.fd][kept], table.numbers[board.distance][kept]
-    calibration = calibrate(
-        honest=distance[honest], cheating=distance[cheating], space=name, seed=seed
-    )
+def _analyze_board(
+    name: str, board: Board, entries: _Entries, *, top: int, seed: int
+) -> BoardResult:
+    fd, distance = entries.numbers(board.fd), entries.numbers(board.distance)
+    honest, cheating = distance[entries.honest], distance[entries.cheating]
+    calibration = calibrate(honest=honest, cheating=cheating, space=name, seed=seed)
     in_force = None
     if board.tau is not None:
-        in_force = effect(board.tau, honest=distance[honest], cheating=distance[cheating])
+        in_force = evaluate_threshold(board.tau, honest=honest, cheating=cheating)
     taus = {
         "no penalty": None,
         **({"in force": board.tau} if board.tau is not None else {}),
@@ -197,26 +203,29 @@ def _board(
     }
     disqualified, reproduced = None, None
     if board.score is not None:
-        out = table.disqualified[board.score][kept]
-        disqualified = int(out.sum())
+        is_disqualified = entries.table.disqualified[board.score][entries.complete]
+        disqualified = int(is_disqualified.sum())
         if board.tau is not None:
-            again = penalised_score(fd=fd, distance=distance, tau=board.tau)
-            same = np.isclose(again, table.numbers[board.score][kept], rtol=1e-9, atol=0)
-            reproduced = int((same & ~out).sum())
-    return BoardFinding(
+            expected = penalised_score(fd=fd, distance=distance, tau=board.tau)
+            equal = np.isclose(expected, entries.numbers(board.score), rtol=1e-9, atol=0)
+            reproduced = int((equal & ~is_disqualified).sum())
+    return BoardResult(
         name=name,
         fd=fd,
         distance=distance,
         calibration=calibration,
         in_force=in_force,
         sweep=sweep(
-            honest=distance[honest],
-            cheating=distance[cheating],
-            taus=np.linspace(0, float(distance[honest | cheating].max()), SWEEP_STEPS),
+            honest=honest,
+            cheating=cheating,
+            taus=np.linspace(0, float(distance[~entries.blank].max()), SWEEP_STEPS),
         ),
-        correlations=tuple(_correlations(fd, distance, groups)),
+        correlations=tuple(
+            correlation(fd=fd[mask], distance=distance[mask], group=group)
+            for group, mask in entries.groups.items()
+        ),
         reviews=tuple(
-            _case(case, tau, fd, distance, honest=honest, cheating=cheating, top=top)
+            _review(case, tau, penalised_score(fd=fd, distance=distance, tau=tau), entries, top)
             for case, tau in taus.items()
         ),
         disqualified=disqualified,
@@ -224,38 +233,25 @@ def _board(
     )
 
 
-def _correlations(fd: Floats, distance: Floats, groups: Mapping[str, Bools]) -> list[Correlation]:
-    return [
-        correlation(fd=fd[mask], distance=distance[mask], group=group)
-        for group, mask in groups.items()
-    ]
-
-
-def _case(
-    name: str,
-    tau: float | None,
-    fd: Floats,
-    distance: Floats,
-    *,
-    honest: Bools,
-    cheating: Bools,
-    top: int,
-) -> ReviewCase:
-    scores = penalised_score(fd=fd, distance=distance, tau=tau)
-    blank = ~(honest | cheating)
+def _review(
+    name: str, tau: float | None, scores: Floats, entries: _Entries, top: int
+) -> ThresholdReview:
+    cheating, blank = entries.cheating, entries.blank
     neither, clean = (
-        review(scores, cheating=cheating, blank=blank, top=top, blank_is_clean=reading)
-        for reading in (False, True)
+        review(scores, cheating=cheating, blank=blank, top=top, blank_is_clean=blank_is_clean)
+        for blank_is_clean in (False, True)
     )
     path = review_path(scores, cheating=cheating, blank=blank, top=top)
-    return ReviewCase(name=name, tau=tau, blank_is_neither=neither, blank_is_clean=clean, path=path)
+    return ThresholdReview(
+        name=name, tau=tau, blank_is_neither=neither, blank_is_clean=clean, path=path
+    )
 
 
-def _agreements(found: Mapping[str, BoardFinding], honest: Bools) -> list[Agreement]:
+def _agreements(results: Mapping[str, BoardResult], honest: Bools) -> list[Agreement]:
     """Of every two boards: by FD and by the score with τ at no false penalty."""
-    made = []
-    everyone = np.ones(len(honest), dtype=bool)
-    for one, other in itertools.combinations(found.values(), 2):
+    agreements = []
+    groups = {"all": np.ones(len(honest), dtype=bool), "honest": honest}
+    for boards in itertools.combinations(results.values(), 2):
         for by in ("fd", "score"):
             first, second = (
                 penalised_score(
@@ -263,23 +259,23 @@ def _agreements(found: Mapping[str, BoardFinding], honest: Bools) -> list[Agreem
                     distance=board.distance,
                     tau=board.calibration.tau if by == "score" else None,
                 )
-                for board in (one, other)
+                for board in boards
             )
-            made += [
+            agreements += [
                 agreement(
                     first[mask],
                     second[mask],
-                    boards=(one.name, other.name),
+                    boards=(boards[0].name, boards[1].name),
                     by=by,
                     group=group,
                     tops=TOPS,
                 )
-                for group, mask in (("all", everyone), ("honest", honest))
+                for group, mask in groups.items()
             ]
-    return made
+    return agreements
 
 
-def _notes(incomplete: int, blank: int, found: Mapping[str, BoardFinding]) -> tuple[str, ...]:
+def _notes(incomplete: int, blank: int, results: Mapping[str, BoardResult]) -> tuple[str, ...]:
     notes = []
     mark = f"{DISQUALIFIED:.0f}"
     if blank:
@@ -287,7 +283,7 @@ def _notes(incomplete: int, blank: int, found: Mapping[str, BoardFinding]) -> tu
             f"{blank:,} entries have a blank label: not reviewed, so neither honest nor cheating. "
             "They count among all entries and in the reviews, in no margin and no threshold."
         )
-    for board in found.values():
+    for board in results.values():
         if board.disqualified:
             notes.append(
                 f"{board.disqualified:,} entries have the score {mark} on the {board.name} board: "

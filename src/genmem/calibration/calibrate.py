@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from genmem.calibration.labels import Labels
@@ -18,8 +19,9 @@ from genmem.calibration.results import (
     Threshold,
 )
 from genmem.calibration.tables import DISQUALIFIED, read_table
-from genmem.calibration.thresholds import check_distances, threshold
+from genmem.calibration.thresholds import check_distances, choose_threshold
 from genmem.errors import InputError, UsageError
+from genmem.formatting import count
 
 
 def calibrate(
@@ -44,12 +46,12 @@ def calibrate(
 
     Raises:
         InputError: a group is empty or a distance is negative or not finite.
-        UsageError: the criterion or the rate is none.
+        UsageError: the criterion is unknown or the rate out of range.
     """
     honest, cheating = check_distances(honest, "honest"), check_distances(cheating, "cheating")
-    found = margins(honest=honest, cheating=cheating, seed=seed)
+    separation = margins(honest=honest, cheating=cheating, seed=seed)
     thresholds: dict[Criterion, Threshold] = {
-        name: threshold(
+        name: choose_threshold(
             honest=honest,
             cheating=cheating,
             criterion=name,
@@ -63,8 +65,8 @@ def calibrate(
         space=space,
         chosen=criterion,
         thresholds=thresholds,
-        margins=found,
-        notes=_notes(found, thresholds[criterion].tau),
+        margins=separation,
+        notes=_notes(separation, thresholds[criterion].tau),
     )
 
 
@@ -96,21 +98,12 @@ def calibrate_table(
 
     Raises:
         InputError: the table cannot be used; the row is named.
-        UsageError: the criterion or the rate is none.
+        UsageError: the criterion is unknown or the rate out of range.
     """
     columns = list(dict.fromkeys(distances.values()))
     table = read_table(path, numbers=columns, label=label, labels=labels, identifier=identifier)
-    honest, cheating = labels.masks(table.labels)
-    for name, mask, known in (
-        ("honest", honest, labels.honest),
-        ("cheating", cheating, labels.cheating),
-    ):
-        if not mask.any():
-            raise InputError(
-                f"{path}, column {label}: expected {name} entries, labelled "
-                f"{' or '.join(known)}, found none."
-            )
-    found = []
+    honest, cheating = labels.masks_of_both(table.labels, where=f"{path}, column {label}")
+    calibrations = []
     for space, column in distances.items():
         present = ~table.disqualified[column]
         values = table.numbers[column]
@@ -120,7 +113,7 @@ def calibrate_table(
                     f"{path}, column {column}: expected distances of {name} entries, but all of "
                     f"them are marked as disqualified ({DISQUALIFIED:.0f})."
                 )
-        one = calibrate(
+        calibration = calibrate(
             honest=values[honest & present],
             cheating=values[cheating & present],
             space=space,
@@ -128,57 +121,47 @@ def calibrate_table(
             false_penalty_rate=false_penalty_rate,
             seed=seed,
         )
-        found.append(_with_notes(one, _left_out(~(honest | cheating), ~present)))
-    return ranked(found)
+        notes = _left_out(~(honest | cheating), ~present)
+        calibrations.append(replace(calibration, notes=(*notes, *calibration.notes)))
+    return rank_spaces(calibrations)
 
 
-def ranked(found: Sequence[Calibration]) -> list[Calibration]:
+def rank_spaces(calibrations: Sequence[Calibration]) -> list[Calibration]:
     """Calibrations of several spaces, the one that separates best first.
 
     By AUC, which needs no assumption, and where that is equal (1 on both, as a rule) by d′. Where
-    every class has two sets or more, those of the sets decide; otherwise those of the images.
+    every class has two sets or more, the margins of the sets decide; otherwise those of the images.
     """
-    by_image = any(min(one.margins.honest, one.margins.cheating) < 2 for one in found)
+    by_image = any(min(one.margins.honest, one.margins.cheating) < 2 for one in calibrations)
 
     def key(one: Calibration) -> tuple[float, float]:
         margin = one.image_margins if by_image and one.image_margins else one.margins
         return (-margin.auc, -margin.d_prime if math.isfinite(margin.d_prime) else math.inf)
 
-    return sorted(found, key=key)
-
-
-def _with_notes(one: Calibration, notes: tuple[str, ...]) -> Calibration:
-    return Calibration(
-        space=one.space,
-        chosen=one.chosen,
-        thresholds=one.thresholds,
-        margins=one.margins,
-        image_margins=one.image_margins,
-        notes=(*notes, *one.notes),
-    )
+    return sorted(calibrations, key=key)
 
 
 def _left_out(blank: Bools, disqualified: Bools) -> tuple[str, ...]:
     notes = []
-    if count := int(blank.sum()):
-        notes.append(f"{count:,} entries with a blank label (not reviewed) were left out.")
-    if count := int((disqualified & ~blank).sum()):
-        notes.append(f"{count:,} entries marked as disqualified in this column were left out.")
+    if number := int(blank.sum()):
+        notes.append(f"{number:,} entries with a blank label (not reviewed) were left out.")
+    if number := int((disqualified & ~blank).sum()):
+        notes.append(f"{number:,} entries marked as disqualified in this column were left out.")
     return tuple(notes)
 
 
-def _notes(found: Margins, tau: float) -> tuple[str, ...]:
+def _notes(separation: Margins, tau: float) -> tuple[str, ...]:
     notes = []
-    if found.auc <= 0.5:
+    if separation.auc <= 0.5:
         notes.append(
             "The cheating entries are no closer to the training set than the honest ones "
-            f"(AUC {found.auc:.3f}): no threshold separates them; are the labels the right way "
-            "round?"
+            f"(AUC {separation.auc:.3f}), so no threshold separates them. Check that the labels "
+            "are not swapped."
         )
-    if found.honest < 20:
+    if separation.honest < 20:
         notes.append(
-            f"Only {found.honest} honest {'entry' if found.honest == 1 else 'entries'}: a further "
-            "honest one may well fall below τ; see expected_false_penalty_rate."
+            f"Only {count(separation.honest, 'honest entry', 'honest entries')}: a further honest "
+            "entry may well fall below τ; see expected_false_penalty_rate."
         )
     if not 0 < tau <= 1:
         notes.append(f"τ = {tau:.4g} is not in (0, 1], where MiFID's distances lie.")

@@ -1,4 +1,4 @@
-"""What a competition's results table shows: agreement of boards, penalties, and reviewing work."""
+"""A competition's results table: penalised scores, agreement of leaderboards, review work."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from genmem.calibration.results import Agreement, Bools, Correlation, Floats, Review, Sweep
-from genmem.calibration.thresholds import LEVEL
 from genmem.errors import UsageError
+from genmem.metrics.intervals import LEVEL
+from genmem.metrics.mifid import EPSILON, penalty
 from genmem.results import Interval
-
-EPSILON = 1e-15
 
 
 def penalised_score(
     *, fd: Floats, distance: Floats, tau: float | None, epsilon: float = EPSILON
 ) -> Floats:
-    """MiFID of many entries: FD / (s + ε) where s < τ, FD elsewhere.
-
-    Source: Bai et al., KDD 2021; `genmem.mifid` is the same for one generator.
+    """MiFID of many entries from their FD and memorization distance; see `genmem.mifid`.
 
     Args:
         fd: float [n].
@@ -33,7 +30,7 @@ def penalised_score(
     """
     if tau is None:
         return fd
-    return np.where(distance < tau, fd * np.maximum(1.0, 1.0 / (distance + epsilon)), fd)
+    return fd * penalty(distance, tau, epsilon)
 
 
 def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
@@ -44,10 +41,10 @@ def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
     n = len(fd)
     if n < 3:
         return Correlation(group=group, n=n, pearson=math.nan)
-    found = _pearson(fd, distance)
+    pearson = _pearson(fd, distance)
     interval = None
-    if n > 3 and abs(found) < 1:
-        middle = math.atanh(found)
+    if n > 3 and abs(pearson) < 1:
+        middle = math.atanh(pearson)
         reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(n - 3)
         interval = Interval(
             low=math.tanh(middle - reach),
@@ -55,7 +52,7 @@ def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
             level=LEVEL,
             method="Fisher z",
         )
-    return Correlation(group=group, n=n, pearson=found, interval=interval)
+    return Correlation(group=group, n=n, pearson=pearson, interval=interval)
 
 
 def agreement(
@@ -67,16 +64,16 @@ def agreement(
     group: str,
     tops: Sequence[int],
 ) -> Agreement:
-    """How alike two boards rank the same entries; lower is better on both.
+    """How alike two leaderboards rank the same entries; lower is better on both.
 
     Ties share their mean rank in the rank differences; in a top k the earlier row goes first.
 
     Args:
-        first: what the first board ranks by, float [n].
-        second: what the second board ranks by, float [n].
+        first: scores of the first leaderboard, float [n].
+        second: scores of the second, float [n].
         boards: their names.
-        by: what they rank by, for the result.
-        group: which entries these are, for the result.
+        by: kind of the scores, for the result.
+        group: name of the group of entries, for the result.
         tops: the k of the top-k overlaps; those above n are left out.
     """
     ranks = [stats.rankdata(values) for values in (first, second)]
@@ -117,25 +114,25 @@ def review(
     top: int,
     blank_is_clean: bool = False,
 ) -> Review:
-    """How many entries a reviewer opens until the top `top` of a board are clean.
+    """How many entries a reviewer opens until the top `top` of a leaderboard are clean.
 
-    The reviewer opens entries in board order, the lowest score first (equal scores in the order
-    of their rows). An entry labelled as a cheat is removed, and those below it move up; an entry
-    labelled as honest is clean and keeps its place. The review ends with the entry that makes
-    `top` clean ones; every entry opened so far counts, that one too. It assumes that a look
-    settles it: the label the entry got in the end is what the reviewer sees at once.
+    The reviewer opens entries from the lowest score up (equal scores in the order of their rows).
+    An entry labelled as a cheat is removed, and those below it move up; an entry labelled as honest
+    is clean and keeps its place. The review ends with the `top`-th clean entry; every entry opened
+    so far counts, including that one. It assumes that the reviewer sees at once the label that the
+    entry got in the end.
 
-    A blank label (nobody reviewed the entry) has two readings. By default the entry is opened
-    and counts, but is neither clean nor a cheat and holds no place: `top` entries labelled as
-    honest must be found. With `blank_is_clean` it holds its place like an honest one. The truth
+    A blank label (nobody reviewed the entry) can be read in two ways. By default the entry is
+    opened and counted, but is neither clean nor a cheat and holds no place: `top` entries labelled
+    as honest must be found. With `blank_is_clean` it holds its place like an honest one. The truth
     lies between, since some of them may be cheats.
 
     Args:
-        scores: what the board ranks by, float [n].
+        scores: of the leaderboard, float [n]; lower is better.
         cheating: bool [n].
         blank: bool [n], not reviewed.
         top: clean entries wanted, at least 1.
-        blank_is_clean: the second reading.
+        blank_is_clean: a blank entry counts as clean.
 
     Returns:
         The counts; all n entries opened and `reached` False where there are too few clean ones.
@@ -165,7 +162,7 @@ def review_path(
     top: int,
     blank_is_clean: bool = False,
 ) -> NDArray[np.int64]:
-    """Entries opened until 1, 2, …, `top` clean ones stand; see `review`.
+    """Entries opened until there are 1, 2, …, `top` clean ones; see `review`.
 
     Returns:
         int64 [top], or shorter where there are too few clean entries.
@@ -177,8 +174,8 @@ def review_path(
     return np.flatnonzero(clean[order])[:top] + 1
 
 
-def _pearson(one: Floats, other: Floats) -> float:
+def _pearson(x: Floats, y: Floats) -> float:
     """Pearson's r; NaN where one of the two does not vary."""
-    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan
-    return float(np.clip(np.corrcoef(one, other)[0, 1], -1, 1))
+    return float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))

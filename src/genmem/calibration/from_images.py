@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import to_numpy
-from genmem.calibration.calibrate import calibrate, ranked
+from genmem.calibration.calibrate import calibrate, rank_spaces
 from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
@@ -110,7 +110,7 @@ def calibrate_sets(
         )
         spaces.append(space)
         calibrations.append(replace(by_set, image_margins=by_image))
-    return ranked(calibrations), spaces
+    return rank_spaces(calibrations), spaces
 
 
 def set_distances(

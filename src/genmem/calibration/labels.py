@@ -1,4 +1,4 @@
-"""Labels: which entries are honest, which cheat, and which nobody reviewed."""
+"""Labels: which entries are honest, which cheating, and which not reviewed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import UsageError
+from genmem.errors import InputError, UsageError
 
 NOT_REVIEWED = ""
 """A blank label: the entry was not reviewed, so it is neither honest nor cheating."""
@@ -17,7 +17,7 @@ NOT_REVIEWED = ""
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of honest and of cheating entries; any other is a mistake."""
+    """The labels of honest and of cheating entries; others are refused."""
 
     honest: tuple[str, ...] = ("honest", "non-mem")
     cheating: tuple[str, ...] = ("cheating", "mgan", "sup", "aug", "ae")
@@ -36,7 +36,7 @@ class Labels:
             return None
         lower = {name.lower(): name for name in known}
         near = difflib.get_close_matches(label.lower(), lower, n=1)
-        meant = f"; did you mean {lower[near[0]]!r}?" if near else ""
+        meant = f"; did you mean {lower[near[0]]!r}?" if near else "."
         return (
             f"label {label!r} is unknown; expected {', '.join(known)} or a blank (not reviewed)"
             f"{meant} Further labels are named with --honest and --cheating."
@@ -44,5 +44,26 @@ class Labels:
 
     def masks(self, labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """bool [n], bool [n]: which entries are honest and which are cheating."""
-        given = np.asarray(labels, dtype=object)
-        return np.isin(given, self.honest), np.isin(given, self.cheating)
+        array = np.asarray(labels, dtype=object)
+        return np.isin(array, self.honest), np.isin(array, self.cheating)
+
+    def masks_of_both(
+        self, labels: Sequence[str], *, where: str
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """`masks` of a table that must have entries of both groups.
+
+        Args:
+            labels: [n], of the entries.
+            where: file and column, for the error.
+
+        Raises:
+            InputError: a group has no entries.
+        """
+        masks = self.masks(labels)
+        groups = (("honest", self.honest), ("cheating", self.cheating))
+        for mask, (name, known) in zip(masks, groups, strict=True):
+            if not mask.any():
+                raise InputError(
+                    f"{where}: expected {name} entries, labelled {' or '.join(known)}, found none."
+                )
+        return masks

@@ -1,7 +1,7 @@
-"""Margins: how well a feature space tells honest from cheating, in terms that spaces share.
+"""Margins: how well a feature space separates honest from cheating, comparable between spaces.
 
-AUC and d′ know no scale; the gap is divided by the ruler of d′; the paper's literal d(M) is given
-beside its scale-free form.
+AUC and d′ have no scale; the gap is divided by the deviation of d′; the paper's literal d(M) is
+listed with its scale-free form.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 from scipy import stats
 
 from genmem.calibration.results import Dispersion, Floats, Margins
-from genmem.calibration.thresholds import LEVEL, check_distances
+from genmem.calibration.thresholds import check_distances
+from genmem.metrics.intervals import LEVEL
 from genmem.results import Interval
 
 RESAMPLES = 1_000
@@ -24,7 +25,7 @@ def margins(*, honest: Floats, cheating: Floats, seed: int = 0) -> Margins:
     """All margins of two groups of distances, with bootstrap intervals for AUC and d′.
 
     The gap has no interval: the bootstrap does not hold for extremes. An interval needs two
-    entries a side, and d′ needs some spread.
+    entries in each group, and d′ needs some spread.
 
     Args:
         honest: distances of honest entries, float [n], finite and ≥ 0.
@@ -93,24 +94,26 @@ def dispersion(distances: Floats) -> Dispersion:
 
 
 def _bootstrap(honest: Floats, cheating: Floats, seed: int) -> dict[str, Interval]:
-    """Percentile intervals of AUC and d′, honest and cheating entries redrawn apart."""
+    """Percentile intervals of AUC and d′, honest and cheating entries resampled separately."""
     rng = np.random.default_rng(seed)
     values = np.unique(np.concatenate([honest, cheating]))
     block = max(1, _CELLS // len(values))
     aucs, primes = [], []
     for start in range(0, RESAMPLES, block):
         size = min(block, RESAMPLES - start)
-        drawn = _redrawn(honest, values, size, rng), _redrawn(cheating, values, size, rng)
+        drawn = _resampled(honest, values, size, rng), _resampled(cheating, values, size, rng)
         aucs.append(_aucs(drawn[0], drawn[1]))
         primes.append(_d_primes(drawn[0], drawn[1], values))
-    found = {"auc": np.concatenate(aucs), "d_prime": np.concatenate(primes)}
+    samples = {"auc": np.concatenate(aucs), "d_prime": np.concatenate(primes)}
     return {
-        name: _percentile(drawn) for name, drawn in found.items() if bool(np.isfinite(drawn).all())
+        name: _percentile(drawn)
+        for name, drawn in samples.items()
+        if bool(np.isfinite(drawn).all())
     }
 
 
-def _redrawn(group: Floats, values: Floats, size: int, rng: np.random.Generator) -> Floats:
-    """float64 [size, len(values)]: shares of each value in `size` redrawings of `group`."""
+def _resampled(group: Floats, values: Floats, size: int, rng: np.random.Generator) -> Floats:
+    """float64 [size, len(values)]: shares of each value in `size` resamples of `group`."""
     shares = np.bincount(np.searchsorted(values, group), minlength=len(values)) / len(group)
     return rng.multinomial(len(group), shares, size=size) / len(group)
 
@@ -122,7 +125,7 @@ def _aucs(honest: Floats, cheating: Floats) -> Floats:
 
 
 def _d_primes(honest: Floats, cheating: Floats, values: Floats) -> Floats:
-    """float64 [b] from shares [b, v] of values; NaN for a redrawing without spread."""
+    """float64 [b] from shares [b, v] of values; NaN for a resample without spread."""
     centred = values - values.mean()
     means = [shares @ centred for shares in (honest, cheating)]
     variances = [

@@ -1,4 +1,4 @@
-"""How often an honest image is as close to the training set as a given one: p-values and rates.
+"""P-values and false-discovery rates of images against honest ones.
 
     p(x) = (1 + #{null ≤ x}) / (m + 1)
 
@@ -54,22 +54,22 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class NullDistribution:
-    """The statistic of honest images, smaller meaning closer.
+    """The distribution of honest images' statistic, smaller meaning closer.
 
     Attributes:
         values: float64 [m], ascending.
-        span: how many of them the power law was fitted to; 0 where they are too few (m ≤ 20).
-        law: α; 0 without a law.
+        fitted: how many of them the power law is fitted to; 0 where they are too few (m ≤ 20).
+        law: the exponent α of the power law; 0 without one.
     """
 
     values: Floats
-    span: int
+    fitted: int
     law: float
 
     @property
     def tail(self) -> int:
-        """`span` where p-values go on along the law; 0 where they are counted only (m < 500)."""
-        return self.span if len(self.values) >= FEWEST_FOR_TAIL else 0
+        """`fitted` where p-values go on along the law; 0 where they are counted only (m < 500)."""
+        return self.fitted if len(self.values) >= FEWEST_FOR_TAIL else 0
 
     @property
     def exponent(self) -> float:
@@ -81,9 +81,10 @@ class NullDistribution:
         return self._along(np.asarray(statistic), self.exponent)
 
     def scores(self, statistic: Floats) -> Floats:
-        """What orders images of several tests, no more: float64 [n], smaller meaning closer.
+        """Scores that only order the images of several tests: float64 [n], smaller meaning closer.
 
-        `p_values` along the law whatever m is; 0 at 0, so that exact copies tie with honest ones.
+        They are `p_values` along the law for every m, and 0 at 0, so that exact copies tie with
+        honest ones.
         """
         statistic = np.asarray(statistic)
         return np.where(statistic == 0, 0.0, self._along(statistic, self.law))
@@ -98,30 +99,30 @@ class NullDistribution:
             exponent=exponent,
         )
 
-    def own_p_values(self, statistic: Floats) -> Floats:
-        """The p-values of honest images that are themselves among the m: each without itself.
+    def leave_one_out_p_values(self, statistic: Floats) -> Floats:
+        """The p-values of honest images that are among the m, each leaving itself out.
 
-        Where they are counted, it is as if one more image were as close, so that an image in
-        question never beats honest ones by a tie.
+        Counted p-values are those of one more equally close image, so that a tested image never
+        beats honest ones by a tie.
         """
-        return self._own(statistic, self.tail)
+        return self._leave_one_out(statistic, self.tail)
 
-    def own_scores(self, statistic: Floats) -> Floats:
-        """The `scores` of honest images that are themselves among the m: each without itself."""
-        return np.where(statistic == 0, 0.0, self._own(statistic, self.span))
+    def leave_one_out_scores(self, statistic: Floats) -> Floats:
+        """The `scores` of honest images that are among the m, each leaving itself out."""
+        return np.where(statistic == 0, 0.0, self._leave_one_out(statistic, self.fitted))
 
-    def _own(self, statistic: Floats, span: int) -> Floats:
+    def _leave_one_out(self, statistic: Floats, fitted: int) -> Floats:
         count = len(self.values)
         own = np.searchsorted(self.values, self.values, side="right") / (count + 1)
-        closest = self.values[: span + 1]
-        for place in range(span):
+        closest = self.values[: fitted + 1]
+        for place in range(fitted):
             others = np.delete(closest, place)
             own[place] = _with_tail(
                 self.values[place : place + 1],
                 own[place : place + 1],
                 anchor=float(others[_ANCHOR - 1]),
                 at_anchor=(1 + _ANCHOR) / (count + 1),
-                exponent=_smallest_exponent(others[:span]),
+                exponent=_smallest_exponent(others[:fitted]),
             )[0]
         return own[np.searchsorted(self.values, statistic, side="left")]
 
@@ -139,7 +140,7 @@ def _with_tail(
 
 
 def null_distribution(values: Floats) -> NullDistribution:
-    """The null of honest statistics, with its tail.
+    """The null distribution of honest statistics, with its tail.
 
     Args:
         values: float [m], not negative, in any order; held-out images' or left-out training
@@ -153,19 +154,19 @@ def null_distribution(values: Floats) -> NullDistribution:
         raise InputError(
             f"expected finite distances of honest images from 0, [m], got shape {values.shape}."
         )
-    span = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
-    if len(values) <= span:
-        return NullDistribution(values=values, span=0, law=0.0)
-    return NullDistribution(values=values, span=span, law=_smallest_exponent(values[:span]))
+    fitted = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
+    if len(values) <= fitted:
+        return NullDistribution(values=values, fitted=0, law=0.0)
+    return NullDistribution(values=values, fitted=fitted, law=_smallest_exponent(values[:fitted]))
 
 
 def _smallest_exponent(closest: Floats) -> float:
     """The smallest α over all of them, the closest half, and so on down to `_ANCHOR`."""
-    size, found = len(closest), []
+    size, exponents = len(closest), []
     while size >= _ANCHOR:
-        found.append(_exponent(closest[:size]))
+        exponents.append(_exponent(closest[:size]))
         size //= 2
-    return min(found)
+    return min(exponents)
 
 
 def _exponent(closest: Floats) -> float:
@@ -180,14 +181,14 @@ def _exponent(closest: Floats) -> float:
 
 
 def combined_p_values(scores: Floats, honest: Floats) -> tuple[Floats, Floats]:
-    """One p-value an image from several tests (spaces, kinds of change): the smallest, judged anew.
+    """One p-value per image from several tests (spaces, families): the smallest, tested again.
 
     The smallest of several p-values is no p-value; how small it is among honest images, each with
     the smallest of its own, is one again (Westfall and Young 1993, "minP"). The error rate holds
     however the tests depend on each other, one test that sees a copy is enough, and a further test
     costs less the more it agrees with the others: Bonferroni's factor is its worst case. Since they
-    are judged anew, `scores` will do, which tell copies from the closest honest image of another
-    test where counted p-values tie; the p-values that come out are counted where m < 500.
+    are tested again, `scores` suffice, which separate copies from the closest honest image of
+    another test where counted p-values tie; the resulting p-values are counted where m < 500.
 
     Args:
         scores: float64 [T, n], of the images in question, by test.
@@ -200,7 +201,7 @@ def combined_p_values(scores: Floats, honest: Floats) -> tuple[Floats, Floats]:
         return scores[0], honest[0]
     smallest, own = scores.min(axis=0), honest.min(axis=0)
     null = null_distribution(own)
-    return null.p_values(smallest), null.own_p_values(own)
+    return null.p_values(smallest), null.leave_one_out_p_values(own)
 
 
 def q_values(p_values: Floats, honest: Floats | None = None) -> Floats:
@@ -231,7 +232,7 @@ def q_values(p_values: Floats, honest: Floats | None = None) -> Floats:
         return by_law
     counted = counted_q_values(p_values, honest)
     closer = int(np.count_nonzero(p_values < honest.min()))
-    chance = chance_of_closer(closer, images=len(p_values), honest=len(honest))
+    chance = probability_of_closer(closer, images=len(p_values), honest=len(honest))
     return np.minimum(counted, np.maximum(by_law, chance))
 
 
@@ -240,16 +241,19 @@ def counted_q_values(p_values: Floats, honest: Floats) -> Floats:
     return _benjamini_hochberg(np.maximum(p_values, _counted(p_values, honest)))
 
 
-def chance_of_closer(closer: int, *, images: int, honest: int) -> float:
-    """How often k or more of n honest images lie closer than m others: C(n+m−k, m) / C(n+m, m)."""
+def probability_of_closer(closer: int, *, images: int, honest: int) -> float:
+    """Probability that k or more of n honest images are closer than m others.
+
+    C(n+m−k, m) / C(n+m, m), whatever the distribution.
+    """
     k, n, m = closer, images, honest
     logarithm = math.lgamma(n + m - k + 1) - math.lgamma(n - k + 1)
     logarithm += math.lgamma(n + 1) - math.lgamma(n + m + 1)
     return min(1.0, math.exp(logarithm))
 
 
-def fewest_flagged(least: float, honest: Floats, *, images: int, level: float) -> int | None:
-    """How many perfect copies there must be before they are flagged; None: not even if all are.
+def min_copies_flagged(least: float, honest: Floats, *, images: int, level: float) -> int | None:
+    """How many perfect copies there must be before they are flagged; None where not even all are.
 
     Args:
         least: the p-value of a perfect copy.
@@ -262,7 +266,7 @@ def fewest_flagged(least: float, honest: Floats, *, images: int, level: float) -
         few, many = 0, images + 1
         while many - few > 1:
             middle = (few + many) // 2
-            rare = chance_of_closer(middle, images=images, honest=len(honest)) <= level
+            rare = probability_of_closer(middle, images=images, honest=len(honest)) <= level
             few, many = (few, middle) if rare else (middle, many)
         needed = min(needed, max(many, math.ceil(images * least / level)))
     return needed if needed <= images else None

@@ -1,4 +1,4 @@
-"""What calibration hands on: thresholds, margins, and the analysis of a competition's table."""
+"""The results of calibration: thresholds, margins, and the analysis of a competition's table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.results import Interval, Json, to_json
+from genmem.results import Interval, Json, fields_to_json, to_json
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -55,20 +55,11 @@ class Threshold:
 
     def to_dict(self) -> dict[str, Json]:
         """The threshold as plain JSON."""
-        found = {
-            "tau": self.tau,
-            "caught": self.caught,
-            "cheating": self.cheating,
-            "penalised": self.penalised,
-            "honest": self.honest,
-            "errors": self.errors,
-            "balanced_error": self.balanced_error,
-        }
-        if self.expected_false_penalty_rate is not None:
-            found["expected_false_penalty_rate"] = self.expected_false_penalty_rate
-        if self.caught_interval is not None:
-            found["caught_interval"] = self.caught_interval.to_dict()
-        return to_json(found)
+        optional = ("expected_false_penalty_rate", "caught_interval")
+        known = fields_to_json(self, leave_out=("criterion",))
+        values = {name: value for name, value in known.items() if name not in optional}
+        values |= {"errors": self.errors, "balanced_error": to_json(self.balanced_error)}
+        return values | {name: known[name] for name in optional if known[name] is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +81,12 @@ class Dispersion:
 
     def to_dict(self) -> dict[str, Json]:
         """The dispersion as plain JSON."""
-        return to_json({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return fields_to_json(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Margins:
-    """How far honest and cheating distances stand apart; the larger, the better.
+    """How far apart honest and cheating distances are; larger is better.
 
     Attributes:
         honest: how many honest distances.
@@ -122,23 +113,12 @@ class Margins:
 
     def to_dict(self) -> dict[str, Json]:
         """The margins as plain JSON."""
-        return to_json(
-            {
-                "honest": self.honest,
-                "cheating": self.cheating,
-                "auc": self.auc,
-                **({"auc_interval": self.auc_interval.to_dict()} if self.auc_interval else {}),
-                "d_prime": self.d_prime,
-                **(
-                    {"d_prime_interval": self.d_prime_interval.to_dict()}
-                    if self.d_prime_interval
-                    else {}
-                ),
-                "gap": self.gap,
-                "normalised_gap": self.normalised_gap,
-                "dispersion": self.dispersion.to_dict(),
-            }
-        )
+        values = fields_to_json(self)
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None or not name.endswith("_interval")
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,14 +148,13 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Json]:
         """The calibration as plain JSON."""
-        images = self.image_margins
         return to_json(
             {
                 "tau": self.tau,
                 "criterion": self.chosen,
-                "thresholds": {name: one.to_dict() for name, one in self.thresholds.items()},
-                "margins": self.margins.to_dict(),
-                **({"image_margins": images.to_dict()} if images else {}),
+                "thresholds": self.thresholds,
+                "margins": self.margins,
+                **({"image_margins": self.image_margins} if self.image_margins else {}),
                 "notes": self.notes,
             }
         )
@@ -205,23 +184,13 @@ class Agreement:
 
     def to_dict(self) -> dict[str, Json]:
         """The agreement as plain JSON."""
-        return to_json(
-            {
-                "boards": self.boards,
-                "by": self.by,
-                "group": self.group,
-                "n": self.n,
-                "spearman": self.spearman,
-                "mean_rank_difference": self.mean_rank_difference,
-                "mean_rank_difference_share": self.mean_rank_difference / self.n,
-                "overlap": self.overlap,
-            }
-        )
+        share = to_json(self.mean_rank_difference / self.n)
+        return {**fields_to_json(self), "mean_rank_difference_share": share}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What a reviewer met on the way to `top` clean entries; see `competition.review`.
+    """What a reviewer opens on the way to `top` clean entries; see `competition.review`.
 
     Attributes:
         top: clean entries wanted.
@@ -241,11 +210,11 @@ class Review:
 
     def to_dict(self) -> dict[str, Json]:
         """The review as plain JSON."""
-        return to_json({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return fields_to_json(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReviewCase:
+class ThresholdReview:
     """A review of one board under one threshold, in both readings of a blank label.
 
     Attributes:
@@ -263,15 +232,9 @@ class ReviewCase:
     path: NDArray[np.int64]
 
     def to_dict(self) -> dict[str, Json]:
-        """The case as plain JSON, without the path."""
-        return to_json(
-            {
-                "penalty": self.name,
-                "tau": self.tau,
-                "blank_is_neither": self.blank_is_neither.to_dict(),
-                "blank_is_clean": self.blank_is_clean.to_dict(),
-            }
-        )
+        """The reviews as plain JSON, without the path."""
+        values = fields_to_json(self, leave_out=("name", "path"))
+        return {"penalty": self.name, **values}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,8 +248,7 @@ class Correlation:
 
     def to_dict(self) -> dict[str, Json]:
         """The correlation as plain JSON."""
-        interval = {"interval": self.interval.to_dict()} if self.interval else {}
-        return to_json({"group": self.group, "n": self.n, "pearson": self.pearson, **interval})
+        return fields_to_json(self, leave_out=() if self.interval else ("interval",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,12 +267,12 @@ class Sweep:
 
     def to_dict(self) -> dict[str, Json]:
         """The sweep as plain JSON."""
-        return to_json({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return fields_to_json(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardFinding:
-    """One board: its entries' numbers and everything found in them.
+class BoardResult:
+    """One leaderboard: its entries' numbers and everything computed from them.
 
     Attributes:
         name: the board's name.
@@ -333,19 +295,19 @@ class BoardFinding:
     in_force: Threshold | None
     sweep: Sweep
     correlations: tuple[Correlation, ...]
-    reviews: tuple[ReviewCase, ...]
+    reviews: tuple[ThresholdReview, ...]
     disqualified: int | None
     reproduced: int | None
 
     def to_dict(self) -> dict[str, Json]:
-        """The finding as plain JSON, without the entries."""
+        """The results as plain JSON, without the entries."""
         return to_json(
             {
-                "correlations": [one.to_dict() for one in self.correlations],
-                "calibration": self.calibration.to_dict(),
-                "tau_in_force": self.in_force.to_dict() if self.in_force else None,
-                "sweep": self.sweep.to_dict(),
-                "reviews": [one.to_dict() for one in self.reviews],
+                "correlations": self.correlations,
+                "calibration": self.calibration,
+                "tau_in_force": self.in_force,
+                "sweep": self.sweep,
+                "reviews": self.reviews,
                 "disqualified": self.disqualified,
                 "scores_reproduced": self.reproduced,
             }
@@ -359,7 +321,7 @@ class Analysis:
     Attributes:
         source: the table's file name.
         digest: hex hash of its bytes.
-        labels: one an entry, "" where it was not reviewed.
+        labels: one per entry, "" where it was not reviewed.
         honest_labels: the labels of honest entries.
         cheating_labels: the labels of cheating entries.
         boards: by name, in order.
@@ -372,7 +334,7 @@ class Analysis:
     labels: tuple[str, ...]
     honest_labels: tuple[str, ...]
     cheating_labels: tuple[str, ...]
-    boards: Mapping[str, BoardFinding]
+    boards: Mapping[str, BoardResult]
     agreements: tuple[Agreement, ...]
     notes: tuple[str, ...] = ()
 
@@ -388,8 +350,8 @@ class Analysis:
             {
                 "entries": len(self.labels),
                 "labels": {name or "not reviewed": n for name, n in self.counts.items()},
-                "boards": {name: one.to_dict() for name, one in self.boards.items()},
-                "agreements": [one.to_dict() for one in self.agreements],
+                "boards": self.boards,
+                "agreements": self.agreements,
                 "notes": self.notes,
                 "input": {"source": self.source, "digest": self.digest},
             }

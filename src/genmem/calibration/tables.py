@@ -1,4 +1,4 @@
-"""Reading results tables: CSV with a header, columns named by the caller, errors named by row."""
+"""Results tables: CSV with a header; errors name the file, row and column."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from genmem.calibration.results import Floats
 from genmem.errors import InputError
 
 DISQUALIFIED = 999_999.0
-"""The number that stands in place of a disqualified entry's."""
+"""The number that replaces a disqualified entry's numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The columns that were asked for, one value an entry.
+    """The requested columns, one value per entry.
 
     Attributes:
         source: the file's name without its folder.
         digest: hex BLAKE2b-128 of the file's bytes.
-        ids: the entries' ids, unique; the row numbers where no id column was named.
+        ids: the entries' unique ids; row numbers where no id column was named.
         labels: "" where the entry was not reviewed.
         numbers: by column name, float64 [n]; NaN where the entry is marked as disqualified.
         disqualified: by column name, bool [n].
@@ -53,7 +53,7 @@ def read_table(
     labels: Labels,
     identifier: str | None = None,
 ) -> Table:
-    """Read the named columns of a CSV file; other columns are not looked at.
+    """Read the named columns of a CSV file; other columns are ignored.
 
     Rows are counted as a spreadsheet shows them: the header is row 1. `DISQUALIFIED` in a number
     column is the mark of a disqualified entry, not a number; a blank label means not reviewed.
@@ -76,7 +76,7 @@ def read_table(
     wanted = [*numbers, label, *([identifier] if identifier is not None else [])]
     at = {column: _position(column, header, name) for column in wanted}
     ids: dict[str, int] = {}
-    found_labels: list[str] = []
+    entry_labels: list[str] = []
     values: dict[str, list[float]] = {column: [] for column in numbers}
     for row, cells in rows:
         where = f"{name}, row {row}"
@@ -87,10 +87,10 @@ def read_table(
         key = cells[at[identifier]].strip() if identifier is not None else str(row)
         _check_id(key, ids, where, identifier)
         ids[key] = row
-        given = cells[at[label]].strip()
-        if complaint := labels.complaint(given):
+        entry_label = cells[at[label]].strip()
+        if complaint := labels.complaint(entry_label):
             raise InputError(f"{where}, column {label}: {complaint}")
-        found_labels.append(given)
+        entry_labels.append(entry_label)
         for column in values:
             values[column].append(_number(cells[at[column]], f"{where}, column {column}"))
     if not ids:
@@ -101,7 +101,7 @@ def read_table(
         source=Path(path).name,
         digest=hashlib.blake2b(content, digest_size=16).hexdigest(),
         ids=tuple(ids),
-        labels=tuple(found_labels),
+        labels=tuple(entry_labels),
         numbers={
             column: np.where(marked[column], np.nan, array) for column, array in arrays.items()
         },
@@ -118,12 +118,12 @@ def _content(path: str | Path) -> bytes:
 
 
 def _parsed(content: bytes, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header's names, and the rows with their numbers; empty lines are passed over."""
+    """The header's names, and the rows with their numbers; empty lines are skipped."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{name}: expected UTF-8 text, but byte {error.start:,} is none; "
+            f"{name}: expected UTF-8 text, but byte {error.start:,} is not; "
             "save the table as CSV in UTF-8."
         ) from None
     try:
@@ -142,7 +142,7 @@ def _position(column: str, header: list[str], name: str) -> int:
         return header.index(column)
     listed = ", ".join(header[:20]) + (", …" if len(header) > 20 else "")
     if times:
-        raise InputError(f"{name}, row 1: column {column!r} stands {times} times; keep one.")
+        raise InputError(f"{name}, row 1: column {column!r} appears {times} times; keep one.")
     raise InputError(
         f"{name}, row 1: there is no column {column!r}; it has {listed}. "
         "Name the columns to use with the command's options."
@@ -151,10 +151,10 @@ def _position(column: str, header: list[str], name: str) -> int:
 
 def _check_id(key: str, seen: Mapping[str, int], where: str, column: str | None) -> None:
     if not key:
-        raise InputError(f"{where}, column {column}: expected an id, found a blank.")
+        raise InputError(f"{where}, column {column}: expected an id, got a blank.")
     if key in seen:
         raise InputError(
-            f"{where}, column {column}: id {key!r} stands in row {seen[key]} already; "
+            f"{where}, column {column}: id {key!r} is already in row {seen[key]}; "
             "ids must be unique."
         )
 
@@ -168,5 +168,5 @@ def _number(cell: str, where: str) -> float:
         value = math.nan
     if math.isfinite(value) and value >= 0:
         return value
-    came = f"{text[:40]!r}" if text else "a blank"
-    raise InputError(f"{where}: expected a number of at least 0, got {came}.")
+    shown = f"{text[:40]!r}" if text else "a blank"
+    raise InputError(f"{where}: expected a number of at least 0, got {shown}.")

@@ -6,25 +6,25 @@ An entry with s < τ is penalised, so the largest τ that spares an entry at dis
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from genmem.calibration.results import Criterion, Floats, Threshold
 from genmem.errors import InputError, UsageError
+from genmem.metrics.intervals import LEVEL
 from genmem.results import Interval
 
-LEVEL = 0.95
 
-
-def threshold(
+def choose_threshold(
     *,
     honest: Floats,
     cheating: Floats,
     criterion: Criterion = "false_penalty",
     false_penalty_rate: float = 0.0,
 ) -> Threshold:
-    """The threshold τ* that one criterion picks.
+    """The threshold τ* of one criterion.
 
     - `false_penalty`: the largest τ that penalises at most ⌊rate · n⌋ of the n honest entries,
       which is the (⌊rate · n⌋ + 1)-th smallest honest distance. With k honest entries below τ,
@@ -64,7 +64,7 @@ def threshold(
         raise UsageError(
             f"criterion: expected false_penalty, error or balanced_error, got {criterion!r}."
         )
-    return effect(
+    return evaluate_threshold(
         _least_cost(honest, cheating, weights),
         honest=honest,
         cheating=cheating,
@@ -72,10 +72,17 @@ def threshold(
     )
 
 
-def effect(
+def evaluate_threshold(
     tau: float, *, honest: Floats, cheating: Floats, criterion: Criterion | None = None
 ) -> Threshold:
-    """What a given τ does to the labelled distances."""
+    """Count the labelled entries that a given τ penalises.
+
+    Args:
+        tau: the threshold, a distance.
+        honest: distances of honest entries, float [n].
+        cheating: distances of cheating entries, float [m].
+        criterion: what τ was chosen by, for the result; None where it was given.
+    """
     return Threshold(
         criterion=criterion,
         tau=float(tau),
@@ -110,20 +117,15 @@ def check_distances(values: Floats, group: str) -> Floats:
 
 
 def _by_false_penalty(honest: Floats, cheating: Floats, rate: float) -> Threshold:
-    # The small term forgives the rounding of products such as 0.29 · 100.
+    # The small term absorbs the rounding of products such as 0.29 · 100.
     allowed = math.floor(rate * len(honest) + 1e-9)
     tau = float(np.sort(honest)[allowed])
-    found = effect(tau, honest=honest, cheating=cheating)
-    test = stats.binomtest(found.caught, found.cheating)
+    at_tau = evaluate_threshold(tau, honest=honest, cheating=cheating, criterion="false_penalty")
+    test = stats.binomtest(at_tau.caught, at_tau.cheating)
     low, high = test.proportion_ci(confidence_level=LEVEL, method="exact")
-    return Threshold(
-        criterion="false_penalty",
-        tau=tau,
-        caught=found.caught,
-        penalised=found.penalised,
-        cheating=found.cheating,
-        honest=found.honest,
-        expected_false_penalty_rate=(found.penalised + 1) / (found.honest + 1),
+    return replace(
+        at_tau,
+        expected_false_penalty_rate=(at_tau.penalised + 1) / (at_tau.honest + 1),
         caught_interval=Interval(
             low=float(low), high=float(high), level=LEVEL, method="Clopper-Pearson"
         ),

@@ -84,7 +84,7 @@ def audit(
             neighbors=neighbors,
             level=level,
             drop_duplicates=drop_duplicates,
-            categories=classes,
+            classes=classes,
             seed=seed,
             weights=weights,
             device=device,

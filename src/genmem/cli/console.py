@@ -60,12 +60,12 @@ def print_score_notes(score: Score) -> None:
 
 def print_audit(audit: Audit) -> None:
     """Print how many images are flagged, the estimated share of copies, and the most copied."""
-    from genmem.auditing import copied
+    from genmem.auditing import copied_images
     from genmem.report.audit.text import fraction_sentence, verdict
 
     print(verdict(audit).sentence)
     print(fraction_sentence(audit.copied_fraction))
-    copied_images = copied(audit)
+    copied_images = copied_images(audit)
     if copied_images:
         print(f"Training images copied: {len(copied_images):,}. The most copied:")
         table = new_table(

@@ -100,7 +100,7 @@ def copied_fraction_from(
     Raises:
         InputError: not one-dimensional, empty, or not finite.
     """
-    near = {"generated": _snapped("generated", generated), "test": _snapped("test", test)}
+    near = {"generated": _checked("generated", generated), "test": _checked("test", test)}
     n = {"generated": len(generated), "train": train_rows, "test": len(test)}
     held_out = np.sort(near["test"])
     rank = _rank(held_out)
@@ -119,14 +119,19 @@ def copied_fraction_from(
     return _result(below, threshold=threshold, rank=rank, n=n)
 
 
-def _snapped(role: str, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+def snap_to_zero(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distances, those of equal rows (up to `NO_DISTANCE` from 0) as exactly 0."""
+    return np.where(np.abs(distances) <= NO_DISTANCE, 0.0, distances)
+
+
+def _checked(role: str, distances: NDArray[np.float64]) -> NDArray[np.float64]:
     array = np.asarray(distances, dtype=np.float64)
     if array.ndim != 1 or not array.size or not np.isfinite(array).all():
         raise InputError(
             f"{role}: expected a finite nearest distance for each row, [n], got shape "
             f"{array.shape}."
         )
-    return np.where(np.abs(array) <= NO_DISTANCE, 0.0, array)
+    return snap_to_zero(array)
 
 
 def _rank(held_out: NDArray[np.float64]) -> int | None:

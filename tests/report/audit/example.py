@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from genmem.auditing.results import Audit, Duplicates, Null, Space
+from genmem.auditing.results import Audit, Duplicates, NullSample, SpaceResult
 from genmem.images.augmentations import Augmentation, parse_augmentations
 from genmem.results import InputSummary, Interval, Result
 
@@ -141,16 +141,16 @@ def build_audit(
     return Audit(
         generated_ids=[f"samples/{row:06d}.png" for row in range(count)],
         train_ids=ids,
-        categories=[name.split("/")[0] for name in ids] if classes else None,
-        transformations=forms,
+        classes=[name.split("/")[0] for name in ids] if classes else None,
+        augmentations=forms,
         spaces=spaces,
         p_values=p_values,
         q_values=q_values,
         flagged=flagged,
         level=level,
-        by_law=flagged & (p_values < 1 / 5_001),
-        least_p=1e-9,
-        fewest_flagged=1,
+        by_power_law=flagged & (p_values < 1 / 5_001),
+        min_p_value=1e-9,
+        min_copies_flagged=1,
         space=each.argmin(axis=0),
         copied_fraction=_fraction(copies, count),
         duplicates=_duplicates(train, ids, test=test),
@@ -165,7 +165,7 @@ def build_audit(
         provenance={"genmem": "0.1.0", "seed": seed, "date": "2026-11-22T15:47:00Z"},
         seconds={"features": 581.2, "neighbors": 24.4, "total": 605.6},
         notes=("4 training images are near-duplicates of held-out images; they stay in.",),
-        pictures=pictures(sources=sources, forms=done, train=train) if pictures else None,
+        thumbnails=pictures(sources=sources, forms=done, train=train) if pictures else None,
     )
 
 
@@ -180,7 +180,7 @@ def _space(
     k: int,
     train: int,
     source: str,
-) -> Space:
+) -> SpaceResult:
     count = len(sources)
     scale = 0.01 if place == 0 else 1.9
     null = np.sort(rng.gamma(22, scale, 5_000))
@@ -197,18 +197,18 @@ def _space(
     tail = (distances[:, 0] / null[99]) ** 9 * 100 / len(null)
     p_values = np.clip(np.where(below < 100, tail, (1 + below) / (1 + len(null))), 1e-12, 1.0)
     second = distances[:, min(1, k - 1)]
-    return Space(
+    return SpaceResult(
         name=name,
         metric="absolute_cosine" if place == 0 else "euclidean",
         distances=distances,
         train=rows,
-        transformations=applied,
-        forms=np.unique(np.append(applied, 0)),
+        augmentations=applied,
+        compared=np.unique(np.append(applied, 0)),
         ratio=np.divide(distances[:, 0], second, out=np.ones(count), where=second > 0),
         statistic=distances[:, 0].copy(),
         statistic_name="distance",
         p_values=p_values,
-        null=Null(source=source, statistic=null, tail=100, exponent=9.0, dropped=3),
+        null=NullSample(source=source, statistic=null, tail=100, exponent=9.0, dropped=3),
         copied_fraction=_fraction(len(seen) / max(count, 1), count),
         backbone={"name": name, "dimension": 1280 if place == 0 else 3072},
     )

@@ -158,11 +158,11 @@ def test_filters_narrow_the_rows_and_say_how_many_are_left(page, audit):
 
     page.locator("#class").select_option("dog")
     nearest = [audit.nearest(row) for row in range(ROWS)]
-    dogs = sum(audit.categories[one[1]] == "dog" for one in nearest)
+    dogs = sum(audit.classes[one[1]] == "dog" for one in nearest)
     expect(count).to_have_text(f"{dogs:,} of 10,000 images")
     page.get_by_label("Distance at least").fill("0.2")
     page.get_by_label("Distance at most").fill("0.3")
-    between = sum(audit.categories[one[1]] == "dog" and 0.2 <= one[3] <= 0.3 for one in nearest)
+    between = sum(audit.classes[one[1]] == "dog" and 0.2 <= one[3] <= 0.3 for one in nearest)
     expect(count).to_have_text(f"{between:,} of 10,000 images")
     page.get_by_role("button", name="Clear filters").click()
 
@@ -370,7 +370,7 @@ def test_ids_that_look_like_markup_are_shown_as_they_are(browser, tmp_path):
         audit,
         generated_ids=[f"{evil}{row}" for row in range(12)],
         train_ids=[f"{evil}{row}" for row in range(60)],
-        categories=[evil] * 60,
+        classes=[evil] * 60,
     )
     write_audit(audit, tmp_path)
     with visited(browser, tmp_path / AUDIT.page) as (page, complaints):

@@ -50,12 +50,12 @@ def test_a_folder_is_made_with_tables_numbers_pictures_and_page(audit, tmp_path)
 
 def test_the_pictures_are_those_on_the_page_byte_for_byte(audit, tmp_path):
     write_audit(audit, tmp_path)
-    assert audit.pictures is not None
+    assert audit.thumbnails is not None
     pictures = tmp_path / "pictures"
     assert len(names_in(pictures / "generated")) == 40
-    assert (pictures / "generated" / "000007.png").read_bytes() == audit.pictures.generated(7)
+    assert (pictures / "generated" / "000007.png").read_bytes() == audit.thumbnails.generated(7)
     train = audit.nearest(7)[1]
-    assert (pictures / "train" / f"{train:06d}.png").read_bytes() == audit.pictures.train(train)
+    assert (pictures / "train" / f"{train:06d}.png").read_bytes() == audit.thumbnails.train(train)
     for kind in audit.duplicates:
         first = pictures / ("test" if kind.between.startswith("test") else "train")
         for row in kind.first[:PAIRS]:
@@ -66,9 +66,9 @@ def test_the_pictures_are_those_on_the_page_byte_for_byte(audit, tmp_path):
 
 def test_webp_pictures_keep_their_suffix_and_missing_ones_are_left_out(tmp_path):
     audit = build_audit(5, train=50, pictures=LargePictures)
-    assert audit.pictures is not None
-    known = audit.pictures.generated
-    audit.pictures.generated = lambda row: None if row == 3 else known(row)
+    assert audit.thumbnails is not None
+    known = audit.thumbnails.generated
+    audit.thumbnails.generated = lambda row: None if row == 3 else known(row)
     write_audit(audit, tmp_path)
     assert names_in(tmp_path / "pictures" / "generated") == [
         f"00000{row}.webp" for row in (0, 1, 2, 4)
@@ -138,8 +138,8 @@ def test_an_error_leaves_the_earlier_audit_unchanged(audit, tmp_path):
     def fails(row):
         raise RuntimeError
 
-    assert broken.pictures is not None
-    broken.pictures.train = fails
+    assert broken.thumbnails is not None
+    broken.thumbnails.train = fails
     with pytest.raises(RuntimeError):
         write_audit(broken, tmp_path)
     assert content_of(tmp_path) == before

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genmem.auditing.results import copied
+from genmem.auditing.results import copied_images
 from genmem.report.audit import page
 from genmem.report.audit.images import Album, page_rows
 from genmem.report.audit.page import render
@@ -22,7 +22,7 @@ EVIL = "<script>alert(1)</script><!--"
 
 
 def page_of(audit):
-    return render(audit, page_rows(audit), copied(audit), Album())
+    return render(audit, page_rows(audit), copied_images(audit), Album())
 
 
 def flagged(audit, count):
@@ -60,15 +60,15 @@ def test_the_verdict_follows_the_flags_then_the_estimated_share():
     assert verdict(flagged(some, 0)).level == "doubt"
     assert verdict(flagged(none, 0)).level == "clear"
     assert verdict(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
-    few = replace(none, fewest_flagged=2)
+    few = replace(none, min_copies_flagged=2)
     assert verdict(flagged(few, 0)).level == "open"
     assert "unless 2 come as close" in verdict(flagged(few, 0)).sentence
     assert (
         "none of 50 images can be flagged"
-        in verdict(flagged(replace(none, fewest_flagged=None), 0)).sentence
+        in verdict(flagged(replace(none, min_copies_flagged=None), 0)).sentence
     )
     large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
-    result = verdict(replace(large, fewest_flagged=5))
+    result = verdict(replace(large, min_copies_flagged=5))
     assert result.level == "clear"
     assert "Fewer than 5 copies could not have been distinguished from chance." in result.sentence
     same = {role: replace(summary, digest="same") for role, summary in audit.inputs.items()}
@@ -108,7 +108,7 @@ def test_ids_and_notes_are_never_markup():
         audit,
         generated_ids=[f"{EVIL}{row}" for row in range(30)],
         train_ids=[f"{EVIL}{row}\n\u202e" for row in range(1000)],
-        categories=[EVIL] * 1000,
+        classes=[EVIL] * 1000,
         notes=(EVIL,),
         spaces=tuple(replace(space, name=EVIL) for space in audit.spaces),
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from genmem.auditing.results import copied
+from genmem.auditing.results import copied_images
 from genmem.report.audit import tables
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
 
@@ -40,7 +40,7 @@ def nasty_audit(**changes):
         audit,
         generated_ids=NASTY,
         train_ids=[f"{one}{row}" for row in range(10) for one in NASTY],
-        categories=[NASTY[row % len(NASTY)] if row % 7 else None for row in range(120)],
+        classes=[NASTY[row % len(NASTY)] if row % 7 else None for row in range(120)],
         **changes,
     )
 
@@ -52,7 +52,7 @@ def test_images_hold_every_row_in_input_order_and_full_precision(tmp_path, monke
     write_images(audit, tmp_path)
     table = pq.read_table(tmp_path / "images.parquet")
     read = table.to_pydict()
-    assert audit.categories is not None
+    assert audit.classes is not None
     assert table.column_names[:10] == [
         *("generated", "flagged", "p_value", "q_value", "space", "nearest", "transformation"),
         *("class", "distance", "ratio"),
@@ -66,7 +66,7 @@ def test_images_hold_every_row_in_input_order_and_full_precision(tmp_path, monke
         assert read["space"][row] == space.name
         assert read["nearest"][row] == audit.train_ids[train]
         assert read["transformation"][row] == transformation.name
-        assert read["class"][row] == audit.categories[train]
+        assert read["class"][row] == audit.classes[train]
         assert read["distance"][row] == distance
         assert read["ratio"][row] == space.ratio[row]
     for space in audit.spaces:
@@ -75,7 +75,7 @@ def test_images_hold_every_row_in_input_order_and_full_precision(tmp_path, monke
         assert read[f"{space.name}:ratio"] == space.ratio.tolist()
         for place in range(3):
             names = [audit.train_ids[row] for row in space.train[:, place]]
-            changes = [audit.transformations[one].name for one in space.transformations[:, place]]
+            changes = [audit.augmentations[one].name for one in space.augmentations[:, place]]
             assert read[f"{space.name}:nearest_{place + 1}"] == names
             assert read[f"{space.name}:distance_{place + 1}"] == space.distances[:, place].tolist()
             assert read[f"{space.name}:transformation_{place + 1}"] == changes
@@ -99,7 +99,7 @@ def test_csv_says_the_same_as_parquet(tmp_path):
 def test_there_is_no_class_column_where_no_classes_were_asked_for(tmp_path):
     audit = build_audit(20, classes=False, pictures=None)
     write_images(audit, tmp_path)
-    write_copied(audit, copied(audit), tmp_path)
+    write_copied(audit, copied_images(audit), tmp_path)
     for name in ("images", "copied"):
         assert "class" not in pq.read_table(tmp_path / f"{name}.parquet").column_names
 
@@ -115,7 +115,7 @@ def test_ids_stand_in_parquet_as_they_are(tmp_path):
 def test_no_spreadsheet_takes_an_id_in_csv_for_a_formula(tmp_path):
     audit = nasty_audit(flagged=np.ones(len(NASTY), bool))
     write_images(audit, tmp_path)
-    write_copied(audit, copied(audit), tmp_path)
+    write_copied(audit, copied_images(audit), tmp_path)
     lines = rows_of(tmp_path / "images.csv")
     assert [line["generated"] for line in lines] == [
         "'=1+1",
@@ -143,23 +143,23 @@ def test_numbers_below_zero_stay_numbers_in_csv(tmp_path):
     below = replace(space, statistic=-space.statistic)
     write_images(replace(audit, spaces=(below, *others)), tmp_path)
     lines = rows_of(tmp_path / "images.csv")
-    copied_images = [float(line[f"{space.name}:statistic"]) for line in lines]
-    assert copied_images == below.statistic.tolist()
+    statistics = [float(line[f"{space.name}:statistic"]) for line in lines]
+    assert statistics == below.statistic.tolist()
 
 
 def test_copied_training_images_list_their_copies(tmp_path):
     audit = build_audit(200, train=100, copies=0.3, pictures=None)
-    copied_images = copied(audit)
-    assert audit.categories is not None
-    assert max(len(image.generated) for image in copied_images) > 1
-    write_copied(audit, copied_images, tmp_path)
+    found = copied_images(audit)
+    assert audit.classes is not None
+    assert max(len(image.generated) for image in found) > 1
+    write_copied(audit, found, tmp_path)
     read = pq.read_table(tmp_path / "copied.parquet").to_pylist()
     lines = rows_of(tmp_path / "copied.csv")
-    for image, row, line in zip(copied_images, read, lines, strict=True):
+    for image, row, line in zip(found, read, lines, strict=True):
         ids = [audit.generated_ids[place] for place in image.generated]
         assert row == {
             "train": audit.train_ids[image.train],
-            "class": audit.categories[image.train],
+            "class": audit.classes[image.train],
             "copies": len(ids),
             "closest_distance": image.distance,
             "generated": ids,
@@ -170,7 +170,7 @@ def test_copied_training_images_list_their_copies(tmp_path):
 
 def test_nothing_copied_is_a_table_without_rows(tmp_path):
     audit = build_audit(50, copies=0.0, level=1e-9, pictures=None)
-    write_copied(audit, copied(audit), tmp_path)
+    write_copied(audit, copied_images(audit), tmp_path)
     write_duplicates((), tmp_path)
     assert pq.read_table(tmp_path / "copied.parquet").num_rows == 0
     header = '"train","class","copies","closest_distance","generated"\n'

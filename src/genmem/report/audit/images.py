@@ -50,13 +50,13 @@ def write_pictures(
     Args:
         audit: the result of `genmem.audit`.
         rows: `page_rows(audit)`.
-        copied_images: `copied(audit)`.
+        copied_images: `copied_images(audit)`.
         folder: gets the folders `generated`, `train` and `test`, if they have pictures.
 
     Returns:
         The files written.
     """
-    if audit.pictures is None:
+    if audit.thumbnails is None:
         return Album()
     train = {audit.nearest(int(row))[1] for row in rows}
     train.update(image.train for image in copied_images[:COPIED])
@@ -66,9 +66,9 @@ def write_pictures(
         first = test if duplicates.between.startswith("test") else train
         first.update(duplicates.first[:PAIRS].tolist())
     return Album(
-        generated=_write(audit.pictures.generated, rows.tolist(), folder / "generated"),
-        train=_write(audit.pictures.train, train, folder / "train"),
-        test=_write(audit.pictures.test, test, folder / "test"),
+        generated=_write(audit.thumbnails.generated, rows.tolist(), folder / "generated"),
+        train=_write(audit.thumbnails.train, train, folder / "train"),
+        test=_write(audit.thumbnails.test, test, folder / "test"),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space, copied
+from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copied_images
 from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
@@ -60,12 +60,12 @@ def write_audit(audit: Audit, folder: str | Path) -> None:
         UsageError: the folder holds something other than an audit, or cannot be written.
     """
     with atomic_result_folder(folder, AUDIT) as new:
-        copied_images, rows = copied(audit), page_rows(audit)
+        copied, rows = copied_images(audit), page_rows(audit)
         write_images(audit, new)
-        write_copied(audit, copied_images, new)
+        write_copied(audit, copied, new)
         write_duplicates(audit.duplicates, new)
-        album = write_pictures(audit, rows, copied_images, new / FOLDER)
-        write_results(new, AUDIT, audit.to_dict(), render(audit, rows, copied_images, album))
+        album = write_pictures(audit, rows, copied, new / FOLDER)
+        write_results(new, AUDIT, audit.to_dict(), render(audit, rows, copied, album))
 
 
 STYLES = ("style.css", "audit.css")
@@ -110,7 +110,7 @@ def render(
     Args:
         audit: the result of `genmem.audit`.
         rows: `page_rows(audit)`.
-        copied_images: `copied(audit)`.
+        copied_images: `copied_images(audit)`.
         album: the picture files beside the page.
     """
     style = _concatenate(STYLES)
@@ -132,7 +132,7 @@ def render(
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),
         spaces=spaces,
-        categories=audit.categories is not None,
+        categories=audit.classes is not None,
         copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]],
         copied_total=len(copied_images),
         classes=class_table(audit),
@@ -164,7 +164,7 @@ def _policy(style: str, script: str) -> str:
 
 def _copied_card(audit: Audit, image: CopiedImage, album: Album) -> Card:
     name = printable(audit.train_ids[image.train])
-    category = None if audit.categories is None else audit.categories[image.train]
+    category = None if audit.classes is None else audit.classes[image.train]
     path = album.path("train", image.train)
     return Card(
         pictures=((path, f"Training image {name}"),) if path else (),
@@ -202,7 +202,7 @@ def _duplicates_card(duplicates: Duplicates, index: int, album: Album, *, first_
     )
 
 
-def _histogram(space: Space) -> SpaceHistogram | None:
+def _histogram(space: SpaceResult) -> SpaceHistogram | None:
     sets = {"generated": space.statistic, "test": space.null.statistic}
     whole = histogram(sets)
     if whole is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, Space
+from genmem.auditing.results import Audit, SpaceResult
 from genmem.formatting import printable
 from genmem.report.audit.images import FOLDER, Album
 from genmem.report.audit.tables import best_match
@@ -43,7 +43,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
         "spaces": [printable(space.name) for space in audit.spaces],
         "augmentations": [
             {"phrase": item.phrase, "mirrored": item.mirrored, "box": item.box}
-            for item in audit.transformations
+            for item in audit.augmentations
         ],
         "train": _train(audit, images, album),
         "rows": {
@@ -69,7 +69,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
 
 def _train(audit: Audit, images: NDArray[np.int64], album: Album) -> dict[str, Any]:
     """The training images in the table, by columns; `class` points into `classes`."""
-    categories = audit.categories
+    categories = audit.classes
     names = [] if categories is None else [categories[row] or "" for row in map(int, images)]
     classes = sorted(set(names))
     index = {name: position for position, name in enumerate(classes)}
@@ -83,7 +83,10 @@ def _train(audit: Audit, images: NDArray[np.int64], album: Album) -> dict[str, A
 
 
 def _space(
-    space: Space, rows: NDArray[np.int64], images: NDArray[np.int64], others: NDArray[np.int64]
+    space: SpaceResult,
+    rows: NDArray[np.int64],
+    images: NDArray[np.int64],
+    others: NDArray[np.int64],
 ) -> dict[str, Any]:
     """One space by columns; `train` [n · k], row by row, points into `images`, then `others`."""
     k = min(space.distances.shape[1], NEIGHBORS)
@@ -98,7 +101,7 @@ def _space(
         "ratio": _rounded(space.ratio[rows]),
         "train": np.where(known, place, len(images) + np.searchsorted(others, train)),
         "distance": _rounded(space.distances[rows, :k].ravel()),
-        "augmentation": space.transformations[rows, :k].ravel(),
+        "augmentation": space.augmentations[rows, :k].ravel(),
     }
 
 

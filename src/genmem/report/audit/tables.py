@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space
+from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult
 
 BLOCK = 1 << 16
 """Rows per block."""
@@ -41,7 +41,7 @@ def write_images(audit: Audit, folder: Path) -> None:
     `SPACE:transformation_1` and so on.
     """
     train = _text(audit.train_ids)
-    classes = None if audit.categories is None else _text(audit.categories)
+    classes = None if audit.classes is None else _text(audit.classes)
     blocks = (
         _image_block(audit, slice(start, start + BLOCK), train, classes)
         for start in range(0, max(len(audit.p_values), 1), BLOCK)
@@ -57,13 +57,13 @@ def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Pat
 
     Args:
         audit: the result of `genmem.audit`.
-        copied_images: `copied(audit)`, most copies first.
+        copied_images: `copied_images(audit)`, most copies first.
         folder: gets the two files.
     """
     train = [image.train for image in copied_images]
     columns: dict[str, Any] = {"train": _text([audit.train_ids[row] for row in train])}
-    if audit.categories is not None:
-        columns["class"] = _text([audit.categories[row] for row in train])
+    if audit.classes is not None:
+        columns["class"] = _text([audit.classes[row] for row in train])
     copies = np.array([len(image.generated) for image in copied_images], np.int64)
     columns["copies"] = pa.array(copies)
     columns["closest_distance"] = pa.array(
@@ -114,7 +114,7 @@ def best_match(
     index = np.arange(len(chosen))
     return (
         np.stack([space.train[rows, 0] for space in audit.spaces])[chosen, index],
-        np.stack([space.transformations[rows, 0] for space in audit.spaces])[chosen, index],
+        np.stack([space.augmentations[rows, 0] for space in audit.spaces])[chosen, index],
         np.stack([space.distances[rows, 0] for space in audit.spaces])[chosen, index],
         np.stack([space.ratio[rows] for space in audit.spaces])[chosen, index],
     )
@@ -125,7 +125,7 @@ def _image_block(
 ) -> pa.RecordBatch:
     """The columns of `images` for some rows."""
     nearest, augmentation, distance, ratio = best_match(audit, rows)
-    names = pa.array([item.name for item in audit.transformations], pa.string())
+    names = pa.array([item.name for item in audit.augmentations], pa.string())
     columns: dict[str, pa.Array] = {
         "generated": _text(audit.generated_ids[rows]),
         "flagged": pa.array(audit.flagged[rows]),
@@ -144,7 +144,7 @@ def _image_block(
 
 
 def _space_columns(
-    space: Space, rows: slice, train: pa.Array, names: pa.Array
+    space: SpaceResult, rows: slice, train: pa.Array, names: pa.Array
 ) -> dict[str, pa.Array]:
     """The columns of one space for some rows."""
     (name,) = _text([space.name]).to_pylist()
@@ -157,7 +157,7 @@ def _space_columns(
         columns |= {
             f"{name}:nearest_{rank + 1}": _take(train, space.train[rows, rank]),
             f"{name}:distance_{rank + 1}": pa.array(space.distances[rows, rank]),
-            f"{name}:transformation_{rank + 1}": _take(names, space.transformations[rows, rank]),
+            f"{name}:transformation_{rank + 1}": _take(names, space.augmentations[rows, rank]),
         }
     return columns
 

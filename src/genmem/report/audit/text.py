@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genmem.auditing.caveats import what_is_flagged
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, Space, copied_by_class
+from genmem.auditing.caveats import flagged_clause
+from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copies_by_class
 from genmem.formatting import count, join_words, number, percent, printable, share
 from genmem.images.augmentations import Augmentation
 from genmem.report.audit.images import PAIRS
@@ -47,10 +47,10 @@ def verdict(audit: Audit) -> Verdict:
         )
     if reason := _why_inconclusive(audit):
         return Verdict(level="open", word="Open", sentence=f"{sentence} {reason}")
-    if audit.fewest_flagged not in (None, 1):
+    if audit.min_copies_flagged not in (None, 1):
         sentence += (
-            f" Fewer than {audit.fewest_flagged:,} copies could not have been distinguished from "
-            "chance."
+            f" Fewer than {audit.min_copies_flagged:,} copies could not have been distinguished "
+            "from chance."
         )
     return Verdict(level="clear", word="No copies found", sentence=sentence)
 
@@ -78,10 +78,10 @@ def _why_inconclusive(audit: Audit) -> str:
         if null.source == "test":
             return "But most held-out images are also training images, so this says nothing."
         return "But most training images occur twice or more, so this says nothing."
-    images, fewest = len(audit.p_values), audit.fewest_flagged
+    images, fewest = len(audit.p_values), audit.min_copies_flagged
     if fewest is None or (fewest > 1 and fewest > UNSEEN * images):
         honest = count(len(null.statistic), "honest image")
-        return f"But with {honest} {what_is_flagged(images, fewest)}: look at the first rows below."
+        return f"But with {honest} {flagged_clause(images, fewest)}: look at the first rows below."
     return ""
 
 
@@ -200,7 +200,7 @@ def space_table(audit: Audit) -> Table:
 
 def class_table(audit: Audit) -> Table | None:
     """Copies by class of the training image, most first; None if no classes were requested."""
-    classes = copied_by_class(audit)
+    classes = copies_by_class(audit)
     if not classes:
         return None
     ordered = sorted(classes.items(), key=lambda item: (-item[1][0], -item[1][1], item[0]))
@@ -263,7 +263,7 @@ def _same_set(audit: Audit) -> bool:
     return generated is not None and train is not None and generated.digest == train.digest
 
 
-def _tail(space: Space) -> str:
+def _tail(space: SpaceResult) -> str:
     if not space.null.tail:
         return "none"
     return f"of the closest {space.null.tail:,}, exponent {number(space.null.exponent)}"
@@ -281,7 +281,7 @@ def _short_fraction(estimate: Result | None) -> str:
 def _augmentation_sentences(audit: Audit) -> list[str]:
     """How training images were augmented, and in which space if that differs."""
     by_space = {
-        space.name: [audit.transformations[index] for index in space.forms]
+        space.name: [audit.augmentations[index] for index in space.compared]
         for space in audit.spaces
     }
     first = by_space[audit.spaces[0].name]

@@ -17,7 +17,7 @@ from genmem.report.competition.tables import CASE_NAMES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from genmem.calibration.results import Analysis, BoardFinding
+    from genmem.calibration.results import Analysis, BoardResult
 
 CHEAT_COLOURS = ("copying", "test", "open", "clear")
 CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
@@ -37,14 +37,14 @@ def draw_figures(analysis: Analysis) -> list[Drawing]:
     return figures
 
 
-def _board(analysis: Analysis, board: BoardFinding, slug: str) -> Iterable[Drawing]:
+def _board(analysis: Analysis, board: BoardResult, slug: str) -> Iterable[Drawing]:
     yield _scatter(analysis, board, f"scatter-{slug}")
     yield _histogram(analysis, board, f"distances-{slug}")
     yield _sweep(board, f"sweep-{slug}")
     yield _review(board, f"review-{slug}")
 
 
-def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
+def _scatter(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
     """FD against distance, one mark per entry, by label."""
     figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
@@ -84,7 +84,7 @@ def _scatter(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     )
 
 
-def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
+def _histogram(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
     """Distances of honest and of cheating entries, with τ."""
     figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
@@ -121,7 +121,7 @@ def _histogram(analysis: Analysis, board: BoardFinding, name: str) -> Drawing:
     )
 
 
-def _sweep(board: BoardFinding, name: str) -> Drawing:
+def _sweep(board: BoardResult, name: str) -> Drawing:
     """Shares of entries caught and penalised, by τ."""
     figure, axes = new_axes()
     sweep, margins = board.sweep, board.calibration.margins
@@ -157,7 +157,7 @@ def _sweep(board: BoardFinding, name: str) -> Drawing:
     )
 
 
-def _review(board: BoardFinding, name: str) -> Drawing:
+def _review(board: BoardResult, name: str) -> Drawing:
     """Entries opened until the top k are clean."""
     figure, axes = new_axes()
     lines = {
@@ -198,7 +198,7 @@ def _review(board: BoardFinding, name: str) -> Drawing:
     )
 
 
-def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: str) -> Drawing:
+def _ranks(analysis: Analysis, first: BoardResult, second: BoardResult, name: str) -> Drawing:
     """The ranks of the same honest entries on two leaderboards."""
     figure, axes = new_axes()
     honest = np.isin(np.asarray(analysis.labels, dtype=object), analysis.honest_labels)
@@ -235,7 +235,7 @@ def _ranks(analysis: Analysis, first: BoardFinding, second: BoardFinding, name: 
     )
 
 
-def _thresholds(axes: Axes, board: BoardFinding) -> None:
+def _thresholds(axes: Axes, board: BoardResult) -> None:
     """Vertical lines at τ without false penalties and at the τ in force, named above the axes."""
     marks: list[tuple[float, str, Any, str]] = [
         (board.calibration.thresholds["false_penalty"].tau, "τ*", "-", "ink")

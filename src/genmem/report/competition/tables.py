@@ -9,7 +9,7 @@ from genmem.report.common.tables import Table
 from genmem.results import Interval
 
 if TYPE_CHECKING:
-    from genmem.calibration.results import Analysis, BoardFinding, Margins, Review, Threshold
+    from genmem.calibration.results import Analysis, BoardResult, Margins, Review, Threshold
 
 CASE_NAMES = {
     "no penalty": "no penalty",
@@ -21,7 +21,7 @@ CASE_NAMES = {
 """The names of the thresholds in tables."""
 
 
-def headline(board: BoardFinding) -> str:
+def headline(board: BoardResult) -> str:
     """The leaderboard's main finding in two sentences."""
     best = board.calibration.thresholds["false_penalty"]
     reviews = {case.name: case.blank_is_neither for case in board.reviews}
@@ -43,7 +43,7 @@ def headline(board: BoardFinding) -> str:
     )
 
 
-def threshold_table(board: BoardFinding) -> Table:
+def threshold_table(board: BoardResult) -> Table:
     """What each threshold does to the labelled entries."""
     thresholds: dict[str, Threshold] = {**board.calibration.thresholds}
     if board.in_force is not None:
@@ -65,7 +65,7 @@ def threshold_table(board: BoardFinding) -> Table:
     )
 
 
-def review_table(board: BoardFinding) -> Table:
+def review_table(board: BoardResult) -> Table:
     """Entries to open until the top is clean, by threshold and meaning of a blank label."""
     top = board.reviews[0].blank_is_neither.top
     return Table(
@@ -90,7 +90,7 @@ def review_table(board: BoardFinding) -> Table:
     )
 
 
-def correlation_table(board: BoardFinding) -> Table:
+def correlation_table(board: BoardResult) -> Table:
     """Pearson's correlation of FD and distance by group."""
     return Table(
         caption="Correlation of Fréchet distance and memorization distance",

@@ -1,0 +1,152 @@
+"""The search in one feature space: features of every augmentation, and nearest training images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genmem.arrays import take_rows
+from genmem.auditing.augmentations import AugmentationFamilies
+from genmem.auditing.results import Ints
+from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
+from genmem.features import FeatureExtractor, extract, image_transform
+from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
+from genmem.neighbors import Metric
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSets
+
+REFERENCE = 10
+"""Rank of the neighbour that pixel distances are divided by; searches have at least this depth."""
+
+_BLOCK_ROWS = 16_384
+_STREAM_ROWS = 2_048
+
+
+def distance_metric(space: str) -> Metric:
+    """The distance of a feature space: Euclidean for pixels, 1 − |cos| for features."""
+    return "euclidean" if space == "pixels" else "absolute_cosine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSearch:
+    """Nearest training images in one space, by family of augmentations.
+
+    Attributes:
+        name: the backbone's name.
+        metric: the distance.
+        families: the augmentations by family.
+        generated: the generated images' matches, by family.
+        honest: the matches of the images that stand for an honest generator, by family.
+    """
+
+    name: str
+    metric: Metric
+    families: AugmentationFamilies
+    generated: Mapping[str, Matches]
+    honest: Mapping[str, Matches]
+
+
+def search_space(
+    sets: FeatureSets,
+    *,
+    families: AugmentationFamilies,
+    honest: Queries,
+    train_rows: Ints,
+    k: int,
+    options: ExtractOptions,
+) -> SpaceSearch:
+    """Search generated and honest images in every augmentation of the training images.
+
+    Args:
+        sets: the sets in this space.
+        families: the augmentations by family, the unchanged images first.
+        honest: the rows that stand for an honest generator.
+        train_rows: int64, rows of the training set that are compared with, ascending.
+        k: neighbours to list; the search has at least `REFERENCE` where there are so many.
+        options: broken images as in `sets`, and progress.
+    """
+    metric = distance_metric(sets.backbone)
+    queries = {"generated": Queries(array=sets.by_role["generated"].array), "honest": honest}
+    matches = {
+        family: nearest_over_augmentations(
+            queries,
+            (_augmented_features(sets, one, train_rows, options) for one in augmentations),
+            train_rows=train_rows,
+            k=min(max(k, REFERENCE), len(train_rows) - honest.extra),
+            metric=metric,
+        )
+        for family, augmentations in families.items()
+    }
+    return SpaceSearch(
+        name=sets.backbone,
+        metric=metric,
+        families=families,
+        generated={family: by_query["generated"] for family, by_query in matches.items()},
+        honest={family: by_query["honest"] for family, by_query in matches.items()},
+    )
+
+
+def is_streamed(extractor: FeatureExtractor) -> bool:
+    """Whether features are cheaper to compute again than to cache: those without a network."""
+    return extractor.weights_hash is None
+
+
+def _augmented_features(
+    sets: FeatureSets, augmentation: Augmentation, train_rows: Ints, options: ExtractOptions
+) -> Iterator[Any]:
+    """Features of the given training rows under one augmentation, part by part."""
+    train, extractor = sets.by_role["train"], sets.extractor
+    if options.progress:
+        phrase = f" with train {augmentation.phrase}" if augmentation.phrase else ""
+        options.progress(f"comparing{phrase}, in {sets.backbone}", 0, None)
+    if augmentation == IDENTITY:
+        yield from _blocks(train.array, train_rows)
+    elif train.source is None or extractor is None:
+        raise AssertionError("only images can be augmented")
+    elif is_streamed(extractor):
+        yield from _streamed(train.source, extractor, augmentation, train_rows, options)
+    else:
+        features = extract(
+            train.source,
+            extractor=extractor,
+            augmentation=augmentation,
+            skip_broken=options.skip_broken,
+            progress=options.progress,
+        )
+        yield from _blocks(features.array, train_rows)
+
+
+def _blocks(array: Any, rows: Ints) -> Iterator[Any]:
+    if len(rows) == int(array.shape[0]):
+        yield array
+        return
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield take_rows(array, rows[start : start + _BLOCK_ROWS])
+
+
+def _streamed(
+    source: ImageSource,
+    extractor: FeatureExtractor,
+    augmentation: Augmentation,
+    rows: Ints,
+    options: ExtractOptions,
+) -> Iterator[Any]:
+    batches = read_batches(
+        source,
+        transform=image_transform(extractor, augmentation),
+        batch_size=_STREAM_ROWS,
+        skip_broken=options.skip_broken,
+    )
+    first = 0
+    with closing(batches):
+        for batch in batches:
+            count = len(batch.positions)
+            if not count:
+                continue
+            low, high = np.searchsorted(rows, (first, first + count))
+            features, _ = extractor.run(batch.array)
+            yield features[rows[low:high] - first]
+            first += count
