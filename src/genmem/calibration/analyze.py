@@ -91,6 +91,16 @@ def analyze(
     Raises:
         InputError: the table cannot be used; the row is named.
         UsageError: no board, or `top` is below 1.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from genmem.calibration import Board, analyze
+        >>> rows = ["id,fd,distance,labels", "1,20,0.3,honest", "2,30,0.4,honest", "3,5,0.1,mgan"]
+        >>> _ = Path("results.csv").write_text("\\n".join(rows), encoding="utf-8")
+        >>> boards = {"private": Board(fd="fd", distance="distance")}
+        >>> result = analyze("results.csv", boards=boards, identifier="id", top=1)
+        >>> result.boards["private"].calibration.tau
+        0.3
     """
     if not boards:
         raise UsageError("expected at least one board.")

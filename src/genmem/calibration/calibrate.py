@@ -47,6 +47,14 @@ def calibrate(
     Raises:
         InputError: a group is empty or a distance is negative or not finite.
         UsageError: the criterion is unknown or the rate out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem.calibration import calibrate
+        >>> honest, cheating = np.array([0.30, 0.35, 0.4]), np.array([0.05, 0.1])
+        >>> result = calibrate(honest=honest, cheating=cheating, space="inception")
+        >>> result.tau, result.margins.auc
+        (0.3, 1.0)
     """
     honest, cheating = check_distances(honest, "honest"), check_distances(cheating, "cheating")
     separation = margins(honest=honest, cheating=cheating, seed=seed)

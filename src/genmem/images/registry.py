@@ -130,6 +130,13 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     Raises:
         InputError: it does not exist, cannot be read, holds no image, or is refused as unsafe (see
             `archives`, `limits`).
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import open_images
+        >>> with open_images(np.zeros((3, 8, 8, 3), dtype=np.uint8)) as source:
+        ...     len(source)
+        3
     """
     if isinstance(source, ImageSource):
         return source

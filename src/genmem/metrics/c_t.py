@@ -80,6 +80,17 @@ def c_t(
         InputError: not finite floating-point features of one dimension; labels that are missing,
             of the wrong number, or not among train's.
         UsageError: a metric, number of cells or of components that is not possible.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import c_t
+        >>> rng = np.random.default_rng(0)
+        >>> train, test, honest = rng.normal(size=(3, 200, 8))
+        >>> copies = train + 0.01
+        >>> float(c_t(generated=copies, train=train, test=test)) < -3
+        True
+        >>> abs(float(c_t(generated=honest, train=train, test=test))) < 3
+        True
     """
     arrays = {"generated": generated, "train": train, "test": test}
     counts = check_feature_sets(arrays)

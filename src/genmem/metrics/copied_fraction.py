@@ -77,6 +77,16 @@ def copied_fraction(
 
     Raises:
         InputError: the arrays are not features of one backbone.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import copied_fraction
+        >>> rng = np.random.default_rng(0)
+        >>> train, test, generated = rng.normal(size=(3, 500, 8))
+        >>> generated[:100] = train[:100]
+        >>> result = copied_fraction(generated=generated, train=train, test=test)
+        >>> round(float(result), 2), result.interval.low > 0.1
+        (0.2, True)
     """
     sets = {"generated": generated, "train": train, "test": test}
     check_feature_sets(sets)

@@ -52,6 +52,14 @@ def kd(
     Raises:
         InputError: not finite floating-point features of one dimension with at least two rows.
         UsageError: no subsets, or subsets of fewer than two rows.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import kd
+        >>> rng = np.random.default_rng(0)
+        >>> train, honest = rng.normal(size=(2, 1000, 4))
+        >>> float(kd(generated=honest + 1, train=train)) > float(kd(generated=honest, train=train))
+        True
     """
     counts = check_feature_sets({"generated": generated, "train": train})
     for role, count in counts.items():

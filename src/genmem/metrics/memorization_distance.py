@@ -42,6 +42,14 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
 
     Raises:
         InputError: the arrays are not features of one backbone, or all generated rows are zero.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import memorization_distance
+        >>> train = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> generated = np.array([[2.0, 0.0], [1.0, 1.0]])  # a copy, and one between the two
+        >>> round(float(memorization_distance(generated=generated, train=train)), 4)
+        0.1464
     """
     check_feature_sets({"generated": generated, "train": train})
     found = nearest(generated, train, metric="absolute_cosine" if absolute else "cosine")

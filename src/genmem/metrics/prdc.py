@@ -42,6 +42,13 @@ def precision(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGH
 
     Raises:
         InputError: the arrays are not features of one backbone, or a set has ≤ k rows.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import precision
+        >>> train = np.random.default_rng(0).normal(size=(100, 4))
+        >>> float(precision(generated=train[:50], train=train))
+        1.0
     """
     return _single("precision", generated, train, neighborhood)
 
@@ -50,6 +57,13 @@ def recall(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBOR
     """Share of training rows inside at least one generated ball B_k: is the variety covered?
 
     Arguments and errors as in `precision`; value in [0, 1], higher is better.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import recall
+        >>> train = np.random.default_rng(0).normal(size=(100, 4))
+        >>> float(recall(generated=train, train=train))
+        1.0
     """
     return _single("recall", generated, train, neighborhood)
 

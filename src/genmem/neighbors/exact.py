@@ -77,6 +77,14 @@ def nearest(
     Raises:
         InputError: not finite features [n, d] and [m, d], or fewer than k references.
         UsageError: k or metric is not one of the allowed values.
+
+    Example:
+        >>> import numpy as np
+        >>> from genmem import nearest
+        >>> train = np.array([[0.0, 0.0], [3.0, 4.0]])
+        >>> result = nearest(np.array([[0.0, 1.0]]), train, k=2, metric="euclidean")
+        >>> result.indices.tolist(), result.distances.round(3).tolist()
+        ([[0, 1]], [[1.0, 4.243]])
     """
     search = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
     if exclude_self and queries.shape[0] != references.shape[0]:
