@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import genmem
-from genmem.auditing import audit, copied, copied_by_class
+from genmem.auditing import audit, copied_images, copies_by_class
 from genmem.auditing.augmentations import parse_families
 from genmem.errors import InputError, UsageError
 from genmem.features import FeatureExtractor
@@ -118,10 +118,10 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         backbones=["pixels"],
         classes=True,
     ) as found:
-        listed = copied(found)
+        listed = copied_images(found)
         assert [found.train_ids[one.train] for one in listed[:2]] == [ids[0], "odd/0001.png"]
         assert [len(one.generated) for one in listed[:2]] == [20, 15]
-        by_class = copied_by_class(found)
+        by_class = copies_by_class(found)
         assert by_class["even"][0] >= 20
         assert [images for _, _, images in by_class.values()] == [100, 100]
         picture = found.thumbnails.train(listed[0].train)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmem.calibration import auc, calibrate, d_prime, dispersion, margins, ranked
+from genmem.calibration import auc, calibrate, d_prime, dispersion, margins, rank_spaces
 from genmem.errors import UsageError
 
 distances = st.lists(st.integers(0, 20).map(lambda n: n / 20), min_size=1, max_size=12).map(
@@ -114,7 +114,7 @@ def test_spaces_are_ranked_by_auc_and_then_by_d_prime():
         calibrate(honest=honest, cheating=cheating, space=name)
         for name, (honest, cheating) in spaces.items()
     ]
-    assert [one.space for one in ranked(found)] == ["farther", "far", "overlap", "flat"]
+    assert [one.space for one in rank_spaces(found)] == ["farther", "far", "overlap", "flat"]
 
 
 def test_the_chosen_criterion_gives_tau():

@@ -93,10 +93,11 @@ def analyze(
         UsageError: no board, or `top` is below 1.
 
     Example:
-        >>> from pathlib import Path
         >>> from genmem.calibration import Board, analyze
         >>> rows = ["id,fd,distance,labels", "1,20,0.3,honest", "2,30,0.4,honest", "3,5,0.1,mgan"]
-        >>> _ = Path("results.csv").write_text("\\n".join(rows), encoding="utf-8")
+        >>> with open("results.csv", "w", encoding="utf-8") as file:
+        ...     for row in rows:
+        ...         print(row, file=file)
         >>> boards = {"private": Board(fd="fd", distance="distance")}
         >>> result = analyze("results.csv", boards=boards, identifier="id", top=1)
         >>> result.boards["private"].calibration.tau

@@ -13,7 +13,7 @@ from genmem.arena.leaderboards.cache import cached, score_state
 from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, NOT_REVIEWED, Consensus
 from genmem.arena.moderation.selectors import consensus_by_submission, label_state
 from genmem.arena.moderation.threshold_preview import SplitScores, split_scores
-from genmem.calibration import auc, d_prime, threshold
+from genmem.calibration import auc, choose_threshold, d_prime
 from genmem.calibration.results import Threshold
 
 UNSETTLED = "unsettled"
@@ -220,7 +220,7 @@ def suggest(
     near, far = scores.distance[copying], scores.distance[honest]
     purposes = {"Fewest errors": "error", "No legitimate one penalised": "false_penalty"}
     thresholds = [
-        (purpose, threshold(honest=far, cheating=near, criterion=criterion))
+        (purpose, choose_threshold(honest=far, cheating=near, criterion=criterion))
         for purpose, criterion in purposes.items()
     ]
     return Suggestion(
