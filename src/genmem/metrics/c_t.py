@@ -53,7 +53,7 @@ def c_t(
     instead of shifting the others; a cell with all distances equal has Z_U = 0. With `cells=None`
     the one cell always counts.
 
-    The interval, 95 %, tells how C_T varies with the generated and the test rows, their numbers
+    The 95 % interval says how C_T varies with the generated and the test rows, with their numbers
     (with which C_T grows), the training rows and the cells held fixed: DeLong, DeLong and
     Clarke-Pearson 1988, "Comparing the Areas under Two or More Correlated Receiver Operating
     Characteristic Curves".
@@ -97,25 +97,25 @@ def c_t(
     check_choice(metric, ("euclidean", "cosine"), name="metric")
     if pca is not None and metric == "cosine" and cells is None:
         raise UsageError("pca: with metric='cosine' it only shapes the cells; give cells= too.")
-    settings = _Settings(cells=cells, metric=metric, pca=pca, seed=seed)
+    options = _Options(cells=cells, metric=metric, pca=pca, seed=seed)
     parts: dict[str, Any] = {"metric": metric, "pca": pca}
     if categories is None:
-        table = _score_cells(arrays, settings)
-        found, notes = _weighted_mean(table)
+        table = _score_cells(arrays, options)
+        score, notes = _weighted_mean(table)
     else:
-        table, by_category, notes = _score_categories(arrays, categories, counts, settings)
+        table, by_category, notes = _score_categories(arrays, categories, counts, options)
         parts["categories"] = {name: one and one.z for name, one in by_category.items()}
-        scored = [one for one in by_category.values() if one is not None]
-        found = tie_correction.combined(scored, [1.0] * len(scored))
+        defined = [one for one in by_category.values() if one is not None]
+        score = tie_correction.combine(defined, [1.0] * len(defined))
     parts["cells"] = [row.to_dict() for row in table]
-    if found is None:
+    if score is None:
         notes += ("C_T is not defined here: no cell holds enough generated and test rows.",)
     return Result(
         name="c_t",
-        value=float("nan") if found is None else found.z,
+        value=float("nan") if score is None else score.z,
         n=counts,
         parts=parts,
-        interval=tie_correction.interval(found),
+        interval=tie_correction.interval(score),
         seed=None if cells is None else seed,
         notes=notes,
     )
@@ -124,12 +124,12 @@ def c_t(
 def c_t_from_distances(
     *, generated: NDArray[np.float64], test: NDArray[np.float64], train_rows: int | None = None
 ) -> Result:
-    """`c_t` with one cell, from searches already done.
+    """`c_t` with one cell, from finished searches.
 
     Args:
         generated: float [m], distance from each generated row to its nearest training row.
         test: float [n], the same from each test row.
-        train_rows: size of the training set, for the result; None where it is not known.
+        train_rows: size of the training set, for the result; None where it is unknown.
 
     Raises:
         InputError: not one-dimensional, empty, or not finite.
@@ -153,7 +153,7 @@ def c_t_from_distances(
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _Options:
     cells: int | None
     metric: Literal["euclidean", "cosine"]
     pca: int | None
@@ -162,7 +162,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One line of the table; None where there are no rows to take a value of."""
+    """One row of the table; None where a value has no rows to be computed from."""
 
     cell: int
     train: int | None
@@ -188,7 +188,7 @@ def _score_categories(
     arrays: Mapping[str, Any],
     categories: Mapping[str, Sequence[Any]],
     counts: Mapping[str, int],
-    settings: _Settings,
+    options: _Options,
 ) -> tuple[list[_Cell], dict[str, ZScore | None], tuple[str, ...]]:
     labels = _check_categories(categories, counts)
     table: list[_Cell] = []
@@ -203,14 +203,14 @@ def _score_categories(
             continue
         rows = {role: take_rows(arrays[role], chosen[role]) for role in _ROLES}
         try:
-            scored = _score_cells(rows, settings)
+            cells = _score_cells(rows, options)
         except UsageError as error:
             raise UsageError(f"category {category!r}: {error}") from error
-        by_category[category], remarks = _weighted_mean(scored)
+        by_category[category], remarks = _weighted_mean(cells)
         notes += [f"category {category!r}: {remark}" for remark in remarks]
         if by_category[category] is None:
             notes.append(f"category {category!r} was left out: none of its cells can be scored.")
-        table += [replace(row, category=category) for row in scored]
+        table += [replace(row, category=category) for row in cells]
     return table, by_category, tuple(notes)
 
 
@@ -228,34 +228,34 @@ def _check_categories(
                 f"categories: expected one label for each of the {counts[role]} rows of {role}, "
                 f"got shape {labels[role].shape}."
             )
-        strange = sorted(set(labels[role].tolist()) - set(labels["train"].tolist()))
-        if strange:
+        unknown = sorted(set(labels[role].tolist()) - set(labels["train"].tolist()))
+        if unknown:
             raise InputError(
-                f"categories: {role} has rows of {strange[0]!r}, of which train has none; leave "
+                f"categories: {role} has rows of {unknown[0]!r}, of which train has none; leave "
                 "them out or add training rows."
             )
     return labels
 
 
-def _score_cells(arrays: Mapping[str, Any], settings: _Settings) -> list[_Cell]:
-    """The table of one comparison, a line for each training cell."""
-    located = dict(arrays)
-    if settings.pca is not None:
+def _score_cells(arrays: Mapping[str, Any], options: _Options) -> list[_Cell]:
+    """The table of one comparison, a row for each training cell."""
+    reduced = dict(arrays)
+    if options.pca is not None:
         train, generated, test = project(
-            arrays["train"], arrays["generated"], arrays["test"], components=settings.pca
+            arrays["train"], arrays["generated"], arrays["test"], components=options.pca
         )
-        located = {"generated": generated, "train": train, "test": test}
-    measured = located if settings.metric == "euclidean" else arrays
-    if settings.cells is None:
-        distances = _distances(measured, settings.metric)
+        reduced = {"generated": generated, "train": train, "test": test}
+    measured = reduced if options.metric == "euclidean" else arrays
+    if options.cells is None:
+        distances = _distances(measured, options.metric)
         return [_score_cell(0, distances, train_rows=int(measured["train"].shape[0]), fewest=0)]
-    partition = fit_cells(located["train"], cells=settings.cells, seed=settings.seed)
-    assigned = {role: partition.assign(located[role]) for role in _ROLES}
+    partition = fit_cells(reduced["train"], cells=options.cells, seed=options.seed)
+    assigned = {role: partition.assign(reduced[role]) for role in _ROLES}
     table = []
     for cell in range(partition.count):
         chosen = {role: np.flatnonzero(assigned[role] == cell) for role in _ROLES}
         rows = {role: take_rows(measured[role], chosen[role]) for role in _ROLES}
-        distances = _distances(rows, settings.metric)
+        distances = _distances(rows, options.metric)
         train_rows = len(chosen["train"])
         table.append(_score_cell(cell, distances, train_rows=train_rows, fewest=_FEWEST_GENERATED))
     return table
@@ -264,14 +264,14 @@ def _score_cells(arrays: Mapping[str, Any], settings: _Settings) -> list[_Cell]:
 def _distances(
     arrays: Mapping[str, Any], metric: Literal["euclidean", "cosine"]
 ) -> dict[str, NDArray[np.float64]]:
-    """L of the generated and the test rows; empty where there are no rows or nothing to be near."""
+    """L of the generated and the test rows; empty without rows or without training rows."""
     out = {}
     for role in ("generated", "test"):
         if 0 in (int(arrays[role].shape[0]), int(arrays["train"].shape[0])):
             out[role] = np.empty(0)
             continue
-        found = nearest(arrays[role], arrays["train"], metric=metric)
-        out[role] = to_numpy(found.distances)[:, 0]
+        search = nearest(arrays[role], arrays["train"], metric=metric)
+        out[role] = to_numpy(search.distances)[:, 0]
     return out
 
 
@@ -283,7 +283,7 @@ def _score_cell(
     fewest: int,
 ) -> _Cell:
     generated, test = distances["generated"], distances["test"]
-    score = tie_correction.score(generated, test) if len(generated) and len(test) else None
+    score = tie_correction.z_score(generated, test) if len(generated) and len(test) else None
     return _Cell(
         cell=cell,
         train=train_rows,
@@ -308,4 +308,4 @@ def _weighted_mean(table: Sequence[_Cell]) -> tuple[ZScore | None, tuple[str, ..
             f"rows, or no test or training rows); they hold {share:.1%} of the test rows.",
         )
     scores = [row.score for row in used if row.score is not None]
-    return tie_correction.combined(scores, [float(row.test) for row in used]), notes
+    return tie_correction.combine(scores, [float(row.test) for row in used]), notes

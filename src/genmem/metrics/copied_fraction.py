@@ -62,7 +62,7 @@ def copied_fraction(
     the share is a lower bound on all copying.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [l, d].
         test: float [m, d], images of the same kind that were not trained on.
         metric: "absolute_cosine", "cosine" or "euclidean".
@@ -90,17 +90,18 @@ def copied_fraction(
     """
     sets = {"generated": generated, "train": train, "test": test}
     check_feature_sets(sets)
-    found = {
-        role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
-        for role in ("generated", "test")
-    }
-    return copied_fraction_from(**found, train_rows=int(train.shape[0]))
+    generated_distances, test_distances = (
+        to_numpy(nearest(rows, train, metric=metric).distances)[:, 0] for rows in (generated, test)
+    )
+    return copied_fraction_from(
+        generated=generated_distances, test=test_distances, train_rows=int(train.shape[0])
+    )
 
 
 def copied_fraction_from(
     *, generated: NDArray[np.float64], test: NDArray[np.float64], train_rows: int
 ) -> Result:
-    """`copied_fraction` from distances already found; any statistic that is small for copies.
+    """`copied_fraction` from distances, or any other statistic that is small for copies.
 
     Args:
         generated: float64 [n], of each generated row to its nearest training row.

@@ -30,7 +30,7 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
     to 0; dropped here are generated rows whose *norm* is 0, which have no direction.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
         absolute: 1 − |cos| (True) or 1 − cos (False).
 
@@ -52,9 +52,9 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
         0.1464
     """
     check_feature_sets({"generated": generated, "train": train})
-    found = nearest(generated, train, metric="absolute_cosine" if absolute else "cosine")
+    search = nearest(generated, train, metric="absolute_cosine" if absolute else "cosine")
     return memorization_distance_from(
-        distances=to_numpy(found.distances)[:, 0],
+        distances=to_numpy(search.distances)[:, 0],
         zero_rows=zero_rows(generated),
         train_rows=int(train.shape[0]),
         absolute=absolute,
@@ -68,17 +68,17 @@ def memorization_distance_from(
     train_rows: int,
     absolute: bool = True,
 ) -> Result:
-    """`memorization_distance` from a search already done.
+    """`memorization_distance` from a finished search.
 
     Args:
         distances: float64 [n], from each generated row to its nearest training row.
         zero_rows: bool [n], the generated rows of norm 0.
         train_rows: m, for the result.
-        absolute: which cosine the distances are of.
+        absolute: the distances are 1 − |cos| (True) or 1 − cos (False).
     """
-    kept = distances[~zero_rows]
+    directed = distances[~zero_rows]
     dropped = int(zero_rows.sum())
-    if kept.size == 0:
+    if directed.size == 0:
         raise InputError(
             f"generated: all {dropped} rows are zero vectors, which have no direction and so no "
             "cosine distance; check the feature extraction."
@@ -88,10 +88,10 @@ def memorization_distance_from(
         notes = (f"{dropped} generated rows of norm 0 were left out: they have no direction.",)
     return Result(
         name="memorization_distance",
-        value=float(kept.mean()),
-        n={"generated": int(kept.size), "train": train_rows},
+        value=float(directed.mean()),
+        n={"generated": int(directed.size), "train": train_rows},
         parts={"absolute": absolute, "dropped_zero_rows": dropped},
-        interval=mean_interval(kept, lowest=0.0),
+        interval=mean_interval(directed, lowest=0.0),
         notes=notes,
     )
 
@@ -115,12 +115,12 @@ class MemorizationDistance:
         check_features(generated, role="generated")
         check_same_dimension(generated=generated, train=self.train)
         metric = "absolute_cosine" if self.absolute else "cosine"
-        found = nearest(generated, self.train, metric=metric)
-        self._distances.append(to_numpy(found.distances)[:, 0])
+        search = nearest(generated, self.train, metric=metric)
+        self._distances.append(to_numpy(search.distances)[:, 0])
         self._zero_rows.append(zero_rows(generated))
 
     def merge(self, other: MemorizationDistance) -> None:
-        """Take in what another worker saw against the same training features.
+        """Add the rows that another worker saw against the same training features.
 
         Raises:
             UsageError: it was made against features of another shape, or with another cosine.

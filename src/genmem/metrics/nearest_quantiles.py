@@ -23,9 +23,9 @@ def nn_quantiles(
     quantiles at once. Held-out test images show what those quantiles are without copying.
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
-        test: float [k, d], images of the same kind that were not trained on; None: no yardstick.
+        test: float [k, d], images of the same kind that were not trained on; or None.
         metric: "absolute_cosine", "cosine" or "euclidean".
 
     Returns:
@@ -39,20 +39,26 @@ def nn_quantiles(
     """
     sets = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
     check_feature_sets(sets)
-    found = {
+    distances = {
         role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
         for role in sets
         if role != "train"
     }
     return nn_quantiles_from(
-        generated=found["generated"], test=found.get("test"), train_rows=int(train.shape[0])
+        generated=distances["generated"], test=distances.get("test"), train_rows=int(train.shape[0])
     )
 
 
 def nn_quantiles_from(
     *, generated: NDArray[np.float64], test: NDArray[np.float64] | None, train_rows: int
 ) -> Result:
-    """`nn_quantiles` from the nearest distances, already found: float64 [n] and [k]."""
+    """`nn_quantiles` from distances to the nearest training rows.
+
+    Args:
+        generated: float64 [n].
+        test: float64 [k]; None without a test set.
+        train_rows: size of the training set, for the result.
+    """
     n = {"generated": len(generated), "train": train_rows}
     parts: dict[str, Any] = {"levels": LEVELS, "generated": np.quantile(generated, LEVELS).tolist()}
     if test is not None:

@@ -33,7 +33,7 @@ def precision(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGH
     """Share of generated rows inside at least one training ball B_k: are the images realistic?
 
     Args:
-        generated: float [n, d], one row an image; NumPy (memory-mapped too) or torch.
+        generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
         neighborhood: k of the balls.
 

@@ -1,4 +1,4 @@
-"""The rank test behind C_T: its z-score, and an interval from the placements of each distance."""
+"""C_T's rank test: the z-score with its tie correction, and its interval."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from genmem.results import Interval
 
 @dataclass(frozen=True)
 class ZScore:
-    """Z_U of `c_t` and the ends of its interval; None where there is no spread to go by."""
+    """Z_U of `c_t` and the ends of its interval; None where the distances have no spread."""
 
     z: float
     low: float | None = None
     high: float | None = None
 
 
-def score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> ZScore:
+def z_score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> ZScore:
     """Z_U from the ranks of all distances together, with DeLong's interval.
 
     θ = U/(nm) is the mean of the placements: of each generated distance among the test ones, and of
@@ -66,10 +66,10 @@ def score(generated: NDArray[np.float64], test: NDArray[np.float64]) -> ZScore:
     return ZScore(z, max(z - half, z_at(0)), min(z + half, z_at(n * m)))
 
 
-def combined(scores: Sequence[ZScore], weights: Sequence[float]) -> ZScore | None:
+def combine(scores: Sequence[ZScore], weights: Sequence[float]) -> ZScore | None:
     """The weighted mean of independent z-scores; None without weight.
 
-    Its interval is put together from theirs, which need not be symmetric:
+    Its interval follows from theirs, which need not be symmetric:
 
         low = z − √ Σ w_i² (z_i − low_i)²,   high = z + √ Σ w_i² (high_i − z_i)²,   Σ w_i = 1
 
@@ -80,23 +80,23 @@ def combined(scores: Sequence[ZScore], weights: Sequence[float]) -> ZScore | Non
     if not total:
         return None
     shares = [weight / total for weight in weights]
-    z = sum(share * one.z for share, one in zip(shares, scores, strict=True))
+    z = sum(share * score.z for share, score in zip(shares, scores, strict=True))
     below = above = 0.0
-    for share, one in zip(shares, scores, strict=True):
-        if one.low is None or one.high is None:
+    for share, score in zip(shares, scores, strict=True):
+        if score.low is None or score.high is None:
             return ZScore(z)
-        below += (share * (one.z - one.low)) ** 2
-        above += (share * (one.high - one.z)) ** 2
+        below += (share * (score.z - score.low)) ** 2
+        above += (share * (score.high - score.z)) ** 2
     return ZScore(z, z - math.sqrt(below), z + math.sqrt(above))
 
 
-def interval(found: ZScore | None) -> Interval | None:
-    """The interval as a result shows it."""
-    if found is None or found.low is None or found.high is None:
+def interval(score: ZScore | None) -> Interval | None:
+    """The interval as part of a result; None where there is none."""
+    if score is None or score.low is None or score.high is None:
         return None
     return Interval(
-        low=found.low,
-        high=found.high,
+        low=score.low,
+        high=score.high,
         level=LEVEL,
         method="DeLong's placements, over generated and test images, training images held fixed",
     )
