@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from genmem.scoring import RunningScore as RunningScore
     from genmem.scoring import score as score
 
-_HOMES = {
+_MODULES = {
     "genmem.auditing": ("Audit", "audit"),
     "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
     "genmem.features": (
@@ -84,9 +84,9 @@ _HOMES = {
     "genmem.scoring": ("RunningScore", "score"),
 }
 
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -95,9 +95,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("genmem")
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'genmem' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 
