@@ -30,7 +30,7 @@ from genmem.errors import GenmemError
 STARTED, FINISHED, FAILED = "start export", "finish export", "fail export"
 TIMEOUT = timedelta(hours=2)
 """An export without a result after this long has failed, since its process is gone."""
-KEPT = 3
+MAX_STORED = 3
 """How many finished exports of a competition are stored."""
 _CHUNK_BYTES = 2**18
 
@@ -89,8 +89,8 @@ def start_thread(competition: int, token: str, *, private: bool, names: bool) ->
 
     def run() -> None:
         try:
-            found = Competition.objects.get(pk=competition)
-            run_export(found, token, private=private, names=names)
+            row = Competition.objects.get(pk=competition)
+            run_export(row, token, private=private, names=names)
         finally:
             connections.close_all()
 
@@ -129,7 +129,7 @@ def export_jobs(competition: Competition) -> list[ExportJob]:
     stored = 0
     for entry in entries:
         if entry.action == STARTED:
-            job = _job(entry, results.get(entry.subject), stored=stored < KEPT)
+            job = _job(entry, results.get(entry.subject), stored=stored < MAX_STORED)
             stored += job.state == "finished"
             jobs.append(job)
     return jobs

@@ -56,9 +56,9 @@ def write_results(scope: Scope, path: Path) -> Results:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_header(scope))
         for pk in _scored(scope):
-            found = [scores[kind].get(str(pk)) for kind in scope.kinds]
-            known = [row for row in found if row is not None and _complete(row)]
-            if len(known) < len(found):
+            by_kind = [scores[kind].get(str(pk)) for kind in scope.kinds]
+            known = [row for row in by_kind if row is not None and _complete(row)]
+            if len(known) < len(by_kind):
                 left_out += 1
                 continue
             label = consensus.get(str(pk), NOT_REVIEWED).label
@@ -81,12 +81,12 @@ def write_results(scope: Scope, path: Path) -> Results:
 
 def _header(scope: Scope) -> list[str]:
     """Column names, in the order of the published table."""
-    boards = [PUBLIC_TABLE[kind] for kind in scope.kinds]
+    tables = [PUBLIC_TABLE[kind] for kind in scope.kinds]
     return [
         "submission_id",
-        *(str(board.score) for board in boards),
-        *(board.fd for board in boards),
-        *(board.distance for board in boards),
+        *(str(table.score) for table in tables),
+        *(table.fd for table in tables),
+        *(table.distance for table in tables),
         "labels",
     ]
 

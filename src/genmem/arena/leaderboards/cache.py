@@ -91,7 +91,7 @@ def cached(
     """Return the value cached for this key and state, or compute it. Do not modify the result.
 
     Args:
-        key: identifies the value; one value per key is kept.
+        key: identifies the value; one value per key is stored.
         state: identifies the data the value is computed from.
         compute: returns the value; called by one thread at a time.
         seconds: the longest time the value is used.

@@ -34,7 +34,7 @@ class BestChange(RankChange):
 
 
 @dataclass
-class _Board:
+class _Leaderboard:
     """A leaderboard that is updated score by score."""
 
     submissions: dict[Hashable, dict[str, ScoredSubmission]] = field(default_factory=dict)
@@ -64,14 +64,14 @@ class _Board:
 
 def rank_history(events: Iterable[ScoreEvent], *, team: Hashable) -> list[RankChange]:
     """Every change of one team's rank, in order of time, whichever team caused it."""
-    board, changes = _Board(), []
+    leaderboard, changes = _Leaderboard(), []
     for at, submission in sorted(events, key=lambda event: event[0]):
-        board.add(submission)
-        if team not in board.best:
+        leaderboard.add(submission)
+        if team not in leaderboard.best:
             continue
-        rank = board.rank(team)
+        rank = leaderboard.rank(team)
         if not changes or changes[-1].rank != rank:
-            changes.append(RankChange(at=at, rank=rank, teams=len(board.ranked)))
+            changes.append(RankChange(at=at, rank=rank, teams=len(leaderboard.ranked)))
     return changes
 
 
@@ -85,10 +85,12 @@ def best_changes(events: Iterable[ScoreEvent]) -> Iterator[BestChange]:
     Args:
         events: in order of time.
     """
-    board = _Board()
+    leaderboard = _Leaderboard()
     for at, submission in events:
-        if board.add(submission):
-            team = submission.team
+        if leaderboard.add(submission):
             yield BestChange(
-                at=at, rank=board.rank(team), teams=len(board.ranked), best=board.best[team]
+                at=at,
+                rank=leaderboard.rank(submission.team),
+                teams=len(leaderboard.ranked),
+                best=leaderboard.best[submission.team],
             )

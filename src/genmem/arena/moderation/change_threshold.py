@@ -54,17 +54,7 @@ def change_threshold(
             )
         if tau == current.tau:
             raise RuleError(f"τ is {tau:g} already.")
-        split = Split.objects.create(
-            competition=competition,
-            kind=kind,
-            backbone=current.backbone,
-            weights=current.weights,
-            train=current.train,
-            reference=current.reference,
-            tau=tau,
-            epsilon=current.epsilon,
-            version=current.version + 1,
-        )
+        split = _new_version(current, tau)
         record(
             competition,
             actor=actor,
@@ -75,3 +65,18 @@ def change_threshold(
         )
         count = rescore(split, reason, actor)
     return split, count
+
+
+def _new_version(current: Split, tau: float) -> Split:
+    """Add a version of a split that differs in τ only."""
+    return Split.objects.create(
+        competition=current.competition,
+        kind=current.kind,
+        backbone=current.backbone,
+        weights=current.weights,
+        train=current.train,
+        reference=current.reference,
+        tau=tau,
+        epsilon=current.epsilon,
+        version=current.version + 1,
+    )

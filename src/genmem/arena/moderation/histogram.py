@@ -129,8 +129,9 @@ def group_indices(ids: Sequence[str], consensus: Mapping[str, Consensus]) -> NDA
     The group is the settled label, or else the label of all its reviewers.
     """
     indices = {name: index for index, name in enumerate(GROUPS)}
-    found = (consensus.get(pk, NOT_REVIEWED) for pk in ids)
-    return np.array([indices[c.label or c.unanimous or UNSETTLED] for c in found], dtype=np.int64)
+    by_submission = (consensus.get(pk, NOT_REVIEWED) for pk in ids)
+    groups = [indices[row.label or row.unanimous or UNSETTLED] for row in by_submission]
+    return np.array(groups, dtype=np.int64)
 
 
 def histogram(distances: NDArray[np.float64], groups: NDArray[np.int64]) -> Histogram:
@@ -224,7 +225,7 @@ def suggest(
         for purpose, criterion in purposes.items()
     ]
     return Suggestion(
-        thresholds=[(purpose, found) for purpose, found in thresholds if 0 < found.tau <= 1],
+        thresholds=[(purpose, row) for purpose, row in thresholds if 0 < row.tau <= 1],
         honest=int(honest.sum()),
         copying=int(copying.sum()),
         single=int((single & (honest | copying)).sum()),

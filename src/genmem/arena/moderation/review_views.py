@@ -130,11 +130,11 @@ def decision(request: HttpRequest, viewer: Viewer, user: User, pk: uuid.UUID) ->
     submission = _submission(viewer, pk)
     kind = "reinstated" if request.POST.get("kind") == "reinstated" else "disqualified"
     consensus = consensus_of(label.label for label in current_labels(submission))
-    found = consensus.label if kind == "disqualified" and consensus.copying else ""
+    copying_label = consensus.label if kind == "disqualified" and consensus.copying else ""
     reason = request.POST.get("reason", "")
     _save(
         request,
-        lambda: decide(submission, kind, reason=reason, by=user, label=found),
+        lambda: decide(submission, kind, reason=reason, by=user, label=copying_label),
         f"The submission is {kind}.",
     )
     return redirect("review", viewer.competition.slug, pk)
