@@ -39,10 +39,13 @@ def test_a_machine_that_is_lost_while_it_trains_changes_no_number(tmp_path, two_
     whole.run(InProcess(), device="cpu")
     lost = []
 
+    def files(pattern):
+        return list((tmp_path / "cut").glob(f"trials/*/{pattern}"))
+
     def lose_one():
-        while not list((tmp_path / "cut").glob("trials/*/snapshots/*")):
+        while not files("snapshots/*") or len(files("trial.json")) < 2:
             time.sleep(0.1)
-        lost.extend(path.parent for path in (tmp_path / "cut").glob("trials/*/trial.json"))
+        lost.extend(path.parent for path in files("trial.json"))
         lost[:] = [path for path in lost if not (path / "result.json").exists()]
         machines.remove_node(nodes[0], allow_graceful=False)
 
