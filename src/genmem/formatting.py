@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
 from genmem.results import Json
@@ -88,6 +89,12 @@ def join_words(words: Sequence[str], last: str = "and") -> str:
         last: the word before the last one: "and", "or".
     """
     return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return `did you mean address?`, or `known are name, address` where no name is similar."""
+    similar = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {similar[0]}?" if similar else f"known are {', '.join(known)}"
 
 
 def capitalize(sentence: str) -> str:

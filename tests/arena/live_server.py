@@ -91,7 +91,7 @@ def arena_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("served") / "A"
     done = make(folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Made Dogs: http://127.0.0.1:8000/c/dogs/\n"
+    assert done.stdout == "Created Dogs: http://127.0.0.1:8000/c/dogs/\n"
     return folder
 
 

@@ -34,7 +34,7 @@ def test_the_competition_is_served(arena_url):
     status, headers, page = get(arena_url + "/c/dogs/")
     assert status == 200
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert "How ranks are made" in page
+    assert "How submissions are ranked" in page
 
 
 def test_the_style_sheet_is_served_for_ever_under_a_name_of_its_own(arena_url):
@@ -83,13 +83,13 @@ def test_a_wrong_setting_is_one_line(arena_folder, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_database_that_does_not_answer_is_one_line(tmp_path):
+def test_a_database_that_does_not_respond_is_one_line(tmp_path):
     genmem("init", tmp_path / "B")
     database = f"database = 'postgresql://me:hush@127.0.0.1:{free_port()}/arena'"
     (tmp_path / "B" / "arena.toml").write_text(database)
     done = genmem("serve", tmp_path / "B")
     assert done.returncode == 2
-    assert "database does not answer" in done.stderr
+    assert "database does not respond" in done.stderr
     assert "hush" not in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""Preparing an arena's database, and serving its pages."""
+"""Create or migrate an arena's database, and serve its pages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from genmem.arena.core.configuration import LISTENS, PARENT, read_configuration
 from genmem.errors import UsageError, os_reason
 
 _THREADS = 48
-"""Requests under way at once: an upload over a slow line holds one for as long as it takes."""
+"""Concurrent requests: an upload over a slow connection occupies a thread until it ends."""
 
 
 def prepare(folder: Path) -> None:
-    """Load the arena in `folder`, and bring its database to this version.
+    """Load the arena in `folder`, and migrate its database to this version.
 
     Raises:
-        UsageError: there is none, its settings are wrong, or its database does not answer.
+        UsageError: there is no arena, its settings are invalid, or its database does not respond.
     """
     load(folder)
     from django.core.management import call_command
@@ -30,35 +30,43 @@ def prepare(folder: Path) -> None:
         connection.ensure_connection()
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
-        said = " ".join(str(error).split())
-        raise UsageError(f"the arena's database does not answer: {said}") from error
+        reason = " ".join(str(error).split())
+        raise UsageError(f"the arena's database does not respond: {reason}") from error
     finally:
         connection.close()
 
 
 def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
-    """Serve the pages until interrupted; with `worker`, score what comes in as well.
+    """Serve the pages until interrupted.
+
+    Args:
+        folder: the arena's folder.
+        host: address to listen on.
+        port: port to listen on.
+        worker: whether to start a worker that scores submissions.
 
     Raises:
-        UsageError: as `prepare`, or the port is taken.
+        UsageError: as for `prepare`, or the port is in use.
     """
     shown = f"[{host}]" if ":" in host else host
     os.environ[LISTENS] = f"http://{shown}:{port}"
     if not read_configuration(folder).address and host in ("0.0.0.0", "::"):
         raise UsageError(
-            f"to listen on {host}, set address in {folder / 'arena.toml'} to where people reach it"
+            f"to listen on {host}, set address in {folder / 'arena.toml'} to the public URL"
         )
     prepare(folder)
-    _refuse_taken(host, port)
-    _tidy_storage()
+    _check_port(host, port)
+    _check_storage()
     if worker:
-        _start_worker(folder)
+        from genmem.arena.scoring.worker import start_worker
+
+        start_worker(folder)
     os.environ[PARENT] = str(os.getpid())
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    print(f"Serving {folder} on http://{shown}:{port}/ (interrupt with Ctrl-C)", file=sys.stderr)
+    print(f"Serving {folder} on http://{shown}:{port}/ (press Ctrl-C to stop)", file=sys.stderr)
     Server(
         "genmem.arena.wsgi:application",
         address=host,
@@ -71,8 +79,8 @@ def serve(folder: Path, *, host: str, port: int, worker: bool) -> None:
     ).serve()
 
 
-def _tidy_storage() -> None:
-    """See that files can be kept, and remove what a killed process left half-done."""
+def _check_storage() -> None:
+    """Check that files can be stored, and remove what a killed process left behind."""
     from django.db import connection
 
     from genmem.arena.submissions.orphans import remove_orphans
@@ -83,14 +91,7 @@ def _tidy_storage() -> None:
     connection.close()
 
 
-def _start_worker(folder: Path) -> None:
-    """Start the part that scores; it returns at once and works beside the pages."""
-    from genmem.arena.scoring.worker import start_worker
-
-    start_worker(folder)
-
-
-def _refuse_taken(host: str, port: int) -> None:
+def _check_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

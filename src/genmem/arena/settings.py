@@ -1,4 +1,4 @@
-"""Django's settings, made from `arena.toml` in the folder that $GENMEM_ARENA names."""
+"""Django's settings, from `arena.toml` in the folder that $GENMEM_ARENA names."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from genmem.arena.core.configuration import Configuration, read_configuration
 from genmem.errors import UsageError
 
 
-def _database(found: Configuration) -> dict[str, Any]:
-    if not found.database:
+def _database(arena: Configuration) -> dict[str, Any]:
+    if not arena.database:
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": found.folder / "arena.sqlite3",
-            "CONN_MAX_AGE": 600,  # the last to close a file writes all of its log back, and waits
+            "NAME": arena.folder / "arena.sqlite3",
+            "CONN_MAX_AGE": 600,  # the last one to close writes the log back, which takes time
             "OPTIONS": {
                 "timeout": 30,
                 "transaction_mode": "IMMEDIATE",
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
             },
         }
-    address = urlsplit(found.database)
+    address = urlsplit(arena.database)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(address.path.strip("/")),
@@ -38,15 +38,15 @@ def _database(found: Configuration) -> dict[str, Any]:
     }
 
 
-def _mail(found: Configuration) -> dict[str, Any]:
+def _mail(arena: Configuration) -> dict[str, Any]:
     backends = {"file": "filebased", "console": "console"}
-    backend = f"django.core.mail.backends.{backends.get(found.mail, 'smtp')}.EmailBackend"
-    settings: dict[str, Any] = {"EMAIL_BACKEND": backend, "DEFAULT_FROM_EMAIL": found.mail_from}
-    if found.mail == "file":
-        return {**settings, "EMAIL_FILE_PATH": found.folder / "mail"}
-    if found.mail == "console":
+    backend = f"django.core.mail.backends.{backends.get(arena.mail, 'smtp')}.EmailBackend"
+    settings: dict[str, Any] = {"EMAIL_BACKEND": backend, "DEFAULT_FROM_EMAIL": arena.mail_from}
+    if arena.mail == "file":
+        return {**settings, "EMAIL_FILE_PATH": arena.folder / "mail"}
+    if arena.mail == "console":
         return settings
-    address = urlsplit(found.mail)
+    address = urlsplit(arena.mail)
     return {
         **settings,
         "EMAIL_HOST": address.hostname,
@@ -60,16 +60,16 @@ def _mail(found: Configuration) -> dict[str, Any]:
 
 
 def _static_hash() -> str:
-    """Changes when a static file does: it is in their addresses, so they can be kept for ever."""
-    found = hashlib.sha256()
+    """Return a hash of all static files, part of their URLs so that browsers can cache them."""
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*/static/**/*")):
         if path.is_file():
-            found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()[:12]
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 if "GENMEM_ARENA" not in os.environ:
-    raise UsageError("$GENMEM_ARENA is not set: expected the folder of an arena")
+    raise UsageError("$GENMEM_ARENA is not set: set it to the folder of an arena")
 ARENA = read_configuration(Path(os.environ["GENMEM_ARENA"]))
 _address = urlsplit(ARENA.public_address)
 _https = _address.scheme == "https"
@@ -92,7 +92,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "counts",
-        "OPTIONS": {"MAX_ENTRIES": 20_000},  # beyond it, counts of requests would be forgotten
+        "OPTIONS": {"MAX_ENTRIES": 20_000},  # beyond it, rate-limit counters would be evicted
     },
     "galleries": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -126,7 +126,7 @@ INSTALLED_APPS = [
     "allauth.account",
 ]
 MIDDLEWARE = [
-    "genmem.arena.core.middleware.guarded",
+    "genmem.arena.core.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -171,7 +171,7 @@ try:
     FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     raise UsageError(
-        f"the storage folder {ARENA.storage_folder} cannot be made: {error.strerror}"
+        f"the storage folder {ARENA.storage_folder} cannot be created: {error.strerror}"
     ) from error
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2**21
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
@@ -199,7 +199,7 @@ ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = ARENA.verification
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{ARENA.name}] "
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"invite": "40/d/user,2/d/key"}  # mails; allauth's own stay as they are
+ACCOUNT_RATE_LIMITS = {"invite": "40/d/user,2/d/key"}  # mails; allauth adds its own
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _https else 0
 
 LOGGING = {

@@ -1,4 +1,4 @@
-"""`genmem arena …`: start, serve and fill the competition server."""
+"""`genmem arena …`: create, fill and serve a competition server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ arena = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The arena's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the arena.")]
 
 _PACKAGES = ("django", "allauth", "granian", "whitenoise", "yaml", "nh3", "markdown_it")
 
@@ -30,14 +30,14 @@ def _help(context: typer.Context) -> None:
 
 @arena.command()
 def init(folder: Folder) -> None:
-    """Make a new arena: settings, a secret, an empty database."""
+    """Create an arena: settings, a secret and an empty database."""
     _require_extra()
     from genmem.arena.core.configuration import write_new
     from genmem.arena.serving import prepare
 
     write_new(folder)
     prepare(folder)
-    print(f"Made an arena in {folder}. Its settings are in {folder / 'arena.toml'}.")
+    print(f"Created an arena in {folder}. Its settings are in {folder / 'arena.toml'}.")
     print("Next:")
     print(f"  genmem arena organiser {folder} YOU@EXAMPLE.ORG")
     print(f"  genmem arena create {folder} competition.yaml")
@@ -47,13 +47,14 @@ def init(folder: Folder) -> None:
 @arena.command()
 def serve(
     folder: Folder,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
     worker: Annotated[
-        bool, typer.Option("--worker/--no-worker", help="Score submissions in here too.")
+        bool,
+        typer.Option("--worker/--no-worker", help="Also score submissions here."),
     ] = True,
 ) -> None:
-    """Serve the pages, and score what comes in, until interrupted."""
+    """Serve the pages and score submissions until interrupted."""
     _require_extra()
     from genmem.arena.serving import serve as serve_arena
 
@@ -62,7 +63,7 @@ def serve(
 
 @arena.command()
 def worker(folder: Folder) -> None:
-    """Score submissions, beside those that `serve` and other workers score, until interrupted."""
+    """Run one more worker that scores submissions, until interrupted."""
     _require_extra()
     from genmem.arena.core.configuration import read_configuration
     from genmem.arena.scoring.worker import supervise
@@ -78,7 +79,7 @@ def create(
     folder: Folder,
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The competition as YAML.")],
 ) -> None:
-    """Make a competition from a YAML file."""
+    """Create a competition from a YAML file."""
     _require_extra()
     from genmem.arena.serving import prepare
 
@@ -88,16 +89,16 @@ def create(
     from genmem.arena.competitions.yaml_file import create_from_yaml
 
     competition = create_from_yaml(file)
-    print(f"Made {competition.title}: {settings.ARENA.public_address}/c/{competition.slug}/")
+    print(f"Created {competition.title}: {settings.ARENA.public_address}/c/{competition.slug}/")
 
 
 @arena.command()
 def organiser(
     folder: Folder,
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Their address.")],
-    name: Annotated[str, typer.Option(help="Their name, for a new account.")] = "",
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address.")],
+    name: Annotated[str, typer.Option(help="Display name of a new account.")] = "",
 ) -> None:
-    """Let somebody run the whole site; without an account they get one, with a password."""
+    """Make somebody an organiser of the site. Creates an account if there is none."""
     _require_extra()
     from genmem.arena.serving import prepare
 
@@ -105,7 +106,7 @@ def organiser(
     from genmem.arena.accounts.organisers import create_organiser
 
     password = create_organiser(email, name)
-    print(f"{email} runs this site.")
+    print(f"{email} is an organiser of this site.")
     if password:
         print(f"Password, shown only now: {password}")
 
@@ -113,20 +114,24 @@ def organiser(
 @arena.command()
 def export(
     folder: Folder,
-    slug: Annotated[str, typer.Argument(metavar="SLUG", help="The competition's short name.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="Short name of the competition.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output directory.")],
     private: Annotated[
-        bool, typer.Option("--private", help="With the private split, though its board is hidden.")
+        bool,
+        typer.Option("--private", help="Include the private split even if hidden."),
     ] = False,
     with_names: Annotated[
-        bool, typer.Option("--with-names", help="With names and what people wrote.")
+        bool, typer.Option("--with-names", help="Include names and what people wrote.")
     ] = False,
     agreed: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="E-mail addresses, one a line, of who may be named."),
+        typer.Option(
+            metavar="FILE",
+            help="E-mail addresses of people who may be named, one per line.",
+        ),
     ] = None,
 ) -> None:
-    """Write a competition's data as tables with a datasheet, under pseudonyms."""
+    """Export a competition's data as pseudonymous tables with a datasheet."""
     _require_extra()
     from genmem.arena.serving import prepare
 
@@ -140,11 +145,14 @@ def export(
 @arena.command()
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where it is made, and found the next time.")
+        Path,
+        typer.Argument(
+            metavar="[DIR]", help="Folder of the demo. An existing demo is served again."
+        ),
     ] = Path("arena-demo"),
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Make a small competition with teams, scores and cheats in it, and serve it."""
+    """Create a small competition with teams, scores and cheats, and serve it."""
     _require_extra()
     from genmem.arena.serving import serve as serve_arena
     from genmem.demo.arena import build_demo_arena, print_accounts

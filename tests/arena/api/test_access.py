@@ -96,13 +96,13 @@ def test_no_route_shows_another_teams_submission(people, who):
 
 
 def test_private_scores_are_told_once_the_board_is_open(people, competition):
-    from genmem.arena.competitions.setup import set_private_board_open
+    from genmem.arena.competitions.setup import set_private_leaderboard_open
 
     clients, number = people
     where = f"/api/competitions/dogs/submissions/{number}"
     assert set(clients["member"].get(where).json()["scores"]) == {"public"}
     assert set(clients["reviewer"].get(where).json()["scores"]) == {"public", "private"}
-    set_private_board_open(competition, True, actor=None)
+    set_private_leaderboard_open(competition, True, actor=None)
     assert clients["member"].get(where).json()["scores"]["private"]["score"] == 98.7654
     assert clients["other team"].get(where).status_code == 404
     assert (

@@ -44,7 +44,7 @@ def test_the_secret_is_long_random_and_its_owners_only(folder, tmp_path):
 
 
 def test_an_arena_is_never_written_over(folder):
-    with pytest.raises(UsageError, match="holds an arena already"):
+    with pytest.raises(UsageError, match="already holds an arena"):
         write_new(folder)
 
 
@@ -56,20 +56,20 @@ def test_an_arena_is_never_written_over(folder):
         ("colour = 'red'", "known are name, address"),
         ("secret = 'x'", "there is no setting 'secret'"),
         ("name = 3", "name: expected a text, got 3"),
-        ("name = '  '", "name: expected a text, got a blank"),
+        ("name = '  '", "name: expected a text, got only spaces"),
         ("signup = 'yes'", "signup: expected true or false, got 'yes'"),
         ("data_folders = 'data'", "data_folders: expected a list of texts"),
         ("data_folders = [1]", "data_folders: expected a list of texts"),
         ("address = 'example.org'", "address: expected http"),
         ("address = 'https://example.org/arena'", "address: expected http"),
         ("database = 'mysql://u:hush@h/d'", "got 'mysql://u:\\*\\*\\*@h/d'"),
-        ("database = 'postgresql://h:5432/'", "without the database's name"),
+        ("database = 'postgresql://h:5432/'", "expected the database's name"),
         ("storage = 'ftp://b/p'", "storage: expected a folder or s3://BUCKET/PREFIX"),
         ("storage = 's3://'", "storage: expected a folder or s3://BUCKET/PREFIX"),
         ("storage = 's3://b'\nstorage_endpoint = 'x:9'", "storage_endpoint: expected http"),
         ("storage = 's3://b'\nstorage_secret = 'hush'", "expected both storage_key and"),
-        ("storage_key = 'k'\nstorage_secret = 'hush'", "go with storage = 's3://BUCKET/PREFIX'"),
-        ("storage_secret = ['hush']", "storage_secret: expected a text, got something else"),
+        ("storage_key = 'k'\nstorage_secret = 'hush'", "require storage = 's3://BUCKET/PREFIX'"),
+        ("storage_secret = ['hush']", "storage_secret: expected a text, got another type"),
         ("mail = 'pigeon'", "mail: expected file, console or smtp"),
         ("mail_from = 'me'", "mail_from: expected an address"),
         ("verification = 'maybe'", "verification: expected none, optional, mandatory"),
@@ -91,7 +91,7 @@ def test_with_a_bucket_uploads_gather_in_the_arenas_own_folder(folder):
 
 
 def test_a_folder_without_an_arena_is_told(tmp_path):
-    with pytest.raises(UsageError, match="holds no arena; make one with: genmem arena init"):
+    with pytest.raises(UsageError, match="holds no arena; create one with: genmem arena init"):
         read_configuration(tmp_path)
 
 

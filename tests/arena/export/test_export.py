@@ -193,7 +193,7 @@ def test_who_agreed_is_named_and_nobody_else(competition, full, tmp_path):
 
 
 def test_the_private_split_is_left_out_until_its_leaderboard_is_open(competition, full, tmp_path):
-    from genmem.arena.competitions.setup import set_private_board_open
+    from genmem.arena.competitions.setup import set_private_leaderboard_open
     from genmem.arena.export.export import export
 
     hidden, shown = tmp_path / "hidden", tmp_path / "shown"
@@ -207,7 +207,7 @@ def test_the_private_split_is_left_out_until_its_leaderboard_is_open(competition
     assert {one["kind"] for one in read(hidden)["splits"]} == {"public"}
     assert "private" not in (hidden / "results.csv").read_text()
     assert "0.25" not in everything(hidden)
-    set_private_board_open(competition, True, actor=None)
+    set_private_leaderboard_open(competition, True, actor=None)
     export(competition, shown)
     assert {one["split"] for one in rows(shown, "scores")} == {"public", "private"}
     assert (shown / "ratings.parquet").exists()

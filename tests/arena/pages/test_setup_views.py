@@ -57,7 +57,7 @@ def test_a_mistake_saves_nothing_and_stands_beside_its_field(organiser):
     from genmem.arena.competitions.models import Competition
 
     page = organiser.post("/competitions/new/", fields(closes_at="2026-05-01T00:00")).content
-    assert "It closes before it opens." in page.decode()
+    assert "The competition closes before it opens." in page.decode()
     assert "Nothing was saved" in page.decode()
     assert Competition.objects.count() == 1
 
@@ -149,6 +149,6 @@ def test_a_participant_gets_no_role(organiser, competition):
 
 def test_opening_the_private_board_is_logged_once(organiser):
     for _ in range(2):
-        organiser.post("/c/dogs/setup/private-board/", {"show": "yes"})
-    organiser.post("/c/dogs/setup/private-board/", {"show": "no"})
+        organiser.post("/c/dogs/setup/private-leaderboard/", {"show": "yes"})
+    organiser.post("/c/dogs/setup/private-leaderboard/", {"show": "no"})
     assert [action for action, _, _ in actions()] == ["open private board", "hide private board"]

@@ -266,7 +266,7 @@ def test_failed_rescores_are_shown_with_their_reason_and_can_be_retried(competit
     assert "1 submission waits for a worker" in organiser.get(where).content.decode()
     assert run_rescores(split) == ["failed"]
     page = organiser.get(where).content.decode()
-    assert "1 submission could not be scored under version" in page
+    assert "1 submission could not be rescored with version" in page
     assert "Terriers" in page
     assert "nothing is kept under this name" in page
     answer = organiser.post(retry, follow=True)

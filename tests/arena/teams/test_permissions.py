@@ -79,7 +79,7 @@ POSTS = {
     "revoke token": ["in", 404, 404, "does", 404, 404, 404],
     "uploads": [401, *[412] * 6],
     "upload": [405] * 7,
-    "open private board": ["in", 403, 403, 403, 403, "does", "does"],
+    "open private leaderboard": ["in", 403, 403, 403, 403, "does", "does"],
     "change threshold": ["in", 403, 403, 403, 403, "does", "does"],
     "label": ["in", 403, 403, 403, "does", "does", "does"],
     "note": ["in", 403, 403, 403, "does", "does", "does"],
@@ -224,12 +224,12 @@ def test_no_page_shows_another_teams_submission(world, who):
 
 
 def test_private_scores_are_shown_to_their_team_once_the_board_is_open(world, competition):
-    from genmem.arena.competitions.setup import set_private_board_open
+    from genmem.arena.competitions.setup import set_private_leaderboard_open
 
     clients, arguments = world
     where = address("submission", arguments)
     assert "98.765" not in clients["member"].get(where).content.decode()
-    set_private_board_open(competition, True, actor=None)
+    set_private_leaderboard_open(competition, True, actor=None)
     shown = clients["member"].get(where).content.decode()
     assert "98.765" in shown
     assert "log of private score" in shown

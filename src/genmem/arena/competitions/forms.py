@@ -1,4 +1,4 @@
-"""What an organiser fills in: the same rules for the browser and for YAML."""
+"""Forms of competitions and splits: one set of rules for the browser and for YAML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DATES = ("opens_at", "merge_until", "closes_at")
 
 
 def default_of(model: type[models.Model], name: str) -> Any:
-    """The default of a model's field; None where it has none."""
+    """Return the default of a model's field; None where it has none."""
     field: Any = model._meta.get_field(name)
     return field.get_default() if field.has_default() else None
 
@@ -33,22 +33,22 @@ def _date_field(label: str, help_text: str) -> forms.DateTimeField:
 
 
 class CompetitionForm(forms.ModelForm):
-    """A competition's own settings; its splits have a form each."""
+    """A competition's settings without its splits."""
 
     time_zone = forms.ChoiceField(
         label="Time zone of these dates",
         help_text="Pages show them in UTC.",
     )
-    opens_at = _date_field("Opens", "Submissions are taken from here on.")
-    merge_until = _date_field("Teams merge until", "Until then people join teams, too.")
-    closes_at = _date_field("Closes", "The last second in which a submission is taken.")
+    opens_at = _date_field("Opens", "Submissions are accepted from then on.")
+    merge_until = _date_field("Teams merge until", "Also the deadline for joining a team.")
+    closes_at = _date_field("Closes", "The last second in which a submission is accepted.")
     image_formats = forms.MultipleChoiceField(
         label="Formats",
-        choices=[(one, one.upper()) for one in FORMATS],
+        choices=[(name, name.upper()) for name in FORMATS],
         widget=forms.CheckboxSelectMultiple,
         initial=["png"],
     )
-    maximum_upload_bytes = size_field("Of one zip, such as 500 MB.")
+    maximum_upload_bytes = size_field("Size of one zip, such as 500 MB.")
     wall_seconds = duration_field("Of one run of submitted code, such as 9 h.")
     memory_bytes = size_field("Of one run of submitted code, such as 8 GiB.")
 
@@ -66,15 +66,15 @@ class CompetitionForm(forms.ModelForm):
             "image_width": "Width in pixels",
             "image_height": "Height in pixels",
             "daily_limit": "Submissions a day",
-            "final_count": "Final selections",
+            "final_count": "Final submissions",
             "accepts_images": "Images",
-            "accepts_code": "Code that makes images",
+            "accepts_code": "Code that generates images",
         }
         help_texts = {
-            "slug": "Part of the address: small letters, digits and hyphens.",
-            "rules": "Markdown. How ranks are made is added below them.",
-            "daily_limit": "Per team and UTC day. Refused and failed ones do not count.",
-            "final_count": "Per team, for the private board.",
+            "slug": "Part of the URL: lower-case letters, digits and hyphens.",
+            "rules": "Markdown. An explanation of the ranking is added below.",
+            "daily_limit": "Per team and UTC day. Refused and failed submissions do not count.",
+            "final_count": "Per team, for the private leaderboard.",
         }
         widgets = {"rules": forms.Textarea(attrs={"rows": 14})}
 
@@ -91,41 +91,46 @@ class CompetitionForm(forms.ModelForm):
             self.fields[name].initial = default_of(Competition, name)
 
     def full_clean(self) -> None:
-        """Read dates that name no time zone in the one that was chosen."""
+        """Interpret dates without a time zone in the chosen one."""
         zone = "UTC"
         if self.is_bound:
             zone = str(self.data.get(self.add_prefix("time_zone")) or "UTC")
         try:
             chosen = zoneinfo.ZoneInfo(zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            chosen = zoneinfo.ZoneInfo("UTC")  # the field itself complains
+            chosen = zoneinfo.ZoneInfo("UTC")  # the field itself reports the error
         with timezone.override(chosen):
             super().full_clean()
 
     def clean(self) -> dict[str, Any]:
-        """Check what lies between fields."""
-        found = super().clean() or self.cleaned_data
-        opens, merge, closes = (found.get(name) for name in _DATES)
+        """Check fields against each other."""
+        values = super().clean() or self.cleaned_data
+        opens, merge, closes = (values.get(name) for name in _DATES)
         if opens and closes and opens >= closes:
-            self.add_error("closes_at", "It closes before it opens.")
+            self.add_error("closes_at", "The competition closes before it opens.")
         elif opens and merge and closes and not opens <= merge <= closes:
-            self.add_error("merge_until", "This lies outside the competition's dates.")
-        if not found.get("accepts_images") and not found.get("accepts_code"):
-            self.add_error("accepts_images", "Take images, code, or both.")
-        return found
+            self.add_error("merge_until", "Expected a date between opening and closing.")
+        if not values.get("accepts_images") and not values.get("accepts_code"):
+            self.add_error("accepts_images", "Accept images, code, or both.")
+        return values
 
 
 class SplitForm(forms.ModelForm):
-    """How one board is scored; saving adds a version.
+    """How one leaderboard is scored; saving adds a version.
 
-    `folders` is where files may lie; None: anywhere (the operator's command line).
+    Args:
+        folders: folders in which the images and weights must be; None allows any path (for the
+            server's command line).
+        base: the folder that relative paths start from.
     """
 
-    weights = forms.CharField(required=False, help_text="A file; empty for the backbone's own.")
+    weights = forms.CharField(
+        required=False, help_text="A weights file; empty: the default weights."
+    )
     reference = forms.CharField(
         required=False,
         label="Reference images",
-        help_text="What the Fréchet distance is taken against; empty for the training images.",
+        help_text="Images that the Fréchet distance compares with; empty: the training images.",
     )
 
     class Meta:
@@ -133,9 +138,9 @@ class SplitForm(forms.ModelForm):
         fields = ("backbone", "weights", "train", "reference", "tau", "epsilon")
         labels = {"train": "Training images", "tau": "τ", "epsilon": "ε"}
         help_texts = {
-            "backbone": "One of the list that genmem backbones prints, such as inception.",
+            "backbone": "A name that genmem backbones lists, such as inception.",
             "train": "A folder, .zip, .tar, .parquet or .npy on the server.",
-            "tau": "A mean distance to the training images below it is penalised.",
+            "tau": "A mean distance to the training images below τ is penalised.",
             "epsilon": "Keeps the penalty finite.",
         }
         widgets = {
@@ -151,7 +156,7 @@ class SplitForm(forms.ModelForm):
         self.fields["tau"].min_value = 0  # type: ignore[attr-defined]
 
     def clean_backbone(self) -> str:
-        """A name that scoring knows."""
+        """Check that the backbone exists."""
         from genmem.features.registry import find_backbone
 
         name = str(self.cleaned_data["backbone"]).strip()
@@ -162,41 +167,41 @@ class SplitForm(forms.ModelForm):
         return name
 
     def clean_tau(self) -> float:
-        """In (0, 1]."""
+        """Check that τ is in (0, 1]."""
         tau = float(self.cleaned_data["tau"])
         if not 0 < tau <= 1:
             raise ValidationError("Expected a distance above 0, at most 1.")
         return tau
 
     def clean_epsilon(self) -> float:
-        """Above 0."""
+        """Check that ε is in (0, 1)."""
         epsilon = float(self.cleaned_data["epsilon"])
         if not 0 < epsilon < 1:
             raise ValidationError("Expected a small number above 0, such as 1e-15.")
         return epsilon
 
     def clean_train(self) -> str:
-        """A path that exists."""
+        """Check that the path exists and is allowed."""
         return self._path("train")
 
     def clean_reference(self) -> str:
-        """A path that exists, or nothing."""
+        """Check that the path, if any, exists and is allowed."""
         return self._path("reference")
 
     def clean_weights(self) -> str:
-        """A path that exists, or nothing."""
+        """Check that the path, if any, exists and is allowed."""
         return self._path("weights")
 
     def _path(self, field: str) -> str:
-        given = str(self.cleaned_data[field]).strip()
-        if not given or given.startswith("hf:") or given == self.initial.get(field):
-            return given
-        path = (self._base / given).resolve()
+        text = str(self.cleaned_data[field]).strip()
+        if not text or text.startswith("hf:") or text == self.initial.get(field):
+            return text
+        path = (self._base / text).resolve()
         if self._folders is not None and not any(
             folder == path or folder in path.parents for folder in self._folders
         ):
             names = ", ".join(map(str, self._folders))
             raise ValidationError(f"Expected a path in {names} (data_folders in arena.toml).")
         if not path.exists():
-            raise ValidationError(f"There is no {given} on the server.")
+            raise ValidationError(f"There is no {text} on the server.")
         return str(path)

@@ -1,4 +1,4 @@
-"""Competitions, and the two splits each is scored on."""
+"""Competitions, and the public and private split each is scored on."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from django.db import models
 from genmem.arena.core import clock
 
 FORMATS = ("png", "jpeg", "webp", "bmp")
-"""Formats of images that a competition may ask for."""
+"""Image formats that a competition may accept."""
 
 
 class Competition(models.Model):
-    """What is asked of the teams, until when, and how many times.
+    """A competition: what teams submit, until when, and how often.
 
     Attributes:
-        merge_until: until then people join teams and teams merge.
-        daily_limit: submissions a team may have counted on one UTC day.
-        final_count: how many submissions a team may choose for the private board.
-        private_open: whether everybody sees the private board.
-        wall_seconds, memory_bytes: what one run of submitted code may take.
+        merge_until: deadline for joining teams and merging teams.
+        daily_limit: counted submissions per team and UTC day.
+        final_count: final submissions a team may choose for the private leaderboard.
+        private_open: whether everybody sees the private leaderboard.
+        wall_seconds, memory_bytes: limits of one run of submitted code.
     """
 
     slug = models.SlugField(max_length=50, unique=True)
@@ -60,25 +60,25 @@ class Competition(models.Model):
         return self.title
 
     def phase(self) -> str:
-        """By the server's clock: "upcoming", "open" or "closed". The deadline itself is open."""
-        moment = clock.now()
-        if moment < self.opens_at:
+        """Return "upcoming", "open" (to the deadline, inclusive) or "closed" by the clock."""
+        now = clock.now()
+        if now < self.opens_at:
             return "upcoming"
-        return "open" if moment <= self.closes_at else "closed"
+        return "open" if now <= self.closes_at else "closed"
 
     def may_regroup(self) -> bool:
-        """Whether people may still join teams, and teams merge."""
+        """Return whether people may still join teams, and teams merge."""
         return clock.now() <= min(self.merge_until, self.closes_at)
 
 
 class Split(models.Model):
-    """How one board is scored. A change is a new row; the newest version is in force.
+    """How one leaderboard is scored. A change adds a row; the newest version is in force.
 
     Attributes:
-        weights: a file of weights; "" for the backbone's own.
+        weights: path of a weights file; "" for the backbone's default weights.
         train: path of the training images.
-        reference: path of the set the Fréchet distance is taken against; "" = `train`.
-        tau, epsilon: of the penalty for copying.
+        reference: path of the images that FD compares with; "" means `train`.
+        tau, epsilon: threshold τ and ε of the memorization penalty.
     """
 
     KINDS = (("public", "Public"), ("private", "Private"))
@@ -104,16 +104,16 @@ class Split(models.Model):
         return f"{self.get_kind_display()} split, version {self.version}"
 
     def get_kind_display(self) -> str:
-        """The kind as a word to begin a sentence with."""
+        """Return the kind, capitalized."""
         return dict(self.KINDS)[self.kind]
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Add the row; an existing one never changes, since scores refer to it."""
+        """Add the row; TypeError for an existing one, since scores refer to it."""
         if not self._state.adding:
             raise TypeError("a split never changes: add a new version")
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
 def split_in_force(competition: Competition, kind: str) -> Split | None:
-    """The newest version of a competition's public or private split."""
+    """Return the newest version of a competition's public or private split; None if not set up."""
     return Split.objects.filter(competition=competition, kind=kind).order_by("-version").first()

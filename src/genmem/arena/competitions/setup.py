@@ -1,4 +1,4 @@
-"""Changes to a competition, each written to the log."""
+"""Create and change competitions; each change goes to the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genmem.arena.competitions.models import Competition, Split, split_in_force
 
 
 def save_competition(form: CompetitionForm, *, actor: User | None) -> Competition:
-    """Keep a valid form: a new competition, or changes to one."""
+    """Save a valid form: a new competition, or changes to an existing one."""
     with transaction.atomic():
         if form.instance.pk is None:
             competition = form.save()
@@ -42,7 +42,7 @@ def save_competition(form: CompetitionForm, *, actor: User | None) -> Competitio
 def save_split(
     form: SplitForm, competition: Competition, kind: str, *, actor: User | None
 ) -> Split | None:
-    """Add a version of a split with what a valid form says; None where it says nothing new."""
+    """Add a version of a split from a valid form; None where nothing changed."""
     values: dict[str, Any] = {name: form.cleaned_data[name] for name in form.Meta.fields}
     with transaction.atomic():
         Competition.objects.select_for_update().get(pk=competition.pk)
@@ -67,19 +67,21 @@ def save_split(
         return split
 
 
-def set_private_board_open(competition: Competition, wanted: bool, *, actor: User | None) -> None:
-    """Show everybody the private board, or hide it again."""
+def set_private_leaderboard_open(
+    competition: Competition, is_open: bool, *, actor: User | None
+) -> None:
+    """Show the private leaderboard to everybody, or hide it again."""
     with transaction.atomic():
         current = Competition.objects.select_for_update().get(pk=competition.pk)
-        if current.private_open == wanted:
+        if current.private_open == is_open:
             return
-        current.private_open = wanted
+        current.private_open = is_open
         current.save(update_fields=["private_open"])
         record(
             competition,
             actor=actor,
-            action="open private board" if wanted else "hide private board",
+            action="open private board" if is_open else "hide private board",
             subject=competition.slug,
-            before={"private_open": not wanted},
-            after={"private_open": wanted},
+            before={"private_open": not is_open},
+            after={"private_open": is_open},
         )

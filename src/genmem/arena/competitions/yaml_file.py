@@ -1,14 +1,13 @@
-"""A competition written as YAML: `genmem arena create DIR competition.yaml`.
+"""Create a competition from a YAML file: `genmem arena create DIR competition.yaml`.
 
-Its keys are the fields of `Competition` (title, slug, rules or rules_file, opens_at, closes_at,
-merge_until, image_count, …), `time_zone` for dates that name none, and `public` and `private`, each
-with the fields of `Split`. Paths are relative to the file. Sizes and times may be written as words:
+The keys are the fields of `Competition` (title, slug, rules or rules_file, opens_at, closes_at,
+merge_until, image_count, …), `time_zone` for dates without one, and `public` and `private`, each
+with the fields of `Split`. Paths are relative to the file. Sizes and times may have units:
 500 MB, 9 h.
 """
 
 from __future__ import annotations
 
-import difflib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,33 +20,34 @@ from genmem.arena.competitions.forms import CompetitionForm, SplitForm, default_
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.competitions.setup import save_competition, save_split
 from genmem.errors import InputError, os_reason
+from genmem.formatting import did_you_mean
 
-_OWN = ("time_zone", "rules_file", "public", "private")
+_YAML_ONLY = ("time_zone", "rules_file", "public", "private")
 _DATES = ("opens_at", "closes_at", "merge_until")
 _DEFAULTS = {"accepts_images": True, "image_formats": ["png"], "time_zone": "UTC"}
 
 
 def create_from_yaml(path: Path) -> Competition:
-    """Make the competition that a file describes, with both its splits; all of it or nothing.
+    """Create the competition that a file describes, with both splits, in one transaction.
 
     Raises:
-        InputError: the file cannot be read, or says something that cannot be; one line says what.
+        InputError: the file cannot be read, or a key is unknown, missing or invalid.
     """
-    given = _read(path)
-    splits = {kind: given.pop(kind, None) for kind in ("public", "private")}
-    form = CompetitionForm(data=_competition_data(path, given))
+    values = _read(path)
+    splits = {kind: values.pop(kind, None) for kind in ("public", "private")}
+    form = CompetitionForm(data=_competition_data(path, values))
     _refuse_errors(path, form, "")
     split_forms = {}
-    for kind, values in splits.items():
-        if values is None:
+    for kind, split in splits.items():
+        if split is None:
             raise InputError(
-                f"{path}: {kind}: is missing; give at least its backbone and train, the training "
-                "images"
+                f"{path}: {kind}: is missing; give at least its backbone and its training images "
+                "(train)"
             )
-        if not isinstance(values, dict):
+        if not isinstance(split, dict):
             raise InputError(f"{path}: {kind}: expected keys such as backbone: and train:")
-        _refuse_unknown(path, values, SplitForm.Meta.fields, f"{kind}.")
-        split_forms[kind] = SplitForm(data=_split_data(values), base=path.resolve().parent)
+        _refuse_unknown(path, split, SplitForm.Meta.fields, f"{kind}.")
+        split_forms[kind] = SplitForm(data=_split_data(split), base=path.resolve().parent)
         _refuse_errors(path, split_forms[kind], f"{kind}.")
     with transaction.atomic():
         competition = save_competition(form, actor=None)
@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from error
     if not isinstance(given, dict):
         raise InputError(f"{path}: expected keys such as title: and closes_at:")
-    _refuse_unknown(path, given, (*CompetitionForm.Meta.fields, *_OWN), "")
+    _refuse_unknown(path, given, (*CompetitionForm.Meta.fields, *_YAML_ONLY), "")
     return given
 
 
@@ -105,7 +105,7 @@ def _date(path: Path, name: str, value: object, *, zoned: bool) -> str:
         return str(value)
     if value.tzinfo is None and not zoned:
         raise InputError(
-            f"{path}: {name}: names no time zone; write 2026-11-30T23:59:00+01:00, or add "
+            f"{path}: {name}: has no time zone; write 2026-11-30T23:59:00+01:00, or add "
             "time_zone: Europe/Berlin"
         )
     return value.isoformat()
@@ -119,13 +119,12 @@ def _split_data(values: dict[str, Any]) -> dict[str, Any]:
 def _refuse_unknown(path: Path, given: dict[str, Any], known: tuple[str, ...], before: str) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            hint = did_you_mean(str(name), known)
             raise InputError(f"{path}: there is no key {before}{name}; {hint}")
 
 
 def _refuse_errors(path: Path, form: BaseForm, before: str) -> None:
     for name, errors in form.errors.items():
-        said = " ".join(str(error) for error in errors)
-        missing = "This field is required." in said
-        raise InputError(f"{path}: {before}{name}: {'is missing' if missing else said}")
+        text = " ".join(str(error) for error in errors)
+        is_missing = "This field is required." in text
+        raise InputError(f"{path}: {before}{name}: {'is missing' if is_missing else text}")

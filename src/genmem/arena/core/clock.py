@@ -1,4 +1,4 @@
-"""The one clock that deadlines are held to: the server's."""
+"""The server's clock, by which deadlines are checked."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from django.utils import timezone
 
 
 def now() -> datetime:
-    """The present moment, in UTC. Called as `clock.now()`, so that tests can set it."""
+    """Return the current time, in UTC. Call it as `clock.now()`, so that tests can set it."""
     return timezone.now()

@@ -1,4 +1,4 @@
-"""What every template knows."""
+"""Context processor: variables of every template."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from django.http import HttpRequest
 
 
 def arena(request: HttpRequest) -> dict[str, object]:
-    """The site's name, and whether anybody may make an account."""
+    """Return the site's name, and whether sign-up is open."""
     return {"arena_name": settings.ARENA.name, "signup_open": settings.ARENA.signup}

@@ -1,4 +1,4 @@
-"""Times, sizes and scores as words: the same on pages, in messages and in refusals. No Django."""
+"""Times, sizes, durations and scores as text, and back. No Django."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SPANS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def moment(at: datetime, *, seconds: bool | None = None) -> str:
-    """A date and time in UTC: "22 November 2026, 19:41 UTC".
+    """Format a date and time in UTC: "22 November 2026, 19:41 UTC".
 
     Args:
         at: the moment.
-        seconds: whether they are shown; None: where they are not 0, as in a deadline at 23:59:59.
+        seconds: whether to show seconds; None shows them where they are not 0, as in 23:59:59.
     """
     at = at.astimezone(UTC)
     shown = bool(at.second) if seconds is None else seconds
@@ -27,7 +27,7 @@ def moment(at: datetime, *, seconds: bool | None = None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its largest unit, rounded down: "12 days", "3 hours", "1 minute"."""
+    """Format a length of time in its largest unit, rounded down: "12 days", "1 minute"."""
     total = abs(int(length.total_seconds()))
     for word, unit in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if total >= 2 * unit or (total >= unit and word != "day") or unit == 1:
@@ -36,12 +36,12 @@ def span(length: timedelta) -> str:
 
 
 def relative(at: datetime, now: datetime) -> str:
-    """How far `at` is from `now`: "in 12 days", "3 hours ago"."""
+    """Format the distance of `at` from `now`: "in 12 days", "3 hours ago"."""
     return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
 
 
 def size(length: int) -> str:
-    """A number of bytes: "500 MB", "8 GiB", "12.4 kB"; binary units where they are whole."""
+    """Format a number of bytes: "500 MB", "12.4 kB"; in binary units where exact: "8 GiB"."""
     for unit, factor in _BINARY.items():
         if length >= factor and length % factor == 0:
             return f"{length // factor} {unit}"
@@ -52,21 +52,21 @@ def size(length: int) -> str:
 
 
 def bytes_from(text: str) -> int:
-    """The bytes in "500 MB", "8 GiB" or "500000000".
+    """Parse a number of bytes: "500 MB", "8 GiB" or "500000000".
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: `text` is none of these.
     """
-    found = re.fullmatch(r"\s*([\d.,_]+)\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"\s*([\d.,_]+)\s*([A-Za-z]*)\s*", text)
     units = {unit.lower(): factor for unit, factor in (*_SIZES, *_BINARY.items())}
     units |= {"": 1, "b": 1, "byte": 1, "bytes": 1}
-    if not found or found[2].lower() not in units:
+    if not match or match[2].lower() not in units:
         raise ValueError("expected a size such as 500 MB or 8 GiB")
-    return int(float(re.sub("[,_]", "", found[1])) * units[found[2].lower()])
+    return int(float(re.sub("[,_]", "", match[1])) * units[match[2].lower()])
 
 
 def duration(seconds: int) -> str:
-    """Seconds in the largest unit that is whole: "9 h", "90 min"."""
+    """Format seconds in the largest unit that is exact: "9 h", "90 min"."""
     for unit, factor in _SPANS:
         if seconds >= factor and seconds % factor == 0:
             units = seconds // factor
@@ -75,21 +75,21 @@ def duration(seconds: int) -> str:
 
 
 def seconds_from(text: str) -> int:
-    """The seconds in "9 h", "90 min", "2 days" or "32400".
+    """Parse a number of seconds: "9 h", "90 min", "2 days" or "32400".
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: `text` is none of these.
     """
-    found = re.fullmatch(r"\s*([\d.]+)\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"\s*([\d.]+)\s*([A-Za-z]*)\s*", text)
     units = {"": 1, "s": 1, "min": 60, "h": 3600, "hour": 3600, "hours": 3600}
     units |= {"day": 86_400, "days": 86_400, "minutes": 60, "seconds": 1}
-    if not found or found[2].lower() not in units:
+    if not match or match[2].lower() not in units:
         raise ValueError("expected a time such as 9 h or 90 min")
-    return int(float(found[1]) * units[found[2].lower()])
+    return int(float(match[1]) * units[match[2].lower()])
 
 
 def score(value: float | None) -> str:
-    """A score with the digits that matter; N/A where there is none."""
+    """Format a score with 3 decimals from 1 up, 4 below 1; "N/A" where there is none."""
     if value is None or math.isnan(value):
         return "N/A"
     if value and (abs(value) >= 1e7 or abs(value) < 1e-4):

@@ -1,4 +1,4 @@
-"""Rules written in Markdown → HTML that can do no harm."""
+"""Markdown rendered as HTML that is safe to show."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ _TAGS = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a",
     "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td",
 }  # fmt: skip
-_DEEPEST = 6
-_SHIFT = 2
+_MAX_HEADING_LEVEL = 6
+_HEADING_SHIFT = 2
 
 
 def safe_html(text: str) -> str:
-    """HTML of a Markdown text: no raw HTML, images, styles or scripts; links carry no trust.
+    """Render Markdown as HTML without raw HTML, images, styles or scripts; links are nofollow.
 
-    Its headings begin at the third level, below the page's own.
+    Headings begin at level 3, below the page's own.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = parser.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + _SHIFT, _DEEPEST)}"
+            token.tag = f"h{min(int(token.tag[1]) + _HEADING_SHIFT, _MAX_HEADING_LEVEL)}"
     return nh3.clean(
         parser.renderer.render(tokens, parser.options, {}),
         tags=_TAGS,

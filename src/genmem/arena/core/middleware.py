@@ -1,4 +1,4 @@
-"""What every answer carries, and refusals turned into pages."""
+"""Security headers of every response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere, nothing inline."""
+"""Content-Security-Policy: no resources of other sites, no inline scripts or styles."""
 
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -19,10 +19,10 @@ _HEADERS = {
 }
 
 
-def guarded(get_response: Callable[[HttpRequest], HttpResponse]) -> object:
-    """Middleware: security headers on every answer; pages of people are kept by no cache."""
+def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> object:
+    """Middleware that sets security headers, and forbids caching for signed-in users."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def respond(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
@@ -30,4 +30,4 @@ def guarded(get_response: Callable[[HttpRequest], HttpResponse]) -> object:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
-    return answer
+    return respond

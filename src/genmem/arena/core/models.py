@@ -1,4 +1,4 @@
-"""Append-only models."""
+"""Append-only models, abstract."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from django.db import models
 
 
 class AppendOnlyRows(models.QuerySet):
-    """Rows that can be added and read, one by one or many at once, and nothing else."""
+    """A query set whose rows can be added and read, but not changed or deleted."""
 
     def update(self, **fields: object) -> int:
-        """Raises: nothing is ever changed."""
+        """Raise TypeError: rows never change."""
         raise TypeError(f"rows of {self.model.__name__} never change: add another")
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Raises: nothing is ever deleted."""
+        """Raise TypeError: rows are never deleted."""
         raise TypeError(f"rows of {self.model.__name__} are never deleted")
 
 
 class AppendOnly(models.Model):
-    """Rows that are added and then never changed or deleted."""
+    """A model whose rows are added, and never changed or deleted."""
 
     objects = AppendOnlyRows.as_manager()
 
@@ -26,11 +26,11 @@ class AppendOnly(models.Model):
         abstract = True
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Add the row; raises for one that is there already."""
+        """Add the row; TypeError for an existing one."""
         if not self._state.adding:
             raise TypeError(f"a {type(self).__name__} never changes: add another")
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
-        """Raises: nothing is ever deleted."""
+        """Raise TypeError: rows are never deleted."""
         raise TypeError(f"a {type(self).__name__} is never deleted")

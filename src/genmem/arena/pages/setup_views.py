@@ -1,4 +1,4 @@
-"""The organiser's pages: the competition, its splits, its people, its private board."""
+"""The organiser's pages: settings, splits, roles, and opening the private leaderboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from django.views.decorators.http import require_POST
 
 from genmem.arena.competitions.forms import CompetitionForm, SplitForm
 from genmem.arena.competitions.models import Split, split_in_force
-from genmem.arena.competitions.setup import save_competition, save_split, set_private_board_open
+from genmem.arena.competitions.setup import (
+    save_competition,
+    save_split,
+    set_private_leaderboard_open,
+)
 from genmem.arena.core.errors import RuleError
 from genmem.arena.scoring.retry import rescore_progress
 from genmem.arena.teams.forms import RoleForm
@@ -22,7 +26,7 @@ from genmem.arena.teams.roles import give_role, revoke_role
 
 @login_required
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
-    """The competition's own settings."""
+    """Edit the competition's settings."""
     viewer = require_organiser(request, slug)
     form = CompetitionForm(request.POST or None, instance=viewer.competition)
     if request.method == "POST" and form.is_valid():
@@ -40,7 +44,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
-    """How the public or the private board is scored, now and before."""
+    """Edit a split, and show its earlier versions."""
     viewer = require_organiser(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
@@ -100,13 +104,13 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def private_board(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show everybody the private board, or hide it again."""
+def private_leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the private leaderboard to everybody, or hide it again."""
     viewer = require_organiser(request, slug)
-    wanted = request.POST.get("show") == "yes"
-    set_private_board_open(viewer.competition, wanted, actor=viewer.user)
+    is_open = request.POST.get("show") == "yes"
+    set_private_leaderboard_open(viewer.competition, is_open, actor=viewer.user)
     messages.success(
-        request, "Everybody sees the private board." if wanted else "The private board is hidden."
+        request, f"The private leaderboard is {'open to everybody' if is_open else 'hidden'}."
     )
     return redirect("set up", slug)
 

@@ -1,4 +1,4 @@
-"""The list of competitions, one competition's front page, and making a new one."""
+"""The list of competitions, one competition's front page, and creating a competition."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PHASES = ("open", "upcoming", "closed")
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Every competition: open ones first, then those to come, then closed ones."""
-    found = Competition.objects.annotate(
+    """List all competitions: open, then upcoming, then closed."""
+    competitions = Competition.objects.annotate(
         team_count=Count("teams", distinct=True, filter=Q(teams__memberships__isnull=False))
     ).order_by("closes_at")
     by_phase: dict[str, list[Competition]] = {phase: [] for phase in _PHASES}
-    for competition in found:
+    for competition in competitions:
         by_phase[competition.phase()].append(competition)
     by_phase["closed"].reverse()
     return render(request, "pages/home.html", {"phases": list(by_phase.items())})
@@ -36,7 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def overview(request: HttpRequest, slug: str) -> HttpResponse:
-    """Rules, dates and limits."""
+    """Show rules, dates and limits."""
     viewer = get_viewer(request, slug)
     return render(
         request,
@@ -47,13 +47,13 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def create(request: HttpRequest) -> HttpResponse:
-    """A new competition; for the people who run the site."""
+    """Create a competition; for organisers of the site."""
     user = cast(User, request.user)
     if not user.is_staff:
-        raise PermissionDenied("Competitions are made by the people who run this site.")
+        raise PermissionDenied("Only organisers of the site can create competitions.")
     form = CompetitionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         competition = save_competition(form, actor=user)
-        messages.success(request, "The competition is made. Now say how it is scored.")
+        messages.success(request, "The competition is created. Now set up how it is scored.")
         return redirect("set up split", competition.slug, "public")
     return render(request, "pages/create.html", {"form": form})

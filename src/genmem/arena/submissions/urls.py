@@ -1,4 +1,4 @@
-"""Addresses of submissions."""
+"""URLs of uploads, below a competition."""
 
 from django.urls import path
 

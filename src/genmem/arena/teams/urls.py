@@ -1,4 +1,4 @@
-"""Addresses of one's team in a competition."""
+"""URLs of teams in a competition."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Words for templates: `{% load arena %}`."""
+"""Template filters that format times, sizes and scores: `{% load arena %}`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ register.filter("score", formatting.score)
 
 @register.filter
 def moment(at: datetime) -> SafeString:
-    """A `<time>` in UTC: for deadlines, whose seconds are shown where they matter."""
+    """Render a deadline as `<time>` in UTC, with seconds where they are not 0."""
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), formatting.moment(at))
 
 
 @register.filter
 def minute(at: datetime) -> SafeString:
-    """A `<time>` in UTC, to the minute: for what happened."""
+    """Render a past event as `<time>` in UTC, to the minute."""
     return format_html(
         '<time datetime="{}">{}</time>', at.isoformat(), formatting.moment(at, seconds=False)
     )
@@ -34,7 +34,7 @@ def minute(at: datetime) -> SafeString:
 
 @register.filter
 def exact(at: datetime) -> SafeString:
-    """A `<time>` in UTC, to the second."""
+    """Render a `<time>` in UTC, to the second."""
     return format_html(
         '<time datetime="{}">{}</time>', at.isoformat(), formatting.moment(at, seconds=True)
     )
@@ -42,26 +42,26 @@ def exact(at: datetime) -> SafeString:
 
 @register.filter
 def relative(at: datetime) -> str:
-    """How far from now: "in 12 days"."""
+    """Format the distance from now: "in 12 days"."""
     return formatting.relative(at, clock.now())
 
 
 @register.filter
 def lasted(length: timedelta) -> str:
-    """How long something took: "0.4 s", "12 minutes"."""
+    """Format how long something took: "0.4 s", "12 minutes"."""
     seconds = length.total_seconds()
     return f"{seconds:.1f} s" if seconds < 10 else formatting.span(length)
 
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Sanitised HTML of a Markdown text."""
+    """Render Markdown as sanitised HTML."""
     return mark_safe(safe_html(text))
 
 
 @register.filter
 def plain(value: float) -> str:
-    """A number as it would be typed in: "0.1", "1e-15"."""
+    """Format a number as a user would type it: "0.1", "1e-15"."""
     return f"{value:g}"
 
 
