@@ -193,11 +193,11 @@ def test_waiting_ends_with_the_scores_or_the_reason(
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("{arena_url}/c/", "names no competition"),
+        ("{arena_url}/c/", "expected a competition after"),
         ("{arena_url}", "expected https://HOST/c/COMPETITION"),
         ("ftp://x/c/dogs", "expected https://HOST/c/COMPETITION"),
         ("{arena_url}/c/cats", "There is nothing here"),
-        ("http://127.0.0.1:9/c/dogs", "does not answer: connection refused"),
+        ("http://127.0.0.1:9/c/dogs", "does not respond: connection refused"),
     ],
 )
 def test_a_wrong_address_is_one_line(arena_url, token, tmp_path, to, words):
@@ -208,14 +208,14 @@ def test_a_wrong_address_is_one_line(arena_url, token, tmp_path, to, words):
 def test_what_is_no_zip_is_told_before_anything_is_sent(arena_url, token, tmp_path):
     (tmp_path / "a.zip").write_text("hello")
     to = f"{arena_url}/c/dogs"
-    assert "expected a zip, found something else" in refusal(submit(tmp_path / "a.zip", to))
+    assert "expected a zip, found another file type" in refusal(submit(tmp_path / "a.zip", to))
     assert "expected a zip, found nothing" in refusal(submit(tmp_path / "b.zip", to))
     assert "expected a zip, found a folder" in refusal(submit(tmp_path, to))
 
 
 def test_without_a_token_or_with_a_wrong_one_it_is_told_where_to_make_one(arena_url, tmp_path):
     file, to = a_zip(tmp_path / "dogs.zip"), f"{arena_url}/c/dogs"
-    assert f"make one on {arena_url}/account/#tokens" in refusal(submit(file, to))
+    assert f"create one on {arena_url}/account/#tokens" in refusal(submit(file, to))
     assert "was revoked" in refusal(submit(file, to, token="genmem_wrong"))
 
 

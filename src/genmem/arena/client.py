@@ -1,4 +1,4 @@
-"""What `genmem submit` says to an arena, and what is made of each answer."""
+"""Client of an arena's REST API and of its resumable uploads, for `genmem submit`."""
 
 from __future__ import annotations
 
@@ -15,66 +15,71 @@ from urllib.parse import urljoin, urlsplit
 
 from genmem.errors import GenmemError, InputError, UsageError
 
-PIECE = 4 * 2**20
-PATIENCE = 600.0
-"""Seconds without a byte getting through before it gives up."""
+CHUNK = 4 * 2**20
+"""Bytes per request of an upload."""
 
-_PASSING = (408, 409, 423, 460, 500, 502, 503, 504)
-"""Answers to a piece after which another attempt may do better."""
+GIVE_UP_AFTER = 600.0
+"""Seconds without progress after which the client gives up."""
 
-_LONGEST_PAUSE = 30.0
+_TRANSIENT = (408, 409, 423, 460, 500, 502, 503, 504)
+"""HTTP statuses after which a retry can succeed."""
+
+_MAX_PAUSE = 30.0
 _TIMEOUT = 60.0
 
-Shown = Callable[[int, int], None]
-"""Called with bytes done and in all."""
+ByteProgress = Callable[[int, int], None]
+"""Called with the bytes done and the total."""
 
 
 class Unreachable(InputError):  # noqa: N818
-    """The server does not answer, or not now."""
+    """The server does not respond, or not now."""
 
 
-class NotTaken(GenmemError):  # noqa: N818
-    """The server said no; the message is its reason."""
+class Refused(GenmemError):  # noqa: N818
+    """The server refused the request; the message is its reason."""
 
 
 def check_file(file: Path) -> int:
-    """The size of the file.
+    """Check that the file is a zip, and return its size in bytes.
 
     Raises:
-        InputError: it is none, empty, or no zip.
+        InputError: it does not exist, is empty, or is not a zip.
     """
     if not file.is_file():
-        found = "a folder" if file.is_dir() else "nothing"
-        raise InputError(f"{file}: expected a zip, found {found}")
+        actual = "a folder" if file.is_dir() else "nothing"
+        raise InputError(f"{file}: expected a zip, found {actual}")
     with file.open("rb") as stream:
         start = stream.read(4)
     if not start.startswith(b"PK"):
-        raise InputError(f"{file}: expected a zip, found something else; pack the files into one")
+        raise InputError(f"{file}: expected a zip, found another file type; zip the files")
     return file.stat().st_size
 
 
-def sha256_of(file: Path, progress: Shown) -> str:
-    """The file's hash, in hexadecimal digits."""
-    found, done, size = hashlib.sha256(), 0, file.stat().st_size
+def sha256_of(file: Path, progress: ByteProgress) -> str:
+    """Return the file's SHA-256 in hexadecimal."""
+    digest, done, size = hashlib.sha256(), 0, file.stat().st_size
     with file.open("rb") as stream:
-        while piece := stream.read(PIECE):
-            found.update(piece)
-            done += len(piece)
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
             progress(done, size)
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
-def when(text: str) -> datetime:
-    """A time of the interface."""
+def parse_time(text: str) -> datetime:
+    """Parse a time of the API."""
     return datetime.fromisoformat(text)
 
 
-class Server:
-    """One competition of an arena, asked with one token.
+class CompetitionClient:
+    """Client of one competition, authenticated by one token.
 
     Args:
-        address: of the competition's page, or of any below it.
-        token: of whoever submits.
+        address: URL of the competition's page, or of any page below it.
+        token: API token of the person who submits.
+
+    Raises:
+        UsageError: the address is not a competition's, the token is malformed, or tuspy is missing.
     """
 
     def __init__(self, address: str, token: str) -> None:
@@ -84,103 +89,115 @@ class Server:
         if parts.scheme not in ("http", "https") or not parts.hostname or path[:1] != ["c"]:
             raise UsageError(f"--to: expected https://HOST/c/COMPETITION, got {address!r}")
         if len(path) < 2:
-            raise UsageError(f"--to: {address!r} names no competition after /c/")
+            raise UsageError(f"--to: expected a competition after /c/, got {address!r}")
         self.root, self.slug = f"{parts.scheme}://{parts.netloc}", path[1]
         if not token:
             raise UsageError(
-                f"expected a token in $GENMEM_TOKEN; make one on {self.root}/account/#tokens"
+                f"expected a token in $GENMEM_TOKEN; create one on {self.root}/account/#tokens"
             )
         if not (token.isascii() and token.isprintable()) or " " in token:
-            raise UsageError("the token has letters that no token has; copy it again")
+            raise UsageError("the token contains invalid characters; copy it again")
         self.headers = {"Authorization": f"Bearer {token}"}
-        _notice_dead_connections()
+        _enable_keepalive()
 
     def competition(self) -> dict[str, Any]:
-        """Its limits."""
+        """Return the competition's limits."""
         return self._get("")
 
     def team(self) -> dict[str, Any]:
-        """The team of whoever submits."""
+        """Return the caller's team."""
         return self._get("/team")
 
     def submission(self, number: str) -> dict[str, Any]:
-        """One submission; asked for again where the server is away for a moment."""
-        patience = _Patience()
+        """Return one submission; retry while the server does not respond."""
+        retry = _Retry()
         while True:
             try:
                 return self._get(f"/submissions/{number}")
             except Unreachable as error:
-                patience.wait(error)
+                retry.wait(error)
 
-    def send(self, file: Path, *, kind: str, size: int, sha256: str, progress: Shown) -> str:
-        """Send a file, from where an earlier attempt stopped if there was one.
+    def upload(
+        self, file: Path, *, kind: str, size: int, sha256: str, progress: ByteProgress
+    ) -> str:
+        """Upload a file, resuming an earlier attempt with the same file.
+
+        Args:
+            file: the zip.
+            kind: "images" or "code".
+            size: of the file, in bytes.
+            sha256: of the file, in hexadecimal.
+            progress: called after each chunk.
 
         Returns:
-            The submission's number.
+            The id of the submission.
 
         Raises:
-            NotTaken: the server refused it.
+            Refused: the server refused it.
+            InputError: there was no progress for a long time.
         """
         from tusclient.client import TusClient
         from tusclient.exceptions import TusCommunicationError
 
         client = TusClient(f"{self.root}/c/{self.slug}/uploads/", headers=dict(self.headers))
-        told = {"filename": file.name, "kind": kind, "sha256": sha256}
+        metadata = {"filename": file.name, "kind": kind, "sha256": sha256}
         with file.open("rb") as stream:
-            sender = client.uploader(file_stream=stream, chunk_size=PIECE, metadata=told)
-            patience = _Patience()
+            uploader = client.uploader(file_stream=stream, chunk_size=CHUNK, metadata=metadata)
+            retry = _Retry()
             while True:
                 try:
-                    if not sender.url:
-                        sender.set_url(self._begun(kind, size, sha256) or sender.create_url())
-                    sender.offset = sender.get_offset()
-                    while sender.offset < size:
-                        progress(sender.offset, size)
-                        sender.upload_chunk()
-                        patience.renew()
+                    if not uploader.url:
+                        uploader.set_url(
+                            self._unfinished_upload(kind, size, sha256) or uploader.create_url()
+                        )
+                    uploader.offset = uploader.get_offset()
+                    while uploader.offset < size:
+                        progress(uploader.offset, size)
+                        uploader.upload_chunk()
+                        retry.reset()
                     progress(size, size)
-                    return self._submission_of(str(sender.url))
+                    return self._submission_of(str(uploader.url))
                 except Unreachable as error:
-                    patience.wait(error)
+                    retry.wait(error)
                 except TusCommunicationError as error:
-                    if error.status_code in (404, 410) and sender.url:
-                        sender.url = None
-                    elif error.status_code not in (None, *_PASSING):
+                    if error.status_code in (404, 410) and uploader.url:
+                        uploader.url = None
+                    elif error.status_code not in (None, *_TRANSIENT):
                         _refuse(error.status_code, error.response_content or b"")
-                    patience.wait(error)
+                    retry.wait(error)
 
-    def _begun(self, kind: str, size: int, sha256: str) -> str | None:
-        """The address of an earlier attempt with this file, where there is one."""
-        for one in self._get("/uploads"):
-            if (one["kind"], one["length"], one["sha256"]) == (kind, size, sha256):
-                return urljoin(self.root, one["address"])
+    def _unfinished_upload(self, kind: str, size: int, sha256: str) -> str | None:
+        """Return the URL of an unfinished upload of this file; None if there is none."""
+        for upload in self._get("/uploads"):
+            if (upload["kind"], upload["length"], upload["sha256"]) == (kind, size, sha256):
+                return urljoin(self.root, upload["address"])
         return None
 
     def _submission_of(self, upload: str) -> str:
-        """The number of the submission that a complete upload became."""
-        answer = self._ask("HEAD", upload, {"Tus-Resumable": "1.0.0"})
-        if answer.status_code in _PASSING:
-            raise Unreachable(f"{self.root} answers {answer.status_code}")
-        if not answer.ok:
-            _refuse(answer.status_code, answer.content)
-        return answer.headers["Submission-Location"].rstrip("/").rpartition("/")[2]
+        """Return the id of the submission that a complete upload became."""
+        response = self._request("HEAD", upload, {"Tus-Resumable": "1.0.0"})
+        if response.status_code in _TRANSIENT:
+            raise Unreachable(f"{self.root} responds with status {response.status_code}")
+        if not response.ok:
+            _refuse(response.status_code, response.content)
+        return response.headers["Submission-Location"].rstrip("/").rpartition("/")[2]
 
     def _get(self, where: str) -> Any:
         while True:
-            answer = self._ask("GET", f"{self.root}/api/competitions/{self.slug}{where}", {})
-            is_json = "json" in answer.headers.get("Content-Type", "")
-            if answer.ok and is_json:
-                return answer.json()
-            if answer.status_code == 429:
-                time.sleep(float(answer.headers.get("Retry-After", 1)))
+            response = self._request("GET", f"{self.root}/api/competitions/{self.slug}{where}", {})
+            is_json = "json" in response.headers.get("Content-Type", "")
+            if response.ok and is_json:
+                return response.json()
+            if response.status_code == 429:
+                time.sleep(float(response.headers.get("Retry-After", 1)))
                 continue
-            if answer.status_code >= 500:
-                raise Unreachable(f"{self.root} answers {answer.status_code}")
+            if response.status_code >= 500:
+                raise Unreachable(f"{self.root} responds with status {response.status_code}")
             if not is_json:
-                raise UsageError(f"--to: {self.root} does not answer as an arena does")
-            _refuse(answer.status_code, answer.content)
+                raise UsageError(f"--to: {self.root} does not respond like an arena")
+            _refuse(response.status_code, response.content)
 
-    def _ask(self, method: str, address: str, headers: dict[str, str]) -> Any:
+    def _request(self, method: str, address: str, headers: dict[str, str]) -> Any:
         import requests
 
         try:
@@ -192,42 +209,42 @@ class Server:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise Unreachable(f"{self.root} does not answer: {_reason(error)}") from error
+            raise Unreachable(f"{self.root} does not respond: {_reason(error)}") from error
 
 
-class _Patience:
-    """Pauses that grow, until nothing got through for a long time."""
+class _Retry:
+    """Pauses between attempts that double, until there was no progress for a long time."""
 
     def __init__(self) -> None:
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         self.pause, self.since = 1.0, time.monotonic()
 
     def wait(self, error: Exception) -> None:
-        if time.monotonic() - self.since > PATIENCE:
+        if time.monotonic() - self.since > GIVE_UP_AFTER:
             raise InputError(
-                f"nothing got through for {PATIENCE / 60:.0f} min ({_reason(error)}); "
-                "run this again, and it goes on where it stopped"
+                f"no progress for {GIVE_UP_AFTER / 60:.0f} min ({_reason(error)}); run the same "
+                "command again to resume"
             )
         time.sleep(self.pause)
-        self.pause = min(2 * self.pause, _LONGEST_PAUSE)
+        self.pause = min(2 * self.pause, _MAX_PAUSE)
 
 
 def _refuse(status: int, content: bytes) -> NoReturn:
-    """Raise the server's reason as one line."""
+    """Raise `Refused` with the server's reason as one line."""
     text = content.decode("utf-8", "replace").strip()
     try:
-        told = json.loads(text)
-        text = str(told["detail"]) if isinstance(told, dict) and "detail" in told else text
+        body = json.loads(text)
+        text = str(body["detail"]) if isinstance(body, dict) and "detail" in body else text
     except ValueError:
         if text.startswith("<"):
             text = ""
-    raise NotTaken(text or f"the server answered {status}")
+    raise Refused(text or f"the server responded with status {status}")
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost words of an error: "connection refused", not the whole chain."""
+    """Return the innermost message of an error: "connection refused", not the whole chain."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     if isinstance(error, OSError) and error.strerror:
@@ -235,16 +252,21 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _notice_dead_connections() -> None:
-    """Let the system end a connection on which nothing moves for a minute."""
+def _enable_keepalive() -> None:
+    """Let the operating system close a connection without traffic for a minute."""
     from urllib3.connection import HTTPConnection
 
-    wanted = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000}
+    keepalive = {
+        "TCP_KEEPIDLE": 20,
+        "TCP_KEEPINTVL": 10,
+        "TCP_KEEPCNT": 4,
+        "TCP_USER_TIMEOUT": 60_000,
+    }
     options: Any = HTTPConnection.default_socket_options
     options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
     options.extend(
         (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in wanted.items()
+        for name, value in keepalive.items()
         if hasattr(socket, name)
     )
 
@@ -253,5 +275,5 @@ def _require_extra() -> None:
     if importlib.util.find_spec("tusclient") is None:
         raise UsageError(
             "submitting needs tuspy; install it with: pip install 'genmem[submit]', "
-            "or send the file in the browser"
+            "or upload the file in the browser"
         )

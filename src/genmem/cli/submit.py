@@ -1,4 +1,4 @@
-"""`genmem submit`: send a zip to a competition, resuming where an earlier attempt stopped."""
+"""`genmem submit`: upload a zip to a competition, resuming an earlier attempt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from genmem.cli.options import Json
 
 if TYPE_CHECKING:
-    from genmem.arena.client import Server
+    from genmem.arena.client import CompetitionClient
     from genmem.images.source import Progress
 
 _POLL_SECONDS = 3.0
@@ -20,49 +20,49 @@ _DONE = ("scored", "refused", "failed")
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip of images or of code.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Zip of images or of code.")],
     to: Annotated[
         str,
         typer.Option(metavar="URL", help="Page of the competition: https://HOST/c/COMPETITION."),
     ],
     kind: Annotated[
         Literal["images", "code"] | None,
-        typer.Option(help="What is in the zip. [default: what the competition takes]"),
+        typer.Option(help="Content of the zip. [default: what the competition accepts]"),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="GENMEM_TOKEN",
-            help="Yours, from your account's page; better given in the environment than here.",
+            help="API token from your account page. Prefer the environment variable.",
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is scored.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the score.")] = False,
     json: Json = None,
 ) -> None:
-    """Send a submission to a competition.
+    """Upload a submission to a competition.
 
-    A broken connection is taken up again by itself. If this is interrupted, run it again: it goes
-    on where it stopped. Exit code 2: it was not taken, or (with --wait) not scored.
+    Broken connections are resumed automatically. After an interruption, run the same command again
+    to resume. Exit code 2: the submission was refused, or (with --wait) not scored.
     """
-    from genmem.arena.client import Server, check_file, sha256_of
+    from genmem.arena.client import CompetitionClient, check_file, sha256_of
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.progress import progress_on_stderr
 
     size = check_file(file)
     check_outputs({"--json": json}, inputs={"FILE": str(file)})
-    server = Server(to, token or "")
-    competition = server.competition()
-    what = kind or _only_kind(competition)
-    _tell_limits(server, competition)
+    client = CompetitionClient(to, token or "")
+    competition = client.competition()
+    submission_kind = kind or _only_kind(competition)
+    _print_limits(client, competition)
     with progress_on_stderr() as progress:
         digest = sha256_of(file, _in_kilobytes(progress, "SHA-256 (kB)"))
         sent = _in_kilobytes(progress, "sent (kB)")
-        number = server.send(file, kind=what, size=size, sha256=digest, progress=sent)
-    submission = _waited_for(server, number) if wait else server.submission(number)
+        pk = client.upload(file, kind=submission_kind, size=size, sha256=digest, progress=sent)
+    submission = _wait(client, pk) if wait else client.submission(pk)
     if json:
         write_json(submission, json)
     if json != "-":
-        _show(server, submission)
+        _print_submission(client, submission)
     if submission["state"] in ("refused", "failed"):
         raise typer.Exit(2)
 
@@ -72,49 +72,50 @@ def _only_kind(competition: dict[str, Any]) -> str:
 
     kinds = competition["kinds"]
     if len(kinds) != 1:
-        raise UsageError(f"this competition takes {' and '.join(kinds)}: say which with --kind")
+        raise UsageError(f"this competition accepts {' and '.join(kinds)}; choose one with --kind")
     return kinds[0]
 
 
-def _tell_limits(server: Server, competition: dict[str, Any]) -> None:
-    """Before a byte is sent, what is taken; on stderr."""
-    from genmem.arena.client import when
+def _print_limits(client: CompetitionClient, competition: dict[str, Any]) -> None:
+    """Print the limits of the competition to stderr before the upload."""
+    from genmem.arena.client import parse_time
     from genmem.arena.core.formatting import moment, size
     from genmem.formatting import count
 
-    team = server.team()
+    team = client.team()
     _note(
         f"{competition['title']}, for the team {team['name']}: a zip of at most "
         f"{size(competition['maximum_upload_bytes'])}; "
         f"{team['left_today']} of {count(competition['daily_limit'], 'submission')} left today; "
-        f"deadline {moment(when(competition['closes_at']))}."
+        f"deadline {moment(parse_time(competition['closes_at']))}."
     )
 
 
-def _waited_for(server: Server, number: str) -> dict[str, Any]:
-    """The submission once it is scored, refused or failed; each step is told as it begins."""
+def _wait(client: CompetitionClient, pk: str) -> dict[str, Any]:
+    """Poll until the submission is scored, refused or failed; print each step as it begins."""
     import time
 
-    told = ""
+    printed = ""
     while True:
-        found = server.submission(number)
-        if found["state"] in _DONE:
-            return found
-        running = next((one["name"] for one in found["steps"] if one["state"] == "running"), "")
-        if (running or "waiting for a worker") != told:
-            told = running or "waiting for a worker"
-            _note(f"{told} …")
+        submission = client.submission(pk)
+        if submission["state"] in _DONE:
+            return submission
+        running = [step["name"] for step in submission["steps"] if step["state"] == "running"]
+        status = running[0] if running else "waiting for a worker"
+        if status != printed:
+            printed = status
+            _note(f"{status} …")
         time.sleep(_POLL_SECONDS)
 
 
-def _show(server: Server, submission: dict[str, Any]) -> None:
+def _print_submission(client: CompetitionClient, submission: dict[str, Any]) -> None:
     from genmem.arena.core.formatting import score
     from genmem.formatting import printable
 
-    lines = [f"{submission['state'].capitalize()}: {server.root}{submission['page']}"]
+    lines = [f"{submission['state'].capitalize()}: {client.root}{submission['page']}"]
     lines += [
-        f"  {kind} score  {score(told['score'])}"
-        for kind, told in sorted(submission["scores"].items(), reverse=True)
+        f"  {kind} score  {score(version['score'])}"
+        for kind, version in sorted(submission["scores"].items(), reverse=True)
     ]
     lines += [f"  {line}" for line in submission["message"].splitlines()]
     print("\n".join(printable(line) for line in lines))
