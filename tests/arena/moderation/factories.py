@@ -33,7 +33,7 @@ def keep_distances(submission: Submission, *, kind: str = "private") -> None:
     """A zip of images for the submission, and a new score with per-image distances."""
     with TemporaryDirectory() as folder:
         path = a_zip(Path(folder) / "x.zip")
-        storage.keep(path, f"submissions/{submission.pk}.zip")
+        storage.store_file(path, f"submissions/{submission.pk}.zip")
         kept = Path(folder) / "d.npz"
         np.savez(
             kept,
@@ -42,7 +42,7 @@ def keep_distances(submission: Submission, *, kind: str = "private") -> None:
             names=np.array([f"{number:04d}.png" for number in range(COUNT)]),
         )
         name = f"distances/{submission.pk}/space.npz"
-        storage.keep(kept, name)
+        storage.store_file(kept, name)
     Submission.objects.filter(pk=submission.pk).update(file=f"submissions/{submission.pk}.zip")
     split = split_in_force(submission.team.competition, kind)
     assert split is not None

@@ -297,9 +297,9 @@ def test_submitted_code_and_its_log_can_be_read_as_text(world, tmp_path):
         archive.writestr("run.py", "print('<b>images</b>')")
         archive.writestr("weights.bin", bytes(range(256)))
     name = f"submissions/{world.one.pk}.zip"
-    storage.keep(tmp_path / "c.zip", name)
+    storage.store_file(tmp_path / "c.zip", name)
     (tmp_path / "log").write_text("made 4 images")
-    storage.keep(tmp_path / "log", f"logs/{world.one.pk}.log")
+    storage.store_file(tmp_path / "log", f"logs/{world.one.pk}.log")
     Submission.objects.filter(pk=world.one.pk).update(kind="code", file=name)
     page = world.clients["first"].get(world.where).content.decode()
     assert "print(&#x27;&lt;b&gt;images&lt;/b&gt;&#x27;)" in page

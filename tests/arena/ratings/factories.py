@@ -31,7 +31,7 @@ def a_submission(competition: Competition, public: float = 20.0, private: float 
 def with_images(submission: Submission) -> Submission:
     with TemporaryDirectory() as folder:
         name = f"submissions/{submission.pk}.zip"
-        storage.keep(a_zip(Path(folder) / "x.zip"), name)
+        storage.store_file(a_zip(Path(folder) / "x.zip"), name)
     submission.file = name
     submission.save(update_fields=["file"])
     return submission

@@ -157,5 +157,5 @@ def test_images_of_code_are_those_it_made(competition):
 
     made = scored(a_team(competition), 1.0, private=1.0, kind="code")
     with TemporaryDirectory() as folder:
-        storage.keep(a_zip(Path(folder) / "x.zip"), f"output/{made.pk}.zip")
+        storage.store_file(a_zip(Path(folder) / "x.zip"), f"output/{made.pk}.zip")
     assert shown(rate_all(a_round([made]), most=1).rated_pages.get()).any()

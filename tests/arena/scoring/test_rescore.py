@@ -103,7 +103,7 @@ def test_a_failed_rescore_keeps_the_score_and_says_why(competition):
     )
     assert rescore(split, "other images", None) == 1
     assert run_rescores(split) == ["failed"]
-    assert "nothing is kept under this name" in Rescore.objects.get().detail
+    assert "there is no stored file of this name" in Rescore.objects.get().detail
     assert in_force(imported).score == 20.0
 
 
@@ -268,7 +268,7 @@ def test_failed_rescores_are_shown_with_their_reason_and_can_be_retried(competit
     page = organiser.get(where).content.decode()
     assert "1 submission could not be rescored with version" in page
     assert "Terriers" in page
-    assert "nothing is kept under this name" in page
+    assert "there is no stored file of this name" in page
     answer = organiser.post(retry, follow=True)
     assert "1 submission queued for scoring again" in answer.content.decode()
     row = Rescore.objects.get(submission=imported)

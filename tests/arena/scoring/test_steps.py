@@ -153,7 +153,7 @@ def test_wrong_files_are_refused_with_their_names_and_cost_nothing(competition, 
     assert allowance(team).used == 1
     assert run_steps(submission) == ["refused"]
     assert submission.state == "refused"
-    assert "2 of 4 files are wrong" in submission.message
+    assert "2 of 4 files are invalid" in submission.message
     assert "1.png: it has 9 × 8 pixels" in submission.message
     assert allowance(team).used == 0
     assert step(submission, "validate").state == "failed"

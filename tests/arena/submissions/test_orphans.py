@@ -36,7 +36,7 @@ def sweep():
 
 def test_a_file_that_no_row_names_goes_after_a_while(team, tmp_path, later, monkeypatch):
     from genmem.arena.submissions import services
-    from genmem.arena.submissions.storage import names
+    from genmem.arena.submissions.storage import list_names
 
     from ..factories import send
 
@@ -53,33 +53,33 @@ def test_a_file_that_no_row_names_goes_after_a_while(team, tmp_path, later, monk
         patched.setattr(services.Step.objects, "bulk_create", kill)
         with pytest.raises(KilledError):
             send(team, path)
-    orphans = set(names("submissions/")) - {good.file}
+    orphans = set(list_names("submissions/")) - {good.file}
     assert len(orphans) == 1
     later(minutes=30)
     assert sweep() == []
     later(hours=3)
     assert set(sweep()) == orphans
-    assert names("submissions/") == [good.file]
+    assert list_names("submissions/") == [good.file]
 
 
 def test_an_upload_that_expired_goes_with_its_file(team, later):
     from genmem.arena.submissions.models import Upload
-    from genmem.arena.submissions.storage import incoming
+    from genmem.arena.submissions.storage import incoming_folder
     from genmem.arena.submissions.uploads import begin, path_of
 
     from ..factories import captain
 
     old = begin(team, captain(team), kind="images", length=10, original_name="a.zip")
     later(hours=3)
-    stray = incoming() / "uploads" / "stray"
-    for path in (stray, incoming() / "left.upload"):
+    stray = incoming_folder() / "uploads" / "stray"
+    for path in (stray, incoming_folder() / "left.upload"):
         path.write_bytes(b"x")
         os.utime(path, (0, 0))
     sweep()
     assert not Upload.objects.filter(pk=old.pk).exists()
     assert not path_of(old).exists()
     assert not stray.exists()
-    assert not (incoming() / "left.upload").exists()
+    assert not (incoming_folder() / "left.upload").exists()
 
 
 def test_an_upload_that_waits_for_its_next_piece_is_left_alone(team):

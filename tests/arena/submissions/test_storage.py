@@ -65,7 +65,7 @@ def read(storage, name):
 
 
 def test_what_is_kept_is_found_again_and_outlives_its_source(storage, source):
-    storage.keep(source, "features/a/b.npy")
+    storage.store_file(source, "features/a/b.npy")
     source.unlink()
     assert storage.exists("features/a/b.npy")
     assert read(storage, "features/a/b.npy") == b"content"
@@ -75,31 +75,31 @@ def test_what_is_kept_is_found_again_and_outlives_its_source(storage, source):
 
 
 def test_a_second_file_of_the_same_name_takes_the_place_of_the_first(storage, source):
-    storage.keep(source, "logs/a.log")
-    storage.keep(source, "logs/a.log")
+    storage.store_file(source, "logs/a.log")
+    storage.store_file(source, "logs/a.log")
     other = source.with_name("other")
     other.write_bytes(b"more")
-    storage.keep(other, "logs/a.log")
+    storage.store_file(other, "logs/a.log")
     assert read(storage, "logs/a.log") == b"more"
-    assert storage.names("") == ["logs/a.log"]
+    assert storage.list_names("") == ["logs/a.log"]
 
 
 def test_names_are_those_below_a_prefix(storage, source):
     for name in ("output/b.zip", "output/a.zip", "outputs.txt", "features/a/x.npy"):
-        storage.keep(source, name)
-    assert storage.names("output/") == ["output/a.zip", "output/b.zip"]
-    assert storage.names("output") == ["output/a.zip", "output/b.zip", "outputs.txt"]
-    assert storage.names("nothing/") == []
-    (_, written_at), *_ = storage.listing("output/")
+        storage.store_file(source, name)
+    assert storage.list_names("output/") == ["output/a.zip", "output/b.zip"]
+    assert storage.list_names("output") == ["output/a.zip", "output/b.zip", "outputs.txt"]
+    assert storage.list_names("nothing/") == []
+    (_, written_at), *_ = storage.list_files("output/")
     assert abs(written_at - datetime.fromtimestamp(real_time.time(), UTC)) < timedelta(minutes=1)
 
 
 def test_what_is_removed_is_gone_and_may_be_removed_again(storage, source):
-    storage.keep(source, "features/a/b.npy")
+    storage.store_file(source, "features/a/b.npy")
     storage.remove("features/a/b.npy")
     storage.remove("features/a/b.npy")
     assert not storage.exists("features/a/b.npy")
-    assert storage.names("") == []
+    assert storage.list_names("") == []
 
 
 def test_what_is_not_there_is_said(storage):
@@ -115,19 +115,19 @@ def test_what_is_not_there_is_said(storage):
 )
 def test_no_name_leads_elsewhere(storage, source, name):
     for call in (storage.local, storage.open_read, storage.exists, storage.remove):
-        with pytest.raises(ValueError, match="is no name of a kept file"):
+        with pytest.raises(ValueError, match="expected a storage name"):
             call(name)
-    with pytest.raises(ValueError, match="is no name of a kept file"):
-        storage.keep(source, name)
+    with pytest.raises(ValueError, match="expected a storage name"):
+        storage.store_file(source, name)
 
 
 def test_nothing_is_left_of_local_copies(storage, source):
-    from genmem.arena.submissions.storage import incoming
+    from genmem.arena.submissions.storage import incoming_folder
 
-    storage.keep(source, "logs/a.log")
+    storage.store_file(source, "logs/a.log")
     with storage.local("logs/a.log"):
         pass
-    assert list(incoming().iterdir()) == []
+    assert list(incoming_folder().iterdir()) == []
 
 
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)
@@ -142,9 +142,9 @@ def test_a_copy_that_is_cut_short_is_never_seen(storage, source, monkeypatch):
     monkeypatch.setattr(os, "link", lambda *_: half(None, source.with_name("x")))
     monkeypatch.setattr(fs.shutil, "copyfile", half)
     with pytest.raises(OSError, match="No space left"):
-        storage.keep(source, "logs/a.log")
-    assert storage.names("") == []
-    assert [path.name for path in (storage.incoming().parent / "logs").iterdir()] == []
+        storage.store_file(source, "logs/a.log")
+    assert storage.list_names("") == []
+    assert [path.name for path in (storage.incoming_folder().parent / "logs").iterdir()] == []
 
 
 def test_a_bucket_that_is_not_there_is_one_line_without_the_secret(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genmem.arena.submissions.validate import Rejected, validate
-from genmem.arena.submissions.zip_limits import limits_for
+from genmem.arena.submissions.validate import InvalidImages, validate
+from genmem.arena.submissions.zip_index import limits_for
 from genmem.images import hash_images, open_images
 
 from ..images import COUNT, SIDE, a_zip, png
@@ -24,8 +24,8 @@ def check(path, **changes):
     return validate(path, **asked | changes)
 
 
-def refusal(path, **changes) -> Rejected:
-    with pytest.raises(Rejected) as caught:
+def refusal(path, **changes) -> InvalidImages:
+    with pytest.raises(InvalidImages) as caught:
         check(path, **changes)
     assert "Traceback" not in caught.value.text
     return caught.value
@@ -73,7 +73,7 @@ def test_what_is_not_a_zip_is_refused(tmp_path, content):
 def test_a_zip_cut_short_is_refused(tmp_path, keep):
     path = a_zip(tmp_path / "s.zip")
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-    assert "cut short" in refusal(path).message
+    assert "truncated" in refusal(path).message
 
 
 @pytest.mark.parametrize(("count", "found"), [(COUNT - 1, "3"), (COUNT + 1, "5"), (0, "0")])
@@ -90,8 +90,8 @@ def test_more_bytes_than_allowed_are_refused_unread(tmp_path):
 def test_a_bomb_of_one_huge_file_is_refused_without_unpacking_it(archive):
     archive.writestr("bomb.png", bytes(50_000_000))
     refused = refusal(finished(archive))
-    assert refused.wrong[0][0] == "bomb.png"
-    assert "unpacks to 50,000,000 bytes" in refused.wrong[0][1]
+    assert refused.problems[0][0] == "bomb.png"
+    assert "unpacks to 50,000,000 bytes" in refused.problems[0][1]
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
@@ -101,7 +101,7 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
     content = path.read_bytes()
     path.write_bytes(content.replace(struct.pack("<L", 50_000_000), struct.pack("<L", 1000)))
     refused = refusal(path)
-    assert "damaged in the zip" in refused.wrong[0][1]
+    assert "damaged in the zip" in refused.problems[0][1]
 
 
 def test_a_bomb_of_overlapping_files_is_refused(tmp_path):
@@ -129,7 +129,7 @@ def test_a_list_of_far_too_many_files_is_refused_unread(tmp_path):
 
 def test_nested_zips_are_no_images(archive, tmp_path):
     archive.writestr("inner.png", a_zip(tmp_path / "inner.zip").read_bytes())
-    assert "no image that can be read" in refusal(finished(archive)).wrong[0][1]
+    assert "not a readable image" in refusal(finished(archive)).problems[0][1]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_names_that_lead_out_of_the_zip_are_refused(archive, name):
     info = zipfile.ZipInfo("placeholder.png")
     info.filename = name
     archive.writestr(info, png(9))
-    assert "points outside" in refusal(finished(archive)).wrong[0][1]
+    assert "points outside" in refusal(finished(archive)).problems[0][1]
 
 
 def test_links_are_refused(archive):
@@ -147,20 +147,20 @@ def test_links_are_refused(archive):
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     archive.writestr(info, "/etc/passwd")
     refused = refusal(finished(archive))
-    assert refused.wrong == (("link.png", "it is a link, expected the file itself"),)
+    assert refused.problems == (("link.png", "it is a link, expected the file itself"),)
 
 
 def test_double_names_are_refused(archive):
     with pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("0000.png", png(9))
-    assert refusal(finished(archive)).wrong == (("0000.png", "it is in the zip twice"),)
+    assert refusal(finished(archive)).problems == (("0000.png", "it is in the zip twice"),)
 
 
 def test_names_that_differ_only_in_how_an_accent_is_spelled_are_doubles(archive):
     archive.writestr("\u00e9.png", png(8))
     archive.writestr("e\u0301.png", png(9))
     refused = refusal(finished(archive), count=COUNT + 1)
-    assert refused.wrong[0][1] == "it is in the zip twice"
+    assert refused.problems[0][1] == "it is in the zip twice"
 
 
 def test_names_in_utf_8_are_welcome(archive):
@@ -172,8 +172,8 @@ def test_names_in_other_encodings_are_refused_and_shown(tmp_path):
     path = a_zip(tmp_path / "s.zip", COUNT - 1, **{"hxnd.png": png(9)})
     path.write_bytes(path.read_bytes().replace(b"hxnd.png", b"h\xfcnd.png"))
     refused = refusal(path)
-    assert refused.wrong[0][0] == "h\\xfcnd.png"
-    assert "another encoding" in refused.wrong[0][1]
+    assert refused.problems[0][0] == "h\\xfcnd.png"
+    assert "neither ASCII nor" in refused.problems[0][1]
 
 
 def test_names_that_claim_to_be_utf_8_and_are_not_are_refused(tmp_path):
@@ -181,25 +181,25 @@ def test_names_that_claim_to_be_utf_8_and_are_not_are_refused(tmp_path):
     with zipfile.ZipFile(a_zip(path, COUNT - 1), "a") as opened:
         opened.writestr("h\u00fcnd.png", png(9))
     path.write_bytes(path.read_bytes().replace("h\u00fc".encode(), b"h\xff\xfe"))
-    assert "names are UTF-8" in refusal(path).message
+    assert "names are marked as UTF-8" in refusal(path).message
 
 
 @pytest.mark.parametrize("size", [(SIDE, SIDE + 1), (1, 1), (64, 64)])
 def test_the_wrong_size_is_told(archive, size):
     archive.writestr("x.png", png(9, size=size))
-    assert refusal(finished(archive)).wrong == (
+    assert refusal(finished(archive)).problems == (
         ("x.png", f"it has {size[0]} × {size[1]} pixels, expected 8 × 8"),
     )
 
 
 def test_another_format_behind_the_right_suffix_is_told(archive):
     archive.writestr("x.png", png(9, kind="JPEG"))
-    assert refusal(finished(archive)).wrong == (("x.png", "it is JPEG inside, expected PNG"),)
+    assert refusal(finished(archive)).problems == (("x.png", "its content is JPEG, expected PNG"),)
 
 
 def test_a_suffix_that_does_not_fit_is_told(archive):
     archive.writestr("x.txt", png(9))
-    assert "should end in .png" in refusal(finished(archive)).wrong[0][1]
+    assert "must end in .png" in refusal(finished(archive)).problems[0][1]
 
 
 def test_several_formats_can_be_asked_for(archive):
@@ -211,8 +211,8 @@ def test_several_formats_can_be_asked_for(archive):
 def test_a_broken_image_is_told(archive, cut):
     content = png(9)
     archive.writestr("x.png", content[: cut if isinstance(cut, int) else int(len(content) * cut)])
-    reason = refusal(finished(archive)).wrong[0][1]
-    assert reason.startswith(("it is broken", "it is no image") if cut else "it is empty")
+    reason = refusal(finished(archive)).problems[0][1]
+    assert reason.startswith(("it is broken", "it is not a readable image") if cut else "it is empty")
 
 
 def test_an_image_of_absurdly_many_pixels_is_refused_unread(archive):
@@ -220,8 +220,8 @@ def test_an_image_of_absurdly_many_pixels_is_refused_unread(archive):
     content[16:24] = struct.pack(">LL", 60_000, 60_000)
     content[29:33] = struct.pack(">L", zlib.crc32(bytes(content[12:29])))
     archive.writestr("x.png", bytes(content))
-    reason = refusal(finished(archive)).wrong[0][1]
-    assert "60,000 × 60,000" in reason or "no image" in reason
+    reason = refusal(finished(archive)).problems[0][1]
+    assert "60,000 × 60,000" in reason or "not a readable image" in reason
 
 
 def test_a_damaged_entry_is_told(tmp_path):
@@ -229,7 +229,7 @@ def test_a_damaged_entry_is_told(tmp_path):
     content = bytearray(path.read_bytes())
     content[200] ^= 255
     path.write_bytes(content)
-    assert "damaged in the zip" in refusal(path).wrong[0][1]
+    assert "damaged in the zip" in refusal(path).problems[0][1]
 
 
 def test_encrypted_files_are_refused(tmp_path):
@@ -237,7 +237,7 @@ def test_encrypted_files_are_refused(tmp_path):
     content = path.read_bytes()
     first = content.index(b"PK\1\2")
     path.write_bytes(content[: first + 8] + b"\1" + content[first + 9 :])
-    assert refusal(path).wrong[0][1] == "it is encrypted"
+    assert refusal(path).problems[0][1] == "it is encrypted"
 
 
 def test_the_first_ten_wrong_files_are_named_and_all_are_counted(tmp_path):
@@ -246,8 +246,8 @@ def test_the_first_ten_wrong_files_are_named_and_all_are_counted(tmp_path):
         for number in range(30):
             opened.writestr(f"{number:02d}.png", png(number, size=(4, 4) if number else (8, 8)))
     refused = refusal(path, count=30)
-    assert refused.message == "29 of 30 files are wrong."
-    assert [name for name, _ in refused.wrong] == [f"{n:02d}.png" for n in range(1, 11)]
+    assert refused.message == "29 of 30 files are invalid."
+    assert [name for name, _ in refused.problems] == [f"{n:02d}.png" for n in range(1, 11)]
     assert refused.total == 29
     assert refused.text.splitlines()[-1] == "… and 19 more"
 
@@ -285,7 +285,7 @@ def test_random_damage_never_ends_in_anything_but_a_verdict(tmp_path):
         path.write_bytes(content)
         try:
             assert len(check(path).names) == COUNT
-        except Rejected:
+        except InvalidImages:
             refused += 1
     assert 0 < refused < 300
 

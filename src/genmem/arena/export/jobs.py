@@ -100,11 +100,11 @@ def start_thread(competition: int, token: str, *, private: bool, names: bool) ->
 def run_export(competition: Competition, token: str, *, private: bool, names: bool) -> None:
     """Write the export, store it as a zip, and record the result in the audit log."""
     try:
-        with storage.scratch() as folder:
+        with storage.scratch_folder() as folder:
             export(competition, folder / competition.slug, private=private, names=names)
             path = folder / "export.zip"
             _zip(folder / competition.slug, path)
-            storage.keep(path, _storage_name(competition, token))
+            storage.store_file(path, _storage_name(competition, token))
             size = path.stat().st_size
     except Exception as error:
         _log.exception("an export of %s failed", competition.slug)

@@ -18,7 +18,7 @@ from PIL import Image
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.zip_index import files_in, plain_name
+from genmem.arena.submissions.zip_index import files_in, normalized_name
 from genmem.errors import GenmemError
 from genmem.images import ImageSource, decode, open_images
 
@@ -119,10 +119,10 @@ def _submitted(
     try:
         with storage.local(submission.images_zip) as path, zipfile.ZipFile(path) as archive:
             members = files_in(archive)
-            by_name = {plain_name(member): member for member in members}
+            by_name = {normalized_name(member): member for member in members}
             images: list[_NamedImage] = []
             for row in rows:
-                name = names[row] if names else plain_name(members[row])
+                name = names[row] if names else normalized_name(members[row])
                 member = by_name.get(name)
                 images.append((name, _png(archive.read(member)) if member else None))
             return images, ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.zip_index import files_in, shown
+from genmem.arena.submissions.zip_index import display_name, files_in
 
 _MAX_FILES = 100
 _MAX_FILE_BYTES = 200_000
@@ -38,7 +38,7 @@ def source_files(submission: Submission) -> Sequence[SourceFile]:
                 if member.file_size <= min(_MAX_FILE_BYTES, bytes_left):
                     text = _text(archive, member)
                     bytes_left -= member.file_size
-                files.append(SourceFile(shown(member), member.file_size, text))
+                files.append(SourceFile(display_name(member), member.file_size, text))
     except (OSError, zipfile.BadZipFile):
         return []
     return sorted(files, key=lambda file: (file.name.count("/"), file.name))

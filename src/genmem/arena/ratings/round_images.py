@@ -113,14 +113,14 @@ def _store(name: str, source: ImageSource, rating_round: Round, *, seed: int) ->
     size = (competition.image_width, competition.image_height)
     positions = [n for n in range(len(source)) if _is_image(source, n)]
     drawn = random.Random(seed).sample(positions, min(MAX_IMAGES, len(positions)))
-    with storage.scratch() as folder:
+    with storage.scratch_folder() as folder:
         path = folder / "images.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for number, position in enumerate(drawn):
                 pixels = decode(source.content(position), name=source.describe(position))
                 image = _resize(pixels, size)
                 archive.writestr(f"{number:04d}.png", _png(image, compress_level=1))
-        storage.keep(path, name)
+        storage.store_file(path, name)
     return len(drawn)
 
 

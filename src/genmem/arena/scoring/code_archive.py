@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 
 from genmem.arena.scoring.errors import SubmissionError
 from genmem.arena.submissions.zip_index import (
-    NotAZip,
-    complaint,
+    InvalidZip,
+    ZipLimits,
+    display_name,
+    entry_problem,
     files_in,
+    normalized_name,
     open_zip,
-    plain_name,
-    shown,
 )
-from genmem.arena.submissions.zip_limits import ZipLimits
 
 MANIFEST = "submission.toml"
 MAIN = "main.py"
@@ -71,14 +71,14 @@ def unpack(path: Path, folder: Path, *, zip_bytes: int) -> None:
     )
     try:
         archive = open_zip(path, limits)
-    except NotAZip as error:
+    except InvalidZip as error:
         raise SubmissionError(f"The file cannot be read as a zip: {error}.") from None
     with archive:
         entries = files_in(archive)
         _check(entries, limits)
         remaining = MAX_BYTES
         for entry in entries:
-            target = partial / PurePosixPath(plain_name(entry))
+            target = partial / PurePosixPath(normalized_name(entry))
             remaining -= _unpack_entry(archive, entry, target, remaining)
     for file in (partial, *partial.rglob("*")):
         file.chmod(0o755 if file.is_dir() or file.stat().st_mode & 0o100 else 0o644)
@@ -140,13 +140,13 @@ def _check(entries: list[zipfile.ZipInfo], limits: ZipLimits) -> None:
         raise SubmissionError("The zip unpacks to more than 4 GiB.")
     seen = set[str]()
     for entry in entries:
-        reason = complaint(entry, limits)
-        name = plain_name(entry)
+        reason = entry_problem(entry, limits)
+        name = normalized_name(entry)
         if reason is None and name in seen:
             reason = "it is in the zip twice"
         seen.add(name)
         if reason is not None:
-            raise SubmissionError(f"{shown(entry)}: {reason}.")
+            raise SubmissionError(f"{display_name(entry)}: {reason}.")
 
 
 def _unpack_entry(
@@ -165,9 +165,13 @@ def _unpack_entry(
                     )
                 file.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        raise SubmissionError(f"{shown(entry)}: it is damaged in the zip, or encrypted.") from None
+        raise SubmissionError(
+            f"{display_name(entry)}: it is damaged in the zip, or encrypted."
+        ) from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise SubmissionError(f"{shown(entry)}: it is a file and a folder at once.") from None
+        raise SubmissionError(
+            f"{display_name(entry)}: it is a file and a folder at once."
+        ) from None
     if (entry.external_attr >> 16) & 0o100:
         target.chmod(0o755)
     return written

@@ -233,9 +233,9 @@ def _collect(submission: Submission, run: CodeRun, outcome: sandbox.Outcome) -> 
     if not outcome.output_files or not output.is_dir():
         _refuse(submission, run, f"The program left no file in /output. {message}.", output_log)
         return
-    with storage.scratch() as folder:
+    with storage.scratch_folder() as folder:
         code_archive.pack(output, folder / "images.zip")
-        storage.keep(folder / "images.zip", submission.images_zip)
+        storage.store_file(folder / "images.zip", submission.images_zip)
     files = count(outcome.output_files, "file")
     with transaction.atomic():
         _open_step(submission).update(log=_with_tail(f"{message}; {files}.", output_log))

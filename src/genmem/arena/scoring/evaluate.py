@@ -98,14 +98,14 @@ def compute_features(
         except InputError as error:
             raise SetupError(f"cannot compute distances in this space: {error}") from error
         store_array(features.array, names[0])
-        with storage.scratch() as folder:
+        with storage.scratch_folder() as folder:
             np.savez(
                 folder / "distances.npz",
                 distance=np.asarray(neighbors.distances[:, 0], np.float32),
                 train=np.asarray(neighbors.indices[:, 0], np.int64),
                 names=np.asarray(list(features.ids), dtype=np.str_),
             )
-            storage.keep(folder / "distances.npz", names[1])
+            storage.store_file(folder / "distances.npz", names[1])
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -16,8 +16,8 @@ from genmem.arena.scoring.steps import Attempt, finish, show_progress
 from genmem.arena.scoring.stored_names import distances_name
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.validate import Rejected, validate
-from genmem.arena.submissions.zip_limits import limits_for
+from genmem.arena.submissions.validate import InvalidImages, validate
+from genmem.arena.submissions.zip_index import limits_for
 from genmem.images import Progress
 
 SHOW_PROGRESS_EVERY = 3.0
@@ -46,7 +46,7 @@ def run_validate(attempt: Attempt) -> None:
                 formats=competition.image_formats,
                 limits=limits,
             )
-        except Rejected as error:
+        except InvalidImages as error:
             raise SubmissionError(error.text) from error
     attempt.log.append(
         f"{len(images.names):,} images of {competition.image_width} × {competition.image_height} "

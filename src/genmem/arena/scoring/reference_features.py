@@ -142,16 +142,16 @@ def _prepare(split: Split, progress: Progress | None) -> SplitFeatures:
 
 def store_array(array: NDArray[Any], name: str) -> None:
     """Store an array as .npy."""
-    with storage.scratch() as folder:
+    with storage.scratch_folder() as folder:
         np.save(folder / "array.npy", array, allow_pickle=False)
-        storage.keep(folder / "array.npy", name)
+        storage.store_file(folder / "array.npy", name)
 
 
 def store_bytes(content: bytes, name: str) -> None:
     """Store a few bytes."""
-    with storage.scratch() as folder:
+    with storage.scratch_folder() as folder:
         (folder / "bytes").write_bytes(content)
-        storage.keep(folder / "bytes", name)
+        storage.store_file(folder / "bytes", name)
 
 
 def check_dimension(features: NDArray[Any], stored: NDArray[Any]) -> None:

@@ -7,8 +7,7 @@ uploads.py          partial uploads on disk: begin, append, finish, discard
 tus.py              the tus 1.0 protocol, over `uploads`
 upload_handler.py   uploads by a plain HTML form
 validate.py         checks of a submitted zip of images, image by image
-zip_index.py        checks of a zip's list of files, before anything is unpacked
-zip_limits.py       size limits of zips and of the images in them
+zip_index.py        size limits, and checks of a zip's list of files, before unpacking
 storage.py          where files are kept: a folder or an S3 bucket
 bucket.py           the S3 bucket
 fs.py               files that survive a crash once written

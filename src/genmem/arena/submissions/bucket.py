@@ -1,4 +1,4 @@
-"""Files in a bucket of an S3-compatible service."""
+"""Storage in a bucket of an S3-compatible service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from genmem.arena.submissions.exceptions import StorageError
 
 _SINGLE_PUT = 5 * 2**30
-"""The most that S3 takes in one put; what is larger goes in parts, completed in one step."""
+"""Largest S3 put in bytes; larger files are uploaded in parts and completed in one step."""
 
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
@@ -28,10 +28,10 @@ class Bucket:
 
     Args:
         address: s3://BUCKET/PREFIX.
-        endpoint: where the service answers; "" is AWS.
-        key: of access; "" leaves both to the environment, as boto3 reads it.
-        secret: to the key.
-        scratch: an empty local folder for as long as its block lasts.
+        endpoint: URL of the service; "" means AWS.
+        key: access key; "" lets boto3 read both keys from the environment.
+        secret: secret key.
+        scratch: context manager of an empty local folder.
     """
 
     def __init__(
@@ -61,60 +61,61 @@ class Bucket:
         )
         self.transfer = TransferConfig(multipart_threshold=_SINGLE_PUT, use_threads=False)
 
-    def keep(self, source: Path, name: str) -> None:
-        """In one put, of a file that is here in full: the service shows it whole or not at all."""
-        with self._answers(name), source.open("rb") as file:
+    def store_file(self, source: Path, name: str) -> None:
+        """Upload in one put: the service shows the file whole or not at all."""
+        with self._convert_errors(name), source.open("rb") as file:
             self.client.upload_fileobj(file, self.bucket, self.prefix + name, Config=self.transfer)
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """Downloaded, and deleted when the block ends."""
+        """Download the file; delete it when the block ends."""
         with self.scratch() as folder:
             path = folder / name.rpartition("/")[2]
-            with self._answers(name):
+            with self._convert_errors(name):
                 self.client.download_file(self.bucket, self.prefix + name, str(path))
             yield path
 
     def open_read(self, name: str) -> BinaryIO:
-        """A stream from the service."""
-        with self._answers(name):
+        """Open a stream from the service."""
+        with self._convert_errors(name):
             answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
         return cast(BinaryIO, answer["Body"])
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether there is such a file."""
         try:
-            with self._answers(name):
+            with self._convert_errors(name):
                 self.client.head_object(Bucket=self.bucket, Key=self.prefix + name)
         except FileNotFoundError:
             return False
         return True
 
     def remove(self, name: str) -> None:
-        """Delete it, if it is there."""
-        with self._answers(name):
+        """Delete the file, if it exists."""
+        with self._convert_errors(name):
             self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
 
-    def listing(self, prefix: str) -> Iterator[tuple[str, datetime]]:
-        """A page of a thousand at a time."""
-        with self._answers(prefix):
+    def list_files(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """List in pages of a thousand names."""
+        with self._convert_errors(prefix):
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self.prefix + prefix
             )
             for page in pages:
-                for one in page.get("Contents", ()):
-                    yield one["Key"].removeprefix(self.prefix), one["LastModified"]
+                for item in page.get("Contents", ()):
+                    yield item["Key"].removeprefix(self.prefix), item["LastModified"]
 
     @contextmanager
-    def _answers(self, name: str) -> Iterator[None]:
+    def _convert_errors(self, name: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
-            said = error.response.get("Error", {})
-            if said.get("Code") in _MISSING:
-                raise FileNotFoundError(2, "nothing is kept under this name", name) from error
+            details = error.response.get("Error", {})
+            if details.get("Code") in _MISSING:
+                raise FileNotFoundError(2, "there is no stored file of this name", name) from error
             raise StorageError(
-                f"the storage {self.address} refused: {said.get('Code')}: {said.get('Message')}"
+                f"the storage {self.address} refused: {details.get('Code')}: "
+                f"{details.get('Message')}"
             ) from error
         except (Boto3Error, BotoCoreError) as error:
-            raise StorageError(f"the storage {self.address} does not answer: {error}") from error
+            raise StorageError(f"the storage {self.address} does not respond: {error}") from error

@@ -1,4 +1,4 @@
-"""Files that are on disk, whole, once a call returns; no Django."""
+"""Durable file writes: complete and on disk when a call returns. No Django."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def put(source: Path, target: Path) -> None:
-    """Make `target` a link to or a copy of `source`, on disk, in one step that cannot be cut."""
-    made = _make_folders(target.parent)
+    """Create `target` as a hard link or copy of `source`, durably and atomically."""
+    changed = _create_folders(target.parent)
     part = target.parent / f".{uuid.uuid4().hex}.part"
     try:
         try:
@@ -22,12 +22,12 @@ def put(source: Path, target: Path) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    for folder in (target.parent, *made):
+    for folder in (target.parent, *changed):
         sync(folder)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on disk."""
+    """Wait until a file's content, or a folder's entries, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -36,7 +36,7 @@ def sync(path: Path) -> None:
 
 
 def remove_if_empty(folder: Path) -> bool:
-    """Remove a folder that holds nothing; whether it was so."""
+    """Remove a folder if it is empty; return whether it was."""
     try:
         folder.rmdir()
     except OSError:
@@ -44,8 +44,8 @@ def remove_if_empty(folder: Path) -> bool:
     return True
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and those above it; those whose lists of names changed."""
+def _create_folders(folder: Path) -> list[Path]:
+    """Create a folder and its parents; return the folders that got a new entry."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return [one.parent for one in missing]

@@ -1,4 +1,4 @@
-"""Uploads on their way, submissions that are complete, and the steps each goes through."""
+"""Unfinished uploads, submissions, and the steps of scoring them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ STEPS = (
     "private score",
     "publish",
 )
-"""What is done with every submission of images, in this order."""
+"""The steps for a submission of images, in order."""
 
 CODE_STEPS = ("run", *STEPS)
-"""What is done with every submission of code: its images are then scored as any others."""
+"""The steps for a submission of code; the images it writes are then scored."""
 
 
 def steps_of(kind: str) -> tuple[str, ...]:
-    """The steps of a submission of this kind, in order."""
+    """Return the steps of a submission of this kind, in order."""
     return CODE_STEPS if kind == "code" else STEPS
 
 
 class Submission(models.Model):
-    """A complete upload. `received_at` is the server's clock when its last byte was here.
+    """A complete upload. `received_at` is when its last byte arrived, by the server's clock.
 
     Attributes:
         state: "received" until scoring begins; "refused" when the files break the rules, "failed"
-            when it is nobody's fault but ours.
+            after an error of the server.
         message: shown to the team.
-        counts_against_limit: false for what was refused or failed.
-        file: below the storage folder.
-        round: how many times an organiser had it scored again after it was refused or failed.
+        counts_against_limit: false for refused and failed submissions.
+        file: its storage name.
+        round: how many times an organiser retried it after it was refused or failed.
     """
 
     STATES = (
@@ -75,7 +75,7 @@ class Submission(models.Model):
 
 
 class Upload(models.Model):
-    """A file on its way here, piece by piece; `finished` once it has become a submission."""
+    """An unfinished upload; `finished` is the submission it became."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, models.CASCADE, related_name="uploads")
@@ -94,12 +94,12 @@ class Upload(models.Model):
 
 
 class Step(models.Model):
-    """One step of scoring one submission, with its log.
+    """One step of scoring a submission, with its log.
 
     Attributes:
         attempts: how often it was begun; more than once if it raised an error or its worker died.
-        log: for the team, as far as its members see what the step is about.
-        detail: for organisers only: what went wrong, in full.
+        log: shown to the team, except for private steps while private scores are hidden.
+        detail: full error, for organisers only.
     """
 
     NAMES = tuple((name, name.capitalize()) for name in CODE_STEPS)
@@ -129,7 +129,7 @@ class Step(models.Model):
 
     @property
     def took(self) -> timedelta:
-        """From its last beginning to its end; nothing where it has not ended."""
+        """Duration of the last start; 0 if it has not ended."""
         if self.started_at is None or self.ended_at is None:
             return timedelta()
         return self.ended_at - self.started_at

@@ -25,7 +25,7 @@ from genmem.arena.competitions.models import Competition
 from genmem.arena.core import clock, formatting
 from genmem.arena.submissions.exceptions import SubmissionRefused
 from genmem.arena.submissions.models import Step, Submission, Upload, steps_of
-from genmem.arena.submissions.storage import keep, remove
+from genmem.arena.submissions.storage import remove, store_file
 from genmem.arena.teams.models import Membership, Team
 
 _CHUNK = 2**20
@@ -146,7 +146,7 @@ def receive(
         )
     pk = uuid.uuid4()
     stored_name = f"submissions/{pk}.zip"
-    keep(file_path, stored_name)
+    store_file(file_path, stored_name)
     try:
         with transaction.atomic():
             Team.objects.select_for_update().get(pk=team.pk)

@@ -1,4 +1,4 @@
-"""An upload by a plain form goes straight to disk, and is cut off where it grows too large."""
+"""Upload handler of the plain form: writes to disk, and stops at the size limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class LimitedUpload(TemporaryFileUploadHandler):
     """Writes into the storage folder's `incoming/`; `too_large` once the limit is passed.
 
     Args:
-        limit: bytes.
+        limit: largest file, in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,7 +18,7 @@ class LimitedUpload(TemporaryFileUploadHandler):
         self.limit, self.received, self.too_large = limit, 0, False
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Write a piece, or read on without keeping anything."""
+        """Write a chunk, or discard it once the limit is passed."""
         self.received += len(raw_data)
         if self.received > self.limit:
             self.too_large = True
@@ -27,5 +27,5 @@ class LimitedUpload(TemporaryFileUploadHandler):
         super().receive_data_chunk(raw_data, start)
 
     def file_complete(self, file_size: int) -> UploadedFile | None:
-        """The whole file."""
+        """Return the file; None if it is too large."""
         return None if self.too_large else super().file_complete(file_size)

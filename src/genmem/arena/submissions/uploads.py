@@ -36,7 +36,7 @@ from genmem.arena.submissions.exceptions import (
 )
 from genmem.arena.submissions.models import Submission, Upload
 from genmem.arena.submissions.services import check_submission_allowed, file_name, receive
-from genmem.arena.submissions.storage import free_bytes, incoming, scratch
+from genmem.arena.submissions.storage import free_bytes, incoming_folder, scratch_folder
 from genmem.arena.teams.models import Team
 
 FOLDER = "uploads"
@@ -98,7 +98,7 @@ def begin(
 
 def path_of(upload: Upload) -> Path:
     """Return the path of the upload's file."""
-    return incoming() / FOLDER / str(upload.pk)
+    return incoming_folder() / FOLDER / str(upload.pk)
 
 
 def received_bytes(upload: Upload) -> int:
@@ -158,7 +158,7 @@ def append_checked(
         ChecksumMismatch: the hash differs; nothing is written.
     """
     actual = hashlib.new(algorithm, usedforsecurity=False)
-    with scratch() as folder, (folder / "chunk").open("w+b") as spool:
+    with scratch_folder() as folder, (folder / "chunk").open("w+b") as spool:
         for chunk in chunks:
             actual.update(chunk)
             spool.write(chunk)

@@ -1,4 +1,4 @@
-"""The list of files in a zip: what can be refused before a single image is unpacked."""
+"""Checks of a zip's list of files, before any image is unpacked."""
 
 from __future__ import annotations
 
@@ -7,22 +7,55 @@ import stat
 import struct
 import unicodedata
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from genmem.arena.submissions.zip_limits import ZipLimits
 from genmem.images.filenames import is_ignored, printable_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZipLimits:
+    """Size limits of a submitted zip, in bytes.
+
+    Attributes:
+        zip_bytes: size of the zip.
+        image_bytes: size of one image file (PNG, JPEG, …) once unpacked.
+        index_bytes: size of the list of files, so that a zip of millions of empty files is
+            refused before the list is read.
+    """
+
+    zip_bytes: int
+    image_bytes: int
+    index_bytes: int
+
+
+def limits_for(*, count: int, width: int, height: int, zip_bytes: int) -> ZipLimits:
+    """Compute limits that no honest submission reaches: 16 bytes per pixel and 64 KiB per image.
+
+    Args:
+        count: images in a submission.
+        width: of each image, in pixels.
+        height: of each image, in pixels.
+        zip_bytes: largest upload, in bytes.
+    """
+    return ZipLimits(
+        zip_bytes=zip_bytes,
+        image_bytes=16 * width * height + 2**16,
+        index_bytes=2**20 + 1024 * count,
+    )
+
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
 _UTF8_NAME, _ENCRYPTED = 0x800, 0x1
 
 
-class NotAZip(ValueError):  # noqa: N818
-    """The file is no zip that could be scored; the message says why."""
+class InvalidZip(ValueError):  # noqa: N818
+    """The file is not a valid zip; the message says why."""
 
 
-def index_bytes(file: BinaryIO) -> int:
+def read_index_size(file: BinaryIO) -> int:
     """How large the zip's list of files says it is, without reading it.
 
     Raises:
@@ -34,15 +67,17 @@ def index_bytes(file: BinaryIO) -> int:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_SIZE:
-        raise NotAZip("it does not end as a zip does: another kind of file, or cut short")
-    found = struct.unpack_from("<L", tail, at + 12)[0]
+        raise InvalidZip("it does not end like a zip: another file type, or truncated")
+    announced = struct.unpack_from("<L", tail, at + 12)[0]
     locator = tail_start + at - _LOCATOR_SIZE
     if locator - _END64_SIZE >= 0:
         file.seek(locator - _END64_SIZE)
         record = file.read(_END64_SIZE + 4)
         if record[:4] == _END64 and record[_END64_SIZE:] == _LOCATOR64:
-            found = max(0 if found == 2**32 - 1 else found, struct.unpack_from("<Q", record, 40)[0])
-    return found
+            announced = max(
+                0 if announced == 2**32 - 1 else announced, struct.unpack_from("<Q", record, 40)[0]
+            )
+    return announced
 
 
 def open_zip(path: Path, limits: ZipLimits) -> zipfile.ZipFile:
@@ -53,43 +88,43 @@ def open_zip(path: Path, limits: ZipLimits) -> zipfile.ZipFile:
     """
     size = path.stat().st_size
     if size > limits.zip_bytes:
-        raise NotAZip(f"it has {size:,} bytes, more than the {limits.zip_bytes:,} allowed")
+        raise InvalidZip(f"it has {size:,} bytes, more than the {limits.zip_bytes:,} allowed")
     with path.open("rb") as file:
-        listed = index_bytes(file)
+        listed = read_index_size(file)
     if listed > limits.index_bytes:
-        raise NotAZip(
+        raise InvalidZip(
             f"its list of files alone takes {listed:,} bytes, more than {limits.index_bytes:,}: "
             "far more files than asked for, or a zip bomb"
         )
     try:
         return zipfile.ZipFile(path)
     except UnicodeDecodeError:
-        raise NotAZip("it says that its names are UTF-8, and one is not") from None
+        raise InvalidZip("its names are marked as UTF-8, but one is not") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
-        raise NotAZip(f"it is damaged or cut short ({str(error).lower()})") from None
+        raise InvalidZip(f"it is damaged or truncated ({str(error).lower()})") from None
 
 
 def files_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The entries that count: no folders, nothing that an operating system left behind."""
-    return [entry for entry in archive.infolist() if not (_is_folder(entry) or _is_litter(entry))]
+    """Return the entries except folders, hidden files and files that operating systems add."""
+    return [entry for entry in archive.infolist() if not (_is_folder(entry) or _is_ignored(entry))]
 
 
-def shown(entry: zipfile.ZipInfo) -> str:
-    """An entry's name as one line of printable text."""
+def display_name(entry: zipfile.ZipInfo) -> str:
+    """Return an entry's name as one line of printable text."""
     return printable_name(_bytes(entry))[:200]
 
 
-def plain_name(entry: zipfile.ZipInfo) -> str:
-    """The name that doubles are found by: without ./ and //, and é in one spelling."""
+def normalized_name(entry: zipfile.ZipInfo) -> str:
+    """Return a name for finding duplicates: without ./ and //, in Unicode normal form C."""
     parts = [part for part in entry.filename.split("/") if part not in ("", ".")]
     return unicodedata.normalize("NFC", "/".join(parts))
 
 
-def complaint(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
-    """What is wrong with an entry by its listing alone; None if nothing is."""
+def entry_problem(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
+    """Return what is wrong with an entry, by its listing alone; None if nothing."""
     name = entry.orig_filename
     if not entry.flag_bits & _UTF8_NAME and not name.isascii():
-        return "its name is in another encoding; name files in plain letters, or in UTF-8"
+        return "its name is neither ASCII nor marked as UTF-8; rename the file"
     parts = re.split(r"[/\\]", name)
     if name[:1] in ("/", "\\") or re.match("[A-Za-z]:", name) or ".." in parts or "\0" in name:
         return "its name points outside the zip"
@@ -103,7 +138,7 @@ def complaint(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
     if entry.flag_bits & _ENCRYPTED:
         return "it is encrypted"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "it is compressed otherwise than by deflate"
+        return "its compression is not deflate"
     if entry.file_size > limits.image_bytes:
         return (
             f"it unpacks to {entry.file_size:,} bytes, more than the {limits.image_bytes:,} that "
@@ -116,8 +151,8 @@ def _is_folder(entry: zipfile.ZipInfo) -> bool:
     return entry.is_dir() and entry.file_size == 0 and not stat.S_ISLNK(entry.external_attr >> 16)
 
 
-def _is_litter(entry: zipfile.ZipInfo) -> bool:
-    """Hidden or left behind by a system; a name that leads elsewhere (`../x`) is no litter."""
+def _is_ignored(entry: zipfile.ZipInfo) -> bool:
+    """Return whether a file is hidden or added by a system; `../x` is neither, but an attack."""
     parts = [part for part in _bytes(entry).split(b"/") if part != b"."]
     return any(map(is_ignored, parts)) and not any(part.startswith(b"..") for part in parts)
 

@@ -10,7 +10,7 @@ import os
 from django.test import Client
 
 from genmem.arena.submissions.models import Submission
-from genmem.arena.submissions.storage import incoming, open_read
+from genmem.arena.submissions.storage import incoming_folder, open_read
 
 PIECE = "application/offset+octet-stream"
 
@@ -117,7 +117,7 @@ def kept(submission):
 
 
 def pieces_left():
-    return sorted(path.name for path in (incoming() / "uploads").iterdir())
+    return sorted(path.name for path in (incoming_folder() / "uploads").iterdir())
 
 
 def send_stream(sender, where, stream, length, headers=None):
@@ -126,5 +126,5 @@ def send_stream(sender, where, stream, length, headers=None):
 
 
 def set_written_at(where, at):
-    path = incoming() / "uploads" / where.rstrip("/").rpartition("/")[2]
+    path = incoming_folder() / "uploads" / where.rstrip("/").rpartition("/")[2]
     os.utime(path, (at.timestamp(), at.timestamp()))
