@@ -212,7 +212,9 @@ def test_a_broken_image_is_told(archive, cut):
     content = png(9)
     archive.writestr("x.png", content[: cut if isinstance(cut, int) else int(len(content) * cut)])
     reason = refusal(finished(archive)).problems[0][1]
-    assert reason.startswith(("it is broken", "it is not a readable image") if cut else "it is empty")
+    assert reason.startswith(
+        ("it is broken", "it is not a readable image") if cut else "it is empty"
+    )
 
 
 def test_an_image_of_absurdly_many_pixels_is_refused_unread(archive):
