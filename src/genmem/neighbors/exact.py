@@ -163,7 +163,7 @@ class NearestNeighbors:
             raise UsageError("merge: expected a search of the same queries, k and metric.")
         count = torch.arange(self._distances.shape[0])
         rows = count.repeat_interleave(other.k)
-        self._keep(0, rows, other._indices.flatten(), other._distances.flatten())
+        self._merge_pairs(0, rows, other._indices.flatten(), other._distances.flatten())
         self.seen += other.seen
 
     def compute(self) -> Nearest:
@@ -205,12 +205,12 @@ class NearestNeighbors:
             rows, columns = _candidates(scores, best, margin, self.k)
             if rows.shape[0] > _CROWDED * scores.shape[0]:
                 enough = self.k + int(self.exclude_self)
-                rows, columns = _first_copies(rows, columns, references[low:high], enough)
+                rows, columns = _drop_copies(rows, columns, references[low:high], enough)
             pending.add(rows, columns + low, scores[rows, columns])
             if pending.count > _PENDING_PAIRS:
-                self._decide(references, first, start, pending, best, margin)
+                self._measure_pending(references, first, start, pending, best, margin)
         if pending.count:
-            self._decide(references, first, start, pending, best, margin)
+            self._measure_pending(references, first, start, pending, best, margin)
 
     def _scores_of_best(self, queries: Block, start: int, stop: int) -> torch.Tensor:
         """float32 [b, k]: the scores that correspond to the distances so far, or to the bounds."""
@@ -222,7 +222,7 @@ class NearestNeighbors:
             return (1 - distances).to(torch.float32)
         return (queries.half_squares[:, None] - distances.square() / 2).to(torch.float32)
 
-    def _decide(
+    def _measure_pending(
         self,
         references: Any,
         first: int,
@@ -236,9 +236,9 @@ class NearestNeighbors:
         distances = pair_distances(
             self.queries, references, rows + start, columns, metric=self.metric
         )
-        self._keep(start, rows.cpu(), columns.cpu() + first, distances)
+        self._merge_pairs(start, rows.cpu(), columns.cpu() + first, distances)
 
-    def _keep(
+    def _merge_pairs(
         self, start: int, rows: torch.Tensor, indices: torch.Tensor, distances: torch.Tensor
     ) -> None:
         """Merge measured pairs into the k nearest, by distance and then by lowest index."""
@@ -311,7 +311,7 @@ def _candidates(
     return improved[rows], columns
 
 
-def _first_copies(
+def _drop_copies(
     rows: torch.Tensor, columns: torch.Tensor, block: Any, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Drop candidates that k identical, earlier references of the block precede by index."""
