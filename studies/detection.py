@@ -46,7 +46,7 @@ DRAWS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked:
+class SearchResults:
     """The statistics of all images in one space.
 
     Attributes:
@@ -60,13 +60,13 @@ class Looked:
     nearest_is_source: Mapping[str, float]
 
 
-Way = Mapping[str, Sequence[str]]
-"""The families that are looked at in each space."""
+Comparison = Mapping[str, Sequence[str]]
+"""The families of augmentations that are compared in each space."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Of one way of looking at one disguise, means over the draws."""
+    """Means over the draws, of one comparison and one disguise."""
 
     found: float
     false: float
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--train-images", type=int, default=50_000)
     parser.add_argument("--crops-in-features", action="store_true")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with ExitStack() as stack, progress_on_stderr() as progress:
-        train = stack.enter_context(open_images(given.data / "train.zip"))
-        test = stack.enter_context(open_images(given.data / "test.zip"))
-        rows = np.linspace(0, len(train), given.train_images, endpoint=False).astype(np.int64)
+        train = stack.enter_context(open_images(options.data / "train.zip"))
+        test = stack.enter_context(open_images(options.data / "test.zip"))
+        rows = np.linspace(0, len(train), options.train_images, endpoint=False).astype(np.int64)
         chosen = train
         if len(rows) < len(train):
             chosen = stack.enter_context(open_images([train.content(int(row)) for row in rows]))
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for name in DISGUISES
             ]
         )
-        in_features = ("flip", "crops") if given.crops_in_features else ("flip",)
+        in_features = ("flip", "crops") if options.crops_in_features else ("flip",)
         families = {SPACES[0]: in_features, SPACES[1]: ("flip", "crops")}
         spaces = {
             space: load_feature_sets(
@@ -107,17 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for space in SPACES
         }
-        looked = {s: look(spaces[s], families[s], copied, progress) for s in SPACES}
-    print(f"Training images: {len(rows):,}. Forms: {families}.\n")
-    print_flags(looked)
-    print_copied_fraction(looked[SPACES[0]])
-    print_others(spaces, looked[SPACES[0]])
+        searches = {s: search_all(spaces[s], families[s], copied, progress) for s in SPACES}
+    print(f"Training images: {len(rows):,}. Augmentations: {families}.\n")
+    print_flags(searches)
+    print_copied_fraction(searches[SPACES[0]])
+    print_others(spaces, searches[SPACES[0]])
 
 
-def look(
+def search_all(
     inputs: FeatureSets, families: Sequence[str], copied: NDArray[np.int64], progress: Progress
-) -> Looked:
-    """Search copies and held-out images in all forms of the training images."""
+) -> SearchResults:
+    """Search copies and held-out images in all augmentations of the training images."""
     count = int(inputs.by_role["train"].array.shape[0])
     found = search_space(
         inputs,
@@ -132,7 +132,7 @@ def look(
         for family, matches in found.generated.items()
     }
     nearest = found.generated[UNCHANGED].train[:, 0].reshape(len(DISGUISES), -1)
-    return Looked(
+    return SearchResults(
         copies={
             family: dict(zip(DISGUISES, values, strict=True)) for family, values in copies.items()
         },
@@ -146,25 +146,31 @@ def look(
     )
 
 
-def ways(looked: Mapping[str, Looked]) -> dict[str, Way]:
-    """The ways of looking that are compared."""
+def comparisons(searches: Mapping[str, SearchResults]) -> dict[str, Comparison]:
+    """The feature spaces and augmentations that are compared."""
     return {
         "features": {SPACES[0]: (UNCHANGED,)},
         "pixels": {SPACES[1]: (UNCHANGED,)},
         "both": dict.fromkeys(SPACES, (UNCHANGED,)),
-        "both, augmented": {space: tuple(looked[space].honest) for space in SPACES},
+        "both, augmented": {space: tuple(searches[space].honest) for space in SPACES},
     }
 
 
-def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, seed: int) -> Floats:
+def draw(
+    searches: Mapping[str, SearchResults],
+    comparison: Comparison,
+    disguise: str,
+    copies: int,
+    seed: int,
+) -> Floats:
     """The q-values of one generated set, the copies first."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(looked[SPACES[0]].honest[UNCHANGED]))
+    order = rng.permutation(len(searches[SPACES[0]].honest[UNCHANGED]))
     honest, null = order[: IMAGES - copies], order[IMAGES : 2 * IMAGES]
     which = rng.choice(COPIES, copies, replace=False)
     tests, own = [], []
-    for space, families in way.items():
-        one = looked[space]
+    for space, families in comparison.items():
+        one = searches[space]
         for family in families:
             distribution = null_distribution(one.honest[family][null])
             values = [one.copies[family][disguise][which], one.honest[family][honest]]
@@ -174,47 +180,54 @@ def draw(looked: Mapping[str, Looked], way: Way, disguise: str, copies: int, see
 
 
 def rates(
-    looked: Mapping[str, Looked], way: Way, disguise: str, *, copies: int, draws: int
+    searches: Mapping[str, SearchResults],
+    comparison: Comparison,
+    disguise: str,
+    *,
+    copies: int,
+    draws: int,
 ) -> Rates:
     """The share of copies that are flagged, and the realised false-discovery rate."""
     found, false = [], []
     for seed in range(draws):
-        flagged = draw(looked, way, disguise, copies, seed) <= LEVEL
+        flagged = draw(searches, comparison, disguise, copies, seed) <= LEVEL
         found.append(flagged[:copies].mean())
         false.append(flagged[copies:].sum() / max(1, flagged.sum()))
     return Rates(found=float(np.mean(found)), false=float(np.mean(false)))
 
 
-def print_flags(looked: Mapping[str, Looked]) -> None:
-    """The share of copies flagged, by disguise and way of looking."""
-    compared = ways(looked)
+def print_flags(searches: Mapping[str, SearchResults]) -> None:
+    """The share of copies flagged, by disguise and comparison."""
+    compared = comparisons(searches)
     print(f"Flags at q ≤ {LEVEL}: 5 % of {IMAGES:,} images replaced, {DRAWS} draws.\n")
     print(f"| disguise | source is nearest: features, pixels | {' | '.join(compared)} | false |")
     print(f"|---|---|{'---|' * (len(compared) + 1)}")
-    last = ways(looked)["both, augmented"]
+    last = comparisons(searches)["both, augmented"]
     for disguise in DISGUISES:
-        nearest = ", ".join(f"{looked[one].nearest_is_source[disguise]:.2f}" for one in SPACES)
+        nearest = ", ".join(f"{searches[one].nearest_is_source[disguise]:.2f}" for one in SPACES)
         found = [
-            rates(looked, way, disguise, copies=IMAGES // 20, draws=DRAWS)
-            for way in compared.values()
+            rates(searches, comparison, disguise, copies=IMAGES // 20, draws=DRAWS)
+            for comparison in compared.values()
         ]
         cells = " | ".join(f"{one.found:.2f}" for one in found)
         print(f"| {disguise} | {nearest} | {cells} | {found[-1].false:.3f} |", flush=True)
     for share in (100, 500):
-        few = rates(looked, last, "JPEG 90", copies=IMAGES // share, draws=DRAWS)
+        few = rates(searches, last, "JPEG 90", copies=IMAGES // share, draws=DRAWS)
         print(
             f"\n{IMAGES // share} copies (JPEG 90), both augmented: found {few.found:.2f}, "
             f"false {few.false:.3f}."
         )
-    for name, way in compared.items():
-        none = [(draw(looked, way, "flip", 0, seed) <= LEVEL).any() for seed in range(DRAWS)]
+    for name, comparison in compared.items():
+        none = [
+            (draw(searches, comparison, "flip", 0, seed) <= LEVEL).any() for seed in range(DRAWS)
+        ]
         print(f"\nNo copies, {name}: something is flagged in {sum(none)} of {DRAWS} draws.")
     print()
 
 
-def print_copied_fraction(looked: Looked) -> None:
+def print_copied_fraction(searches: SearchResults) -> None:
     """How often the interval excludes 0, and holds the true share."""
-    honest, saved = looked.honest[UNCHANGED], looked.copies[UNCHANGED]["JPEG 90"]
+    honest, saved = searches.honest[UNCHANGED], searches.copies[UNCHANGED]["JPEG 90"]
     print("`copied_fraction` in features, JPEG 90.\n")
     print("| copies | interval excludes 0 | interval holds the share | mean interval |")
     print("|---|---|---|---|")
@@ -243,7 +256,7 @@ def print_copied_fraction(looked: Looked) -> None:
     print()
 
 
-def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
+def print_others(spaces: Mapping[str, FeatureSets], searches: SearchResults) -> None:
     """What other metrics say of a set with 5 % copies."""
     print(f"Other metrics, {IMAGES:,} images of which 5 % are copies, one draw.\n")
     print("| set | memorization distance s | C_T | AuthPct | 1/3 ratio (pixels) |")
@@ -252,7 +265,7 @@ def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
     pixels = {role: one.array for role, one in spaces[SPACES[1]].by_role.items()}
     honest_authentic = float(authpct(generated=features["test"], train=features["train"]))
     honest_ratio = float(memorization_ratio(generated=pixels["test"], train=pixels["train"]))
-    held_out = looked.honest[UNCHANGED]
+    held_out = searches.honest[UNCHANGED]
     order = np.random.default_rng(0).permutation(len(held_out))
     honest, null = held_out[order[:IMAGES]], held_out[order[IMAGES : 2 * IMAGES]]
     c_t = float(c_t_from_distances(generated=honest, test=null))
@@ -263,7 +276,7 @@ def print_others(spaces: Mapping[str, FeatureSets], looked: Looked) -> None:
     count = IMAGES // 20
     for place, disguise in enumerate(DISGUISES):
         rows = slice(place * COPIES, (place + 1) * COPIES)
-        values = np.concatenate([looked.copies[UNCHANGED][disguise][:count], honest[count:]])
+        values = np.concatenate([searches.copies[UNCHANGED][disguise][:count], honest[count:]])
         authentic = float(authpct(generated=features["generated"][rows], train=features["train"]))
         ratio = float(
             memorization_ratio(generated=pixels["generated"][rows], train=pixels["train"])

@@ -129,7 +129,7 @@ class Duplicates:
 
     Attributes:
         between: "train and train" or "test and train".
-        space: where they were found.
+        space: feature space of the comparison.
         rule: when two images count as duplicates, in words.
         first_ids: the ids of the first of each pair (of test, or of train), [p].
         second_ids: the ids of the training image it repeats, [p].
@@ -173,7 +173,7 @@ class Duplicates:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """Everything `genmem.audit` found.
+    """The result of `genmem.audit`.
 
     Attributes:
         generated_ids, train_ids: the images' ids, in row order.

@@ -189,10 +189,10 @@ def _listed_matches(
 ) -> Matches:
     """The match in each image's most significant family, then the nearest others."""
     matches = []
-    for name, found in search.generated.items():
+    for name, in_family in search.generated.items():
         # Augmentations are numbered within a family; here, as among all of the audit.
         places = np.array([augmentations.index(one) for one in search.families[name]], np.int64)
-        matches.append(replace(found, augmentations=places[found.augmentations]))
+        matches.append(replace(in_family, augmentations=places[in_family.augmentations]))
     return most_significant_first(matches, family, k)
 
 

@@ -190,6 +190,6 @@ def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[
     largest = max(ks)
     rows = int(features.shape[0])
     check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbours.")
-    found = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
-    distances = to_numpy(found.distances)
+    search = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
+    distances = to_numpy(search.distances)
     return {k: np.ascontiguousarray(distances[:, k - 1]) for k in set(ks)}

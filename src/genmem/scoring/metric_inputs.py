@@ -138,8 +138,8 @@ class MetricInputs:
 
 
 def _search(queries: Any, references: Any) -> Nearest:
-    found = nearest(queries, references, metric="absolute_cosine")
-    return Nearest(to_numpy(found.distances), to_numpy(found.indices))
+    search = nearest(queries, references, metric="absolute_cosine")
+    return Nearest(to_numpy(search.distances), to_numpy(search.indices))
 
 
 def _moments_or_rows(features: Any) -> Any:
