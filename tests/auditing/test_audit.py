@@ -40,14 +40,14 @@ def sets(digits):
     return {"train": train, "test": test, "generated": np.concatenate([honest, copies, flipped])}
 
 
-def test_saved_again_copies_are_flagged_and_named(sets):
+def test_recompressed_copies_are_flagged_with_their_training_images(sets):
     found = audit(**sets, backbones=["pixels"])
     assert found.flagged[400:420].all()
     assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
     assert found.flagged[:400].sum() <= 2
 
 
-def test_flips_are_seen_only_when_asked_for(sets):
+def test_flips_are_found_only_with_augmentation(sets):
     without = audit(**sets, backbones=["pixels"])
     found = audit(**sets, backbones=["pixels"], augment=["flip"])
     assert found.flagged[420:440].mean() > without.flagged[420:440].mean() + 0.5
@@ -55,14 +55,14 @@ def test_flips_are_seen_only_when_asked_for(sets):
     assert (space.name, row, form.phrase, distance) == ("pixels", 25, "flipped", 0)
 
 
-def test_a_family_can_be_asked_for_in_one_space():
+def test_a_family_of_augmentations_can_be_limited_to_one_space():
     forms, families = parse_families(["flip", "pixels:crops"], ["pixels", "inception"])
     assert len(forms) == 12
     assert list(families["pixels"]) == ["as they are", "flip", "crops"]
     assert list(families["inception"]) == ["as they are", "flip"]
 
 
-def test_which_side_is_which_matters(sets):
+def test_generated_and_train_cannot_be_swapped(sets):
     swapped = sets | {"generated": sets["train"], "train": sets["generated"]}
     assert audit(**sets, backbones=["pixels"]).flagged[400:420].all()
     found = audit(**swapped, backbones=["pixels"])
@@ -87,14 +87,14 @@ def test_without_a_test_set_left_out_training_images_are_the_null(sets):
     assert any("left out in turn" in note for note in found.notes)
 
 
-def test_too_few_honest_images_are_said_to_be_too_few(sets):
+def test_a_note_says_that_there_are_too_few_honest_images(sets):
     found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels"])
     assert any("with 30 honest images even a perfect copy" in note for note in found.notes)
     assert not found.flagged.any()
     assert found.min_copies_flagged == math.ceil(440 / 31 / 0.05)
 
 
-def test_several_spaces_are_combined_and_the_most_telling_is_named(sets):
+def test_several_spaces_are_combined_and_the_most_significant_is_named(sets):
     small = {role: images[-60:] for role, images in sets.items()}
     found = audit(**small, backbones=["pixels", "efficientnet-lite0"])
     assert [space.name for space in found.spaces] == ["pixels", "efficientnet-lite0"]
@@ -151,7 +151,7 @@ def headline_of(**given):
     return found, verdict(found)
 
 
-def test_nothing_is_clear_where_one_copy_could_not_be_flagged(sets, digits):
+def test_no_verdict_is_given_where_one_copy_could_not_be_flagged(sets, digits):
     """The held-out images hold a training image, then half of them are training images."""
     train, test = sets["train"], sets["test"]
     three = np.concatenate([digits[1300:1697], train[:3]])
@@ -168,7 +168,7 @@ def test_nothing_is_clear_where_one_copy_could_not_be_flagged(sets, digits):
 @pytest.mark.parametrize(
     ("images", "honest", "augment"), [(1, 30, ["flip"]), (3, 60, ["flip", "crops"])]
 )
-def test_one_copy_among_few_honest_images_is_flagged_in_several_forms(
+def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
     sets, digits, images, honest, augment
 ):
     given = np.concatenate([digits[1300 : 1300 + images - 1], sets["train"][:1]])
@@ -192,7 +192,7 @@ def test_one_copy_among_few_honest_images_is_flagged_in_several_forms(
     assert honest_only.min_copies_flagged in (2, 3)
 
 
-def test_flags_that_rest_on_the_power_law_are_said_to(digits):
+def test_a_note_names_flags_that_rest_on_the_power_law(digits):
     train, test, honest = digits[:700], digits[700:1300], digits[1300:1700]
     given = {"train": train, "test": test, "backbones": ["pixels"]}
     few = audit(generated=np.concatenate([honest, train[:8]]), **given)
@@ -226,7 +226,7 @@ def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(s
         assert kept.copied_fraction.interval is not None
 
 
-def test_what_rounding_leaves_of_no_distance_counts_as_none():
+def test_a_distance_of_zero_up_to_rounding_counts_as_zero():
     rng = np.random.default_rng(0)
     train, test, given = (np.abs(rng.standard_normal((n, 64))).astype("f4") for n in (400, 200, 90))
     test[0], given[0] = 3 * train[0], 3 * train[9]
@@ -255,7 +255,7 @@ def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_pat
     assert set(ran) <= {"pixels"}
 
 
-def test_a_training_set_that_is_there_twice_is_said_to_be(sets):
+def test_a_note_says_that_the_training_set_contains_every_image_twice(sets):
     train = np.concatenate([sets["train"][:300]] * 2)
     found, told = headline_of(generated=sets["generated"][:50], train=train, backbones=["pixels"])
     assert "most training images occur twice" in told.sentence
@@ -285,7 +285,7 @@ def test_features_are_audited_in_their_own_space(sets):
         ({"weights": "w.pt", "backbones": ["pixels", "inception"]}, "only one"),
     ],
 )
-def test_calls_that_make_no_sense_are_refused(sets, changes, message):
+def test_contradictory_arguments_are_refused(sets, changes, message):
     with pytest.raises(UsageError, match=message):
         audit(**(sets | {"backbones": ["pixels"]} | changes))
 
@@ -301,7 +301,7 @@ def test_two_training_images_are_too_few(sets):
         audit(**(sets | {"train": sets["train"][:2]}), backbones=["pixels"])
 
 
-def test_the_costs_are_said_before_the_work(sets):
+def test_the_expected_cost_is_announced_before_the_work(sets):
     said = []
     audit(**sets, backbones=["pixels"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
@@ -315,5 +315,5 @@ def test_the_same_seed_gives_the_same_audit(sets):
     assert one.to_dict()["copied_fraction"] == other.to_dict()["copied_fraction"]
 
 
-def test_the_door_leads_to_it():
+def test_audit_is_a_public_name():
     assert genmem.audit is audit

@@ -32,7 +32,7 @@ def slow(queries, forms, kept, k, own=None):
     st.integers(1, 4), st.integers(4, 12), st.integers(1, 3), st.booleans(), st.integers(0, 9_999)
 )
 @settings(deadline=None, max_examples=60)
-def test_the_merged_search_is_the_slow_one(forms, rows, k, leave_out, seed):
+def test_the_merged_search_equals_the_slow_search(forms, rows, k, leave_out, seed):
     rng = np.random.default_rng(seed)
     made = [rng.normal(size=(rows, 5)).astype(np.float32) for _ in range(forms)]
     kept = np.sort(rng.choice(100, rows, replace=False))
@@ -52,7 +52,7 @@ def test_the_merged_search_is_the_slow_one(forms, rows, k, leave_out, seed):
         assert found.augmentations[i].tolist() == [one[2] for one in row]
 
 
-def test_a_flipped_copy_names_the_form_it_is_nearest_to():
+def test_a_flipped_copy_names_its_nearest_augmentation():
     train = np.eye(4, dtype=np.float32)
     flipped = train[:, ::-1].copy() * 2
     found = nearest_over_augmentations(
@@ -74,7 +74,7 @@ def matches(distances, train, form):
     )
 
 
-def test_the_most_telling_match_comes_first_and_no_image_twice():
+def test_the_most_significant_match_comes_first_and_no_image_is_listed_twice():
     plain = matches([[0.5, 0.6], [0.5, 0.6]], [[7, 8], [7, 8]], 0)
     flipped = matches([[0.1, 0.9], [0.7, 0.8]], [[9, 7], [9, 7]], 1)
     found = most_significant_first([plain, flipped], np.array([1, 1]), 3)

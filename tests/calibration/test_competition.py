@@ -33,7 +33,7 @@ def test_the_score_of_a_table_is_that_of_mifid(distance, fd, tau):
 
 
 @given(entries, st.integers(1, 6), st.booleans())
-def test_a_review_counts_what_a_patient_reviewer_counts(rows, top, blank_is_clean):
+def test_a_review_equals_a_simulation_of_the_reviewer(rows, top, blank_is_clean):
     scores = np.array([score for score, _ in rows], dtype=float)
     labels = np.array([label for _, label in rows])
     opened = clean = cheats = blanks = 0
@@ -103,7 +103,7 @@ ROWS = (
 )
 
 
-def test_blank_labels_and_disqualified_scores_are_what_they_are(write_table):
+def test_blank_labels_and_disqualified_scores_are_not_numbers(write_table):
     found = analyze(write_table(*ROWS), top=2)
     assert found.counts == {"non-mem": 2, "mgan": 1, "sup": 1, "": 1}
     private = found.boards["private"]
@@ -122,7 +122,7 @@ def test_an_entry_disqualified_in_its_distance_is_left_out_and_counted(write_tab
     assert any("1 entries were left out" in note for note in found.notes)
 
 
-def test_any_table_will_do_with_its_columns_named(write_table):
+def test_any_table_can_be_analysed_if_its_columns_are_named(write_table):
     path = write_table(
         "10,0.3,good", "12,0.4,good", "3,0.1,bad", "4,0.2,", header="fid,nearest,verdict"
     )
@@ -147,7 +147,7 @@ def test_a_table_of_one_kind_of_entry_is_refused(write_table, kept):
         analyze(write_table(*kept))
 
 
-def test_nothing_to_want_is_refused(write_table):
+def test_a_review_of_no_entries_is_refused(write_table):
     with pytest.raises(UsageError, match="top"):
         analyze(write_table(*ROWS), top=0)
     with pytest.raises(UsageError, match="board"):

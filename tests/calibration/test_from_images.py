@@ -39,7 +39,7 @@ def test_a_sets_distance_is_its_memorization_distance(folder):
     assert found.space == "features"
 
 
-def test_copies_and_honest_sets_are_told_apart(folder):
+def test_copies_and_honest_sets_are_separated(folder):
     (found,), (measured,) = calibrate_sets(SETS, train="train.npy", labels=Labels())
     honest = [measured.means[name] for name, label in SETS.items() if label != "mgan"]
     assert found.tau == min(mean for mean in honest if mean > measured.means["copy2.npy"])

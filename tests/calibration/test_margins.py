@@ -30,7 +30,7 @@ def test_d_prime_is_the_difference_of_means_in_pooled_deviations():
 
 
 @given(st.floats(0.01, 100))
-def test_normalised_margins_do_not_know_the_scale_of_the_distances(scale):
+def test_normalised_margins_do_not_depend_on_the_scale_of_the_distances(scale):
     one = margins(honest=HONEST, cheating=CHEATING)
     other = margins(honest=scale * HONEST, cheating=scale * CHEATING)
     assert other.auc == one.auc
@@ -125,7 +125,7 @@ def test_the_chosen_criterion_gives_tau():
         calibrate(honest=HONEST, cheating=CHEATING, space="pixels", criterion="best")
 
 
-def test_labels_the_wrong_way_round_and_few_entries_are_spoken_of():
+def test_notes_mention_swapped_labels_and_few_entries():
     notes = " ".join(calibrate(honest=CHEATING, cheating=HONEST, space="pixels").notes)
     assert "are not swapped" in notes
     assert "Only 3 honest entries" in notes

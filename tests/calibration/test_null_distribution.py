@@ -106,7 +106,7 @@ def test_a_closer_image_never_has_a_larger_p_value(size, seed, exponent):
     assert (p <= 1).all()
 
 
-def test_an_honest_image_is_judged_among_the_others():
+def test_an_honest_image_is_compared_with_the_others():
     values = np.sort(np.random.default_rng(4).random(300))
     own = null_distribution(values).leave_one_out_p_values(values)
     # Rank 1 of 300 among itself and 299 others, and so on, above the tail.
@@ -114,7 +114,7 @@ def test_an_honest_image_is_judged_among_the_others():
 
 
 @pytest.mark.parametrize("values", [[], [-1.0], [np.nan], [[0.1]]])
-def test_what_is_no_list_of_distances_is_refused(values):
+def test_values_that_are_not_distances_are_refused(values):
     with pytest.raises(InputError, match="honest images"):
         null_distribution(np.array(values))
 
@@ -154,7 +154,7 @@ def test_a_test_that_repeats_another_costs_nothing():
     assert combined == pytest.approx(p, rel=0.5, abs=5e-3)
 
 
-def test_one_test_is_left_as_it_is():
+def test_a_single_test_is_not_changed():
     p, own = np.array([[0.01, 0.9]]), np.random.default_rng(0).random((1, 500))
     combined, honest = combined_p_values(p, own)
     assert (combined == p[0]).all()

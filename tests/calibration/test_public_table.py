@@ -11,7 +11,7 @@ def found(public_table):
     return analyze(public_table)
 
 
-def test_the_table_holds_what_it_holds(found):
+def test_the_table_has_the_published_number_of_entries(found):
     assert found.counts == {"non-mem": 497, "mgan": 366, "sup": 70, "aug": 52, "ae": 10, "": 671}
     public, private = found.boards["public"], found.boards["private"]
     assert (public.disqualified, private.disqualified) == (0, 495)

@@ -22,7 +22,7 @@ def table(write_table):
     return lambda *rows: write_table(*rows, header=HEADER)
 
 
-def test_999999_is_a_mark_and_a_blank_label_is_no_label(table):
+def test_999999_marks_a_disqualified_entry_and_a_blank_label_an_unreviewed_one(table):
     found = read(table("a,0.1,999999,mgan", "b,0.2,17,", "c,.3,999999.0,honest"))
     assert found.ids == ("a", "b", "c")
     assert found.labels == ("mgan", "", "honest")
@@ -55,18 +55,18 @@ def test_a_bad_row_is_named(table, rows, words):
         read(table(*rows))
 
 
-def test_a_missing_column_is_named_with_those_there_are(table):
+def test_a_missing_column_is_named_along_with_the_existing_ones(table):
     with pytest.raises(InputError, match="no column 'distances'; it has id, distance"):
         read(table("a,0.1,1,mgan"), numbers=["distances"])
 
 
-def test_a_column_that_stands_twice_is_refused(write_table):
+def test_a_column_that_appears_twice_is_refused(write_table):
     path = write_table("a,1,2,mgan", header="id,distance,distance,label")
     with pytest.raises(InputError, match="'distance' appears 2 times"):
         read(path, numbers=["distance"])
 
 
-def test_columns_that_nobody_asked_for_may_hold_anything(write_table):
+def test_columns_that_are_not_requested_may_contain_anything(write_table):
     path = write_table("a,0.1,mgan,hello", header="id,distance,label,comment")
     assert len(read(path, numbers=["distance"])) == 1
 
@@ -76,7 +76,7 @@ def test_without_an_id_column_the_row_numbers_are_the_ids(table):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\x00i", b"\x00\x01"])
-def test_what_is_no_table_is_said_to_be_none(tmp_path, content):
+def test_a_file_that_is_not_a_table_is_refused(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"t\.csv"):
         read(tmp_path / "t.csv")

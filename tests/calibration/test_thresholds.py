@@ -60,7 +60,7 @@ def test_honest_and_cheating_cannot_be_swapped():
     assert choose_threshold(honest=low, cheating=high).caught == 0
 
 
-def test_separate_groups_are_parted_in_the_middle():
+def test_separate_groups_are_divided_in_the_middle():
     found = choose_threshold(
         honest=np.array([0.3, 0.5]), cheating=np.array([0.1, 0.2]), criterion="error"
     )
@@ -68,7 +68,7 @@ def test_separate_groups_are_parted_in_the_middle():
     assert found.errors == 0
 
 
-def test_neighbouring_floats_are_parted_too():
+def test_neighbouring_floats_are_divided_too():
     low = 0.1
     high = np.nextafter(low, 1)
     found = choose_threshold(honest=np.array([high]), cheating=np.array([low]), criterion="error")
@@ -109,7 +109,7 @@ def test_a_rate_out_of_range_is_refused(rate):
 
 
 @pytest.mark.parametrize("bad", [[], [-0.1], [float("nan")], [[0.1]]])
-def test_distances_that_are_none_are_refused(bad):
+def test_values_that_are_not_distances_are_refused(bad):
     with pytest.raises(InputError, match="honest: expected"):
         choose_threshold(honest=np.array(bad), cheating=np.array([0.1]))
 

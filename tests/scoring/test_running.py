@@ -38,7 +38,7 @@ def test_merged_workers_equal_one_worker(features):
     assert first.compute().metrics == whole.metrics
 
 
-def test_reset_forgets_the_generated_images_and_keeps_train(features):
+def test_reset_clears_the_generated_images_but_not_train(features):
     running = genmem.RunningScore(train=features["train"], metrics=["fd"])
     running.update(features["generated"] + 5)
     far = float(running.compute()["fd"])
@@ -65,6 +65,6 @@ def test_workers_with_different_training_sets_cannot_be_merged(features):
         first.merge(second)
 
 
-def test_a_wrong_metric_is_refused_when_the_class_is_made(features):
+def test_an_unknown_metric_is_refused_by_the_constructor(features):
     with pytest.raises(UsageError, match="fdd"):
         genmem.RunningScore(train=features["train"], metrics=["fdd"])

@@ -88,7 +88,7 @@ def test_images_in_memory_score_like_images_in_files(images):
     assert from_iterables.metrics == files.metrics
 
 
-def test_a_set_compared_with_itself_is_said_in_words(images):
+def test_a_note_says_that_a_set_is_compared_with_itself(images):
     found = genmem.score(
         generated=images["train"], train=images["train"], backbone="pixels", tau=0.1
     )
@@ -103,7 +103,7 @@ def test_a_note_says_that_a_test_set_was_trained_on(images):
     assert any("there is nothing to compare with" in note for note in found.notes)
 
 
-def test_what_is_left_out_says_what_it_needs(features):
+def test_a_note_says_what_a_metric_that_was_left_out_needs(features):
     found = genmem.score(generated=features["generated"], train=features["train"])
     left_out = " ".join(found.notes)
     for name, need in (
@@ -118,12 +118,12 @@ def test_what_is_left_out_says_what_it_needs(features):
 
 
 @pytest.mark.parametrize("name", ["c_t", "copied_fraction", "mifid", "inception_score"])
-def test_a_metric_asked_for_by_name_that_cannot_be_computed_is_refused(name, features):
+def test_a_metric_chosen_by_name_that_cannot_be_computed_is_refused(name, features):
     with pytest.raises(UsageError, match=name):
         genmem.score(generated=features["generated"], train=features["train"], metrics=[name])
 
 
-def test_only_the_metrics_asked_for_are_computed_in_reading_order(features):
+def test_only_the_chosen_metrics_are_computed_in_reading_order(features):
     found = genmem.score(**features, metrics=["recall", "fd"])
     assert list(found.metrics) == ["fd", "recall"]
 
@@ -184,7 +184,7 @@ def test_tensors_score_as_arrays_do_and_both_can_be_mixed(features):
             assert found[name].value == pytest.approx(result.value, rel=1e-6), name
 
 
-def test_what_a_metric_lacks_is_said_before_any_image_is_read(images):
+def test_missing_requirements_are_reported_before_any_image_is_read(images):
     seen = []
     with pytest.raises(UsageError, match="mifid"):
         genmem.score(
