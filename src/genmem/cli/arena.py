@@ -8,24 +8,13 @@ from typing import Annotated
 
 import typer
 
-arena = typer.Typer(
-    name="arena",
-    help="Host a competition in which copying does not pay.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+from genmem.cli.options import command_group
+
+arena = command_group("arena", "Host a competition in which copying does not pay.")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the arena.")]
 
 _PACKAGES = ("django", "allauth", "granian", "whitenoise", "yaml", "nh3", "markdown_it")
-
-
-@arena.callback(invoke_without_command=True)
-def _help(context: typer.Context) -> None:
-    """Host a competition in which copying does not pay."""
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 @arena.command()
