@@ -146,7 +146,7 @@ def read_configuration(folder: Path) -> Configuration:
 
 
 def _check_types(path: Path, values: dict[str, object]) -> None:
-    defaults = {one.name: one.default for one in fields(Configuration)}
+    defaults = {field.name: field.default for field in fields(Configuration)}
     for name in ("folder", "secret"):
         del defaults[name]
     expected = {str: "a text", bool: "true or false", tuple: "a list of texts"}

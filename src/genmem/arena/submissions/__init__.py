@@ -8,7 +8,7 @@ tus.py              the tus 1.0 protocol, over `uploads`
 upload_handler.py   uploads by a plain HTML form
 validate.py         checks of a submitted zip of images, image by image
 zip_index.py        size limits, and checks of a zip's list of files, before unpacking
-storage.py          where files are kept: a folder or an S3 bucket
+storage.py          stores files in a folder or an S3 bucket
 bucket.py           the S3 bucket
 fs.py               files that survive a crash once written
 orphans.py          remove what a killed process left behind

@@ -203,7 +203,7 @@ def _check_submission_count(team: Team, into: Team) -> None:
     opened = competition.opens_at.astimezone(UTC).date()
     days = max(0, (clock.now().astimezone(UTC).date() - opened).days) + 1
     limit = days * competition.daily_limit
-    count = sum(one.submissions.filter(counts_against_limit=True).count() for one in (team, into))
+    count = sum(t.submissions.filter(counts_against_limit=True).count() for t in (team, into))
     if count > limit:
         raise RuleError(
             f"Together the teams have {count:,} submissions, more than the {limit:,} that one "
