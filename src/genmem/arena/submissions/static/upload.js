@@ -76,7 +76,7 @@ function ask(method, address, headers, body = null) {
 function plain(request) {
   const text = (request.getResponseHeader("Content-Type") || "").startsWith("text/plain");
   if (text) return request.responseText;
-  return request.status === 403 ? "Load the page again: the form had expired." : "";
+  return request.status === 403 ? "Load the page again: the form expired." : "";
 }
 
 const inBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
