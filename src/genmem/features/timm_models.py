@@ -24,7 +24,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -78,7 +78,7 @@ class TimmNetwork:
         from genmem.features.torch_modules import Normalized, freeze, remove_classifier
 
         tensors = dict(read_state_dict(weights))
-        size = {} if self.image_size is None else {"img_size": self.image_size}
+        size: dict[str, Any] = {} if self.image_size is None else {"img_size": self.image_size}
         try:
             network = timm.create_model(
                 self.model,

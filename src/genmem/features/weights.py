@@ -96,12 +96,11 @@ def sha256_of(path: Path) -> str:
 def in_weights_folder(*filenames: str) -> Path | None:
     """The file in the folder $GENMEM_WEIGHTS, or $GENMEM_WEIGHTS itself if it has such a name."""
     setting = os.environ.get("GENMEM_WEIGHTS")
-    folder = Path(setting).expanduser() if setting else None
-    for name in filenames if folder else ():
-        for path in (folder / name, folder):
-            if path.name == name and path.is_file():
-                return path
-    return None
+    if not setting:
+        return None
+    folder = Path(setting).expanduser()
+    paths = ((name, path) for name in filenames for path in (folder / name, folder))
+    return next((path for name, path in paths if path.name == name and path.is_file()), None)
 
 
 @dataclass(frozen=True, kw_only=True)
