@@ -240,11 +240,11 @@ def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_pat
         Image.fromarray(pixels).resize((side, side)).save(tmp_path / f"{row:02d}.png")
     monkeypatch.setattr("genmem.auditing.cost_estimate._rate", lambda *_: None)
     ran = []
-    embed = FeatureExtractor.embed
+    run = FeatureExtractor.run
     monkeypatch.setattr(
         FeatureExtractor,
-        "embed",
-        lambda self, batch: (ran.append(self.backbone.name), embed(self, batch))[1],
+        "run",
+        lambda self, batch: (ran.append(self.backbone.name), run(self, batch))[1],
     )
     with pytest.raises(InputError, match="Make all images one size"):
         audit(
@@ -281,7 +281,7 @@ def test_features_are_audited_in_their_own_space(sets):
         ({"augment": ["flip", "pixels:flip"]}, "once"),
         ({"level": 0}, "between 0 and 1"),
         ({"neighbors": 0}, "at least 1"),
-        ({"categories": True}, "a folder of its own"),
+        ({"classes": True}, "a folder of its own"),
         ({"weights": "w.pt", "backbones": ["pixels", "inception"]}, "only one"),
     ],
 )
