@@ -163,16 +163,16 @@ def test_steps_learning_rate_and_snapshots_are_the_paper_s():
 
 def test_labels_are_none_the_classes_drawn_ones_or_the_image_s_number(made):
     config = CONFIG
-    assert training_labels(config, made) == (None, 0)
-    true, classes = training_labels(config.replace(labels="true"), made)
+    assert training_labels(config.labels, made, seed=config.seed) == (None, 0)
+    true, classes = training_labels("true", made, seed=config.seed)
     assert (true.tolist(), classes) == (made.labels.tolist(), 3)
-    unique, classes = training_labels(config.replace(labels="unique"), made)
+    unique, classes = training_labels("unique", made, seed=config.seed)
     assert (unique.tolist(), classes) == (list(range(24)), 24)
-    drawn, classes = training_labels(config.replace(labels="random:5"), made)
+    drawn, classes = training_labels("random:5", made, seed=config.seed)
     assert (set(drawn.tolist()), classes) == (set(range(5)), 5)
-    assert np.array_equal(training_labels(config.replace(labels="random:5"), made)[0], drawn)
+    assert np.array_equal(training_labels("random:5", made, seed=config.seed)[0], drawn)
     with pytest.raises(InputError, match="true labels need images with classes"):
-        training_labels(config.replace(labels="true"), replace(made, labels=None))
+        training_labels("true", replace(made, labels=None), seed=config.seed)
 
 
 def test_settings_come_back_from_their_json():

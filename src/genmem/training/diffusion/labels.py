@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from genmem.training.common.dataset import TrainingImages
-    from genmem.training.diffusion.config import DiffusionConfig
 
 LabelKind = Literal["none", "true", "random", "unique"]
 """None; each image's class; a class drawn for each image once; each image's number."""
@@ -41,13 +40,14 @@ def parse_labels(text: str) -> tuple[LabelKind, int]:
 
 
 def training_labels(
-    config: DiffusionConfig, data: TrainingImages
+    text: str, data: TrainingImages, *, seed: int
 ) -> tuple[NDArray[np.int64] | None, int]:
     """The label of each image, int64 [n], and how many classes there are.
 
     Args:
-        config: its `labels` and `seed`.
+        text: which labels, as for `parse_labels`.
         data: the training images.
+        seed: of random labels.
 
     Raises:
         InputError: true labels are asked for, and the images have none.
@@ -55,13 +55,13 @@ def training_labels(
     import numpy as np
 
     count = len(data)
-    kind, classes = parse_labels(config.labels)
+    kind, classes = parse_labels(text)
     if kind == "none":
         return None, 0
     if kind == "unique":
         return np.arange(count, dtype=np.int64), count
     if kind == "random":
-        drawn = np.random.default_rng([config.seed, 1]).integers(classes, size=count)
+        drawn = np.random.default_rng([seed, 1]).integers(classes, size=count)
         return drawn.astype(np.int64), classes
     if data.labels is None:
         raise InputError(

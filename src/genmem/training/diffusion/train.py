@@ -96,7 +96,7 @@ def train(
             loss that is not finite (DivergedError), a full disk.
     """
     folder = Path(folder)
-    labels, classes = training_labels(config, data)
+    labels, classes = training_labels(config.labels, data, seed=config.seed)
     config = config.replace(network=config.network.replace(classes=classes))
     check_images(data, config)
     if resume:

@@ -253,5 +253,5 @@ def _with_model_labels(model: Model, data: TrainingImages) -> TrainingImages:
     """The images with the labels that the model was conditioned on."""
     if model.config is None or model.label_kind in ("none", "true"):
         return data
-    labels, classes = training_labels(model.config, data)
+    labels, classes = training_labels(model.config.labels, data, seed=model.config.seed)
     return replace(data, labels=labels, classes=tuple(str(label) for label in range(classes)))
