@@ -14,7 +14,7 @@ from genmem.arena.moderation.consensus import COPYING, LEGITIMATE, NOT_REVIEWED,
 from genmem.arena.moderation.selectors import consensus_by_submission, label_state
 from genmem.arena.moderation.threshold_preview import SplitScores, split_scores
 from genmem.calibration import auc, choose_threshold, d_prime
-from genmem.calibration.results import Threshold
+from genmem.calibration.results import Criterion, Threshold
 
 UNSETTLED = "unsettled"
 GROUPS = (LEGITIMATE, *COPYING, UNSETTLED)
@@ -219,7 +219,10 @@ def suggest(
         return None
     single = np.array([not consensus.get(pk, NOT_REVIEWED).label for pk in scores.ids])
     near, far = scores.distance[copying], scores.distance[honest]
-    purposes = {"Fewest errors": "error", "No legitimate one penalised": "false_penalty"}
+    purposes: dict[str, Criterion] = {
+        "Fewest errors": "error",
+        "No legitimate one penalised": "false_penalty",
+    }
     thresholds = [
         (purpose, choose_threshold(honest=far, cheating=near, criterion=criterion))
         for purpose, criterion in purposes.items()
