@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.augmentations import UNCHANGED, build_families
+from genmem.auditing.augmentation_families import UNCHANGED, build_families
 from genmem.auditing.feature_spaces import search_space
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import distance_statistic
-from genmem.calibration.null_distribution import combined_p_values, null_distribution, q_values
+from genmem.calibration.null_distribution import combined_p_values, null_distribution
+from genmem.calibration.q_values import q_values
 from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress, decode, open_images
 from genmem.metrics.authpct import authpct

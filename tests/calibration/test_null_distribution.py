@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmem.calibration.null_distribution import (
-    combined_p_values,
+from genmem.calibration.null_distribution import combined_p_values, null_distribution
+from genmem.calibration.q_values import (
     counted_q_values,
     min_copies_flagged,
-    null_distribution,
     probability_of_closer,
     q_values,
 )

@@ -1,5 +1,4 @@
 import copy
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +6,9 @@ import pytest
 from PIL import Image
 
 import genmem.features as features
+from genmem.features import cache_key
 from genmem.features.preprocessing import Crop
 from genmem.images import hash_images, open_images
-
-# In the package the function hides the module of its name.
-extract_module = sys.modules["genmem.features.extract"]
 
 
 @pytest.mark.parametrize(
@@ -29,8 +26,8 @@ extract_module = sys.modules["genmem.features.extract"]
 def test_every_part_of_the_cache_key_changes_it(part, noise, pixels, monkeypatch):
     extractor = copy.copy(pixels)
     hashes = hash_images(open_images(noise))
-    before = extract_module.features_key(hashes, extractor)
-    assert extract_module.features_key(hash_images(open_images(noise.copy())), extractor) == before
+    before = cache_key.features_key(hashes, extractor)
+    assert cache_key.features_key(hash_images(open_images(noise.copy())), extractor) == before
     if part == "images":
         hashes = hash_images(open_images(noise[::-1].copy()))
     elif part == "backbone":
@@ -44,10 +41,10 @@ def test_every_part_of_the_cache_key_changes_it(part, noise, pixels, monkeypatch
     elif part == "engine":
         extractor.engine = "torch cuda"
     elif part == "decoding rule":
-        monkeypatch.setattr(extract_module, "DECODE_RULE", "other")
+        monkeypatch.setattr(cache_key, "DECODE_RULE", "other")
     else:
-        monkeypatch.setattr(extract_module, "FEATURES_VERSION", "other")
-    assert extract_module.features_key(hashes, extractor) != before
+        monkeypatch.setattr(cache_key, "FEATURES_VERSION", "other")
+    assert cache_key.features_key(hashes, extractor) != before
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):

@@ -2,12 +2,14 @@
 
 audit.py           `genmem.audit`: the whole way, in one call
 results.py         `Audit` and its parts, frozen
-augmentations.py   the augmentations of training images that each space compares
+augmentation_families.py
+                   which augmentations each space compares; `images.augmentations` has them
 cost_estimate.py   the expected running time, announced before the work
 duplicates.py      near-duplicates inside train, and between test and train
 feature_spaces.py  the search in one feature space: features of every augmentation
 search.py          the k nearest training images over all augmentations, exactly
-significance.py    statistics, p-values and copied fraction of each space and of all together
+significance.py    statistics, p-values and copied fraction of each space and of all together;
+                   `calibration.q_values` turns p-values into q-values
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection
 """

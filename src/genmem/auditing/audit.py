@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import check_at_least, check_feature_sets, take_rows
-from genmem.auditing.augmentations import AugmentationFamilies, build_families, parse_families
+from genmem.auditing.augmentation_families import (
+    AugmentationFamilies,
+    build_families,
+    parse_families,
+)
 from genmem.auditing.caveats import caveats
 from genmem.auditing.cost_estimate import estimate_duplicates, estimate_extraction, estimate_search
 from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find_train_duplicates
@@ -25,7 +29,7 @@ from genmem.auditing.significance import (
     compute_significance,
 )
 from genmem.auditing.thumbnails import SourceThumbnails
-from genmem.calibration.null_distribution import counted_q_values, min_copies_flagged, q_values
+from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Device, FeatureExtractor, is_feature_source
 from genmem.images import Augmentation, ImageSource, Progress, open_images

@@ -182,7 +182,7 @@ class Audit:
         spaces: a result per feature space, in the given order.
         p_values: combined over the spaces, float64 [n].
         q_values: of these, Benjamini–Hochberg, float64 [n]; where they rest on a power law, also
-            the exact test of its use (`calibration.null_distribution.q_values`).
+            the exact test of its use (`calibration.q_values.q_values`).
         flagged: q ≤ `level`, bool [n].
         level: the false-discovery rate at which images are flagged.
         by_power_law: bool [n], flags that rest on the power law: counting alone gives none.

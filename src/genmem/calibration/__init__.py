@@ -8,7 +8,8 @@ labels.py             which labels are honest, which cheating, which not reviewe
 tables.py             results tables as CSV, checked row by row
 analyze.py            a results table → everything `genmem analyze` shows
 competition.py        penalised scores, agreement of leaderboards, work of reviewers
-null_distribution.py  p-values and false-discovery rates against honest images
+null_distribution.py  p-values against honest images
+q_values.py           false-discovery rates (Benjamini–Hochberg), and how many copies they need
 results.py            the results, frozen
 """
 

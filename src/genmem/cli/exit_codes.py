@@ -1,4 +1,12 @@
-"""Exit codes of a command that does not complete. `app` lists all exit codes."""
+"""Exit codes of `genmem`.
+
+0              done
+2              bad input or usage (`InputError`, `UsageError` in `genmem.errors`)
+3              weights are missing and cannot be downloaded (`WeightsError`)
+130            interrupted (Ctrl-C)
+141            the reader of standard output is gone
+129, 143       terminated by SIGHUP or SIGTERM
+"""
 
 from __future__ import annotations
 

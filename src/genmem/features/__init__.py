@@ -15,7 +15,8 @@ weights.py           where weights are found, downloaded and checked
 extractor.py         `load_backbone` and `FeatureExtractor`
 engines.py onnx_engine.py onnx_export.py torch_modules.py
                      what runs a network: ONNX Runtime, torch or NumPy
-extract.py           `extract`, `Features`, and the cache key
+extract.py           `extract` and `Features`
+cache_key.py         `features_key`: everything that decides features
 cache.py             the cache folder and the feature sets in it
 feature_io.py        features from .npy and .npz files
 _inception_network.py _state_dict.py

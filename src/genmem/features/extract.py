@@ -20,13 +20,12 @@ from genmem.features.cache import (
     Rows,
     compute_in_memory,
     default_cache,
-    entry_key,
     is_done,
     open_or_compute,
 )
+from genmem.features.cache_key import features_key
 from genmem.features.extractor import FeatureExtractor
 from genmem.images import (
-    DECODE_RULE,
     IDENTITY,
     Augmentation,
     ImageHashes,
@@ -36,12 +35,6 @@ from genmem.images import (
     hash_images,
     read_batches,
 )
-
-FEATURES_VERSION = "genmem features 1"
-"""Part of every cache key. Raise it when the same inputs would give other features."""
-
-AUGMENTATIONS_VERSION = "augmentations 1"
-"""Part of the cache keys of augmented images. Raise it when augmented pixels would differ."""
 
 Broken = tuple[tuple[int, str], ...]
 """Position and reason of every image left out."""
@@ -115,28 +108,6 @@ def image_transform(extractor: FeatureExtractor, augmentation: Augmentation) -> 
     if augmentation == IDENTITY:
         return extractor.transform
     return lambda pixels: extractor.transform(augmentation.apply(pixels))
-
-
-def features_key(
-    hashes: ImageHashes, extractor: FeatureExtractor, augmentation: Augmentation = IDENTITY
-) -> str:
-    """The cache key of the features of some images: a hash over everything that decides them.
-
-    Args:
-        hashes: of the images' content.
-        extractor: its backbone, weights, preprocessing and engine count.
-        augmentation: applied to every image.
-    """
-    return entry_key(
-        FEATURES_VERSION,
-        DECODE_RULE,
-        hashes.hexdigest,
-        extractor.backbone.name,
-        extractor.weights_hash or "no weights",
-        extractor.backbone.preprocessing.name,
-        extractor.engine,
-        *(() if augmentation == IDENTITY else (AUGMENTATIONS_VERSION, augmentation.name)),
-    )
 
 
 def is_cached(

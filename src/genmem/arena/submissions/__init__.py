@@ -2,7 +2,7 @@
 
 models.py           Submission, Upload, Step
 services.py         rules: whether a submission is allowed, and receiving one
-selectors.py        steps of a submission as a viewer may see them
+selectors.py        submissions and steps that a viewer may see, by `teams.permissions`
 uploads.py          partial uploads on disk: begin, append, finish, discard
 tus.py              the tus 1.0 protocol, over `uploads`
 upload_handler.py   uploads by a plain HTML form
