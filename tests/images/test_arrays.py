@@ -123,7 +123,7 @@ def test_an_iterable_of_other_things_is_refused_by_place_and_type(item, pixels):
 
 
 def test_an_iterable_that_gives_nothing_is_refused():
-    with pytest.raises(InputError, match="it gave none"):
+    with pytest.raises(InputError, match="it was empty"):
         open_images(iter([]))
 
 

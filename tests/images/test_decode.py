@@ -149,7 +149,9 @@ def test_pixels_are_new_writable_and_contiguous():
 @pytest.mark.parametrize(("dtype", "word"), [(np.float32, "floating-point"), (np.int32, "32-bit")])
 def test_pixels_of_no_agreed_range_are_refused(dtype, word):
     content = saved(Image.fromarray(RAMP.astype(dtype)), "TIFF")
-    with pytest.raises(InputError, match=f"x: has {word}.* pixels, of no agreed range"):
+    with pytest.raises(
+        InputError, match=f"x: has {word}.* pixels, whose value range is not defined"
+    ):
         decode(content, name="x")
 
 

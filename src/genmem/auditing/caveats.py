@@ -65,9 +65,9 @@ def caveats(
         )
     if biased:
         notes.append(
-            "so flags and the share of copies ask for more than to be as close as held-out images "
-            "are: closer than held-out images that are no near-duplicates. An honest generator "
-            "that nearly repeats training images as often as held-out images do is not cleared."
+            "Images are therefore flagged, and counted as copies, only if they are closer than "
+            "held-out images that are not near-duplicates. An honest generator that nearly repeats "
+            "training images as often as held-out images do is not cleared."
         )
     return notes
 

@@ -49,7 +49,12 @@ def analyze(
     honest: HonestLabels = None,
     cheating: CheatingLabels = None,
     top: Annotated[
-        int, typer.Option(metavar="K", min=1, help="Clean entries that a review must end with.")
+        int,
+        typer.Option(
+            metavar="K",
+            min=1,
+            help="Number of top entries that must be free of cheats after a review.",
+        ),
     ] = 100,
     seed: Seed = 0,
 ) -> None:

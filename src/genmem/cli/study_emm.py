@@ -69,10 +69,10 @@ def emm(
         list[str] | None,
         typer.Option(
             metavar="NAME=V1,V2,…",
-            help="Repeat all for every value of a factor. Repeat the option for more factors; each "
-            "is varied alone. Factors: dimension, classes, diversity, width, blocks, skips (those "
-            "to keep: 8+4.0, all or none), time-embedding, batch, weight-decay, ema, labels (none, "
-            "true, random:C, unique).",
+            help="Repeat the study for each value of a factor. Repeat the option for more factors; "
+            "each is varied alone. Factors: dimension, classes, diversity, width, blocks, skips "
+            "(connections to keep: 8+4.0, all or none), time-embedding, batch, weight-decay, ema, "
+            "labels (none, true, random:C, unique).",
         ),
     ] = None,
     second_train: Annotated[

@@ -72,7 +72,7 @@ class IterableSource(ImageSource):
                 shape = () if isinstance(content, bytes) else content.shape
                 shapes.extend((*shape, 0, 0, 0)[:3])
             if len(ends) == 1:
-                raise InputError("the iterable: expected images, it gave none.")
+                raise InputError("the iterable: expected at least one image, but it was empty.")
         except BaseException:
             file.close()
             raise

@@ -94,7 +94,8 @@ def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "floating-point"
         raise InputError(
-            f"{name}: has {kind} pixels, of no agreed range. Save it with 8 or 16 bits."
+            f"{name}: has {kind} pixels, whose value range is not defined. Save it with 8 or 16 "
+            "bits."
         )
     if image.mode != "RGB":
         image.info.pop("transparency", None)  # a palette's; dropped with every other alpha

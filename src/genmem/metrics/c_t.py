@@ -96,7 +96,9 @@ def c_t(
     counts = check_feature_sets(arrays)
     check_choice(metric, ("euclidean", "cosine"), name="metric")
     if pca is not None and metric == "cosine" and cells is None:
-        raise UsageError("pca: with metric='cosine' it only shapes the cells; give cells= too.")
+        raise UsageError(
+            "pca: with metric='cosine' it only affects the cells. Pass cells= as well."
+        )
     options = _Options(cells=cells, metric=metric, pca=pca, seed=seed)
     parts: dict[str, Any] = {"metric": metric, "pca": pca}
     if categories is None:

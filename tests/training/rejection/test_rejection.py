@@ -240,7 +240,7 @@ def test_within_classes_only_copies_of_the_same_class_are_rejected(train):
         rejection(copies)
     with pytest.raises(InputError, match="label 7"):
         rejection(copies, torch.tensor([0, 7, 0, 1]))
-    with pytest.raises(InputError, match="expected 4 labels, one an image, got"):
+    with pytest.raises(InputError, match="expected 4 labels, one per image, got"):
         rejection(copies, torch.tensor([0, 1]))
 
 

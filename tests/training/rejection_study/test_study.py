@@ -187,7 +187,7 @@ def test_runs_of_other_settings_are_not_taken_for_the_study_s(whole, sets, train
     assert run(arguments(sets, training | {"batch_size": 4}, whole)) == 2
     assert "trained with batch_size = 8, the study asks for 4" in capsys.readouterr().err
     assert run(arguments(sets | {"train": sets["test"]}, training, whole)) == 2
-    assert "trained on other images" in capsys.readouterr().err
+    assert "trained on different images" in capsys.readouterr().err
 
 
 def test_settings_nested_too_deep_for_json_are_one_line(sets, training, tmp_path, capsys):

@@ -128,9 +128,9 @@ def null_sentences(audit: Audit) -> list[str]:
         sentences.append(
             "Images closer than almost every honest image get their p-value from a power law that "
             "is fitted to the closest honest images, because a count of n images cannot give a "
-            "p-value below 1/n. The power law does not know honest near-duplicates that are rarer "
-            "than that. It therefore flags images only if more of them are closer than all honest "
-            "images than an honest generator would show. Look at the pictures before you accuse."
+            "p-value below 1/n. The power law cannot account for honest near-duplicates that are "
+            "rarer than that. It therefore flags images only if more of them than chance allows "
+            "are closer than every honest image. Look at the pictures before you accuse."
         )
     if len(spaces) > 1:
         names = join_words([printable(space.name) for space in spaces])

@@ -92,7 +92,7 @@ class ExactSearch:
             raise UsageError("rejection within classes: give the labels of the images too.")
         if tuple(labels.shape) != (len(queries),):
             raise InputError(
-                f"rejection within classes: expected {len(queries)} labels, one an image, got "
+                f"rejection within classes: expected {len(queries)} labels, one per image, got "
                 f"{list(labels.shape)}."
             )
         out = queries.new_empty(len(queries), dtype=torch.float32)

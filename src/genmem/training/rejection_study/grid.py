@@ -111,12 +111,10 @@ def build_plan(
         if not values:
             raise UsageError(f"{option}: expected at least one, got none.")
         if len(set(values)) < len(values):
-            raise UsageError(f"{option}: one is named twice: {', '.join(map(str, values))}.")
+            raise UsageError(f"{option}: a value is named twice: {', '.join(map(str, values))}.")
     reserved = {LEAVE_ONE_OUT, TEST} & set(references or {})
     if reserved:
-        raise UsageError(
-            f"reference: every study has a {reserved.pop()!r}. Choose another name for yours."
-        )
+        raise UsageError(f"reference: the name {reserved.pop()!r} is reserved. Choose another one.")
     ordered, folder = _in_order(taus), Path(folder)
     common = _common_config(train, test, evaluate_with, backbone, training or {})
     runs = tuple(

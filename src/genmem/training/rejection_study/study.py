@@ -65,8 +65,8 @@ def check_runs(runs: Sequence[GridRun], sets: ImageSets) -> None:
         path = run.folder / CHECKPOINT_FILE
         if path.is_file() and load_gan_state(path)["images"] != sets.train.digest:
             raise UsageError(
-                f"{run.folder}: the run was trained on other images than --train holds now. Name "
-                "another --out, or the same images."
+                f"{run.folder}: the run was trained on different images from those in --train. "
+                "Use another --out, or the same images."
             )
 
 

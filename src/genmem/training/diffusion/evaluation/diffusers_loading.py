@@ -106,8 +106,8 @@ def fetch_pipeline(model: str) -> Path:
             raise
         except RepositoryNotFoundError as error:
             raise InputError(
-                f"{model}: the hub has no such model, or shows it only after a login. Check the "
-                "name, or set HF_TOKEN."
+                f"{model}: not found on the hub, or it requires a login. Check the name, or "
+                "set HF_TOKEN."
             ) from error
         except Exception as error:  # of the hub, the HTTP client and the system
             raise InputError(
@@ -127,9 +127,9 @@ def check_kind(index: Mapping[str, Json], *, name: str) -> None:
     latent = [part for part in AUTOENCODERS if _is_present(index.get(part))]
     if latent:
         raise InputError(
-            f"{name}: {kind} denoises latents, which its part {latent[0]!r} turns into pixels; "
-            "expected a pipeline that denoises pixels (DDPMPipeline, DDIMPipeline). Distances "
-            "between latents are not those between images, and d₁/d₂ < 1/3 is a rule for pixels. "
+            f"{name}: {kind} denoises latents, which its component {latent[0]!r} decodes to "
+            "pixels; expected a pipeline that denoises pixels (DDPMPipeline, DDIMPipeline). "
+            "Distances between latents are not those between images, and d₁/d₂ < 1/3 is a rule for pixels. "
             "Draw images with the pipeline, and give them to genmem audit."
         )
     if kind not in PIPELINES:

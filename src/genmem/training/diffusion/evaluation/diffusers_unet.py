@@ -163,7 +163,7 @@ def _shape(config: Any) -> tuple[int, int | None, int | None]:
     height, width = side if isinstance(side, list | tuple) else (side, side)
     if height != width:
         raise InputError(
-            f"unet: expected one of square images, got {width} × {height} (width × height)."
+            f"unet: expected a network for square images, got {width} × {height} (width × height)."
         )
     if channels not in (1, 3) or outputs not in (channels, 2 * channels):
         raise InputError(
