@@ -148,11 +148,16 @@ def _exchange(stage: Path, folder: Path, kind: ResultKind) -> None:
     """
     new, old = stage / "new", stage / "old"
     old.mkdir()
-    for name in (kind.page, *kind.folders):
-        if (folder / name).is_symlink() or (folder / name).exists():
-            (folder / name).rename(old / name)
     names = sorted(path.name for path in new.iterdir())
     ends = (kind.numbers, kind.page)
+    try:
+        for name in (kind.page, *kind.folders):
+            if (folder / name).is_symlink() or (folder / name).exists():
+                (folder / name).rename(old / name)
+    except BaseException:
+        for path in old.iterdir():
+            path.rename(folder / path.name)
+        raise
     for name in (kind.numbers, *(name for name in names if name not in ends), kind.page):
         (new / name).replace(folder / name)
 

@@ -72,6 +72,24 @@ def test_another_reference_set_is_scored_from_stored_features(competition, tmp_p
     assert rescore(split, "once more", None) == 0
 
 
+def test_a_late_rescore_does_not_supersede_the_score_of_a_newer_split(competition, tmp_path):
+    from genmem.arena.scoring.rescore import rescore
+
+    from .factories import image_folder, new_split_version, run_steps, submit
+
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
+    splits = []
+    for name, seed in (("older", 3000), ("newer", 3100)):
+        reference = str(image_folder(tmp_path / name, 20, seed))
+        splits.append(new_split_version(competition, "public", reference=reference))
+        assert rescore(splits[-1], name, None) == 1
+    older, newer = splits
+    assert run_rescores(newer) == ["done"]
+    assert run_rescores(older) == ["done"]
+    assert in_force(submission).split.pk == newer.pk
+
+
 def test_other_training_images_are_another_space(competition, tmp_path):
     from genmem.arena.scoring.rescore import rescore
 

@@ -148,6 +148,22 @@ def test_an_error_leaves_the_earlier_audit_unchanged(audit, tmp_path):
     assert names_in(tmp_path / "new") == []
 
 
+def test_an_earlier_audit_that_cannot_be_moved_away_stays_whole(audit, tmp_path, monkeypatch):
+    write_audit(audit, tmp_path)
+    before = content_of(tmp_path)
+    rename = writing.Path.rename
+
+    def rename_no_folder(path, target):
+        if path.is_dir():
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(writing.Path, "rename", rename_no_folder)
+    with pytest.raises(UsageError, match="no space left"):
+        write_audit(build_audit(20, train=100, seed=3), tmp_path)
+    assert content_of(tmp_path) == before
+
+
 def test_a_page_is_never_beside_the_pictures_of_another_audit(audit, tmp_path, monkeypatch):
     """Wherever the moving stops, there is no page, and the folder is still known as an audit's."""
     write_audit(build_audit(20, train=100, seed=3), tmp_path)

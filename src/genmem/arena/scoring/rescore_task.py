@@ -65,5 +65,12 @@ def _score(row: Rescore) -> None:
     scores = evaluate.score_in(submission.pk, split, space)
     with transaction.atomic():
         Rescore.objects.select_for_update().get(pk=row.pk)
-        if not ScoreVersion.objects.filter(submission=submission, split=split).exists():
+        # A newer version of the split may have its score already, where another worker was quicker.
+        done = ScoreVersion.objects.filter(
+            submission=submission,
+            split__competition=split.competition,
+            split__kind=split.kind,
+            split__version__gte=split.version,
+        )
+        if not done.exists():
             save_score(submission, split, space, scores, reason=row.reason)

@@ -129,8 +129,8 @@ def check_kind(index: Mapping[str, Json], *, name: str) -> None:
         raise InputError(
             f"{name}: {kind} denoises latents, which its component {latent[0]!r} decodes to "
             "pixels; expected a pipeline that denoises pixels (DDPMPipeline, DDIMPipeline). "
-            "Distances between latents are not those between images, and d₁/d₂ < 1/3 is a rule for pixels. "
-            "Draw images with the pipeline, and give them to genmem audit."
+            "Distances between latents are not those between images, and d₁/d₂ < 1/3 is a rule for "
+            "pixels. Draw images with the pipeline, and give them to genmem audit."
         )
     if kind not in PIPELINES:
         raise InputError(
