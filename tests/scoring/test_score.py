@@ -10,7 +10,8 @@ import torch
 import genmem
 from genmem import InputError, UsageError
 from genmem.metrics.mifid import PUBLISHED_TAU
-from genmem.metrics.registry import BUILT_IN
+from genmem.metrics.registry import BUILT_IN, Metric, by_keyword
+from genmem.results import Result
 
 
 def test_every_metric_of_a_score_equals_the_metric_called_alone(features):
@@ -340,3 +341,40 @@ def test_features_of_different_backbones_are_refused_though_their_dimensions_agr
         genmem.score(**given)
     found = genmem.score(generated=given["generated"], train=features["train"])
     assert found.closest[0].generated_id.startswith("generated/")
+
+
+def double(*, value):
+    return Result(name="double", value=2 * value.value, n=value.n)
+
+
+def metric_of(other):
+    """A metric that is twice another one."""
+    return Metric(
+        name="double",
+        function=double,
+        inputs=by_keyword(value=other),
+        title="Twice another metric",
+        better="lower",
+        group="quality",
+        interpretation="{value}",
+        source="a test",
+    )
+
+
+@pytest.mark.parametrize(("other", "need"), [("mifid", "threshold"), ("c_t", "held-out images")])
+def test_a_metric_needs_what_the_metrics_that_it_takes_need(monkeypatch, other, need):
+    monkeypatch.setitem(BUILT_IN, "double", metric_of(other))
+    generated, train = np.random.default_rng(0).normal(size=(2, 60, 8)).astype(np.float32)
+    with pytest.raises(UsageError, match=f"double .*{need}"):
+        genmem.score(generated=generated, train=train, metrics=["double"])
+    score = genmem.score(generated=generated, train=train)
+    assert "double" not in score.metrics
+    assert any(note.startswith("double was left out") for note in score.notes)
+
+
+def test_a_metric_can_take_one_of_several_that_are_computed_together(monkeypatch):
+    monkeypatch.setitem(BUILT_IN, "double", metric_of("precision"))
+    generated, train = np.random.default_rng(0).normal(size=(2, 60, 8)).astype(np.float32)
+    score = genmem.score(generated=generated, train=train, metrics=["double"])
+    expected = genmem.precision(generated=generated, train=train)
+    assert float(score.metrics["double"]) == pytest.approx(2 * float(expected))

@@ -244,6 +244,18 @@ def metrics() -> dict[str, Metric]:
     return extend(BUILT_IN, group="genmem.metrics", kind=Metric)
 
 
+def metric_needs(name: str) -> frozenset[str]:
+    """What must be there for a metric: its own needs, and those of the metrics that it takes.
+
+    Args:
+        name: a name in `metrics()`.
+    """
+    known = metrics()
+    metric = known[name]
+    taken = [other for other in metric.inputs.values() if other in known]
+    return frozenset(metric.needs).union(*map(metric_needs, taken))
+
+
 def metric_names(names: Sequence[str] | None) -> tuple[str, ...]:
     """The metrics' own names, in reading order.
 

@@ -57,7 +57,11 @@ class _Computation:
             with self.inputs.timed(metric.name):
                 self.results[metric.name] = function(**arguments)
             return
-        names = [name for name in self.plan.names if self.metrics[name].function == metric.function]
+        names = [
+            name
+            for name in dict.fromkeys((*self.plan.names, metric.name))
+            if self.metrics[name].function == metric.function
+        ]
         with self.inputs.timed(", ".join(names)):
             self.results |= function(names=names, **arguments)
 

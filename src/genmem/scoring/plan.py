@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from genmem.errors import UsageError
 from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
-from genmem.metrics.registry import metric_names, metrics
+from genmem.metrics.registry import metric_names, metric_needs
 
 _NEEDS = {
     "logits": "needs class logits, which only the inception backbone gives",
@@ -37,8 +37,7 @@ class Plan:
 
     def without(self, need: str) -> Plan:
         """The plan without the metrics that need "test" or "logits"."""
-        known = metrics()
-        return replace(self, names=tuple(n for n in self.names if need not in known[n].needs))
+        return replace(self, names=tuple(n for n in self.names if need not in metric_needs(n)))
 
 
 def build_plan(
@@ -68,9 +67,8 @@ def build_plan(
     tau = PUBLISHED_TAU.get(backbone) if tau is None else tau
     available = {*available, *(() if tau is None else ("tau",))}
     lacking = {}
-    known = metrics()
     for name in wanted:
-        for need in known[name].needs:
+        for need in sorted(metric_needs(name)):
             if need not in available:
                 lacking[name] = f"{name} {_NEEDS[need].format(backbone=backbone)}."
     if names is not None and lacking:
