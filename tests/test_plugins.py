@@ -38,8 +38,8 @@ def furthest(*, distances):
     return Result(name="furthest", value=float(distances.max()), n={"generated": len(distances)})
 
 
-def copy(images, members, options, *, rng, progress):
-    return images[members]
+def copy(request):
+    return request.images[request.members]
 
 
 METRIC = Metric(

@@ -82,7 +82,7 @@ def test_help_lists_every_command(arguments, capsys):
 def test_the_help_of_train_names_every_kind_of_model(capsys):
     assert run(["train", "--help"]) == 0
     output = capsys.readouterr().out
-    assert "Train a GAN, with memorization rejection or without, or a diffusion model." in output
+    assert "Train a GAN or a diffusion model, or sample from a trained GAN." in output
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,10 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuff
         (["score", "a", "--train", "b", "--seed", "-1"], "Invalid value for '--seed'"),
         (["score", "a", "--train", "b", "--seed", str(2**32)], "Invalid value for '--seed'"),
         (["features", "a"], "Missing option '--out'"),
-        (["train", "sample", "a", "--out", "b.zip", "--n", str(10**12)], "value for '--n'"),
+        (
+            ["train", "sample", "a", "--out", "b.zip", "--samples", str(10**12)],
+            "value for '--samples'",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, message, capsys):

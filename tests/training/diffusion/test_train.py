@@ -219,7 +219,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     "wrong",
     [
         {"batch_size": 0},
-        {"ema": 1.0},
+        {"ema_decay": 1.0},
         {"learning_rate": 0.0},
         {"weight_decay": -1.0},
         {"steps": 0},

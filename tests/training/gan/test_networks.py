@@ -33,7 +33,7 @@ def test_every_model_makes_and_judges_images_of_every_size(model, size):
     given = settings(model=model, size=size, width=width)
     generator, discriminator = build_networks(given, classes=3)
     labels = torch.tensor([0, 1, 2, 2])
-    images = generator(torch.randn(4, given.z), labels)
+    images = generator(torch.randn(4, given.z_dim), labels)
     assert images.shape == (4, 3, size, size)
     assert images.abs().max() <= 1
     scores = discriminator(images, labels)
@@ -55,7 +55,7 @@ def test_attention_is_at_half_the_images_side():
             if isinstance(layer, SelfAttention):
                 layer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[2]))
     labels = torch.tensor([0, 1])
-    discriminator(generator(torch.randn(2, given.z), labels), labels)
+    discriminator(generator(torch.randn(2, given.z_dim), labels), labels)
     assert seen == [16, 16]
 
 
@@ -156,13 +156,13 @@ def test_augmentation_differs_by_image_and_lets_gradients_through():
 
 def test_settings_of_the_paper_come_with_the_model():
     biggan = settings(model="biggan")
-    assert (biggan.z, biggan.width, biggan.discriminator_width) == (80, 384, 192)
+    assert (biggan.z_dim, biggan.width, biggan.discriminator_width) == (80, 384, 192)
     assert (biggan.ema_decay, biggan.ema_start) == (0.9999, 1_000)
     sagan = settings()
-    assert (sagan.z, sagan.width, sagan.discriminator_width) == (128, 256, 128)
+    assert (sagan.z_dim, sagan.width, sagan.discriminator_width) == (128, 256, 128)
     assert sagan.ema_decay == 0
     for one in (biggan, sagan):
-        assert (one.batch, one.discriminator_steps, one.steps) == (64, 5, 100_000)
+        assert (one.batch_size, one.discriminator_steps, one.steps) == (64, 5, 100_000)
         assert (one.learning_rate, one.beta1, one.beta2, one.adam_eps) == (2e-4, 0.5, 0.999, 1e-6)
     assert settings(width=16).discriminator_width == 8
 
@@ -181,10 +181,10 @@ def test_settings_of_the_paper_come_with_the_model():
         ({"precision": "int8"}, "full, bf16, fp16"),
         ({"mode": "drop"}, "filter, resample"),
         ({"search": "exat"}, "auto, exact, pruned, faiss"),
-        ({"search": "faiss", "reject_by_class": True, "tau": 0.1}, "looks at all classes"),
+        ({"search": "faiss", "reject_by_class": True, "tau": 0.1}, "images of all classes"),
         ({"evaluate_with": ["pixels", "pixels"]}, "named twice"),
         ({"learning_rate": 2}, "learning_rate"),
-        ({"train": None}, "expected a text"),
+        ({"train": None}, "expected text"),
         ({"limit": 1}, "limit"),
     ],
 )
