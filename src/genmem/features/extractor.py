@@ -98,7 +98,7 @@ def load_backbone(
 
     Raises:
         UsageError: the name is unknown, or the device is not available.
-        WeightsError: the weights are missing and not obtainable, or not this backbone's.
+        WeightsError: the weights are missing and cannot be downloaded, or are not this backbone's.
     """
     backbone = find_backbone(name) if isinstance(name, str) else name
     obtained = _obtain_weights(backbone, weights, progress)
