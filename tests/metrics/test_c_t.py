@@ -280,7 +280,7 @@ def test_bad_input_is_refused_in_words():
         c_t(**arrays, categories=labels, cells=100)
     with pytest.raises(UsageError, match="pca: expected between 1 and 6"):
         c_t(**arrays, pca=7)
-    with pytest.raises(UsageError, match="only shapes the cells"):
+    with pytest.raises(UsageError, match="only affects the cells"):
         c_t(**arrays, pca=2, metric="cosine")
     with pytest.raises(UsageError, match="metric"):
         c_t(**arrays, metric="manhattan")  # pyright: ignore[reportArgumentType]

@@ -51,7 +51,7 @@ def test_runs_measure_on_the_way_only_when_asked(training):
         ({"seeds": 0}, "seeds: expected at least 1"),
         ({"seeds": 10**8}, "at most 1,000, got 100,000,000"),
         ({"evaluate_with": []}, "evaluate-with: expected at least one"),
-        ({"references": {"test": "x"}}, "every study has a"),
+        ({"references": {"test": "x"}}, "the name .* is reserved"),
         ({"training": {"stepps": 3}}, "did you mean steps"),
     ],
 )
