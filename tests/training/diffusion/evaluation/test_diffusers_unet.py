@@ -246,7 +246,7 @@ def without_a_scheduler(folder):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (with_autoencoder, "StableDiffusionPipeline denoises latents.* part 'vae'"),
+        (with_autoencoder, "StableDiffusionPipeline denoises latents.* component 'vae'"),
         (of_another_kind, "got ConsistencyModelPipeline, which is not supported"),
         (with_another_network, "whose unet is a UNet2DModel"),
         (with_another_scheduler, "got EDMEulerScheduler"),
