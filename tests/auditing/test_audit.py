@@ -215,7 +215,7 @@ def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(s
         assert one.interval is None
         assert not {"p_value", "fewest_below"} & one.parts.keys()
         assert "no interval" in one.notes[0]
-    assert any("no near-duplicates" in note for note in found.notes)
+    assert any("not near-duplicates" in note for note in found.notes)
     assert verdict(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
     # Files that are the same are no matter of distance.
     clean = audit(**sets, backbones=["pixels"])
