@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from genmem.cli.app import run
+from genmem.training.emm.factors import FACTORS
 
 from ..training.emm.factories import save_images
 
@@ -53,6 +54,13 @@ def test_a_search_goes_up_to_the_whole_data_set_and_reports_duplicates(folder, c
     results = json.loads((folder / "study" / "emm.json").read_text())
     assert results["sizes"] == [4, 7, 14, 26]
     assert results["finished"]
+
+
+def test_the_help_lists_every_factor_of_the_registry(capsys):
+    assert run(["study", "emm", "--help"]) == 0
+    text = capsys.readouterr().out.replace("-\n", "-").split("--second-train")[0]
+    for name, factor in FACTORS.items():
+        assert f"{name}={factor.values}" in " ".join(text.split()).replace("- ", "-")
 
 
 def test_an_interrupted_study_says_how_to_resume(folder, capsys, monkeypatch):

@@ -64,8 +64,8 @@ def config_command(module: str, *models: str) -> type[typer.core.TyperCommand]:
             given = {}
             for name, field in self._generated.items():
                 value = ctx.params.pop(name)
-                if value is not None:
-                    given[name] = _parse(value, field, flag_of(name))
+                if value not in (None, ()):
+                    given[name] = _parse(value, field, _flag(name, field))
             ctx.meta[_GIVEN] = given
             return super().invoke(ctx)
 
@@ -96,7 +96,8 @@ def build_config(
     except UsageError as error:
         name, colon, rest = str(error).partition(":")
         if name in own:
-            raise UsageError(f"{flag_of(name)}{colon}{rest}") from error
+            flag = _flag(name, model.model_fields[name])
+            raise UsageError(f"{flag}{colon}{rest}") from error
         raise
 
 
@@ -105,13 +106,18 @@ def flag_of(field: str) -> str:
     return f"--{field.replace('_', '-')}"
 
 
+def _flag(name: str, field: FieldInfo) -> str:
+    """The option of a field, which may name its flag itself (`--from` is no name in Python)."""
+    return str(_extra(field).get("flag", flag_of(name)))
+
+
 def options_table(models: Sequence[type[Config]]) -> str:
     """The options of some models as a table in Markdown, for the documentation."""
     lines = ["| option | default | |", "|---|---|---|"]
     for name, field in _fields(models).items():
         text, default = _help(name, field)
         value = default if default is not None else "required"
-        lines.append(f"| `{flag_of(name)}` | {value} | {text.replace('|', chr(92) + '|')} |")
+        lines.append(f"| `{_flag(name, field)}` | {value} | {text.replace('|', chr(92) + '|')} |")
     return "\n".join(lines) + "\n"
 
 
@@ -144,11 +150,10 @@ def _build_options(fields: Mapping[str, FieldInfo]) -> list[Any]:
     for name, field in fields.items():
         kind, metavar = _command_line_type(field)
         text, default = _help(name, field)
-        if flag_of(name) in HELP:
-            text = HELP[flag_of(name)]
+        flag = _flag(name, field)
+        text = HELP.get(flag, text)
         if default is not None and not (kind is bool and field.default is False):
             text = f"{text} [default: {default}]"
-        flag = flag_of(name)
         if kind is bool and field.default is not False:
             flag = f"{flag}/--no-{flag.removeprefix('--')}"
         option = typer.Option(flag, help=text, metavar=metavar, show_default=False)
@@ -172,7 +177,8 @@ def _help(name: str, field: FieldInfo) -> tuple[str, str | None]:
     text, default = words[1], words[2]
     if _extra(field).get("source"):
         text = f"{text} A {SOURCE}."
-    if default is None and not field.is_required() and field.default is not None:
+    has_default = not field.is_required() and field.default is not None
+    if default is None and has_default and not _extra(field).get("repeated"):
         default = _written(field.default)
     return text, default
 
@@ -186,9 +192,11 @@ def _written(value: Any) -> str:
 
 def _kind(field: FieldInfo) -> Any:
     """The type of a field without None."""
-    arguments = [one for one in get_args(field.annotation) if one is not type(None)]
-    is_union = get_origin(field.annotation) in (UnionType, *_UNIONS)
-    return arguments[0] if is_union and len(arguments) == 1 else field.annotation
+    kind: Any = field.annotation
+    types = [member for member in get_args(kind) if member is not type(None)]
+    if get_origin(kind) in (UnionType, *_UNIONS) and len(types) == 1:
+        kind = types[0]
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 _UNIONS = (get_origin(int | None), get_origin(Literal["a"] | None))
@@ -198,7 +206,7 @@ def _command_line_type(field: FieldInfo) -> tuple[Any, str | None]:
     """The type of the option, and its metavar where that is not typer's own."""
     kind, metavar = _kind(field), _extra(field).get("metavar")
     if get_origin(kind) is tuple:
-        return str, metavar or "A,B,…"
+        return (list[str] if _extra(field).get("repeated") else str), metavar or "A,B,…"
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         if all(isinstance(choice, str) for choice in choices):
@@ -215,6 +223,8 @@ def _parse(value: Any, field: FieldInfo, flag: str) -> Any:
 
     kind = _kind(field)
     if get_origin(kind) is tuple:
+        if not isinstance(value, str):  # of an option that is repeated
+            return tuple(value)
         if value == "none":
             return ()
         is_number = get_args(kind)[0] is int

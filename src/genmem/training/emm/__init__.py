@@ -2,6 +2,7 @@
 
 "On Memorization in Diffusion Models" (Gu et al. 2023, arXiv 2310.02664).
 
+config.py              the options of a study (`EmmConfig`)
 factors.py             the registry of factors, and the configuration of a trial
 dataset.py             the training set of a trial
 bisection.py           which training-set size to train next
