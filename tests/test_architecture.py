@@ -48,3 +48,28 @@ def test_every_package_says_in_its_docstring_what_each_file_holds(package):
     described = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     missing = [name for name in modules_of(package) if name not in described]
     assert not missing, f"{package.name}/__init__.py does not mention {', '.join(missing)}"
+
+
+def without_encoding(tree):
+    """Line numbers of calls that open a text file in the locale's encoding."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or any(word.arg == "encoding" for word in node.keywords):
+            continue
+        name = ast.unparse(node.func).removeprefix("archive.open").rpartition(".")[2]
+        modes = [
+            value.value
+            for value in (*node.args, *(word.value for word in node.keywords))
+            if isinstance(value, ast.Constant)
+        ]
+        is_text = name == "open" and any(mode in ("r", "w", "a", "x", "rt", "wt") for mode in modes)
+        if (name in ("read_text", "write_text") and "utf-8" not in modes) or is_text:
+            yield node.lineno
+
+
+def test_text_files_are_read_and_written_in_a_stated_encoding():
+    places = [
+        f"{path.relative_to(SOURCES)}:{line}"
+        for path in SOURCES.rglob("*.py")
+        for line in without_encoding(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert places == []

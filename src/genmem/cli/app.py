@@ -24,6 +24,7 @@ from types import FrameType
 
 from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Terminated
 from genmem.errors import GenmemError, UsageError, os_reason
+from genmem.io.streams import discard_stdout, prepare_streams
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
 """Parts of torch's messages when memory is exhausted; the last for sizes beyond any address."""
@@ -38,7 +39,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code, after at most one line on stderr."""
     try:
-        _open_closed_streams()
+        prepare_streams()
         code = _invoke(arguments)
         sys.stdout.flush()
         return code
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     except Terminated as error:
         return print_error(str(error), error.code)
     except BrokenPipeError:
-        _discard_stdout()
+        discard_stdout()
         return BROKEN_PIPE
     except OSError as error:
         return print_error(_describe_os_error(error), GenmemError.exit_code)
@@ -104,19 +105,12 @@ def _handle_signals() -> None:
             signal.signal(number, terminate)
 
 
-def _open_closed_streams() -> None:
-    """Open streams that were closed before the start (`>&-`); output to them is discarded."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
-
-
 def _describe_os_error(error: OSError) -> str:
     """What the operating system refused, and for which file; writing to stdout names none."""
     try:
         sys.stdout.flush()
     except OSError:
-        _discard_stdout()
+        discard_stdout()
     reason = os_reason(error)
     return f"{error.filename}: {reason}" if error.filename else f"cannot read or write: {reason}"
 
@@ -136,8 +130,3 @@ def _describe_out_of_memory(error: MemoryError | RuntimeError) -> str:
         f"not enough {memory}{size}. Use fewer or smaller images, a narrower model or a smaller "
         "batch."
     )
-
-
-def _discard_stdout() -> None:
-    """Send further output to nowhere: the interpreter flushes stdout once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -110,7 +110,9 @@ def _prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / MARKER).is_file():
             raise UsageError(f"--out {folder} holds other files; name another directory.")
-        (folder / MARKER).write_text("`genmem demo` replaces the files of this folder.\n")
+        (folder / MARKER).write_text(
+            "`genmem demo` replaces the files of this folder.\n", encoding="utf-8"
+        )
         for name in (*SETS, AUDIT):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)

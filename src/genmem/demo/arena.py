@@ -40,7 +40,9 @@ def build_demo_arena(folder: Path) -> None:
     start_worker(folder)
     arena_contents.wait_until_scored(since=time.monotonic())
     arena_contents.close_and_review(data)
-    (folder / MARKER).write_text("`genmem arena demo` made this folder and serves it again.\n")
+    (folder / MARKER).write_text(
+        "`genmem arena demo` made this folder and serves it again.\n", encoding="utf-8"
+    )
 
 
 def print_accounts(port: int) -> None:

@@ -1,7 +1,8 @@
-"""Output files and folders that appear complete or not at all.
+"""Output files and folders that appear complete or not at all, and the standard streams.
 
 atomic.py          files: check that they can be written; write them atomically
 documents.py       frozen dataclasses that are stored as JSON files
 npy.py             headers of .npy files
 result_folder.py   folders with a page, its numbers and its images
+streams.py         stdout and stderr in any encoding
 """

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from genmem.arena.sandbox import checks, supervisor
+from genmem.io.streams import prepare_streams
 
 
 def main(arguments: list[str]) -> int:
@@ -16,6 +17,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         supervisor.detach(Path(arguments[0]))
         return 0
+    prepare_streams()
     report = checks.self_check()
     print(f"{report.runner}; {report.user}; {report.limits}")
     for check in report.checks:

@@ -101,7 +101,7 @@ def environment_mounts(environment: Path | None) -> list[Mount]:
     folders = [environment.absolute(), environment.resolve()]
     settings = environment / "pyvenv.cfg"
     if settings.exists():
-        pairs = (line.partition("=") for line in settings.read_text().splitlines())
+        pairs = (line.partition("=") for line in settings.read_text(encoding="utf-8").splitlines())
         home = next((Path(value.strip()) for name, _, value in pairs if name.strip() == "home"))
         folders += [home.parent, home.resolve().parent]
     folders.append((environment / "bin/python").resolve().parent.parent)
@@ -147,10 +147,12 @@ def mounts(program: Program, raw: Path, etc: Path) -> list[Mount]:
 def write_etc(etc: Path) -> None:
     """Write the few files of `/etc` that programs need, without names of this host."""
     etc.mkdir()
-    (etc / "passwd").write_text("sandbox:x:1000:1000:sandbox:/scratch:/bin/sh\n")
-    (etc / "group").write_text("sandbox:x:1000:\n")
-    (etc / "hosts").write_text("127.0.0.1 localhost sandbox\n::1 localhost\n")
-    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    (etc / "passwd").write_text("sandbox:x:1000:1000:sandbox:/scratch:/bin/sh\n", encoding="utf-8")
+    (etc / "group").write_text("sandbox:x:1000:\n", encoding="utf-8")
+    (etc / "hosts").write_text("127.0.0.1 localhost sandbox\n::1 localhost\n", encoding="utf-8")
+    (etc / "nsswitch.conf").write_text(
+        "passwd: files\ngroup: files\nhosts: files\n", encoding="utf-8"
+    )
     for file in etc.iterdir():
         file.chmod(0o644)
 

@@ -106,12 +106,14 @@ def _bubblewrap_version() -> tuple[str, str]:
     problem = bubblewrap.problem_here()
     if problem:
         return "bubblewrap", problem
-    process = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        ["bwrap", "--version"], capture_output=True, encoding="utf-8", check=False
+    )
     return process.stdout.strip() or "bubblewrap", ""
 
 
 def _run_checks(folder: Path, image: str | None) -> list[Check]:
-    (folder / "secret").write_text("private split")
+    (folder / "secret").write_text("private split", encoding="utf-8")
     (folder / "in").mkdir()
     # The runs go on side by side: they sleep most of the time.
     with ExitStack() as stack:
@@ -179,11 +181,11 @@ def _start_probe(folder: Path, name: str, arguments: tuple[str, ...], image: str
 
 def _probe_answers(outcome: Outcome | None, output: Path) -> list[Check]:
     try:
-        answers = json.loads((output / "answers.json").read_text())
+        answers = json.loads((output / "answers.json").read_text(encoding="utf-8"))
         return [Check(name, bool(held), detail) for name, held, detail in answers]
     except (OSError, ValueError) as error:
         path = records.log_path(output.with_suffix(".json"))
-        log = path.read_text(errors="replace").strip() if path.exists() else ""
+        log = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
         end = outcome.message if outcome else "it has not ended"
         return [Check("the probe answers", False, f"{error}; {end}; its log: {log[-500:]}")]
 

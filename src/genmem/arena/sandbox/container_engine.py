@@ -30,7 +30,13 @@ def _call(*words: str) -> tuple[int, str]:
     """The exit code and the output of a command, which has 30 s."""
     try:
         process = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL
+            words,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=30,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)

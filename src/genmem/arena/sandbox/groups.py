@@ -28,7 +28,7 @@ def parent() -> Path | None:
         if not group.is_relative_to(root):
             break
         with contextlib.suppress(OSError):
-            delegated = set((group / "cgroup.subtree_control").read_text().split())
+            delegated = set((group / "cgroup.subtree_control").read_text(encoding="utf-8").split())
             files = (group, group / "cgroup.procs")
             if delegated >= _NEEDED and all(os.access(file, os.W_OK) for file in files):
                 return group
@@ -37,12 +37,12 @@ def parent() -> Path | None:
 
 def _own_group() -> str:
     """The path of this process's group below the root."""
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     return next((line[3:] for line in lines if line.startswith("0::")), "/")
 
 
 def _mount_point() -> Path | None:
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
             return Path(before.split()[4])
@@ -64,9 +64,11 @@ def make(name: str, limits: Limits, *, scratch_bytes: int, tasks: int) -> Path |
     group = above / name
     try:
         group.mkdir()
-        (group / "memory.max").write_text(str(limits.memory_bytes + scratch_bytes))
-        (group / "memory.oom.group").write_text("1")
-        (group / "pids.max").write_text(str(tasks))
+        (group / "memory.max").write_text(
+            str(limits.memory_bytes + scratch_bytes), encoding="utf-8"
+        )
+        (group / "memory.oom.group").write_text("1", encoding="utf-8")
+        (group / "pids.max").write_text(str(tasks), encoding="utf-8")
         # Only a try shows whether a process may move there.
         move = ["sh", "-c", 'echo $$ >"$0"', group / "cgroup.procs"]
         subprocess.run(move, check=True, stderr=subprocess.DEVNULL)
@@ -75,9 +77,9 @@ def make(name: str, limits: Limits, *, scratch_bytes: int, tasks: int) -> Path |
         return None
     # Not every kernel counts swap, and the CPU controller may not be delegated.
     with contextlib.suppress(OSError):
-        (group / "memory.swap.max").write_text("0")
+        (group / "memory.swap.max").write_text("0", encoding="utf-8")
     with contextlib.suppress(OSError):
-        (group / "cpu.max").write_text(f"{limits.cpus * 100_000} 100000")
+        (group / "cpu.max").write_text(f"{limits.cpus * 100_000} 100000", encoding="utf-8")
     return group
 
 
@@ -88,7 +90,7 @@ def limit_hit(group: Path) -> str:
         ("pids.events", "max", "processes"),
     ):
         with contextlib.suppress(OSError):
-            lines = (group / file).read_text().splitlines()
+            lines = (group / file).read_text(encoding="utf-8").splitlines()
             if int(dict(line.split() for line in lines).get(event, 0)):
                 return limit
     return ""
@@ -102,7 +104,7 @@ def remove(group: Path, *, timeout: float = 5.0) -> None:
         timeout: seconds to wait for its processes at most.
     """
     with contextlib.suppress(OSError):
-        (group / "cgroup.kill").write_text("1")
+        (group / "cgroup.kill").write_text("1", encoding="utf-8")
     deadline = time.monotonic() + timeout
     while group.exists():
         try:

@@ -51,7 +51,7 @@ def session_members(leader: int) -> list[Identity]:
 
 def _here() -> dict[str, str]:
     return {
-        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip(),
         "namespace": str(Path("/proc/self/ns/pid").readlink()),
     }
 
@@ -65,6 +65,11 @@ def _start_ticks(pid: int) -> int | None:
 def _stat(pid: int) -> list[str] | None:
     """The fields of `/proc/PID/stat` after the name: state, parent, group, session and so on."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()
+        )
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 def read(record: Path) -> dict[str, Any]:
     """The content of the record."""
-    return json.loads(record.read_text())
+    return json.loads(record.read_text(encoding="utf-8"))
 
 
 def write(record: Path, data: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def create(record: Path, data: dict[str, Any]) -> bool:
 
 def _temporary(record: Path, data: dict[str, Any]) -> Path:
     path = record.with_name(f".{record.name}.{os.getpid()}.{threading.get_ident()}")
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

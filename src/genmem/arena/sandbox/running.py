@@ -52,14 +52,17 @@ def start_unchecked(program: Program, limits: Limits, record: Path) -> None:
             check=False,
         )
     if process.returncode:
-        text = log.read_text(errors="replace").strip() or f"exit code {process.returncode}"
+        text = (
+            log.read_text(encoding="utf-8", errors="replace").strip()
+            or f"exit code {process.returncode}"
+        )
         refuse(program, limits, record, f"the supervisor could not be started: {text}")
 
 
 def refuse(program: Program, limits: Limits, record: Path, reason: str) -> None:
     """Write a record that says that the program was not started, and why."""
     log = records.log_path(record)
-    log.write_text(f"[sandbox] refused: {reason}\n")
+    log.write_text(f"[sandbox] refused: {reason}\n", encoding="utf-8")
     outcome = Outcome(None, "refused", 0.0, log, message=f"refused: {reason}")
     ended = {"state": "ended", "outcome": outcome.to_dict()}
     records.write(record, _initial_record(program, limits) | ended)

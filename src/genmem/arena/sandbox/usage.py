@@ -95,7 +95,7 @@ def _sum(fields: dict[str, int], *names: str) -> int:
 def _fields(path: Path) -> dict[str, int]:
     """The numbers in a file of lines `Name: number …`; empty if it cannot be read any more."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
     pairs = (line.partition(":") for line in lines)

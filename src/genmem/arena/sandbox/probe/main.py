@@ -41,7 +41,7 @@ def can_write(folder: str) -> Answer:
 
 def status() -> dict[str, str]:
     """The kernel's view of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
@@ -82,7 +82,7 @@ def isolation(facts: str) -> list[Answer]:
     unknown = folders - set(known["folders"]) if known["folders"] else set()
     own = status()
     capabilities = {own[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb", "CapInh")}
-    interfaces = Path("/proc/net/dev").read_text().splitlines()[2:]
+    interfaces = Path("/proc/net/dev").read_text(encoding="utf-8").splitlines()[2:]
     names = sorted(line.partition(":")[0].strip() for line in interfaces)
     processes = [name.name for name in Path("/proc").glob("[0-9]*")]
     return [
@@ -142,7 +142,7 @@ def take_disk(size: str) -> None:
 def main(question: str, *arguments: str) -> None:
     """Answer one question; the answers to `isolation` are a file in `/output`."""
     if question == "isolation":
-        Path("/output/answers.json").write_text(json.dumps(isolation(*arguments)))
+        Path("/output/answers.json").write_text(json.dumps(isolation(*arguments)), encoding="utf-8")
         return
     actions = {"memory": take_memory, "processes": take_processes, "disk": take_disk}
     actions.get(question, time.sleep)(*arguments) if question in actions else time.sleep(60)
