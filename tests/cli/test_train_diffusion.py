@@ -66,6 +66,19 @@ def test_options_reach_the_configuration(folder):
     assert (dataset["count"], network["image_size"]) == (10, 4)
 
 
+def test_a_file_gives_every_option_by_its_name(folder):
+    """Also those of the network and of the images; a byte-order mark before it is no matter."""
+    options = {"channels": 8, "multipliers": [1], "blocks": 1, "attention": [], "batch_size": 8,
+               "steps": 1, "snapshots": 1, "samples": 4, "limit": 10, "seed": 3}  # fmt: skip
+    (folder / "options.json").write_text(json.dumps(options), encoding="utf-8-sig")
+    arguments = ["--train", "train.npy", "--out", "r", "--config", "options.json"]
+    assert run(["train", "diffusion", *arguments, "--channels", "4"]) == 0
+    config = json.loads((folder / "r" / "config.json").read_text())
+    dataset = json.loads((folder / "r" / "dataset.json").read_text())
+    assert (config["network"]["channels"], config["network"]["multipliers"]) == (4, [1])
+    assert (config["batch_size"], config["seed"], dataset["count"]) == (8, 3, 10)
+
+
 def test_a_run_is_resumed_by_its_own_configuration_alone(capsys):
     run(["train", "diffusion", "--train", "train.npy", "--out", "run", *SMALL])
     capsys.readouterr()

@@ -101,6 +101,11 @@ def build_config(
         raise
 
 
+def option_names(model: type[Config]) -> set[str]:
+    """The fields of a configuration that are options."""
+    return set(_fields([model]))
+
+
 def flag_of(field: str) -> str:
     """The option of a field: `--batch-size` of `batch_size`."""
     return f"--{field.replace('_', '-')}"

@@ -40,7 +40,7 @@ def read_tau(text: str | None) -> float | Mapping[str, float] | None:
             f"--json FILE` wrote, got {text!r}."
         )
     try:
-        document: Json = json.loads(path.read_text(encoding="utf-8"))
+        document: Json = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("kind") != KIND:

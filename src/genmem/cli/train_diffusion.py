@@ -12,6 +12,7 @@ import typer
 from genmem.cli.options import Config, OutRun, Resume, TrainingDevice
 
 if TYPE_CHECKING:
+    from genmem.training.common.config import Config as ConfigModel
     from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
 
 RESUME_OPTIONS = ("out", "resume", "device")
@@ -69,6 +70,8 @@ def _configuration(
         raise UsageError("--epochs: has no effect with --steps. Give one of them.")
     values = {} if file is None else read_config(file)
     network = values.pop("network") if isinstance(values.get("network"), dict) else {}
+    network |= _pop_fields(values, UNetConfig)
+    selected = _pop_fields(values, ImageSelection)
     if "model" in options:  # which decides what the file's model decided
         decided = MODEL_VALUES["ddpm++"]
         network = {name: value for name, value in network.items() if name not in decided}
@@ -76,7 +79,7 @@ def _configuration(
     selection = build_config(
         ImageSelection,
         options,
-        {"seed": config.seed, "classes": config.label_kind == "true"},
+        {**selected, "seed": config.seed, "classes": config.label_kind == "true"},
     ).replace(train=absolute(options["train"]))
 
     def build(side: int) -> DiffusionConfig:
@@ -86,6 +89,15 @@ def _configuration(
         return config.replace(network=unet)
 
     return selection, build
+
+
+def _pop_fields(values: dict[str, Any], model: type[ConfigModel]) -> dict[str, Any]:
+    """Take the options of `model` out of a file's values, unless `DiffusionConfig` has them."""
+    from genmem.cli.config_options import option_names
+    from genmem.training.diffusion.config import DiffusionConfig
+
+    names = option_names(model) - DiffusionConfig.model_fields.keys()
+    return {name: values.pop(name) for name in names & values.keys()}
 
 
 def _train(

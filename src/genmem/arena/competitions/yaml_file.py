@@ -58,7 +58,7 @@ def create_from_yaml(path: Path) -> Competition:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {os_reason(error)}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -83,7 +83,7 @@ def _competition_data(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     rules = data.pop("rules_file", None)
     if rules is not None:
         try:
-            data["rules"] = (path.parent / str(rules)).read_text(encoding="utf-8")
+            data["rules"] = (path.parent / str(rules)).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: rules_file: {rules} cannot be read as text") from error
     if isinstance(data["image_formats"], str):

@@ -80,13 +80,14 @@ def read_config(path: Path) -> dict[str, Any]:
     """The values of a configuration file by name.
 
     Args:
-        path: a JSON file, as the config.json of a run.
+        path: a JSON file in UTF-8, as the config.json of a run; editors may put a byte-order mark
+            before it.
 
     Raises:
         InputError: it cannot be read, or is not a JSON object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {os_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
