@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genmem.features import extract as extract
     from genmem.features import load_backbone as load_backbone
     from genmem.features import load_features as load_features
+    from genmem.features import load_statistics as load_statistics
     from genmem.features import torch_module as torch_module
     from genmem.images import open_images as open_images
     from genmem.metrics.authpct import authpct as authpct
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from genmem.results import Score as Score
     from genmem.scoring import RunningScore as RunningScore
     from genmem.scoring import score as score
+    from genmem.set_statistics import Statistics as Statistics
 
 _MODULES = {
     "genmem.auditing": ("Audit", "audit"),
@@ -62,6 +64,7 @@ _MODULES = {
         "extract",
         "load_backbone",
         "load_features",
+        "load_statistics",
         "torch_module",
     ),
     "genmem.images": ("open_images",),
@@ -82,6 +85,7 @@ _MODULES = {
     "genmem.report.audit.page": ("write_audit",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
+    "genmem.set_statistics": ("Statistics",),
 }
 
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

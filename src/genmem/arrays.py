@@ -15,6 +15,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
+from genmem.set_statistics import Statistics
 
 BLOCK_BYTES = 160 * 2**20
 """float64 bytes of one block of rows: the usual 10,000 rows of 2,048 features are one block."""
@@ -36,6 +37,11 @@ def check_features(array: Any, *, role: str) -> Any:
         InputError: not two-dimensional, empty, not floating point, or not finite; the first bad
             row is named.
     """
+    if isinstance(array, Statistics):
+        raise InputError(
+            f"{role}: expected rows of features [n, d], got statistics of a set (mu and sigma), "
+            "which hold no rows and serve FD only."
+        )
     if not is_torch_array(array) and not isinstance(array, np.ndarray):
         raise InputError(
             f"{role}: expected a NumPy or torch array of features [n, d], got "

@@ -101,15 +101,15 @@ class InputSummary:
 
     Attributes:
         source: the last part of the input (`train.zip`), never a full path.
-        kind: "images" or "features".
-        count: rows used.
-        digest: hex content hash of the rows in order.
+        kind: "images", "features" or "statistics" (mean and covariance, no rows).
+        count: rows used; None where statistics do not say.
+        digest: hex content hash of the rows in order, or of the statistics.
         skipped: ids of broken images left out at the user's request.
     """
 
     source: str
     kind: str
-    count: int
+    count: int | None
     digest: str
     skipped: tuple[str, ...] = ()
 

@@ -18,7 +18,7 @@ engines.py onnx_engine.py onnx_export.py torch_modules.py
 extract.py           `extract` and `Features`
 cache_key.py         `features_key`: everything that decides features
 cache.py             the cache folder and the feature sets in it
-feature_io.py        features from .npy and .npz files
+feature_io.py        features and statistics of sets from .npy and .npz files
 _inception_network.py _state_dict.py
                      torch-fidelity's network; reading weights files safely
 """
@@ -27,7 +27,13 @@ from genmem.features.backbone import Backbone, Device
 from genmem.features.cache import default_cache
 from genmem.features.extract import Features, RowIds, extract, image_transform, is_cached
 from genmem.features.extractor import FeatureExtractor, load_backbone, torch_module
-from genmem.features.feature_io import is_feature_source, load_features
+from genmem.features.feature_io import (
+    has_statistics,
+    is_feature_source,
+    is_statistics,
+    load_features,
+    load_statistics,
+)
 from genmem.features.registry import WeightsStatus, backbones, find_backbone, weights_status
 
 __all__ = [
@@ -41,11 +47,14 @@ __all__ = [
     "default_cache",
     "extract",
     "find_backbone",
+    "has_statistics",
     "image_transform",
     "is_cached",
     "is_feature_source",
+    "is_statistics",
     "load_backbone",
     "load_features",
+    "load_statistics",
     "torch_module",
     "weights_status",
 ]

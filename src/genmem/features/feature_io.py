@@ -1,11 +1,10 @@
-"""`load_features`: features from 2-D .npy and .npz files, and from arrays."""
+"""`load_features`: features from .npy and .npz files and arrays; `load_statistics`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,15 @@ from genmem.arrays import rows_not_finite, to_numpy
 from genmem.errors import InputError
 from genmem.features.extract import Features, RowIds
 from genmem.formatting import printable
-from genmem.io.npy import NpyHeader, read_npy_header
+from genmem.io.npy import read_npy_header
+from genmem.io.npz import (
+    PICKLES,
+    STATISTICS,
+    npz_layout,
+    pickle_refused,
+    statistics_are_no_rows,
+)
+from genmem.set_statistics import Statistics
 
 if TYPE_CHECKING:
     import torch
@@ -38,43 +45,19 @@ class _Sidecar:
     backbone: Mapping[str, Any]
 
 
-def _archive_headers(path: Path) -> dict[str, NpyHeader]:
-    """The header of each array in an .npz file, by name."""
-    headers = {}
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith(".npy"):
-                with archive.open(name) as file:
-                    headers[name.removesuffix(".npy")] = read_npy_header(file)
-    return headers
-
-
-def _feature_names(headers: Mapping[str, NpyHeader]) -> list[str]:
-    """The arrays of an .npz file that may be features: `features`, else 2-D floating point.
-
-    None if an array has three or more dimensions: those are images, and tables beside them are
-    labels, boxes or scores.
-    """
-    if "features" in headers:
-        return ["features"]
-    if any(len(header.shape) > 2 for header in headers.values()):
-        return []
-    return [
-        name
-        for name, header in headers.items()
-        if len(header.shape) == 2 and header.dtype.kind == "f"
-    ]
-
-
 def is_feature_source(source: object) -> bool:
     """Whether `source` holds features, not images: a 2-D array, or a .npy or .npz file of one.
 
-    An .npz file holds features if it has an array named "features", or a 2-D array of floating
-    point and no array of more dimensions, which would be images.
+    What an .npz file holds is in the names of its arrays (`genmem.io.npz`).
 
     Only headers are read. A file that cannot be read is no feature source: opening it as images
     raises the error that says why.
+
+    Raises:
+        InputError: it holds statistics of a set, which are neither (`is_statistics`).
     """
+    if isinstance(source, Statistics):
+        raise statistics_are_no_rows("the Statistics")
     if not isinstance(source, str | Path):
         return getattr(source, "ndim", None) == 2
     path = Path(source).expanduser()
@@ -82,25 +65,76 @@ def is_feature_source(source: object) -> bool:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
                 return len(read_npy_header(file).shape) == 2
-        if path.suffix.lower() == ".npz":
-            return bool(_feature_names(_archive_headers(path)))
+        kind = npz_layout(path).kind if path.suffix.lower() == ".npz" else "images"
     except Exception:  # NumPy's and zipfile's readers raise almost anything on hostile bytes
         return False
-    return False
+    if kind == "statistics":
+        raise statistics_are_no_rows(source)
+    return kind == "features"
+
+
+def has_statistics(source: object) -> bool:
+    """Whether `source` holds statistics of a set: `Statistics`, or an .npz file with mu and sigma.
+
+    Images may lie beside them (ADM's reference batches). Only headers are read; see
+    `is_feature_source` for files that cannot be read.
+    """
+    if not isinstance(source, str | Path):
+        return isinstance(source, Statistics)
+    path = Path(source).expanduser()
+    try:
+        return path.suffix.lower() == ".npz" and npz_layout(path).statistics
+    except Exception:  # as above
+        return False
+
+
+def is_statistics(source: object) -> bool:
+    """Whether `source` holds statistics of a set and no images."""
+    if not isinstance(source, str | Path) or not has_statistics(source):
+        return isinstance(source, Statistics)
+    return npz_layout(Path(source).expanduser()).kind == "statistics"
+
+
+def load_statistics(path: str | Path) -> Statistics:
+    """Load mean and covariance from an .npz file with `mu` [d] and `sigma` [d, d].
+
+    Layouts: pytorch-fid, clean-fid and EDM (`mu`, `sigma`); ADM (these, `mu_s` and `sigma_s`, with
+    the first images as `arr_0` or without). All of them write sigma with 1/(n − 1) and no n.
+
+    Raises:
+        InputError: it is no such file, or its arrays are no mean and covariance.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() in PICKLES:
+        raise pickle_refused(path)
+    try:
+        if not npz_layout(path).statistics:
+            raise InputError(f"{path}: expected statistics of a set, mu and sigma.")
+        with np.load(path, allow_pickle=False) as archive:
+            mu, sigma = (archive[name] for name in STATISTICS)
+            layout = "ADM" if {"arr_0", "mu_s"} & {*archive.files} else "pytorch-fid"
+        return Statistics(mu=mu, sigma=sigma, layout=layout)
+    except MemoryError:
+        raise
+    except InputError as error:
+        raise InputError(str(error).replace("statistics:", f"{path}:", 1)) from error
+    except Exception as error:  # as in is_feature_source
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"cannot read statistics from {path}: {reason}.") from error
 
 
 def _read_archive(path: Path) -> NDArray:
-    """The array of an .npz file named "features", else its only 2-D array of floating point."""
-    headers = _archive_headers(path)
-    names = _feature_names(headers)
-    if len(names) != 1:
+    """The features of an .npz file."""
+    layout = npz_layout(path)
+    if layout.kind == "statistics":
+        raise statistics_are_no_rows(path)
+    if layout.kind == "images":
         raise InputError(
-            f"{path} holds {len(names) or 'no'} arrays that may be features "
-            f"({', '.join(names or headers)}); expected one of floating point [n, d] and no "
-            'images beside it, or one named "features".'
+            f"{path}: expected features, floating point [n, d], in its one array or in one named "
+            f"features; got {layout.rows}."
         )
     with np.load(path, allow_pickle=False) as archive:
-        return archive[names[0]]
+        return archive[layout.rows]
 
 
 def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
@@ -180,6 +214,8 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
             another number of rows.
     """
     started = time.perf_counter()
+    if isinstance(source, Statistics):
+        raise statistics_are_no_rows("the Statistics")
     stored, name = _read(source)
     if stored.ndim != 2 or stored.dtype.kind != "f":
         raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
 from genmem.io.npy import read_npy_header
+from genmem.io.npz import npz_layout, statistics_are_no_rows
 
 
 class ArraySource(ImageSource):
@@ -100,7 +100,7 @@ class IterableSource(ImageSource):
 
 
 def open_array_file(path: Path) -> ArraySource:
-    """Open a .npy file, memory-mapped, or an .npz with one array or one named images or arr_0.
+    """Open a .npy file, memory-mapped, or the images of an .npz file (`genmem.io.npz`).
 
     A member of an .npz may be compressed, so it is copied into an unnamed temporary file first and
     mapped there.
@@ -110,7 +110,9 @@ def open_array_file(path: Path) -> ArraySource:
     """
     try:
         file = _copy_member(path) if path.suffix.lower() == ".npz" else path.open("rb")
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except InputError:
+        raise
+    except Exception as error:  # NumPy's and zipfile's readers raise almost anything
         raise InputError(f"{path}: not a .npz file, or cut short: {error}") from error
     try:
         return ArraySource(_map_npy(file, path), name=path.name, where=str(path), file=file)
@@ -133,15 +135,11 @@ def _map_npy(file: IO[bytes], path: Path) -> NDArray[Any]:
 
 
 def _copy_member(path: Path) -> IO[bytes]:
+    layout = npz_layout(path)
+    if layout.kind == "statistics":
+        raise statistics_are_no_rows(path)
     with zipfile.ZipFile(path) as archive:
-        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-        candidates = [name for name in ("images", "arr_0") if name in entries] or list(entries)
-        if len(candidates) != 1 and candidates[:1] not in (["images"], ["arr_0"]):
-            raise InputError(
-                f"{path}: expected one array, or one named images or arr_0; found "
-                f"{', '.join(entries) or 'none'}."
-            )
-        entry = entries[candidates[0]]
+        entry = archive.getinfo(f"{layout.rows}.npy")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{path}: is not compressed as NumPy does it. Save it again.")
         with archive.open(entry) as member:

@@ -18,6 +18,7 @@ from genmem.images.arrays import ArraySource, IterableSource, is_array, open_arr
 from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
+from genmem.io.npz import PICKLES, pickle_refused
 
 GROUP = "genmem.image_sources"
 """The group of the entry points by which other packages add image sources (`genmem.plugins`)."""
@@ -153,6 +154,8 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             raise InputError(
                 f"{source}: there is no such file or folder. Expected one of: {descriptions}."
             )
+        if Path(source).suffix.lower() in PICKLES:
+            raise pickle_refused(source)
         raise InputError(
             f"{source}: expected one of: {descriptions}. For a single image, give its folder."
         )

@@ -29,6 +29,7 @@ from genmem.arrays import (
 from genmem.metrics.moments import Moments
 from genmem.metrics.symmetric_eigen import cholesky, congruence, eigenvalues
 from genmem.results import Result
+from genmem.set_statistics import Statistics
 
 EPSILON = float(np.finfo(np.float64).eps)
 _ACCEPTED_ERROR = 1e-6
@@ -54,7 +55,7 @@ def fd(*, generated: Any, train: Any) -> Result:
 
     Args:
         generated: features [n, d], NumPy (memory-mapped too) or torch, or their `Moments`.
-        train: features [m, d] of the same kind, or their `Moments`.
+        train: features [m, d] of the same kind, or their `Moments`, or `Statistics` of them.
 
     Returns:
         value; parts: `mean_term` ‖μ_g − μ_t‖², `covariance_term` the rest, `trace_generated`,
@@ -82,7 +83,7 @@ def fd(*, generated: Any, train: Any) -> Result:
     return Result(
         name="fd",
         value=max(value, 0.0),
-        n={"generated": generated_side.count, "train": train_side.count},
+        n=_counts(generated=generated_side, train=train_side),
         parts=parts,
         notes=notes,
     )
@@ -101,7 +102,7 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
 
     Args:
         generated: features [n, d], n ≥ 30, NumPy (memory-mapped too) or torch.
-        train: features [m, d] of the same kind, or their `Moments`.
+        train: features [m, d] of the same kind, or their `Moments`, or `Statistics` of them.
         seed: of the subsets.
 
     Returns:
@@ -137,7 +138,7 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     return Result(
         name="fd_infinity",
         value=float(intercept),
-        n={"generated": count, "train": train_side.count},
+        n={"generated": count, **_counts(train=train_side)},
         parts={
             "points": [{"n": int(n), "fd": float(v)} for n, v in zip(sizes, values, strict=True)],
             "slope": float(slope),
@@ -150,10 +151,15 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
 
 
 def check_sides(*, generated: Any, train: Any) -> None:
-    """Raise InputError unless both are features or `Moments`, of one dimension and two rows."""
+    """Raise InputError unless both are of one dimension and two rows.
+
+    Either may be features, `Moments` or `Statistics`.
+    """
     shaped = {}
     for role, given in (("generated", generated), ("train", train)):
-        if isinstance(given, Moments):
+        if isinstance(given, Statistics):
+            shaped[role] = given.sigma
+        elif isinstance(given, Moments):
             check_at_least(given.count, 2, role=role, why="a covariance takes two.")
             shaped[role] = given.scatter
         else:
@@ -163,7 +169,11 @@ def check_sides(*, generated: Any, train: Any) -> None:
 
 
 def _bias_notes(**sides: Gaussian) -> tuple[str, ...]:
-    few = {role: side for role, side in sides.items() if side.count <= side.dimension}
+    few = {
+        role: side
+        for role, side in sides.items()
+        if side.count is not None and side.count <= side.dimension
+    }
     if not few:
         return ()
     counts = " and ".join(f"{role} ({side.count:,} rows)" for role, side in few.items())
@@ -175,8 +185,20 @@ def _bias_notes(**sides: Gaussian) -> tuple[str, ...]:
     )
 
 
+def _counts(**sides: Gaussian) -> dict[str, int]:
+    """Rows by role, where they are known."""
+    return {role: side.count for role, side in sides.items() if side.count is not None}
+
+
 def gaussian(given: Any, rows: NDArray[np.int64] | None = None) -> Gaussian:
-    """The normal distribution fitted to `given` (features or Moments), or to some rows of it."""
+    """The normal distribution of `given`, or of some of its rows.
+
+    Args:
+        given: features [n, d], `Moments` or `Statistics`.
+        rows: of features, int64 indices [m]; None for all.
+    """
+    if isinstance(given, Statistics):
+        return Gaussian(given.count, given.mu, covariance=given.sigma)
     if isinstance(given, Moments):
         mean, covariance = given.compute()
         return Gaussian(given.count, mean, covariance=covariance)
@@ -250,13 +272,13 @@ class Gaussian:
     """A fitted normal distribution, its covariance given as a matrix or as rootᵀ root.
 
     Attributes:
-        count: rows it was fitted to.
+        count: rows it was fitted to; None where that is unknown.
         mean: float64 [d].
         covariance: float64 [d, d]; None where `root` is given.
         root: float64 [count, d], count ≤ d: the centred rows / √(count − 1); or None.
     """
 
-    count: int
+    count: int | None
     mean: Any
     covariance: Any = None
     root: Any = None
@@ -269,7 +291,7 @@ class Gaussian:
     @property
     def rank(self) -> int:
         """The largest rank the covariance can have."""
-        return min(self.count - 1, self.dimension)
+        return self.dimension if self.count is None else min(self.count - 1, self.dimension)
 
     @cached_property
     def trace(self) -> float:
@@ -281,7 +303,7 @@ class Gaussian:
     @cached_property
     def cholesky(self) -> Any:
         """Lᵀ with LLᵀ = Σ; None where Σ is singular to rounding, or not a matrix here."""
-        if self.covariance is None or self.count <= self.dimension:
+        if self.covariance is None or self.rank < self.dimension:
             return None
         upper = cholesky(self.covariance)
         if upper is None:

@@ -29,7 +29,7 @@ def fd_with_interval(
 
     Args:
         generated: features [n, d], or their `Moments`.
-        train: features [m, d], or their `Moments`.
+        train: features [m, d], or their `Moments`, or `Statistics` of them.
         influence: float64 [n], of `fd_influence`; None where n ≤ d, which gives no interval.
         fd_infinity: tells the size of the bias; None where it was not computed.
 
@@ -67,7 +67,7 @@ def fd_influence(
 
     Args:
         generated: features [n, d], n > d, NumPy (memory-mapped too) or torch.
-        train: features [m, d] of the same kind, or their `Moments`.
+        train: features [m, d] of the same kind, or their `Moments`, or `Statistics` of them.
         moments: of `generated`, where they are known already.
 
     Returns:

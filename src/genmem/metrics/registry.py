@@ -72,12 +72,23 @@ class Metric:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What must be there, besides the two sets: "test", "logits", "tau"."""
-        return tuple(
+        """What must be there: "logits", "test", "tau", "train_rows" (of TRAIN, not statistics)."""
+        needs = [
             need
             for need in ("logits", "test", "tau")
             if any(name == need or name.startswith(f"{need}_") for name in self.inputs.values())
-        )
+        ]
+        return (*needs, *(["train_rows"] if _FROM_TRAIN_ROWS & {*self.inputs.values()} else []))
+
+
+_FROM_TRAIN_ROWS = {
+    "train",
+    "train_rows",
+    "train_duplicates",
+    "two_nearest",
+    *(f"{role}_{what}" for role in ("generated", "test") for what in ("nearest", "distances")),
+}
+"""Inputs that come from single training rows, which statistics of a set do not give."""
 
 
 _ENTRIES = (

@@ -144,7 +144,7 @@ class NearestNeighbors:
         Raises:
             InputError: it is not finite features of the queries' dimension.
         """
-        if references.ndim == 2 and not references.shape[0]:
+        if getattr(references, "ndim", 0) == 2 and not references.shape[0]:
             return
         check_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from genmem.features import (
     FeatureExtractor,
     extract,
     find_backbone,
+    has_statistics,
     is_feature_source,
+    is_statistics,
     load_backbone,
     load_features,
+    load_statistics,
 )
 from genmem.images import ImageSource, Progress, open_images
 from genmem.results import InputSummary, Json
+from genmem.set_statistics import Statistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +53,15 @@ class FeatureSet:
     """The features of one set.
 
     Attributes:
-        array: features, float [n, d].
+        array: features, float [n, d]; None where the set is statistics.
         logits: class logits, float [n, c]; None where the backbone gives none.
         ids: the rows' ids, in order.
         summary: the set as results describe it.
         source: the images, to show the closest; None where features were given.
         positions: int64 [n], the position of each row in its source.
         backbone: what made the features, as far as that is known; None for bare arrays.
+        statistics: mean and covariance that came with the set and describe all of it, of which the
+            rows may be a part; None for most sets.
     """
 
     array: Any
@@ -64,6 +71,7 @@ class FeatureSet:
     source: ImageSource | None
     positions: NDArray[np.int64]
     backbone: Mapping[str, Json] | None = None
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,8 @@ class FeatureSets:
     def describe_backbone(self) -> dict[str, Json]:
         """The backbone as results describe it."""
         if self.extractor is None:
-            return {"name": "features", "dimension": int(self.by_role["train"].array.shape[1])}
+            array = next(one.array for one in self.by_role.values() if one.array is not None)
+            return {"name": "features", "dimension": int(array.shape[1])}
         return self.extractor.describe()
 
 
@@ -129,6 +138,7 @@ def load_feature_sets(
     stack: ExitStack,
     backbone: str | FeatureExtractor | None,
     options: ExtractOptions,
+    statistics: bool = False,
 ) -> FeatureSets:
     """Open every set before any work is done, then extract the features of those with images.
 
@@ -138,6 +148,8 @@ def load_feature_sets(
         backbone: the backbone for sets that are images, by name or opened; None where all sets are
             features.
         options: weights, device, broken images and progress.
+        statistics: the training set may be statistics, and those beside images are loaded. Without
+            it statistics alone are refused, and those beside images are not looked at.
 
     Raises:
         InputError: a set is empty, unreadable, or broken.
@@ -146,18 +158,23 @@ def load_feature_sets(
     """
     opened: dict[str, Any] = {}
     for role, source in sources.items():
-        is_features = is_feature_source(source)
-        opened[role] = source if is_features else stack.enter_context(open_images(source))
-    any_images = any(isinstance(source, ImageSource) for source in opened.values())
+        may_be_statistics = statistics and role == "train"
+        is_read_later = (may_be_statistics and is_statistics(source)) or is_feature_source(source)
+        opened[role] = source if is_read_later else stack.enter_context(open_images(source))
+    images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = backbone if isinstance(backbone, FeatureExtractor) else None
-    if any_images and isinstance(backbone, str):
-        [extractor] = open_backbones([backbone], list(opened.values()), options)
+    if images and isinstance(backbone, str):
+        [extractor] = open_backbones([backbone], images, options)
     by_role = {}
     for role, source in opened.items():
         if isinstance(source, ImageSource) and extractor is not None:
             by_role[role] = _extract(source, extractor, role=role, options=options)
+        elif is_statistics(source):
+            by_role[role] = _statistics_set(source)
         else:
             by_role[role] = _load(source, role)
+        if statistics and isinstance(source, ImageSource) and has_statistics(sources[role]):
+            by_role[role] = replace(by_role[role], statistics=load_statistics(sources[role]))
     _refuse_other_backbones(by_role)
     return FeatureSets(by_role, extractor)
 
@@ -193,6 +210,28 @@ def _load(source: Any, role: str) -> FeatureSet:
     # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
     array = source if is_torch_array(source) else features.array
     return _feature_set(features, name, "features", array=array)
+
+
+def _statistics_set(source: Any) -> FeatureSet:
+    """A set of which only the statistics are here."""
+    given = source if isinstance(source, Statistics) else load_statistics(source)
+    hasher = hashlib.blake2b(digest_size=16)
+    for array in (given.mu, given.sigma):
+        hasher.update(np.ascontiguousarray(array).data)
+    return FeatureSet(
+        array=None,
+        logits=None,
+        ids=(),
+        summary=InputSummary(
+            source="statistics" if isinstance(source, Statistics) else Path(source).name,
+            kind="statistics",
+            count=given.count,
+            digest=hasher.hexdigest(),
+        ),
+        source=None,
+        positions=np.empty(0, np.int64),
+        statistics=given,
+    )
 
 
 def _feature_set(

@@ -22,6 +22,7 @@ from genmem.metrics.memorization_distance import zero_rows
 from genmem.metrics.memorization_ratio import two_nearest_different
 from genmem.metrics.moments import moments
 from genmem.neighbors import Nearest, nearest
+from genmem.set_statistics import Statistics
 
 
 @dataclass
@@ -31,10 +32,12 @@ class MetricInputs:
     Shared results are computed at first use.
 
     Attributes:
-        generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None.
+        generated, train, test: NumPy (memory-mapped too) or torch; `test` may be None, and `train`
+            where there are `statistics`.
         logits: class logits of the generated images, float [n, c], or None.
         tau: MiFID's threshold, or None.
         seed: seed of everything random.
+        statistics: of the training set, which take the place of the moments of `train`; or None.
         progress: called with each stage.
         seconds: wall-clock seconds by stage, filled as the work is done.
     """
@@ -45,6 +48,7 @@ class MetricInputs:
     logits: Any = None
     tau: float | None = None
     seed: int = 0
+    statistics: Statistics | None = None
     progress: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -64,7 +68,9 @@ class MetricInputs:
 
     @cached_property
     def train_moments(self) -> Any:
-        """`Moments` of train, or train itself where it has no more rows than columns."""
+        """What FD takes of train: its statistics, its `Moments`, or (n ≤ d) train itself."""
+        if self.statistics is not None:
+            return self.statistics
         with self.timed("moments of train"):
             return _moments_or_rows(self.train)
 
@@ -131,6 +137,8 @@ class MetricInputs:
 
     def nearest_distances(self) -> dict[str, NDArray[np.float64]]:
         """Cosine distances to the nearest training row, float64 [n], by role."""
+        if self.train is None:
+            return {}
         distances = {"generated": self.generated_distances}
         if self.test_distances is not None:
             distances["test"] = self.test_distances

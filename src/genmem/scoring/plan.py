@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from genmem.errors import UsageError
+from genmem.formatting import join_words
 from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
 from genmem.metrics.registry import metric_names, metric_needs
 
 _NEEDS = {
+    "train_rows": "takes single training images, and train is given as statistics (mu and sigma), "
+    "which serve FD only: give the images or their features",
     "logits": "needs class logits, which only the inception backbone gives",
     "test": "compares with held-out images: give a test set (--test)",
     "tau": "needs a threshold, and none is published for {backbone}: give one (--tau)",
@@ -55,7 +58,8 @@ def build_plan(
         tau: MiFID's threshold; None for the published one of `backbone`, if there is one.
         seed: seed of everything random.
         backbone: its name; "features" when arrays were given.
-        available: "test" where held-out images are given, "logits" where the backbone gives them.
+        available: "test" where held-out images are given, "logits" where the backbone gives them,
+            "train_rows" unless train is statistics.
 
     Raises:
         UsageError: an unknown metric, one that lacks what it needs, or a τ or seed out of range.
@@ -68,21 +72,29 @@ def build_plan(
     available = {*available, *(() if tau is None else ("tau",))}
     lacking = {}
     for name in wanted:
-        for need in sorted(metric_needs(name)):
-            if need not in available:
-                lacking[name] = f"{name} {_NEEDS[need].format(backbone=backbone)}."
+        missing = metric_needs(name) - available
+        if missing:
+            need = "train_rows" if "train_rows" in missing else max(missing)
+            lacking[name] = f"{_NEEDS[need].format(backbone=backbone)}."
     if names is not None and lacking:
-        raise UsageError(next(iter(lacking.values())))
+        raise UsageError(" ".join(next(iter(lacking.items()))))
     return Plan(
         names=tuple(name for name in wanted if name not in lacking),
         tau=tau,
         seed=seed,
         chosen=names is not None,
-        left_out=tuple(
-            f"{name} was left out: it {why.removeprefix(f'{name} ')}"
-            for name, why in lacking.items()
-        ),
+        left_out=tuple(_left_out(lacking)),
     )
+
+
+def _left_out(lacking: Mapping[str, str]) -> Iterator[str]:
+    """Sentences on metrics by what each lacks; metrics that lack training rows in one."""
+    for_rows = [name for name, why in lacking.items() if why == f"{_NEEDS['train_rows']}."]
+    for name, why in lacking.items():
+        if name not in for_rows:
+            yield f"{name} was left out: it {why}"
+    if for_rows:
+        yield f"{join_words(for_rows)} were left out: each {_NEEDS['train_rows']}."
 
 
 def check_seed(seed: int) -> None:

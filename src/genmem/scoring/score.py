@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.arrays import check_at_least, check_feature_sets
-from genmem.features import Device, is_feature_source
+from genmem.arrays import check_at_least, check_feature_sets, check_same_dimension
+from genmem.features import Device, is_feature_source, is_statistics
 from genmem.images import Progress
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
@@ -25,6 +25,7 @@ from genmem.scoring.feature_sets import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan, build_plan
+from genmem.set_statistics import Statistics
 
 _SAME_SETS = (
     ("generated", "train", "every image is its own nearest training image, at distance 0."),
@@ -53,7 +54,8 @@ def score(
     Args:
         generated: a folder, .zip, .tar, .parquet, .npy/.npz or `hf:DATASET[:split]`; uint8 images
             [n, H, W, 3] or float features [n, d] in memory; or an iterable of images.
-        train: the training set, in any of these forms.
+        train: the training set, in any of these forms; or its mean and covariance (`Statistics`, or
+            an .npz file with mu and sigma), which serve FD only.
         test: held-out images of the same kind; None leaves out the metrics that need them.
         backbone: feature space (`genmem backbones` lists them); unused where features are given.
         metrics: names or aliases of metrics; None for all that the data allow.
@@ -93,7 +95,9 @@ def score(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
     )
     with ExitStack() as stack:
-        sets = load_feature_sets(sources, stack=stack, backbone=backbone, options=options)
+        sets = load_feature_sets(
+            sources, stack=stack, backbone=backbone, options=options, statistics=True
+        )
         extracted = time.perf_counter()
         result = score_feature_sets(sets, plan, progress=progress)
     total = time.perf_counter() - started
@@ -110,9 +114,15 @@ def plan_for(
     backbone: str,
 ) -> Plan:
     """The plan for the sets given by role, decided by what they are, before any is read."""
-    are_features = {role: is_feature_source(source) for role, source in sources.items()}
+    of_statistics = is_statistics(sources["train"])
+    are_features = {
+        role: (role == "train" and of_statistics) or is_feature_source(source)
+        for role, source in sources.items()
+    }
     name = "features" if all(are_features.values()) else backbone
     available = [need for need in ("test",) if need in sources]
+    if not of_statistics:
+        available.append("train_rows")
     if name == "inception" and not are_features["generated"]:
         available.append("logits")
     return build_plan(metrics, tau=tau, seed=seed, backbone=name, available=available)
@@ -122,12 +132,16 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
     """`score` on sets whose features are extracted."""
     by_role = sets.by_role
     generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
-    check_feature_sets({role: one.array for role, one in by_role.items()})
+    statistics = _statistics_of_train(train, backbone=sets.backbone)
+    check_feature_sets({role: one.array for role, one in by_role.items() if one.array is not None})
+    if statistics is not None:
+        check_same_dimension(generated=generated.array, train=statistics.sigma)
     if not plan.chosen:
         for role in ("generated", "train"):
             summary = by_role[role].summary
             why = f"one image is no set to compare. Give more in {summary.source}."
-            check_at_least(summary.count, 2, role=role, why=why)
+            if summary.count is not None:
+                check_at_least(summary.count, 2, role=role, why=why)
     inputs = MetricInputs(
         generated=generated.array,
         train=train.array,
@@ -135,6 +149,7 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
         logits=generated.logits,
         tau=plan.tau,
         seed=plan.seed,
+        statistics=statistics,
         progress=progress,
     )
     results, left_out = compute_metrics(inputs, plan)
@@ -144,12 +159,55 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
         metrics=results,
         inputs={role: one.summary for role, one in by_role.items()},
         backbone=sets.describe_backbone(),
-        provenance=provenance(seed=plan.seed),
+        provenance={
+            **provenance(seed=plan.seed),
+            **({"train_moments": _statistics_source(train)} if statistics is not None else {}),
+        },
         seconds=inputs.seconds,
         nearest=inputs.nearest_distances(),
-        closest=closest_pairs(inputs.generated_nearest, generated=generated, train=train),
-        notes=(*set_notes(by_role), *plan.left_out, *left_out),
+        closest=()
+        if train.array is None
+        else closest_pairs(inputs.generated_nearest, generated=generated, train=train),
+        notes=(
+            *set_notes(by_role),
+            *_statistics_notes(by_role, backbone=sets.backbone),
+            *plan.left_out,
+            *left_out,
+        ),
     )
+
+
+_OF_STATISTICS = "inception"
+"""The feature space of the statistics that lie beside images: ADM's batches hold Inception's."""
+
+
+def _statistics_of_train(train: FeatureSet, *, backbone: str) -> Statistics | None:
+    """The statistics that take the place of the training rows in FD; None where there are none."""
+    return train.statistics if train.array is None or backbone == _OF_STATISTICS else None
+
+
+def _statistics_source(train: FeatureSet) -> str:
+    return f"mu and sigma of {train.summary.source}"
+
+
+def _statistics_notes(by_role: Mapping[str, FeatureSet], *, backbone: str) -> Iterator[str]:
+    """Sentences on files that hold statistics: what is computed from them and what is not."""
+    for role, one in by_role.items():
+        if one.statistics is None:
+            continue
+        if one.array is None:
+            yield (
+                f"fd is computed from the {_statistics_source(one)}. The file does not say which "
+                f"backbone they are of; they are taken as those of {backbone}."
+            )
+        elif role == "train" and backbone == _OF_STATISTICS:
+            yield (
+                f"fd is computed from the {_statistics_source(one)}, which describe the whole "
+                f"data set; everything else from its {len(one.array):,} images."
+            )
+        else:
+            why = "FD takes them of train" if role != "train" else f"FD is of {backbone} features"
+            yield f"the {_statistics_source(one)} ({_OF_STATISTICS}) are not used: {why}."
 
 
 def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:

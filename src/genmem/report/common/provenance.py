@@ -58,7 +58,7 @@ def describe_source(role: str, summary: InputSummary) -> Source:
     return Source(
         role=ROLE_NAMES.get(role, role),
         source=printable(summary.source),
-        count=f"{summary.count:,} {summary.kind}",
+        count=summary.kind if summary.count is None else f"{summary.count:,} {summary.kind}",
         digest=summary.digest,
         skipped=f"{len(summary.skipped):,}" if summary.skipped else "none",
         skipped_ids=(
@@ -85,15 +85,14 @@ def _label(key: str) -> str:
 def describe_sets(inputs: Mapping[str, InputSummary]) -> str:
     """The sizes of the sets: `100 generated images, 200 training images and 50 held-out images`."""
     return join_words(
-        [
-            count(
-                summary.count,
-                f"{ROLE_NAMES.get(role, role)} "
-                f"{'image' if summary.kind == 'images' else 'feature row'}",
-            )
-            for role, summary in inputs.items()
-        ]
+        [_size(summary, ROLE_NAMES.get(role, role)) for role, summary in inputs.items()]
     )
+
+
+def _size(summary: InputSummary, role: str) -> str:
+    if summary.count is None or summary.kind == "statistics":
+        return f"statistics of the {role} images"
+    return count(summary.count, f"{role} {'image' if summary.kind == 'images' else 'feature row'}")
 
 
 def compared(inputs: Mapping[str, InputSummary]) -> str:

@@ -100,6 +100,8 @@ def _no_closer(score: Score, evidence: Mapping[str, Evidence]) -> str:
 
 def _missing(score: Score) -> str:
     """What a verdict would need, as a clause."""
+    if score.inputs["train"].kind == "statistics":
+        return "the training set is given as statistics, so no image is compared with another"
     if not has_held_out(score):
         reason = why_no_held_out(score)
         return (
