@@ -16,6 +16,7 @@ set is opened or resumed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -33,12 +34,21 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import BaseModel, NonNegativeInt, model_validator
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
+from genmem.io.paths import expand_home
 
 FLUSH_SECONDS = 5.0
 """An interrupted run loses at most this much work."""
+
+_MAKE_ROOM = "Make room there, or set $GENMEM_CACHE to another folder."
+_ADVICE = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.ENOENT: "It was removed while it was in use; run the command again.",
+}
+"""What helps, by what the operating system says."""
 
 _HASH_BYTES = 1 << 24
 _STATE_FILE = "entry.json"
@@ -46,11 +56,20 @@ _ARRAY_FILES = ("features.npy", "logits.npy")
 
 
 def default_cache() -> Path:
-    """The cache folder: $GENMEM_CACHE, else `genmem` in the platform's folder for caches."""
+    """The cache folder: $GENMEM_CACHE, else `genmem` in the platform's folder for caches.
+
+    Raises:
+        UsageError: $GENMEM_CACHE is not set, and this process has no home directory.
+    """
     setting = os.environ.get("GENMEM_CACHE")
     if setting:
-        return Path(setting).expanduser()
-    return platformdirs.user_cache_path("genmem", appauthor=False, opinion=False)
+        return expand_home(setting)
+    try:
+        return platformdirs.user_cache_path("genmem", appauthor=False, opinion=False)
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no home directory for the cache. Set $GENMEM_CACHE to a folder."
+        ) from error
 
 
 def entry_key(*parts: str) -> str:
@@ -154,7 +173,7 @@ def open_or_compute(
     """
     if (entry := _open_entry(folder, count)) is not None:
         return entry, True
-    with _cache_errors(folder.parent), locked(folder.parent, folder.name, progress):
+    with locked(folder.parent, folder.name, progress):
         if (entry := _open_entry(folder, count)) is not None:
             return entry, True
         _fill(_EntryWriter(folder, count), compute)
@@ -177,7 +196,7 @@ def _fill(writer: _EntryWriter, compute: Compute) -> Entry:
     """Compute the rows that the writer does not have; interrupted, it keeps those it got."""
     try:
         with closing(compute(writer.state)) as parts:
-            for rows in parts:
+            for rows in parts:  # outside `_cache_errors`: reading images has errors of its own
                 writer.append(rows)
         return writer.finish()
     finally:
@@ -209,7 +228,8 @@ class _EntryWriter:
         if self.state is None:
             # Deleted, not overwritten: other processes may have the old arrays mapped.
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            with _cache_errors(folder.parent):
+                folder.mkdir(parents=True)
 
     def append(self, rows: Rows) -> None:
         """Write rows after those that are filled; flush every `FLUSH_SECONDS`."""
@@ -242,11 +262,12 @@ class _EntryWriter:
         """Save the rows, then the state that vouches for them."""
         if self._folder is None or self.state is None:
             return
-        for place, array in enumerate(self._arrays):
-            if isinstance(array, np.memmap):
-                array.flush()
-            # A new map: the pages of the old one no longer count as this process's memory.
-            self._arrays[place] = self._reopen(place)
+        with _cache_errors(self._folder.parent):
+            for place, array in enumerate(self._arrays):
+                if isinstance(array, np.memmap):
+                    array.flush()
+                # A new map: the pages of the old one no longer count as this process's memory.
+                self._arrays[place] = self._reopen(place)
         with atomic_write(self._folder / _STATE_FILE) as file:
             file.write(self.state.model_dump_json().encode())
         self._flushed = time.monotonic()
@@ -272,7 +293,7 @@ class _EntryWriter:
         if self._folder is None:
             return np.empty(shape, np.float32)
         path = self._folder / name
-        with path.open("wb") as file:
+        with _cache_errors(self._folder.parent), path.open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             npy.write_array_header_1_0(file, header)
             _reserve(file, 4 * self._count * width)
@@ -395,13 +416,13 @@ def cached_array(
         UsageError: the cache folder cannot be written.
     """
     file = folder / f"{key}.npy"
+    if not file.is_file():
+        with locked(folder, key, progress):
+            if not file.is_file():
+                array = compute()
+                with atomic_write(file) as opened:
+                    np.save(opened, array, allow_pickle=False)
     with _cache_errors(folder):
-        if not file.is_file():
-            with locked(folder, key, progress):
-                if not file.is_file():
-                    array = compute()
-                    with atomic_write(file) as opened:
-                        np.save(opened, array, allow_pickle=False)
         return np.load(file, mmap_mode="c", allow_pickle=False)
 
 
@@ -411,7 +432,7 @@ def _cache_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        advice = _ADVICE.get(error.errno, "Set $GENMEM_CACHE to another folder.")
         raise UsageError(
-            f"cannot write the cache folder {folder} ({error.strerror or error}). Make room there, "
-            "or set $GENMEM_CACHE to another folder."
+            f"cannot write the cache folder {folder} ({os_reason(error)}). {advice}"
         ) from error

@@ -25,6 +25,7 @@ from genmem.io.npz import (
     pickle_refused,
     statistics_are_no_rows,
 )
+from genmem.io.paths import expand_home
 from genmem.set_statistics import Statistics
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def is_feature_source(source: object) -> bool:
         raise statistics_are_no_rows("the Statistics")
     if not isinstance(source, str | Path):
         return getattr(source, "ndim", None) == 2
-    path = Path(source).expanduser()
+    path = expand_home(source)
     try:
         if path.suffix.lower() == ".npy":
             with path.open("rb") as file:
@@ -81,7 +82,7 @@ def has_statistics(source: object) -> bool:
     """
     if not isinstance(source, str | Path):
         return isinstance(source, Statistics)
-    path = Path(source).expanduser()
+    path = expand_home(source)
     try:
         return path.suffix.lower() == ".npz" and npz_layout(path).statistics
     except Exception:  # as above
@@ -92,7 +93,7 @@ def is_statistics(source: object) -> bool:
     """Whether `source` holds statistics of a set and no images."""
     if not isinstance(source, str | Path) or not has_statistics(source):
         return isinstance(source, Statistics)
-    return npz_layout(Path(source).expanduser()).kind == "statistics"
+    return npz_layout(expand_home(source)).kind == "statistics"
 
 
 def load_statistics(path: str | Path) -> Statistics:
@@ -104,7 +105,7 @@ def load_statistics(path: str | Path) -> Statistics:
     Raises:
         InputError: it is no such file, or its arrays are no mean and covariance.
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     if path.suffix.lower() in PICKLES:
         raise pickle_refused(path)
     try:
@@ -141,7 +142,7 @@ def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
     """The array as stored, memory-mapped if it is a .npy file, and its name for messages."""
     if not isinstance(source, str | Path):
         return to_numpy(source), "the feature array"
-    path = Path(source).expanduser()
+    path = expand_home(source)
     try:
         if path.suffix.lower() == ".npz":
             return _read_archive(path), str(source)
@@ -227,7 +228,7 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
             f"{name} is empty: shape {tuple(stored.shape)}; expected rows of features."
         )
     count, width = stored.shape
-    path = Path(source).expanduser() if isinstance(source, str | Path) else None
+    path = expand_home(source) if isinstance(source, str | Path) else None
     sidecar = _sidecar(path, count) if path else None
     plain = stored.dtype == np.float32 and stored.dtype.isnative
     array = stored if plain else np.empty((count, width), np.float32)

@@ -21,6 +21,7 @@ from genmem.errors import UsageError
 from genmem.features.cache import default_cache
 from genmem.features.weights import sha256_of
 from genmem.io.atomic import atomic_write
+from genmem.io.paths import temporary_file_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,8 @@ def export_to_onnx(
         return model, None
     if weights.stat().st_size > LARGEST_BYTES:
         return None, "run by torch: the network is too large for one ONNX file"
-    with tempfile.TemporaryDirectory(prefix="genmem-export-") as folder_name:
-        exported = Path(folder_name) / "model.onnx"
+    with temporary_file_errors(), tempfile.TemporaryDirectory(prefix="genmem-export-") as scratch:
+        exported = Path(scratch) / "model.onnx"
         failure = _export(backbone, weights, exported)
         if failure is not None:
             return None, failure
@@ -136,6 +137,8 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
                 external_data=False,
                 verbose=False,
             )
+    except OSError:  # a full disk says nothing about the network
+        raise
     # The exporter fails in many ways, one for each operator it does not know.
     except Exception as error:
         return f"run by torch: the network cannot be exported to ONNX ({type(error).__name__})"

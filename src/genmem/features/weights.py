@@ -29,6 +29,7 @@ from typing import IO, Any, NamedTuple, Protocol
 from genmem.errors import UsageError, WeightsError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
+from genmem.io.paths import expand_home
 
 TIMEOUT_SECONDS = 20.0
 """How long a server may be silent."""
@@ -98,7 +99,7 @@ def in_weights_folder(*filenames: str) -> Path | None:
     setting = os.environ.get("GENMEM_WEIGHTS")
     if not setting:
         return None
-    folder = Path(setting).expanduser()
+    folder = expand_home(setting)
     paths = ((name, path) for name in filenames for path in (folder / name, folder))
     return next((path for name, path in paths if path.name == name and path.is_file()), None)
 
@@ -143,11 +144,14 @@ class PackageFile:
         raise WeightsError(f"the package {self.distribution} is not installed")
 
 
-def torch_hub_folder() -> Path:
-    """Where torch hub keeps checkpoints: $TORCH_HOME, else $XDG_CACHE_HOME/torch, else ~/.cache."""
+def torch_hub_folder() -> Path | None:
+    """Where torch hub keeps checkpoints: $TORCH_HOME, else $XDG_CACHE_HOME/torch, else ~/.cache.
+
+    None if that is in the home directory and this process has none.
+    """
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    home = expand_home(os.environ.get("TORCH_HOME") or f"{cache}/torch")
+    return None if home.parts[:1] == ("~",) else home / "hub" / "checkpoints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,21 +176,24 @@ class UrlFile:
     @property
     def place(self) -> str:
         """The torch hub cache."""
-        return f"in {torch_hub_folder()}"
+        return f"in {torch_hub_folder() or '$TORCH_HOME/hub/checkpoints'}"
 
     def find(self) -> Candidate | None:
         """The file in $GENMEM_WEIGHTS, else in the torch hub cache, under any of its names."""
         names = (self.filename, *self.also_named)
         if path := in_weights_folder(*names):
             return Candidate(path, "$GENMEM_WEIGHTS", self.sha256)
-        for path in (torch_hub_folder() / name for name in names):
-            if path.is_file():
-                return Candidate(path, "torch hub cache", self.sha256)
-        return None
+        folder = torch_hub_folder()
+        paths = (folder / name for name in names) if folder else ()
+        path = next((path for path in paths if path.is_file()), None)
+        return Candidate(path, "torch hub cache", self.sha256) if path else None
 
     def download(self, progress: Progress | None) -> Candidate:
         """Download into the torch hub cache; a file with another hash is discarded."""
-        target = torch_hub_folder() / self.filename
+        folder = torch_hub_folder()
+        if folder is None:
+            raise WeightsError("there is no home directory to keep a download in: set $TORCH_HOME")
+        target = folder / self.filename
         try:
             with urllib.request.urlopen(self.url, timeout=TIMEOUT_SECONDS) as response:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -325,7 +332,7 @@ def obtain_weights(
         WeightsError: no place has them, the download failed, or the hash is not the published one.
     """
     if path is not None:
-        path = Path(path).expanduser()
+        path = expand_home(path)
         if not path.is_file():
             raise WeightsError(f"--weights: expected a file, but there is none at {path}.")
         return Weights(path=path, sha256=sha256_of(path), origin="--weights")

@@ -15,7 +15,6 @@ import lzma
 import re
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from array import array
@@ -191,9 +190,7 @@ def _decompress(path: Path, opener: Callable[[Path], IO[bytes]]) -> IO[bytes]:
         with opener(path) as stream:
             return copy_to_tempfile(stream, compressed=path.stat().st_size, what=str(path))
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise InputError(
-            f"{path}: cannot be decompressed into {tempfile.gettempdir()}: {error}"
-        ) from error
+        raise InputError(f"{path}: cannot be decompressed: {error}") from error
 
 
 def _safe_name(name: str, *, path: Path) -> bytes | None:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genmem.arrays import to_numpy
-from genmem.errors import InputError
+from genmem.errors import GenmemError, InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
 from genmem.io.npy import read_npy_header
 from genmem.io.npz import npz_layout, statistics_are_no_rows
+from genmem.io.paths import temporary_file_errors
 
 
 class ArraySource(ImageSource):
@@ -67,10 +68,13 @@ class IterableSource(ImageSource):
             ends, shapes = array("q", [0]), array("q")
             for position, image in enumerate(images):
                 content = _to_content(image, what=f"item {position} of the iterable")
-                file.write(content if isinstance(content, bytes) else content.tobytes())
+                with temporary_file_errors():
+                    file.write(content if isinstance(content, bytes) else content.tobytes())
                 ends.append(file.tell())
                 shape = () if isinstance(content, bytes) else content.shape
                 shapes.extend((*shape, 0, 0, 0)[:3])
+            with temporary_file_errors():
+                file.flush()
             if len(ends) == 1:
                 raise InputError("the iterable: expected at least one image, but it was empty.")
         except BaseException:
@@ -110,7 +114,7 @@ def open_array_file(path: Path) -> ArraySource:
     """
     try:
         file = _copy_member(path) if path.suffix.lower() == ".npz" else path.open("rb")
-    except InputError:
+    except GenmemError:
         raise
     except Exception as error:  # NumPy's and zipfile's readers raise almost anything
         raise InputError(f"{path}: not a .npz file, or cut short: {error}") from error

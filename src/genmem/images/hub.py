@@ -92,6 +92,8 @@ def find_hub_error() -> Exception | None:
 
     The hub's own client repeats its requests for half a minute before it gives up.
     """
+    if constants.HF_HUB_CACHE.startswith("~"):  # the hub's client would make a folder named ~
+        return OSError("there is no home directory to keep a download in: set $HF_HOME")
     try:
         get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS)
     except Exception as error:  # the hub's, the HTTP client's and the system's own kinds

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from contextlib import suppress
 from typing import IO
 
 from genmem.images.limits import refuse_bomb
+from genmem.io.paths import temporary_file_errors
 
 _CHUNK_BYTES = 2**20
 
 
 def new_tempfile() -> IO[bytes]:
-    """An empty file in the system's temporary folder (`$TMPDIR`); closing it deletes it."""
-    return tempfile.TemporaryFile(prefix="genmem-")
+    """An empty file in the system's temporary folder (`$TMPDIR`); closing it deletes it.
+
+    Raises:
+        UsageError: there is no such folder, or it cannot be written.
+    """
+    with temporary_file_errors():
+        return tempfile.TemporaryFile(prefix="genmem-")
 
 
 def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[bytes]:
@@ -29,16 +36,20 @@ def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[byt
 
     Raises:
         InputError: the stream is a decompression bomb (see `limits`).
+        UsageError: the disk of the temporary folder is full.
     """
     file = new_tempfile()
     try:
         while chunk := stream.read(_CHUNK_BYTES):
-            file.write(chunk)
+            with temporary_file_errors():
+                file.write(chunk)
             refuse_bomb(file.tell(), compressed=compressed, what=what)
+        with temporary_file_errors():
+            file.seek(0)  # writes the last bytes
     except BaseException:
-        file.close()
+        with suppress(OSError):
+            file.close()
         raise
-    file.seek(0)
     return file
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from genmem.errors import UsageError, os_reason
+from genmem.io.paths import temporary_file_errors
 
 
 def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
@@ -122,9 +123,12 @@ def _into_file(target: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _into_stream(path: Path) -> Iterator[IO[bytes]]:
     """A file whose bytes are sent to the stream `path` if the block succeeds."""
-    with tempfile.TemporaryFile() as file:
-        yield file
-        file.seek(0)
+    with temporary_file_errors():
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+    with file:
+        with temporary_file_errors():
+            yield file
+            file.seek(0)
         descriptor = _own_output(path.stat())
         stream_file = path if descriptor is None else descriptor
         with open(stream_file, "wb", closefd=descriptor is None) as stream:

@@ -23,6 +23,7 @@ from typing import IO, NamedTuple
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.images.prefetch import usable_cores
+from genmem.io.paths import temporary_file_errors
 from genmem.training.sweep.run_spec import RunSpec, execute
 from genmem.training.sweep.runner import MAX_ATTEMPTS, StoppedError
 
@@ -182,7 +183,8 @@ class _Worker:
         self.spec: RunSpec | None = None
         self._progress = progress
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        with temporary_file_errors():
+            self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "genmem.training.sweep.worker"],
             stdin=subprocess.PIPE,
