@@ -17,7 +17,21 @@ def test_a_header_says_shape_order_and_type_and_the_bytes_follow(version):
     assert file.read() == array.tobytes(order="F")
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x93NUMPY\x09\x00", b"\x93NUMPY\x01\x00"])
+HOSTILE = b"{'descr': '<c8', (\x87\n"
+"""A header that Python's tokenizer refuses with an error of its own."""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"\x93NUMPY\x09\x00",
+        b"\x93NUMPY\x01\x00",
+        b"\x93NUMPY\x01\x00" + len(HOSTILE).to_bytes(2, "little") + HOSTILE,
+        b"\x93NUMPY\x01\x00\x40\x00" + b"(" * 64,
+    ],
+)
 def test_other_bytes_are_a_value_error(content):
     with pytest.raises(ValueError, match=r"."):
         read_npy_header(io.BytesIO(content))
