@@ -179,3 +179,19 @@ def test_the_digest_tells_pixels_order_and_labels_apart(tmp_path, pixels):
 def test_no_size_and_no_count_are_refused(pixels, wrong):
     with pytest.raises(UsageError, match="expected at least 1"):
         load_training_images(pixels, **wrong)
+
+
+def test_training_images_that_change_after_they_were_hashed_are_not_cached(tmp_path, pixels):
+    folder = write(tmp_path / "a", pixels)
+    honest = (folder / "005.png").read_bytes()
+    calls = []
+
+    def change(stage, done, total):
+        calls.append(stage)
+        if len(calls) == 1:  # every image is hashed by now, and none is decoded
+            (folder / "005.png").write_bytes((folder / "004.png").read_bytes())
+
+    with pytest.raises(InputError, match=r"005\.png in .*: changed while a was read"):
+        load_shared_images(folder, size=8, progress=change)
+    (folder / "005.png").write_bytes(honest)
+    assert np.array_equal(load_shared_images(folder, size=8).pixels, pixels.transpose(0, 3, 1, 2))
