@@ -33,7 +33,7 @@ HELP = {
     "--size": "Crop images to their central square and resize them to SIDE × SIDE pixels.",
     "--drop-duplicates": "Leave out images that repeat another one.",
     "--skip-broken": "Leave out images that cannot be read.",
-    "--classes": "Use the first-level folders of the training images as classes.",
+    "--classes": "Use the folders of the training images as classes.",
     "--labels": "Class labels given to the network.",
     "--label": "Column of labels; a blank label means that nobody reviewed the entry.",
     "--id": "Column of unique ids.",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, os_reason
 from genmem.formatting import printable
-from genmem.images.classes import class_of_path
+from genmem.images.classes import shared_folder
 from genmem.images.source import ImageSource
 
 IMAGE_SUFFIXES = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm"
@@ -108,8 +109,15 @@ class NamedSource(ImageSource):
         return printable_name(self._names[position])
 
     def class_name(self, position: int) -> str | None:
-        """The first-level folder (see `classes`); None for a file at the top."""
-        return class_of_path(self.id(position))
+        """The first folder below those that all images share (see `classes`); None without one."""
+        folder, slash, _ = self.id(position).removeprefix(self._class_root).partition("/")
+        return folder if slash else None
+
+    @cached_property
+    def _class_root(self) -> str:
+        images = np.flatnonzero(self._names.images)
+        first, last = (self._names[int(images[end])] for end in (0, -1))
+        return printable_name(shared_folder(first, last))
 
     def content(self, position: int) -> bytes:
         """The bytes of the file."""

@@ -85,6 +85,6 @@ def refuse_changed(
     actual = _UNREADABLE if content is None else _hash_content(content)
     if actual != source.hashes.per_image[position].tobytes():
         raise InputError(
-            f"{source.describe(position)}: changed while {source.name} was read. Wait until nothing "
-            "writes to it, then run again."
+            f"{source.describe(position)}: changed while {source.name} was read. Wait until "
+            "nothing writes to it, then run again."
         )
