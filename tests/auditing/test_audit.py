@@ -312,6 +312,12 @@ def test_one_class_where_classes_were_asked_for_is_refused(sets, tmp_path):
         audit(**sets | {"train": tmp_path / "train"}, backbones=["pixels"], classes=True)
 
 
+@pytest.mark.parametrize("role", ["generated", "train", "test"])
+def test_an_empty_text_is_refused_by_its_role(sets, role):
+    with pytest.raises(UsageError, match=f"{role}: expected a value, got an empty text"):
+        audit(**sets | {role: ""}, backbones=["pixels"])
+
+
 def test_features_cannot_be_flipped(sets):
     flat = {role: images.reshape(len(images), -1) / 255.0 for role, images in sets.items()}
     with pytest.raises(UsageError, match="give images as train"):

@@ -187,6 +187,11 @@ def test_a_state_with_wrong_values_is_computed_again(
     assert np.array_equal(result.array, noise.reshape(12, -1))
 
 
+def test_an_empty_text_is_no_cache_folder(pixels, noise_source):
+    with pytest.raises(UsageError, match="cache: expected a value, got an empty text"):
+        features.extract(noise_source, extractor=pixels, cache="")
+
+
 def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
     with pytest.raises(UsageError, match=r"expected an ImageSource, got str\. Open the images"):
         features.extract(str(folder_with_one_broken), extractor=pixels)  # type: ignore[arg-type]

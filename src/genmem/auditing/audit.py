@@ -33,6 +33,7 @@ from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_
 from genmem.errors import UsageError
 from genmem.features import Device, FeatureExtractor, is_feature_source
 from genmem.images import Augmentation, Progress, open_images, read_classes
+from genmem.io.paths import refuse_empty
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import (
     ExtractOptions,
@@ -206,6 +207,8 @@ class _Run:
 
     def _load(self, stack: ExitStack) -> list[FeatureSets]:
         """The sets in every space, in the given order."""
+        for role, source in self.sources.items():
+            refuse_empty(source, name=role)
         opened = {
             role: source if self.are_features[role] else stack.enter_context(open_images(source))
             for role, source in self.sources.items()

@@ -7,9 +7,10 @@ engines agree to about 1e-5 relative; the engine's name is part of the cache key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,28 @@ def function_engine(function: Callable[[NDArray], NDArray], *, name: str = "nump
     return open_engine
 
 
+@contextmanager
+def _in_float32(device: str) -> Iterator[None]:
+    """Inference without TF32 or autocast, whatever the program set: no cache key holds that."""
+    import torch
+
+    backends: Any = torch.backends
+    matmuls = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
+    precisions = [matmul.fp32_precision for matmul in matmuls]
+    try:
+        for matmul in matmuls:
+            matmul.fp32_precision = "ieee"
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(allow_tf32=False),
+            torch.autocast(torch.device(device).type, enabled=False),
+        ):
+            yield
+    finally:
+        for matmul, precision in zip(matmuls, precisions, strict=True):
+            matmul.fp32_precision = precision
+
+
 class TorchEngine:
     """A torch module on one device, in float32 without TF32."""
 
@@ -109,7 +132,7 @@ class TorchEngine:
         import torch
 
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with _in_float32(self.device):
             output = self.network(images)
         features, logits = output if isinstance(output, tuple) else (output, None)
         rows = as_rows(features.float().cpu().numpy(), len(batch), self.title)

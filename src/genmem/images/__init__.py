@@ -11,6 +11,8 @@ folder.py archives.py parquet.py arrays.py hub.py
 filenames.py       which files are images, by their names; names held packed
 classes.py         the class rule: the first folders in which images differ
 decode.py          encoded images and pixels → RGB, 8 bits
+formats.py         formats by their first bytes, and which can be read here
+pillow_settings.py Pillow's process-wide settings, at their defaults while decoding
 reader.py          decoded, transformed batches, read ahead
 hashing.py         content hashes
 augmentations.py   flips and crops that cheats hide copies with
@@ -26,7 +28,13 @@ from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
 from genmem.images.hashing import hash_images
 from genmem.images.reader import Batch, Transform, read_batches
 from genmem.images.registry import open_images
-from genmem.images.source import ImageHashes, ImageSource, Progress, refuse_non_images
+from genmem.images.source import (
+    ImageHashes,
+    ImageSource,
+    Progress,
+    refuse_non_images,
+    side_file_notes,
+)
 
 __all__ = [
     "AUGMENTATIONS",
@@ -47,4 +55,5 @@ __all__ = [
     "read_batches",
     "read_classes",
     "refuse_non_images",
+    "side_file_notes",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.images.formats import unsupported_reason
 from genmem.images.prefetch import map_in_order, usable_cores
 from genmem.images.source import HASH_BYTES, ImageHashes, ImageSource, Progress
 
@@ -62,6 +63,8 @@ def _hash(source: ImageSource, position: int) -> bytes:
 
 def _hash_content(content: bytes | NDArray[np.uint8]) -> bytes:
     if isinstance(content, bytes):
+        if unsupported_reason(content) is not None:
+            return _UNREADABLE  # so that the hash changes when a package makes it readable
         return blake2b(content, digest_size=HASH_BYTES).digest()
     shape = f"uint8 {content.shape}".encode()
     return blake2b(shape + content.tobytes(), digest_size=HASH_BYTES).digest()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
-from genmem.images import ImageSource, Progress, open_images, read_classes
+from genmem.images import ImageSource, Progress, open_images, read_classes, side_file_notes
 from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
 
@@ -231,7 +231,7 @@ def load_shared_images(
             ids=tuple(opened.id(position) for position in order.tolist()),
             name=opened.name,
             duplicates=duplicates,
-            notes=_notes(duplicates, None, 0, cropped),
+            notes=(*_notes(duplicates, None, 0, cropped), *side_file_notes(opened)),
         )
     finally:
         if opened is not source:
@@ -303,7 +303,10 @@ def _load(
         ids=tuple(source.id(position) for position in selected),
         name=source.name,
         duplicates=duplicates,
-        notes=_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
+        notes=(
+            *_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
+            *side_file_notes(source),
+        ),
     )
 
 
