@@ -1,8 +1,11 @@
 """The one door: names, laziness, and the layers behind it."""
 
+import copy
+import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import genmem
@@ -37,3 +40,22 @@ def test_public_names_do_not_vanish_with_an_extra():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "True"
+
+
+def test_results_and_accumulators_travel_between_processes():
+    generated, train = np.random.default_rng(0).normal(size=(2, 40, 6)).astype(np.float32)
+    distance, moments = genmem.MemorizationDistance(train=train), genmem.Moments()
+    search, running = genmem.NearestNeighbors(generated), genmem.RunningScore(train=train)
+    distance.update(generated)
+    moments.update(generated)
+    search.update(train)
+    running.update(generated)
+    score = genmem.score(generated=generated, train=train)
+    for travel in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
+        assert float(travel(distance).compute()) == float(distance.compute())
+        assert np.array_equal(travel(moments).compute()[1], moments.compute()[1])
+        assert np.array_equal(travel(search).compute().distances, search.compute().distances)
+        assert travel(running).compute().metrics == score.metrics
+        assert travel(score).to_dict() == score.to_dict()
+        with genmem.audit(generated=generated, train=train) as audit:
+            assert np.array_equal(travel(audit).p_values, audit.p_values)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from genmem.forks import prepare_forks
+
 if TYPE_CHECKING:
     __version__: str
 
@@ -89,6 +91,8 @@ _MODULES = {
 }
 
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+prepare_forks()
 
 __all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -1,8 +1,13 @@
-"""Feature arrays: checks of what the user gives, and reading their rows block by block.
+"""What an array argument means, in every function that takes one; and reading rows in blocks.
 
-An array is [n, d], NumPy (memory-mapped too) or torch. Blocks of NumPy arrays and of tensors on the
-CPU are read into float64 NumPy arrays; blocks of tensors on a CUDA device stay there; those on
-other devices (Apple's MPS has no float64) are copied to the CPU.
+`as_array` turns what users have (NumPy, torch, masked arrays, matrices, data frames, JAX and other
+objects with `__array__` or `__dlpack__`) into a plain NumPy array (memory-mapped too) or a plain
+torch tensor, or refuses it in one line. `as_features` and the functions after it say what the
+values must be.
+
+Blocks of NumPy arrays and of tensors on the CPU are read into float64 NumPy arrays; blocks of
+tensors on a CUDA device stay there; those on other devices (Apple's MPS has no float64) are copied
+to the CPU.
 """
 
 from __future__ import annotations
@@ -23,39 +28,95 @@ BLOCK_BYTES = 160 * 2**20
 _ROWS_PER_CHECK = 16_384
 
 
-def check_features(array: Any, *, role: str) -> Any:
-    """Check that an array holds rows of finite floating-point features.
+def is_array_like(value: object) -> bool:
+    """Whether `value` is an array, or an object that offers its values as one."""
+    if isinstance(value, type):
+        return False
+    return any(hasattr(value, name) for name in ("__array__", "__dlpack__", "toarray"))
+
+
+def as_array(value: Any, *, role: str) -> Any:
+    """An array argument as a plain NumPy array or torch tensor of its values.
+
+    Nothing is copied where NumPy and torch can share the memory. Tensors stay on their device,
+    without gradients.
 
     Args:
-        array: NumPy (memory-mapped too) or torch, [n, d], floating point, n ≥ 1 and d ≥ 1.
-        role: what the rows are ("generated", "train", "test"); named in the error.
+        value: NumPy (memory-mapped too), torch, or an object with `__array__` or `__dlpack__`.
+        role: what it is ("generated", "train", …), for messages.
 
     Returns:
-        `array` itself.
+        `numpy.ndarray` or `torch.Tensor` of any shape and type, in this machine's byte order.
 
     Raises:
-        InputError: not two-dimensional, empty, not floating point, or not finite; the first bad
-            row is named.
+        InputError: it is no array; or values are masked, sparse, quantized, not there (meta
+            tensors) or spread over machines.
     """
-    if isinstance(array, Statistics):
+    if isinstance(value, Statistics):
         raise InputError(
             f"{role}: expected rows of features [n, d], got statistics of a set (mu and sigma), "
             "which hold no rows and serve FD only."
         )
-    if not is_torch_array(array) and not isinstance(array, np.ndarray):
+    if is_torch_array(value):
+        return _plain_tensor(value, role)
+    if not isinstance(value, np.ndarray):
+        value = _converted(value, role)
+        if is_torch_array(value):
+            return value
+    if isinstance(value, np.ma.MaskedArray):
+        if masked := int(np.ma.count_masked(value)):
+            raise InputError(
+                f"{role}: {masked:,} values of the array are masked. Leave those rows or images "
+                "out, or fill them with .filled(value)."
+            )
+        value = value.data
+    array = value if isinstance(value, np.memmap) else np.asarray(value)
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    if _is_extension_float(array.dtype):
+        return array.astype(np.float32)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array
+
+
+def as_source(value: Any, *, role: str) -> Any:
+    """A set of images or features: `as_array` of an array, anything else unchanged.
+
+    Raises:
+        InputError: as for `as_array`; or an array has too few or too many dimensions for either.
+    """
+    if not is_array_like(value):
+        return value
+    array = as_array(value, role=role)
+    if array.ndim not in (2, 3, 4):
         raise InputError(
-            f"{role}: expected a NumPy or torch array of features [n, d], got "
-            f"{type(array).__name__}; convert it with numpy.asarray."
+            f"{role}: expected features [n, d] or uint8 images [n, H, W, 3], got {array.dtype} "
+            f"{list(array.shape)}."
         )
+    return array
+
+
+def as_features(value: Any, *, role: str) -> Any:
+    """An array argument as rows of finite floating-point features.
+
+    Args:
+        value: whatever `as_array` takes, [n, d], floating point, n ≥ 1 and d ≥ 1.
+        role: what the rows are ("generated", "train", "test"), for messages.
+
+    Returns:
+        A plain NumPy array (memory-mapped too) or torch tensor, [n, d].
+
+    Raises:
+        InputError: as for `as_array`; or it is not two-dimensional, empty, not floating point, or
+            not finite; the first bad row is named.
+    """
+    array = as_array(value, role=role)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(
             f"{role}: expected features [n, d], one row per image, got shape {tuple(array.shape)}."
         )
-    if not _is_floating(array):
-        raise InputError(
-            f"{role}: expected floating-point features, got {array.dtype}; convert them with "
-            "astype('float32')."
-        )
+    check_floating(array, role=role)
     for start in range(0, array.shape[0], _ROWS_PER_CHECK):
         bad = rows_not_finite(array[start : start + _ROWS_PER_CHECK])
         if bad.size:
@@ -63,6 +124,58 @@ def check_features(array: Any, *, role: str) -> Any:
                 f"{role}: row {start + int(bad[0])} holds NaN or infinity; every feature must be "
                 "finite. Recompute the features of that image or leave it out."
             )
+    return array
+
+
+def as_feature_sets(**sets: Any) -> dict[str, Any]:
+    """`as_features` of every named set, all of one dimension."""
+    arrays = {role: as_features(value, role=role) for role, value in sets.items()}
+    check_same_dimension(**arrays)
+    return arrays
+
+
+def row_counts(sets: Mapping[str, Any]) -> dict[str, int]:
+    """The number of rows of each set by role."""
+    return {role: int(array.shape[0]) for role, array in sets.items()}
+
+
+def as_distances(value: Any, *, role: str) -> NDArray[np.float64]:
+    """An array argument, or a list of numbers, as finite distances, float64 [n], n ≥ 1.
+
+    Raises:
+        InputError: as for `as_array`; or it is not one-dimensional, empty, or not finite.
+    """
+    array = to_numpy(as_array(_listed(value), role=role))
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{role}: expected a finite distance for each row, [n], got {array.dtype} "
+            f"{list(array.shape)}."
+        )
+    array = array.astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise InputError(
+            f"{role}: expected a finite distance for each row, got {array[bad[0]]} for row "
+            f"{bad[0]}."
+        )
+    return array
+
+
+def as_labels(value: Any, *, role: str, count: int) -> NDArray[Any]:
+    """An array argument, or a list, as one label for each of `count` rows, [count].
+
+    Raises:
+        InputError: as for `as_array`; or there are more or fewer labels, or one is missing (None
+            or NaN).
+    """
+    array = to_numpy(as_array(_listed(value), role=role))
+    if array.shape != (count,):
+        raise InputError(
+            f"{role}: expected one label for each of the {count} rows, got shape {array.shape}."
+        )
+    missing = [row for row, label in enumerate(array.tolist()) if label is None or label != label]
+    if missing:
+        raise InputError(f"{role}: the label of row {missing[0]} is missing. Give every row one.")
     return array
 
 
@@ -80,14 +193,6 @@ def check_same_dimension(**arrays: Any) -> int:
             "backbone."
         )
     return next(iter(dimensions.values()))
-
-
-def check_feature_sets(arrays: Mapping[str, Any]) -> dict[str, int]:
-    """Check every named array and their common dimension; return the row counts by role."""
-    for role, array in arrays.items():
-        check_features(array, role=role)
-    check_same_dimension(**arrays)
-    return {role: int(array.shape[0]) for role, array in arrays.items()}
 
 
 def check_at_least(count: int, least: int, *, role: str, why: str) -> None:
@@ -119,10 +224,81 @@ def check_choice(value: str, choices: tuple[str, ...], *, name: str) -> str:
     return value
 
 
-def _is_floating(array: Any) -> bool:
+def check_floating(array: Any, *, role: str) -> None:
+    """Raise InputError unless a plain array holds floating-point numbers."""
     if is_torch_array(array):
-        return bool(array.dtype.is_floating_point)
-    return np.issubdtype(array.dtype, np.floating)
+        is_number, is_floating = not array.dtype.is_complex, array.dtype.is_floating_point
+    else:
+        is_number, is_floating = array.dtype.kind in "biufO", array.dtype.kind == "f"
+    if is_floating:
+        return
+    advice = "; convert them with astype('float32')"
+    raise InputError(
+        f"{role}: expected floating-point features, got {array.dtype}{advice if is_number else ''}."
+    )
+
+
+def _plain_tensor(tensor: Any, role: str) -> Any:
+    """A torch tensor without gradient or subclass, if its values are here."""
+    import torch
+
+    reason = None
+    if hasattr(tensor, "get_mask"):
+        reason = "a masked tensor; fill it with .to_tensor(value)"
+    elif type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        reason = f"a {type(tensor).__name__}, whose values lie elsewhere; give a plain tensor"
+    elif tensor.is_nested:
+        reason = "a nested tensor, with rows of different lengths; pad or crop them to one"
+    elif tensor.layout != torch.strided:
+        reason = "a sparse tensor; convert it with .to_dense()"
+    elif tensor.is_meta:
+        reason = "a tensor on the device meta, which holds no values"
+    elif tensor.is_quantized:
+        reason = "a quantized tensor; convert it with .dequantize()"
+    if reason is not None:
+        raise InputError(f"{role}: expected an array of values, got {reason}.")
+    return tensor.detach().as_subclass(torch.Tensor).resolve_neg()
+
+
+def _converted(value: Any, role: str) -> Any:
+    """An object with `__array__` or `__dlpack__` as NumPy array (masked, if it is) or tensor."""
+    expected = f"{role}: expected a NumPy or torch array, or an object with __array__ or __dlpack__"
+    kind = type(value).__name__
+    reason = "convert it with numpy.asarray"
+    if hasattr(value, "__array__"):
+        try:
+            return np.asanyarray(value)
+        except Exception as error:  # it is code of another library's
+            reason = f"its __array__ failed ({' '.join(str(error).split())[:200]})"
+    elif hasattr(value, "toarray"):
+        reason = "a sparse matrix: convert it with .toarray()"
+    if hasattr(value, "__dlpack__"):
+        import torch
+
+        try:
+            return torch.from_dlpack(value)
+        except Exception as error:
+            reason = f"its __dlpack__ failed ({' '.join(str(error).split())[:200]})"
+    raise InputError(f"{expected}, got {kind}; {reason}.")
+
+
+def _listed(value: Any) -> Any:
+    """A list or another sequence of scalars as an array, masked values and all."""
+    if is_array_like(value) or isinstance(value, str | bytes):
+        return value
+    try:
+        items = list(value)
+    except TypeError:
+        return value
+    masked = [item is np.ma.masked for item in items]
+    if any(masked):
+        return np.ma.masked_array(np.zeros(len(items)), masked)  # `as_array` refuses it
+    return np.asarray(items, dtype=object if None in items else None)
+
+
+def _is_extension_float(dtype: np.dtype) -> bool:
+    """Whether it is bfloat16 or another short floating-point type that a package added to NumPy."""
+    return dtype.kind == "V" and dtype.names is None and "float" in dtype.name
 
 
 def rows_not_finite(rows: Any) -> NDArray[np.int64]:
@@ -184,11 +360,9 @@ def take_rows(array: Any, rows: NDArray[np.int64]) -> Any:
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """An array or tensor as a NumPy array; types that NumPy lacks (bfloat16, …) as float32."""
-    if isinstance(array, np.ndarray):  # a memory map stays one
+    """A plain array or tensor as a NumPy array; types that NumPy lacks (bfloat16, …) as float32."""
+    if not is_torch_array(array):  # a memory map stays one
         return array
-    if not is_torch_array(array):
-        return np.asarray(array)
     tensor = array.detach().cpu()
     try:
         return tensor.numpy()

@@ -59,7 +59,9 @@ class Statistics:
 
 
 def _as_float64(name: str, values: object) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    from genmem.arrays import as_array, to_numpy  # which refuses Statistics as rows
+
+    array = to_numpy(as_array(values, role=f"statistics: {name}"))
     if array.dtype.kind != "f":
         raise InputError(f"statistics: expected {name} to be floating point, got {array.dtype}.")
     return array.astype(np.float64)

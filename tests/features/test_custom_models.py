@@ -97,6 +97,15 @@ def test_an_onnx_file_is_no_torch_module(tmp_path):
         features.torch_module(str(path))
 
 
+@pytest.mark.parametrize("scale", [torch.Tensor.float, torch.Tensor.half, torch.Tensor.long])
+def test_a_torch_module_refuses_images_that_are_no_bytes(noise, scale):
+    module = features.torch_module("pixels")
+    images = torch.from_numpy(noise).permute(0, 3, 1, 2)
+    for given in (scale(images), images.permute(0, 2, 3, 1), images[0], images[:, :1]):
+        with pytest.raises(InputError, match=r"expected uint8 RGB \[b, 3, H, W\]"):
+            module(given)
+
+
 def test_pixels_as_a_torch_module(noise):
     module = features.torch_module("pixels")
     result = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()

@@ -1,13 +1,16 @@
-"""The engines keep to themselves."""
+"""The engines keep to themselves, and run where they are told to."""
 
 import os
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
-from genmem.features.engines import TorchEngine
+import genmem
+from genmem import features
+from genmem.errors import UsageError
 
 
 def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
@@ -27,21 +30,31 @@ def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
     assert [path.name for path in home.rglob("*")] == []
 
 
-def test_features_do_not_depend_on_the_precision_of_the_program_around_them():
-    """An extraction inside of a training loop's autocast cached bfloat16 rows as float32 ones."""
-    torch.manual_seed(0)
-    engine = TorchEngine(torch.nn.Linear(512, 64), device="cpu", title="x", batch_size=8)
-    batch = np.random.default_rng(0).normal(size=(8, 512)).astype(np.float32)
-    expected, _ = engine.run(batch)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rows, _ = engine.run(batch)
-        assert torch.is_autocast_enabled("cpu")
-    assert np.array_equal(rows, expected)
-    precision = torch.get_float32_matmul_precision()
-    try:
-        torch.set_float32_matmul_precision("medium")
-        rows, _ = engine.run(batch)
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision(precision)
-    assert np.array_equal(rows, expected)
+@pytest.mark.parametrize("device", ["cuda", "gpu"])
+def test_a_device_that_is_not_here_is_refused_even_where_none_is_needed(device, monkeypatch, noise):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    rows = noise.reshape(12, -1).astype(np.float32)
+    for call in (
+        lambda: features.load_backbone("pixels", device=device),
+        lambda: genmem.score(generated=noise, train=noise, backbone="pixels", device=device),
+        lambda: genmem.score(generated=rows, train=rows, device=device),
+        lambda: genmem.audit(generated=noise, train=noise, backbones=["pixels"], device=device),
+        lambda: genmem.RunningScore(train=rows, device=device),
+    ):
+        with pytest.raises(UsageError, match=f"device: '{device}' is not available"):
+            call()
+
+
+def test_a_space_that_is_computed_on_the_cpu_says_so_where_another_device_was_asked_for(
+    monkeypatch, noise
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    chosen, automatic = (
+        genmem.score(
+            generated=noise, train=noise + 1, backbone="pixels", device=device, metrics=["kd"]
+        )
+        for device in ("cuda", "auto")
+    )
+    assert "pixels is computed on the CPU: device='cuda' has no effect on it." in chosen.notes
+    assert not any("device" in note for note in automatic.notes)
+    assert float(chosen["kd"]) == float(automatic["kd"])

@@ -284,11 +284,13 @@ def test_bad_input_is_refused_in_words():
         c_t(**arrays, pca=2, metric="cosine")
     with pytest.raises(UsageError, match="metric"):
         c_t(**arrays, metric="manhattan")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(InputError, match="one label for each of the 120 rows of test"):
+    with pytest.raises(
+        InputError, match="categories of test: expected one label for each of the 120 rows"
+    ):
         c_t(**arrays, categories=labels | {"test": [0]})
     with pytest.raises(InputError, match="generated has rows of '7'"):
         c_t(**arrays, categories=labels | {"generated": [7] * 150})
     with pytest.raises(InputError, match="labels for generated, train and test"):
         c_t(**arrays, categories={"train": labels["train"]})
-    with pytest.raises(InputError, match="finite nearest distance"):
+    with pytest.raises(InputError, match="finite distance for each row"):
         c_t_from_distances(generated=np.array([np.nan]), test=np.array([1.0]))

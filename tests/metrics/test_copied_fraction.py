@@ -279,7 +279,7 @@ def test_what_few_images_cannot_show_is_said(n, m, words):
 def test_unusable_distances_are_refused_by_role():
     good = np.array([0.1, 0.2])
     for bad in (np.array([0.1, np.nan]), np.empty(0), np.ones((2, 2))):
-        with pytest.raises(InputError, match="test: expected a finite nearest distance"):
+        with pytest.raises(InputError, match="test: expected a finite distance for each row"):
             found(good, bad)
         with pytest.raises(InputError, match="generated: expected"):
             found(bad, good)

@@ -1,11 +1,17 @@
 """`RunningScore` in a training loop gives what `score` gives on all images at once."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
+import torch.multiprocessing
 
 import genmem
-from genmem import InputError, UsageError
+from genmem import InputError, UsageError, WeightsError
+
+from ..small_networks import convolution
 
 
 @pytest.fixture
@@ -68,3 +74,105 @@ def test_workers_with_different_training_sets_cannot_be_merged(features):
 def test_an_unknown_metric_is_refused_by_the_constructor(features):
     with pytest.raises(UsageError, match="fdd"):
         genmem.RunningScore(train=features["train"], metrics=["fdd"])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_one_image_without_its_batch_axis_is_refused_and_not_counted(pixels, kind):
+    running = genmem.RunningScore(train=pixels["train"], backbone="pixels")
+    for image in (pixels["generated"][0], pixels["generated"][0].transpose(2, 0, 1).copy()):
+        with pytest.raises(InputError, match="For a single image add an axis"):
+            running.update(kind(image))
+    assert running.count == 0
+    for image in (pixels["generated"][0], pixels["generated"][0].transpose(2, 0, 1).copy()):
+        running.update(kind(image[None]))
+    assert running.count == 2
+
+
+@pytest.mark.parametrize("shape", [(5, 9, 8, 3), (5, 4, 16, 3)], ids=["larger", "as many pixels"])
+def test_a_batch_of_another_size_is_refused_and_the_others_stay(pixels, shape):
+    running = genmem.RunningScore(train=pixels["train"], backbone="pixels", metrics=["kd"])
+    running.update(pixels["generated"])
+    expected = float(running.compute()["kd"])
+    with pytest.raises(InputError, match=r"generated has \d × \d+, train has 8 × 8"):
+        running.update(np.zeros(shape, np.uint8))
+    assert (running.count, float(running.compute()["kd"])) == (30, expected)
+
+
+def test_sets_of_images_of_different_sizes_are_refused_even_with_as_many_pixels(pixels):
+    reshaped = pixels["generated"].reshape(30, 4, 16, 3)
+    for score in (genmem.score, genmem.audit):
+        names = {"backbone": "pixels"} if score is genmem.score else {"backbones": ["pixels"]}
+        with pytest.raises(InputError, match="generated has 4 × 16, train has 8 × 8"):
+            score(generated=reshaped, train=pixels["train"], **names)
+
+
+@pytest.fixture(params=["pixels", "network.onnx"])
+def backbone(request, tmp_path):
+    """A space without a network, and one of a network in a file."""
+    name = request.param
+    return name if name == "pixels" else convolution(tmp_path / name)
+
+
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_running_score_travels_with_its_images_and_opens_its_network_again(
+    pixels, backbone, travel
+):
+    first = genmem.RunningScore(train=pixels["train"], backbone=backbone, metrics=["kd"])
+    first.update(pixels["generated"][:12])
+    second = travel(first)
+    second.update(pixels["generated"][12:])
+    first.reset()
+    whole = genmem.RunningScore(train=pixels["train"], backbone=backbone, metrics=["kd"])
+    whole.update(pixels["generated"])
+    assert (second.count, first.count) == (30, 0)
+    assert float(second.compute()["kd"]) == pytest.approx(float(whole.compute()["kd"]), rel=1e-5)
+
+
+def test_a_network_that_travels_to_a_machine_without_its_weights_says_so(pixels, tmp_path):
+    running = genmem.RunningScore(
+        train=pixels["train"], backbone=convolution(tmp_path / "c.onnx"), metrics=["kd"]
+    )
+    arrived = pickle.loads(pickle.dumps(running))
+    (tmp_path / "c.onnx").unlink()
+    with pytest.raises(WeightsError, match=r"c\.onnx"):
+        arrived.update(pixels["generated"])
+    convolution(tmp_path / "c.onnx", seed=1)
+    with pytest.raises(WeightsError, match="SHA-256"):
+        arrived.update(pixels["generated"])
+
+
+def _merge_on_rank_0(rank, folder, pixels, backbone, out):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+    )
+    try:
+        running = genmem.RunningScore(train=pixels["train"], backbone=backbone)
+        running.update(pixels["generated"][rank::2])
+        gathered = [None, None] if rank == 0 else None
+        torch.distributed.gather_object(running, gathered)
+        if rank == 0:
+            running.merge(gathered[1])
+            out.put({name: float(value) for name, value in running.compute().metrics.items()})
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_two_processes_of_a_distributed_run_merge_to_the_value_of_one(pixels, tmp_path):
+    backbone = convolution(tmp_path / "c.onnx")
+    whole = genmem.RunningScore(train=pixels["train"], backbone=backbone)
+    for rank in range(2):
+        whole.update(pixels["generated"][rank::2])
+    expected = {name: float(value) for name, value in whole.compute().metrics.items()}
+    method = "fork" if "fork" in torch.multiprocessing.get_all_start_methods() else "spawn"
+    context = torch.multiprocessing.get_context(method)
+    out = context.SimpleQueue()
+    workers = [
+        context.Process(target=_merge_on_rank_0, args=(rank, tmp_path, pixels, backbone, out))
+        for rank in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert out.get() == pytest.approx(expected, rel=1e-6, nan_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import check_at_least, check_feature_sets, take_rows
+from genmem.arrays import as_feature_sets, as_source, check_at_least, row_counts, take_rows
 from genmem.auditing.augmentation_families import (
     AugmentationFamilies,
     build_families,
@@ -32,8 +32,7 @@ from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Device, FeatureExtractor, is_feature_source
-from genmem.images import Augmentation, Progress, open_images, read_classes
-from genmem.io.paths import refuse_empty
+from genmem.images import Augmentation, ImageSource, Progress
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import (
     ExtractOptions,
@@ -42,6 +41,7 @@ from genmem.scoring.feature_sets import (
     check_backbones,
     load_feature_sets,
     open_backbones,
+    open_set,
 )
 from genmem.scoring.plan import check_seed
 from genmem.scoring.score import set_notes
@@ -99,7 +99,7 @@ def audit(
             that nearly repeat a training image out of the null. Flags then ask whether an image is
             closer than held-out images that are no near-duplicates, and where any was left out
             for its distance, the copied fraction has no interval.
-        classes: report the training images' classes (their folders or labels).
+        classes: report the training images' classes (their first-level folder or label).
         seed: seed of samples.
         weights: weights file of a single backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps".
@@ -128,6 +128,7 @@ def audit(
     sources = {"generated": generated, "train": train}
     if test is not None:
         sources["test"] = test
+    sources = {role: as_source(source, role=role) for role, source in sources.items()}
     augmentations, families = parse_families(augment, backbones)
     run = _Run(
         sources=sources,
@@ -207,16 +208,14 @@ class _Run:
 
     def _load(self, stack: ExitStack) -> list[FeatureSets]:
         """The sets in every space, in the given order."""
-        for role, source in self.sources.items():
-            refuse_empty(source, name=role)
         opened = {
-            role: source if self.are_features[role] else stack.enter_context(open_images(source))
+            role: source if self.are_features[role] else stack.enter_context(open_set(source, role))
             for role, source in self.sources.items()
         }
-        if self.classes and not any(read_classes(opened["train"])):
+        if self.classes and not _has_classes(opened["train"]):
             raise UsageError(
-                "classes: the training images have none: all lie in one folder or have one label. "
-                "Put each class in a folder of its own, or leave out --classes."
+                "classes: the training images have none. Put each class in a folder of its own, or "
+                "leave out --classes."
             )
         extractors = open_backbones(self.backbones, list(opened.values()), self.options)
         for extractor in extractors:
@@ -236,7 +235,7 @@ class _Run:
                     opened, stack=stack, backbone=extractors[place], options=self.options
                 )
                 arrays = {role: one.array for role, one in loaded[place].by_role.items()}
-                counts = check_feature_sets(arrays)
+                counts = row_counts(as_feature_sets(**arrays))
             why = "an audit compares with several images."
             check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
         return [loaded[place] for place in range(len(extractors))]
@@ -327,7 +326,7 @@ class _Run:
             inputs={role: one.summary for role, one in by_role.items()},
             provenance=provenance(seed=self.seed),
             seconds=self.seconds,
-            notes=(*set_notes(by_role), *notes),
+            notes=(*set_notes(by_role), *(n for sets in spaces for n in sets.notes()), *notes),
             thumbnails=_thumbnails(by_role, stack),
         )
 
@@ -354,8 +353,11 @@ def _class_names(train: FeatureSet) -> list[str | None]:
     """The training images' classes, in row order."""
     if train.source is None:
         raise AssertionError("features have no classes")
-    names = read_classes(train.source)
-    return [names[position] for position in train.positions.tolist()]
+    return [train.source.class_name(int(position)) for position in train.positions]
+
+
+def _has_classes(train: ImageSource) -> bool:
+    return any(train.class_name(position) for position in range(len(train)))
 
 
 def _thumbnails(by_role: dict[str, FeatureSet], stack: ExitStack) -> SourceThumbnails | None:

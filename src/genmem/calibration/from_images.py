@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import to_numpy
+from genmem.arrays import as_source, to_numpy
 from genmem.calibration.calibrate import calibrate, rank_spaces
 from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
@@ -85,6 +85,7 @@ def calibrate_sets(
         UsageError: a label or backbone is unknown, or a group has no set.
         WeightsError: a backbone's weights are missing and cannot be obtained.
     """
+    train = as_source(train, role=_TRAIN)
     _check_labels(sets, labels)
     check_backbones(backbones, weights=weights)
     options = ExtractOptions(
@@ -132,7 +133,10 @@ def set_distances(
         InputError, UsageError, WeightsError: as `genmem.score`.
     """
     options = options or ExtractOptions()
-    by_role = {_TRAIN: train, **{f"set {source}": source for source in sources}}
+    by_role = {
+        _TRAIN: as_source(train, role=_TRAIN),
+        **{f"set {source}": source for source in sources},
+    }
     with ExitStack() as stack:
         sets = load_feature_sets(by_role, stack=stack, backbone=backbone, options=options)
         train_rows = sets.by_role[_TRAIN].array

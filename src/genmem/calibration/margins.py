@@ -54,6 +54,7 @@ def margins(*, honest: Floats, cheating: Floats, seed: int = 0) -> Margins:
 
 def auc(*, honest: Floats, cheating: Floats) -> float:
     """P(honest s > cheating s) + ½ P(equal): the area under the ROC curve (Mann-Whitney)."""
+    honest, cheating = check_distances(honest, "honest"), check_distances(cheating, "cheating")
     ranks = stats.rankdata(np.concatenate([honest, cheating]))[: len(honest)]
     wins = ranks.sum() - len(honest) * (len(honest) + 1) / 2
     return float(wins / (len(honest) * len(cheating)))
@@ -65,6 +66,7 @@ def d_prime(*, honest: Floats, cheating: Floats) -> float:
     Source: signal detection theory (Green and Swets 1966). Variances are divided by n. NaN where
     neither group has any spread.
     """
+    honest, cheating = check_distances(honest, "honest"), check_distances(cheating, "cheating")
     spread = pooled_deviation(honest, cheating)
     return float((honest.mean() - cheating.mean()) / spread) if spread > 0 else math.nan
 
@@ -84,6 +86,7 @@ def dispersion(distances: Floats) -> Dispersion:
     the mean whatever the labels are, so it measures spread, not separation, and it grows with n
     and with the square of the distances' scale. `relative_variance` takes both away.
     """
+    distances = check_distances(distances, "distances")
     mean, variance = float(distances.mean()), float(distances.var())
     return Dispersion(
         total_squared_deviation=len(distances) * variance,

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import as_distances
 from genmem.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -147,11 +148,9 @@ def null_distribution(values: Floats) -> NullDistribution:
     Raises:
         InputError: empty, negative or not finite.
     """
-    values = np.sort(np.asarray(values, dtype=np.float64))
-    if values.ndim != 1 or not values.size or not np.isfinite(values).all() or values[0] < 0:
-        raise InputError(
-            f"expected finite distances of honest images from 0, [m], got shape {values.shape}."
-        )
+    values = np.sort(as_distances(values, role="distances of honest images"))
+    if values[0] < 0:
+        raise InputError(f"distances of honest images: expected at least 0, got {values[0]:.4g}.")
     fitted = max(_FEWEST_IN_TAIL, round(_TAIL * len(values)))
     if len(values) <= fitted:
         return NullDistribution(values=values, fitted=0, law=0.0)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from genmem.arrays import as_distances
 from genmem.calibration.results import Criterion, Floats, Threshold
 from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import LEVEL
@@ -105,15 +106,10 @@ def check_distances(values: Floats, group: str) -> Floats:
     Raises:
         InputError: there are none, or one is negative or not finite.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not len(values):
-        raise InputError(
-            f"{group}: expected at least one distance in a row, got shape {values.shape}; "
-            "calibration needs honest and cheating entries."
-        )
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise InputError(f"{group}: expected finite distances of at least 0.")
-    return values
+    distances = as_distances(values, role=group)
+    if not (distances >= 0).all():
+        raise InputError(f"{group}: expected distances of at least 0, got {distances.min():.4g}.")
+    return distances
 
 
 def _by_false_penalty(honest: Floats, cheating: Floats, rate: float) -> Threshold:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem import plugins
+from genmem.arrays import as_array, to_numpy
 from genmem.cheats.augmentation import AUGMENTATIONS, MIXTURE, augment
 from genmem.cheats.autoencoder import reconstruct
 from genmem.cheats.dataset import MIN_SIDE
@@ -244,7 +245,7 @@ def check_options(method: str, *, count: int, seed: int, options: CheatOptions) 
 
 def _checked_images(images: Any) -> Pixels:
     """The training images as an array that fits, in C order."""
-    array = np.asarray(images)
+    array = to_numpy(as_array(images, role="images"))
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
         raise InputError(
             f"images: expected uint8 [n, H, W, 3], got {array.dtype} {list(array.shape)}."

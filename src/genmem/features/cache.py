@@ -37,7 +37,7 @@ from pydantic import BaseModel, NonNegativeInt, model_validator
 from genmem.errors import InputError, UsageError, os_reason
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
-from genmem.io.paths import expand_home, to_path
+from genmem.io.paths import expand_home
 
 FLUSH_SECONDS = 5.0
 """An interrupted run loses at most this much work."""
@@ -70,15 +70,6 @@ def default_cache() -> Path:
         raise UsageError(
             "there is no home directory for the cache. Set $GENMEM_CACHE to a folder."
         ) from error
-
-
-def cache_folder(cache: str | Path) -> Path:
-    """The folder of a `cache` argument; "default" is `default_cache`.
-
-    Raises:
-        UsageError: an empty text.
-    """
-    return default_cache() if cache == "default" else to_path(cache, name="cache")
 
 
 def entry_key(*parts: str) -> str:
@@ -141,10 +132,17 @@ class EntryState(BaseModel, frozen=True, strict=True, extra="forbid"):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A complete feature set; its arrays are memory-mapped if they come from the cache."""
+    """A complete feature set; its arrays are memory-mapped if they come from the cache.
+
+    Attributes:
+        features: float32 [n, d].
+        logits: float32 [n, c]; None if the backbone gives none.
+        shape, broken: as in `Rows`.
+    """
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32] | None
+    shape: tuple[int, ...]
     broken: tuple[tuple[int, str], ...]
 
 
@@ -338,7 +336,12 @@ def _open_entry(folder: Path, count: int) -> Entry | None:
 
 def _entry(arrays: Sequence[NDArray[np.float32]], state: EntryState) -> Entry:
     features, *logits = (array[: state.rows] for array in arrays)
-    return Entry(features=features, logits=logits[0] if logits else None, broken=state.broken)
+    return Entry(
+        features=features,
+        logits=logits[0] if logits else None,
+        shape=state.shape,
+        broken=state.broken,
+    )
 
 
 def _open_arrays(

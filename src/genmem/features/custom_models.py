@@ -18,7 +18,7 @@ from PIL import Image
 
 from genmem.errors import UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
-from genmem.features.engines import TorchEngine, choose_device
+from genmem.features.engines import TorchEngine, choose_device, cpu_note
 from genmem.features.onnx_engine import OnnxEngine
 from genmem.features.preprocessing import Crop, Identity
 from genmem.features.weights import Candidate
@@ -111,10 +111,12 @@ def _open_onnx(
     backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> OnnxEngine:
     """Open ONNX Runtime on the CPU, whatever the device."""
-    del sha256, device
+    del sha256
     if weights is None:
         raise UsageError(f"{backbone.name}: expected an ONNX file, got none.")
-    return FileOnnxEngine(weights)
+    engine = FileOnnxEngine(weights)
+    engine.note = cpu_note(device, backbone.name)
+    return engine
 
 
 def _load_torchscript(path: Path):

@@ -7,10 +7,10 @@ engines agree to about 1e-5 relative; the engine's name is part of the cache key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def choose_device(device: Device) -> str:
     """Resolve "auto" to CUDA, else MPS, else the CPU; check that any other device is available.
 
     Raises:
-        UsageError: the device is unknown or not available.
+        UsageError: the device is unknown or not available, or CUDA was used before a fork.
     """
     if device == "cpu":
         return "cpu"
@@ -40,24 +40,65 @@ def choose_device(device: Device) -> str:
         *(["mps"] if torch.backends.mps.is_available() else []),
         "cpu",
     ]
-    if device == "auto":
-        return available[0]
-    if device not in available:
+    chosen = available[0] if device == "auto" else device
+    if chosen not in available:
         raise UsageError(
             f"device: {device!r} is not available here. Use auto or {', '.join(available)}."
         )
-    return device
+    if chosen == "cuda" and torch.cuda._is_in_bad_fork():
+        raise UsageError(
+            "device: CUDA was used before this process was forked, and cannot be used in it. Start "
+            "processes with multiprocessing.get_context('spawn'), or use device='cpu'."
+        )
+    return chosen
+
+
+def torch_device(device: str | torch.device) -> torch.device:
+    """torch's device of that name, as training loops name it ("cuda:1").
+
+    Raises:
+        UsageError: there is none, or it is not available.
+    """
+    import torch
+
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"device: {str(device)!r} is not available here. Use 'cpu', or a device of torch's "
+            "such as 'cuda' where there is one."
+        ) from error
+    return chosen
+
+
+def cpu_note(device: Device, title: str) -> str | None:
+    """What a reader must know where `device` is another than the CPU, on which `title` runs anyway.
+
+    Raises:
+        UsageError: the device is unknown or not available.
+    """
+    if device == "auto" or choose_device(device) == "cpu":
+        return None
+    return f"{title} is computed on the CPU: device={device!r} has no effect on it"
 
 
 class FunctionEngine:
     """A NumPy function of a whole batch."""
 
     dimension: int | None = None
-    note: str | None = None
 
-    def __init__(self, function: Callable[[NDArray], NDArray], *, name: str, title: str) -> None:
+    def __init__(
+        self,
+        function: Callable[[NDArray], NDArray],
+        *,
+        name: str,
+        title: str,
+        note: str | None = None,
+    ) -> None:
         self._function, self._title = function, title
         self.name = name
+        self.note = note
         self.batch_size = 256
 
     def run(self, batch: NDArray) -> FeaturesAndLogits:
@@ -74,36 +115,20 @@ def function_engine(function: Callable[[NDArray], NDArray], *, name: str = "nump
         function: preprocessed images [b, h, w, 3] → features [b, d].
         name: part of the cache key. Change it when the function's results change.
     """
-
-    def open_engine(
-        backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
-    ) -> FunctionEngine:
-        del weights, sha256, device
-        return FunctionEngine(function, name=name, title=backbone.name)
-
-    return open_engine
+    return partial(_open_function_engine, function, name)
 
 
-@contextmanager
-def _in_float32(device: str) -> Iterator[None]:
-    """Inference without TF32 or autocast, whatever the program set: no cache key holds that."""
-    import torch
-
-    backends: Any = torch.backends
-    matmuls = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
-    precisions = [matmul.fp32_precision for matmul in matmuls]
-    try:
-        for matmul in matmuls:
-            matmul.fp32_precision = "ieee"
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(allow_tf32=False),
-            torch.autocast(torch.device(device).type, enabled=False),
-        ):
-            yield
-    finally:
-        for matmul, precision in zip(matmuls, precisions, strict=True):
-            matmul.fp32_precision = precision
+def _open_function_engine(
+    function: Callable[[NDArray], NDArray],
+    name: str,
+    backbone: Backbone,
+    weights: Path | None,
+    sha256: str | None,
+    device: Device,
+) -> FunctionEngine:
+    del weights, sha256
+    title = backbone.name
+    return FunctionEngine(function, name=name, title=title, note=cpu_note(device, title))
 
 
 class TorchEngine:
@@ -132,7 +157,7 @@ class TorchEngine:
         import torch
 
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-        with _in_float32(self.device):
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             output = self.network(images)
         features, logits = output if isinstance(output, tuple) else (output, None)
         rows = as_rows(features.float().cpu().numpy(), len(batch), self.title)

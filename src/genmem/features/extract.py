@@ -18,7 +18,6 @@ from genmem.features.cache import (
     Entry,
     EntryState,
     Rows,
-    cache_folder,
     compute_in_memory,
     default_cache,
     is_done,
@@ -73,6 +72,7 @@ class Features:
         positions: int64 [n], the position in the source of each row's image.
         digest: hex hash of the content: of all images in the source, or of the feature array.
         skipped: ids of the broken images that were left out.
+        shape: of one preprocessed image; None where features were given.
         backbone: `FeatureExtractor.describe` of what computed the rows; None if unknown.
         seconds: wall-clock time of the extraction.
         from_cache: whether the cache held all rows.
@@ -84,6 +84,7 @@ class Features:
     positions: NDArray[np.int64]
     digest: str
     skipped: tuple[str, ...]
+    shape: tuple[int, ...] | None
     backbone: Mapping[str, Any] | None
     seconds: float
     from_cache: bool
@@ -230,8 +231,8 @@ def extract(
     if cache is None:
         entry, from_cache = compute_in_memory(len(source), compute), False
     else:
-        key = features_key(hashes, extractor, augmentation)
-        folder = cache_folder(cache) / "features" / key
+        folder = default_cache() if cache == "default" else Path(cache)
+        folder = folder / "features" / features_key(hashes, extractor, augmentation)
         entry, from_cache = open_or_compute(folder, len(source), compute, progress=progress)
     if not skip_broken:
         _check_none_broken(source, entry.broken)
@@ -252,6 +253,7 @@ def _describe_rows(
         positions=positions,
         digest=hashes.hexdigest,
         skipped=tuple(source.id(position) for position in skipped),
+        shape=entry.shape,
         backbone=extractor.describe(),
         seconds=0.0,
         from_cache=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
 from genmem.features.engines import open_network_engine
-from genmem.features.registry import backbones, find_backbone, weights_status
-from genmem.features.weights import Weights, obtain_weights
+from genmem.features.registry import backbones, find_backbone, is_registered, weights_status
+from genmem.features.weights import Weights, obtain_weights, sha256_of
 from genmem.images import Progress
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 class FeatureExtractor:
     """Turns images into features. `load_backbone` makes one.
 
+    It can be pickled and sent to other processes. An engine has threads and memory of its own that
+    cannot travel: a process that received or inherited the extractor opens one at its first batch,
+    from the same weights.
+
     Attributes:
         backbone: its registry entry.
         weights_hash: SHA-256 of the weights file, hex; None for a backbone without weights.
@@ -30,18 +35,44 @@ class FeatureExtractor:
         batch_size: images per call at which this engine is fastest.
     """
 
-    def __init__(self, backbone: Backbone, weights: Weights | None, engine: Engine) -> None:
+    def __init__(self, backbone: Backbone, weights: Weights | None, device: Device) -> None:
         self.backbone = backbone
         self.weights_hash = weights.sha256 if weights else None
         self.weights_origin = weights.origin if weights else None
-        self.engine = engine.name
-        self.batch_size = engine.batch_size
-        self._engine = engine
+        self._weights = weights
+        self._device: Device = device
+        self._engine = self._open_engine()
+        self._process = os.getpid()
+        self.engine = self._engine.name
+        self.batch_size = self._engine.batch_size
+        self._note = self._engine.note
+        self._dimension = self._engine.dimension or backbone.dimension
+
+    def _open_engine(self) -> Engine:
+        path, sha256 = (self._weights.path, self._weights.sha256) if self._weights else (None, None)
+        open_engine = self.backbone.open_engine or open_network_engine
+        return open_engine(self.backbone, path, sha256, self._device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the engine; a backbone of the registry as its name."""
+        name = self.backbone.name
+        return self.__dict__ | {
+            "_engine": None,
+            "backbone": name if is_registered(self.backbone) else self.backbone,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        if isinstance(state["backbone"], str):
+            self.backbone = find_backbone(state["backbone"])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FeatureExtractor:
+        return self  # one engine serves all copies in a process
 
     @property
     def dimension(self) -> int | None:
         """Features per image; None if unknown until the first batch."""
-        return self._engine.dimension or self.backbone.dimension
+        return self._dimension
 
     def transform(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         """One RGB image, uint8 [H, W, 3] → the network's input. Thread-safe."""
@@ -49,7 +80,27 @@ class FeatureExtractor:
 
     def run(self, batch: NDArray[Any]) -> FeaturesAndLogits:
         """Transformed images [b, ...] → features float32 [b, d] and logits [b, c] or None."""
-        return self._engine.run(batch)
+        if self._engine is None or self._process != os.getpid():
+            self._reopen()
+        rows, logits = self._engine.run(batch)
+        self._dimension = rows.shape[1]
+        return rows, logits
+
+    def _reopen(self) -> None:
+        """Open the engine in this process, from the same weights wherever they are here."""
+        weights = self._weights
+        if weights and not (
+            weights.path.is_file() and sha256_of(weights.path) == self.weights_hash
+        ):
+            weights = _obtain_weights(self.backbone, None, None)
+            if weights is None or weights.sha256 != self.weights_hash:
+                raise WeightsError(
+                    f"{self.backbone.name}: expected the weights of the process that sent this, "
+                    f"SHA-256 {self.weights_hash}, got {weights and weights.sha256}. Put the same "
+                    "file in $GENMEM_WEIGHTS on every machine."
+                )
+            self._weights = weights
+        self._engine, self._process = self._open_engine(), os.getpid()
 
     def describe(self) -> dict[str, Any]:
         """Name, dimension, preprocessing, weights and engine, as JSON values for provenance."""
@@ -60,7 +111,7 @@ class FeatureExtractor:
             "weights_sha256": self.weights_hash,
             "weights_from": self.weights_origin,
             "engine": self.engine,
-            **({"note": self._engine.note} if self._engine.note else {}),
+            **({"note": self._note} if self._note else {}),
         }
 
 
@@ -102,9 +153,7 @@ def load_backbone(
     """
     backbone = find_backbone(name) if isinstance(name, str) else name
     obtained = _obtain_weights(backbone, weights, progress)
-    path, sha256 = (obtained.path, obtained.sha256) if obtained else (None, None)
-    open_engine = backbone.open_engine or open_network_engine
-    return FeatureExtractor(backbone, obtained, open_engine(backbone, path, sha256, device))
+    return FeatureExtractor(backbone, obtained, device)
 
 
 def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> torch.nn.Module:

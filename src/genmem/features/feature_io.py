@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import rows_not_finite, to_numpy
+from genmem.arrays import as_array, check_floating, rows_not_finite, to_numpy
 from genmem.errors import InputError
 from genmem.features.extract import Features, RowIds
 from genmem.formatting import printable
@@ -138,10 +138,13 @@ def _read_archive(path: Path) -> NDArray:
         return archive[layout.rows]
 
 
-def _read(source: str | Path | NDArray | torch.Tensor) -> tuple[NDArray, str]:
+def _read(source: str | Path | NDArray | torch.Tensor, role: str) -> tuple[NDArray, str]:
     """The array as stored, memory-mapped if it is a .npy file, and its name for messages."""
     if not isinstance(source, str | Path):
-        return to_numpy(source), "the feature array"
+        array = as_array(source, role=role)
+        if array.ndim == 2:
+            check_floating(array, role=role)  # before NumPy makes float32 of bfloat16
+        return to_numpy(array), role
     path = expand_home(source)
     try:
         if path.suffix.lower() == ".npz":
@@ -200,7 +203,9 @@ def _sidecar(path: Path, count: int) -> _Sidecar | None:
     )
 
 
-def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
+def load_features(
+    source: str | Path | NDArray | torch.Tensor, *, role: str = "the feature array"
+) -> Features:
     """Load features from a .npy or .npz file or an array: float16, float32 or float64 [n, d].
 
     float32 .npy files stay memory-mapped and float32 arrays are not copied; other types become
@@ -208,6 +213,10 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
 
     `genmem features` writes `NAME.ids.json` beside a .npy file: the rows' ids, the images left out
     and the backbone come from it. Without it the ids are row numbers.
+
+    Args:
+        source: a .npy or .npz file, or whatever `genmem.arrays.as_array` takes, [n, d].
+        role: what an array is, for messages.
 
     Raises:
         InputError: the file cannot be read, is not 2-D or not floating point, is empty, or has a
@@ -217,7 +226,7 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
     started = time.perf_counter()
     if isinstance(source, Statistics):
         raise statistics_are_no_rows("the Statistics")
-    stored, name = _read(source)
+    stored, name = _read(source, role)
     if stored.ndim != 2 or stored.dtype.kind != "f":
         raise InputError(
             f"{name} has shape {tuple(stored.shape)} and type {stored.dtype}; expected features: "
@@ -254,6 +263,7 @@ def load_features(source: str | Path | NDArray | torch.Tensor) -> Features:
         positions=positions,
         digest=hasher.hexdigest(),
         skipped=sidecar.skipped if sidecar else (),
+        shape=None,
         backbone=sidecar.backbone if sidecar else None,
         seconds=time.perf_counter() - started,
         from_cache=False,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, WeightsError
 from genmem.features.backbone import FeaturesAndLogits
+from genmem.forks import keep_in_forks
 from genmem.images.prefetch import usable_cores
 
 
@@ -62,6 +63,7 @@ class OnnxEngine:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise WeightsError(f"ONNX Runtime cannot load {title}: {reason}") from error
+        keep_in_forks(self.session)
         self.title = title
         self.batch_size = batch_size
         self.input = self.session.get_inputs()[0]

@@ -121,12 +121,11 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
         return "run by torch: the network has no fixed input size"
     network = backbone.network(weights)
     batch = _example(backbone, backbone.input_size)
-    without_autocast = torch.autocast("cpu", enabled=False)  # of the program around
-    with torch.inference_mode(), without_autocast:
+    with torch.inference_mode():
         expected = network(batch)
     expected = expected if isinstance(expected, tuple) else (expected,)
     try:
-        with _quiet(), without_autocast:
+        with _quiet():
             torch.onnx.export(
                 network,
                 (batch,),

@@ -59,6 +59,11 @@ def find_backbone(name: str) -> Backbone:
     )
 
 
+def is_registered(backbone: Backbone) -> bool:
+    """Whether `find_backbone` finds this very entry by its name."""
+    return _registry().get(backbone.name) is backbone
+
+
 def _registry() -> dict[str, Backbone]:
     return plugins.extend(BACKBONES, group=GROUP, kind=Backbone)
 

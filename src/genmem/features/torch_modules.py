@@ -11,6 +11,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from genmem.errors import InputError
+
 
 class Normalized(nn.Module):
     """A network that scales its input first: (x/255 − mean) / std per channel.
@@ -49,7 +51,17 @@ class TorchBackbone(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 [b, 3, H, W] → features float32 [b, d]."""
+        """uint8 [b, 3, H, W] → features float32 [b, d].
+
+        Raises:
+            InputError: other images; values from 0 to 1 would look black, and none would notice.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise InputError(
+                f"images: expected uint8 RGB [b, 3, H, W], got {images.dtype} "
+                f"{list(images.shape)}. Scale to 0 … 255, round, and convert with "
+                ".to(torch.uint8)."
+            )
         prepared = self.preprocess(images)
         if self.network is None:
             return prepared.flatten(1).float()

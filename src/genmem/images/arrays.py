@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 from PIL import Image
 
-from genmem.arrays import to_numpy
+from genmem.arrays import as_array, is_array_like, to_numpy
 from genmem.errors import GenmemError, InputError
 from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
@@ -23,7 +24,7 @@ from genmem.io.paths import temporary_file_errors
 
 
 class ArraySource(ImageSource):
-    """Images in one uint8 array, [N, H, W, C] with C of 1, 3 or 4, or gray [N, H, W].
+    """Images in one uint8 array, as `as_pixels` takes them.
 
     The array is not copied, in memory or memory-mapped; only the image that is read is.
     """
@@ -33,7 +34,7 @@ class ArraySource(ImageSource):
     ) -> None:
         """Use `pixels` (an array or tensor), and the `file` that they are mapped from, if any."""
         self.name, self.where = name, where
-        self._pixels = _check(to_numpy(pixels), where=where, advice=_channels_last(pixels, 4))
+        self._pixels = as_pixels(pixels, where=where)
         self._file = file
 
     def __len__(self) -> int:
@@ -150,31 +151,59 @@ def _copy_member(path: Path) -> IO[bytes]:
             return copy_to_tempfile(member, compressed=entry.compress_size, what=str(path))
 
 
-def _channels_last(value: Any, dimensions: int) -> str:
-    """How to move the channels of images or one image last, in NumPy or torch."""
-    method = "permute" if hasattr(value, "detach") else "transpose"
-    return f"Move the channels last: .{method}{(1, 2, 0) if dimensions == 3 else (0, 2, 3, 1)}"
+_CHANNELS = (1, 3, 4)
+"""Gray, RGB, and RGB with transparency."""
 
 
-def _check(pixels: NDArray[Any], *, where: str, advice: str) -> NDArray[np.uint8]:
-    shape, actual = pixels.shape, f"{pixels.dtype} {list(pixels.shape)}"
-    expected = f"{where}: expected images, uint8 [N, H, W, 3] (or 1 or 4), or gray [N, H, W]; got "
-    if pixels.ndim == 2:
+def as_pixels(value: Any, *, where: str) -> NDArray[np.uint8]:
+    """An array argument as images: uint8 with the channels last; a view where possible.
+
+    Channels stand last, [N, H, W, C], or first, [N, C, H, W], as in torch. No shape is guessed:
+    one that may mean either, or a single image, is refused.
+
+    Args:
+        value: whatever `genmem.arrays.as_array` takes.
+        where: what it is, for messages.
+
+    Returns:
+        uint8 [N, H, W, C] with C of 1, 3 or 4, or gray [N, H, W].
+
+    Raises:
+        InputError: it is no array of such images.
+    """
+    array = as_array(value, role=where)
+    shape = tuple(array.shape)
+    dtype = str(array.dtype).removeprefix("torch.")
+    expected = (
+        f"{where}: expected images, uint8 [N, H, W, 3] (or 1 or 4), [N, 3, H, W], or gray "
+        f"[N, H, W]; got {dtype} {list(shape)}"
+    )
+    if len(shape) == 2:
         raise InputError(
-            f"{expected}{actual}. Two dimensions are features, not images; features are floating "
-            "point."
+            f"{expected}. Two dimensions are features, not images; features are floating point."
         )
-    if pixels.dtype != np.uint8:
-        raise InputError(f"{expected}{actual}. Scale to 0 … 255, round, and .astype('uint8').")
-    if pixels.ndim == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
-        raise InputError(f"{expected}{actual}. {advice}")
-    if pixels.ndim == 3 and shape[2] in (3, 4):
-        raise InputError(f"{expected}{actual}. For a single image add an axis: array[None].")
-    if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and shape[3] not in (1, 3, 4)):
-        raise InputError(f"{expected}{actual}")
-    if not pixels.size:
-        raise InputError(f"{expected}{actual}, which is empty")
-    return pixels
+    if dtype != "uint8":
+        raise InputError(f"{expected}. Scale to 0 … 255, round, and convert to uint8.")
+    if 0 in shape:
+        raise InputError(f"{expected}, which is empty.")
+    if len(shape) == 3 and (shape[2] in (3, 4) or shape[0] in (3, 4)):
+        raise InputError(
+            f"{expected}. For a single image add an axis: array[None]; for gray images: "
+            "array[..., None]."
+        )
+    if len(shape) == 3:
+        return to_numpy(array)
+    if len(shape) == 4 and (shape[1] in _CHANNELS) != (shape[3] in _CHANNELS):
+        pixels = to_numpy(array)
+        return pixels if shape[3] in _CHANNELS else pixels.transpose(0, 2, 3, 1)
+    if len(shape) == 4 and shape[3] in _CHANNELS:
+        if not is_torch_array(array):
+            return array  # NumPy's images have their channels last
+        raise InputError(
+            f"{expected}. Its channels may be first or last: give a NumPy array with the channels "
+            "last, tensor.permute(0, 2, 3, 1).numpy() if they are first."
+        )
+    raise InputError(f"{expected}.")
 
 
 def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
@@ -183,16 +212,8 @@ def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
         return bytes(image)
     if isinstance(image, Image.Image):
         return image_to_rgb(image, name=what)
-    if is_array(image):
-        pixels = to_numpy(image)
-        return np.ascontiguousarray(
-            _check(pixels[None], where=what, advice=_channels_last(image, 3))[0]
-        )
+    if is_array_like(image):
+        return np.ascontiguousarray(as_pixels(as_array(image, role=what)[None], where=what)[0])
     raise InputError(
         f"{what}: expected a Pillow image, an array or encoded bytes, got {type(image).__name__}"
     )
-
-
-def is_array(value: object) -> bool:
-    """Whether `value` is a NumPy array, a torch tensor or similar; torch is not imported."""
-    return hasattr(value, "__array__")

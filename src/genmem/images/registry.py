@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from genmem import plugins
+from genmem.arrays import is_array_like
 from genmem.errors import InputError, os_reason
 from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive
-from genmem.images.arrays import ArraySource, IterableSource, is_array, open_array_file
+from genmem.images.arrays import ArraySource, IterableSource, open_array_file
 from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
 from genmem.io.npz import PICKLES, pickle_refused
-from genmem.io.paths import refuse_empty
 
 GROUP = "genmem.image_sources"
 """The group of the entry points by which other packages add image sources (`genmem.plugins`)."""
@@ -104,7 +104,7 @@ FORMATS = {
         SourceFormat(
             name="array",
             description="an array",
-            accepts=is_array,
+            accepts=is_array_like,
             open=lambda pixels: ArraySource(pixels, name="array", where="the array"),
         ),
     )
@@ -123,7 +123,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             - a .parquet file with a column of encoded images (`parquet`);
             - a .npy or .npz file with uint8 pixels [N, H, W, C], or gray [N, H, W];
             - `hf:DATASET[:split]`, a data set on the Hugging Face hub (`hub`);
-            - a NumPy array or torch tensor of the same shapes;
+            - an array or tensor of the same shapes, or with the channels first, [N, C, H, W];
             - whatever an installed package's format accepts;
             - any other iterable of Pillow images, arrays [H, W, C] or [H, W], or encoded images as
               bytes; they may be mixed. It is read at once, into a temporary file;
@@ -132,7 +132,6 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     Raises:
         InputError: it does not exist, cannot be read, holds no image, or is refused as unsafe (see
             `archives`, `limits`).
-        UsageError: it is an empty text.
 
     Example:
         >>> import numpy as np
@@ -143,7 +142,6 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     """
     if isinstance(source, ImageSource):
         return source
-    refuse_empty(source, name="images")
     formats = plugins.extend(FORMATS, group=GROUP, kind=SourceFormat)
     try:
         for source_format in formats.values():

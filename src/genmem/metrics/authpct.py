@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import check_at_least, check_feature_sets, to_numpy
+from genmem.arrays import as_feature_sets, check_at_least, to_numpy
 from genmem.neighbors import Nearest, nearest
 from genmem.results import Result
 
@@ -31,7 +31,7 @@ def authpct(*, generated: Any, train: Any) -> Result:
     Raises:
         InputError: the arrays are not features of one backbone, or train has one row.
     """
-    check_feature_sets({"generated": generated, "train": train})
+    generated, train = as_feature_sets(generated=generated, train=train).values()
     return authpct_from(nearest_rows=nearest(generated, train, metric="euclidean"), train=train)
 
 

@@ -9,7 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_choice, check_feature_sets, take_rows, to_numpy
+from genmem.arrays import (
+    as_distances,
+    as_feature_sets,
+    as_labels,
+    check_choice,
+    row_counts,
+    take_rows,
+    to_numpy,
+)
 from genmem.errors import InputError, UsageError
 from genmem.metrics import tie_correction
 from genmem.metrics.kmeans_cells import fit_cells, project
@@ -92,8 +100,8 @@ def c_t(
         >>> abs(float(c_t(generated=honest, train=train, test=test))) < 3
         True
     """
-    arrays = {"generated": generated, "train": train, "test": test}
-    counts = check_feature_sets(arrays)
+    arrays = as_feature_sets(generated=generated, train=train, test=test)
+    counts = row_counts(arrays)
     check_choice(metric, ("euclidean", "cosine"), name="metric")
     if pca is not None and metric == "cosine" and cells is None:
         raise UsageError(
@@ -136,13 +144,10 @@ def c_t_from_distances(
     Raises:
         InputError: not one-dimensional, empty, or not finite.
     """
-    distances = {"generated": np.asarray(generated), "test": np.asarray(test)}
-    for role, array in distances.items():
-        if array.ndim != 1 or not array.size or not np.isfinite(array).all():
-            raise InputError(
-                f"{role}: expected a finite nearest distance for each row, [n], got shape "
-                f"{array.shape}."
-            )
+    distances = {
+        role: as_distances(given, role=role)
+        for role, given in (("generated", generated), ("test", test))
+    }
     row = _score_cell(0, distances, train_rows=train_rows, fewest=0)
     return Result(
         name="c_t",
@@ -223,13 +228,12 @@ def _check_categories(
         raise InputError(
             f"categories: expected labels for generated, train and test, got {sorted(categories)}."
         )
-    labels = {role: np.asarray(list(categories[role])).astype(str) for role in _ROLES}
+    labels = {
+        role: as_labels(categories[role], role=f"categories of {role}", count=counts[role])
+        for role in _ROLES
+    }
+    labels = {role: array.astype(str) for role, array in labels.items()}
     for role in _ROLES:
-        if labels[role].shape != (counts[role],):
-            raise InputError(
-                f"categories: expected one label for each of the {counts[role]} rows of {role}, "
-                f"got shape {labels[role].shape}."
-            )
         unknown = sorted(set(labels[role].tolist()) - set(labels["train"].tolist()))
         if unknown:
             raise InputError(

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincc, betaincinv, gammaln, ndtr
 
-from genmem.arrays import check_feature_sets, to_numpy
-from genmem.errors import InputError
+from genmem.arrays import as_distances, as_feature_sets, to_numpy
 from genmem.metrics.intervals import LEVEL, SIDE, clopper_pearson
 from genmem.neighbors import Metric, nearest
 from genmem.results import Interval, Result
@@ -88,8 +87,7 @@ def copied_fraction(
         >>> round(float(result), 2), result.interval.low > 0.1
         (0.2, True)
     """
-    sets = {"generated": generated, "train": train, "test": test}
-    check_feature_sets(sets)
+    generated, train, test = as_feature_sets(generated=generated, train=train, test=test).values()
     generated_distances, test_distances = (
         to_numpy(nearest(rows, train, metric=metric).distances)[:, 0] for rows in (generated, test)
     )
@@ -111,8 +109,11 @@ def copied_fraction_from(
     Raises:
         InputError: not one-dimensional, empty, or not finite.
     """
-    near = {"generated": _checked("generated", generated), "test": _checked("test", test)}
-    n = {"generated": len(generated), "train": train_rows, "test": len(test)}
+    near = {
+        role: snap_to_zero(as_distances(distances, role=role))
+        for role, distances in (("generated", generated), ("test", test))
+    }
+    n = {"generated": len(near["generated"]), "train": train_rows, "test": len(near["test"])}
     held_out = np.sort(near["test"])
     rank = _rank(held_out)
     if rank is None:
@@ -133,16 +134,6 @@ def copied_fraction_from(
 def snap_to_zero(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """The distances, those of equal rows (up to `NO_DISTANCE` from 0) as exactly 0."""
     return np.where(np.abs(distances) <= NO_DISTANCE, 0.0, distances)
-
-
-def _checked(role: str, distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    array = np.asarray(distances, dtype=np.float64)
-    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
-        raise InputError(
-            f"{role}: expected a finite nearest distance for each row, [n], got shape "
-            f"{array.shape}."
-        )
-    return snap_to_zero(array)
 
 
 def _rank(held_out: NDArray[np.float64]) -> int | None:

@@ -18,9 +18,9 @@ from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import (
+    as_features,
     block_slices,
     check_at_least,
-    check_features,
     check_same_dimension,
     copy_float64,
     take_rows,
@@ -73,8 +73,7 @@ def fd(*, generated: Any, train: Any) -> Result:
         >>> round(float(result), 6)  # equal covariances, means that are 1 apart
         1.0
     """
-    check_sides(generated=generated, train=train)
-    generated_side, train_side = gaussian(generated), gaussian(train)
+    generated_side, train_side = map(gaussian, as_sides(generated=generated, train=train))
     parts = _distance(generated_side, train_side)
     value = parts["mean_term"] + parts["covariance_term"]
     notes = _bias_notes(generated=generated_side, train=train_side)
@@ -112,8 +111,7 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     Raises:
         InputError: as for `fd`, or fewer than 30 generated rows.
     """
-    check_features(generated, role="generated")
-    check_sides(generated=generated, train=train)
+    generated, train = as_sides(generated=as_features(generated, role="generated"), train=train)
     count = int(generated.shape[0])
     check_at_least(
         count, _LEAST_FOR_INFINITY, role="generated", why="the line is fitted over 15 sizes."
@@ -150,22 +148,27 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     )
 
 
-def check_sides(*, generated: Any, train: Any) -> None:
-    """Raise InputError unless both are of one dimension and two rows.
+def as_sides(*, generated: Any, train: Any) -> tuple[Any, Any]:
+    """Both sides of a Fréchet distance as features, `Moments` or `Statistics`.
 
-    Either may be features, `Moments` or `Statistics`.
+    Raises:
+        InputError: they are not features, not of one dimension, or of fewer than two rows.
     """
-    shaped = {}
+    sides, shaped = [], {}
     for role, given in (("generated", generated), ("train", train)):
         if isinstance(given, Statistics):
             shaped[role] = given.sigma
+            sides.append(given)
         elif isinstance(given, Moments):
             check_at_least(given.count, 2, role=role, why="a covariance takes two.")
             shaped[role] = given.scatter
+            sides.append(given)
         else:
-            shaped[role] = check_features(given, role=role)
-            check_at_least(int(given.shape[0]), 2, role=role, why="a covariance takes two.")
+            shaped[role] = as_features(given, role=role)
+            check_at_least(int(shaped[role].shape[0]), 2, role=role, why="a covariance takes two.")
+            sides.append(shaped[role])
     check_same_dimension(**shaped)
+    return sides[0], sides[1]
 
 
 def _bias_notes(**sides: Gaussian) -> tuple[str, ...]:

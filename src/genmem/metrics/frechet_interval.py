@@ -10,8 +10,8 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
-from genmem.metrics.frechet import EPSILON, Gaussian, check_sides, fd, gaussian
+from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
+from genmem.metrics.frechet import EPSILON, Gaussian, as_sides, fd, gaussian
 from genmem.metrics.intervals import LEVEL, NO_INTERVAL, NORMAL
 from genmem.metrics.moments import Moments
 from genmem.metrics.symmetric_eigen import congruence, eigenvectors
@@ -76,8 +76,7 @@ def fd_influence(
     Raises:
         InputError: as for `fd`, or no more generated rows than dimensions.
     """
-    check_features(generated, role="generated")
-    check_sides(generated=generated, train=train)
+    generated, train = as_sides(generated=as_features(generated, role="generated"), train=train)
     count, dimension = (int(length) for length in generated.shape)
     check_at_least(
         count,

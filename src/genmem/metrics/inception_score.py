@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
+from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
 from genmem.errors import UsageError
 from genmem.results import Result
 
@@ -38,7 +38,7 @@ def inception_score(*, logits: Any, splits: int = 10, seed: int = 0) -> Result:
         InputError: not finite floating-point logits, or fewer rows than splits.
         UsageError: no splits.
     """
-    check_features(logits, role="logits of generated")
+    logits = as_features(logits, role="logits of generated")
     if splits < 1:
         raise UsageError(f"inception_score: expected splits ≥ 1, got {splits}.")
     count, classes = (int(length) for length in logits.shape)

@@ -9,7 +9,7 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_feature_sets, take_rows
+from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows
 from genmem.errors import UsageError
 from genmem.results import Result
 
@@ -61,7 +61,8 @@ def kd(
         >>> float(kd(generated=honest + 1, train=train)) > float(kd(generated=honest, train=train))
         True
     """
-    counts = check_feature_sets({"generated": generated, "train": train})
+    sets = as_feature_sets(generated=generated, train=train)
+    counts = row_counts(sets)
     for role, count in counts.items():
         check_at_least(count, 2, role=role, why="the kernel is summed over pairs of rows.")
     if subsets < 1 or subset_size < 2:
@@ -75,7 +76,9 @@ def kd(
     for position in range(subsets):
         chosen = random.choice(counts["generated"], size, replace=False)
         chosen_train = random.choice(counts["train"], size, replace=False)
-        values[position] = _mmd(_take(generated, chosen), _take(train, chosen_train))
+        values[position] = _mmd(
+            _take(sets["generated"], chosen), _take(sets["train"], chosen_train)
+        )
     notes = ()
     if size < subset_size:
         notes = (

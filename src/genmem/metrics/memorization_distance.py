@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_feature_sets, check_features, check_same_dimension, to_numpy
+from genmem.arrays import as_feature_sets, as_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import mean_interval
 from genmem.neighbors import nearest
@@ -51,7 +51,7 @@ def memorization_distance(*, generated: Any, train: Any, absolute: bool = True) 
         >>> round(float(memorization_distance(generated=generated, train=train)), 4)
         0.1464
     """
-    check_feature_sets({"generated": generated, "train": train})
+    generated, train = as_feature_sets(generated=generated, train=train).values()
     search = nearest(generated, train, metric="absolute_cosine" if absolute else "cosine")
     return memorization_distance_from(
         distances=to_numpy(search.distances)[:, 0],
@@ -105,14 +105,14 @@ class MemorizationDistance:
     """
 
     def __init__(self, *, train: Any, absolute: bool = True) -> None:
-        self.train = check_features(train, role="train")
+        self.train = as_features(train, role="train")
         self.absolute = absolute
         self._distances: list[NDArray[np.float64]] = []
         self._zero_rows: list[NDArray[np.bool_]] = []
 
     def update(self, generated: Any) -> None:
         """Add generated rows, float [b, d]."""
-        check_features(generated, role="generated")
+        generated = as_features(generated, role="generated")
         check_same_dimension(generated=generated, train=self.train)
         metric = "absolute_cosine" if self.absolute else "cosine"
         search = nearest(generated, self.train, metric=metric)

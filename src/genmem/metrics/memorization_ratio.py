@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_feature_sets, to_numpy
+from genmem.arrays import as_feature_sets, check_at_least, to_numpy
 from genmem.errors import UsageError
 from genmem.metrics.intervals import LEVEL, clopper_pearson
 from genmem.neighbors import Nearest, NearestNeighbors
@@ -45,7 +45,7 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
         UsageError: the threshold is out of range.
     """
     check_threshold(threshold)
-    check_feature_sets({"generated": generated, "train": train})
+    generated, train = as_feature_sets(generated=generated, train=train).values()
     two_nearest, duplicates = two_nearest_different(generated, train)
     return memorization_ratio_from(
         two_nearest=two_nearest,

@@ -47,7 +47,7 @@ def check_tau(tau: float, epsilon: float = EPSILON) -> None:
         raise UsageError(f"epsilon: expected a positive number, got {epsilon}.")
 
 
-def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = EPSILON) -> Result:
+def mifid(*, generated: Any, train: Any, tau: float, epsilon: float = EPSILON) -> Result:
     """MiFID = FD · penalty, with penalty = 1 / (s + ε) if s < τ, and 1 otherwise.
 
     Source: Bai et al., KDD 2021, arXiv 2106.03062; s is `memorization_distance`.
@@ -59,7 +59,8 @@ def mifid(*, generated: Any, train: Any, tau: float = 0.1, epsilon: float = EPSI
     Args:
         generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
-        tau: threshold on s, in (0, 1]; a smaller s is penalised.
+        tau: threshold on s, in (0, 1], of the backbone that made the features; a smaller s is
+            penalised.
         epsilon: keeps the penalty finite when s is 0.
 
     Returns:

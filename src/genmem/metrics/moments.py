@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genmem.arrays import block_slices, check_at_least, check_features, copy_float64, to_numpy
+from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
 from genmem.errors import InputError
 
 
@@ -57,7 +57,7 @@ class Moments:
             InputError: not [b, d] floating-point features, not finite, or of another dimension
                 than the rows before.
         """
-        check_features(block, role="features")
+        block = as_features(block, role="features")
         dimension = int(block.shape[1])
         self._check_dimension(dimension)
         for rows in block_slices(int(block.shape[0]), dimension):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_feature_sets, to_numpy
+from genmem.arrays import as_distances, as_feature_sets, to_numpy
 from genmem.neighbors import Metric, nearest
 from genmem.results import Result
 
@@ -37,15 +37,17 @@ def nn_quantiles(
     Raises:
         InputError: the arrays are not features of one backbone.
     """
-    sets = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
-    check_feature_sets(sets)
+    given = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
+    sets = as_feature_sets(**given)
     distances = {
-        role: to_numpy(nearest(sets[role], train, metric=metric).distances)[:, 0]
+        role: to_numpy(nearest(sets[role], sets["train"], metric=metric).distances)[:, 0]
         for role in sets
         if role != "train"
     }
     return nn_quantiles_from(
-        generated=distances["generated"], test=distances.get("test"), train_rows=int(train.shape[0])
+        generated=distances["generated"],
+        test=distances.get("test"),
+        train_rows=int(sets["train"].shape[0]),
     )
 
 
@@ -59,9 +61,11 @@ def nn_quantiles_from(
         test: float64 [k]; None without a test set.
         train_rows: size of the training set, for the result.
     """
+    generated = as_distances(generated, role="generated")
     n = {"generated": len(generated), "train": train_rows}
     parts: dict[str, Any] = {"levels": LEVELS, "generated": np.quantile(generated, LEVELS).tolist()}
     if test is not None:
+        test = as_distances(test, role="test")
         n["test"] = len(test)
         at = np.quantile(test, LEVELS)
         parts["test"] = at.tolist()

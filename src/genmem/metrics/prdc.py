@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import check_at_least, check_feature_sets, take_rows, to_numpy
+from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows, to_numpy
 from genmem.errors import UsageError
 from genmem.neighbors import count_balls, nearest
 from genmem.results import Result
@@ -142,7 +142,9 @@ def prdc(
         precision_neighborhood: k of precision and recall.
         density_neighborhood: k of density and coverage.
     """
-    n = check_feature_sets({"generated": generated, "train": train})
+    sets = as_feature_sets(generated=generated, train=train)
+    generated, train = sets.values()
+    n = row_counts(sets)
     k_of = {
         name: precision_neighborhood if name in ("precision", "recall") else density_neighborhood
         for name in names

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from array_api_compat import is_torch_array
 
-from genmem.arrays import check_features, check_same_dimension
+from genmem.arrays import as_array, as_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._blocks import (
     METRICS,
@@ -87,10 +87,11 @@ def nearest(
         ([[0, 1]], [[1.0, 4.243]])
     """
     search = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
-    if exclude_self and queries.shape[0] != references.shape[0]:
+    references = as_array(references, role="references")
+    if exclude_self and search.queries.shape != references.shape:
         raise UsageError(
-            "exclude_self compares a set with itself, but there are "
-            f"{queries.shape[0]} queries and {references.shape[0]} references."
+            "exclude_self compares a set with itself, but there are queries of shape "
+            f"{list(search.queries.shape)} and references of shape {list(references.shape)}."
         )
     search.update(references)
     return search.compute()
@@ -120,16 +121,13 @@ class NearestNeighbors:
             raise UsageError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}.")
         if k < 1:
             raise UsageError(f"k: expected at least 1 neighbour, got {k}.")
-        check_features(queries, role="queries")
-        self.queries = queries
+        self.queries = queries = as_features(queries, role="queries")
         self.k = k
         self.metric: Metric = metric
         self.exclude_self = exclude_self
         self.seen = 0
         count = int(queries.shape[0])
-        if within is not None and tuple(within.shape) != (count,):
-            raise UsageError(f"within: expected a bound for each of {count} queries.")
-        self._within = None if within is None else torch.as_tensor(within, dtype=torch.float64)
+        self._within = None if within is None else _bounds(within, count)
         self._distances = torch.full((count, k), torch.inf, dtype=torch.float64)
         self._indices = torch.full((count, k), -1, dtype=torch.int64)
 
@@ -144,9 +142,10 @@ class NearestNeighbors:
         Raises:
             InputError: it is not finite features of the queries' dimension.
         """
-        if getattr(references, "ndim", 0) == 2 and not references.shape[0]:
+        references = as_array(references, role="references")
+        if references.ndim == 2 and not references.shape[0]:
             return
-        check_features(references, role="references")
+        references = as_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)
         first = self.seen if offset is None else offset
         step = query_rows(int(self.queries.shape[1]))
@@ -253,6 +252,14 @@ class NearestNeighbors:
         chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.k)])
         self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
         self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
+
+
+def _bounds(within: Any, count: int) -> torch.Tensor:
+    """`within` as float64 [n], which may be infinite."""
+    bounds = to_numpy(as_array(within, role="within"))
+    if bounds.shape != (count,) or np.isnan(bounds).any():
+        raise UsageError(f"within: expected a bound for each of {count} queries, and no NaN.")
+    return torch.from_numpy(bounds.astype(np.float64))
 
 
 class _Pending:

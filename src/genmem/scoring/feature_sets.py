@@ -13,6 +13,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.arrays import is_array_like
 from genmem.errors import InputError, UsageError
 from genmem.features import (
     Device,
@@ -26,8 +27,8 @@ from genmem.features import (
     load_features,
     load_statistics,
 )
-from genmem.images import ImageSource, Progress, open_images
-from genmem.io.paths import refuse_empty
+from genmem.features.engines import choose_device
+from genmem.images import ArraySource, ImageSource, Progress, open_images
 from genmem.results import InputSummary, Json
 from genmem.set_statistics import Statistics
 
@@ -38,15 +39,22 @@ class ExtractOptions:
 
     Attributes:
         weights: the weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" or "mps": where the backbone runs.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
         progress: called with (stage, done, total or None).
+
+    Raises:
+        UsageError: the device is unknown or not available, whether a backbone is needed or not.
     """
 
     weights: str | Path | None = None
     device: Device = "auto"
     skip_broken: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.device != "auto":
+            choose_device(self.device)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class FeatureSet:
         summary: the set as results describe it.
         source: the images, to show the closest; None where features were given.
         positions: int64 [n], the position of each row in its source.
+        shape: of one preprocessed image; None where features were given.
         backbone: what made the features, as far as that is known; None for bare arrays.
         statistics: mean and covariance that came with the set and describe all of it, of which the
             rows may be a part; None for most sets.
@@ -71,6 +80,7 @@ class FeatureSet:
     summary: InputSummary
     source: ImageSource | None
     positions: NDArray[np.int64]
+    shape: tuple[int, ...] | None = None
     backbone: Mapping[str, Json] | None = None
     statistics: Statistics | None = None
 
@@ -94,6 +104,11 @@ class FeatureSets:
             return {"name": "features", "dimension": int(array.shape[1])}
         return self.extractor.describe()
 
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on how the backbone ran, where it did not run as asked for."""
+        note = self.describe_backbone().get("note")
+        return (f"{note}.",) if note else ()
+
 
 def check_backbones(names: Sequence[str], *, weights: str | Path | None) -> None:
     """Refuse backbones that cannot be compared in one call, before any work is done.
@@ -108,6 +123,13 @@ def check_backbones(names: Sequence[str], *, weights: str | Path | None) -> None
         raise UsageError("a weights file belongs to one backbone; name only one.")
     for name in names:
         find_backbone(name)
+
+
+def open_set(source: Any, role: str) -> ImageSource:
+    """`open_images`; what is wrong with an array is said of its role."""
+    if is_array_like(source):
+        return ArraySource(source, name="array", where=role)
+    return open_images(source)
 
 
 def open_backbones(
@@ -159,10 +181,9 @@ def load_feature_sets(
     """
     opened: dict[str, Any] = {}
     for role, source in sources.items():
-        refuse_empty(source, name=role)
         may_be_statistics = statistics and role == "train"
         is_read_later = (may_be_statistics and is_statistics(source)) or is_feature_source(source)
-        opened[role] = source if is_read_later else stack.enter_context(open_images(source))
+        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = backbone if isinstance(backbone, FeatureExtractor) else None
     if images and isinstance(backbone, str):
@@ -178,6 +199,7 @@ def load_feature_sets(
         if statistics and isinstance(source, ImageSource) and has_statistics(sources[role]):
             by_role[role] = replace(by_role[role], statistics=load_statistics(sources[role]))
     _refuse_other_backbones(by_role)
+    check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
 
 
@@ -194,6 +216,23 @@ def _refuse_other_backbones(by_role: dict[str, FeatureSet]) -> None:
             )
 
 
+def check_same_shape(**shapes: tuple[int, ...] | None) -> None:
+    """Raise InputError unless all sets hold images of one size as the backbone sees them.
+
+    Args:
+        shapes: of one preprocessed image, by role; None where a set is features.
+    """
+    known = {role: shape for role, shape in shapes.items() if shape is not None}
+    if len(set(known.values())) > 1:
+        listed = ", ".join(
+            f"{role} has {' × '.join(map(str, shape[:2]))}" for role, shape in known.items()
+        )
+        raise InputError(
+            f"the sets differ in image size: {listed} (height × width), and this backbone resizes "
+            "nothing. Resize the images, or choose a backbone that does."
+        )
+
+
 def _extract(
     source: ImageSource, extractor: FeatureExtractor, *, role: str, options: ExtractOptions
 ) -> FeatureSet:
@@ -207,7 +246,7 @@ def _extract(
 
 
 def _load(source: Any, role: str) -> FeatureSet:
-    features = load_features(source)
+    features = load_features(source, role=role)
     name = Path(source).name if isinstance(source, str | Path) else f"{role} array"
     # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
     array = source if is_torch_array(source) else features.array
@@ -253,6 +292,7 @@ def _feature_set(
         summary=summary,
         source=source,
         positions=features.positions,
+        shape=features.shape,
         backbone=features.backbone,
     )
 

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import check_features, check_same_dimension, to_numpy
+from genmem.arrays import (
+    as_array,
+    as_source,
+    check_same_dimension,
+    is_array_like,
+)
 from genmem.errors import InputError, UsageError
-from genmem.features import Device, RowIds, extract
-from genmem.images import Progress, open_images
+from genmem.features import Device, RowIds, extract, load_features
+from genmem.images import ArraySource, Progress
 from genmem.results import InputSummary, Score
 from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
     FeatureSets,
+    check_same_shape,
     load_feature_sets,
 )
 from genmem.scoring.score import plan_for, score_feature_sets
@@ -56,10 +61,12 @@ class RunningScore:
         progress: Progress | None = None,
     ) -> None:
         """Prepare the fixed sets; arguments and errors as for `genmem.score`."""
-        sources = {"train": train} if test is None else {"train": train, "test": test}
+        sources = {"train": as_source(train, role="train")}
+        if test is not None:
+            sources["test"] = as_source(test, role="test")
         # The generated images are assumed to come as train does: images or features.
         self._plan = plan_for(
-            {"generated": train, **sources},
+            {"generated": sources["train"], **sources},
             metrics=metrics,
             tau=tau,
             seed=seed,
@@ -89,30 +96,34 @@ class RunningScore:
         """Add a batch.
 
         Args:
-            generated: uint8 images, NumPy [b, H, W, 3] or torch [b, 3, H, W]; or features, float
-                [b, d], of the same backbone as train's.
+            generated: uint8 images, an array or tensor [b, H, W, 3] or [b, 3, H, W]; or features,
+                float [b, d], of the same backbone as train's.
 
         Raises:
-            InputError: the batch is neither, or its features have another dimension than train's.
+            InputError: the batch is neither, its images are of another size than train's where
+                the backbone compares images of one size, or its features have another dimension
+                than train's. The batch is not added then; those before it stay.
             UsageError: images were given, but train came as features, so no backbone is open.
         """
-        if not hasattr(generated, "ndim"):
+        if not is_array_like(generated):
             raise InputError(
                 "generated: expected one array or tensor, uint8 images [b, H, W, 3] or features "
                 f"[b, d], got {type(generated).__name__}; stack the images with numpy.stack."
             )
+        generated = as_array(generated, role="generated")
         if generated.ndim == 2:
-            check_features(generated, role="generated")
+            generated = load_features(generated, role="generated").array
             check_same_dimension(generated=generated, train=self._fixed["train"].array)
-            self._features.append(np.array(to_numpy(generated), dtype=np.float32))
+            self._features.append(np.array(generated, order="C"))  # the caller may reuse theirs
             return
         if self._extractor is None:
             raise UsageError(
                 "expected features [b, d], like train's, got images; give train as images too, "
                 "so that a backbone is loaded."
             )
-        with open_images(_channels_last(generated)) as source:
+        with ArraySource(generated, name="array", where="generated") as source:
             features = extract(source, extractor=self._extractor, cache=None)
+        check_same_shape(generated=features.shape, train=self._fixed["train"].shape)
         self._features.append(features.array)
         if features.logits is not None:
             self._logits.append(features.logits)
@@ -165,11 +176,6 @@ class RunningScore:
 
 
 def _without_source(one: FeatureSet) -> FeatureSet:
-    return replace(one, source=None, ids=RowIds(one.positions, None))
-
-
-def _channels_last(images: Any) -> Any:
-    """torch's [b, 3, H, W] as [b, H, W, 3]; NumPy arrays and anything else as they are."""
-    if is_torch_array(images) and images.ndim == 4 and images.shape[1] in (1, 3):
-        return images.permute(0, 2, 3, 1)
-    return images
+    # A memory map is pickled whole, but as an array that no file is behind any more.
+    array = np.asarray(one.array) if isinstance(one.array, np.memmap) else one.array
+    return replace(one, array=array, source=None, ids=RowIds(one.positions, None))

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.arrays import check_at_least, check_feature_sets, check_same_dimension
+from genmem.arrays import as_feature_sets, as_source, check_at_least, check_same_dimension
 from genmem.features import Device, is_feature_source, is_statistics
-from genmem.images import Progress, side_file_notes
+from genmem.images import Progress
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
 from genmem.results import Result, Score
@@ -90,6 +90,7 @@ def score(
     sources = {"generated": generated, "train": train}
     if test is not None:
         sources["test"] = test
+    sources = {role: as_source(source, role=role) for role, source in sources.items()}
     plan = plan_for(sources, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
@@ -133,7 +134,7 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
     by_role = sets.by_role
     generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
     statistics = _statistics_of_train(train, backbone=sets.backbone)
-    check_feature_sets({role: one.array for role, one in by_role.items() if one.array is not None})
+    as_feature_sets(**{role: one.array for role, one in by_role.items() if one.array is not None})
     if statistics is not None:
         check_same_dimension(generated=generated.array, train=statistics.sigma)
     if not plan.chosen:
@@ -171,6 +172,7 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
         notes=(
             *set_notes(by_role),
             *_statistics_notes(by_role, backbone=sets.backbone),
+            *sets.notes(),
             *plan.left_out,
             *left_out,
         ),
@@ -222,7 +224,7 @@ def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:
 
 
 def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
-    """Sentences on sets that are the same, and on images and side files that were left out."""
+    """Sentences on sets that are the same, and on broken images that were left out."""
     same = [
         f"{first} and {second} are the same set, byte for byte: {meaning}"
         for first, second, meaning in _SAME_SETS
@@ -235,10 +237,4 @@ def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
         for role, one in by_role.items()
         if one.summary.skipped
     ]
-    sides = [
-        note
-        for one in by_role.values()
-        if one.source is not None
-        for note in side_file_notes(one.source)
-    ]
-    return [*same, *skipped, *sides]
+    return [*same, *skipped]

@@ -205,7 +205,9 @@ def _image_problem(
     if size != (width, height):
         return f"it has {size[0]:,} × {size[1]:,} pixels, expected {width:,} × {height:,}"
     try:
-        decode(content, name="")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            decode(content, name="")
     except InputError as error:
         return "it is broken: " + str(error).removeprefix(": ").removeprefix("cannot be decoded: ")
     return None

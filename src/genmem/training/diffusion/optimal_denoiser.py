@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
+from genmem.features.engines import torch_device
 from genmem.training.diffusion.streaming_softmax import (
     BLOCK_BYTES,
     Queries,
@@ -57,7 +58,7 @@ class OptimalDenoiser:
         Raises:
             InputError: they are not images, or the labels are not one whole number per image.
         """
-        self._rows = TrainingRows(images, device=torch.device(device))
+        self._rows = TrainingRows(images, device=torch_device(device))
         self._order = self._sorted = None
         if labels is not None:
             labels = torch.as_tensor(labels).cpu()

@@ -27,6 +27,7 @@ import torch
 from array_api_compat import is_torch_array
 from torch.nn import functional
 
+from genmem.arrays import as_array
 from genmem.errors import InputError
 
 BLOCK_BYTES = 32 * 2**20
@@ -56,6 +57,7 @@ class TrainingRows:
         Raises:
             InputError: another type or shape, no images, or pixels that are not finite.
         """
+        images = as_array(images, role="training images")
         _check(images)
         self.device = device
         self._images = images

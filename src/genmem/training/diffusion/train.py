@@ -16,7 +16,6 @@ import torch
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
 from genmem.images import Progress
-from genmem.io.paths import to_path
 from genmem.results import Json
 from genmem.training.common.checkpoint import (
     CHECKPOINT_FILE,
@@ -96,7 +95,7 @@ def train(
         UsageError: a run that exists already, another configuration than the run began with, a
             loss that is not finite (DivergedError), a full disk.
     """
-    folder = to_path(folder, name="folder")
+    folder = Path(folder)
     labels, classes = training_labels(config.labels, data, seed=config.seed)
     config = config.replace(network=config.network.replace(classes=classes))
     check_images(data, config)

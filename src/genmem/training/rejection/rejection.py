@@ -22,7 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from genmem.arrays import as_array, as_source
 from genmem.errors import InputError, UsageError
+from genmem.features.engines import torch_device
 from genmem.images import Progress
 from genmem.training.rejection.embedding import embed, open_backbone, to_uint8, training_features
 from genmem.training.rejection.options import (
@@ -82,10 +84,21 @@ def check_range(value_range: Any) -> tuple[float, float]:
 
 
 def check_batch(images: Any) -> None:
-    """Raise InputError unless `images` is a tensor [b, channels, H, W]."""
-    if not isinstance(images, torch.Tensor) or images.ndim != 4:
-        given = list(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
-        raise InputError(f"generated images: expected a tensor [b, 3, H, W], got {given}.")
+    """Raise InputError unless `images` is a tensor [b, channels, H, W] of finite values."""
+    if not isinstance(images, torch.Tensor):
+        kind = type(images).__name__
+        raise InputError(f"generated images: expected a tensor [b, 3, H, W], got {kind}.")
+    as_array(images, role="generated images")
+    if images.ndim != 4 or not (images.dtype == torch.uint8 or images.dtype.is_floating_point):
+        raise InputError(
+            "generated images: expected a tensor [b, 3, H, W], floating point or uint8, got "
+            f"{images.dtype} {list(images.shape)}."
+        )
+    if images.dtype != torch.uint8 and not bool(images.isfinite().all()):
+        raise InputError(
+            "generated images: some hold NaN or infinity; the training has diverged. Lower the "
+            "learning rate, or check the generator's output."
+        )
 
 
 Schedule = Callable[[int], float]
@@ -179,7 +192,7 @@ class MemorizationRejection:
         self.value_range = check_range(value_range)
         check_tau(tau)
         check_search(search, by_class=categories is not None)
-        self.device = torch.device(device)
+        self.device = torch_device(device)
         self.steps = 0
         self._half = half
         self._automatic = tau == "auto"
@@ -205,6 +218,7 @@ class MemorizationRejection:
         progress: Progress | None,
     ) -> tuple[NDArray[np.float32], torch.Tensor | None]:
         """Unit rows [n, d] of training images or their features, and their labels int64 [n]."""
+        train = as_source(train, role="train")
         if isinstance(train, np.ndarray | torch.Tensor) and train.ndim == 2:
             if flips:
                 raise UsageError(
@@ -237,7 +251,7 @@ class MemorizationRejection:
 
     def to(self, device: str | torch.device) -> MemorizationRejection:
         """Move backbone and training features."""
-        device = torch.device(device)
+        device = torch_device(device)
         if device != self.device:
             self.device = device
             self._module.to(device)

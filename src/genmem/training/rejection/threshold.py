@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmem.arrays import check_features
+from genmem import arrays
 from genmem.errors import InputError, UsageError
-from genmem.images import open_images, read_batches
+from genmem.images import ArraySource, open_images, read_batches
 from genmem.neighbors import nearest
 from genmem.training.rejection.embedding import unit_rows
 from genmem.training.rejection.options import check_tau
@@ -39,19 +39,22 @@ def check_at_least(
 
 def as_images(train: Any) -> NDArray[np.uint8]:
     """uint8 [n, 3, H, W] from a tensor, an array or a source of images of one size."""
-    if isinstance(train, torch.Tensor):
-        train = train.detach().cpu().numpy()
-    if not isinstance(train, np.ndarray):
-        with open_images(train) as source:
+    train = arrays.as_source(train, role="train")
+    is_array = arrays.is_array_like(train)
+    if is_array and train.ndim == 4 and train.shape[1] == 3:
+        images = arrays.to_numpy(train)
+    else:
+        opened = ArraySource(train, name="train", where="train") if is_array else open_images(train)
+        with opened as source:
             batches = read_batches(source, transform=lambda pixels: pixels, batch_size=256)
-            train = np.concatenate([batch.array for batch in batches]).transpose(0, 3, 1, 2)
-    if train.ndim != 4 or train.shape[1] != 3 or train.dtype != np.uint8:
+            images = np.concatenate([batch.array for batch in batches]).transpose(0, 3, 1, 2)
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != np.uint8:
         raise InputError(
             f"train: expected uint8 images [n, 3, H, W] or float features [n, d], got "
-            f"{train.dtype} {list(train.shape)}."
+            f"{images.dtype} {list(images.shape)}."
         )
-    check_at_least(len(train), 2, "train: number of images", InputError)
-    return train
+    check_at_least(len(images), 2, "train: number of images", InputError)
+    return images
 
 
 def as_unit_rows(train: Any) -> NDArray[np.float32]:
@@ -59,7 +62,7 @@ def as_unit_rows(train: Any) -> NDArray[np.float32]:
 
     Nothing may be written to what is returned: its pages may be read-only.
     """
-    check_features(train, role="train")
+    train = arrays.as_features(train, role="train")
     if isinstance(train, torch.Tensor):
         return unit_rows(train.detach().cpu()).numpy()
     if train.dtype == np.float32 and min(train.strides) >= 0 and _are_unit(train):
@@ -81,13 +84,13 @@ def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> t
     """int64 [n], or [2n] where flipped rows follow; None without categories."""
     if categories is None:
         return None
-    labels = torch.as_tensor(np.asarray(categories))
-    if labels.ndim != 1 or len(labels) != count or labels.dtype.is_floating_point:
+    given = arrays.as_labels(categories, role="categories", count=count)
+    if given.dtype.kind not in "iu":
         raise InputError(
             f"categories: expected one whole number for each of the {count} training images, got "
-            f"{labels.dtype} {list(labels.shape)}."
+            f"{given.dtype}."
         )
-    labels = labels.to(torch.int64)
+    labels = torch.from_numpy(given.astype(np.int64))
     return torch.cat([labels, labels]) if flips else labels
 
 
