@@ -95,6 +95,11 @@ def test_a_threshold_out_of_range_is_refused(tau, epsilon):
         mifid(**sets(), tau=tau, epsilon=epsilon)
 
 
+def test_the_threshold_belongs_to_the_features_and_has_no_default():
+    with pytest.raises(TypeError, match="'tau'"):
+        mifid(**sets())  # pyright: ignore[reportCallIssue]
+
+
 def test_one_generated_row_is_refused_by_role():
     given = sets()
     with pytest.raises(InputError, match="generated"):

@@ -128,6 +128,19 @@ def test_a_running_score_travels_with_its_images_and_opens_its_network_again(
     assert float(second.compute()["kd"]) == pytest.approx(float(whole.compute()["kd"]), rel=1e-5)
 
 
+def test_a_worker_without_images_merges_with_one_that_has_some(pixels, tmp_path):
+    name = convolution(tmp_path / "c.onnx")
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = convolution(tmp_path / "elsewhere" / "c.onnx")
+    busy, idle = (
+        genmem.RunningScore(train=pixels["train"], backbone=path, metrics=["kd"])
+        for path in (name, elsewhere)
+    )
+    busy.update(pixels["generated"])
+    idle.merge(busy)
+    assert float(idle.compute()["kd"]) == float(busy.compute()["kd"])
+
+
 def test_a_network_that_travels_to_a_machine_without_its_weights_says_so(pixels, tmp_path):
     running = genmem.RunningScore(
         train=pixels["train"], backbone=convolution(tmp_path / "c.onnx"), metrics=["kd"]

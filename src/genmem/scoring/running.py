@@ -142,8 +142,9 @@ class RunningScore:
     def _identity(self) -> tuple[object, ...]:
         """What two scores must share to be merged: the fixed sets and the feature space."""
         described = self._extractor.describe() if self._extractor else {}
+        space = [described.get(key) for key in ("name", "preprocessing", "weights_sha256")]
         digests = {role: one.summary.digest for role, one in self._fixed.items()}
-        return digests, described, self._fixed["train"].array.shape
+        return digests, space, self._fixed["train"].array.shape
 
     def compute(self) -> Score:
         """The score of all images seen since the last reset.
