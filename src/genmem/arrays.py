@@ -20,7 +20,6 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
-from genmem.set_statistics import Statistics
 
 BLOCK_BYTES = 160 * 2**20
 """float64 bytes of one block of rows: the usual 10,000 rows of 2,048 features are one block."""
@@ -52,11 +51,6 @@ def as_array(value: Any, *, role: str) -> Any:
         InputError: it is no array; or values are masked, sparse, quantized, not there (meta
             tensors) or spread over machines.
     """
-    if isinstance(value, Statistics):
-        raise InputError(
-            f"{role}: expected rows of features [n, d], got statistics of a set (mu and sigma), "
-            "which hold no rows and serve FD only."
-        )
     if is_torch_array(value):
         return _plain_tensor(value, role)
     if not isinstance(value, np.ndarray):
@@ -261,10 +255,13 @@ def _plain_tensor(tensor: Any, role: str) -> Any:
 
 
 def _converted(value: Any, role: str) -> Any:
-    """An object with `__array__` or `__dlpack__` as NumPy array (masked, if it is) or tensor."""
+    """An object with `__array__` or `__dlpack__` as NumPy array (masked, if it is) or tensor.
+
+    `why_no_array` of an object's class is said where it is given in place of one.
+    """
     expected = f"{role}: expected a NumPy or torch array, or an object with __array__ or __dlpack__"
     kind = type(value).__name__
-    reason = "convert it with numpy.asarray"
+    reason = getattr(value, "why_no_array", "convert it with numpy.asarray")
     if hasattr(value, "__array__"):
         try:
             return np.asanyarray(value)

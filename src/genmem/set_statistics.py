@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import as_array, to_numpy
 from genmem.errors import InputError
 
 _ROUNDING = float(np.finfo(np.float32).eps)
@@ -29,6 +31,8 @@ class Statistics:
     sigma: NDArray[np.float64]
     count: int | None = None
     layout: str = ""
+
+    why_no_array: ClassVar[str] = "statistics (mu and sigma) hold no rows, and serve FD only"
 
     def __post_init__(self) -> None:
         """Raise InputError unless `mu` and `sigma` are a mean and a covariance."""
@@ -59,8 +63,6 @@ class Statistics:
 
 
 def _as_float64(name: str, values: object) -> NDArray[np.float64]:
-    from genmem.arrays import as_array, to_numpy  # which refuses Statistics as rows
-
     array = to_numpy(as_array(values, role=f"statistics: {name}"))
     if array.dtype.kind != "f":
         raise InputError(f"statistics: expected {name} to be floating point, got {array.dtype}.")
