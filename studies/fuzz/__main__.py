@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from multiprocessing.connection import Connection, wait
+from collections.abc import Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from studies.fuzz import cases
@@ -104,7 +105,7 @@ def fuzz(*, minutes: float, seed: int, workers: int, out: Path) -> int:
     return failures
 
 
-def _finished(worker: Worker, ready: list[Connection]) -> bool:
+def _finished(worker: Worker, ready: Sequence[object]) -> bool:
     return worker.connection in ready or time.monotonic() - worker.began > WALL_SECONDS
 
 
@@ -133,7 +134,7 @@ def _print_summary(counts: Counter[tuple[str, str]], slowest: dict[str, float], 
 
 def main() -> None:
     """Read the command line and run the session, or one case."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Feed damaged input to genmem.")
     parser.add_argument("--minutes", type=float, default=5, help="Wall-clock minutes.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the cases.")
     parser.add_argument("--workers", type=int, default=2, help="Worker processes.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from studies.fuzz import files
@@ -204,7 +204,7 @@ def _measure(rng: random.Random, folder: Path, source: Path) -> list[str]:
     return [*score, *_json(rng, folder), *report, *skip]
 
 
-def _training(rng: random.Random, folder: Path, options: dict[str, object]) -> list[str]:
+def _training(rng: random.Random, folder: Path, options: Mapping[str, object]) -> list[str]:
     images = files.folder(rng, folder / "images", images=8)
     file = folder / "settings.json"
     file.write_bytes(damage_text(rng, files.settings(rng, options)))

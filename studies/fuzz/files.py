@@ -8,7 +8,9 @@ import random
 import tarfile
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -85,8 +87,8 @@ def archive(rng: random.Random) -> tuple[bytes, str]:
             for name, data in entries:
                 target.writestr(zipfile.ZipInfo(name), data, rng.choice((0, 8, 12, 14)))
         return content.getvalue(), ".zip"
-    mode, suffix = rng.choice((("w", ".tar"), ("w:gz", ".tar.gz"), ("w:gz", ".tgz"), ("w", ".tar")))
-    with tarfile.open(fileobj=content, mode=mode) as target:
+    suffix = rng.choice((".tar", ".tar", ".tar.gz", ".tgz"))
+    with tarfile.open(fileobj=content, mode="w" if suffix == ".tar" else "w:gz") as target:
         for name, data in entries:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
@@ -113,7 +115,8 @@ def array_file(rng: random.Random) -> tuple[bytes, str]:
         np.save(content, array(rng), allow_pickle=True)
         return content.getvalue(), ".npy"
     names = rng.sample(ARRAY_NAMES, rng.randint(0, 3))
-    np.savez(content, **{name: array(rng) for name in names})
+    arrays: dict[str, Any] = {name: array(rng) for name in names}
+    np.savez(content, **arrays)
     return content.getvalue(), ".npz"
 
 
@@ -185,8 +188,8 @@ private: {{backbone: pixels, train: "{train}"}}
 """
 
 
-def settings(rng: random.Random, options: dict[str, object]) -> str:
+def settings(rng: random.Random, options: Mapping[str, object]) -> str:
     """A JSON file of settings, a few of them of another type or range."""
     values = (0, -1, 1, 2**63, 1e308, "", "x", None, True, [], {}, [1], {"a": 1}, "1", 0.5)
     changed = {name: rng.choice(values) for name in rng.sample(sorted(options), rng.randint(0, 2))}
-    return json.dumps(options | changed, indent=rng.choice((None, 2)))
+    return json.dumps({**options, **changed}, indent=rng.choice((None, 2)))
