@@ -72,7 +72,8 @@ class Worker:
 
 def fuzz(*, minutes: float, seed: int, workers: int, out: Path) -> int:
     """Run cases for `minutes` minutes of wall-clock time; returns the number of failures."""
-    end, counts, messages, slowest = time.monotonic() + 60 * minutes, Counter(), Counter(), {}
+    end, counts = time.monotonic() + 60 * minutes, Counter[tuple[str, str]]()
+    seconds: dict[str, list[float]] = {kind: [] for kind in cases.KINDS}
     failures, number = 0, 0
     with tempfile.TemporaryDirectory() as logs:
         pool = [Worker(seed, Path(logs) / str(index)) for index in range(workers)]
@@ -88,8 +89,7 @@ def fuzz(*, minutes: float, seed: int, workers: int, out: Path) -> int:
                 result = worker.result()
                 kind = cases.kind_of(worker.number)
                 counts[kind, _outcome(result)] += 1
-                messages[result.message[:60]] += 1
-                slowest[kind] = max(slowest.get(kind, 0), result.cpu)
+                seconds[kind].append(result.cpu)
                 if result.fault:
                     failures += 1
                     _keep(out, seed, worker.number, result)
@@ -101,7 +101,7 @@ def fuzz(*, minutes: float, seed: int, workers: int, out: Path) -> int:
                     busy.remove(worker)
         for worker in pool:
             worker.stop()
-    _print_summary(counts, slowest, seed)
+    _print_summary(counts, seconds, seed)
     return failures
 
 
@@ -123,13 +123,16 @@ def _keep(out: Path, seed: int, number: int, result: CaseResult) -> None:
     (folder / "case.json").write_text(json.dumps(document, indent=2), "utf-8")
 
 
-def _print_summary(counts: Counter[tuple[str, str]], slowest: dict[str, float], seed: int) -> None:
+def _print_summary(
+    counts: Counter[tuple[str, str]], seconds: dict[str, list[float]], seed: int
+) -> None:
     outcomes = ("accepted", "refused", "failed")
-    print(f"\nseed {seed}: {sum(counts.values()):,} cases\n")
+    minutes = sum(map(sum, seconds.values())) / 60
+    print(f"\nSeed {seed}: {counts.total():,} cases in {minutes:.0f} minutes of CPU time.\n")
     print(f"| kind | {' | '.join(outcomes)} | slowest, CPU s |\n|---|---|---|---|---|")
     for kind in cases.KINDS:
         numbers = " | ".join(f"{counts[kind, outcome]:,}" for outcome in outcomes)
-        print(f"| {kind} | {numbers} | {slowest.get(kind, 0):.1f} |")
+        print(f"| {kind} | {numbers} | {max(seconds[kind], default=0):.1f} |")
 
 
 def main() -> None:

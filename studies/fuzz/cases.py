@@ -85,7 +85,7 @@ def competitions(rng: random.Random, folder: Path) -> list[str]:
 
 def gan_settings(rng: random.Random, folder: Path) -> list[str]:
     """A JSON file of settings for `train gan`."""
-    return ["train", "gan", *_training(rng, folder, GAN | {"evaluate_every": 0})]
+    return ["train", "gan", *_training(rng, folder, GAN)]
 
 
 def diffusion_settings(rng: random.Random, folder: Path) -> list[str]:
@@ -105,23 +105,22 @@ def thresholds(rng: random.Random, folder: Path) -> list[str]:
 
 
 def command_lines(rng: random.Random, folder: Path) -> list[str]:
-    """Any command with any of its options and any values."""
-    values = (*WORDS, "pixels", "pixels@8", "efficientnet-lite0", "auto", "cpu", "1", "2", "0.5",
-              "fd,mifid", "flip", "noise", str(folder), str(folder / "images"), "*.png",
-              str(folder / "out" / "x.json"), str(folder / "out" / "x.html"),
-              str(folder / "out" / "x.npy"), str(folder / "out" / "x.zip"))  # fmt: skip
+    """A command line that works, with up to two words changed, added or left out."""
     images = str(files.folder(rng, folder / "images", images=6))
-    name = rng.choice(tuple(OPTIONS))
-    arguments = name.split()
-    if rng.random() < 3 / 4 and name not in ("train gan", "train diffusion"):
-        arguments.append(rng.choice((images, images, rng.choice(values))))
-    for option, value in (("--train", images), ("--out", str(folder / "out" / "result.zip"))):
-        arguments += [option, value] if option in OPTIONS[name] else []
-    for option in rng.sample(OPTIONS[name], rng.randint(0, min(3, len(OPTIONS[name])))):
-        arguments += [option, *([rng.choice(values)] if rng.random() < 7 / 8 else [])]
-    if name in WIDTHS:
-        arguments += ["--steps", "1", "--batch-size", "4", *WIDTHS[name]]
-    return [argument for argument in arguments if "\0" not in argument]
+    train = str(files.folder(rng, folder / "train"))
+    (folder / "table.csv").write_text(files.results_table(rng), "utf-8")
+    values = (*WORDS, "pixels", "pixels@8", "efficientnet-lite0", "auto", "cpu", "1", "2", "0.5",
+              "fd,mifid", "flip", "noise", str(folder), images, f"{images}=honest", "*.png",
+              "out/x.json", "out/x.html", "out/x.npy", "out/x.zip")  # fmt: skip
+    name = rng.choice(tuple(COMMAND_LINES))
+    words = COMMAND_LINES[name].format(images=images, train=train).split()
+    for _ in range(rng.randint(0, 2)):
+        position = rng.randrange(1, len(words) + 1)
+        option = [rng.choice(OPTIONS[name])] if name in OPTIONS else []
+        words[position : position + rng.randint(0, 1)] = rng.choice(
+            ([rng.choice(values)], [*option, rng.choice(values)], option, [])
+        )
+    return [word for word in words if "\0" not in word]
 
 
 KINDS: dict[str, Build] = {
@@ -139,32 +138,37 @@ KINDS: dict[str, Build] = {
 }
 """Every kind of case by its name; case n is of kind n modulo their number."""
 
-WIDTHS = {
-    "train gan": ["--width", "8", "--size", "16", "--evaluate-every", "0"],
-    "train diffusion": ["--channels", "8", "--blocks", "1", "--multipliers", "1", "--samples", "4"],
+COMMAND_LINES = {
+    "score": "score {images} --train {train} --backbone pixels",
+    "audit": "audit {images} --train {train} --out out/audit --backbone pixels",
+    "features": "features {images} --out out/f.npy --backbone pixels",
+    "calibrate": "calibrate {images}=honest {train}=cheating --train {train} --backbone pixels",
+    "calibrate table": "calibrate table.csv --distance distance_public",
+    "analyze": "analyze table.csv --out out/analysis",
+    "cheat": "cheat aug --train {train} --out out/c.zip --samples 4",
+    "backbones": "backbones",
+    "train gan": "train gan --model dcgan --train {train} --out out/gan --width 8 --size 16 "
+    "--steps 1 --batch-size 4 --evaluate-every 0",
+    "train diffusion": "train diffusion --train {train} --out out/run --channels 8 --blocks 1 "
+    "--multipliers 1 --attention 8 --steps 1 --batch-size 4 --samples 4",
 }
-"""Options that keep a training short."""
+"""A command line that works for each command that neither serves nor opens the network."""
 
 OPTIONS = {
-    "score": ["--train", "--test", "--backbone", "--metrics", "--tau", "--seed", "--json",
-              "--report", "--weights", "--device", "--skip-broken"],
-    "audit": ["--train", "--test", "--out", "--backbone", "--augment", "--neighbors", "--level",
-              "--classes", "--drop-duplicates", "--seed", "--weights", "--device"],
-    "features": ["--out", "--backbone", "--weights", "--device", "--skip-broken"],
-    "calibrate": ["--train", "--backbone", "--distance", "--label", "--id", "--honest",
-                  "--criterion", "--false-penalty-rate", "--json"],
-    "analyze": ["--out", "--board", "--tau", "--label", "--id", "--honest", "--top", "--seed"],
-    "cheat": ["--train", "--out", "--samples", "--size", "--mix", "--augmentation", "--seed"],
-    "backbones": ["--json", "--weights"],
-    "train gan": ["--model", "--train", "--out", "--test", "--size", "--limit", "--width", "--tau",
-                  "--mode", "--backbone", "--search", "--resume", "--precision", "--seed"],
-    "train diffusion": ["--model", "--train", "--out", "--size", "--limit", "--only", "--channels",
-                        "--multipliers", "--labels", "--parametrization", "--resume",
-                        "--without-skips"],
-    "train sample": ["--out", "--samples", "--seed"],
+    "score": ("--test", "--metrics", "--tau", "--seed", "--json", "--report", "--weights",
+              "--device", "--skip-broken"),
+    "audit": ("--test", "--augment", "--neighbors", "--level", "--classes", "--drop-duplicates",
+              "--seed", "--device"),
+    "calibrate": ("--label", "--honest", "--criterion", "--false-penalty-rate", "--json"),
+    "calibrate table": ("--label", "--id", "--honest", "--cheating", "--criterion", "--json"),
+    "analyze": ("--board", "--tau", "--label", "--id", "--honest", "--top", "--seed"),
+    "cheat": ("--size", "--mix", "--augmentation", "--seed"),
+    "train gan": ("--test", "--limit", "--tau", "--mode", "--backbone", "--search", "--resume",
+                  "--precision", "--seed", "--flips", "--max-tries"),
+    "train diffusion": ("--model", "--size", "--limit", "--only", "--labels", "--resume",
+                        "--parametrization", "--without-skips", "--drop-duplicates"),
 }  # fmt: skip
-"""The commands that a case of `command_lines` runs, with options of theirs. Commands that serve,
-open the network or start a study are not among them."""
+"""Options that a case may add, by command."""
 
 
 def _file(rng: random.Random, folder: Path, content: tuple[bytes, str]) -> Path:
@@ -207,8 +211,9 @@ def _measure(rng: random.Random, folder: Path, source: Path) -> list[str]:
 def _training(rng: random.Random, folder: Path, options: Mapping[str, object]) -> list[str]:
     images = files.folder(rng, folder / "images", images=8)
     file = folder / "settings.json"
-    file.write_bytes(damage_text(rng, files.settings(rng, options)))
+    text = files.settings(rng, options)
+    file.write_bytes(damage_text(rng, text) if rng.random() < 1 / 2 else text.encode())
     run = str(folder / "out" / "run")
     limits = ["--steps", "1", "--batch-size", "4"]
-    limits += [] if "model" in options else ["--samples", "4"]
+    limits += ["--evaluate-every", "0"] if "model" in options else ["--samples", "4"]
     return ["--train", str(images), "--out", run, "--config", str(file), *limits]

@@ -167,7 +167,9 @@ def _redirected(descriptor: int, target: int) -> Iterator[None]:
 
 
 def _prepare(home: Path) -> Path:
-    """Load what is slow to load; returns an empty arena for cases of `competitions`."""
+    """Do what is slow at the first time; returns an empty arena for cases of `competitions`."""
+    import matplotlib.font_manager  # builds its list of fonts  # noqa: F401
+
     from genmem.features import load_backbone
 
     load_backbone("efficientnet-lite0")
