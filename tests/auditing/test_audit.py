@@ -2,6 +2,7 @@
 
 import io
 import math
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -288,6 +289,33 @@ def test_features_are_audited_in_their_own_space(sets):
 def test_contradictory_arguments_are_refused(sets, changes, message):
     with pytest.raises(UsageError, match=message):
         audit(**(sets | {"backbones": ["pixels"]} | changes))
+
+
+@pytest.mark.parametrize("folder", ["train/", "data/train/"])
+def test_classes_below_a_folder_around_the_whole_set_are_reported(sets, tmp_path, folder):
+    names = [f"{folder}{'cat' if n % 3 else 'dog'}/{n}.png" for n in range(len(sets["train"]))]
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:
+        for name, image in zip(names, sets["train"], strict=True):
+            with archive.open(name, "w") as file:
+                Image.fromarray(image).save(file, "PNG")
+    changed = sets | {"train": tmp_path / "train.zip"}
+    with audit(**changed, backbones=["pixels"], classes=True) as found:
+        assert set(found.classes) == {"cat", "dog"}
+        assert found.classes.count("dog") == len([n for n in range(len(names)) if n % 3 == 0])
+
+
+def test_one_class_where_classes_were_asked_for_is_refused(sets, tmp_path):
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    for number, image in enumerate(sets["train"]):
+        Image.fromarray(image).save(tmp_path / "train" / "cat" / f"{number}.png")
+    with pytest.raises(UsageError, match="all lie in one folder or have one label"):
+        audit(**sets | {"train": tmp_path / "train"}, backbones=["pixels"], classes=True)
+
+
+@pytest.mark.parametrize("role", ["generated", "train", "test"])
+def test_an_empty_text_is_refused_by_its_role(sets, role):
+    with pytest.raises(UsageError, match=f"{role}: expected a value, got an empty text"):
+        audit(**sets | {role: ""}, backbones=["pixels"])
 
 
 def test_features_cannot_be_flipped(sets):

@@ -47,7 +47,7 @@ def test_999999_marks_a_disqualified_entry_and_a_blank_label_an_unreviewed_one(t
         (["a,0.1,1,mgan,x"], "row 2: expected 4 cells"),
         (["a,0.1,1,mgan", "", "b,x,1,"], "row 4, column distance"),
         ([], "expected rows below the header"),
-        (['a,0.1,1,"mgan'], "expected comma-separated values"),
+        (['a,0.1,1,"mgan'], "expected values separated by commas, semicolons"),
     ],
 )
 def test_a_bad_row_is_named(table, rows, words):
@@ -58,6 +58,29 @@ def test_a_bad_row_is_named(table, rows, words):
 def test_a_missing_column_is_named_along_with_the_existing_ones(table):
     with pytest.raises(InputError, match="no column 'distances'; it has id, distance"):
         read(table("a,0.1,1,mgan"), numbers=["distances"])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_the_one_by_which_the_header_holds_the_columns(tmp_path, separator):
+    path = tmp_path / "t.csv"
+    rows = [["no, of; it", "id", "distance", "score", "label"], ["1", "a|b;c", "0.25", "3", "mgan"]]
+    quoted = [separator.join(f'"{cell}"' for cell in row) for row in rows]
+    path.write_text("\n".join(quoted))
+    result = read(path)
+    assert (result.ids, result.labels) == (("a|b;c",), ("mgan",))
+    assert (result.numbers["distance"][0], result.numbers["score"][0]) == (0.25, 3)
+
+
+def test_a_missing_column_of_a_table_with_semicolons_is_named_along_with_its_columns(tmp_path):
+    (tmp_path / "t.csv").write_text("id;distance;label\na;0.1;mgan\n")
+    with pytest.raises(InputError, match="no column 'score'; it has id, distance, label"):
+        read(tmp_path / "t.csv")
+
+
+def test_a_decimal_comma_is_refused_with_what_to_write(tmp_path):
+    (tmp_path / "t.csv").write_text("id;distance;score;label\na;0,25;1;mgan\n")
+    with pytest.raises(InputError, match=r"row 2, column distance: .* got '0,25'\. Write it with"):
+        read(tmp_path / "t.csv")
 
 
 def test_a_column_that_appears_twice_is_refused(write_table):

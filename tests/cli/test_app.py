@@ -162,6 +162,40 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments, message, capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["score", "gen", "--train", "", "--test", "test"], "--train"),
+        (["score", "gen", "--train", "train", "--test="], "--test"),
+        (["score", "", "--train", "train"], "the command line"),
+        (["score", "gen", "--train", "train", "--weights", " "], "--weights"),
+        (["score", "gen", "--train", "train", "--json", ""], "--json"),
+        (["audit", "gen", "--train", "", "--out", "o"], "--train"),
+        (["audit", "gen", "--train", "train", "--out="], "--out"),
+        (["features", "", "--out", "a.npy"], "the command line"),
+        (["calibrate", ""], "the command line"),
+        (["calibrate", "--train", "", "--test", "b", "--generated", "c"], "--train"),
+        (["analyze", "", "--out", "o"], "the command line"),
+        (["cheat", "replay", "--train", "", "--out", "a.zip"], "--train"),
+        (["train", "gan", "--model", "dcgan", "--train", "", "--out", "r"], "--train"),
+        (["train", "diffusion", "--train", "", "--out", "r"], "--train"),
+        (["train", "sample", "", "--out", "a.zip"], "the command line"),
+        (["study", "emm", "--train", "", "--out", "r"], "--train"),
+        (["arena", "init", ""], "the command line"),
+        (["arena", "create", "arena", ""], "the command line"),
+        (["submit", ""], "the command line"),
+    ],
+)
+def test_an_empty_value_is_refused_and_never_the_current_folder(
+    arguments, name, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err == f"genmem: {name}: expected a value, got an empty text.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (InputError("a.zip: expected images,\nfound none\x1b[31m"), 2),

@@ -68,8 +68,8 @@ def truncated_png(path):
 def text_among_images(path):
     path.mkdir()
     (path / "fine.png").write_bytes(png())
-    (path / "labels.txt").write_text("0 cat\n")
-    return path, ["labels.txt", "--skip-broken"]
+    (path / "labels.csv").write_text("0 cat\n")
+    return path, ["labels.csv", "--skip-broken"]
 
 
 def text_that_claims_to_be_an_image(path):

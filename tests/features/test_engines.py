@@ -11,6 +11,7 @@ import torch
 import genmem
 from genmem import features
 from genmem.errors import UsageError
+from genmem.features.engines import TorchEngine
 
 
 def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
@@ -28,6 +29,26 @@ def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(1, 1280)"
     assert [path.name for path in home.rglob("*")] == []
+
+
+def test_features_do_not_depend_on_the_precision_of_the_program_around_them():
+    """An extraction inside of a training loop's autocast cached bfloat16 rows as float32 ones."""
+    torch.manual_seed(0)
+    engine = TorchEngine(torch.nn.Linear(512, 64), device="cpu", title="x", batch_size=8)
+    batch = np.random.default_rng(0).normal(size=(8, 512)).astype(np.float32)
+    expected, _ = engine.run(batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rows, _ = engine.run(batch)
+        assert torch.is_autocast_enabled("cpu")
+    assert np.array_equal(rows, expected)
+    precision = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        rows, _ = engine.run(batch)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(precision)
+    assert np.array_equal(rows, expected)
 
 
 @pytest.mark.parametrize("device", ["cuda", "gpu"])

@@ -187,6 +187,11 @@ def test_a_state_with_wrong_values_is_computed_again(
     assert np.array_equal(result.array, noise.reshape(12, -1))
 
 
+def test_an_empty_text_is_no_cache_folder(pixels, noise_source):
+    with pytest.raises(UsageError, match="cache: expected a value, got an empty text"):
+        features.extract(noise_source, extractor=pixels, cache="")
+
+
 def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
     with pytest.raises(UsageError, match=r"expected an ImageSource, got str\. Open the images"):
         features.extract(str(folder_with_one_broken), extractor=pixels)  # type: ignore[arg-type]
@@ -372,3 +377,35 @@ def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
 def test_rows_do_not_depend_on_the_batch_size(noise, noise_source, pixels, batch_size):
     result = features.extract(noise_source, extractor=pixels, cache=None, batch_size=batch_size)
     assert np.array_equal(result.array, noise.reshape(12, -1))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("skip_broken", [False, True])
+def test_an_image_that_changes_after_it_was_hashed_stops_the_run_and_is_not_cached(
+    broken, skip_broken, folder_with_one_broken, noise, pixels, tmp_path
+):
+    (folder_with_one_broken / "2.png").unlink()
+    file = folder_with_one_broken / "3.png"
+    honest, other = file.read_bytes(), (folder_with_one_broken / "4.png").read_bytes()
+
+    def change(stage, done, total):
+        if stage.startswith("features of"):
+            if broken:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_bytes(other)
+
+    def extract(progress=None):
+        with open_images(folder_with_one_broken) as source:
+            return features.extract(
+                source,
+                extractor=pixels,
+                cache=tmp_path,
+                skip_broken=skip_broken,
+                progress=progress,
+            ).array
+
+    with pytest.raises(InputError, match=r"3\.png in .*: changed while images was read\. Wait"):
+        extract(change)
+    file.write_bytes(honest)
+    assert np.array_equal(extract(), noise[[0, 1, 3, 4]].reshape(4, -1))

@@ -76,6 +76,17 @@ def test_the_export_is_made_once_and_takes_any_batch_size(weights, backbone, mon
     np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
+def test_an_export_inside_of_autocast_is_in_float32(weights, backbone):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model, reason = export_to_onnx(backbone, weights, sha256_of(weights))
+    assert reason is None
+    batch = np.random.default_rng(0).random((3, 8, 8, 3), dtype=np.float32) * 255
+    rows, _ = OnnxEngine(model, title="tiny", batch_size=3).run(batch)
+    with torch.inference_mode():
+        expected = build(weights)(torch.from_numpy(batch)).numpy()
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
+
+
 def test_a_damaged_export_is_made_again(weights, backbone):
     digest = sha256_of(weights)
     path, _ = export_to_onnx(backbone, weights, digest)

@@ -40,10 +40,67 @@ def test_a_name_that_leaves_the_archive_is_refused(name, files, build_zip, build
             open_images(path)
 
 
-def test_backslashes_of_zips_made_on_windows_are_folders(files, build_zip):
-    with open_images(build_zip({"cat\\1.png": files["a.png"]})) as source:
-        assert (source.id(0), source.class_name(0)) == ("cat/1.png", "cat")
+def test_backslashes_and_folder_entries_of_zips_made_on_windows_are_folders(files, build_zip):
+    image = files["a.png"]
+    names = {"c0\\": b"", "c0\\1.png": image, "c1\\sub\\": b"", "c1\\sub\\2.png": image}
+    with open_images(build_zip(names)) as source:
+        assert [source.id(n) for n in range(len(source))] == ["c0/1.png", "c1/sub/2.png"]
+        assert [source.class_name(n) for n in range(2)] == ["c0", "c1"]
+        assert source.non_image_count == 0
+        assert source.content(1) == image
+
+
+def test_a_folder_without_a_final_slash_is_known_by_its_attribute(files, build_zip):
+    path = build_zip({"c0/1.png": files["a.png"]})
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("c1")
+        entry.external_attr = 0x10
+        archive.writestr(entry, b"")
+    with open_images(path) as source:
+        assert (len(source), source.non_image_count) == (1, 0)
+
+
+def test_one_file_named_with_a_slash_and_with_a_backslash_is_refused_as_a_repeat(files, build_zip):
+    image = files["a.png"]
+    with pytest.raises(InputError, match=r"c0/1\.png is in it twice"):
+        open_images(build_zip({"c0/1.png": image, "c0\\1.png": image}))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_backslash_that_may_be_half_of_a_letter_is_refused(kind, files, tmp_path, build_tar):
+    """Half of the letter for "table" in Shift-JIS; taken for a folder, it hid the image."""
+    path = build_tar({"XX.png": files["a.png"], "b.png": files["a.png"]})
+    if kind == "zip":
+        path = tmp_path / "images.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("XX.png", "b.png"):
+                archive.writestr(name, files["a.png"])
+    content = path.read_bytes().replace(b"XX.png", b"\x95\x5c.png")
+    header = bytearray(content[:512])
+    if kind == "tar":
+        header[148:156] = b" " * 8
+        header[148:156] = f"{sum(header):06o}\0 ".encode()
+    path.write_bytes(bytes(header) + content[512:])
+    with pytest.raises(InputError, match="is not UTF-8, so its backslash may be half of a letter"):
+        open_images(path)
+
+
+def test_names_in_an_old_encoding_without_a_backslash_are_read(tmp_path, files):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("XX.png", files["a.png"])
+    path.write_bytes(path.read_bytes().replace(b"XX.png", b"\x95\xfb.png"))
+    with open_images(path) as source:
         assert source.content(0) == files["a.png"]
+
+
+def test_a_name_marked_as_utf_8_that_is_not_is_refused(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("é.png", b"")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(InputError, match="is marked as UTF-8 and is not"):
+        open_images(path)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])

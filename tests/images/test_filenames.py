@@ -28,13 +28,13 @@ def test_their_order_is_that_of_text(names):
 
 @pytest.mark.parametrize("suffix", IMAGE_SUFFIXES.split())
 def test_images_are_told_by_their_suffix_in_any_case(suffix):
-    names = [f"a.{suffix}", f"b.{suffix.upper()}", f"c.{suffix}.txt", f"d{suffix}"]
+    names = [f"a.{suffix}", f"b.{suffix.upper()}", f"c.{suffix}.csv", f"d{suffix}"]
     assert PackedNames(map(str.encode, names)).images.tolist() == [True, True, False, False]
 
 
 def test_bytes_that_are_no_text_are_names_too():
-    names = PackedNames([b"\xff.txt", b"\xff\xfe.png"])
-    assert [names[0], names[1]] == [b"\xff.txt", b"\xff\xfe.png"]
+    names = PackedNames([b"\xff.csv", b"\xff\xfe.png"])
+    assert [names[0], names[1]] == [b"\xff.csv", b"\xff\xfe.png"]
     assert names.images.tolist() == [False, True]
 
 

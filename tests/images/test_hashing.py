@@ -38,7 +38,7 @@ def test_the_shape_of_pixels_counts():
 
 
 def test_an_unreadable_entry_does_not_stop_it(files, build_folder):
-    folder = build_folder(files | {"notes.txt": b"hello"})
+    folder = build_folder(files | {"notes.md": b"hello"})
     rows = hash_images(open_images(folder)).per_image
     assert (rows == 0).all(axis=1).tolist() == [False] * 6 + [True]
 

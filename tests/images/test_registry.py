@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.images import hash_images, open_images
 
 
@@ -43,7 +43,7 @@ def test_litter_of_operating_systems_is_ignored(files, build_folder, build_zip):
         source.close()
 
 
-@pytest.mark.parametrize("content", [{}, {"notes.txt": b"hello", "list.csv": b""}])
+@pytest.mark.parametrize("content", [{}, {"notes.md": b"hello", "list.csv": b""}])
 def test_a_source_without_any_image_is_refused(
     content, tmp_path, build_folder, build_zip, build_tar
 ):
@@ -65,6 +65,13 @@ def test_a_path_that_is_not_there_is_named_with_what_could_be_given(name, tmp_pa
         InputError, match=f"{name}: there is no such file or folder. Expected one of: a"
     ):
         open_images(tmp_path / name)
+
+
+@pytest.mark.parametrize("source", ["", " "])
+def test_an_empty_text_is_not_the_current_folder(source, build_folder, files, monkeypatch):
+    monkeypatch.chdir(build_folder(files))
+    with pytest.raises(UsageError, match="images: expected a value, got an empty text"):
+        open_images(source)
 
 
 def test_a_single_image_file_is_not_a_source(tmp_path, files):

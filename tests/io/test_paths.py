@@ -6,8 +6,8 @@ import pytest
 
 from genmem.errors import UsageError
 from genmem.images import open_images
-from genmem.io.atomic import atomic_write
-from genmem.io.paths import expand_home
+from genmem.io.atomic import atomic_write, check_folder_writable, check_writable
+from genmem.io.paths import expand_home, refuse_empty, to_path
 
 from ..environments import full_disk as full_disk
 from ..environments import no_home as no_home
@@ -59,3 +59,20 @@ def test_no_folder_for_temporary_files_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nonexistent"])
     with pytest.raises(UsageError, match=r"cannot write temporary files in any of the system's"):
         open_images(source)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+def test_an_empty_text_is_no_path(text):
+    for refuse in (refuse_empty, to_path):
+        with pytest.raises(UsageError, match="train: expected a value, got an empty text"):
+            refuse(text, name="train")
+    with pytest.raises(UsageError, match="the output file: expected a value"):
+        check_writable(text)
+    with pytest.raises(UsageError, match="the output directory: expected a value"):
+        check_folder_writable(text)
+
+
+def test_every_other_path_is_as_it_was():
+    assert to_path("a b", name="x") == Path("a b")
+    assert to_path(".", name="x") == to_path(Path(), name="x") == Path()
+    refuse_empty(None, name="x")

@@ -145,6 +145,12 @@ def test_a_wrong_call_is_refused_before_any_file_is_opened(wrong, message):
         genmem.score(generated="not-there", train="not-there", **wrong)
 
 
+@pytest.mark.parametrize("role", ["generated", "train", "test"])
+def test_an_empty_text_is_refused_by_its_role_and_is_not_the_current_folder(role, images):
+    with pytest.raises(UsageError, match=f"{role}: expected a value, got an empty text"):
+        genmem.score(**images | {role: ""}, backbone="pixels")
+
+
 def test_a_missing_training_set_is_found_before_the_generated_images_are_extracted(images):
     seen = []
     with pytest.raises(InputError, match="not-there"):

@@ -41,10 +41,13 @@ def load(folder: str | os.PathLike[str]) -> None:
     """Set Django up for the arena in `folder`, in this process.
 
     Raises:
-        UsageError: the folder holds no arena, its settings are wrong, or the extra is missing.
+        UsageError: the folder is empty text or holds no arena, its settings are wrong, or the
+            extra is missing.
     """
     from genmem.arena.core.configuration import read_configuration
+    from genmem.io.paths import refuse_empty
 
+    refuse_empty(folder, name="folder")
     read_configuration(Path(folder))
     os.environ["GENMEM_ARENA"] = str(Path(folder).resolve())
     os.environ["DJANGO_SETTINGS_MODULE"] = "genmem.arena.settings"

@@ -32,7 +32,8 @@ from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Device, FeatureExtractor, is_feature_source
-from genmem.images import Augmentation, ImageSource, Progress
+from genmem.images import Augmentation, Progress, read_classes
+from genmem.io.paths import refuse_empty
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import (
     ExtractOptions,
@@ -99,7 +100,7 @@ def audit(
             that nearly repeat a training image out of the null. Flags then ask whether an image is
             closer than held-out images that are no near-duplicates, and where any was left out
             for its distance, the copied fraction has no interval.
-        classes: report the training images' classes (their first-level folder or label).
+        classes: report the training images' classes (their folders or labels).
         seed: seed of samples.
         weights: weights file of a single backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps".
@@ -208,14 +209,16 @@ class _Run:
 
     def _load(self, stack: ExitStack) -> list[FeatureSets]:
         """The sets in every space, in the given order."""
+        for role, source in self.sources.items():
+            refuse_empty(source, name=role)
         opened = {
             role: source if self.are_features[role] else stack.enter_context(open_set(source, role))
             for role, source in self.sources.items()
         }
-        if self.classes and not _has_classes(opened["train"]):
+        if self.classes and not any(read_classes(opened["train"])):
             raise UsageError(
-                "classes: the training images have none. Put each class in a folder of its own, or "
-                "leave out --classes."
+                "classes: the training images have none: all lie in one folder or have one label. "
+                "Put each class in a folder of its own, or leave out --classes."
             )
         extractors = open_backbones(self.backbones, list(opened.values()), self.options)
         for extractor in extractors:
@@ -353,11 +356,8 @@ def _class_names(train: FeatureSet) -> list[str | None]:
     """The training images' classes, in row order."""
     if train.source is None:
         raise AssertionError("features have no classes")
-    return [train.source.class_name(int(position)) for position in train.positions]
-
-
-def _has_classes(train: ImageSource) -> bool:
-    return any(train.class_name(position) for position in range(len(train)))
+    names = read_classes(train.source)
+    return [names[position] for position in train.positions.tolist()]
 
 
 def _thumbnails(by_role: dict[str, FeatureSet], stack: ExitStack) -> SourceThumbnails | None:

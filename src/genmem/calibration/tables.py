@@ -1,4 +1,8 @@
-"""Results tables: CSV with a header; errors name the file, row and column."""
+"""Results tables: CSV with a header, separated by commas, semicolons, tabs or bars.
+
+The separator is the one by which the header holds the named columns; no other is guessed. Errors
+name the file, row and column.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import hashlib
 import io
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +21,9 @@ from numpy.typing import NDArray
 from genmem.calibration.labels import Labels
 from genmem.calibration.results import Floats
 from genmem.errors import InputError
+from genmem.io.paths import to_path
+
+_SEPARATORS = (",", ";", "\t", "|")
 
 DISQUALIFIED = 999_999.0
 """The number that replaces a disqualified entry's numbers."""
@@ -59,7 +67,7 @@ def read_table(
     column is the mark of a disqualified entry, not a number; a blank label means not reviewed.
 
     Args:
-        path: a UTF-8 CSV file with a header.
+        path: a UTF-8 CSV file with a header, separated by `,`, `;`, `|` or tabs.
         numbers: columns of numbers of at least 0.
         label: the column of labels.
         labels: the labels that may occur.
@@ -72,8 +80,8 @@ def read_table(
     """
     name = str(path)
     content = _content(path)
-    header, rows = _parsed(content, name)
     wanted = [*numbers, label, *([identifier] if identifier is not None else [])]
+    header, rows = _parsed(content, name, wanted)
     at = {column: _position(column, header, name) for column in wanted}
     ids: dict[str, int] = {}
     entry_labels: list[str] = []
@@ -111,13 +119,28 @@ def read_table(
 
 def _content(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return to_path(path, name="the table").read_bytes()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"{path}: expected a CSV file, but it cannot be read: {reason}.") from None
 
 
-def _parsed(content: bytes, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _separator(text: str, wanted: Sequence[str]) -> str:
+    """The separator by which the header holds all columns; without one, that of most columns."""
+    headers: dict[str, list[str]] = {}
+    for separator in _SEPARATORS:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        with suppress(csv.Error, StopIteration):
+            headers[separator] = [column.strip() for column in next(reader)]
+    for separator, header in headers.items():
+        if set(wanted) <= set(header):
+            return separator
+    return max(headers, key=lambda separator: len(headers[separator]), default=",")
+
+
+def _parsed(
+    content: bytes, name: str, wanted: Sequence[str]
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header's names, and the rows with their numbers; empty lines are skipped."""
     try:
         text = content.decode("utf-8-sig")
@@ -127,9 +150,14 @@ def _parsed(content: bytes, name: str) -> tuple[list[str], list[tuple[int, list[
             "save the table as CSV in UTF-8."
         ) from None
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=_separator(text, wanted), strict=True
+        )
+        lines = list(reader)
     except csv.Error as error:
-        raise InputError(f"{name}: expected comma-separated values: {error}.") from None
+        raise InputError(
+            f"{name}: expected values separated by commas, semicolons, tabs or bars: {error}."
+        ) from None
     if not lines or not lines[0]:
         raise InputError(f"{name}: expected a header with column names in row 1, found none.")
     header = [column.strip() for column in lines[0]]
@@ -169,4 +197,5 @@ def _number(cell: str, where: str) -> float:
     if math.isfinite(value) and value >= 0:
         return value
     shown = f"{text[:40]!r}" if text else "a blank"
-    raise InputError(f"{where}: expected a number of at least 0, got {shown}.")
+    hint = " Write it with a decimal point." if "," in text else ""
+    raise InputError(f"{where}: expected a number of at least 0, got {shown}.{hint}")

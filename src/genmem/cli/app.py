@@ -26,6 +26,9 @@ from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS,
 from genmem.errors import GenmemError, UsageError, os_reason
 from genmem.io.streams import discard_stdout, prepare_streams
 
+_MAY_BE_EMPTY = ("--id", "--label")
+"""Options that take the name of a column; pandas writes its index under an empty one."""
+
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "storage size calculation overflowed")
 """Parts of torch's messages when memory is exhausted; the last for sizes beyond any address."""
 
@@ -74,6 +77,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
     from genmem.cli.commands import app
 
+    _refuse_empty_values(arguments)
     command = typer.main.get_command(app)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:
@@ -85,6 +89,20 @@ def _invoke(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         raise UsageError(error.format_message()) from None
     return 0
+
+
+def _refuse_empty_values(arguments: Sequence[str]) -> None:
+    """Refuse `--train ""`, `--train=` and `""`, which an unset variable of a script leaves."""
+    from genmem.io.paths import refuse_empty
+
+    flag = ""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (equals and name.startswith("--")):
+            name, value = flag, argument
+        if name not in _MAY_BE_EMPTY:
+            refuse_empty(value, name=name or "the command line")
+        flag = argument if argument.startswith("-") else ""
 
 
 def _handle_signals() -> None:

@@ -37,8 +37,8 @@ def calibrate(
         list[str],
         typer.Argument(
             metavar="SOURCE=LABEL... | TABLE.csv",
-            help="Labelled sets of generated images or features, or one table of distances and "
-            "labels.",
+            help="Labelled sets of generated images or features, or one table (.csv, .tsv) of "
+            "distances and labels.",
         ),
     ],
     train: OptionalTrain = None,
@@ -83,7 +83,7 @@ def calibrate(
 
     labels = parse_labels(honest, cheating)
     chosen: Any = criterion.replace("-", "_")
-    is_table = len(entries) == 1 and entries[0].lower().endswith(".csv")
+    is_table = len(entries) == 1 and entries[0].lower().endswith((".csv", ".tsv"))
     sets = {} if is_table else _parse_sets(entries)
     inputs = {"TABLE": entries[0]} if is_table else {f"SOURCE {source}": source for source in sets}
     check_outputs({"--json": json}, inputs={**inputs, "--train": train, "--weights": weights})

@@ -36,7 +36,7 @@ def features(
     import numpy as np
 
     from genmem.features import extract, load_backbone
-    from genmem.images import open_images
+    from genmem.images import open_images, side_file_notes
 
     with progress_on_stderr() as progress, open_images(source) as images:
         extractor = load_backbone(backbone, weights=weights, device=device, progress=progress)
@@ -57,3 +57,5 @@ def features(
     print(f"{out}: {rows:,} rows of {dimension:,} features")
     if features.skipped:
         print(f"note: {len(features.skipped):,} broken images left out", file=sys.stderr)
+    for note in side_file_notes(images):
+        print(f"note: {note}", file=sys.stderr)

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genmem.errors import UsageError
 from genmem.metrics.registry import BUILT_IN
 
 LARGEST_SEED = 2**32 - 1
@@ -33,7 +32,7 @@ HELP = {
     "--size": "Crop images to their central square and resize them to SIDE × SIDE pixels.",
     "--drop-duplicates": "Leave out images that repeat another one.",
     "--skip-broken": "Leave out images that cannot be read.",
-    "--classes": "Use the first-level folders of the training images as classes.",
+    "--classes": "Use the folders of the training images as classes.",
     "--labels": "Class labels given to the network.",
     "--label": "Column of labels; a blank label means that nobody reviewed the entry.",
     "--id": "Column of unique ids.",
@@ -74,18 +73,7 @@ def option(flag: str, **settings: Any) -> Any:
 
 def out_option(metavar: str, text: str) -> Any:
     """`--out`, with the help text of what the command writes."""
-    return typer.Option("--out", metavar=metavar, help=text, parser=parse_path)
-
-
-def parse_path(text: str | Path) -> Path:
-    """A path that is not empty; `Path("")` would be the current directory.
-
-    Raises:
-        UsageError: the text is empty.
-    """
-    if not str(text):
-        raise UsageError("--out: expected a path, got an empty text.")
-    return Path(text)
+    return typer.Option("--out", metavar=metavar, help=text)
 
 
 Generated = Annotated[

@@ -23,7 +23,7 @@ def gan(
 ) -> None:
     """Train a GAN, with or without memorization rejection.
 
-    The first-level folders of the training images are their classes. With `--tau`, the generator
+    Each folder of training images below the top one is a class. With `--tau`, the generator
     does not learn from images that are too close to a training image.
 
     Use `accelerate launch` to train on several GPUs, and

@@ -37,7 +37,7 @@ from pydantic import BaseModel, NonNegativeInt, model_validator
 from genmem.errors import InputError, UsageError, os_reason
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
-from genmem.io.paths import expand_home
+from genmem.io.paths import expand_home, to_path
 
 FLUSH_SECONDS = 5.0
 """An interrupted run loses at most this much work."""
@@ -70,6 +70,15 @@ def default_cache() -> Path:
         raise UsageError(
             "there is no home directory for the cache. Set $GENMEM_CACHE to a folder."
         ) from error
+
+
+def cache_folder(cache: str | Path) -> Path:
+    """The folder of a `cache` argument; "default" is `default_cache`.
+
+    Raises:
+        UsageError: an empty text.
+    """
+    return default_cache() if cache == "default" else to_path(cache, name="cache")
 
 
 def entry_key(*parts: str) -> str:

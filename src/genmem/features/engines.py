@@ -7,10 +7,11 @@ engines agree to about 1e-5 relative; the engine's name is part of the cache key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +132,28 @@ def _open_function_engine(
     return FunctionEngine(function, name=name, title=title, note=cpu_note(device, title))
 
 
+@contextmanager
+def _in_float32(device: str) -> Iterator[None]:
+    """Inference without TF32 or autocast, whatever the program set: no cache key holds that."""
+    import torch
+
+    backends: Any = torch.backends
+    matmuls = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
+    precisions = [matmul.fp32_precision for matmul in matmuls]
+    try:
+        for matmul in matmuls:
+            matmul.fp32_precision = "ieee"
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(allow_tf32=False),
+            torch.autocast(torch.device(device).type, enabled=False),
+        ):
+            yield
+    finally:
+        for matmul, precision in zip(matmuls, precisions, strict=True):
+            matmul.fp32_precision = precision
+
+
 class TorchEngine:
     """A torch module on one device, in float32 without TF32."""
 
@@ -157,7 +180,7 @@ class TorchEngine:
         import torch
 
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with _in_float32(self.device):
             output = self.network(images)
         features, logits = output if isinstance(output, tuple) else (output, None)
         rows = as_rows(features.float().cpu().numpy(), len(batch), self.title)

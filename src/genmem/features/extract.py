@@ -18,6 +18,7 @@ from genmem.features.cache import (
     Entry,
     EntryState,
     Rows,
+    cache_folder,
     compute_in_memory,
     default_cache,
     is_done,
@@ -231,8 +232,8 @@ def extract(
     if cache is None:
         entry, from_cache = compute_in_memory(len(source), compute), False
     else:
-        folder = default_cache() if cache == "default" else Path(cache)
-        folder = folder / "features" / features_key(hashes, extractor, augmentation)
+        key = features_key(hashes, extractor, augmentation)
+        folder = cache_folder(cache) / "features" / key
         entry, from_cache = open_or_compute(folder, len(source), compute, progress=progress)
     if not skip_broken:
         _check_none_broken(source, entry.broken)

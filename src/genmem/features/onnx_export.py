@@ -121,11 +121,12 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
         return "run by torch: the network has no fixed input size"
     network = backbone.network(weights)
     batch = _example(backbone, backbone.input_size)
-    with torch.inference_mode():
+    without_autocast = torch.autocast("cpu", enabled=False)  # of the program around
+    with torch.inference_mode(), without_autocast:
         expected = network(batch)
     expected = expected if isinstance(expected, tuple) else (expected,)
     try:
-        with _quiet():
+        with _quiet(), without_autocast:
             torch.onnx.export(
                 network,
                 (batch,),

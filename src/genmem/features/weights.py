@@ -29,7 +29,7 @@ from typing import IO, Any, NamedTuple, Protocol
 from genmem.errors import UsageError, WeightsError
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
-from genmem.io.paths import expand_home
+from genmem.io.paths import expand_home, to_path
 
 TIMEOUT_SECONDS = 20.0
 """How long a server may be silent."""
@@ -332,7 +332,7 @@ def obtain_weights(
         WeightsError: no place has them, the download failed, or the hash is not the published one.
     """
     if path is not None:
-        path = expand_home(path)
+        path = expand_home(to_path(path, name="--weights"))
         if not path.is_file():
             raise WeightsError(f"--weights: expected a file, but there is none at {path}.")
         return Weights(path=path, sha256=sha256_of(path), origin="--weights")

@@ -4,7 +4,9 @@ A zip and a plain tar are read in place. A compressed tar (.tar.gz, .tgz, .tar.b
 random access: it is decompressed once, into an unnamed temporary file that closes with the source.
 
 Damaged and hostile archives are refused when opened: names that leave the archive (`../x`, `/x`,
-`C:x`), links, encrypted or repeated entries, and decompression bombs (`limits`).
+`C:x`), links, encrypted or repeated entries, and decompression bombs (`limits`). A backslash in a
+name separates folders, as in zips made on Windows, unless it may be half of a letter: in Shift-JIS,
+GBK and Big5 the second byte of some letters is that of a backslash.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 _DECOMPRESSORS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _SUSPECT = re.compile(r"\\|\0|^[A-Za-z]:|(^|/)\.{0,2}(/|$)")
+_RAW_BYTE_THEN_BACKSLASH = re.compile(r"[\udc80-\udcff]\\")  # bytes that are not UTF-8
+_LETTER_THEN_BACKSLASH = re.compile(r"[^\0-\x7f]\\")
+_UTF8_NAME = 0x800
+_MSDOS_FOLDER = 0x10
 _BLOCK = 512
 _LOCAL_HEADER = 30
 
@@ -116,13 +122,22 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: a name in it is marked as UTF-8 and is not. Create the archive again."
+        ) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise InputError(f"{path}: not a zip archive, or cut short: {error}") from error
     stored = total = 0
     for entry in entries:
         if not entry.filename:
             raise InputError(f"{path}: an entry has no name: damaged. Create the archive again.")
-        name = _safe_name(entry.filename, path=path)
+        in_utf8 = entry.flag_bits & _UTF8_NAME
+        name = _safe_name(
+            entry.filename,
+            path=path,
+            ambiguous=_RAW_BYTE_THEN_BACKSLASH if in_utf8 else _LETTER_THEN_BACKSLASH,
+        )
         if entry.flag_bits & 1:
             _refuse(path, entry.filename, "is encrypted. Decrypt the archive first.")
         if stat.S_ISLNK(entry.external_attr >> 16):
@@ -132,7 +147,7 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             _refuse(path, entry.filename, "is compressed, but not by deflate. Zip it again.")
         stored, total = stored + entry.compress_size, total + entry.file_size
-        if name is not None and not entry.is_dir():
+        if name is not None and not _is_zip_folder(entry):
             row = entry.header_offset, entry.compress_size, entry.file_size, entry.CRC
             for column, value in zip(index, row, strict=True):
                 column.append(value)
@@ -144,6 +159,12 @@ def _index_zip(path: Path, file: IO[bytes], index: tuple[array[int], ...]) -> It
             "or damaged. Create the archive again."
         )
     refuse_bomb(total, compressed=size, what=str(path))
+
+
+def _is_zip_folder(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry is a folder: by its name, or as MS-DOS and Windows mark folders."""
+    marked = entry.external_attr & _MSDOS_FOLDER and not entry.file_size
+    return entry.filename.endswith(("/", "\\")) or bool(marked)
 
 
 def _inflate(content: bytes, size: int) -> bytes:
@@ -193,9 +214,18 @@ def _decompress(path: Path, opener: Callable[[Path], IO[bytes]]) -> IO[bytes]:
         raise InputError(f"{path}: cannot be decompressed: {error}") from error
 
 
-def _safe_name(name: str, *, path: Path) -> bytes | None:
+def _safe_name(
+    name: str, *, path: Path, ambiguous: re.Pattern[str] = _RAW_BYTE_THEN_BACKSLASH
+) -> bytes | None:
     """An entry's path below the archive's root; None for ignored files (see `filenames`)."""
     if _SUSPECT.search(name):
+        if ambiguous.search(name):
+            _refuse(
+                path,
+                name,
+                "is not UTF-8, so its backslash may be half of a letter or separate folders. "
+                "Create the archive again with names in UTF-8.",
+            )
         parts = re.split(r"[/\\]", name)
         if name[:1] in ("/", "\\") or name[1:2] == ":" or ".." in parts or "\0" in name:
             _refuse(path, name, "points outside the archive. Do not trust it; create it again.")

@@ -1,14 +1,32 @@
-"""The class rule: an image's class is its first-level folder.
+"""The class rule: an image's class is its first folder below those that all images share.
 
-In a folder or archive, `cat/1.png` and `cat/tabby/2.png` are of class `cat`; an image at the top
-has no class. Elsewhere a class is a label: parquet files have a column of them (`parquet`), arrays
-and iterables have none. `ImageSource.class_name` gives the class of an image of any source.
+In a folder or archive, `cat/1.png` and `cat/tabby/2.png` beside `dog/3.png` are of class `cat`, and
+so are `data/train/cat/1.png` and `data/train/cat/tabby/2.png` beside `data/train/dog/3.png`; an
+image that lies in no such folder has no class. Elsewhere a class is a label: parquet files have a
+column of them (`parquet`), arrays and iterables have none. `ImageSource.class_name` gives the class
+of an image of any source. A set whose images are all of one class has no classes: one class tells
+nothing apart, and is most often a folder around the whole set.
 """
 
 from __future__ import annotations
 
+from genmem.images.source import ImageSource
 
-def class_of_path(image_id: str) -> str | None:
-    """The class of an image with this path below the root; None for an image at the top."""
-    folder, slash, _ = image_id.partition("/")
-    return folder if slash else None
+
+def shared_folder(first: bytes, last: bytes) -> bytes:
+    """The folder, with its final slash, that holds all files; empty if it is the root.
+
+    Args:
+        first: the first of all paths, sorted by their bytes.
+        last: the last of them.
+    """
+    common = 0
+    while common < min(len(first), len(last)) and first[common] == last[common]:
+        common += 1
+    return first[: first.rfind(b"/", 0, common) + 1]
+
+
+def read_classes(source: ImageSource) -> list[str | None]:
+    """The class of each entry of a source; None for all of them if they are all of one class."""
+    names = [source.class_name(position) for position in range(len(source))]
+    return names if len(set(names)) > 1 else [None] * len(names)

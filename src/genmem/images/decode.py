@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import io
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from genmem.errors import InputError
+from genmem.images.formats import open_header
 from genmem.images.limits import MAX_PIXELS
+from genmem.images.pillow_settings import PILLOW_DEFAULTS
 
 DECODE_RULE = "rgb8-1"
 """The version of `decode`'s rule, part of every cache key. Raise it when pixels would change."""
 
-_READERS: tuple[tuple[bytes, type[ImageFile]], ...] = (
-    (b"\xff\xd8\xff", JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImageFile),
-    (b"RIFF", WebPImageFile),
-    (b"GIF8", GifImageFile),
-    (b"BM", BmpImageFile),
-    (b"II*\0", TiffImageFile),
-    (b"MM\0*", TiffImageFile),
-    *((f"P{digit}".encode(), PpmImageFile) for digit in range(1, 7)),
-)
-_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF or PNM"
+_WARNINGS_LOCK = threading.Lock()
+Result = TypeVar("Result")
 
 
 def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8]:
@@ -40,7 +30,8 @@ def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8
 
     The rule, the same for every source and backbone:
 
-    - The content decides the format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM), not the suffix.
+    - The content decides the format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, AVIF, HEIF), not the
+      suffix.
     - Grayscale and 1-bit values are repeated in R, G and B; palettes are looked up; CMYK, YCbCr and
       other colour spaces are converted as Pillow's `convert("RGB")` does.
     - Alpha is dropped, not composited: the colour under transparent pixels shows. Pillow's
@@ -50,6 +41,8 @@ def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8
     - 32-bit integer and floating-point pixels are refused: they have no agreed range.
     - The first frame of an animation counts. EXIF orientation and colour profiles are ignored, as
       by the peers.
+    - Pillow's process-wide settings do not count (see `pillow_settings`), nor do filters that turn
+      its warnings into errors.
 
     Args:
         content: an encoded image, or pixels, uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4].
@@ -64,22 +57,15 @@ def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8
     """
     if isinstance(content, np.ndarray):
         return _pixels_to_rgb(content, name=name)
-    try:
-        image = _open(content)
-        _refuse_pixels(image.size, name=name)
-        image.load()
-        return image_to_rgb(image, name=name)
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:  # Pillow's readers raise almost anything on hostile bytes
-        raise InputError(f"{name}: cannot be decoded: {_reason(content, error)}") from error
+    with _pillow(name):
+        return _retry_without_warnings(lambda: _decode(content, name=name))
 
 
 def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
     """Convert a Pillow image by the rule of `decode`.
 
     Args:
-        image: of any mode.
+        image: of any mode, decoded or not.
         name: the image, for the start of an error message.
 
     Returns:
@@ -89,6 +75,43 @@ def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
         InputError: as for `decode`.
     """
     _refuse_pixels(image.size, name=name)
+    with _pillow(name):
+        _retry_without_warnings(image.load)
+        return _convert(image, name=name)
+
+
+@contextmanager
+def _pillow(name: str) -> Iterator[None]:
+    """Pillow at its default settings; its errors become one line that names the image."""
+    try:
+        with PILLOW_DEFAULTS:
+            yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's readers raise almost anything on hostile bytes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def _retry_without_warnings(function: Callable[[], Result]) -> Result:
+    """Call `function`, again if a filter of the process made an error of a warning of Pillow's."""
+    try:
+        return function()
+    except Warning:
+        with _WARNINGS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function()
+
+
+def _decode(content: bytes, *, name: str) -> NDArray[np.uint8]:
+    header = open_header(content)
+    _refuse_pixels(header.size, name=name)
+    image = header if isinstance(header, ImageFile) else header.to_pillow()
+    image.load()
+    return _convert(image, name=name)
+
+
+def _convert(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return _pixels_to_rgb((np.asarray(image) >> 8).astype(np.uint8), name=name)
     if image.mode in ("I", "F"):
@@ -98,7 +121,9 @@ def image_to_rgb(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
             "bits."
         )
     if image.mode != "RGB":
-        image.info.pop("transparency", None)  # a palette's; dropped with every other alpha
+        if "transparency" in image.info:  # a palette's; dropped with every other alpha
+            image = image.copy()
+            del image.info["transparency"]
         image = image.convert("RGB")
     return np.array(image)
 
@@ -125,17 +150,3 @@ def _refuse_pixels(size: tuple[int, int], *, name: str) -> None:
             f"{name}: is {width:,} × {height:,} pixels, expected between 1 and {MAX_PIXELS:,} in "
             "all (a decompression bomb?). Remove it or make it smaller."
         )
-
-
-def _open(content: bytes) -> ImageFile:
-    """Read the image's header. Pillow's own `open` would also try formats that are not listed."""
-    for signature, reader in _READERS:
-        if content.startswith(signature):
-            return reader(io.BytesIO(content))
-    raise ValueError(f"not {_FORMATS}")
-
-
-def _reason(content: bytes, error: Exception) -> str:
-    if not content:
-        return "the file is empty"
-    return str(error) or type(error).__name__

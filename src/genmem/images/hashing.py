@@ -5,8 +5,10 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.images.formats import unsupported_reason
 from genmem.images.prefetch import map_in_order, usable_cores
 from genmem.images.source import HASH_BYTES, ImageHashes, ImageSource, Progress
 
@@ -54,10 +56,38 @@ def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
 
 def _hash(source: ImageSource, position: int) -> bytes:
     try:
-        content = source.content(position)
+        return _hash_content(source.content(position))
     except InputError:
         return _UNREADABLE
+
+
+def _hash_content(content: bytes | NDArray[np.uint8]) -> bytes:
     if isinstance(content, bytes):
+        if unsupported_reason(content) is not None:
+            return _UNREADABLE  # so that the hash changes when a package makes it readable
         return blake2b(content, digest_size=HASH_BYTES).digest()
     shape = f"uint8 {content.shape}".encode()
     return blake2b(shape + content.tobytes(), digest_size=HASH_BYTES).digest()
+
+
+def refuse_changed(
+    source: ImageSource, position: int, content: bytes | NDArray[np.uint8] | None
+) -> None:
+    """Check what was read against its hash, so that no cache key describes other images.
+
+    Args:
+        source: the images; nothing is checked before `hash_images` hashed them.
+        position: of the entry.
+        content: what was read; None if the entry cannot be read.
+
+    Raises:
+        InputError: the entry was hashed with another content.
+    """
+    if source.hashes is None:
+        return
+    actual = _UNREADABLE if content is None else _hash_content(content)
+    if actual != source.hashes.per_image[position].tobytes():
+        raise InputError(
+            f"{source.describe(position)}: changed while {source.name} was read. Wait until "
+            "nothing writes to it, then run again."
+        )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from genmem.errors import InputError
 from genmem.formatting import printable
 from genmem.images.decode import decode
+from genmem.images.hashing import refuse_changed
 from genmem.images.prefetch import map_in_order, usable_cores
 from genmem.images.source import ImageSource, refuse_non_images
 
@@ -62,8 +63,9 @@ def read_batches(
 
     Raises:
         InputError: at once, if there are files that are not images; while iterating, at the first
-            broken image and if transformed images differ in shape. With `skip_broken` only the
-            last of these. Errors of `transform` are not changed.
+            broken image, if transformed images differ in shape, and if an image is not what
+            `hash_images` hashed. With `skip_broken` only the last two. Errors of `transform` are
+            not changed.
     """
     if not skip_broken:
         refuse_non_images(source)
@@ -112,14 +114,13 @@ def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: 
     rows: list[NDArray[Any]] = []
     broken: list[tuple[int, str]] = []
     for position in chunk:
-        try:
-            pixels = decode(source.content(position), name=source.describe(position))
-        except InputError as error:
+        pixels = _decode(source, position)
+        if isinstance(pixels, InputError):
+            message = str(pixels).rstrip(".")
             if not skip_broken:
-                raise InputError(f"{str(error).rstrip('.')}{_HINT}") from error
+                raise InputError(f"{message}{_HINT}") from pixels
             name = source.describe(position)
-            reason = printable(str(error).removeprefix(name).removeprefix(": ").rstrip("."))
-            broken.append((position, reason))
+            broken.append((position, printable(message.removeprefix(name).removeprefix(": "))))
             continue
         rows.append(transform(pixels))
         positions.append(position)
@@ -129,6 +130,20 @@ def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: 
         array=np.stack(rows) if rows else np.empty(0),
         broken=tuple(broken),
     )
+
+
+def _decode(source: ImageSource, position: int) -> NDArray[np.uint8] | InputError:
+    """The pixels of an image, or why it has none; an image that changed is never skipped."""
+    try:
+        content = source.content(position)
+    except InputError as error:
+        refuse_changed(source, position, None)
+        return error
+    refuse_changed(source, position, content)
+    try:
+        return decode(content, name=source.describe(position))
+    except InputError as error:
+        return error
 
 
 def _refuse_other_shape(

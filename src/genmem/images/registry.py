@@ -20,6 +20,7 @@ from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
 from genmem.io.npz import PICKLES, pickle_refused
+from genmem.io.paths import refuse_empty
 
 GROUP = "genmem.image_sources"
 """The group of the entry points by which other packages add image sources (`genmem.plugins`)."""
@@ -132,6 +133,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     Raises:
         InputError: it does not exist, cannot be read, holds no image, or is refused as unsafe (see
             `archives`, `limits`).
+        UsageError: it is an empty text.
 
     Example:
         >>> import numpy as np
@@ -142,6 +144,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     """
     if isinstance(source, ImageSource):
         return source
+    refuse_empty(source, name="images")
     formats = plugins.extend(FORMATS, group=GROUP, kind=SourceFormat)
     try:
         for source_format in formats.values():

@@ -29,6 +29,8 @@ class ImageSource(ABC):
         where: the source as the user gave it, for error messages.
         non_image_count: how many entries are not images by their names (see `filenames`).
         first_non_image: the id of the first of them; None if there is none.
+        side_file_count: how many side files (captions, labels) lay beside the images and were left
+            out (see `filenames`); they are no entries.
         hashes: the images' content hashes; None until `hash_images` computed them.
     """
 
@@ -36,6 +38,7 @@ class ImageSource(ABC):
     where: str
     non_image_count: int = 0
     first_non_image: str | None = None
+    side_file_count: int = 0
     hashes: ImageHashes | None = None
 
     @abstractmethod
@@ -99,6 +102,16 @@ def refuse_non_images(source: ImageSource) -> None:
         )
 
 
+def side_file_notes(source: ImageSource) -> tuple[str, ...]:
+    """A sentence on the side files that were left out, if there are any."""
+    number = source.side_file_count
+    if not number:
+        return ()
+    files = "1 side file" if number == 1 else f"{number:,} side files"
+    verb = "was" if number == 1 else "were"
+    return (f"{files} (.json, .txt, .cls) in {source.name} {verb} left out.",)
+
+
 HASH_BYTES = 16
 """Bytes of the hash of one image (BLAKE2b, 128 bits)."""
 
@@ -109,7 +122,8 @@ class ImageHashes:
 
     Attributes:
         per_image: uint8 [n, 16], a hash of each entry's content; zeros for entries that cannot be
-            read (damaged in their archive, or not images by their names).
+            read (damaged in their archive, not images by their names, or of a format that is not
+            supported here).
     """
 
     per_image: NDArray[np.uint8]

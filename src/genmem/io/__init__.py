@@ -4,7 +4,7 @@ atomic.py          files: check that they can be written; write them atomically
 documents.py       frozen dataclasses that are stored as JSON files
 npy.py             headers of .npy files
 npz.py             what the arrays of an .npz file are, by their names
-paths.py           paths that may begin with `~`; the folder of temporary files
+paths.py           paths: never empty, `~` expanded; the folder of temporary files
 result_folder.py   folders with a page, its numbers and its images
 streams.py         stdout and stderr in any encoding
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from genmem.errors import UsageError, os_reason
-from genmem.io.paths import temporary_file_errors
+from genmem.io.paths import temporary_file_errors, to_path
 
 
 def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
@@ -27,7 +27,7 @@ def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
         UsageError: the folder is missing or not writable, `path` is a folder, or it has another
             suffix.
     """
-    path = Path(path)
+    path = to_path(path, name="the output file")
     if suffixes and path.suffix.lower() not in suffixes:
         raise UsageError(f"expected a file name ending in {' or '.join(suffixes)}, got {path}.")
     if path.is_dir():
@@ -50,9 +50,9 @@ def check_folder_writable(folder: str | Path) -> None:
     """Check that files can be written into `folder`, which need not exist yet.
 
     Raises:
-        UsageError: it, or a folder above it, is a file, a broken link or not writable.
+        UsageError: it is empty; it, or a folder above it, is a file, a broken link or not writable.
     """
-    folder = Path(folder)
+    folder = to_path(folder, name="the output directory")
     try:
         parent = next(
             path

@@ -1,4 +1,4 @@
-"""Paths that may begin with `~`, and the folder of temporary files."""
+"""Paths: never empty texts, which would mean the current directory; `~`; temporary files."""
 
 from __future__ import annotations
 
@@ -37,3 +37,28 @@ def temporary_file_errors() -> Iterator[None]:
             f"cannot write temporary files in {folder} ({os_reason(error)}). Make room there, or "
             "set $TMPDIR to another folder."
         ) from error
+
+
+def refuse_empty(value: object, *, name: str) -> None:
+    """Raise UsageError for a text that is empty or blank; anything else passes.
+
+    Args:
+        value: of an argument, an option or a setting that is a path or may be one.
+        name: of the argument, for the message.
+    """
+    if isinstance(value, str) and not value.strip():
+        raise UsageError(f"{name}: expected a value, got an empty text.")
+
+
+def to_path(value: str | Path, *, name: str) -> Path:
+    """The path that a text names.
+
+    Args:
+        value: the text or path.
+        name: of the argument, for the message.
+
+    Raises:
+        UsageError: the text is empty.
+    """
+    refuse_empty(value, name=name)
+    return Path(value)

@@ -56,10 +56,8 @@ def check_result_folder(folder: str | Path, kind: ResultKind) -> None:
         UsageError: it has no name, is a file or a broken link, is not writable, or holds files but
             no earlier results of this kind.
     """
-    if not str(folder):
-        raise UsageError(f"expected the name of a folder for the {kind.name}, got an empty text.")
-    folder = Path(folder)
     check_folder_writable(folder)
+    folder = Path(folder)
     try:
         if folder.is_dir() and not _holds_results(folder, kind):
             raise UsageError(

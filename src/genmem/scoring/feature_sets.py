@@ -29,6 +29,7 @@ from genmem.features import (
 )
 from genmem.features.engines import choose_device
 from genmem.images import ArraySource, ImageSource, Progress, open_images
+from genmem.io.paths import refuse_empty
 from genmem.results import InputSummary, Json
 from genmem.set_statistics import Statistics
 
@@ -181,6 +182,7 @@ def load_feature_sets(
     """
     opened: dict[str, Any] = {}
     for role, source in sources.items():
+        refuse_empty(source, name=role)
         may_be_statistics = statistics and role == "train"
         is_read_later = (may_be_statistics and is_statistics(source)) or is_feature_source(source)
         opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))

@@ -11,7 +11,7 @@ from typing import Any
 
 from genmem.arrays import as_feature_sets, as_source, check_at_least, check_same_dimension
 from genmem.features import Device, is_feature_source, is_statistics
-from genmem.images import Progress
+from genmem.images import Progress, side_file_notes
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
 from genmem.results import Result, Score
@@ -224,7 +224,7 @@ def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:
 
 
 def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
-    """Sentences on sets that are the same, and on broken images that were left out."""
+    """Sentences on sets that are the same, and on images and side files that were left out."""
     same = [
         f"{first} and {second} are the same set, byte for byte: {meaning}"
         for first, second, meaning in _SAME_SETS
@@ -237,4 +237,10 @@ def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
         for role, one in by_role.items()
         if one.summary.skipped
     ]
-    return [*same, *skipped]
+    sides = [
+        note
+        for one in by_role.values()
+        if one.source is not None
+        for note in side_file_notes(one.source)
+    ]
+    return [*same, *skipped, *sides]

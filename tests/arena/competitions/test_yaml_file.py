@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genmem.errors import InputError
+from genmem.errors import GenmemError, InputError
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -104,6 +104,9 @@ def test_making_it_is_in_the_log(made):
         ("backbone: inception", "backbone: incepton", "public.backbone: Unknown backbone"),
         ("backbone: inception, ", "", "public.backbone: is missing"),
         ("inception, train: train", "inception, train: trian", "public.train: There is no trian"),
+        ("reference: reference", "reference: ''", "private.reference: expected a value, got an"),
+        ("train: train}", "train: train, weights: ' '}", "public.weights: expected a value, got"),
+        ("rules_file: rules.md", "rules_file: ''", "rules_file: expected a value, got an empty"),
         ("tau: 0.25", "tau: 2", "private.tau: Expected a distance above 0, at most 1"),
         ("tau: 0.25", "taw: 2", "there is no key private.taw; did you mean tau"),
         ("epsilon: 1e-15", "epsilon: 0", "private.epsilon: Expected a small number"),
@@ -115,7 +118,7 @@ def test_a_mistake_is_one_line_that_names_the_key_and_makes_nothing(made, before
     from genmem.arena.competitions.models import Competition
 
     assert before in GOOD
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(GenmemError, match=words) as caught:
         made(GOOD.replace(before, after))
     assert "\n" not in str(caught.value)
     assert not Competition.objects.exists()

@@ -59,6 +59,8 @@ def test_an_arena_is_never_written_over(folder):
         ("name = '  '", "name: expected a text, got only spaces"),
         ("signup = 'yes'", "signup: expected true or false, got 'yes'"),
         ("data_folders = 'data'", "data_folders: expected a list of texts"),
+        ("data_folders = ['data', '']", "data_folders: expected a value, got an empty text"),
+        ("storage = ' '", "storage: expected a value, got an empty text"),
         ("data_folders = [1]", "data_folders: expected a list of texts"),
         ("address = 'example.org'", "address: expected http"),
         ("address = 'https://example.org/arena'", "address: expected http"),

@@ -15,6 +15,7 @@ class Example(Config):
     names: Names = ()
     sides: Numbers = ()
     perhaps: int | None = None
+    text: str | None = None
     kind: Literal["a", "b"] = "a"
     seed: Seed = 0
 
@@ -42,6 +43,8 @@ def test_a_list_stands_for_a_tuple_and_json_comes_back():
         ({"names": "a"}, "names: expected a list, got 'a'"),
         ({"names": [1]}, r"names\.0: expected text, got 1"),
         ({"perhaps": "x"}, "perhaps: expected a whole number, got 'x'"),
+        ({"text": ""}, "text: expected text that is not empty, got ''"),
+        ({"names": ["a", ""]}, r"names\.1: expected text that is not empty"),
         ({"kind": "c"}, "kind: expected one of a, b, got 'c'"),
         ({"seed": 2**70}, "seed: expected at most 4,294,967,295"),
         ({"numbr": 1}, "there is no setting 'numbr'; did you mean number?"),

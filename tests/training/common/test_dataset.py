@@ -138,8 +138,9 @@ def test_images_that_become_alike_when_made_small_are_duplicates():
     assert load_training_images(pixels, size=2).duplicates == 2
 
 
-def test_classes_are_first_level_folders_and_can_be_chosen(tmp_path, pixels):
-    names = [f"{'cat' if n % 3 else 'dog'}/{n:02d}.png" for n in range(12)]
+@pytest.mark.parametrize("top", ["", "train/", "data/train/"])
+def test_classes_are_folders_below_a_shared_top_folder_and_can_be_chosen(tmp_path, pixels, top):
+    names = [f"{top}{'cat' if n % 3 else 'dog'}/{n:02d}.png" for n in range(12)]
     folder = write(tmp_path / "a", pixels, names)
     found = load_training_images(folder, classes=True)
     assert found.classes == ("cat", "dog")
@@ -150,9 +151,12 @@ def test_classes_are_first_level_folders_and_can_be_chosen(tmp_path, pixels):
         load_training_images(folder, only=("cow",))
 
 
-def test_classes_of_images_without_any_are_an_error(tmp_path, pixels):
-    with pytest.raises(InputError, match="has no class"):
-        load_training_images(write(tmp_path / "a", pixels), classes=True)
+@pytest.mark.parametrize("folder", ["a", "a/cat", "a/train/cat"])
+def test_classes_of_images_without_any_or_all_of_one_class_are_an_error(tmp_path, pixels, folder):
+    write(tmp_path / folder, pixels)
+    with pytest.raises(InputError, match=r"has no class.*of two classes or more"):
+        load_training_images(tmp_path / "a", classes=True)
+    assert load_shared_images(tmp_path / "a", size=8).labels is None
 
 
 def test_broken_images_are_an_error_or_left_out_and_replaced(tmp_path, pixels):
@@ -179,3 +183,19 @@ def test_the_digest_tells_pixels_order_and_labels_apart(tmp_path, pixels):
 def test_no_size_and_no_count_are_refused(pixels, wrong):
     with pytest.raises(UsageError, match="expected at least 1"):
         load_training_images(pixels, **wrong)
+
+
+def test_training_images_that_change_after_they_were_hashed_are_not_cached(tmp_path, pixels):
+    folder = write(tmp_path / "a", pixels)
+    honest = (folder / "005.png").read_bytes()
+    calls = []
+
+    def change(stage, done, total):
+        calls.append(stage)
+        if len(calls) == 1:  # every image is hashed by now, and none is decoded
+            (folder / "005.png").write_bytes((folder / "004.png").read_bytes())
+
+    with pytest.raises(InputError, match=r"005\.png in .*: changed while a was read"):
+        load_shared_images(folder, size=8, progress=change)
+    (folder / "005.png").write_bytes(honest)
+    assert np.array_equal(load_shared_images(folder, size=8).pixels, pixels.transpose(0, 3, 1, 2))

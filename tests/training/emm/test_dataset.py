@@ -1,4 +1,5 @@
 import io
+import shutil
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -50,6 +51,20 @@ def test_classes_are_drawn_by_the_seed_and_fewer_are_among_more(images):
         assert classes(1, seed) <= classes(2, seed)
     with pytest.raises(InputError, match="expected at least 4 classes"):
         classes(4, 0)
+
+
+def test_a_study_knows_the_classes_below_a_folder_around_the_whole_set(images, tmp_path):
+    (tmp_path / "set").mkdir()
+    images.rename(tmp_path / "set" / "train")
+    source = inspect_source(str(tmp_path / "set"))
+    assert source.classes == ("a", "b", "c")
+    two = load(source, 8, config=replace(TINY, classes=2))
+    assert len({name.split("/")[1] for name in two.ids}) == 2
+    for name in ("b", "c"):
+        shutil.rmtree(tmp_path / "set" / "train" / name)
+    source = inspect_source(str(tmp_path / "set"))
+    with pytest.raises(InputError, match=r"at least 1 classes .* found no classes"):
+        load(source, 2, config=replace(TINY, classes=1))
 
 
 def test_a_share_comes_from_the_second_source_and_classes_are_united(images, second):

@@ -21,6 +21,7 @@ from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.competitions.setup import save_competition, save_split
 from genmem.errors import InputError, os_reason
 from genmem.formatting import did_you_mean
+from genmem.io.paths import refuse_empty
 
 _YAML_ONLY = ("time_zone", "rules_file", "public", "private")
 _DATES = ("opens_at", "closes_at", "merge_until")
@@ -47,7 +48,9 @@ def create_from_yaml(path: Path) -> Competition:
         if not isinstance(split, dict):
             raise InputError(f"{path}: {kind}: expected keys such as backbone: and train:")
         _refuse_unknown(path, split, SplitForm.Meta.fields, f"{kind}.")
-        split_forms[kind] = SplitForm(data=_split_data(split), base=path.resolve().parent)
+        split_forms[kind] = SplitForm(
+            data=_split_data(split, f"{path}: {kind}"), base=path.resolve().parent
+        )
         _refuse_errors(path, split_forms[kind], f"{kind}.")
     with transaction.atomic():
         competition = save_competition(form, actor=None)
@@ -82,6 +85,7 @@ def _competition_data(path: Path, given: dict[str, Any]) -> dict[str, Any]:
         data["merge_until"] = data["closes_at"]
     rules = data.pop("rules_file", None)
     if rules is not None:
+        refuse_empty(rules, name=f"{path}: rules_file")
         try:
             data["rules"] = (path.parent / str(rules)).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -111,7 +115,9 @@ def _date(path: Path, name: str, value: object, *, zoned: bool) -> str:
     return value.isoformat()
 
 
-def _split_data(values: dict[str, Any]) -> dict[str, Any]:
+def _split_data(values: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, value in values.items():
+        refuse_empty(value, name=f"{where}.{name}")
     defaults = {name: default_of(Split, name) for name in ("tau", "epsilon")}
     return defaults | {name: "" if value is None else value for name, value in values.items()}
 

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from genmem.errors import UsageError
 from genmem.formatting import did_you_mean
+from genmem.io.paths import refuse_empty
 
 FILE = "arena.toml"
 SECRET_FILE = "secret.key"
@@ -206,6 +207,9 @@ def _check(path: Path, arena: Configuration) -> None:
 
 
 def _check_storage(path: Path, arena: Configuration) -> None:
+    refuse_empty(arena.storage, name=f"{path}: storage")
+    for folder in arena.data_folders:
+        refuse_empty(folder, name=f"{path}: data_folders")
     if "://" in arena.storage and not (arena.storage_is_bucket and urlsplit(arena.storage).netloc):
         raise UsageError(
             f"{path}: storage: expected a folder or s3://BUCKET/PREFIX, "

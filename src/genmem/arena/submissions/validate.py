@@ -205,9 +205,7 @@ def _image_problem(
     if size != (width, height):
         return f"it has {size[0]:,} × {size[1]:,} pixels, expected {width:,} × {height:,}"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            decode(content, name="")
+        decode(content, name="")
     except InputError as error:
         return "it is broken: " + str(error).removeprefix(": ").removeprefix("cannot be decoded: ")
     return None

@@ -129,7 +129,7 @@ def entry_problem(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
     if name[:1] in ("/", "\\") or re.match("[A-Za-z]:", name) or ".." in parts or "\0" in name:
         return "its name points outside the zip"
     if "\\" in name or not name.isprintable():
-        return "its name has a backslash or an unprintable character"
+        return "its name has a backslash (expected / between folders) or an unprintable character"
     mode = entry.external_attr >> 16
     if stat.S_ISLNK(mode):
         return "it is a link, expected the file itself"

@@ -49,7 +49,9 @@ class Config(BaseModel):
     whole number stands for a float, a list for a tuple.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, str_min_length=1
+    )
 
     def __init__(self, **values: Any) -> None:
         """Check the values.
@@ -105,6 +107,7 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_too_short": "text that is not empty",
     "tuple_type": "a list",
     "model_type": "an object of settings by name",
     "greater_than_equal": "at least {ge:,}",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
-from genmem.images import ImageSource, Progress, open_images
+from genmem.images import ImageSource, Progress, open_images, read_classes, side_file_notes
 from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
 
@@ -28,13 +28,13 @@ def positions_of_classes(source: ImageSource, only: tuple[str, ...]) -> NDArray[
     """
     if not only:
         return np.arange(len(source))
-    categories = [source.class_name(position) for position in range(len(source))]
+    categories = read_classes(source)
     missing = [name for name in only if name not in set(categories)]
     if missing:
         known = ", ".join(sorted({name for name in categories if name is not None})[:20])
         raise InputError(
             f"{source.where}: no class named {', '.join(missing)}; the classes are "
-            f"{known or 'none: there are no first-level folders and no labels'}."
+            f"{known or 'none: all images lie in one folder or have one label'}."
         )
     return np.array([i for i, name in enumerate(categories) if name in only], np.int64)
 
@@ -49,7 +49,7 @@ def balanced_positions(source: ImageSource, limit: int) -> NDArray[np.int64]:
         raise InputError(
             f"{source.where}: limit: expected at least {limit:,} images, there are {len(source):,}."
         )
-    categories = [source.class_name(position) or "" for position in range(len(source))]
+    categories = [name or "" for name in read_classes(source)]
     names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
     share = np.full(len(names), limit // len(names))
     share[: limit % len(names)] += 1
@@ -71,7 +71,8 @@ def read_labels(
     Raises:
         InputError: some images have a class and some do not, or classes are required.
     """
-    categories = [source.class_name(position) for position in positions]
+    names = read_classes(source)
+    categories = [names[position] for position in positions]
     without = next((i for i, name in enumerate(categories) if name is None), None)
     if without is not None:
         if not required:
@@ -83,11 +84,11 @@ def read_labels(
                 "class, or all of them in none."
             )
         raise InputError(
-            f"{source.describe(positions[without])}: has no class. Expected every image in a "
-            "first-level folder, or a column of labels."
+            f"{source.describe(positions[without])}: has no class. Expected every image in the "
+            "folder of its class, of two classes or more, or a column of labels."
         )
-    names, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
-    return labels.astype(np.int64), tuple(names.tolist())
+    classes, labels = np.unique(np.array(categories, dtype=str), return_inverse=True)
+    return labels.astype(np.int64), tuple(classes.tolist())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +153,8 @@ def load_training_images(
         limit: number of images, drawn by `seed`; smaller draws of one seed are subsets of larger
             ones. None: all, in the source's order.
         seed: of the draw.
-        classes: read each image's class: its first-level folder or its label. None: only if the
-            images have classes.
+        classes: read each image's class (see `images.classes`). None: only if the images have
+            classes.
         only: names of classes to select from; empty: all.
         drop_duplicates: leave out images that repeat an earlier one (others are drawn instead).
         skip_broken: leave out files that are no images and images that cannot be decoded.
@@ -230,7 +231,7 @@ def load_shared_images(
             ids=tuple(opened.id(position) for position in order.tolist()),
             name=opened.name,
             duplicates=duplicates,
-            notes=_notes(duplicates, None, 0, cropped),
+            notes=(*_notes(duplicates, None, 0, cropped), *side_file_notes(opened)),
         )
     finally:
         if opened is not source:
@@ -302,7 +303,10 @@ def _load(
         ids=tuple(source.id(position) for position in selected),
         name=source.name,
         duplicates=duplicates,
-        notes=_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
+        notes=(
+            *_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
+            *side_file_notes(source),
+        ),
     )
 
 

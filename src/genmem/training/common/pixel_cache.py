@@ -12,7 +12,14 @@ from PIL import Image
 
 from genmem.errors import InputError
 from genmem.features.cache import cached_array, default_cache, entry_key
-from genmem.images import DECODE_RULE, ImageSource, Progress, hash_images, read_batches
+from genmem.images import (
+    DECODE_RULE,
+    ImageHashes,
+    ImageSource,
+    Progress,
+    hash_images,
+    read_batches,
+)
 
 VERSION = "training images 2"
 """Part of the cache key; increase it when the same images would give other pixels."""
@@ -55,6 +62,8 @@ class _Selection(ImageSource):
         self.name, self.where = source.name, source.where
         self.non_image_count, self.first_non_image = source.non_image_count, source.first_non_image
         self._source, self._positions = source, positions
+        if source.hashes is not None:
+            self.hashes = ImageHashes(per_image=source.hashes.per_image[positions])
 
     def __len__(self) -> int:
         return len(self._positions)

@@ -20,6 +20,7 @@ import torch
 
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
+from genmem.io.paths import to_path
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.results import Json, Result
 from genmem.training.common.checkpoint import Checkpoint, load_checkpoint, load_module
@@ -211,7 +212,7 @@ def load_run(
     Raises:
         InputError: no run, no such snapshot, or one of another version.
     """
-    folder = Path(folder)
+    folder = to_path(folder, name="folder")
     config = read_run_config(folder)
     steps = snapshots(folder)
     if step is None and steps:

@@ -16,6 +16,7 @@ import torch
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
 from genmem.images import Progress
+from genmem.io.paths import to_path
 from genmem.results import Json
 from genmem.training.common.checkpoint import (
     CHECKPOINT_FILE,
@@ -95,7 +96,7 @@ def train(
         UsageError: a run that exists already, another configuration than the run began with, a
             loss that is not finite (DivergedError), a full disk.
     """
-    folder = Path(folder)
+    folder = to_path(folder, name="folder")
     labels, classes = training_labels(config.labels, data, seed=config.seed)
     config = config.replace(network=config.network.replace(classes=classes))
     check_images(data, config)

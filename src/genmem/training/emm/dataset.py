@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
-from genmem.images import Progress, open_images
+from genmem.images import Progress, open_images, read_classes
 from genmem.images.hashing import hash_images
 from genmem.training.common.dataset import (
     TrainingImages,
@@ -57,18 +57,17 @@ def inspect_source(location: Any, *, progress: Progress | None = None) -> Source
     """
     with open_images(location) as source:
         content = blake2b(hash_images(source, progress=progress).hexdigest.encode(), digest_size=16)
-        classes: set[str | None] = set()
+        names = read_classes(source)
         for position in range(len(source)):
-            name, category = source.id(position), source.class_name(position)
+            name, category = source.id(position), names[position]
             content.update(name.encode("utf-8", "surrogateescape") + b"\0")
             if category is not None and not name.startswith(f"{category}/"):
                 content.update(b"\1" + category.encode("utf-8", "surrogateescape") + b"\0")
-            classes.add(category)
         return SourceInfo(
             location=location,
             name=source.name,
             count=len(source),
-            classes=() if None in classes else tuple(sorted(filter(None, classes))),
+            classes=() if None in names else tuple(sorted(set(filter(None, names)))),
             digest=content.hexdigest(),
         )
 
@@ -155,8 +154,8 @@ def _draw_classes(source: SourceInfo, number: int | None, seed: int) -> tuple[st
     if number > len(source.classes):
         available = f"{len(source.classes)}" if source.classes else "no classes"
         raise InputError(
-            f"{source.name}: expected at least {number} classes (first-level folders, or labels), "
-            f"found {available}."
+            f"{source.name}: expected at least {number} classes (a folder each, or labels), found "
+            f"{available}."
         )
     order = np.random.default_rng([seed, 4]).permutation(len(source.classes))
     return tuple(source.classes[place] for place in sorted(order[:number].tolist()))

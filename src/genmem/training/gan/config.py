@@ -74,7 +74,7 @@ class GanConfig(Config):
         description="GAN architecture. dcgan is unconditional."
     )
     train: str = Field(
-        description="Training images. The first-level folders are their classes.",
+        description="Training images. Each folder below the top one is a class.",
         json_schema_extra={"source": True},
     )
     test: str | None = Field(

@@ -18,6 +18,7 @@ from torch import nn
 from genmem.errors import InputError, UsageError
 from genmem.formatting import printable
 from genmem.io.atomic import atomic_write
+from genmem.io.paths import to_path
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, load_module
 from genmem.training.gan.config import GanConfig
 from genmem.training.gan.networks import build_generator
@@ -105,7 +106,7 @@ def load_generator(run: str | Path) -> tuple[nn.Module, tuple[str, ...], int]:
     Raises:
         InputError: there is no checkpoint, or it is damaged or another program's.
     """
-    checkpoint = load_gan(Path(run) / CHECKPOINT_FILE)
+    checkpoint = load_gan(to_path(run, name="run") / CHECKPOINT_FILE)
     classes = tuple(checkpoint.state["classes"])
     try:
         config = GanConfig(**checkpoint.state["config"] | {"train": "-"})

@@ -19,6 +19,7 @@ from genmem.errors import InputError, UsageError
 from genmem.formatting import capitalize
 from genmem.images import Progress
 from genmem.io.atomic import check_folder_writable
+from genmem.io.paths import to_path
 from genmem.training.common.checkpoint import CHECKPOINT_FILE, Checkpoint
 from genmem.training.common.config import Device
 from genmem.training.common.distributed import build_accelerator, in_any_process
@@ -93,7 +94,7 @@ def train(
         >>> train(config, "run")  # doctest: +SKIP
         TrainResult(step=100000, interrupted=False, ...)
     """
-    folder = Path(out)
+    folder = to_path(out, name="out")
     trainer, evaluator = setup(
         config, folder, resume=resume, device=device, progress=progress, notify=notify
     )

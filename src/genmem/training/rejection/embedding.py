@@ -15,7 +15,7 @@ from torch import nn
 from genmem.errors import InputError, UsageError
 from genmem.features import custom_models
 from genmem.features.backbone import Backbone
-from genmem.features.cache import cached_array, default_cache, entry_key
+from genmem.features.cache import cache_folder, cached_array, entry_key
 from genmem.features.extractor import torch_module
 from genmem.features.preprocessing import Crop, Stretch
 from genmem.features.registry import find_backbone
@@ -156,7 +156,7 @@ def training_features(
 
     if name is None or cache is None:
         return compute()
-    folder = (default_cache() if cache == "default" else Path(cache)) / "training"
+    folder = cache_folder(cache) / "training"
     contents = blake2b(np.ascontiguousarray(images).data, digest_size=16).hexdigest()
     described = find_backbone_at_side(name)
     key = entry_key(

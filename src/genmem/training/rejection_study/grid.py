@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmem.errors import UsageError
+from genmem.io.paths import to_path
 from genmem.results import Json
 from genmem.study_results.rejection import Tau
 from genmem.training.gan.config import GanConfig
@@ -115,7 +116,7 @@ def build_plan(
     reserved = {LEAVE_ONE_OUT, TEST} & set(references or {})
     if reserved:
         raise UsageError(f"reference: the name {reserved.pop()!r} is reserved. Choose another one.")
-    ordered, folder = _in_order(taus), Path(folder)
+    ordered, folder = _in_order(taus), to_path(folder, name="folder")
     common = _common_config(train, test, evaluate_with, backbone, training or {})
     runs = tuple(
         GridRun(

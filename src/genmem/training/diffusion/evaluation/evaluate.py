@@ -161,7 +161,7 @@ def _check_images(train: TrainingImages, test: TrainingImages | None, classes: i
         if images is not None and images.labels is None:
             raise InputError(
                 f"{images.name}: the model is conditioned on {classes:,} labels, and these images "
-                "have none. Give them with their classes: first-level folders, or a column of "
+                "have none. Give them with their classes: a folder each, or a column of "
                 "labels."
             )
     if train.labels is not None:

@@ -13,6 +13,7 @@ from genmem.errors import InputError, UsageError
 from genmem.formatting import capitalize
 from genmem.images import Progress
 from genmem.images.hub import PREFIX
+from genmem.io.paths import to_path
 from genmem.results import Json
 from genmem.training.common.dataset import TrainingImages, load_training_images
 from genmem.training.common.run_folder import CONFIG_FILE
@@ -77,7 +78,7 @@ def open_model(model: str | Path, *, device: str | torch.device = "cpu") -> Mode
     text = str(model)
     if text.startswith(PREFIX):
         return _pipeline(fetch_pipeline(text), name=text, device=device)
-    folder = Path(model)
+    folder = to_path(model, name="model")
     if (folder / INDEX).is_file():
         return _pipeline(folder, name=folder.resolve().name, device=device)
     if (folder / run_folder.DATASET_FILE).is_file():
