@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import machine, sizes
-from benchmarks.cases import distance, frechet, inception, optimal, pipeline, quality, scale
+from benchmarks.cases import distance, frechet, inception, optimal, pipeline, quality, scale, ties
 from benchmarks.document import to_document
 from benchmarks.sizes import Sizes
 from benchmarks.table import Row, summary, to_terminal
@@ -29,6 +29,7 @@ CASES: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "inception": inception.rows,
     "pipeline": pipeline.rows,
     "scale": scale.rows,
+    "ties": ties.rows,
 }
 
 

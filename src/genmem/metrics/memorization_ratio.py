@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from genmem.arrays import as_feature_sets, check_at_least, to_numpy
 from genmem.errors import UsageError
 from genmem.metrics.intervals import LEVEL, clopper_pearson
-from genmem.neighbors import Nearest, NearestNeighbors
+from genmem.neighbors import Nearest, NearestNeighbors, group_equal_rows
 from genmem.results import Interval, Result
 
 _ROWS_PER_PART = 16_384
@@ -109,7 +108,7 @@ def two_nearest_different(generated: Any, train: Any) -> tuple[Nearest, int]:
         `Nearest` with k = 2, Euclidean, indices into `train`; and the number of training rows
         identical to an earlier one.
     """
-    first = first_occurrences(train)
+    first, _ = group_equal_rows(train)
     duplicates = int(train.shape[0]) - len(first)
     check_at_least(
         len(first), 2, role="train", why="d1/d2 needs two different training images to compare."
@@ -128,18 +127,3 @@ def distance_ratios(two_nearest: Nearest) -> NDArray[np.float64]:
     """d1 / d2 in [0, 1], float64 [n]; d2 > 0 because the two training rows differ."""
     d1, d2 = two_nearest.distances[:, 0], two_nearest.distances[:, 1]
     return np.divide(d1, d2, out=np.ones_like(d1), where=d2 > 0)
-
-
-def first_occurrences(features: Any) -> NDArray[np.int64]:
-    """int64, ascending: the rows that are not byte-identical to an earlier row."""
-    seen: set[bytes] = set()
-    first = []
-    for start in range(0, int(features.shape[0]), _ROWS_PER_PART):
-        part = np.ascontiguousarray(to_numpy(features[start : start + _ROWS_PER_PART]))
-        part = part + 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
-        for offset, row in enumerate(part):
-            key = hashlib.blake2b(row.data, digest_size=16).digest()
-            if key not in seen:
-                seen.add(key)
-                first.append(start + offset)
-    return np.array(first, dtype=np.int64)

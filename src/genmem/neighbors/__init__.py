@@ -3,11 +3,21 @@
 exact.py           the k nearest references of each query
 balls.py           how many balls hold each query
 float32_bound.py   the float32 bound that makes the search exact
+equal_rows.py      groups of equal rows, which are searched once
 _blocks.py         float32 blocks of rows, and float64 distances of pairs
 """
 
 from genmem.neighbors._blocks import METRICS, Metric
 from genmem.neighbors.balls import count_balls
+from genmem.neighbors.equal_rows import group_equal_rows
 from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest
 
-__all__ = ["METRICS", "Metric", "Nearest", "NearestNeighbors", "count_balls", "nearest"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Nearest",
+    "NearestNeighbors",
+    "count_balls",
+    "group_equal_rows",
+    "nearest",
+]

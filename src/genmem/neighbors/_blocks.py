@@ -6,17 +6,21 @@ in memory at once, and nothing is written to the caller's array.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from array_api_compat import is_torch_array
+from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.neighbors.equal_rows import read_rows
 
 Metric = Literal["cosine", "absolute_cosine", "euclidean"]
-"""1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row."""
+"""1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row, and orthogonal rows
+are at exactly 1."""
 
 METRICS: tuple[str, ...] = get_args(Metric)
 
@@ -31,6 +35,17 @@ PAIR_BYTES = 4 * 2**20
 
 MAXIMUM_QUERY_ROWS = 16_384
 
+_ORTHOGONAL = 2.0**-100
+"""|cos| below it is 0: float32 products of rows without a common non-zero column are exactly 0."""
+
+_TIGHT = 1 / 64
+"""Radius of a set around its mean, as a part of the mean's norm, below which it is centred."""
+
+_SAMPLE_ROWS = 256
+
+_LARGEST_CENTRED = 1e18
+"""Norm of a centred row whose square float32 still holds."""
+
 NORM_RANGE = (1e-15, 1e15)
 """Smallest and largest norm of a row; beyond them float32 squares overflow or lose digits."""
 
@@ -40,16 +55,35 @@ class Block:
     """Rows ready for one matrix product.
 
     Attributes:
-        rows: float32 [b, d]; of norm 1 for the cosine metrics.
-        half_squares: float32 [b], ‖row‖²/2 for "euclidean", zeros otherwise.
+        rows: float32 [b, d]; of norm 1 for the cosine metrics, unless they are centred.
+        half_squares: float32 [b], ‖row‖²/2 for Euclidean scores, zeros otherwise.
         norms: float32 [b], the norms of `rows`.
         signed: whether a value may be negative, so that |cos| can differ from cos.
+        zeros: bool [b], rows of norm 0 of a cosine metric that are centred; None if there are none.
     """
 
     rows: torch.Tensor
     half_squares: torch.Tensor
     norms: torch.Tensor
     signed: bool = True
+    zeros: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Center:
+    """A point from which a tight set is seen at a scale that float32 resolves.
+
+    The rows of the set are nearly equal (for cosine metrics: have nearly one direction), so that
+    every float32 score of theirs would lie within its rounding error. Their differences from the
+    center have all their digits: ‖a − b‖ = ‖(a − c) − (b − c)‖, and 1 − u·v = ‖u − v‖²/2.
+
+    Attributes:
+        point: float64 [d], the mean of a sample of the set, of norm-1 rows for cosine metrics.
+        scale: 1 / radius of that sample.
+    """
+
+    point: torch.Tensor
+    scale: float
 
 
 def device_of(array: Any) -> torch.device:
@@ -69,32 +103,122 @@ def reference_rows(queries: int, dimension: int) -> int:
     return max(1, min(by_scores, by_copy))
 
 
-def load_block(array: Any, start: int, stop: int, *, metric: Metric, device: torch.device) -> Block:
-    """Load rows [start, stop) of `array` as a `Block` for `metric` on `device`.
+def load_block(
+    array: Any,
+    rows: slice | NDArray[np.int64],
+    *,
+    metric: Metric,
+    device: torch.device,
+    center: Center | None = None,
+) -> Block:
+    """Load rows of `array` as a `Block` for `metric` on `device`.
+
+    Args:
+        array: features [n, d].
+        rows: which rows.
+        metric: which distance.
+        device: where the block is to be.
+        center: subtracted from the rows, for Euclidean scores under any metric; None subtracts
+            nothing.
 
     Raises:
         InputError: a norm is outside `NORM_RANGE`.
     """
-    rows = _as_float32(array, start, stop).to(device)
-    norms = torch.linalg.vector_norm(rows, dim=1)
-    _check_norms(norms, array, start)
+    given = read_rows(array, rows)
+    values = given.to(device=device, dtype=torch.float32)
+    norms = torch.linalg.vector_norm(values, dim=1)
+    _check_norms(norms, given, rows)
+    if center is not None:
+        return _centered(given.to(device), metric, center)
     if metric == "euclidean":
-        return Block(rows, norms.square() / 2, norms)
+        return Block(values, norms.square() / 2, norms)
     inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
-    signed = metric == "absolute_cosine" and bool(rows.amin() < 0)
-    return Block(rows * inverse[:, None], torch.zeros_like(norms), torch.ones_like(norms), signed)
+    signed = bool(values.amin() < 0)
+    return Block(values * inverse[:, None], torch.zeros_like(norms), torch.ones_like(norms), signed)
 
 
-def _check_norms(norms: torch.Tensor, array: Any, start: int) -> None:
+def _centered(given: torch.Tensor, metric: Metric, center: Center) -> Block:
+    rows, zeros = given.to(torch.float64), None
+    if metric != "euclidean":
+        zeros = (given == 0).all(dim=1)
+        rows = unit_rows(rows)
+    rows = (rows - center.point).mul_(center.scale)
+    half_squares = torch.linalg.vecdot(rows, rows) / 2
+    if zeros is not None:
+        # Their distance is 1 to every row: `scores_of` gives such pairs the score that says so.
+        rows[zeros], half_squares[zeros] = 0.0, center.scale**2
+    norms = (2 * half_squares).sqrt()
+    return Block(rows.float(), half_squares.float(), norms.float(), zeros=zeros)
+
+
+def unit_rows(rows: torch.Tensor) -> torch.Tensor:
+    """float64 [b, d]: the rows divided by their norms; rows of norm 0 as they are."""
+    rows = rows.to(torch.float64)
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    return rows / norms.masked_fill(norms == 0, 1.0)[:, None]
+
+
+def center_of(
+    references: Any, queries: Any, *, metric: Metric, device: torch.device
+) -> Center | None:
+    """The center of a tight set of references; None for a set that float32 resolves as it is.
+
+    Args:
+        references: features [m, d].
+        queries: features [n, d].
+        metric: which distance.
+        device: where the search computes; there is no center where it has no float64 (MPS).
+    """
+    count = int(references.shape[0])
+    if device.type == "mps" or count < _SAMPLE_ROWS:
+        return None
+    chosen = np.linspace(0, count - 1, _SAMPLE_ROWS).astype(np.int64)
+    rows = read_rows(references, chosen).to(device=device, dtype=torch.float64)
+    if metric != "euclidean":
+        rows = unit_rows(rows[rows.any(dim=1)])
+    if rows.shape[0] < _SAMPLE_ROWS // 2:
+        return None
+    point = rows.mean(dim=0)
+    size = float(torch.linalg.vector_norm(point))
+    radius = float(torch.linalg.vector_norm(rows - point, dim=1).max())
+    if radius > _TIGHT * size:
+        return None
+    if metric == "absolute_cosine" and not (_is_unsigned(references) and _is_unsigned(queries)):
+        return None
+    scale = 1 / radius if radius > 0 else 1.0
+    largest = 1.0
+    if metric == "euclidean":
+        largest = max(_largest_norm(references), _largest_norm(queries))
+    return Center(point, scale) if (largest + size) * scale < _LARGEST_CENTRED else None
+
+
+def _is_unsigned(array: Any) -> bool:
+    return not any(bool((rows < 0).any()) for rows in _parts(array))
+
+
+def _largest_norm(array: Any) -> float:
+    return max(float(torch.linalg.vector_norm(rows, dim=1).max()) for rows in _parts(array))
+
+
+def _parts(array: Any) -> Iterator[torch.Tensor]:
+    step = max(1, SCORE_BYTES // (8 * int(array.shape[1])))
+    for start in range(0, int(array.shape[0]), step):
+        yield read_rows(array, slice(start, start + step))
+
+
+def _check_norms(norms: torch.Tensor, given: torch.Tensor, rows: slice | NDArray[np.int64]) -> None:
     low, high = NORM_RANGE
     outside = ((norms > 0) & ((norms < low) | (norms > high))) | ~norms.isfinite()
     # A row that is 0 in float32 must be 0 in the array, not only too small for float32.
-    for row in (norms == 0).nonzero().flatten().tolist():
-        outside[row] = bool((array[start + row] != 0).any())
+    zeros = norms == 0
+    if bool(zeros.any()):
+        there = zeros.to(given.device)
+        outside[zeros] = (given[there] != 0).any(dim=1).to(norms.device)
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
+        number = rows.start + row if isinstance(rows, slice) else int(rows[row])
         raise InputError(
-            f"row {start + row} has a norm of about {float(norms[row]):.1e}, expected {low:.0e} to "
+            f"row {number} has a norm of about {float(norms[row]):.1e}, expected {low:.0e} to "
             f"{high:.0e}. Divide all features of all sets by the same number."
         )
 
@@ -104,17 +228,26 @@ def score_buffer(queries: int, references: int, *, device: torch.device) -> torc
     return torch.empty(queries * references, dtype=torch.float32, device=device)
 
 
-def scores_of(queries: Block, block: Block, metric: Metric, buffer: torch.Tensor) -> torch.Tensor:
+def scores_of(
+    queries: Block, block: Block, metric: Metric, buffer: torch.Tensor, center: Center | None = None
+) -> torch.Tensor:
     """Scores, larger for nearer rows: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2).
+
+    Centred rows have Euclidean scores under every metric.
 
     Returns:
         float32 [b, c], in the memory of `buffer`.
     """
     shape = (queries.rows.shape[0], block.rows.shape[0])
     scores = buffer[: shape[0] * shape[1]].view(shape)
-    if metric == "euclidean":
+    if metric == "euclidean" or center is not None:
         bias = -block.half_squares[None, :]
-        return torch.addmm(bias, queries.rows, block.rows.T, out=scores)
+        torch.addmm(bias, queries.rows, block.rows.T, out=scores)
+        if center is not None and block.zeros is not None:
+            scores[:, block.zeros] = (queries.half_squares - center.scale**2)[:, None]
+        if queries.zeros is not None:
+            scores[queries.zeros] = 0.0
+        return scores
     torch.mm(queries.rows, block.rows.T, out=scores)
     if metric == "absolute_cosine" and (queries.signed or block.signed):
         scores.abs_()
@@ -156,35 +289,19 @@ def pair_distances(
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
-    """float64 [p] of the rows of a and b, which are overwritten."""
+    """float64 [p] of the rows of a and b, which may be overwritten."""
     if metric == "euclidean":
         return torch.linalg.vector_norm(a.sub_(b), dim=1)
-    norm_a = torch.linalg.vector_norm(a, dim=1)
-    norm_b = torch.linalg.vector_norm(b, dim=1)
-    undefined = (norm_a == 0) | (norm_b == 0)
-    a.div_(norm_a.masked_fill(norm_a == 0, 1.0)[:, None])
-    b.div_(norm_b.masked_fill(norm_b == 0, 1.0)[:, None])
+    a, b = unit_rows(a), unit_rows(b)
+    cosine = torch.linalg.vecdot(a, b)
     if metric == "absolute_cosine":
-        opposite = torch.linalg.vecdot(a, b) < 0
-        b[opposite] = -b[opposite]
+        b[cosine < 0] = -b[cosine < 0]
     distance = torch.linalg.vector_norm(a.sub_(b), dim=1).square_().div_(2)
-    return distance.masked_fill_(undefined, 1.0)
-
-
-def _as_float32(array: Any, start: int, stop: int) -> torch.Tensor:
-    """Rows as float32, for reading only: float32 rows are the caller's own memory."""
-    if is_torch_array(array):
-        return array[start:stop].detach().to(torch.float32)
-    rows = array[start:stop]
-    if rows.dtype == np.float32 and rows.flags.writeable and rows.flags.c_contiguous:
-        return torch.from_numpy(np.asarray(rows))
-    return torch.from_numpy(np.array(rows, dtype=np.float32, order="C"))
+    return distance.masked_fill_(cosine.abs() < _ORTHOGONAL, 1.0)
 
 
 def _gather_float64(array: Any, index: torch.Tensor) -> torch.Tensor:
-    if is_torch_array(array):
-        # Apple's MPS has no float64: its pairs are compared on the CPU.
-        rows = array.detach().index_select(0, index.to(array.device))
-        rows = rows.cpu() if rows.device.type == "mps" else rows
-        return rows.to(torch.float64, copy=True)
-    return torch.from_numpy(np.array(array[index.cpu().numpy()], dtype=np.float64, order="C"))
+    rows = read_rows(array, index.cpu().numpy())
+    # Apple's MPS has no float64: its pairs are compared on the CPU.
+    rows = rows.cpu() if rows.device.type == "mps" else rows
+    return rows.to(torch.float64, copy=True)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from array_api_compat import is_torch_array
+from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.neighbors._blocks import (
+    Block,
+    Center,
+    center_of,
     device_of,
     load_block,
     pair_distances,
     query_rows,
     reference_rows,
 )
+from genmem.neighbors.equal_rows import group_equal_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 
@@ -41,43 +47,79 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
             f"expected queries [n, d], centers [m, d] and radii [m], got {tuple(queries.shape)}, "
             f"{tuple(centers.shape)} and {tuple(radii.shape)}."
         )
-    radii64 = torch.as_tensor(np.asarray(radii.cpu() if is_torch_array(radii) else radii))
-    radii64 = radii64.to(torch.float64)
-    count = torch.zeros(queries.shape[0], dtype=torch.int64)
+    radii64 = np.asarray(radii.cpu() if is_torch_array(radii) else radii, dtype=np.float64)
+    rows, groups = group_equal_rows(queries)
+    balls, weights = _different_balls(centers, radii64)
+    device = device_of(queries)
+    center = center_of(centers, queries, metric="euclidean", device=device)
+    count = torch.zeros(len(rows), dtype=torch.int64)
     step = query_rows(int(queries.shape[1]))
-    for start in range(0, int(queries.shape[0]), step):
-        stop = min(int(queries.shape[0]), start + step)
-        count[start:stop] = _count(queries, centers, radii64, start, stop)
-    if is_torch_array(queries):
-        return count.to(queries.device)
-    return count.numpy()
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        block = load_block(queries, part, metric="euclidean", device=device, center=center)
+        counted = _Balls(centers, radii64, balls, weights, center)
+        count[start : start + step] = _count(queries, part, block, counted)
+    count = count[groups]
+    return count.to(device) if is_torch_array(queries) else count.numpy()
 
 
-def _count(queries: Any, centers: Any, radii: torch.Tensor, start: int, stop: int) -> torch.Tensor:
-    """int64 [stop − start] on the CPU: balls that hold queries [start, stop).
+@dataclass(frozen=True)
+class _Balls:
+    """Closed balls: rows `rows` of `centers` with their `radii`, each counted `weights` times."""
+
+    centers: Any
+    radii: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    center: Center | None
+
+
+def _different_balls(
+    centers: Any, radii: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the balls of which none equals an earlier one, and how often each is there."""
+    _, groups = group_equal_rows(centers)
+    pairs = np.stack([groups.astype(np.float64), radii], axis=1)
+    _, first, weights = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return first[order], weights[order]
+
+
+def _count(
+    queries: Any, query_rows: NDArray[np.int64], block_q: Block, balls: _Balls
+) -> torch.Tensor:
+    """int64 [b] on the CPU: balls that hold the queries of a block.
 
     ‖q − c‖ ≤ r exactly when q·c + (r² − ‖c‖²)/2 ≥ ‖q‖²/2.
     """
-    device = device_of(queries)
-    block_q = load_block(queries, start, stop, metric="euclidean", device=device)
+    device = block_q.rows.device
     dimension = int(block_q.rows.shape[1])
     tolerance = score_tolerance(dimension, device=device)
-    count = torch.zeros(stop - start, dtype=torch.int64)
-    step = reference_rows(stop - start, dimension)
-    for low in range(0, int(centers.shape[0]), step):
-        high = min(int(centers.shape[0]), low + step)
-        block = load_block(centers, low, high, metric="euclidean", device=device)
-        half_radii = (radii[low:high].square() / 2).to(device=device, dtype=torch.float32)
+    scale = 1.0 if balls.center is None else balls.center.scale
+    count = torch.zeros(len(query_rows), dtype=torch.int64)
+    step = reference_rows(len(query_rows), dimension)
+    for low in range(0, len(balls.rows), step):
+        numbers = balls.rows[low : low + step]
+        block = load_block(
+            balls.centers, numbers, metric="euclidean", device=device, center=balls.center
+        )
+        half_radii = torch.from_numpy(balls.radii[numbers] * scale).square() / 2
+        half_radii = half_radii.to(device=device, dtype=torch.float32)
+        weights = torch.from_numpy(balls.weights[low : low + step])
         reach = torch.addmm((half_radii - block.half_squares)[None, :], block_q.rows, block.rows.T)
         doubt = tolerance * (score_scale(block_q, block, "euclidean") + half_radii.max())
         surely = reach > (block_q.half_squares + doubt)[:, None]
         maybe = reach >= (block_q.half_squares - doubt)[:, None]
         inside = torch.count_nonzero(surely, dim=1)
-        count += inside.cpu()
         unsure = (torch.count_nonzero(maybe, dim=1) > inside).nonzero().flatten()
+        if bool((weights > 1).any()):
+            count += (surely.to(torch.float32) @ weights.to(device, torch.float32)).long().cpu()
+        else:
+            count += inside.cpu()
         rows, columns = (maybe[unsure] & ~surely[unsure]).nonzero(as_tuple=True)
-        rows, columns = unsure[rows], columns + low
-        exact = pair_distances(queries, centers, rows + start, columns, metric="euclidean")
-        decided = exact <= radii[columns.cpu()]
-        count += torch.bincount(rows.cpu()[decided], minlength=stop - start)
+        rows, columns = unsure[rows].cpu(), columns.cpu()
+        pairs = torch.from_numpy(query_rows)[rows], torch.from_numpy(numbers)[columns]
+        exact = pair_distances(queries, balls.centers, *pairs, metric="euclidean")
+        decided = exact <= torch.from_numpy(balls.radii[numbers])[columns]
+        count.index_add_(0, rows[decided], weights[columns[decided]])
     return count

@@ -5,23 +5,31 @@ speed. Its rounding error is bounded (`float32_bound`): every reference that sco
 bound of a query's k-th best is a candidate, and candidates are measured again in float64, from
 differences. So the answer is exact, near-duplicates keep their digits, and block size, batch size
 and thread count cannot change it.
+
+Ties would make every pair a candidate. So equal queries are searched once; of equal references, and
+of those orthogonal to a query, only the first k are candidates; and nearly equal references are
+centred (`Center`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from array_api_compat import is_torch_array
+from numpy.typing import NDArray
 
 from genmem.arrays import as_array, as_features, check_same_dimension, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._blocks import (
     METRICS,
     Block,
+    Center,
     Metric,
+    center_of,
     device_of,
     load_block,
     pair_distances,
@@ -29,11 +37,10 @@ from genmem.neighbors._blocks import (
     reference_rows,
     score_buffer,
     scores_of,
+    unit_rows,
 )
+from genmem.neighbors.equal_rows import earlier_copies, group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
-
-_CROWDED = 32
-"""Candidates per query in one block above which identical references are dropped."""
 
 _PENDING_PAIRS = 2_000_000
 """Candidates (16 bytes each) that may wait to be measured."""
@@ -127,9 +134,17 @@ class NearestNeighbors:
         self.exclude_self = exclude_self
         self.seen = 0
         count = int(queries.shape[0])
-        self._within = None if within is None else _bounds(within, count)
-        self._distances = torch.full((count, k), torch.inf, dtype=torch.float64)
-        self._indices = torch.full((count, k), -1, dtype=torch.int64)
+        # Leave-one-out searches for one neighbour more, and leaves the row itself out at the end.
+        self._width = k + int(exclude_self)
+        self._rows, self._groups = group_equal_rows(queries)
+        self._within = None
+        if within is not None:
+            largest = np.full(len(self._rows), -np.inf)
+            np.maximum.at(largest, self._groups, _bounds(within, count))
+            self._within = torch.from_numpy(largest)
+        shape = (len(self._rows), self._width)
+        self._distances = torch.full(shape, torch.inf, dtype=torch.float64)
+        self._indices = torch.full(shape, -1, dtype=torch.int64)
 
     def update(self, references: Any, *, offset: int | None = None) -> None:
         """Search another part of the references.
@@ -148,10 +163,11 @@ class NearestNeighbors:
         references = as_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)
         first = self.seen if offset is None else offset
+        device = device_of(self.queries)
+        center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]))
-        for start in range(0, int(self.queries.shape[0]), step):
-            stop = min(int(self.queries.shape[0]), start + step)
-            self._search(references, first, start, stop)
+        for start in range(0, len(self._rows), step):
+            self._search(references, first, start, min(len(self._rows), start + step), center)
         self.seen += int(references.shape[0])
 
     def merge(self, other: NearestNeighbors) -> None:
@@ -161,7 +177,7 @@ class NearestNeighbors:
         ):
             raise UsageError("merge: expected a search of the same queries, k and metric.")
         count = torch.arange(self._distances.shape[0])
-        rows = count.repeat_interleave(other.k)
+        rows = count.repeat_interleave(other._width)
         self._merge_pairs(0, rows, other._indices.flatten(), other._distances.flatten())
         self.seen += other.seen
 
@@ -177,49 +193,82 @@ class NearestNeighbors:
                 f"expected at least {self.k} references{besides}, got "
                 f"{self.seen - int(self.exclude_self)}; give more images or a smaller k."
             )
+        distances, indices = self._distances[self._groups], self._indices[self._groups]
+        if self.exclude_self:
+            distances, indices = _leave_self_out(distances, indices)
         if is_torch_array(self.queries):
             device = device_of(self.queries)
             home = torch.device("cpu") if device.type == "mps" else device
-            return Nearest(self._distances.to(home, copy=True), self._indices.to(home, copy=True))
-        return Nearest(self._distances.numpy().copy(), self._indices.numpy().copy())
+            return Nearest(distances.to(home), indices.to(home))
+        return Nearest(distances.numpy(), indices.numpy())
 
-    def _search(self, references: Any, first: int, start: int, stop: int) -> None:
-        """Search queries [start, stop) in all of `references`, whose first row is row `first`."""
+    def _search(
+        self, references: Any, first: int, start: int, stop: int, center: Center | None
+    ) -> None:
+        """Search the different queries [start, stop) in references that begin at row `first`."""
         device = device_of(self.queries)
-        queries = load_block(self.queries, start, stop, metric=self.metric, device=device)
+        queries = load_block(
+            self.queries,
+            self._query_rows(start, stop),
+            metric=self.metric,
+            device=device,
+            center=center,
+        )
+        scoring: Metric = self.metric if center is None else "euclidean"
         dimension = int(queries.rows.shape[1])
         tolerance = score_tolerance(dimension, device=device)
-        best = self._scores_of_best(queries, start, stop)
+        best = self._scores_of_best(queries, start, stop, center)
         margin = torch.zeros_like(queries.norms)
         pending = _Pending()
         step = reference_rows(stop - start, dimension)
         buffer = score_buffer(stop - start, min(step, int(references.shape[0])), device=device)
         for low in range(0, int(references.shape[0]), step):
             high = min(int(references.shape[0]), low + step)
-            block = load_block(references, low, high, metric=self.metric, device=device)
-            scores = scores_of(queries, block, self.metric, buffer)
-            if self.exclude_self:
-                _hide_self(scores, start - (first + low))
-            margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, self.metric))
-            rows, columns = _candidates(scores, best, margin, self.k)
-            if rows.shape[0] > _CROWDED * scores.shape[0]:
-                enough = self.k + int(self.exclude_self)
-                rows, columns = _drop_copies(rows, columns, references[low:high], enough)
-            pending.add(rows, columns + low, scores[rows, columns])
-            if pending.count > _PENDING_PAIRS:
-                self._measure_pending(references, first, start, pending, best, margin)
+            chosen = self._reference_rows(references, low, high, center)
+            block = load_block(references, chosen, metric=self.metric, device=device, center=center)
+            scores = scores_of(queries, block, self.metric, buffer, center)
+            margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, scoring))
+            zero_is_exact = scoring != "euclidean" and not (queries.signed or block.signed)
+            index = torch.from_numpy(np.arange(high)[chosen]).to(device)
+            for rows, columns in _candidates(scores, best, margin, self._width, zero_is_exact):
+                pending.add(rows, index[columns], scores[rows, columns])
+                if pending.count > _PENDING_PAIRS:
+                    self._measure_pending(references, first, start, pending, best, margin)
         if pending.count:
             self._measure_pending(references, first, start, pending, best, margin)
 
-    def _scores_of_best(self, queries: Block, start: int, stop: int) -> torch.Tensor:
-        """float32 [b, k]: the scores that correspond to the distances so far, or to the bounds."""
+    def _query_rows(self, start: int, stop: int) -> slice | NDArray[np.int64]:
+        """Rows of the different queries [start, stop)."""
+        if len(self._rows) == int(self.queries.shape[0]):
+            return slice(start, stop)
+        return self._rows[start:stop]
+
+    def _reference_rows(
+        self, references: Any, low: int, high: int, center: Center | None
+    ) -> slice | NDArray[np.int64]:
+        """References [low, high) without those that enough equal ones precede."""
+        part = references[low:high]
+        if center is not None and self.metric != "euclidean":
+            part = unit_rows(read_rows(part, slice(None)))
+        first, groups = group_equal_rows(part)
+        if len(first) == high - low:
+            return slice(low, high)
+        return low + np.flatnonzero(earlier_copies(groups) < self._width)
+
+    def _scores_of_best(
+        self, queries: Block, start: int, stop: int, center: Center | None
+    ) -> torch.Tensor:
+        """float32 [b, width]: the scores of the distances so far, or of the bounds."""
         distances = self._distances[start:stop]
         if self._within is not None:
             distances = torch.minimum(distances, self._within[start:stop, None])
         distances = distances.to(queries.rows.device)
-        if self.metric != "euclidean":
+        if self.metric == "euclidean":
+            distances = distances.square() / 2
+        elif center is None:
             return (1 - distances).to(torch.float32)
-        return (queries.half_squares[:, None] - distances.square() / 2).to(torch.float32)
+        scale = 1.0 if center is None else center.scale
+        return (queries.half_squares[:, None] - distances * scale**2).to(torch.float32)
 
     def _measure_pending(
         self,
@@ -232,8 +281,9 @@ class NearestNeighbors:
     ) -> None:
         """Measure the candidates that may be among the k nearest; keep those that are."""
         rows, columns = pending.take(best[:, -1] - margin)
+        query_index = torch.from_numpy(self._rows)[rows.cpu() + start]
         distances = pair_distances(
-            self.queries, references, rows + start, columns, metric=self.metric
+            self.queries, references, query_index, columns, metric=self.metric
         )
         self._merge_pairs(start, rows.cpu(), columns.cpu() + first, distances)
 
@@ -242,24 +292,24 @@ class NearestNeighbors:
     ) -> None:
         """Merge measured pairs into the k nearest, by distance and then by lowest index."""
         touched, rows = rows.unique(return_inverse=True)
-        known = torch.arange(touched.shape[0]).repeat_interleave(self.k)
+        known = torch.arange(touched.shape[0]).repeat_interleave(self._width)
         all_rows = torch.cat([known, rows]).numpy()
         all_distances = torch.cat([self._distances[touched + start].flatten(), distances]).numpy()
         all_indices = torch.cat([self._indices[touched + start].flatten(), indices]).numpy()
         order = np.lexsort((all_indices, all_distances, all_rows))
         sorted_rows = all_rows[order]
         firsts = np.searchsorted(sorted_rows, np.arange(touched.shape[0]))
-        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.k)])
+        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self._width)])
         self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
         self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
 
 
-def _bounds(within: Any, count: int) -> torch.Tensor:
+def _bounds(within: Any, count: int) -> NDArray[np.float64]:
     """`within` as float64 [n], which may be infinite."""
     bounds = to_numpy(as_array(within, role="within"))
     if bounds.shape != (count,) or np.isnan(bounds).any():
         raise UsageError(f"within: expected a bound for each of {count} queries, and no NaN.")
-    return torch.from_numpy(bounds.astype(np.float64))
+    return bounds.astype(np.float64)
 
 
 class _Pending:
@@ -282,51 +332,51 @@ class _Pending:
         return rows[keep], columns[keep]
 
 
-def _hide_self(scores: torch.Tensor, shift: int) -> None:
-    """Give each query's own row, column `row + shift` of the block, the worst score."""
-    if -scores.shape[0] < shift < scores.shape[1]:
-        scores.diagonal(offset=shift).fill_(-torch.inf)
+def _leave_self_out(
+    distances: torch.Tensor, indices: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Leave out of row i the neighbour i, or else the last one: [n, k + 1] becomes [n, k]."""
+    count, width = indices.shape
+    is_self = indices == torch.arange(count)[:, None]
+    is_self[~is_self.any(dim=1), -1] = True
+    return distances[~is_self].view(count, width - 1), indices[~is_self].view(count, width - 1)
 
 
 def _candidates(
-    scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+    scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, k: int, zero_is_exact: bool
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Pairs that may be among their query's k nearest; updates `best` [b, k].
 
     Most queries have no better neighbour in a later block, so the block is read once (its row
     maxima), and only rows that may have changed are read again.
+
+    Args:
+        scores: float32 [b, c].
+        best: float32 [b, k], the k best scores so far.
+        margin: float32 [b], twice the error of a score.
+        k: neighbours per query.
+        zero_is_exact: no row has a negative value, so that a score of 0 is a distance of exactly 1;
+            of such pairs the first k of each query are enough.
     """
     improved = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
     some = scores if improved.shape[0] == scores.shape[0] else scores[improved]
     top = some.topk(min(k + 1, some.shape[1]), dim=1)
     known = torch.cat([best[improved], top.values[:, :k]], dim=1).topk(k, dim=1).values
     best[improved] = known
-    lowest = torch.finfo(torch.float32).min  # −inf marks a row's own column
-    threshold = (known[:, -1] - margin[improved]).clamp_min_(lowest)[:, None]
+    threshold = (known[:, -1] - margin[improved])[:, None]
     if top.values.shape[1] <= k:
         rows, columns = (some >= threshold).nonzero(as_tuple=True)
-        return improved[rows], columns
+        yield improved[rows], columns
+        return
     rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
-    columns = top.indices[rows, places]
     # If the (k+1)-th is within the margin too, there may be more: read the whole row.
     crowded = (top.values[:, k:] >= threshold).flatten()
-    if bool(crowded.any()):
-        lone = ~crowded[rows]
-        full, more = (some[crowded] >= threshold[crowded]).nonzero(as_tuple=True)
-        rows = torch.cat([rows[lone], crowded.nonzero().flatten()[full]])
-        columns = torch.cat([columns[lone], more])
-    return improved[rows], columns
-
-
-def _drop_copies(
-    rows: torch.Tensor, columns: torch.Tensor, block: Any, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Drop candidates that k identical, earlier references of the block precede by index."""
-    block = block.cpu().numpy() if is_torch_array(block) else np.asarray(block)
-    _, groups = np.unique(block, axis=0, return_inverse=True)
-    order = np.argsort(groups, kind="stable")
-    starts = np.searchsorted(groups[order], np.arange(groups.max() + 1))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - starts[groups[order]]
-    keep = torch.from_numpy(rank < k).to(columns.device)[columns]
-    return rows[keep], columns[keep]
+    lone = ~crowded[rows]
+    yield improved[rows[lone]], top.indices[rows[lone], places[lone]]
+    for part in crowded.nonzero().flatten().split(max(1, _PENDING_PAIRS // some.shape[1])):
+        inside = some[part] >= threshold[part]
+        if zero_is_exact:
+            zeros = some[part] == 0
+            inside &= ~(zeros & (zeros.cumsum(dim=1, dtype=torch.int32) > k))
+        rows, columns = inside.nonzero(as_tuple=True)
+        yield improved[part[rows]], columns

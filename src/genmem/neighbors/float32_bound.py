@@ -34,7 +34,7 @@ def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
     Args:
         queries: the block of queries, b rows.
         block: the block of references.
-        metric: the distance.
+        metric: of the scores: "euclidean" for centred rows.
 
     Returns:
         float32 [b].
