@@ -185,7 +185,7 @@ def open_or_compute(
 
     Raises:
         UsageError: the cache folder cannot be written.
-        InputError: it does not keep what is written to it.
+        UsageError: it does not keep what is written to it.
     """
     if (entry := _open_entry(folder, count)) is not None:
         return entry, True
@@ -195,7 +195,7 @@ def open_or_compute(
         _fill(_EntryWriter(folder, count), compute)
         entry = _open_entry(folder, count)
     if entry is None:
-        raise InputError(
+        raise UsageError(
             f"the cache folder {folder.parent} does not keep what is written to it. Set "
             "$GENMEM_CACHE to another folder."
         )
