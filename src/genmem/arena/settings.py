@@ -173,6 +173,8 @@ except OSError as error:
     raise UsageError(
         f"the storage folder {ARENA.storage_folder} cannot be created: {error.strerror}"
     ) from error
+# Only the form of submissions takes files, by a handler of its own; no other reads or stores any.
+FILE_UPLOAD_HANDLERS = ["genmem.arena.submissions.upload_handler.RefusedUpload"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2**21
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 

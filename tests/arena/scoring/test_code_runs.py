@@ -226,3 +226,56 @@ def test_no_team_has_two_runs_while_another_waits(code_competition, tmp_path, wo
     CodeRun.objects.filter(submission__team=small_team).update(outcome={})
     code_runs.advance(worker)
     assert sorted(taken.all()) == [large_team.pk, large_team.pk, small_team.pk]
+
+
+@needs_bubblewrap
+def test_a_storage_that_fails_while_a_run_is_collected_costs_no_second_run(
+    code_competition, tmp_path, worker, monkeypatch
+):
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+    from genmem.arena.submissions.exceptions import StorageError
+    from genmem.arena.submissions.models import Step
+
+    monkeypatch.setattr(code_runs, "_COLLECT_EVERY", 0.0)
+    store, failures = code_runs.storage.store_file, []
+
+    def unavailable_twice(source, name):
+        if name.startswith("output/") and len(failures) < 2:
+            failures.append(name)
+            raise StorageError("the storage s3://bucket does not respond")
+        store(source, name)
+
+    monkeypatch.setattr(code_runs.storage, "store_file", unavailable_twice)
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
+    folders, until = set(), time.monotonic() + 60
+    while (step := Step.objects.filter(submission=submission, name="run").first()) is None or (
+        step.state != "done"
+    ):
+        code_runs.advance(worker)
+        folders |= set(CodeRun.objects.values_list("folder", flat=True)) - {""}
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert len(failures) == 2
+    assert len(folders) == 1  # one run, collected at the third attempt
+    assert step.attempts == 1
+
+
+def test_a_self_check_that_fails_holds_the_code_and_ends_no_worker(
+    code_competition, tmp_path, worker, monkeypatch
+):
+    from genmem.arena import sandbox
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.submissions.models import Step
+
+    def broken(image=None):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(sandbox, "trusted_report", broken)
+    monkeypatch.setattr(code_runs, "_sandbox_failed_at", {})
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
+    code_runs.advance(worker)
+    submission.refresh_from_db()
+    assert submission.message == code_runs.HELD_MESSAGE
+    step = Step.objects.filter(submission=submission, name="run").first()
+    assert step is None or "Too many open files" in step.detail

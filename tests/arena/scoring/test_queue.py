@@ -177,3 +177,87 @@ def test_live_workers_keep_their_leases(worker, other_worker, submission):
     claim(other_worker)
     retire_dead_workers(worker)
     assert claim(worker) is None
+
+
+def test_a_task_whose_worker_died_is_done_alone(worker, competition, submission, tmp_path, time):
+    """So its attempts count its own deaths, and not those of a task that ran beside it."""
+    from genmem.arena.scoring.queue import claim, release, retire
+    from genmem.arena.scoring.steps import begin
+
+    from .factories import competition_with_images, submit
+
+    dead = new_worker()
+    assert claim(dead).submission == submission
+    begin(submission, "validate")
+    retire(dead)
+    time.pass_(seconds=-1)
+    other = submit(competition_with_images(tmp_path, "cats"), tmp_path, seed=20)
+    innocent = claim(worker)
+    assert innocent.submission == other
+    assert claim(worker, held=[innocent]) is None  # until the other task has ended
+    release(innocent)
+    other.state = "scored"
+    other.save()
+    suspect = claim(worker)
+    assert suspect.submission == submission
+    time.pass_(seconds=-1)
+    submit(competition_with_images(tmp_path, "birds"), tmp_path, seed=30)
+    assert claim(worker, held=[suspect]) is None  # nothing beside it
+
+
+def test_a_worker_that_is_stopped_returns_the_attempts_of_its_tasks(worker, submission):
+    from genmem.arena.scoring.queue import claim, retire, return_attempts
+    from genmem.arena.scoring.retry import MAX_ATTEMPTS
+    from genmem.arena.scoring.steps import begin
+    from genmem.arena.submissions.models import Step
+
+    for _ in range(2 * MAX_ATTEMPTS):  # restarts for a new version, say
+        restarted = new_worker()
+        assert claim(restarted).submission == submission
+        assert begin(submission, "validate").number == 1
+        return_attempts(restarted)
+        retire(restarted)
+    assert Step.objects.get(submission=submission, name="validate").state == "waiting"
+    assert claim(worker, held=[]).alone is False
+
+
+def test_a_task_that_hangs_keeps_its_attempt_and_its_neighbour_does_not(
+    worker, competition, submission, tmp_path
+):
+    from genmem.arena.scoring.queue import claim, return_attempts
+    from genmem.arena.scoring.steps import begin
+    from genmem.arena.submissions.models import Step
+
+    from .factories import competition_with_images, submit
+
+    other = submit(competition_with_images(tmp_path, "cats"), tmp_path, seed=20)
+    first = claim(worker)
+    second = claim(worker, held=[first])
+    assert {first.submission, second.submission} == {submission, other}
+    begin(submission, "validate")
+    begin(other, "validate")
+    return_attempts(worker, except_for=[f"{str(submission.pk)[:8]} validate"])
+    validations = Step.objects.filter(name="validate")
+    attempts = dict(validations.values_list("submission_id", "attempts"))
+    assert attempts == {submission.pk: 1, other.pk: 0}
+
+
+def test_the_attempts_of_a_rescore_are_returned_too(worker, competition, tmp_path):
+    from genmem.arena.scoring.models import Lease, Rescore
+    from genmem.arena.scoring.queue import return_attempts
+
+    from ..factories import a_team, scored
+    from .factories import new_split_version
+
+    row = Rescore.objects.create(
+        submission=scored(a_team(competition), 20.0, 30.0),
+        split=new_split_version(competition, "public"),
+        attempts=1,
+    )
+    Lease.objects.create(worker=worker, rescore=row)
+    return_attempts(worker, except_for=[f"rescore {row.pk}"])
+    row.refresh_from_db()
+    assert row.attempts == 1
+    return_attempts(worker)
+    row.refresh_from_db()
+    assert row.attempts == 0

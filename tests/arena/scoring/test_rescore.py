@@ -292,3 +292,24 @@ def test_failed_rescores_are_shown_with_their_reason_and_can_be_retried(competit
     row = Rescore.objects.get(submission=imported)
     assert (row.state, row.attempts, row.detail) == ("waiting", 0, "")
     assert run_rescores(split) == ["failed"]
+
+
+def test_a_rescore_that_hangs_is_noticed(competition, tmp_path, monkeypatch):
+    from genmem.arena.core.heartbeat import stalled
+    from genmem.arena.scoring import rescore_task
+    from genmem.arena.scoring.models import Rescore
+    from genmem.arena.scoring.rescore import rescore
+
+    from ..factories import a_team, scored
+    from .factories import new_split_version
+
+    scored(a_team(competition), 20.0, 30.0)
+    train = new_split_version(competition, "private").train
+    split = new_split_version(competition, "public", train=train)
+    rescore(split, "other images", None)
+    row = Rescore.objects.get()
+    seen = []
+    monkeypatch.setattr(rescore_task, "_score", lambda _: seen.extend(stalled(0)))
+    rescore_task.run_rescore(row.pk)
+    assert seen == [f"rescore {row.pk}"]
+    assert stalled(0) == []

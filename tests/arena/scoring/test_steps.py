@@ -329,3 +329,42 @@ def test_two_workers_can_prepare_a_split_at_once(competition, tmp_path, monkeypa
     monkeypatch.setattr(reference_features._Source, "_rows", slow)
     space = reference_features.space_of(split)
     assert reference_features.load(space.train).shape[0] == 12
+
+
+def test_an_error_that_names_a_path_of_this_machine_is_for_the_organisers(
+    competition, tmp_path, monkeypatch
+):
+    from genmem.arena.scoring import evaluate
+    from genmem.errors import InputError
+
+    from .factories import run_steps, submit
+
+    def cache_that_keeps_nothing(*_, **__):
+        raise InputError("the cache folder /srv/arena/work does not keep what is written to it.")
+
+    monkeypatch.setattr(evaluate, "extract", cache_that_keeps_nothing)
+    submission = submit(competition, tmp_path)
+    assert run_steps(submission) == ["done", "failed"]
+    features = step(submission, "public features")
+    assert "/srv/arena" not in submission.message + features.log
+    assert "/srv/arena" in features.detail
+    assert not submission.counts_against_limit
+
+
+def test_every_image_that_is_validated_is_a_heartbeat(tmp_path):
+    from genmem.arena.core import heartbeat
+    from genmem.arena.submissions.validate import InvalidImages, validate
+    from genmem.arena.submissions.zip_index import limits_for
+
+    from ..images import COUNT
+    from .factories import zip_images
+
+    path = zip_images(tmp_path / "images.zip")
+    limits = limits_for(count=COUNT, width=8, height=8, zip_bytes=path.stat().st_size)
+    with heartbeat.watch("validate"):
+        heartbeat._beats["validate"] = -1e9
+        assert heartbeat.stalled(1e6) == ["validate"]
+        with pytest.raises(InvalidImages):
+            validate(path, count=COUNT, width=9, height=9, formats=["png"], limits=limits)
+        assert heartbeat.stalled(60) == []
+    assert heartbeat.stalled(0) == []

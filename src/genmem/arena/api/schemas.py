@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from django.urls import reverse
 from ninja import Schema
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from genmem.arena.competitions.models import Competition
 from genmem.arena.leaderboards.disqualification import current_decision
@@ -21,6 +21,9 @@ from genmem.arena.submissions.services import allowance
 from genmem.arena.submissions.uploads import received_bytes
 from genmem.arena.teams.models import Membership, Team
 from genmem.arena.teams.permissions import Viewer
+
+MAX_FINALS = 1_000
+"""Entries of a choice of finals that are read; a competition's own limit is lower."""
 
 Finite = Annotated[
     float | None,
@@ -203,7 +206,7 @@ class Finals(Schema):
 class FinalsChoice(Schema):
     """The final submissions to choose; an empty list restores the default."""
 
-    submissions: list[uuid.UUID]
+    submissions: list[uuid.UUID] = Field(max_length=MAX_FINALS)
 
 
 def team_fields(team: Team) -> dict[str, Any]:

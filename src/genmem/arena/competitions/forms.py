@@ -16,6 +16,9 @@ from genmem.arena.competitions.models import FORMATS, Competition, Split
 from genmem.arena.core.forms import duration_field, size_field
 from genmem.errors import GenmemError
 
+MAX_RULES = 100_000
+"""Characters of a competition's rules, which every visit of its page renders."""
+
 _DATES = ("opens_at", "merge_until", "closes_at")
 
 
@@ -48,6 +51,12 @@ class CompetitionForm(forms.ModelForm):
         widget=forms.CheckboxSelectMultiple,
         initial=["png"],
     )
+    rules = forms.CharField(
+        required=False,
+        max_length=MAX_RULES,
+        widget=forms.Textarea(attrs={"rows": 14}),
+        help_text="Markdown. An explanation of the ranking is added below.",
+    )
     maximum_upload_bytes = size_field("Size of one zip, such as 500 MB.")
     wall_seconds = duration_field("Of one run of submitted code, such as 9 h.")
     memory_bytes = size_field("Of one run of submitted code, such as 8 GiB.")
@@ -72,11 +81,9 @@ class CompetitionForm(forms.ModelForm):
         }
         help_texts = {
             "slug": "Part of the URL: lower-case letters, digits and hyphens.",
-            "rules": "Markdown. An explanation of the ranking is added below.",
             "daily_limit": "Per team and UTC day. Refused and failed submissions do not count.",
             "final_count": "Per team, for the private leaderboard.",
         }
-        widgets = {"rules": forms.Textarea(attrs={"rows": 14})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

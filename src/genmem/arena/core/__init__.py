@@ -6,6 +6,7 @@ context.py         template variables of every page
 errors.py          error pages
 formatting.py      times, sizes, durations and scores as text, and back
 forms.py           form fields for sizes and durations
+heartbeat.py       which tasks of a process make no progress
 markdown.py        Markdown to sanitised HTML
 middleware.py      security headers
 models.py          append-only models

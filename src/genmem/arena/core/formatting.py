@@ -57,7 +57,7 @@ def bytes_from(text: str) -> int:
     Raises:
         ValueError: `text` is none of these.
     """
-    match = re.fullmatch(r"\s*([\d.,_]+)\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"([\d.,_]{1,20})\s?([A-Za-z]{0,10})", text.strip())
     units = {unit.lower(): factor for unit, factor in (*_SIZES, *_BINARY.items())}
     units |= {"": 1, "b": 1, "byte": 1, "bytes": 1}
     if not match or match[2].lower() not in units:
@@ -80,7 +80,7 @@ def seconds_from(text: str) -> int:
     Raises:
         ValueError: `text` is none of these.
     """
-    match = re.fullmatch(r"\s*([\d.]+)\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"([\d.]{1,20})\s?([A-Za-z]{0,10})", text.strip())
     units = {"": 1, "s": 1, "min": 60, "h": 3600, "hour": 3600, "hours": 3600}
     units |= {"day": 86_400, "days": 86_400, "minutes": 60, "seconds": 1}
     if not match or match[2].lower() not in units:

@@ -9,7 +9,7 @@ exist: one that fails half-way costs its team no attempt, so it must not show a 
     worker.py              the processes: a worker, and the supervisor that restarts it
     task_threads.py        the threads of a worker, which do tasks
     queue.py               which task is next; workers, heartbeats and leases
-    scheduler.py           what a worker does every second beside its tasks
+    scheduler.py           heartbeats, and what a worker does every second beside its tasks
     step_runner.py         the steps of one submission, with retries
     steps.py               the rows of steps: begun, finished, failed
     pipeline.py            what each step does

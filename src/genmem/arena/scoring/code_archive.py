@@ -17,6 +17,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from genmem.arena.core.heartbeat import beat
 from genmem.arena.scoring.errors import SubmissionError
 from genmem.arena.submissions.zip_index import (
     InvalidZip,
@@ -33,6 +34,9 @@ MAIN = "main.py"
 MAX_FILES = 10_000
 MAX_BYTES = 4 * 2**30
 """Limits of one unpacked zip of code."""
+
+MAX_MANIFEST_BYTES = 2**16
+"""Largest `submission.toml`, which is parsed in memory."""
 
 _CHUNK = 2**20
 
@@ -78,6 +82,7 @@ def unpack(path: Path, folder: Path, *, zip_bytes: int) -> None:
         _check(entries, limits)
         remaining = MAX_BYTES
         for entry in entries:
+            beat()
             target = partial / PurePosixPath(normalized_name(entry))
             remaining -= _unpack_entry(archive, entry, target, remaining)
     for file in (partial, *partial.rglob("*")):
@@ -98,23 +103,25 @@ def read_command(folder: Path) -> Command:
         raise SubmissionError(
             f"Expected {MAIN} or {MANIFEST} at the top of the zip, found neither."
         )
+    if manifest.stat().st_size > MAX_MANIFEST_BYTES:
+        raise SubmissionError(f"{MANIFEST}: expected at most {MAX_MANIFEST_BYTES:,} bytes.")
     try:
         fields = tomllib.loads(manifest.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SubmissionError(f"{MANIFEST}: expected TOML, got: {error}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SubmissionError(f"{MANIFEST}: expected TOML, got: {str(error)[:200]}.") from None
     unknown = sorted(set(fields) - {"command", "image"})
     if unknown:
         raise SubmissionError(
-            f"{MANIFEST}: unknown key {unknown[0]!r}; valid keys are command and image."
+            f"{MANIFEST}: unknown key {unknown[0][:200]!r}; valid keys are command and image."
         )
     command, image = fields.get("command", ["python3", MAIN]), fields.get("image")
     if not isinstance(command, list) or not command or not all(map(_is_word, command)):
         raise SubmissionError(
             f'{MANIFEST}: command: expected a list of words such as ["python3", "{MAIN}"], got '
-            f"{command!r}."
+            f"{repr(command)[:200]}."
         )
     if image is not None and not _is_word(image):
-        raise SubmissionError(f"{MANIFEST}: image: expected a name, got {image!r}.")
+        raise SubmissionError(f"{MANIFEST}: image: expected a name, got {repr(image)[:200]}.")
     return Command(tuple(command), image)
 
 
@@ -123,6 +130,7 @@ def pack(folder: Path, path: Path) -> int:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
+            beat()
             # Without the files' dates the same images always give the same zip.
             entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
             entry.external_attr = 0o644 << 16

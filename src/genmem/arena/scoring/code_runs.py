@@ -21,10 +21,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from genmem.arena import sandbox
 from genmem.arena.core import formatting
+from genmem.arena.core.heartbeat import beat
 from genmem.arena.scoring import code_archive, programs
 from genmem.arena.scoring.db_retry import UNAVAILABLE
 from genmem.arena.scoring.errors import SetupError, SubmissionError
@@ -63,6 +65,13 @@ _LOG_CHARACTERS = 8_000
 
 _SHOW_PROGRESS_EVERY = 5.0
 _progress_shown_at: dict[uuid.UUID, float] = {}
+
+_COLLECT_EVERY = 30.0
+_COLLECT_FOR = 24 * 3600.0
+"""Seconds between two attempts to collect a run that has ended, and until they are given up."""
+
+_collect_again_at: dict[uuid.UUID, float] = {}
+_collected_since: dict[uuid.UUID, float] = {}
 _sandbox_failed_at: dict[str | None, float] = {}
 
 logger = logging.getLogger(__name__)
@@ -74,12 +83,15 @@ def advance(worker: Worker) -> None:
         return
     free = []
     for submission in _unrun_submissions():
+        beat()
         run, _ = CodeRun.objects.get_or_create(submission=submission)
         if run.host == worker.host:
             _advance(submission, run)
         elif not run.host:
             free.append((submission, run))
         elif _is_abandoned(run):
+            steps = _open_step(submission).filter(attempts__gt=0)
+            steps.update(attempts=F("attempts") - 1)  # no fault of the run
             _release(submission, run, f"the machine {run.host} has gone")
     _take(free, worker)
 
@@ -140,15 +152,19 @@ def _sandbox_holds(submission: Submission, image: str | None = None) -> bool:
     """Whether isolation holds here; if not, the team reads that its code is held."""
     if time.monotonic() - _sandbox_failed_at.get(image, -CHECK_SANDBOX_EVERY) < CHECK_SANDBOX_EVERY:
         return False
-    report = sandbox.trusted_report(image)
-    if report.holds:
-        return True
+    try:
+        report = sandbox.trusted_report(image)
+        if report.holds:
+            return True
+        problems = report.problems
+    except Exception as error:  # what cannot be checked is not trusted
+        problems = [f"the self-check failed: {full_reason(error)}"]
     _sandbox_failed_at[image] = time.monotonic()
-    logger.error("the sandbox does not hold: %s", "; ".join(report.problems)[:300])
+    logger.error("the sandbox does not hold: %s", "; ".join(problems)[:300])
     Submission.objects.filter(pk=submission.pk, state__in=UNDER_WAY).update(
         state="received", message=HELD_MESSAGE
     )
-    _open_step(submission).update(state="waiting", detail="\n".join(report.problems))
+    _open_step(submission).update(state="waiting", detail="\n".join(problems))
     return False
 
 
@@ -167,8 +183,8 @@ def _advance(submission: Submission, run: CodeRun) -> None:
         status = sandbox.poll(record)
         if status.outcome is None:
             _show_progress(submission, status, record)
-        else:
-            _collect(submission, run, status.outcome)
+        elif time.monotonic() >= _collect_again_at.get(submission.pk, 0.0):
+            _collect_or_wait(submission, run, status.outcome)
     except SubmissionError as error:
         _refuse(submission, run, str(error))
     except SetupError as error:
@@ -218,13 +234,31 @@ def _show_progress(submission: Submission, status: sandbox.Status, record: Path)
     )
 
 
+def _collect_or_wait(submission: Submission, run: CodeRun, outcome: sandbox.Outcome) -> None:
+    """Collect a run that has ended; while the storage or the disk refuses, keep it for later."""
+    try:
+        _collect(submission, run, outcome)
+    except (SubmissionError, SetupError, *UNAVAILABLE):
+        raise
+    except Exception as error:
+        now = time.monotonic()
+        if now - _collected_since.setdefault(submission.pk, now) > _COLLECT_FOR:
+            raise SetupError(f"the run's images cannot be stored: {full_reason(error)}") from error
+        _collect_again_at[submission.pk] = now + _COLLECT_EVERY
+        _open_step(submission).update(
+            log="The run has ended. Its images are kept until they can be stored.",
+            detail=full_reason(error),
+        )
+        logger.warning("%s run: not collected yet: %s", str(submission.pk)[:8], error)
+
+
 def _collect(submission: Submission, run: CodeRun, outcome: sandbox.Outcome) -> None:
     output_log = _read_log(outcome.log_path)
     if outcome.ended in ("lost", "killed", "refused"):
         _release(submission, run, f"{outcome.ended}: {outcome.message}\n{output_log[-2000:]}")
         return
-    store_bytes(output_log.encode(), log_name(submission))
     CodeRun.objects.filter(pk=run.pk).update(outcome=asdict(outcome) | {"log_path": ""})
+    store_bytes(output_log.encode(), log_name(submission))
     message = outcome.message[:1].upper() + outcome.message[1:]
     if outcome.ended != "exited" or outcome.exit_code != 0:
         _refuse(submission, run, f"The program failed. {message}.", output_log)
@@ -271,7 +305,8 @@ def _clean_up(submission: Submission, run: CodeRun, state: str) -> None:
 
 def _remove_folder(submission: Submission) -> None:
     shutil.rmtree(settings.ARENA.folder / "runs" / str(submission.pk), ignore_errors=True)
-    _progress_shown_at.pop(submission.pk, None)
+    for times in (_progress_shown_at, _collect_again_at, _collected_since):
+        times.pop(submission.pk, None)
 
 
 def _read_log(path: Path) -> str:

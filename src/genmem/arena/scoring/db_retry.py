@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from genmem.arena.core.heartbeat import beat
+
 Result = TypeVar("Result")
 
 UNAVAILABLE = (OperationalError, InterfaceError)
@@ -37,6 +39,7 @@ def wait_for_database(action: Callable[[], Result]) -> Result:
             close_connection()
             reason = " ".join(str(error).split())[:120]
             logger.warning("database unavailable (%s); retrying", reason)
+            beat()
             time.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
 

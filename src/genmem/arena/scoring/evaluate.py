@@ -18,7 +18,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from genmem.arena.competitions.models import Split
-from genmem.arena.scoring.errors import SetupError
+from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.reference_features import (
     Space,
     check_dimension,
@@ -69,8 +69,9 @@ def compute_features(
         progress: called with (stage, done, total).
 
     Raises:
-        InputError: the images cannot be used.
+        SubmissionError: there are more or fewer images than the competition asks for.
         SetupError: the split cannot be used.
+        InputError: valid images cannot be read or their features not be kept on this machine.
     """
     names = features_name(submission.pk, space.name), distances_name(submission.pk, space.name)
     if all(map(storage.exists, names)):
@@ -88,7 +89,7 @@ def compute_features(
         except WeightsError as error:
             raise SetupError(str(error)) from error
         if len(features.array) != count:
-            raise InputError(f"expected {count:,} images, found {len(features.array):,}")
+            raise SubmissionError(f"Expected {count:,} images, got {len(features.array):,}.")
         train = load(space.train)
         check_dimension(features.array, train)
         if progress:

@@ -91,7 +91,12 @@ class Lease(models.Model):
     """A worker's exclusive claim on one task: to score a submission, or to do a rescore.
 
     It is valid while its worker lives, and is deleted when the task or the worker has ended.
+
+    Attributes:
+        alone: whether its worker does no other task meanwhile; not stored.
     """
+
+    alone = False
 
     submission = models.OneToOneField(Submission, models.CASCADE, null=True, related_name="lease")
     rescore = models.OneToOneField(Rescore, models.CASCADE, null=True, related_name="lease")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.db import transaction
 
 from genmem.arena.competitions.models import Split, split_in_force
+from genmem.arena.core.heartbeat import beat
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import add_score
 from genmem.arena.scoring import evaluate, reference_features
@@ -72,7 +73,7 @@ def run_score(attempt: Attempt) -> None:
     # Mostly everything is stored already, but the split may have changed since its features step.
     space = _compute_features(attempt, split)
     scores = evaluate.score_in(attempt.submission.pk, split, space)
-    attempt.heartbeat()
+    beat()
     attempt.log.append(
         scores.note or "Fréchet distance, memorization distance and penalty computed."
     )
@@ -162,7 +163,7 @@ def _progress(attempt: Attempt) -> Progress:
 
     def progress(stage: str, done: int, total: int | None) -> None:
         nonlocal last
-        attempt.heartbeat()
+        beat()
         now = time.monotonic()
         if now - last < SHOW_PROGRESS_EVERY:
             return

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from genmem.arena.core import clock
@@ -96,13 +96,16 @@ def claim(worker: Worker, *, held: Collection[Lease] = ()) -> Lease | None:
         held: leases of tasks that it is doing; their competitions are left out.
 
     Returns:
-        The lease, to be released when the task has ended; None if there is no task.
+        The lease, to be released when the task has ended; None if there is no task now. A task
+        whose worker died is done alone, so that no other task is blamed for its deaths.
     """
+    if any(lease.alone for lease in held):
+        return None
     # A lease of this worker that no thread holds: the database did not confirm its claim.
     leases = Lease.objects.filter(worker=worker).exclude(pk__in=[lease.pk for lease in held])
     lease = leases.select_related("submission__team", "rescore__split").first()
     if lease is not None:
-        return lease
+        return _lease_now(lease, held)
     busy = [lease.competition_id for lease in held]
     submissions = ready_submissions().exclude(team__competition__in=busy).select_related("team")
     rescores = Rescore.objects.filter(state="waiting").exclude(split__competition__in=busy)
@@ -111,12 +114,48 @@ def claim(worker: Worker, *, held: Collection[Lease] = ()) -> Lease | None:
         task = submissions.filter(lease=None).first() or rescores.filter(lease=None).first()
         if task is None:
             return None
+        if held and _has_lost_a_worker(task):
+            return None  # this worker's other tasks end first
         name = "submission" if isinstance(task, Submission) else "rescore"
         try:
             with transaction.atomic():
-                return Lease.objects.create(worker=worker, **{name: task})
+                lease = Lease.objects.create(worker=worker, **{name: task})
+            return _lease_now(lease, held)
         except IntegrityError:  # another worker was faster
             continue
+
+
+def _lease_now(lease: Lease, held: Collection[Lease]) -> Lease | None:
+    """The lease, marked as to be done alone or not; None while it waits for the tasks held."""
+    lease.alone = _has_lost_a_worker(lease.submission or lease.rescore)
+    return None if lease.alone and held else lease
+
+
+def _has_lost_a_worker(task: Submission | Rescore | None) -> bool:
+    """Whether an attempt at a task without a lease has begun and not ended."""
+    if isinstance(task, Rescore):
+        return task.attempts > 0
+    steps = Step.objects.filter(submission=task, state="running").exclude(name="run")
+    return steps.exists()
+
+
+def return_attempts(worker: Worker, *, except_for: Collection[str] = ()) -> None:
+    """Take back the attempts of a worker's tasks that end through no fault of theirs.
+
+    Args:
+        worker: is about to end.
+        except_for: labels of tasks that are at fault: "SUBMISSION STEP" or "rescore NUMBER".
+    """
+    for lease in Lease.objects.filter(worker=worker).select_related("submission", "rescore"):
+        if lease.rescore is not None and f"rescore {lease.rescore.pk}" not in except_for:
+            waiting = Rescore.objects.filter(pk=lease.rescore.pk, state="waiting", attempts__gt=0)
+            waiting.update(attempts=F("attempts") - 1)
+        if lease.submission is not None:
+            start = f"{str(lease.submission.pk)[:8]} "
+            if not any(label.startswith(start) for label in except_for):
+                steps = Step.objects.filter(submission=lease.submission, state="running")
+                steps = steps.exclude(name="run").filter(attempts__gt=0)
+                steps.update(state="waiting", attempts=F("attempts") - 1)
 
 
 def release(lease: Lease) -> None:

@@ -7,10 +7,11 @@ import time
 
 from django.db import transaction
 
+from genmem.arena.core.heartbeat import beat, watch
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.scoring import evaluate, reference_features
 from genmem.arena.scoring.db_retry import close_connection, wait_for_database
-from genmem.arena.scoring.errors import SetupError
+from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.models import Rescore
 from genmem.arena.scoring.pipeline import save_score
 from genmem.arena.scoring.retry import MAX_ATTEMPTS, RETRY_PAUSE
@@ -26,6 +27,11 @@ def run_rescore(rescore_id: int) -> str:
     Returns:
         The state of the `Rescore` afterwards: "waiting" if it is to be attempted again.
     """
+    with watch(f"rescore {rescore_id}"):
+        return _run(rescore_id)
+
+
+def _run(rescore_id: int) -> str:
     started = time.monotonic()
     row = wait_for_database(lambda: _begin(rescore_id))
     if row.state == "waiting":
@@ -35,7 +41,7 @@ def run_rescore(rescore_id: int) -> str:
                 raise SetupError(f"failed after {MAX_ATTEMPTS} attempts: {reason}")
             wait_for_database(lambda: _score(row))
             row.state, row.detail = "done", ""
-        except (SetupError, InputError, FileNotFoundError) as error:
+        except (SetupError, SubmissionError, InputError, FileNotFoundError) as error:
             row.state, row.detail = "failed", full_reason(error)
         except Exception as error:  # may be temporary: a full disk, storage that does not answer
             close_connection()
@@ -60,8 +66,8 @@ def _begin(rescore_id: int) -> Rescore:
 
 def _score(row: Rescore) -> None:
     split, submission = row.split, row.submission
-    space = reference_features.space_of(split)
-    evaluate.compute_features(submission, split, space)
+    space = reference_features.space_of(split, progress=_progress)
+    evaluate.compute_features(submission, split, space, progress=_progress)
     scores = evaluate.score_in(submission.pk, split, space)
     with transaction.atomic():
         Rescore.objects.select_for_update().get(pk=row.pk)
@@ -74,3 +80,8 @@ def _score(row: Rescore) -> None:
         )
         if not done.exists():
             save_score(submission, split, space, scores, reason=row.reason)
+
+
+def _progress(stage: str, done: int, total: int | None) -> None:
+    del stage, done, total
+    beat()

@@ -1,29 +1,58 @@
 """What every worker does beside scoring, about once a second.
 
-It sends its heartbeat, retires dead workers and advances runs of code. Every quarter of a minute it
-queues the rescores of changed splits, and every hour it removes files that no row names. Several
-workers may do each of these at the same moment.
+`Heartbeat` sends the worker's heartbeat and retires dead workers; nothing else may delay it.
+`Scheduler` advances runs of code, queues the rescores of changed splits every quarter of a minute,
+and removes files that no row names every hour. Several workers may do each of these at the same
+moment.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from genmem.arena.competitions.models import Competition, split_in_force
+from genmem.arena.core.heartbeat import beat, watch
 from genmem.arena.scoring import code_runs, queue
+from genmem.arena.scoring.db_retry import UNAVAILABLE, wait_for_database
 from genmem.arena.scoring.models import Worker
 from genmem.arena.scoring.rescore import rescore, stale_count
 from genmem.arena.submissions.exceptions import StorageError
 from genmem.arena.submissions.orphans import remove_orphans
 
+SCHEDULE_EVERY = 1.0
 HEARTBEAT_EVERY = 5.0
 RESCORE_EVERY = 15.0
 TIDY_EVERY = 3600.0
 """Seconds between two runs of each duty."""
 
 logger = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """The heartbeat of one worker.
+
+    Args:
+        worker: the worker.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._sent_at = -HEARTBEAT_EVERY
+
+    def run_once(self) -> None:
+        """Send the heartbeat if it is due, and retire dead workers.
+
+        Raises:
+            LeaseExpiredError: this worker was declared dead and must end at once.
+        """
+        if time.monotonic() - self._sent_at >= HEARTBEAT_EVERY:
+            queue.heartbeat(self._worker)
+            self._sent_at = time.monotonic()
+        queue.retire_dead_workers(self._worker)
 
 
 class Scheduler:
@@ -37,20 +66,31 @@ class Scheduler:
         self._worker = worker
         self._last_run = {"tidy": time.monotonic()}  # `serve` tidies when it starts
 
-    def run_once(self) -> None:
-        """Do what is due.
+    def start(self, stop: threading.Event) -> None:
+        """Do what is due in a thread, every `SCHEDULE_EVERY` seconds, until `stop` is set."""
+        threading.Thread(target=self._run, args=(stop,), daemon=True).start()
 
-        Raises:
-            LeaseExpiredError: this worker was declared dead and must end at once.
-        """
-        if self._is_due("heartbeat", HEARTBEAT_EVERY):
-            queue.heartbeat(self._worker)
-        queue.retire_dead_workers(self._worker)
-        code_runs.advance(self._worker)
+    def _run(self, stop: threading.Event) -> None:
+        with watch("scheduler"):
+            while not stop.wait(SCHEDULE_EVERY):
+                beat()
+                wait_for_database(self.run_once)
+
+    def run_once(self) -> None:
+        """Do what is due. A duty that fails is logged, and does not keep the others from it."""
+        self._try(lambda: code_runs.advance(self._worker))
         if self._is_due("rescore", RESCORE_EVERY):
-            queue_stale_rescores()
+            self._try(queue_stale_rescores)
         if self._is_due("tidy", TIDY_EVERY):
-            tidy()
+            self._try(tidy)
+
+    def _try(self, duty: Callable[[], None]) -> None:
+        try:
+            duty()
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            logger.exception("a duty failed unexpectedly; it will be tried again")
 
     def _is_due(self, duty: str, every: float) -> bool:
         now = time.monotonic()

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from genmem.arena.core.heartbeat import beat, watch
 from genmem.arena.scoring.db_retry import close_connection, wait_for_database
 from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.pipeline import STEP_FUNCTIONS
@@ -19,16 +20,6 @@ from genmem.arena.submissions.models import STEPS, Step, Submission
 from genmem.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-
-_progress_at: dict[str, float] = {}
-"""When each running step of this process last made progress, in seconds of the monotonic clock."""
-
-
-def stalled_steps(seconds: float) -> list[str]:
-    """The running steps of this process without progress for `seconds`."""
-    limit = time.monotonic() - seconds
-    return [key for key, at in list(_progress_at.items()) if at < limit]
 
 
 def score_submission(submission: Submission, stop: threading.Event) -> None:
@@ -59,11 +50,9 @@ def run_step(submission: Submission, name: str) -> str:
     """
     started = time.monotonic()
     label = f"{str(submission.pk)[:8]} {name}"
-    try:
+    with watch(label):
         while not _attempt(submission, name, label):
             pass
-    finally:
-        _progress_at.pop(label, None)
     outcome = wait_for_database(partial(_outcome, submission, name))
     logger.info("%s: %s, %.1f s", label, outcome, time.monotonic() - started)
     return outcome
@@ -71,21 +60,17 @@ def run_step(submission: Submission, name: str) -> str:
 
 def _attempt(submission: Submission, name: str, label: str) -> bool:
     """Attempt a step once; whether it, or the submission, has ended."""
-
-    def heartbeat() -> None:
-        _progress_at[label] = time.monotonic()
-
-    heartbeat()
+    beat()
     attempt = None
     try:
         attempt = wait_for_database(partial(begin, submission, name))
         if attempt is not None:
-            fresh = partial(replace, attempt, heartbeat=heartbeat)
+            fresh = partial(replace, attempt)  # each call begins with an empty log
             wait_for_database(lambda: STEP_FUNCTIONS[name](fresh(log=[], detail=[])))
         return True
-    except (SubmissionError, InputError) as error:
+    except SubmissionError as error:
         wait_for_database(partial(refuse, submission, name, str(error)))
-    except SetupError as error:
+    except (SetupError, InputError) as error:  # may name files of this machine
         wait_for_database(partial(fail, submission, name, str(error)))
     except Exception as error:  # may be temporary: a full disk, storage that does not answer
         if attempt is None:

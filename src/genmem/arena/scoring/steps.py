@@ -8,7 +8,6 @@ it writes to the database is there once.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -36,7 +35,6 @@ class Attempt:
         submission: to be scored.
         name: of the step.
         number: 1 for the first attempt.
-        heartbeat: called whenever the step makes progress.
         log: lines for the team, written when the step is finished.
         detail: lines for the organisers, written when the step is finished.
     """
@@ -44,7 +42,6 @@ class Attempt:
     submission: Submission
     name: str
     number: int
-    heartbeat: Callable[[], None] = lambda: None
     log: list[str] = field(default_factory=list)
     detail: list[str] = field(default_factory=list)
 

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from genmem.errors import GenmemError
 
-SCHEDULE_EVERY = 1.0
-"""Seconds between two runs of a worker's scheduler."""
+CHECK_EVERY = 1.0
+"""Seconds between two looks at a worker's heartbeat and its tasks."""
 
 STALLED = 1800.0
-"""Seconds without progress after which a step counts as hung and its worker restarts."""
+"""Seconds without progress after which a task counts as hung and its worker restarts."""
 
 _TIMEOUT = 5
 """Seconds that running steps have to end when the worker is asked to stop."""
@@ -136,10 +136,10 @@ def work(folder: Path, *, parent: int | None = None) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent, stop), daemon=True).start()
     _load(folder)
+    from genmem.arena.core.heartbeat import stalled
     from genmem.arena.scoring import queue
     from genmem.arena.scoring.db_retry import wait_for_database
-    from genmem.arena.scoring.scheduler import Scheduler
-    from genmem.arena.scoring.step_runner import stalled_steps
+    from genmem.arena.scoring.scheduler import Heartbeat, Scheduler
     from genmem.arena.scoring.task_threads import TaskThreads
 
     _check_database_version()
@@ -148,12 +148,14 @@ def work(folder: Path, *, parent: int | None = None) -> None:
     threads = TaskThreads(worker)
     threads.start()
     logger.info("%s started (process %d)", worker, os.getpid())
-    scheduler = Scheduler(worker)
+    heartbeat = Heartbeat(worker)
+    Scheduler(worker).start(stop)
     try:
-        while not stop.wait(SCHEDULE_EVERY):
-            wait_for_database(scheduler.run_once)
-            for step in stalled_steps(STALLED):
-                logger.error("%s stalled; restarting the worker", step)
+        while not stop.wait(CHECK_EVERY):
+            wait_for_database(heartbeat.run_once)
+            if tasks := stalled(STALLED):
+                logger.error("%s stalled; restarting the worker", ", ".join(tasks))
+                wait_for_database(lambda: queue.return_attempts(worker, except_for=tasks))
                 os._exit(70)
     except queue.LeaseExpiredError:
         logger.error("worker lease expired; restarting")
@@ -161,6 +163,7 @@ def work(folder: Path, *, parent: int | None = None) -> None:
     logger.info("%s stopping", worker)
     threading.Timer(_TIMEOUT + 5, os._exit, (0,)).start()
     threads.stop(_TIMEOUT)
+    wait_for_database(lambda: queue.return_attempts(worker))
     wait_for_database(lambda: queue.retire(worker))
     os._exit(0)  # another worker continues steps that have not ended
 

@@ -15,6 +15,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from genmem.arena.core.heartbeat import beat_from_other_threads
 from genmem.arena.submissions.exceptions import StorageError
 
 _SINGLE_PUT = 5 * 2**30
@@ -64,7 +65,13 @@ class Bucket:
     def store_file(self, source: Path, name: str) -> None:
         """Upload in one put: the service shows the file whole or not at all."""
         with self._convert_errors(name), source.open("rb") as file:
-            self.client.upload_fileobj(file, self.bucket, self.prefix + name, Config=self.transfer)
+            self.client.upload_fileobj(
+                file,
+                self.bucket,
+                self.prefix + name,
+                Config=self.transfer,
+                Callback=beat_from_other_threads(),
+            )
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
@@ -72,7 +79,12 @@ class Bucket:
         with self.scratch() as folder:
             path = folder / name.rpartition("/")[2]
             with self._convert_errors(name):
-                self.client.download_file(self.bucket, self.prefix + name, str(path))
+                self.client.download_file(
+                    self.bucket,
+                    self.prefix + name,
+                    str(path),
+                    Callback=beat_from_other_threads(),
+                )
             yield path
 
     def open_read(self, name: str) -> BinaryIO:

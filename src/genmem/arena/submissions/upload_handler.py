@@ -1,9 +1,25 @@
-"""Upload handler of the plain form: writes to disk, and stops at the size limit."""
+"""Upload handlers: the submission form's writes to disk up to a limit, all other forms' to none."""
 
 from __future__ import annotations
 
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
+from django.core.files.uploadhandler import (
+    FileUploadHandler,
+    SkipFile,
+    StopUpload,
+    TemporaryFileUploadHandler,
+)
+
+
+class RefusedUpload(FileUploadHandler):
+    """Ends the reading of a request at its first file, so that nothing of it is stored."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Read nothing more."""
+        raise StopUpload(connection_reset=True)
+
+    def file_complete(self, file_size: int) -> None:
+        """There is no file."""
 
 
 class LimitedUpload(TemporaryFileUploadHandler):

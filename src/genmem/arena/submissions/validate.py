@@ -18,6 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from genmem.arena.core.heartbeat import beat
 from genmem.arena.submissions.zip_index import (
     InvalidZip,
     ZipLimits,
@@ -127,6 +128,7 @@ def validate(
         problems = _Problems()
         digests: list[str] = []
         for entry in entries:
+            beat()
             content = _read(archive, entry, limits)
             reason = (
                 content

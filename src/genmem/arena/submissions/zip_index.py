@@ -46,6 +46,10 @@ def limits_for(*, count: int, width: int, height: int, zip_bytes: int) -> ZipLim
     )
 
 
+MAX_NAME = 255
+"""Longest name of a file in a zip, folders included, in characters: scoring keeps the names of a
+submission in an array as wide as the longest of them."""
+
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
 _UTF8_NAME, _ENCRYPTED = 0x800, 0x1
@@ -130,6 +134,8 @@ def entry_problem(entry: zipfile.ZipInfo, limits: ZipLimits) -> str | None:
         return "its name points outside the zip"
     if "\\" in name or not name.isprintable():
         return "its name has a backslash (expected / between folders) or an unprintable character"
+    if len(name) > MAX_NAME:
+        return f"its name has {len(name):,} characters, at most {MAX_NAME} are allowed"
     mode = entry.external_attr >> 16
     if stat.S_ISLNK(mode):
         return "it is a link, expected the file itself"
