@@ -169,3 +169,31 @@ def test_hostile_sets_cost_no_more_than_ordinary_ones():
     for kind, sets in hostile.items():
         # Before: 100 to 1,000 times. The bound of 2 at full size is in docs/performance.md.
         assert min(seconds(*sets) for _ in range(2)) < 10 * ordinary, kind
+
+
+def test_rows_that_agree_in_many_columns_are_not_taken_for_equal():
+    rows = np.zeros((300, 1_000), np.float32)
+    rows[np.arange(300), 300 + np.arange(300) % 150] = 1  # the columns compared first are mostly 0
+    first, groups = group_equal_rows(rows)
+    assert first.tolist() == list(range(150))
+    assert groups.tolist() == list(range(150)) * 2
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_ordinary_queries_resolve_references_that_are_nearly_equal(metric, monkeypatch):
+    """And not by measuring every pair."""
+    from genmem.neighbors import exact
+
+    references = HOSTILE["nearly equal"]
+    expected = all_distances(ROWS[1:40], references, metric).min(axis=1)
+    measured = []
+    real = exact.pair_distances
+
+    def counted(queries, references, rows, *others, **named):
+        measured.append(len(rows))
+        return real(queries, references, rows, *others, **named)
+
+    monkeypatch.setattr(exact, "pair_distances", counted)
+    result = nearest(ROWS[1:40], references, metric=metric)
+    assert result.distances[:, 0] == pytest.approx(expected, rel=1e-12)
+    assert sum(measured) < 39 * 20

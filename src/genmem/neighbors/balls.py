@@ -107,7 +107,8 @@ def _count(
         half_radii = half_radii.to(device=device, dtype=torch.float32)
         weights = torch.from_numpy(balls.weights[low : low + step])
         reach = torch.addmm((half_radii - block.half_squares)[None, :], block_q.rows, block.rows.T)
-        doubt = tolerance * (score_scale(block_q, block, "euclidean") + half_radii.max())
+        scores = score_scale(block_q, block, "euclidean")
+        doubt = tolerance * (scores + block_q.half_squares + half_radii.max())
         surely = reach > (block_q.half_squares + doubt)[:, None]
         maybe = reach >= (block_q.half_squares - doubt)[:, None]
         inside = torch.count_nonzero(surely, dim=1)

@@ -258,7 +258,7 @@ class NearestNeighbors:
     def _scores_of_best(
         self, queries: Block, start: int, stop: int, center: Center | None
     ) -> torch.Tensor:
-        """float32 [b, width]: the scores of the distances so far, or of the bounds."""
+        """float32 [b, width]: scores that the distances so far, or the bounds, have at least."""
         distances = self._distances[start:stop]
         if self._within is not None:
             distances = torch.minimum(distances, self._within[start:stop, None])
@@ -268,7 +268,9 @@ class NearestNeighbors:
         elif center is None:
             return (1 - distances).to(torch.float32)
         scale = 1.0 if center is None else center.scale
-        return (queries.half_squares[:, None] - distances * scale**2).to(torch.float32)
+        rounding = score_tolerance(queries.rows.shape[1], device=queries.rows.device)
+        half_squares = queries.half_squares[:, None] * (1 - 2 * rounding)
+        return (half_squares - distances * scale**2).to(torch.float32)
 
     def _measure_pending(
         self,

@@ -31,6 +31,8 @@ def score_tolerance(dimension: int, *, device: torch.device) -> float:
 def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
     """The factor of `score_tolerance` for each query of a block.
 
+    Whoever compares a score with a distance adds the query's `half_squares`, which enter there.
+
     Args:
         queries: the block of queries, b rows.
         block: the block of references.
@@ -42,4 +44,4 @@ def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
     if metric != "euclidean":
         return torch.ones_like(queries.norms)
     largest = block.norms.max()
-    return queries.norms * largest + queries.half_squares + largest.square() / 2
+    return queries.norms * largest + largest.square() / 2

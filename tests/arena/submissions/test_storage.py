@@ -130,6 +130,19 @@ def test_nothing_is_left_of_local_copies(storage, source):
     assert list(incoming_folder().iterdir()) == []
 
 
+@pytest.mark.parametrize("storage", ["bucket"], indirect=True)
+def test_what_comes_from_a_bucket_or_goes_there_is_a_heartbeat(storage, source):
+    from genmem.arena.core import heartbeat
+
+    with heartbeat.watch("task"):
+        heartbeat._beats["task"] = -1e9
+        storage.store_file(source, "logs/a.log")
+        assert heartbeat.stalled(600) == []
+        heartbeat._beats["task"] = -1e9
+        with storage.local("logs/a.log"):
+            assert heartbeat.stalled(600) == []
+
+
 @pytest.mark.parametrize("storage", ["folder"], indirect=True)
 def test_a_copy_that_is_cut_short_is_never_seen(storage, source, monkeypatch):
     """The disk fills up, or the process is interrupted, in the middle of a write."""
