@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -31,23 +32,48 @@ def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
     assert [path.name for path in home.rglob("*")] == []
 
 
-def test_features_do_not_depend_on_the_precision_of_the_program_around_them():
+class Halves(torch.nn.Module):
+    """Makes a tensor of the default type on the default device, as many networks do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(512, 64)
+
+    def forward(self, images):
+        return self.layer(images) * torch.full((64,), 0.5)
+
+
+@contextmanager
+def setting(read, write, value):
+    before = read()
+    write(value)
+    try:
+        yield
+        assert read() == value
+    finally:
+        write(before)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        lambda: setting(
+            torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "high"
+        ),
+        lambda: setting(torch.get_default_dtype, torch.set_default_dtype, torch.float64),
+        lambda: torch.device("meta"),
+    ],
+)
+def test_features_do_not_depend_on_torchs_settings_in_the_program_around_them(settings):
     """An extraction inside of a training loop's autocast cached bfloat16 rows as float32 ones."""
     torch.manual_seed(0)
-    engine = TorchEngine(torch.nn.Linear(512, 64), device="cpu", title="x", batch_size=8)
+    engine = TorchEngine(Halves(), device="cpu", title="x", batch_size=8)
     batch = np.random.default_rng(0).normal(size=(8, 512)).astype(np.float32)
     expected, _ = engine.run(batch)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with settings():
         rows, _ = engine.run(batch)
-        assert torch.is_autocast_enabled("cpu")
-    assert np.array_equal(rows, expected)
-    precision = torch.get_float32_matmul_precision()
-    try:
-        torch.set_float32_matmul_precision("medium")
-        rows, _ = engine.run(batch)
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    assert rows.dtype == np.float32
     assert np.array_equal(rows, expected)
 
 

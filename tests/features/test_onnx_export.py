@@ -1,5 +1,6 @@
 """The export of a small network of our own, so that nothing here takes long."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -76,12 +77,30 @@ def test_the_export_is_made_once_and_takes_any_batch_size(weights, backbone, mon
     np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
-def test_an_export_inside_of_autocast_is_in_float32(weights, backbone):
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        model, reason = export_to_onnx(backbone, weights, sha256_of(weights))
-    assert reason is None
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        lambda: default_dtype(torch.float64),
+        lambda: torch.device("meta"),
+    ],
+)
+def test_an_export_does_not_depend_on_torchs_settings(weights, backbone, settings):
     batch = np.random.default_rng(0).random((3, 8, 8, 3), dtype=np.float32) * 255
-    rows, _ = OnnxEngine(model, title="tiny", batch_size=3).run(batch)
+    with settings():
+        model, reason = export_to_onnx(backbone, weights, sha256_of(weights))
+        assert reason is None
+        rows, _ = OnnxEngine(model, title="tiny", batch_size=3).run(batch)
     with torch.inference_mode():
         expected = build(weights)(torch.from_numpy(batch)).numpy()
     np.testing.assert_allclose(rows, expected, atol=1e-5)

@@ -13,7 +13,7 @@ custom_models.py     backbones in .onnx and TorchScript files
 preprocessing.py     how a decoded image becomes a network's input
 weights.py           where weights are found, downloaded and checked
 extractor.py         `load_backbone` and `FeatureExtractor`
-engines.py onnx_engine.py onnx_export.py torch_modules.py
+engines.py onnx_engine.py onnx_export.py torch_modules.py torch_settings.py
                      what runs a network: ONNX Runtime, torch or NumPy
 extract.py           `extract` and `Features`
 cache_key.py         `features_key`: everything that decides features

@@ -453,7 +453,7 @@ def _cache_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno, "Set $GENMEM_CACHE to another folder.")
+        advice = _ADVICE.get(error.errno or 0, "Set $GENMEM_CACHE to another folder.")
         raise UsageError(
             f"cannot write the cache folder {folder} ({os_reason(error)}). {advice}"
         ) from error

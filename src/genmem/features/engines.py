@@ -7,11 +7,10 @@ engines agree to about 1e-5 relative; the engine's name is part of the cache key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,28 +131,6 @@ def _open_function_engine(
     return FunctionEngine(function, name=name, title=title, note=cpu_note(device, title))
 
 
-@contextmanager
-def _in_float32(device: str) -> Iterator[None]:
-    """Inference without TF32 or autocast, whatever the program set: no cache key holds that."""
-    import torch
-
-    backends: Any = torch.backends
-    matmuls = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
-    precisions = [matmul.fp32_precision for matmul in matmuls]
-    try:
-        for matmul in matmuls:
-            matmul.fp32_precision = "ieee"
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(allow_tf32=False),
-            torch.autocast(torch.device(device).type, enabled=False),
-        ):
-            yield
-    finally:
-        for matmul, precision in zip(matmuls, precisions, strict=True):
-            matmul.fp32_precision = precision
-
-
 class TorchEngine:
     """A torch module on one device, in float32 without TF32."""
 
@@ -179,8 +156,10 @@ class TorchEngine:
         """Preprocessed images → features and logits."""
         import torch
 
+        from genmem.features.torch_settings import default_torch_settings
+
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-        with _in_float32(self.device):
+        with torch.inference_mode(), default_torch_settings(self.device):
             output = self.network(images)
         features, logits = output if isinstance(output, tuple) else (output, None)
         rows = as_rows(features.float().cpu().numpy(), len(batch), self.title)
@@ -216,8 +195,12 @@ def open_network_engine(
             return OnnxEngine(model, title=backbone.name, batch_size=backbone.batch_size)
     else:
         failure = None
+    from genmem.features.torch_settings import default_torch_settings
+
+    with default_torch_settings():
+        network = backbone.network(weights)
     engine = TorchEngine(
-        backbone.network(weights),
+        network,
         device=chosen,
         title=backbone.name,
         batch_size=backbone.batch_size if chosen == "cpu" else GPU_BATCH_SIZE,

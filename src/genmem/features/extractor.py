@@ -172,6 +172,7 @@ def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> 
         WeightsError: as for `load_backbone`.
     """
     from genmem.features.torch_modules import TorchBackbone
+    from genmem.features.torch_settings import default_torch_settings
 
     backbone = find_backbone(name) if isinstance(name, str) else name
     obtained = _obtain_weights(backbone, weights, None)
@@ -181,5 +182,6 @@ def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> 
         return TorchBackbone(backbone.preprocessing.apply_tensor, None).eval()
     if obtained is None:
         raise UsageError(f"{backbone.name}: expected weights for its network, got none.")
-    network = backbone.network(obtained.path)
+    with default_torch_settings():
+        network = backbone.network(obtained.path)
     return TorchBackbone(backbone.preprocessing.apply_tensor, network).eval()

@@ -63,7 +63,10 @@ def export_to_onnx(
         return None, "run by torch: the network is too large for one ONNX file"
     with temporary_file_errors(), tempfile.TemporaryDirectory(prefix="genmem-export-") as scratch:
         exported = Path(scratch) / "model.onnx"
-        failure = _export(backbone, weights, exported)
+        from genmem.features.torch_settings import default_torch_settings
+
+        with default_torch_settings():
+            failure = _export(backbone, weights, exported)
         if failure is not None:
             return None, failure
         content = exported.read_bytes()
@@ -121,12 +124,11 @@ def _export(backbone: Backbone, weights: Path, path: Path) -> str | None:
         return "run by torch: the network has no fixed input size"
     network = backbone.network(weights)
     batch = _example(backbone, backbone.input_size)
-    without_autocast = torch.autocast("cpu", enabled=False)  # of the program around
-    with torch.inference_mode(), without_autocast:
+    with torch.inference_mode():
         expected = network(batch)
     expected = expected if isinstance(expected, tuple) else (expected,)
     try:
-        with _quiet(), without_autocast:
+        with _quiet():
             torch.onnx.export(
                 network,
                 (batch,),
