@@ -4,7 +4,7 @@
 
 Every case runs one command in a worker process. It fails if an exception escapes or a warning is
 raised, the exit code is none of the documented ones, a failure says nothing or shows the code's
-inside, a file is left half-written, the worker dies, or the case needs more than ten seconds of
+inside, a file is left half-written, the worker dies, or the case needs more than twenty seconds of
 CPU time. Prints a summary; what failed goes into DIR with its files and arguments. Exits with 1 if
 anything failed. `--case N` runs one case again and prints how it ended.
 """

@@ -37,6 +37,8 @@ def test_a_list_stands_for_a_tuple_and_json_comes_back():
         ({"number": 1.5}, "number: expected a whole number, got 1.5"),
         ({"number": True}, "number: expected a whole number, got True"),
         ({"number": 0}, "number: expected at least 1, got 0"),
+        ({"number": 2**63}, "number: expected at most 1,099,511,627,776, got 9,223,372,036,854,7"),
+        ({"sides": [2**63]}, "sides: expected at most 1,099,511,627,776"),
         ({"share": float("nan")}, "share: expected a finite number, got nan"),
         ({"share": 10**400}, "share: expected a finite number"),
         ({"share": 1}, "share: expected a number below 1"),

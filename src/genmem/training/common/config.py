@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from genmem.errors import InputError, UsageError, os_reason
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from genmem.results import Json
 
 LARGEST_SEED = 2**32 - 1
+
+LARGEST_WIDTH = 2**16
+"""Of a layer: far above what fits into memory, far below what overflows."""
+
+LARGEST_NUMBER = 2**40
+"""Of any whole number of a configuration."""
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 """Seed of all random numbers."""
@@ -52,6 +58,18 @@ class Config(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, str_min_length=1
     )
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        """Refuse whole numbers beyond any use, before a loop or torch meets them."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int) and number > LARGEST_NUMBER:
+                    raise UsageError(
+                        f"{name}: expected at most {LARGEST_NUMBER:,}, got {number:,}."
+                    )
+        return self
 
     def __init__(self, **values: Any) -> None:
         """Check the values.
@@ -109,6 +127,7 @@ _EXPECTED = {
     "string_type": "text",
     "string_too_short": "text that is not empty",
     "tuple_type": "a list",
+    "too_long": "at most {max_length} values",
     "model_type": "an object of settings by name",
     "greater_than_equal": "at least {ge:,}",
     "less_than_equal": "at most {le:,}",

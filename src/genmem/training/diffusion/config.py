@@ -10,7 +10,15 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from genmem.errors import UsageError
-from genmem.training.common.config import INTERNAL, Config, Names, Numbers, Precision, Seed
+from genmem.training.common.config import (
+    INTERNAL,
+    LARGEST_WIDTH,
+    Config,
+    Names,
+    Numbers,
+    Precision,
+    Seed,
+)
 from genmem.training.diffusion.labels import LabelKind, parse_labels
 
 DEFAULT_ATTENTION = (16,)
@@ -46,13 +54,15 @@ class UNetConfig(Config):
         "the image as input at every resolution.",
     )
     channels: int = Field(
-        default=128, ge=4, multiple_of=4, description="Base width of the network."
+        default=128, ge=4, le=LARGEST_WIDTH, multiple_of=4, description="Base width of the network."
     )
     multipliers: Numbers = Field(
-        default=(2, 2, 2), description="Width multipliers, one per resolution, the highest first."
+        default=(2, 2, 2),
+        max_length=16,
+        description="Width multipliers, one per resolution, the highest first.",
     )
     blocks: int = Field(
-        default=2, ge=1, description="Residual blocks per resolution in the encoder."
+        default=2, ge=1, le=64, description="Residual blocks per resolution in the encoder."
     )
     attention: Numbers = Field(
         default=DEFAULT_ATTENTION, description="Resolutions with self-attention, or none."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from genmem.errors import UsageError
-from genmem.training.common.config import Config, Names, Precision, Seed
+from genmem.training.common.config import LARGEST_WIDTH, Config, Names, Precision, Seed
 from genmem.training.rejection.options import Mode, SearchKind, check_search, check_tau
 
 if TYPE_CHECKING:
@@ -92,15 +92,19 @@ class GanConfig(Config):
     )
     width: int = Field(
         ge=1,
+        le=LARGEST_WIDTH,
         description="Channels of the generator (at 64 x 64, of its narrowest block). "
         "[default: dcgan 64, sagan 256, biggan 384]",
     )
     discriminator_width: int = Field(
         ge=1,
+        le=LARGEST_WIDTH,
         description="Channels of the discriminator. [default: in proportion to --width]",
     )
     z_dim: int = Field(
-        ge=1, description="Dimension of the noise vector. [default: 128; biggan 80 at 32 x 32]"
+        ge=1,
+        le=LARGEST_WIDTH,
+        description="Dimension of the noise vector. [default: 128; biggan 80 at 32 x 32]",
     )
     self_attention: bool = Field(
         default=True, description="Use self-attention at half the image's side (never in dcgan)."
