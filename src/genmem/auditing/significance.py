@@ -70,9 +70,9 @@ def combine_tests(results: Sequence[TestResult]) -> TestResult:
     if len(results) == 1:
         return results[0]
     return _combine(
-        scores=np.concatenate([one.scores for one in results]),
-        honest_scores=np.concatenate([one.honest_scores for one in results]),
-        copy_scores=np.concatenate([one.copy_scores for one in results]),
+        scores=np.concatenate([result.scores for result in results]),
+        honest_scores=np.concatenate([result.honest_scores for result in results]),
+        copy_scores=np.concatenate([result.copy_scores for result in results]),
     )
 
 
@@ -95,9 +95,9 @@ def _test(
     honest: Mapping[str, Floats],
 ) -> TestResult:
     """The test of one space from its statistics, by family."""
-    scores = np.stack([nulls[family].scores(one) for family, one in generated.items()])
+    scores = np.stack([nulls[family].scores(values) for family, values in generated.items()])
     honest_scores = np.stack(
-        [nulls[family].leave_one_out_scores(one) for family, one in honest.items()]
+        [nulls[family].leave_one_out_scores(values) for family, values in honest.items()]
     )
     copy_scores = np.stack([null.scores(np.zeros(1)) for null in nulls.values()])
     if len(nulls) > 1:
@@ -144,17 +144,15 @@ def compute_significance(
     }
     nulls = {family: null_distribution(values) for family, values in honest.items()}
     test = _test(nulls, generated, honest)
-    single = len(nulls) == 1
-    source = "test" if "test" in sets.by_role else "train"
     copied_fraction = None
-    if source == "test":
+    if "test" in sets.by_role:
+        single = len(nulls) == 1
         copied_fraction = estimate_copied_fraction(
             generated=generated[UNCHANGED] if single else test.scores.min(axis=0),
             honest=honest[UNCHANGED] if single else test.honest_scores.min(axis=0),
             train_rows=int(sets.by_role["train"].array.shape[0]),
             biased=biased,
         )
-    null = nulls[UNCHANGED]
     family = test.scores.argmin(axis=0)
     listed = _listed_matches(search, family, augmentations, k)
     ratios = np.stack([_ratio(matches.distances) for matches in search.generated.values()])
@@ -164,24 +162,33 @@ def compute_significance(
         distances=listed.distances,
         train=listed.train,
         augmentations=listed.augmentations,
-        compared=np.array(
-            [augmentations.index(one) for group in search.families.values() for one in group]
+        compared=np.concatenate(
+            [_positions(group, augmentations) for group in search.families.values()]
         ),
         ratio=ratios[family, np.arange(len(family))],
         statistic=generated[UNCHANGED],
         statistic_name=statistics[UNCHANGED][1],
         p_values=test.p_values,
-        null=NullSample(
-            source=source,
-            statistic=null.values,
-            tail=null.tail,
-            exponent=null.exponent,
-            dropped=int(excluded.sum()),
-        ),
+        null=_null_sample(nulls[UNCHANGED], sets, dropped=int(excluded.sum())),
         copied_fraction=copied_fraction,
         backbone=sets.describe_backbone(),
     )
     return result, test
+
+
+def _null_sample(null: NullDistribution, sets: FeatureSets, *, dropped: int) -> NullSample:
+    return NullSample(
+        source="test" if "test" in sets.by_role else "train",
+        statistic=null.values,
+        tail=null.tail,
+        exponent=null.exponent,
+        dropped=dropped,
+    )
+
+
+def _positions(family: Sequence[Augmentation], augmentations: Sequence[Augmentation]) -> Ints:
+    """Positions of a family's augmentations among all of the audit, int64 [f]."""
+    return np.array([augmentations.index(augmentation) for augmentation in family], np.int64)
 
 
 def _listed_matches(
@@ -191,7 +198,7 @@ def _listed_matches(
     matches = []
     for name, in_family in search.generated.items():
         # Augmentations are numbered within a family; here, as among all of the audit.
-        places = np.array([augmentations.index(one) for one in search.families[name]], np.int64)
+        places = _positions(search.families[name], augmentations)
         matches.append(replace(in_family, augmentations=places[in_family.augmentations]))
     return most_significant_first(matches, family, k)
 

@@ -95,10 +95,7 @@ def read_table(
         key = cells[at[identifier]].strip() if identifier is not None else str(row)
         _check_id(key, ids, where, identifier)
         ids[key] = row
-        entry_label = cells[at[label]].strip()
-        if complaint := labels.complaint(entry_label):
-            raise InputError(f"{where}, column {label}: {complaint}")
-        entry_labels.append(entry_label)
+        entry_labels.append(_label(cells[at[label]], labels, f"{where}, column {label}"))
         for column in values:
             values[column].append(_number(cells[at[column]], f"{where}, column {column}"))
     if not ids:
@@ -110,9 +107,7 @@ def read_table(
         digest=hashlib.blake2b(content, digest_size=16).hexdigest(),
         ids=tuple(ids),
         labels=tuple(entry_labels),
-        numbers={
-            column: np.where(marked[column], np.nan, array) for column, array in arrays.items()
-        },
+        numbers={name: np.where(marked[name], np.nan, array) for name, array in arrays.items()},
         disqualified=marked,
     )
 
@@ -185,6 +180,13 @@ def _check_id(key: str, seen: Mapping[str, int], where: str, column: str | None)
             f"{where}, column {column}: id {key!r} is already in row {seen[key]}; "
             "ids must be unique."
         )
+
+
+def _label(cell: str, labels: Labels, where: str) -> str:
+    label = cell.strip()
+    if complaint := labels.complaint(label):
+        raise InputError(f"{where}: {complaint}")
+    return label
 
 
 def _number(cell: str, where: str) -> float:

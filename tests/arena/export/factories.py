@@ -65,8 +65,6 @@ def a_scored(
             fd=fd,
             distance=distance,
             score=fd / distance if distance < split.tau else fd,
-            tau=split.tau,
-            epsilon=split.epsilon,
             reason="first real one",
         )
     return submission

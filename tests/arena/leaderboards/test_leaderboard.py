@@ -101,9 +101,7 @@ def test_a_new_score_version_replaces_the_old_one_at_once_and_both_are_kept(comp
     scored(teams[1], 7.0)
     assert [name for _, name, _ in shown(competition, "public")] == ["alpha", "beta"]
     split = ScoreVersion.objects.filter(submission=made, split__kind="public").get().split
-    add_score(
-        made, split, fd=5.0, distance=0.05, score=100.0, tau=0.12, epsilon=1e-15, reason="new τ"
-    )
+    add_score(made, split, fd=5.0, distance=0.05, score=100.0, reason="new τ")
     assert [name for _, name, _ in shown(competition, "public")] == ["beta", "alpha"]
     assert ScoreVersion.objects.filter(submission=made, split__kind="public").count() == 2
 
@@ -118,7 +116,7 @@ def test_a_version_of_a_split_supersedes_scores_of_the_one_before(competition, t
     newer = Split.objects.create(
         competition=competition, kind="public", version=2, backbone="pixels", train="/t", tau=0.2
     )
-    add_score(made, newer, fd=5.0, distance=0.5, score=6.0, tau=0.2, epsilon=1e-15)
+    add_score(made, newer, fd=5.0, distance=0.5, score=6.0)
     assert shown(competition, "public") == [(1, "alpha", 6.0)]
 
 

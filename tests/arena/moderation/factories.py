@@ -53,8 +53,6 @@ def keep_distances(submission: Submission, *, kind: str = "private") -> None:
         fd=current.fd,
         distance=current.distance,
         score=current.score,
-        tau=split.tau,
-        epsilon=split.epsilon,
         distances=name,
         reason="distances kept",
     )

@@ -30,8 +30,6 @@ def board(competition):
                 fd=fd,
                 distance=distance,
                 score=fd / distance if distance < split.tau else fd,
-                tau=split.tau,
-                epsilon=split.epsilon,
             )
         made.append(submission)
     return made

@@ -65,13 +65,22 @@ def add_score(
     fd: float | None,
     distance: float | None,
     score: float | None,
-    tau: float,
-    epsilon: float,
     weights_sha256: str = "",
     distances: str = "",
     reason: str = "",
 ) -> ScoreVersion:
-    """Write a score; it supersedes the one in force on this kind of split. See `ScoreVersion`."""
+    """Write a score with the split's τ and ε; it supersedes the one in force on this kind of split.
+
+    Args:
+        submission: whose score.
+        split: the split under which it was scored.
+        fd: Fréchet distance.
+        distance: memorization distance.
+        score: FD with the penalty; None is N/A.
+        weights_sha256: of the backbone's weights; "" for a backbone without a file.
+        distances: path of the per-image distances, relative to the storage folder; "" for none.
+        reason: why there is a new version; "" the first time.
+    """
     with transaction.atomic():
         current = (
             ScoreVersion.objects.select_for_update(of=("self",))
@@ -90,8 +99,8 @@ def add_score(
             fd=fd,
             distance=distance,
             score=score,
-            tau=tau,
-            epsilon=epsilon,
+            tau=split.tau,
+            epsilon=split.epsilon,
             backbone=split.backbone,
             weights_sha256=weights_sha256,
             distances=distances,

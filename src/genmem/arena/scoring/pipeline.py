@@ -134,8 +134,6 @@ def save_score(
         fd=scores.fd,
         distance=scores.distance,
         score=scores.score,
-        tau=split.tau,
-        epsilon=split.epsilon,
         weights_sha256=space.weights_sha256,
         distances=distances_name(submission.pk, space.name),
         reason=reason,

@@ -28,8 +28,6 @@ from genmem.arena.submissions.models import Step, Submission, Upload, steps_of
 from genmem.arena.submissions.storage import remove, store_file
 from genmem.arena.teams.models import Membership, Team
 
-_CHUNK = 2**20
-
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
@@ -137,13 +135,7 @@ def receive(
     received_at = received_at or clock.now()
     size = file_path.stat().st_size
     check_submission_allowed(team, author, kind=kind, size=size, at=received_at)
-    digest = _sha256(file_path)
-    if sha256 and sha256.strip().lower() != digest:
-        raise SubmissionRefused(
-            f"The file arrived damaged: expected SHA-256 {sha256.strip().lower()}, got {digest}. "
-            "Send it again.",
-            status=400,
-        )
+    digest = _checked_sha256(file_path, announced=sha256.strip().lower())
     pk = uuid.uuid4()
     stored_name = f"submissions/{pk}.zip"
     store_file(file_path, stored_name)
@@ -189,12 +181,16 @@ def _check_dates(competition: Competition, at: datetime) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def _checked_sha256(path: Path, *, announced: str) -> str:
+    """The hash of a file, in hexadecimal; refused if another one was announced ("": none)."""
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if announced and announced != digest:
+        raise SubmissionRefused(
+            f"The file arrived damaged: expected SHA-256 {announced}, got {digest}. Send it again.",
+            status=400,
+        )
+    return digest
 
 
 def file_name(name: str) -> str:
