@@ -1,18 +1,8 @@
 import pytest
-import torch
 
 from genmem.cheats import autoencoder
 
 from .factories import smooth_images
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Tiny layers are fastest on one thread, and other tests' processes undisturbed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from genmem.errors import InputError, UsageError
-from genmem.neighbors import METRICS, NearestNeighbors, _blocks, count_balls, nearest
+from genmem.neighbors import METRICS, NearestNeighbors, _blocks, count_balls, nearest, nearest_other
 
 
 def brute_force(queries, references, metric, *, exclude_self=False):
@@ -275,3 +275,13 @@ def test_a_bound_loses_no_neighbour_within_it(seed, k, metric):
 def test_one_bound_a_query_is_wanted():
     with pytest.raises(UsageError, match="for each of 3 queries"):
         NearestNeighbors(np.eye(3), within=np.ones(2))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_nearest_other_row_is_that_of_brute_force_for_all_rows_and_for_some(metric):
+    rows = np.random.default_rng(4).normal(size=(9, 5))
+    rows[7] = rows[2]  # twins: the other one is at 0
+    expected = brute_force(rows, rows, metric, exclude_self=True).min(axis=1)
+    assert nearest_other(rows, metric=metric) == pytest.approx(expected, abs=1e-12)
+    some = np.array([2, 4, 8])
+    assert nearest_other(rows, some, metric=metric) == pytest.approx(expected[some], abs=1e-12)

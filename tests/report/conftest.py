@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -146,10 +147,17 @@ def make_copied() -> Callable[..., Result]:
 
 
 def build_score(**changes: object) -> Score:
+    base = _base_score()
+    own = {name: dict(getattr(base, name)) for name in ("metrics", "inputs", "nearest")}
+    return replace(base, **own | changes)  # type: ignore[arg-type]
+
+
+@cache
+def _base_score() -> Score:
     rng = np.random.default_rng(1)
     test = rng.gamma(22, 0.01, 10_000)
     generated = np.concatenate([rng.gamma(21, 0.01, 9_500), rng.gamma(2, 0.012, 500)])
-    score = Score(
+    return Score(
         metrics=results(),
         inputs={
             "generated": InputSummary(
@@ -183,4 +191,3 @@ def build_score(**changes: object) -> Score:
         nearest={"generated": generated, "test": test},
         closest=build_pairs(24),
     )
-    return replace(score, **changes)  # type: ignore[arg-type]

@@ -13,10 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genmem.metrics.registry import BUILT_IN
-
-LARGEST_SEED = 2**32 - 1
-"""The largest seed that NumPy's legacy generator takes, which draws the subsets of KID."""
+from genmem.metrics.registry import BUILT_IN, LARGEST_SEED
 
 SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
 

@@ -79,9 +79,9 @@ def rejection(
     sources = {f"--reference {name}": local_path(source) for name, source in references.items()}
     sources |= {"--train": local_path(train), "--test": local_path(test)}
     check_folder(out, inputs=sources)
-    from genmem.training.rejection_study.grid import build_plan
+    from genmem.training.rejection_study.grid import Plan
 
-    plan = build_plan(
+    plan = Plan(
         folder=out,
         train=absolute(train),
         test=absolute(test),
@@ -91,7 +91,7 @@ def rejection(
         evaluate_with=split_names(evaluate_with),
         backbone=backbone,
         references={name: absolute(source) for name, source in references.items()},
-        training=None if config is None else read_config(config),
+        training={} if config is None else read_config(config),
     )
     _print_results(plan, _run(plan, processes=processes, ray=ray, device=device))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import as_feature_sets, check_at_least, to_numpy
-from genmem.neighbors import Nearest, nearest
+from genmem.neighbors import Nearest, nearest, nearest_other
 from genmem.results import Result
 
 
@@ -48,8 +48,7 @@ def authpct_from(*, nearest_rows: Nearest, train: Any) -> Result:
         to_numpy(array)[:, 0] for array in (nearest_rows.distances, nearest_rows.indices)
     )
     touched, inverse = np.unique(indices, return_inverse=True)
-    # The nearest row to a training row is itself, at 0; the second is its nearest other.
-    gaps = to_numpy(nearest(train[touched], train, k=2, metric="euclidean").distances)[:, 1]
+    gaps = to_numpy(nearest_other(train, touched, metric="euclidean"))
     authentic = int((distances > gaps[inverse]).sum())
     return Result(
         name="authpct",

@@ -14,6 +14,9 @@ from typing import Any, Literal
 
 from genmem.errors import UsageError
 
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that NumPy's legacy generator takes, which draws the subsets of KID."""
+
 
 def by_keyword(*same: str, **renamed: str) -> dict[str, str]:
     """Inputs by keyword: those its function calls alike, and those it calls otherwise.

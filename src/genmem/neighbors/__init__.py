@@ -1,6 +1,6 @@
 """Nearest neighbours on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
 
-exact.py           the k nearest references of each query
+exact.py           the k nearest references of each query; leave-one-out distances
 balls.py           how many balls hold each query
 float32_bound.py   the float32 bound that makes the search exact
 equal_rows.py      groups of equal rows, which are searched once
@@ -10,7 +10,7 @@ _blocks.py         float32 blocks of rows, and float64 distances of pairs
 from genmem.neighbors._blocks import METRICS, Metric
 from genmem.neighbors.balls import count_balls
 from genmem.neighbors.equal_rows import group_equal_rows
-from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest
+from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest, nearest_other
 
 __all__ = [
     "METRICS",
@@ -20,4 +20,5 @@ __all__ = [
     "count_balls",
     "group_equal_rows",
     "nearest",
+    "nearest_other",
 ]

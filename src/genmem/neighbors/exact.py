@@ -104,6 +104,23 @@ def nearest(
     return search.compute()
 
 
+def nearest_other(rows: Any, positions: Any = None, *, metric: Metric = "cosine") -> Any:
+    """Leave-one-out: the distance of rows to the nearest other row of their set.
+
+    Args:
+        rows: features [n, d], as for `nearest`, n at least 2.
+        positions: int64 [q], the rows whose distances are wanted; None: all.
+        metric: as for `nearest`.
+
+    Returns:
+        float64 [q], the kind of array that `nearest` returns.
+    """
+    if positions is None:
+        return nearest(rows, rows, metric=metric, exclude_self=True).distances[:, 0]
+    # Of the two nearest rows one is the row itself, or an equal one: the second is another row's.
+    return nearest(rows[positions], rows, k=2, metric=metric).distances[:, 1]
+
+
 class NearestNeighbors:
     """Nearest neighbours over references that arrive in parts; `merge` joins searches of workers.
 

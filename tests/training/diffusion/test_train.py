@@ -16,6 +16,7 @@ from genmem.training.diffusion.config import DiffusionConfig, UNetConfig, ncsnpp
 from genmem.training.diffusion.labels import training_labels
 from genmem.training.diffusion.learning_rate import learning_rate_at
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
+from genmem.training.diffusion.sampler import Schedule
 from genmem.training.diffusion.train import train
 from genmem.training.diffusion.trainer import batch_positions
 
@@ -273,13 +274,18 @@ def test_images_that_are_all_the_same_are_refused_before_the_first_step(made, tm
     train(same, tmp_path / "run", CONFIG.replace(steps=1, snapshots=1), device="cpu")
 
 
+@pytest.fixture
+def quick_ratios(monkeypatch):
+    """Ratios of snapshots are measured in small batches and few steps of the sampler."""
+    quick = partial(run_folder.measure_memorization, batch_size=2, schedule=Schedule(steps=2))
+    monkeypatch.setattr(run_folder, "measure_memorization", quick)
+
+
+@pytest.mark.usefixtures("quick_ratios")
 @pytest.mark.parametrize("at", [1, 2, 5])
 def test_a_signal_while_a_snapshot_is_measured_saves_and_the_rest_is_measured_later(
-    made, tmp_path, monkeypatch, at
+    made, tmp_path, at
 ):
-    monkeypatch.setattr(
-        run_folder, "measure_memorization", partial(run_folder.measure_memorization, batch_size=2)
-    )
     config = CONFIG.replace(samples=6, snapshots=2)
     train(made, tmp_path / "whole", config, device="cpu")
     calls, heard = [], []
@@ -306,6 +312,7 @@ def test_a_signal_while_a_snapshot_is_measured_saves_and_the_rest_is_measured_la
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("quick_ratios")
 def test_a_signal_in_the_step_before_a_snapshot_ends_without_measuring_it(made, tmp_path):
     config = CONFIG.replace(samples=3, snapshots=2)
 
@@ -362,6 +369,7 @@ def test_a_run_of_several_processes_is_not_resumed_in_one(made, tmp_path, monkey
         train(made, tmp_path / "run", CONFIG, device="cpu", resume=True)
 
 
+@pytest.mark.usefixtures("quick_ratios")
 def test_a_ratio_that_was_lost_from_the_log_is_measured_when_the_run_goes_on(made, tmp_path):
     config = CONFIG.replace(samples=3)
     train(made, tmp_path / "whole", config, device="cpu")

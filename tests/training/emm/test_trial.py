@@ -95,14 +95,14 @@ def test_a_signal_while_the_last_snapshot_is_measured_keeps_the_next_training_fr
     assert numbers(cut) == numbers(whole)
 
 
-def test_processes_that_are_killed_are_begun_again_with_the_same_numbers(
+def test_a_process_that_is_killed_is_started_again_with_the_same_numbers(
     study_config, tmp_path, monkeypatch
 ):
     slow = with_training(steps=30, snapshots=10, samples=2)
     config = study_config(base=slow, sizes=(4,), every_size=True)
     whole, cut = (EmmStudy(config, tmp_path / name, threads=1) for name in ("whole", "cut"))
     whole.run(InProcess(), device="cpu")
-    backend, started, killed = LocalBackend(2), [], []
+    backend, started, killed = LocalBackend(1), [], []
     real = subprocess.Popen
 
     def popen(*args, **options):
@@ -121,7 +121,7 @@ def test_processes_that_are_killed_are_begun_again_with_the_same_numbers(
 
     monkeypatch.setattr(time, "sleep", kill_one_that_trains)
     cut.run(backend, device="cpu")
-    assert len(started) in (2, 3)  # a worker that waits may take the run over
+    assert len(started) == 2
     assert killed[0].returncode == -signal.SIGKILL
     assert numbers(cut) == numbers(whole)
 

@@ -1,14 +1,16 @@
 """What a study consists of, and what it refuses before the first run."""
 
+from pathlib import Path
+
 import pytest
 
 from genmem.errors import UsageError
-from genmem.training.rejection_study.grid import build_plan
+from genmem.training.rejection_study.grid import Plan
 
 
 def plan(common, **values):
     arguments = {
-        "folder": "study",
+        "folder": Path("study"),
         "train": "train.npy",
         "test": "test.npy",
         "taus": [0.1],
@@ -17,7 +19,7 @@ def plan(common, **values):
         "evaluate_with": ["pixels"],
         "training": common,
     }
-    return build_plan(**arguments | values)
+    return Plan(**arguments | values)
 
 
 def test_every_model_tau_and_seed_is_a_run_and_no_rejection_is_among_them(training):

@@ -15,7 +15,7 @@ from genmem.cli.app import run
 from genmem.metrics.c_t import c_t
 from genmem.training.gan.sampling import generate, load_generator
 from genmem.training.rejection_study.evaluation import SAMPLES_STREAM
-from genmem.training.rejection_study.grid import build_plan
+from genmem.training.rejection_study.grid import Plan
 from genmem.training.rejection_study.runs import ENDED_FILE, train_runs
 from genmem.training.sweep import local_backend
 
@@ -219,7 +219,7 @@ def test_bad_input_is_one_line_before_the_first_step(
 
 
 def test_a_second_ctrl_c_ends_every_run_at_once(sets, training, tmp_path, monkeypatch):
-    plan = build_plan(
+    plan = Plan(
         folder=tmp_path / "study",
         train=str(sets["train"]),
         test=str(sets["test"]),

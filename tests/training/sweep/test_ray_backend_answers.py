@@ -85,7 +85,7 @@ def test_a_place_is_a_gpu_or_else_some_cpus(monkeypatch, spec):
         assert backend.places == places
         backend.start(spec)
         options = ray.options[0]
-        assert (options["num_gpus"], options["max_retries"]) == (gpus, MAX_ATTEMPTS)
+        assert (options["num_gpus"], options["max_retries"]) == (gpus, MAX_ATTEMPTS - 1)
         assert options["num_cpus"] == (1 if gpus else 2)
         assert backend.wait() == spec
 

@@ -17,11 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from genmem.errors import InputError, UsageError, os_reason
+from genmem.metrics.registry import LARGEST_SEED
 
 if TYPE_CHECKING:
     from genmem.results import Json
-
-LARGEST_SEED = 2**32 - 1
 
 LARGEST_WIDTH = 2**16
 """Of a layer: far above what fits into memory, far below what overflows."""

@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-INTERRUPTED = 130
-"""Exit code of a process that was asked to stop, and saved."""
-
 
 @contextmanager
 def stop_signals(on_stop: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:

@@ -120,11 +120,43 @@ class MemorizationRejection:
     process accepts nothing, catch its RejectsEverythingError and take part in the step with a
     gradient of 0, or the other processes wait for ever.
 
+    Args:
+        train: uint8 images [n, 3, H, W] (tensor or array); or their features, float [n, d]
+            (array, memory-mapped too, or tensor) from the same backbone; or whatever
+            `open_images` takes. One backbone must see both sides, so give images if you can.
+        backbone: its name, `NAME@SIDE` for a smaller input (see `find_backbone_at_side`), or a
+            module that takes uint8 RGB [b, 3, H, W] and returns features [b, d].
+        tau: threshold in the scale of the backbone (the paper's 0.13 is Inception's), 0 to
+            reject nothing; "auto": the mean leave-one-out distance of the training rows, as the
+            paper suggests.
+        mode: "filter" (the released code): the step continues with the accepted images, and
+            draws all of them again only if there are none. "resample" (Algorithm 1): each
+            rejected image is drawn again until it is accepted.
+        max_tries: largest number of draws in one step; see `sample`.
+        smallest_draw: smallest number of images in one redraw of "resample": batch
+            normalisation does badly on a few. Surplus images are dropped.
+        warm_up: generator steps in which nothing is embedded or rejected.
+        schedule: steps since the warm-up → factor of τ; None: always 1. See `ramp`.
+        flips: store the features of mirrored training images too, to reject mirrored copies.
+        categories: the training images' labels, integers [n]: generated images are then only
+            compared with training images of their own label, and calls need their labels.
+        search: "auto", "exact", "pruned" or "faiss"; see `build_search`.
+        half: compute features, and on a GPU distances, in half precision.
+        value_range: of generated images that are floats; uint8 images are used as they are.
+        device: initial device; later it follows the images.
+        cache: folder where features of named backbones are kept by content and shared between
+            processes; None: nowhere.
+        progress: called while the training images are embedded.
+
     Attributes:
-        tau: the threshold after warm-up and schedule.
-        mode: "filter" or "resample".
         steps: generator steps so far; `sample` counts them, else call `step`.
-        device: where backbone and training features are; they follow the images.
+        dimension: of the features.
+
+    Raises:
+        InputError: fewer than two training images, images of the wrong kind, labels of the
+            wrong number.
+        UsageError: an argument out of range, or arguments that do not go together.
+        WeightsError: the backbone's weights are missing.
     """
 
     def __init__(
@@ -147,42 +179,7 @@ class MemorizationRejection:
         cache: str | Path | Literal["default"] | None = "default",
         progress: Progress | None = None,
     ) -> None:
-        """Embed the training images and find τ.
-
-        Args:
-            train: uint8 images [n, 3, H, W] (tensor or array); or their features, float [n, d]
-                (array, memory-mapped too, or tensor) from the same backbone; or whatever
-                `open_images` takes. One backbone must see both sides, so give images if you can.
-            backbone: its name, `NAME@SIDE` for a smaller input (see `find_backbone_at_side`), or a
-                module that takes uint8 RGB [b, 3, H, W] and returns features [b, d].
-            tau: threshold in the scale of the backbone (the paper's 0.13 is Inception's), 0 to
-                reject nothing; "auto": the mean leave-one-out distance of the training rows, as the
-                paper suggests.
-            mode: "filter" (the released code): the step continues with the accepted images, and
-                draws all of them again only if there are none. "resample" (Algorithm 1): each
-                rejected image is drawn again until it is accepted.
-            max_tries: largest number of draws in one step; see `sample`.
-            smallest_draw: smallest number of images in one redraw of "resample": batch
-                normalisation does badly on a few. Surplus images are dropped.
-            warm_up: generator steps in which nothing is embedded or rejected.
-            schedule: steps since the warm-up → factor of τ; None: always 1. See `ramp`.
-            flips: store the features of mirrored training images too, to reject mirrored copies.
-            categories: the training images' labels, integers [n]: generated images are then only
-                compared with training images of their own label, and calls need their labels.
-            search: "auto", "exact", "pruned" or "faiss"; see `make_search`.
-            half: compute features, and on a GPU distances, in half precision.
-            value_range: of generated images that are floats; uint8 images are used as they are.
-            device: initial device; later it follows the images.
-            cache: folder where features of named backbones are kept by content and shared between
-                processes; None: nowhere.
-            progress: called while the training images are embedded.
-
-        Raises:
-            InputError: fewer than two training images, images of the wrong kind, labels of the
-                wrong number.
-            UsageError: an argument out of range, or arguments that do not go together.
-            WeightsError: the backbone's weights are missing.
-        """
+        """Embed the training images and find τ; see the class for the arguments."""
         check_mode(mode)
         self.mode = mode
         self.max_tries = check_whole_number(max_tries, 1, "max_tries")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genmem import arrays
 from genmem.errors import InputError, UsageError
 from genmem.images import ArraySource, open_images, read_batches
-from genmem.neighbors import nearest
+from genmem.neighbors import Metric, nearest_other
 from genmem.training.rejection.embedding import unit_rows
 from genmem.training.rejection.options import check_tau
 
@@ -118,20 +118,26 @@ def resolve_tau(
 
 
 def _mean_left_out(rows: NDArray[np.float32], labels: torch.Tensor | None) -> float:
-    """The mean of `_leave_one_out`, within classes where there are labels."""
+    """The mean of `leave_one_out_distances`, within classes where there are labels."""
     if labels is None:
-        return float(_leave_one_out(rows).mean())
+        return float(leave_one_out_distances(rows).mean())
     chosen = [rows[(labels[: len(rows)] == label).numpy()] for label in labels.unique()]
-    distances = [_leave_one_out(part) for part in chosen if len(part) > 1]
+    distances = [leave_one_out_distances(part) for part in chosen if len(part) > 1]
     if not distances:
         raise InputError("tau='auto': expected a class with at least 2 training images.")
     return float(np.concatenate(distances).mean())
 
 
-def _leave_one_out(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Distance of (a seeded sample of) the rows to their nearest other row."""
+def leave_one_out_distances(
+    rows: NDArray[np.float32], *, metric: Metric = "cosine"
+) -> NDArray[np.float64]:
+    """Distances of the rows to their nearest other row; of a sample of more than `TAU_ROWS`.
+
+    Args:
+        rows: features [n, d] of a training set.
+        metric: as for `nearest`.
+    """
     if len(rows) <= TAU_ROWS:
-        return nearest(rows, rows, exclude_self=True).distances[:, 0]
-    some = np.random.default_rng(0).choice(len(rows), TAU_ROWS, replace=False)
-    # Of two nearest rows one is the row itself, or an equal one: the second is the other's.
-    return nearest(np.asarray(rows[np.sort(some)]), rows, k=2).distances[:, 1]
+        return nearest_other(rows, metric=metric)
+    drawn = np.random.default_rng(0).choice(len(rows), TAU_ROWS, replace=False)
+    return nearest_other(rows, np.sort(drawn), metric=metric)

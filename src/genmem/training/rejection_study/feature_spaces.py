@@ -16,12 +16,10 @@ from genmem.training.common.dataset import TrainingImages, in_classes_of, load_s
 from genmem.training.gan.build import training_images
 from genmem.training.gan.evaluation import extract_features
 from genmem.training.rejection.embedding import find_backbone_at_side
+from genmem.training.rejection.threshold import leave_one_out_distances
 from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, Plan
 
 METRIC = "absolute_cosine"
-
-LEAVE_ONE_OUT_ROWS = 10_000
-"""Training rows whose leave-one-out distances are taken; a seeded sample of a larger set."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +111,5 @@ def build_feature_space(
         train_moments=moments(train),
         test_moments=moments(rows[TEST]),
         nearest_train=neighbors[TEST].indices[:, 0],
-        references={LEAVE_ONE_OUT: _leave_one_out_distances(train), **distances},
+        references={LEAVE_ONE_OUT: leave_one_out_distances(train, metric=METRIC), **distances},
     )
-
-
-def _leave_one_out_distances(train: NDArray[np.float32]) -> NDArray[np.float64]:
-    if len(train) <= LEAVE_ONE_OUT_ROWS:
-        return nearest(train, train, metric=METRIC, exclude_self=True).distances[:, 0]
-    drawn = np.random.default_rng(0).choice(len(train), LEAVE_ONE_OUT_ROWS, replace=False)
-    # Of the two nearest rows one is the row itself, or an equal one: the second is another row's.
-    queries = np.asarray(train[np.sort(drawn)])
-    return nearest(queries, train, k=2, metric=METRIC).distances[:, 1]

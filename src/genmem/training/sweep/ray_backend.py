@@ -63,7 +63,7 @@ class RayBackend:
         task = self._ray.remote(
             num_cpus=1 if on_gpu else self._threads,
             num_gpus=1 if on_gpu else 0,
-            max_retries=MAX_ATTEMPTS,
+            max_retries=MAX_ATTEMPTS - 1,
         )(_execute_remotely)
         self._specs[task.remote(spec.to_dict())] = spec
 
@@ -75,7 +75,7 @@ class RayBackend:
             status, message = self._ray.get(ready[0])
         except self._ray.exceptions.RayError as error:
             raise InputError(
-                f"{spec.folder}: its machine was lost more than {MAX_ATTEMPTS} times, or genmem is "
+                f"{spec.folder}: its machine was lost {MAX_ATTEMPTS} times, or genmem is "
                 f"not installed there: {' '.join(str(error).split())[:300]}"
             ) from error
         if status == "failed":

@@ -1,0 +1,28 @@
+"""One thread for each process of the tests, and the longest files first."""
+
+import os
+
+# Before torch and NumPy are imported: the tests' networks are tiny, and two processes of tests
+# with two threads each wait for one another on two cores. Processes that tests start inherit it.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+LONGEST = (
+    "arena/test_competition_lifecycle.py",
+    "training/sweep/test_ray_backend.py",
+    "training/gan/test_distributed.py",
+    "arena/scoring/test_worker.py",
+    "arena/scoring/test_code_runs.py",
+    "training/rejection_study/test_study.py",
+    "arena/test_browser.py",
+    "cli/test_golden.py",
+)
+"""Files with few long tests: begun last, they would keep one process busy after all others."""
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        path = item.nodeid.partition("::")[0].removeprefix("tests/")
+        return LONGEST.index(path) if path in LONGEST else len(LONGEST)
+
+    items.sort(key=place)  # stable
