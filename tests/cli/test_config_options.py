@@ -7,7 +7,8 @@ import pytest
 from genmem.cli.app import run
 from genmem.cli.config_options import build_config, flag_of, options_table
 from genmem.errors import UsageError
-from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
+from genmem.training.common.config import ImageSelection
+from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.gan.config import GanConfig
 
 DOCS = Path(__file__).parents[2] / "docs" / "training-options.md"

@@ -1,6 +1,6 @@
 """Command-line options made from a trainer's configuration: one for each field of its model.
 
-    @train.command(cls=config_command("genmem.training.gan.config", "GanConfig"))
+    @train.command(cls=config_command("genmem.training.gan.config.GanConfig"))
     def gan(context: typer.Context, out: OutRun) -> None:
         config = build_config(GanConfig, given_options(context))
 
@@ -11,8 +11,8 @@ are needed for the first time, so that `genmem --help` need not wait for pydanti
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
@@ -35,12 +35,11 @@ _GIVEN = "genmem.config_options"
 """Where a command's context keeps the options that were given."""
 
 
-def config_command(module: str, *models: str) -> type[typer.core.TyperCommand]:
+def config_command(*models: str) -> type[typer.core.TyperCommand]:
     """The class of a command that has, beside its own options, those of configuration models.
 
     Args:
-        module: where the models are.
-        models: their names.
+        models: their full names, as "genmem.training.gan.config.GanConfig".
     """
 
     class ConfigCommand(typer.core.TyperCommand):
@@ -48,8 +47,7 @@ def config_command(module: str, *models: str) -> type[typer.core.TyperCommand]:
         def params(self) -> list[Any]:
             """All options: the same list each time, since typer appends to it."""
             if not self._generated:
-                home = importlib.import_module(module)
-                self._generated = _fields([getattr(home, name) for name in models])
+                self._generated = _fields([pkgutil.resolve_name(name) for name in models])
                 self._params[:0] = _build_options(self._generated)
             return self._params
 

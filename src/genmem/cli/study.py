@@ -11,5 +11,5 @@ from genmem.cli.study_rejection import rejection
 study = command_group("study", "Run a resumable multi-run experiment and write one report.")
 
 study.command()(denoiser)
-study.command(cls=config_command("genmem.training.emm.config", "EmmConfig"))(emm)
+study.command(cls=config_command("genmem.training.emm.config.EmmConfig"))(emm)
 study.command()(rejection)

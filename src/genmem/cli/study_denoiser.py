@@ -58,6 +58,7 @@ def denoiser(
     from genmem.report.denoiser.page import check_denoiser_folder
     from genmem.training.diffusion.evaluation.evaluate import evaluate_denoiser
     from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
+    from genmem.training.diffusion.sampler import Sampling
 
     check_denoiser_folder(out)
     place = torch_device(device)
@@ -81,12 +82,14 @@ def denoiser(
             opened.denoiser,
             images,
             test=held_out,
-            classes=opened.classes,
             samples=samples,
-            seed=seed,
-            device=place,
-            schedule=opened.schedule,
-            progress=progress,
+            sampling=Sampling(
+                classes=opened.classes,
+                seed=seed,
+                device=place,
+                schedule=opened.schedule,
+                progress=progress,
+            ),
         )
     facts = {"name": opened.name, "facts": dict(opened.facts)}
     _write(

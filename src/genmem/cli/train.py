@@ -9,8 +9,11 @@ from genmem.cli.train_gan import gan
 from genmem.cli.train_sample import sample
 
 train = command_group("train", "Train a GAN or a diffusion model, or sample from a trained GAN.")
-train.command(cls=config_command("genmem.training.gan.config", "GanConfig"))(gan)
+train.command(cls=config_command("genmem.training.gan.config.GanConfig"))(gan)
 train.command(
-    cls=config_command("genmem.training.diffusion.config", "ImageSelection", "DiffusionConfig")
+    cls=config_command(
+        "genmem.training.common.config.ImageSelection",
+        "genmem.training.diffusion.config.DiffusionConfig",
+    )
 )(diffusion)
 train.command()(sample)

@@ -13,7 +13,8 @@ from genmem.cli.options import Config, OutRun, Resume, TrainingDevice
 
 if TYPE_CHECKING:
     from genmem.training.common.config import Config as ConfigModel
-    from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
+    from genmem.training.common.config import ImageSelection
+    from genmem.training.diffusion.config import DiffusionConfig
 
 RESUME_OPTIONS = ("out", "resume", "device")
 """Options that go with --resume; a run keeps the others."""
@@ -58,13 +59,8 @@ def _configuration(
     from genmem.cli.config_options import build_config
     from genmem.cli.training import absolute
     from genmem.errors import UsageError
-    from genmem.training.common.config import read_config
-    from genmem.training.diffusion.config import (
-        MODEL_VALUES,
-        DiffusionConfig,
-        ImageSelection,
-        UNetConfig,
-    )
+    from genmem.training.common.config import ImageSelection, read_config
+    from genmem.training.diffusion.config import MODEL_VALUES, DiffusionConfig, UNetConfig
 
     if {"steps", "epochs"} <= options.keys():
         raise UsageError("--epochs: has no effect with --steps. Give one of them.")
@@ -123,8 +119,7 @@ def _train(
     if not resume:
         check_new_run(out, files=RUN_FILES)
     with progress_on_stderr() as progress:
-        arguments = {name: value for name, value in source.items() if name != "train"}
-        images = load_training_images(selection.train, **arguments, progress=progress)
+        images = load_training_images(selection.train, selection, progress=progress)
         print_notes(images.notes)
         config = build(images.size)
         print(

@@ -6,13 +6,17 @@ from genmem.cli.study_denoiser import _with_neighbors
 from genmem.errors import UsageError
 from genmem.report.denoiser.page import check_denoiser_folder, render, verdict, write_denoiser
 from genmem.training.diffusion import OptimalDenoiser, evaluate_denoiser
-from genmem.training.diffusion.sampler import Schedule
+from genmem.training.diffusion.sampler import Sampling, Schedule
 
 
 @pytest.fixture
 def found(made):
     return evaluate_denoiser(
-        OptimalDenoiser(made.pixels), made, samples=30, points=1, schedule=Schedule(steps=6)
+        OptimalDenoiser(made.pixels),
+        made,
+        samples=30,
+        points=1,
+        sampling=Sampling(schedule=Schedule(steps=6)),
     )
 
 

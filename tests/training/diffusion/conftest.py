@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import load_training_images
 
 from .noise_images import made as made
@@ -22,4 +23,4 @@ def cifar10_zips():
 @pytest.fixture(scope="session")
 def cifar10(cifar10_zips):
     """200 CIFAR-10 images at 8 × 8 with their classes."""
-    return load_training_images(cifar10_zips[1], size=8, limit=200, classes=True)
+    return load_training_images(cifar10_zips[1], ImageSelection(size=8, limit=200, classes=True))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import genmem
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import load_training_images
 from genmem.training.diffusion import OptimalDenoiser, sample
+from genmem.training.diffusion.sampler import Sampling
 
 COUNT = 100
 
@@ -14,10 +16,12 @@ COUNT = 100
 def sets(cifar10_zips):
     """Samples, training images and held-out ones: rows of pixels, float32 [n, 3072]."""
     train, test = (
-        load_training_images(zipped, size=32, limit=count)
+        load_training_images(zipped, ImageSelection(size=32, limit=count))
         for zipped, count in zip(cifar10_zips, (2_000, 500), strict=True)
     )
-    drawn = sample(OptimalDenoiser(train.pixels), COUNT, shape=(3, 32, 32), seed=0)
+    drawn = sample(
+        OptimalDenoiser(train.pixels), COUNT, shape=(3, 32, 32), sampling=Sampling(seed=0)
+    )
     return {
         side: pixels.reshape(len(pixels), -1).astype(np.float32)
         for side, pixels in {"generated": drawn, "train": train.pixels, "test": test.pixels}.items()

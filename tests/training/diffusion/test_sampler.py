@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from genmem.errors import InputError, UsageError
-from genmem.training.diffusion.sampler import Schedule, heun, quantise, sample
+from genmem.training.diffusion.sampler import Sampling, Schedule, heun, quantise, sample
 
 
 class Gaussian:
@@ -66,10 +66,16 @@ def test_every_pixel_value_comes_back_from_its_place_in_the_range():
 
 
 def test_a_sample_depends_on_seed_and_number_alone():
-    whole = sample(Gaussian(), 7, shape=(3, 4, 4), seed=3)
-    assert np.array_equal(sample(Gaussian(), 7, shape=(3, 4, 4), seed=3, batch_size=2), whole)
-    assert np.array_equal(sample(Gaussian(), 5, shape=(3, 4, 4), seed=3), whole[:5])
-    assert not np.array_equal(sample(Gaussian(), 7, shape=(3, 4, 4), seed=4), whole)
+    whole = sample(Gaussian(), 7, shape=(3, 4, 4), sampling=Sampling(seed=3))
+    assert np.array_equal(
+        sample(Gaussian(), 7, shape=(3, 4, 4), sampling=Sampling(seed=3, batch_size=2)), whole
+    )
+    assert np.array_equal(
+        sample(Gaussian(), 5, shape=(3, 4, 4), sampling=Sampling(seed=3)), whole[:5]
+    )
+    assert not np.array_equal(
+        sample(Gaussian(), 7, shape=(3, 4, 4), sampling=Sampling(seed=4)), whole
+    )
 
 
 def test_labels_are_drawn_from_all_classes():
@@ -80,12 +86,14 @@ def test_labels_are_drawn_from_all_classes():
             seen.append(labels)
             return super().denoise(x, sigma)
 
-    sample(Watching(), 60, shape=(1, 2, 2), classes=3, schedule=Schedule(steps=2))
+    sample(
+        Watching(), 60, shape=(1, 2, 2), sampling=Sampling(classes=3, schedule=Schedule(steps=2))
+    )
     counts = torch.bincount(seen[0], minlength=3)
     assert len(counts) == 3
     assert counts.min() > 8
     seen.clear()
-    sample(Watching(), 2, shape=(1, 2, 2), schedule=Schedule(steps=2))
+    sample(Watching(), 2, shape=(1, 2, 2), sampling=Sampling(schedule=Schedule(steps=2)))
     assert seen == [None] * 3
 
 

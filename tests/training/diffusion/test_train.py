@@ -1,7 +1,6 @@
 import os
 import signal
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -277,7 +276,12 @@ def test_images_that_are_all_the_same_are_refused_before_the_first_step(made, tm
 @pytest.fixture
 def quick_ratios(monkeypatch):
     """Ratios of snapshots are measured in small batches and few steps of the sampler."""
-    quick = partial(run_folder.measure_memorization, batch_size=2, schedule=Schedule(steps=2))
+    measure = run_folder.measure_memorization
+
+    def quick(denoiser, data, *, samples, sampling):
+        sampling = replace(sampling, batch_size=2, schedule=Schedule(steps=2))
+        return measure(denoiser, data, samples=samples, sampling=sampling)
+
     monkeypatch.setattr(run_folder, "measure_memorization", quick)
 
 

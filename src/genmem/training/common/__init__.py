@@ -1,6 +1,6 @@
 """What GAN and diffusion training share.
 
-config.py        base of the configurations, their types and error messages; reading a file
+config.py        base of the configurations, `ImageSelection`, error messages; reading a file
 dataset.py       training images: selection, classes, size, duplicates
 pixel_cache.py   decoded training images as one memory map
 distributed.py   accelerator, timeout, and what several processes share

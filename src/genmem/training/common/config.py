@@ -95,6 +95,39 @@ class Config(BaseModel):
         return self.model_dump(mode="json")
 
 
+class ImageSelection(Config):
+    """Which images of a source a model is trained on, and how they are read.
+
+    Of a draw (`limit`), smaller ones with the same seed are subsets of larger ones. Instead of an
+    image that is left out another one is drawn.
+    """
+
+    train: str | None = Field(
+        default=None, description="Training images.", json_schema_extra={"source": True}
+    )
+    size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Side in pixels to resize the images to. [default: as they are]",
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Train on this many images, drawn by the seed. [default: all]",
+    )
+    seed: Seed = Field(
+        default=0, json_schema_extra=INTERNAL, description="Random seed of the draw."
+    )
+    classes: bool = Field(
+        default=False, json_schema_extra=INTERNAL, description="Read the class of each image."
+    )
+    only: Names = Field(default=(), description="Use only images of these classes. [default: all]")
+    drop_duplicates: bool = Field(
+        default=False, description="Leave out images that repeat another."
+    )
+    skip_broken: bool = Field(default=False, description="Leave out unreadable images.")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The values of a configuration file by name.
 

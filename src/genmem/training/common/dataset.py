@@ -6,7 +6,8 @@ Every training loads its images here: an image becomes its central square, resiz
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError
 from genmem.formatting import count
 from genmem.images import ImageSource, Progress, open_images, read_classes, side_file_notes
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
 
@@ -134,66 +136,111 @@ class TrainingImages:
 
 
 def load_training_images(
-    source: Any,
-    *,
-    size: int | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    classes: bool | None = False,
-    only: Sequence[str] = (),
-    drop_duplicates: bool = False,
-    skip_broken: bool = False,
-    progress: Progress | None = None,
+    source: Any, selection: ImageSelection | None = None, *, progress: Progress | None = None
 ) -> TrainingImages:
-    """Read a source of images into memory, all of it or a random selection.
+    """Read a source of images into memory, all of it or a selection.
 
     Args:
         source: whatever `open_images` takes.
-        size: side to which the images' central squares are resized; None: as they are.
-        limit: number of images, drawn by `seed`; smaller draws of one seed are subsets of larger
-            ones. None: all, in the source's order.
-        seed: of the draw.
-        classes: read each image's class (see `images.classes`). None: only if the images have
-            classes.
-        only: names of classes to select from; empty: all.
-        drop_duplicates: leave out images that repeat an earlier one (others are drawn instead).
-        skip_broken: leave out files that are no images and images that cannot be decoded.
+        selection: which images, and at which size; its `train` is ignored. None: all, as they are.
         progress: called with the number of images read.
 
     Raises:
-        InputError: no images, fewer than `limit`, images of several sizes without `size`, or an
+        InputError: no images, fewer than the limit, images of several sizes without a size, or an
             image without a class though classes were asked for.
-        UsageError: `size` or `limit` is below 1.
     """
-    for name, value in {"size": size, "limit": limit}.items():
-        if value is not None and value < 1:
-            raise UsageError(f"{name}: expected at least 1, got {value}.")
+    how = selection or ImageSelection()
+    with _opened(source) as images:
+        order = _draw_order(images, how)
+        crop = SquareCrop(how.size)
+        parts, positions, duplicates, broken = _read_selected(images, order, crop, how, progress)
+        labels, names = None, ()
+        if how.classes:
+            labels, names = read_labels(images, positions, required=True)
+        return TrainingImages(
+            pixels=np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)),
+            labels=labels,
+            classes=names,
+            ids=tuple(images.id(position) for position in positions),
+            name=images.name,
+            duplicates=duplicates,
+            notes=(
+                *_notes(duplicates, how.drop_duplicates, broken, len(crop.cropped)),
+                *side_file_notes(images),
+            ),
+        )
+
+
+@contextmanager
+def _opened(source: Any) -> Iterator[ImageSource]:
+    """A source of images; closed at the end unless it came opened."""
     opened = open_images(source)
     try:
-        order = positions_of_classes(opened, tuple(only))
-        wanted = len(order) if limit is None else limit
-        if wanted > len(order):
-            place = f" in {', '.join(only)}" if only else ""
-            raise InputError(
-                f"{opened.where}: expected at least {wanted:,} images{place}, found "
-                f"{len(order):,}. Ask for fewer, or give more images."
-            )
-        if limit is not None:
-            order = np.random.default_rng(seed).permutation(order)
-        return _load(
-            opened,
-            order,
-            wanted,
-            size=size,
-            classes=classes,
-            minimum=limit or 1,
-            drop_duplicates=drop_duplicates,
-            skip_broken=skip_broken,
-            progress=progress,
-        )
+        yield opened
     finally:
         if opened is not source:
             opened.close()
+
+
+def _draw_order(source: ImageSource, selection: ImageSelection) -> NDArray[np.int64]:
+    """Positions of the images to choose from, in the order in which they are drawn.
+
+    Raises:
+        InputError: there are fewer than the limit.
+    """
+    only, limit = selection.only, selection.limit
+    order = positions_of_classes(source, only)
+    if limit is None:
+        return order
+    if limit > len(order):
+        place = f" in {', '.join(only)}" if only else ""
+        raise InputError(
+            f"{source.where}: expected at least {limit:,} images{place}, found {len(order):,}. Ask "
+            "for fewer, or give more images."
+        )
+    return np.random.default_rng(selection.seed).permutation(order)
+
+
+def _read_selected(
+    source: ImageSource,
+    order: NDArray[np.int64],
+    crop: SquareCrop,
+    selection: ImageSelection,
+    progress: Progress | None,
+) -> tuple[list[NDArray[np.uint8]], list[int], int, int]:
+    """The first usable images of `order`, as many as are wanted.
+
+    Returns:
+        Their pixels uint8 [·, H, H, 3] in parts, their positions, and how many images repeat an
+        earlier one and how many cannot be read.
+
+    Raises:
+        InputError: there are fewer than the limit, or none.
+    """
+    wanted = len(order) if selection.limit is None else selection.limit
+    seen: set[bytes] = set()
+    parts: list[NDArray[np.uint8]] = []
+    selected: list[int] = []
+    duplicates = broken = used = 0
+    while len(selected) < wanted and used < len(order):
+        chosen = order[used : used + wanted - len(selected)]
+        used += len(chosen)
+        for positions, images in read_pixels(
+            source, chosen, crop, skip_broken=selection.skip_broken, progress=progress
+        ):
+            repeats = np.array([not _is_new(image, seen) for image in images])
+            duplicates += int(repeats.sum())
+            use = ~repeats if selection.drop_duplicates else np.ones(len(images), bool)
+            parts.append(images[use])
+            selected.extend(positions[use].tolist())
+        broken = used - len(selected) - (duplicates if selection.drop_duplicates else 0)
+    minimum = selection.limit or 1
+    if len(selected) < minimum:
+        raise InputError(
+            f"{source.where}: expected at least {minimum:,} images, found {len(selected):,} "
+            f"besides {duplicates:,} duplicates and {broken:,} that cannot be read."
+        )
+    return parts, selected, duplicates, broken
 
 
 def load_shared_images(
@@ -214,8 +261,7 @@ def load_shared_images(
             images with a class and some without.
         UsageError: the cache folder cannot be written.
     """
-    opened = open_images(source)
-    try:
+    with _opened(source) as opened:
         order = np.arange(len(opened))
         if not len(order):
             raise InputError(f"{opened.where}: expected images, found none.")
@@ -233,9 +279,6 @@ def load_shared_images(
             duplicates=duplicates,
             notes=(*_notes(duplicates, None, 0, cropped), *side_file_notes(opened)),
         )
-    finally:
-        if opened is not source:
-            opened.close()
 
 
 def in_classes_of(images: TrainingImages, train: TrainingImages) -> TrainingImages:
@@ -256,58 +299,6 @@ def in_classes_of(images: TrainingImages, train: TrainingImages) -> TrainingImag
         )
     numbers = np.array([train.classes.index(name) for name in images.classes], np.int64)
     return replace(images, labels=numbers[images.labels], classes=train.classes)
-
-
-def _load(
-    source: ImageSource,
-    order: NDArray[np.int64],
-    wanted: int,
-    *,
-    size: int | None,
-    classes: bool | None,
-    minimum: int,
-    drop_duplicates: bool,
-    skip_broken: bool,
-    progress: Progress | None,
-) -> TrainingImages:
-    """The first `wanted` usable images of `order`; an error if there are fewer than `minimum`."""
-    seen: set[bytes] = set()
-    parts: list[NDArray[np.uint8]] = []
-    selected: list[int] = []
-    crop = SquareCrop(size)
-    duplicates = broken = used = 0
-    while len(selected) < wanted and used < len(order):
-        chosen = order[used : used + wanted - len(selected)]
-        used += len(chosen)
-        for positions, images in read_pixels(
-            source, chosen, crop, skip_broken=skip_broken, progress=progress
-        ):
-            repeats = np.array([not _is_new(image, seen) for image in images])
-            duplicates += int(repeats.sum())
-            use = ~repeats if drop_duplicates else np.ones(len(images), bool)
-            parts.append(images[use])
-            selected.extend(positions[use].tolist())
-        broken = used - len(selected) - (duplicates if drop_duplicates else 0)
-    if len(selected) < minimum:
-        raise InputError(
-            f"{source.where}: expected at least {minimum:,} images, found {len(selected):,} "
-            f"besides {duplicates:,} duplicates and {broken:,} that cannot be read."
-        )
-    labels, names = (
-        (None, ()) if classes is False else read_labels(source, selected, required=classes is True)
-    )
-    return TrainingImages(
-        pixels=np.ascontiguousarray(np.concatenate(parts).transpose(0, 3, 1, 2)),
-        labels=labels,
-        classes=names,
-        ids=tuple(source.id(position) for position in selected),
-        name=source.name,
-        duplicates=duplicates,
-        notes=(
-            *_notes(duplicates, drop_duplicates, broken, len(crop.cropped)),
-            *side_file_notes(source),
-        ),
-    )
 
 
 def image_key(image: NDArray[np.uint8]) -> bytes:

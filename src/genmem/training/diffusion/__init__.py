@@ -1,6 +1,6 @@
 """Diffusion models and how many images they memorize ("On Memorization in Diffusion Models").
 
-config.py             `DiffusionConfig`, `UNetConfig`, `ImageSelection`: all settings of a training
+config.py             `DiffusionConfig` and `UNetConfig`: all settings of a training
 labels.py             labels to condition on: none, true, random, unique
 learning_rate.py      learning rate by step: batch size and warm-up
 train.py              `train`: a training from its configuration to its last step
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from genmem.training.diffusion.run_folder import load_run as load_run
     from genmem.training.diffusion.run_folder import measure_memorization as measure_memorization
     from genmem.training.diffusion.sampler import Denoiser as Denoiser
+    from genmem.training.diffusion.sampler import Sampling as Sampling
     from genmem.training.diffusion.sampler import Schedule as Schedule
     from genmem.training.diffusion.sampler import sample as sample
     from genmem.training.diffusion.train import train as train
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Denoiser": "sampler",
     "OptimalDenoiser": "optimal_denoiser",
+    "Sampling": "sampler",
     "Schedule": "sampler",
     "DiffusionConfig": "config",
     "UNetConfig": "config",

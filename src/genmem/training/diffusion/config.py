@@ -1,6 +1,4 @@
-"""Configurations of a diffusion training: `DiffusionConfig`, its network's `UNetConfig`, and
-`ImageSelection`, which says what of a source of images is trained on.
-"""
+"""Configurations of a diffusion training: `DiffusionConfig`, and its network's `UNetConfig`."""
 
 from __future__ import annotations
 
@@ -222,35 +220,6 @@ class DiffusionConfig(Config):
         total = self.total_steps(images)
         count = min(self.snapshots, total)
         return tuple(-(-total * number // count) for number in range(1, count + 1))
-
-
-class ImageSelection(Config):
-    """Which images of a source a model is trained on: the arguments of `load_training_images`."""
-
-    train: str | None = Field(
-        default=None, description="Training images.", json_schema_extra={"source": True}
-    )
-    size: int | None = Field(
-        default=None,
-        ge=1,
-        description="Side in pixels to resize the images to. [default: as they are]",
-    )
-    limit: int | None = Field(
-        default=None,
-        ge=1,
-        description="Train on this many images, drawn by the seed. [default: all]",
-    )
-    seed: Seed = Field(
-        default=0, json_schema_extra=INTERNAL, description="Random seed of the draw."
-    )
-    classes: bool = Field(
-        default=False, json_schema_extra=INTERNAL, description="Read the class of each image."
-    )
-    only: Names = Field(default=(), description="Use only images of these classes. [default: all]")
-    drop_duplicates: bool = Field(
-        default=False, description="Leave out images that repeat another."
-    )
-    skip_broken: bool = Field(default=False, description="Leave out unreadable images.")
 
 
 def differing_fields(first: DiffusionConfig, second: DiffusionConfig) -> list[str]:

@@ -19,19 +19,18 @@ import numpy as np
 import torch
 
 from genmem.errors import InputError, UsageError
-from genmem.images import Progress
 from genmem.io.paths import to_path
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.results import Json, Result
 from genmem.training.common.checkpoint import Checkpoint, load_checkpoint, load_module
-from genmem.training.common.config import read_config
+from genmem.training.common.config import ImageSelection, read_config
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.common.run_folder import CONFIG_FILE, write_json
 from genmem.training.common.run_log import LOG_FILE, read_log
-from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
+from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.diffusion.networks import UNet
 from genmem.training.diffusion.preconditioning import NetworkDenoiser, preconditioning
-from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
+from genmem.training.diffusion.sampler import Denoiser, Sampling, sample
 
 KIND = "diffusion"
 """Kind of the checkpoints."""
@@ -243,12 +242,7 @@ def measure_memorization(
     data: TrainingImages,
     *,
     samples: int = 10_000,
-    classes: int = 0,
-    seed: int = 0,
-    batch_size: int = 256,
-    device: str | torch.device = "cpu",
-    schedule: Schedule | None = None,
-    progress: Progress | None = None,
+    sampling: Sampling | None = None,
 ) -> Result:
     """The memorization ratio of samples: share with d1/d2 < 1/3, in pixels.
 
@@ -256,32 +250,16 @@ def measure_memorization(
         denoiser: the model.
         data: what it was trained on; at least two different images.
         samples: how many are drawn.
-        classes: number of labels, drawn uniformly; 0: none.
-        seed: of the samples.
-        batch_size: samples at a time.
-        device: where the model is.
-        schedule: noise levels; None: the paper's.
-        progress: called with the number of samples done.
+        sampling: how they are drawn; None: the defaults.
 
     Raises:
         UsageError: `samples` is below 1.
     """
-    if samples < 1:
-        raise UsageError(f"samples: expected at least 1, got {samples}.")
-    drawn = sample(
-        denoiser,
-        samples,
-        shape=data.pixels.shape[1:],
-        classes=classes,
-        seed=seed,
-        batch_size=batch_size,
-        device=device,
-        schedule=schedule,
-        progress=progress,
-    )
+    sampling = sampling or Sampling()
+    drawn = sample(denoiser, samples, shape=data.pixels.shape[1:], sampling=sampling)
     generated, train = (
         torch.from_numpy(np.ascontiguousarray(pixels).reshape(len(pixels), -1))
-        .to(device)
+        .to(sampling.device)
         .to(torch.float32)
         for pixels in (drawn, data.pixels)
     )

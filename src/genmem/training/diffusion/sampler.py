@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
@@ -124,45 +124,64 @@ def quantise(images: torch.Tensor) -> torch.Tensor:
     return (127.5 * images + 128).clamp(0, 255).to(torch.uint8)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How samples are drawn from a model.
+
+    Attributes:
+        classes: labels that the model is conditioned on, drawn uniformly; 0: none.
+        seed: of noise and labels.
+        batch_size: samples at a time; None: 256, or what an evaluation takes for its images. It
+            changes nothing but rounding.
+        device: where the model is.
+        schedule: the noise levels.
+        progress: called with the number of samples done.
+    """
+
+    classes: int = 0
+    seed: int = 0
+    batch_size: int | None = None
+    device: str | torch.device = "cpu"
+    schedule: Schedule = field(default_factory=Schedule)
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(f"batch_size: expected at least 1, got {self.batch_size}.")
+
+
 def sample(
-    denoiser: Denoiser,
-    count: int,
-    *,
-    shape: Sequence[int],
-    classes: int = 0,
-    seed: int = 0,
-    batch_size: int = 256,
-    device: str | torch.device = "cpu",
-    schedule: Schedule | None = None,
-    progress: Progress | None = None,
+    denoiser: Denoiser, count: int, *, shape: Sequence[int], sampling: Sampling | None = None
 ) -> NDArray[np.uint8]:
     """Samples, quantised: uint8 [count, C, H, W].
 
-    The noise of sample i, and its label, uniform over the classes, depend on `seed` and i alone:
+    The noise of sample i, and its label, uniform over the classes, depend on the seed and i alone:
     not on the batch size or the device.
 
     Args:
         denoiser: anything with `denoise(x, sigma, labels)`.
         count: number of samples.
         shape: [C, H, W] of one image.
-        classes: number of classes; 0: no labels.
-        seed: of noise and labels.
-        batch_size: samples at a time.
-        device: where the denoiser is.
-        schedule: the noise levels; None: the paper's 18.
-        progress: called with the number of samples done.
+        sampling: seed, labels, noise levels and the like; None: the defaults.
+
+    Raises:
+        UsageError: `count` is below 1.
     """
-    if count < 1 or batch_size < 1:
-        raise UsageError(f"samples: expected at least 1, got {count}, {batch_size} at a time.")
-    parts = []
-    for start in range(0, count, batch_size):
-        drawn = list(_noise(seed, range(start, min(count, start + batch_size)), shape, classes))
-        noise = torch.stack([noise for noise, _ in drawn]).to(device)
-        labels = torch.tensor([label for _, label in drawn], device=device) if classes else None
-        images = heun(denoiser.denoise, noise, labels, schedule=schedule)
+    how = sampling or Sampling()
+    if count < 1:
+        raise UsageError(f"samples: expected at least 1, got {count}.")
+    parts, batch = [], how.batch_size or 256
+    for start in range(0, count, batch):
+        numbers = range(start, min(count, start + batch))
+        drawn = list(_noise(how.seed, numbers, shape, how.classes))
+        noise = torch.stack([noise for noise, _ in drawn]).to(how.device)
+        labels = None
+        if how.classes:
+            labels = torch.tensor([label for _, label in drawn], device=how.device)
+        images = heun(denoiser.denoise, noise, labels, schedule=how.schedule)
         parts.append(quantise(images).cpu().numpy())
-        if progress:
-            progress("sampling", start + len(drawn), count)
+        if how.progress:
+            how.progress("sampling", start + len(drawn), count)
     return np.concatenate(parts)
 
 

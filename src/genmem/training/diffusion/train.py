@@ -43,6 +43,7 @@ from genmem.training.diffusion import run_folder
 from genmem.training.diffusion.config import DiffusionConfig, differing_fields
 from genmem.training.diffusion.labels import training_labels
 from genmem.training.diffusion.learning_rate import learning_rate_at
+from genmem.training.diffusion.sampler import Sampling
 from genmem.training.diffusion.trainer import DiffusionTrainer
 
 CHECKPOINT_SECONDS = 300.0
@@ -314,9 +315,11 @@ class _TrainingLoop:
             denoiser,  # pyright: ignore[reportArgumentType]
             trainer.data,
             samples=trainer.config.samples,
-            classes=trainer.config.network.classes,
-            seed=trainer.config.seed,
-            device=trainer.device,
-            progress=progress,
+            sampling=Sampling(
+                classes=trainer.config.network.classes,
+                seed=trainer.config.seed,
+                device=trainer.device,
+                progress=progress,
+            ),
         )
         log.write(step, memorization_ratio=ratio.to_dict())

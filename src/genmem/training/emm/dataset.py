@@ -17,6 +17,7 @@ from genmem.errors import InputError, UsageError
 from genmem.formatting import count
 from genmem.images import Progress, open_images, read_classes
 from genmem.images.hashing import hash_images
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import (
     TrainingImages,
     count_repeats,
@@ -106,12 +107,14 @@ def load_trial_images(
     def load(part: SourceInfo, limit: int) -> TrainingImages:
         return load_training_images(
             part.location,
-            size=config.side,
-            limit=limit,
-            seed=seed,
-            classes=config.training.label_kind == "true",
-            only=_draw_classes(part, config.classes, seed),
-            drop_duplicates=drop_duplicates,
+            ImageSelection(
+                size=config.side,
+                limit=limit,
+                seed=seed,
+                classes=config.training.label_kind == "true",
+                only=_draw_classes(part, config.classes, seed),
+                drop_duplicates=drop_duplicates,
+            ),
             progress=progress,
         )
 

@@ -13,7 +13,7 @@ from genmem.metrics.memorization_ratio import distance_ratios, two_nearest_diffe
 from genmem.study_results.emm import MemorizedSample
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.diffusion.run_folder import TrainedModel
-from genmem.training.diffusion.sampler import sample
+from genmem.training.diffusion.sampler import Sampling, sample
 
 MAX_CANDIDATES = 64
 """Samples to choose from: the first of those that were measured."""
@@ -37,9 +37,7 @@ def find_memorized_samples(
         model.denoiser,
         min(MAX_CANDIDATES, model.config.samples),
         shape=data.pixels.shape[1:],
-        classes=model.classes,
-        seed=seed,
-        device=device,
+        sampling=Sampling(classes=model.classes, seed=seed, device=device),
     )
     generated, train = (
         pixels.reshape(len(pixels), -1).astype(np.float32) for pixels in (samples, data.pixels)

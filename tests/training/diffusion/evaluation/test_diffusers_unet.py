@@ -14,6 +14,7 @@ from genmem.images import hub
 from genmem.training.diffusion import evaluate_denoiser, open_model
 from genmem.training.diffusion.evaluation.diffusers_unet import PipelineDenoiser
 from genmem.training.diffusion.evaluation.pretrained import load_for
+from genmem.training.diffusion.sampler import Sampling
 
 diffusers = pytest.importorskip("diffusers", reason="needs the extra diffusers")
 
@@ -344,7 +345,10 @@ def test_the_command_writes_numbers_and_a_page_that_needs_nothing_else(
     assert written["test_memorization_ratio"]["value"] == 1.0
     model = open_model(pipeline)
     again = evaluate_denoiser(
-        model.denoiser, load_for(model, images), samples=14, schedule=model.schedule
+        model.denoiser,
+        load_for(model, images),
+        samples=14,
+        sampling=Sampling(schedule=model.schedule),
     )
     assert written["distance_to_optimal_denoiser"]["train"] == again.curves["train"].to_dict()
     page = (tmp_path / "out" / "denoiser.html").read_text()

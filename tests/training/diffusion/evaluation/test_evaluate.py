@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from genmem.errors import InputError, UsageError
 from genmem.neighbors import Nearest
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import load_training_images
 from genmem.training.diffusion import OptimalDenoiser, evaluate_denoiser, open_model
 from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
 from genmem.training.diffusion.evaluation.pretrained import fit_channels, load_for, load_test_for
 from genmem.training.diffusion.evaluation.results import THRESHOLD, copied_images
 from genmem.training.diffusion.run_folder import measure_memorization
-from genmem.training.diffusion.sampler import Schedule
+from genmem.training.diffusion.sampler import Sampling, Schedule
 from genmem.training.diffusion.train import train as train_run
 
 SHORT = Schedule(steps=6)
@@ -57,7 +58,7 @@ def halves(images):
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_optimal_denoiser_is_all_copies_and_no_distance_from_itself(made, classes):
     model = OptimalDenoiser(made.pixels, labels=made.labels)
-    found = evaluate_denoiser(model, made, classes=classes, samples=30)
+    found = evaluate_denoiser(model, made, samples=30, sampling=Sampling(classes=classes))
     assert found.ratio.value == 1.0
     assert found.curves["train"].distance.max() < 1e-12
     assert sum(len(one.samples) for one in found.copied) == 30
@@ -66,8 +67,12 @@ def test_the_optimal_denoiser_is_all_copies_and_no_distance_from_itself(made, cl
 def test_training_and_test_images_that_are_swapped_are_seen(cifar10):
     train, test = halves(cifar10)
     model = OptimalDenoiser(train.pixels)
-    right = evaluate_denoiser(model, train, test=test, samples=20, schedule=SHORT)
-    wrong = evaluate_denoiser(model, test, test=train, samples=20, schedule=SHORT)
+    right = evaluate_denoiser(
+        model, train, test=test, samples=20, sampling=Sampling(schedule=SHORT)
+    )
+    wrong = evaluate_denoiser(
+        model, test, test=train, samples=20, sampling=Sampling(schedule=SHORT)
+    )
     assert (right.ratio.value, right.curves["test"].distance.max() < 1e-12) == (1.0, True)
     assert wrong.ratio.value < 0.5
     assert wrong.curves["train"].distance.max() > 1e-3
@@ -82,11 +87,9 @@ def test_distances_are_those_of_the_formula_in_float64(made, labelled):
     found = evaluate_denoiser(
         model,
         made,
-        classes=3 if labelled else 0,
         samples=1,
         points=9,
-        batch_size=4,
-        schedule=SHORT,
+        sampling=Sampling(classes=3 if labelled else 0, batch_size=4, schedule=SHORT),
     )
     clean = torch.from_numpy(made.pixels).double() / 127.5 - 1
     sums = {}
@@ -111,15 +114,18 @@ def test_distances_are_those_of_the_formula_in_float64(made, labelled):
 
 def test_the_ratio_is_that_of_the_project_s_other_ways_of_measuring_it(made):
     model = Shrinking()
-    found = evaluate_denoiser(model, made, samples=25, seed=5, schedule=SHORT)
-    other = measure_memorization(model, made, samples=25, seed=5, schedule=SHORT)
+    found = evaluate_denoiser(model, made, samples=25, sampling=Sampling(seed=5, schedule=SHORT))
+    other = measure_memorization(model, made, samples=25, sampling=Sampling(seed=5, schedule=SHORT))
     assert found.ratio.to_dict() == other.to_dict()
 
 
 def test_a_model_told_labels_is_compared_within_the_class(made):
     """An unconditional optimum is far from that of the class at a middling noise level."""
     blind = evaluate_denoiser(
-        OptimalDenoiser(made.pixels, labels=None), made, samples=2, schedule=SHORT
+        OptimalDenoiser(made.pixels, labels=None),
+        made,
+        samples=2,
+        sampling=Sampling(schedule=SHORT),
     )
     assert blind.curves["train"].distance.max() < 1e-12
 
@@ -127,7 +133,9 @@ def test_a_model_told_labels_is_compared_within_the_class(made):
         def denoise(self, x, sigma, labels=None):
             return super().denoise(x, sigma)
 
-    told = evaluate_denoiser(Deaf(made.pixels), made, classes=3, samples=2, schedule=SHORT)
+    told = evaluate_denoiser(
+        Deaf(made.pixels), made, samples=2, sampling=Sampling(classes=3, schedule=SHORT)
+    )
     assert told.curves["train"].distance.max() > 1e-3
 
 
@@ -153,7 +161,9 @@ def test_every_memorized_sample_is_counted_once_at_its_nearest_image(rows):
 
 
 def test_test_images_that_are_training_images_are_said_and_count_as_copies(made):
-    found = evaluate_denoiser(Shrinking(), made, test=made, samples=2, points=2, schedule=SHORT)
+    found = evaluate_denoiser(
+        Shrinking(), made, test=made, samples=2, points=2, sampling=Sampling(schedule=SHORT)
+    )
     assert found.test_ratio is not None
     assert found.test_ratio.value == 1.0
     assert any("24 of 24 test images equal a training image" in note for note in found.notes)
@@ -167,7 +177,9 @@ def test_duplicates_among_the_training_images_hide_no_copies(made):
         ids=(*made.ids, *(f"again-{one}" for one in made.ids)),
         notes=("24 images repeat an earlier one.",),
     )
-    found = evaluate_denoiser(OptimalDenoiser(twice.pixels), twice, samples=12, schedule=SHORT)
+    found = evaluate_denoiser(
+        OptimalDenoiser(twice.pixels), twice, samples=12, sampling=Sampling(schedule=SHORT)
+    )
     assert found.ratio.value == 1.0
     assert "made: 24 images repeat an earlier one." in found.notes
     assert all(one.train < 24 for one in found.copied)
@@ -175,7 +187,12 @@ def test_duplicates_among_the_training_images_hide_no_copies(made):
 
 def test_sizes_of_batches_change_nothing_but_rounding(made):
     few, many = (
-        evaluate_denoiser(Shrinking(), made, samples=11, batch_size=batch, schedule=SHORT, seed=2)
+        evaluate_denoiser(
+            Shrinking(),
+            made,
+            samples=11,
+            sampling=Sampling(batch_size=batch, schedule=SHORT, seed=2),
+        )
         for batch in (3, 256)
     )
     np.testing.assert_array_equal(few.samples, many.samples)
@@ -210,16 +227,18 @@ def test_sets_that_do_not_go_together_are_refused(made):
     with pytest.raises(InputError, match=r"expected test images of shape \[3, 8, 8\]"):
         evaluate_denoiser(model, made, test=small)
     with pytest.raises(InputError, match="conditioned on 3 labels, and these images have none"):
-        evaluate_denoiser(model, unlabelled, classes=3)
+        evaluate_denoiser(model, unlabelled, sampling=Sampling(classes=3))
     with pytest.raises(InputError, match="expected as many classes of its training images"):
-        evaluate_denoiser(model, made, classes=4)
+        evaluate_denoiser(model, made, sampling=Sampling(classes=4))
     with pytest.raises(InputError, match="'2' is in one of the two sets only"):
-        evaluate_denoiser(model, made, test=replace(made, classes=("0", "1", "x")), classes=3)
+        evaluate_denoiser(
+            model, made, test=replace(made, classes=("0", "1", "x")), sampling=Sampling(classes=3)
+        )
     with pytest.raises(UsageError, match="samples: expected at least 1"):
         evaluate_denoiser(model, made, samples=0)
     same = replace(made, pixels=np.repeat(made.pixels[:1], 24, axis=0))
     with pytest.raises(InputError, match="two different training images"):
-        evaluate_denoiser(model, same, samples=2, schedule=SHORT)
+        evaluate_denoiser(model, same, samples=2, sampling=Sampling(schedule=SHORT))
 
 
 def test_a_run_is_measured_with_the_labels_it_was_trained_with(made, tmp_path):
@@ -227,7 +246,7 @@ def test_a_run_is_measured_with_the_labels_it_was_trained_with(made, tmp_path):
     np.save(tmp_path / "others.npy", made.pixels[::-1].transpose(0, 2, 3, 1))
     chosen = {"limit": 20, "seed": 1}
     config = CONFIG.replace(labels="random:2")
-    images = load_training_images(tmp_path / "images.npy", **chosen)
+    images = load_training_images(tmp_path / "images.npy", ImageSelection(**chosen))
     train_run(images, tmp_path / "run", config, device="cpu", source=chosen)
     model = open_model(tmp_path / "run")
     assert (model.classes, model.name) == (2, "run")
@@ -236,7 +255,11 @@ def test_a_run_is_measured_with_the_labels_it_was_trained_with(made, tmp_path):
     expected = np.random.default_rng([config.seed, 1]).integers(2, size=20)
     np.testing.assert_array_equal(data.labels, expected)
     found = evaluate_denoiser(
-        model.denoiser, data, classes=model.classes, samples=4, points=4, schedule=SHORT
+        model.denoiser,
+        data,
+        samples=4,
+        points=4,
+        sampling=Sampling(classes=model.classes, schedule=SHORT),
     )
     assert np.isfinite(found.curves["train"].distance).all()
     with pytest.raises(InputError, match="its random labels are known for those only"):
@@ -253,7 +276,9 @@ def test_random_labels_that_no_image_drew_do_not_keep_a_run_from_being_measured(
     model = open_model(tmp_path / "run")
     data = load_for(model, tmp_path / "images.npy")
     assert len(np.unique(data.labels)) < model.classes == 50
-    found = evaluate_denoiser(model.denoiser, data, classes=50, samples=4, points=4, schedule=SHORT)
+    found = evaluate_denoiser(
+        model.denoiser, data, samples=4, points=4, sampling=Sampling(classes=50, schedule=SHORT)
+    )
     assert np.isfinite(found.curves["train"].distance).all()
 
 

@@ -22,13 +22,13 @@ sampler of a DDPM needs 1,000.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
-from genmem.images import Progress
 from genmem.metrics.memorization_ratio import (
     memorization_ratio_from,
     two_nearest_different,
@@ -39,11 +39,12 @@ from genmem.training.common.dataset import TrainingImages, image_key
 from genmem.training.diffusion.evaluation.optimal_gap import POINTS, distance_to_optimal
 from genmem.training.diffusion.evaluation.results import (
     THRESHOLD,
+    Curve,
     DenoiserEvaluation,
     copied_images,
 )
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
-from genmem.training.diffusion.sampler import Denoiser, Schedule, sample
+from genmem.training.diffusion.sampler import Denoiser, Sampling, sample
 
 BATCH_NUMBERS = 256 * 3 * 32 * 32
 """Pixel values that go through a model at a time."""
@@ -54,82 +55,46 @@ def evaluate_denoiser(
     train: TrainingImages,
     *,
     test: TrainingImages | None = None,
-    classes: int = 0,
     samples: int = 10_000,
     points: int = POINTS,
-    seed: int = 0,
-    batch_size: int | None = None,
-    device: str | torch.device = "cpu",
-    schedule: Schedule | None = None,
-    progress: Progress | None = None,
+    sampling: Sampling | None = None,
 ) -> DenoiserEvaluation:
     """Evaluate which training images a model copies, and how far it is from only copying.
 
     Args:
         model: anything with `denoise(x, sigma, labels)`; see `Denoiser` for shapes and types.
-        train: the images it was trained on, at least two different ones; with labels (`classes` of
-            them) for a conditional model.
+        train: the images it was trained on, at least two different ones; with labels
+            (`sampling.classes` of them) for a conditional model. D* is then that of the image's
+            class.
         test: images of the same kind that it was not trained on, with the same classes.
-        classes: labels that the model is conditioned on; 0: none. Samples' labels are drawn
-            uniformly, and D* is then that of the image's class.
         samples: number of samples to draw.
         points: images of each set, drawn by the seed, at which the distance to D* is taken.
-        seed: of all random numbers.
-        batch_size: images at a time; None: 256 at 32 × 32, fewer if they are larger. It changes
-            nothing but rounding.
-        device: where the model is; D* is computed there too.
-        schedule: noise levels of the sampler, and at which the distance is taken; None: the
-            paper's 18 from 80 to 0.002.
-        progress: called at every stage.
+        sampling: how samples are drawn: seed, labels, noise levels and the like. The distance is
+            taken at the same levels, and D* is computed on the same device. None: the defaults.
+            A `batch_size` of None is 256 at 32 × 32, fewer if the images are larger.
 
     Raises:
         InputError: test images of another shape or with other classes, labels that are missing,
             fewer than two different training images, or a model that returns another shape, NaN or
             infinity.
-        UsageError: `samples`, `points` or `batch_size` is below 1.
+        UsageError: `samples` or `points` is below 1.
     """
-    schedule = schedule or Schedule()
-    for name, value in {"samples": samples, "points": points, "batch_size": batch_size}.items():
-        if value is not None and value < 1:
+    for name, value in {"samples": samples, "points": points}.items():
+        if value < 1:
             raise UsageError(f"{name}: expected at least 1, got {value}.")
-    _check_images(train, test, classes)
-    batch = batch_size or max(1, BATCH_NUMBERS // int(np.prod(train.pixels.shape[1:])))
+    how = sampling or Sampling()
+    _check_images(train, test, how.classes)
+    shape = train.pixels.shape[1:]
+    how = replace(how, batch_size=how.batch_size or max(1, BATCH_NUMBERS // int(np.prod(shape))))
     stopwatch = _Stopwatch()
-    drawn = sample(
-        model,
-        samples,
-        shape=train.pixels.shape[1:],
-        classes=classes,
-        seed=seed,
-        batch_size=batch,
-        device=device,
-        schedule=schedule,
-        progress=progress,
-    )
+    drawn = sample(model, samples, shape=shape, sampling=how)
     stopwatch.lap("sampling")
-    train_rows = _pixel_rows(train.pixels, device)
-    ratio, nearest = _ratio(drawn, train_rows, device)
-    test_ratio = None if test is None else _ratio(test.pixels, train_rows, device)[0]
+    train_rows = _pixel_rows(train.pixels, how.device)
+    ratio, nearest = _ratio(drawn, train_rows, how.device)
+    test_ratio = None if test is None else _ratio(test.pixels, train_rows, how.device)[0]
     del train_rows
     stopwatch.lap("comparing")
-    optimal = OptimalDenoiser(train.pixels, labels=train.labels if classes else None, device=device)
-    curves = {
-        role: distance_to_optimal(
-            model,
-            optimal,
-            images,
-            classes=classes,
-            points=points,
-            seed=seed,
-            batch_size=batch,
-            device=device,
-            schedule=schedule,
-            progress=progress,
-            stage=f"distance on {role} images",
-        )
-        for role, images in (("train", train), ("test", test))
-        if images is not None
-    }
+    curves = _curves(model, train, test, points, how)
     stopwatch.lap("distance to the optimal denoiser")
     return DenoiserEvaluation(
         ratio=ratio,
@@ -140,12 +105,36 @@ def evaluate_denoiser(
         curves=curves,
         train=train,
         test=test,
-        classes=classes,
-        schedule=schedule,
-        seed=seed,
+        classes=how.classes,
+        schedule=how.schedule,
+        seed=how.seed,
         notes=_notes(train, test),
         seconds=stopwatch.seconds,
     )
+
+
+def _curves(
+    model: Denoiser,
+    train: TrainingImages,
+    test: TrainingImages | None,
+    points: int,
+    sampling: Sampling,
+) -> dict[str, Curve]:
+    """The distance to D* around the images of each set, by role."""
+    labels = train.labels if sampling.classes else None
+    optimal = OptimalDenoiser(train.pixels, labels=labels, device=sampling.device)
+    return {
+        role: distance_to_optimal(
+            model,
+            optimal,
+            images,
+            points=points,
+            sampling=sampling,
+            stage=f"distance on {role} images",
+        )
+        for role, images in (("train", train), ("test", test))
+        if images is not None
+    }
 
 
 def _check_images(train: TrainingImages, test: TrainingImages | None, classes: int) -> None:

@@ -13,11 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
-from genmem.images import Progress
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.diffusion.evaluation.results import Curve
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
-from genmem.training.diffusion.sampler import Denoiser, Schedule
+from genmem.training.diffusion.sampler import Denoiser, Sampling
 
 POINTS = 1_000
 """Images of each set at which the distance to the optimal denoiser is taken."""
@@ -28,24 +27,29 @@ def distance_to_optimal(
     optimal: OptimalDenoiser,
     images: TrainingImages,
     *,
-    classes: int = 0,
     points: int = POINTS,
-    seed: int = 0,
-    batch_size: int = 256,
-    device: str | torch.device = "cpu",
-    schedule: Schedule | None = None,
-    progress: Progress | None = None,
+    sampling: Sampling | None = None,
     stage: str = "distance",
 ) -> Curve:
-    """‖D − D*‖²/(C·H·W) around images, by noise level; arguments as of `evaluate_denoiser`.
+    """‖D − D*‖²/(C·H·W) around images, by noise level.
 
     The images and the noise of each at each level are functions of the seed alone.
+
+    Args:
+        model: see `Denoiser`.
+        optimal: D* of the training images.
+        images: around which the distance is taken; with labels for a conditional model.
+        points: how many of them, drawn by the seed.
+        sampling: seed, classes, noise levels, batch size, device and progress.
+        stage: the name under which progress is reported.
     """
-    sigmas = (schedule or Schedule()).sigmas()[:-1]
+    how = sampling or Sampling()
+    seed, device, batch_size = how.seed, how.device, how.batch_size or 256
+    sigmas = how.schedule.sigmas()[:-1]
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(images))[:points])
     clean = torch.from_numpy(images.pixels[chosen]).double() / 127.5 - 1
     labels = None
-    if classes and images.labels is not None:
+    if how.classes and images.labels is not None:
         labels = torch.from_numpy(images.labels[chosen]).to(device)
     gaps, clean_gaps = np.empty((2, len(sigmas), len(chosen)))
     for level, sigma in enumerate(sigmas.tolist()):
@@ -59,8 +63,8 @@ def distance_to_optimal(
             output = _denoise(model, x[part], sigma, part_labels)
             gaps[level, part] = _mean_square(output - best[part])
         clean_gaps[level] = _mean_square(clean.to(best.device) - best)
-        if progress:
-            progress(stage, (level + 1) * len(x), len(sigmas) * len(x))
+        if how.progress:
+            how.progress(stage, (level + 1) * len(x), len(sigmas) * len(x))
     spread = gaps.std(axis=1, ddof=1) if len(chosen) > 1 else np.full(len(sigmas), np.nan)
     return Curve(
         sigmas=sigmas,

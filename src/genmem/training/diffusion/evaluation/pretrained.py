@@ -15,10 +15,11 @@ from genmem.images import Progress
 from genmem.images.hub import PREFIX
 from genmem.io.paths import to_path
 from genmem.results import Json
+from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import TrainingImages, load_training_images
 from genmem.training.common.run_folder import CONFIG_FILE
 from genmem.training.diffusion import run_folder
-from genmem.training.diffusion.config import DiffusionConfig, ImageSelection
+from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.diffusion.evaluation.diffusers_loading import (
     INDEX,
     fetch_pipeline,
@@ -165,13 +166,12 @@ def load_for(
         )
     data = load_training_images(
         source,
-        size=selection.size if size is None else size,
-        limit=selection.limit,
-        seed=selection.seed,
-        classes=model.label_kind == "true" or selection.classes,
-        only=selection.only,
-        drop_duplicates=drop_duplicates or selection.drop_duplicates,
-        skip_broken=skip_broken or selection.skip_broken,
+        selection.replace(
+            size=selection.size if size is None else size,
+            classes=model.label_kind == "true" or selection.classes,
+            drop_duplicates=drop_duplicates or selection.drop_duplicates,
+            skip_broken=skip_broken or selection.skip_broken,
+        ),
         progress=progress,
     )
     data = _note_other_images(model, data)
@@ -201,10 +201,12 @@ def load_test_for(
         )
     data = load_training_images(
         source,
-        size=train.size,
-        classes=kind == "true",
-        only=train.classes if kind == "true" else (),
-        skip_broken=skip_broken,
+        ImageSelection(
+            size=train.size,
+            classes=kind == "true",
+            only=train.classes if kind == "true" else (),
+            skip_broken=skip_broken,
+        ),
         progress=progress,
     )
     return fit_channels(data, model.shape)
