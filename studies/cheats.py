@@ -127,7 +127,11 @@ def calibrations(
         path = paths[name] if few is None else subsample(paths[name], few)
         sets[str(path)] = "honest" if name in HONEST else "cheating"
     calibrated, _ = calibrate_sets(
-        sets, train=str(paths["train"]), labels=Labels(), backbones=spaces, progress=progress
+        sets,
+        train=str(paths["train"]),
+        labels=Labels(),
+        backbones=spaces,
+        options=ExtractOptions(progress=progress),
     )
     return calibrated
 

@@ -5,6 +5,7 @@ from genmem.calibration import Labels
 from genmem.calibration.from_images import calibrate_sets, set_distances
 from genmem.errors import InputError, UsageError
 from genmem.metrics.memorization_distance import memorization_distance
+from genmem.scoring.feature_sets import ExtractOptions
 
 
 @pytest.fixture
@@ -95,7 +96,11 @@ def test_backbones_are_checked_before_any_work(folder):
         calibrate_sets(SETS, train="train.npy", labels=Labels(), backbones=("pixels", "pixels"))
     with pytest.raises(UsageError, match="one backbone"):
         calibrate_sets(
-            SETS, train="train.npy", labels=Labels(), backbones=("a", "b"), weights="w.pth"
+            SETS,
+            train="train.npy",
+            labels=Labels(),
+            backbones=("a", "b"),
+            options=ExtractOptions(weights="w.pth"),
         )
 
 

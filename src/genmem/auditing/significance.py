@@ -146,16 +146,15 @@ def compute_significance(
     test = _test(nulls, generated, honest)
     copied_fraction = None
     if "test" in sets.by_role:
-        single = len(nulls) == 1
+        several = len(nulls) > 1
         copied_fraction = estimate_copied_fraction(
-            generated=generated[UNCHANGED] if single else test.scores.min(axis=0),
-            honest=honest[UNCHANGED] if single else test.honest_scores.min(axis=0),
+            generated=test.scores.min(axis=0) if several else generated[UNCHANGED],
+            honest=test.honest_scores.min(axis=0) if several else honest[UNCHANGED],
             train_rows=int(sets.by_role["train"].array.shape[0]),
             biased=biased,
         )
     family = test.scores.argmin(axis=0)
     listed = _listed_matches(search, family, augmentations, k)
-    ratios = np.stack([_ratio(matches.distances) for matches in search.generated.values()])
     result = SpaceResult(
         name=search.name,
         metric=search.metric,
@@ -165,7 +164,7 @@ def compute_significance(
         compared=np.concatenate(
             [_positions(group, augmentations) for group in search.families.values()]
         ),
-        ratio=ratios[family, np.arange(len(family))],
+        ratio=_ratios(search, family),
         statistic=generated[UNCHANGED],
         statistic_name=statistics[UNCHANGED][1],
         p_values=test.p_values,
@@ -174,6 +173,12 @@ def compute_significance(
         backbone=sets.describe_backbone(),
     )
     return result, test
+
+
+def _ratios(search: SpaceSearch, family: Ints) -> Floats:
+    """d1/d2 of each image in its most significant family, float64 [n]."""
+    ratios = np.stack([_ratio(matches.distances) for matches in search.generated.values()])
+    return ratios[family, np.arange(len(family))]
 
 
 def _null_sample(null: NullDistribution, sets: FeatureSets, *, dropped: int) -> NullSample:

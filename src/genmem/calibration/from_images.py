@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
 from genmem.errors import InputError, UsageError
-from genmem.features import Device, FeatureExtractor
-from genmem.images import Progress
+from genmem.features import FeatureExtractor
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
@@ -57,10 +55,7 @@ def calibrate_sets(
     criterion: Criterion = "false_penalty",
     false_penalty_rate: float = 0.0,
     seed: int = 0,
-    weights: str | Path | None = None,
-    device: Device = "auto",
-    skip_broken: bool = False,
-    progress: Progress | None = None,
+    options: ExtractOptions | None = None,
 ) -> tuple[list[Calibration], list[SetDistances]]:
     """Calibrations from labelled sets, the best feature space first, and the sets' distances.
 
@@ -75,22 +70,17 @@ def calibrate_sets(
         criterion: as in `calibrate`.
         false_penalty_rate: as in `calibrate`.
         seed: seed of the bootstrap.
-        weights: weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
-        skip_broken: leave broken images out, with a note, instead of stopping at the first.
-        progress: called with (stage, done, total or None).
+        options: weights, device, broken images and progress; None for the defaults.
 
     Raises:
         InputError: a set is empty, broken, or does not go with the others.
         UsageError: a label or backbone is unknown, or a group has no set.
         WeightsError: a backbone's weights are missing and cannot be obtained.
     """
+    options = options or ExtractOptions()
     train = as_source(train, role=_TRAIN)
     _check_labels(sets, labels)
-    check_backbones(backbones, weights=weights)
-    options = ExtractOptions(
-        weights=weights, device=device, skip_broken=skip_broken, progress=progress
-    )
+    check_backbones(backbones, weights=options.weights)
     is_honest, _ = labels.masks(list(sets.values()))
     calibrations: list[Calibration] = []
     spaces: list[SetDistances] = []

@@ -22,40 +22,45 @@ if TYPE_CHECKING:
     from genmem.results import Json
 
 
+ResultsTable = Annotated[
+    str, typer.Argument(metavar="RESULTS.csv", help="Results table with one row per entry.")
+]
+Boards = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FD,DISTANCE[,SCORE]",
+        help="Columns of a leaderboard. Repeat for each leaderboard.",
+        show_default="the two of the public table",
+    ),
+]
+Taus = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=T",
+        help="Threshold τ in force on a leaderboard. Repeat for each leaderboard.",
+    ),
+]
+IdColumn = Annotated[
+    str, option("--id", metavar="COLUMN", show_default='submission_id; "" for none')
+]
+Top = Annotated[
+    int,
+    typer.Option(
+        metavar="K", min=1, help="Number of top entries that must be free of cheats after a review."
+    ),
+]
+
+
 def analyze(
-    results: Annotated[
-        str, typer.Argument(metavar="RESULTS.csv", help="Results table with one row per entry.")
-    ],
+    results: ResultsTable,
     out: OutDirectory,
-    board: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FD,DISTANCE[,SCORE]",
-            help="Columns of a leaderboard. Repeat for each leaderboard.",
-            show_default="the two of the public table",
-        ),
-    ] = None,
-    tau: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=T",
-            help="Threshold τ in force on a leaderboard. Repeat for each leaderboard.",
-        ),
-    ] = None,
+    board: Boards = None,
+    tau: Taus = None,
     label: LabelColumn = "labels",
-    identifier: Annotated[
-        str, option("--id", metavar="COLUMN", show_default='submission_id; "" for none')
-    ] = "submission_id",
+    identifier: IdColumn = "submission_id",
     honest: HonestLabels = None,
     cheating: CheatingLabels = None,
-    top: Annotated[
-        int,
-        typer.Option(
-            metavar="K",
-            min=1,
-            help="Number of top entries that must be free of cheats after a review.",
-        ),
-    ] = 100,
+    top: Top = 100,
     seed: Seed = 0,
 ) -> None:
     """Analyze the results table of a competition.

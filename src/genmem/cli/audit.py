@@ -24,30 +24,36 @@ AUGMENTATIONS = ("flip", "crops")
 """For the help text, which must not import an image library."""
 
 
+HonestImages = Annotated[
+    str | None,
+    option("--test", metavar="SOURCE", show_default="training images, each left out in turn"),
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,…",
+        help="Also compare with augmented training images, of "
+        f"{', '.join(AUGMENTATIONS)}. BACKBONE:NAME augments for one backbone only.",
+    ),
+]
+Neighbors = Annotated[
+    int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
+]
+Level = Annotated[
+    float,
+    typer.Option(help="False-discovery rate: the share of flagged images that may be honest."),
+]
+
+
 def audit(
     generated: Generated,
     train: Train,
     out: OutDirectory,
-    test: Annotated[
-        str | None,
-        option("--test", metavar="SOURCE", show_default="training images, each left out in turn"),
-    ] = None,
+    test: HonestImages = None,
     backbone: Backbones = "inception,pixels",
-    augment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…",
-            help="Also compare with augmented training images, of "
-            f"{', '.join(AUGMENTATIONS)}. BACKBONE:NAME augments for one backbone only.",
-        ),
-    ] = None,
-    neighbors: Annotated[
-        int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
-    ] = 5,
-    level: Annotated[
-        float,
-        typer.Option(help="False-discovery rate: the share of flagged images that may be honest."),
-    ] = 0.05,
+    augment: Augment = None,
+    neighbors: Neighbors = 5,
+    level: Level = 0.05,
     classes: Annotated[bool, option("--classes")] = False,
     drop_duplicates: DropDuplicates = False,
     seed: Seed = 0,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,46 +26,58 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from genmem.calibration import Calibration, Margins
+    from genmem.calibration import Calibration, Criterion, Margins
     from genmem.calibration.from_images import SetDistances
     from genmem.results import Json as JsonValue
 
 FORM = "SOURCE=LABEL"
 
+CRITERIA: dict[str, Criterion] = {
+    "false-penalty": "false_penalty",
+    "error": "error",
+    "balanced-error": "balanced_error",
+}
+"""The criteria in Python, by their name on the command line."""
+
+
+Entries = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE=LABEL... | TABLE.csv",
+        help="Labelled sets of generated images or features, or one table (.csv, .tsv) of distances "
+        "and labels.",
+    ),
+]
+DistanceColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--distance",
+        metavar="[BACKBONE=]COLUMN",
+        help="Column of distances in TABLE.csv. Repeat for each feature space.",
+        show_default="distance",
+    ),
+]
+CriterionOption = Annotated[
+    Literal["false-penalty", "error", "balanced-error"],
+    typer.Option("--criterion", help="Error rate that the choice of τ minimizes."),
+]
+FalsePenaltyRate = Annotated[
+    float,
+    typer.Option(metavar="SHARE", help="Share of honest entries that may be penalised, in [0, 1)."),
+]
+
 
 def calibrate(
-    entries: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE=LABEL... | TABLE.csv",
-            help="Labelled sets of generated images or features, or one table (.csv, .tsv) of "
-            "distances and labels.",
-        ),
-    ],
+    entries: Entries,
     train: OptionalTrain = None,
     backbone: Backbones = "inception",
-    distance: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[BACKBONE=]COLUMN",
-            help="Column of distances in TABLE.csv. Repeat for each feature space.",
-            show_default="distance",
-        ),
-    ] = None,
+    distance: DistanceColumns = None,
     label: LabelColumn = "labels",
     identifier: Annotated[str | None, option("--id", metavar="COLUMN")] = None,
     honest: HonestLabels = None,
     cheating: CheatingLabels = None,
-    criterion: Annotated[
-        Literal["false-penalty", "error", "balanced-error"],
-        typer.Option(help="Error rate that the choice of τ minimizes."),
-    ] = "false-penalty",
-    false_penalty_rate: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE", help="Share of honest entries that may be penalised, in [0, 1)."
-        ),
-    ] = 0.0,
+    criterion: CriterionOption = "false-penalty",
+    false_penalty_rate: FalsePenaltyRate = 0.0,
     seed: Seed = 0,
     json: Json = None,
     weights: Weights = None,
@@ -76,25 +89,17 @@ def calibrate(
     Each SOURCE=LABEL is the set of one generator. Its mean distance to the training set is
     compared with τ. `genmem score --tau` reads the JSON file.
     """
-    from genmem.cli.console import print_notes, print_table
-    from genmem.cli.outputs import STDOUT, check_outputs, write_json
-    from genmem.cli.parsing import parse_labels
-    from genmem.errors import UsageError
+    from genmem.calibration import calibrate_table
+    from genmem.cli.parsing import parse_labels, split_names
+    from genmem.cli.progress import progress_on_stderr
 
-    labels = parse_labels(honest, cheating)
-    chosen: Any = criterion.replace("-", "_")
-    is_table = len(entries) == 1 and entries[0].lower().endswith((".csv", ".tsv"))
-    sets = {} if is_table else _parse_sets(entries)
-    inputs = {"TABLE": entries[0]} if is_table else {f"SOURCE {source}": source for source in sets}
-    check_outputs({"--json": json}, inputs={**inputs, "--train": train, "--weights": weights})
-    document: dict[str, JsonValue] = {}
-    if is_table:
-        from genmem.calibration import calibrate_table
-
-        if train is not None:
-            raise UsageError("--train goes with sets of images or features, not with a table.")
+    labels, chosen = parse_labels(honest, cheating), CRITERIA[criterion]
+    table, sets = _parse_entries(entries)
+    _check_files(table, sets, json, {"--train": train, "--weights": weights})
+    if table is not None:
+        _check_table_options(train)
         calibrations = calibrate_table(
-            entries[0],
+            table,
             distances=_parse_columns(distance or ["distance"]),
             label=label,
             identifier=identifier,
@@ -103,30 +108,67 @@ def calibrate(
             false_penalty_rate=false_penalty_rate,
             seed=seed,
         )
-    else:
-        from genmem.calibration.from_images import calibrate_sets
-        from genmem.cli.parsing import split_names
-        from genmem.cli.progress import progress_on_stderr
+        return _write(calibrations, {}, json)
+    _check_set_options(train, distance, identifier)
+    from genmem.calibration.from_images import ExtractOptions, calibrate_sets
 
-        if distance is not None or identifier is not None:
-            raise UsageError("--distance and --id name columns of a table, TABLE.csv; got sets.")
-        if train is None:
-            raise UsageError("--train: sets of images or features need the training set.")
-        with progress_on_stderr() as progress:
-            calibrations, distances = calibrate_sets(
-                sets,
-                train=train,
-                backbones=split_names(backbone),
-                weights=weights,
-                device=device,
-                skip_broken=skip_broken,
-                progress=progress,
-                labels=labels,
-                criterion=chosen,
-                false_penalty_rate=false_penalty_rate,
-                seed=seed,
-            )
-        document = _sets_as_json(sets, distances)
+    options = ExtractOptions(weights=weights, device=device, skip_broken=skip_broken)
+    with progress_on_stderr() as progress:
+        calibrations, distances = calibrate_sets(
+            sets,
+            train=train,
+            labels=labels,
+            backbones=split_names(backbone),
+            criterion=chosen,
+            false_penalty_rate=false_penalty_rate,
+            seed=seed,
+            options=replace(options, progress=progress),
+        )
+    return _write(calibrations, _sets_as_json(sets, distances), json)
+
+
+def _parse_entries(entries: list[str]) -> tuple[str | None, dict[str, str]]:
+    """A table's file, or None and the label of each set by its source."""
+    if len(entries) == 1 and entries[0].lower().endswith((".csv", ".tsv")):
+        return entries[0], {}
+    return None, _parse_sets(entries)
+
+
+def _check_files(
+    table: str | None, sets: dict[str, str], json: str | None, others: dict[str, str | None]
+) -> None:
+    """Refuse an output that would replace an input."""
+    from genmem.cli.outputs import check_outputs
+
+    named = {f"SOURCE {source}": source for source in sets} if table is None else {"TABLE": table}
+    check_outputs({"--json": json}, inputs={**named, **others})
+
+
+def _check_table_options(train: str | None) -> None:
+    from genmem.errors import UsageError
+
+    if train is not None:
+        raise UsageError("--train goes with sets of images or features, not with a table.")
+
+
+def _check_set_options(
+    train: str | None, distance: list[str] | None, identifier: str | None
+) -> None:
+    from genmem.errors import UsageError
+
+    if distance is not None or identifier is not None:
+        raise UsageError("--distance and --id name columns of a table, TABLE.csv; got sets.")
+    if train is None:
+        raise UsageError("--train: sets of images or features need the training set.")
+
+
+def _write(
+    calibrations: Sequence[Calibration], document: dict[str, JsonValue], json: str | None
+) -> None:
+    """Write the JSON file, and print table and notes."""
+    from genmem.cli.console import print_notes, print_table
+    from genmem.cli.outputs import STDOUT, write_json
+
     if json is not None:
         write_json({**_as_json(calibrations), **document}, json)
     if json != STDOUT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,22 +21,28 @@ from genmem.cli.options import (
     option,
 )
 
+if TYPE_CHECKING:
+    from genmem.results import Score
+
+MetricNames = Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")]
+Tau = Annotated[
+    str | None,
+    typer.Option(
+        metavar="T|FILE",
+        help="Threshold on the memorization distance below which MiFID penalises: a number, or the "
+        "JSON file of `genmem calibrate`.",
+        show_default="of the backbone",
+    ),
+]
+
 
 def score(
     generated: Generated,
     train: Train,
     test: Test = None,
     backbone: Backbone = "inception",
-    metrics: Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")] = None,
-    tau: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T|FILE",
-            help="Threshold on the memorization distance below which MiFID penalises: a number, or "
-            "the JSON file of `genmem calibrate`.",
-            show_default="of the backbone",
-        ),
-    ] = None,
+    metrics: MetricNames = None,
+    tau: Tau = None,
     seed: Seed = 0,
     json: Json = None,
     report: Report = None,
@@ -45,7 +51,7 @@ def score(
     skip_broken: SkipBroken = False,
 ) -> None:
     """Score the quality and the memorization of generated images."""
-    from genmem.cli.outputs import STDOUT, check_outputs, write_json
+    from genmem.cli.outputs import check_outputs
     from genmem.cli.parsing import split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
@@ -64,8 +70,6 @@ def score(
             "--tau": None if isinstance(threshold, float) else tau,
         },
     )
-    from genmem.cli.console import print_score, print_score_notes
-    from genmem.report import write_report
     from genmem.scoring import score as compute_score
 
     sources = [source for source in (generated, train, test) if source is not None]
@@ -83,6 +87,15 @@ def score(
             device=device,
             progress=progress,
         )
+    _write(result, json, report)
+
+
+def _write(result: Score, json: str | None, report: str | None) -> None:
+    """Write report and JSON file, and print table and notes."""
+    from genmem.cli.console import print_score, print_score_notes
+    from genmem.cli.outputs import STDOUT, write_json
+    from genmem.report import write_report
+
     if report is not None:
         write_report(result, report)
     if json is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,18 +21,22 @@ from genmem.cli.options import (
 
 if TYPE_CHECKING:
     from genmem.report.denoiser.page import SampleWithNeighbors
+    from genmem.training.diffusion.evaluation.pretrained import Model
     from genmem.training.diffusion.evaluation.results import DenoiserEvaluation
 
 
+TrainedModel = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="The folder of a run of `genmem train diffusion`, or a diffusers pipeline that "
+        "denoises pixels: its folder, or hf:OWNER/NAME.",
+    ),
+]
+
+
 def denoiser(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="The folder of a run of `genmem train diffusion`, or a diffusers pipeline that "
-            "denoises pixels: its folder, or hf:OWNER/NAME.",
-        ),
-    ],
+    model: TrainedModel,
     train: Train,
     out: OutDirectory,
     test: Test = None,
@@ -54,7 +58,6 @@ def denoiser(
 
     inputs = {"MODEL": model, "--train": train, "--test": test}
     check_folder(out, inputs={name: local_path(source) for name, source in inputs.items()})
-    from genmem.provenance import provenance
     from genmem.report.denoiser.page import check_denoiser_folder
     from genmem.training.diffusion.evaluation.evaluate import evaluate_denoiser
     from genmem.training.diffusion.evaluation.pretrained import load_for, load_test_for, open_model
@@ -91,17 +94,19 @@ def denoiser(
                 progress=progress,
             ),
         )
-    facts = {"name": opened.name, "facts": dict(opened.facts)}
-    _write(
-        evaluation, out, {"model": facts, "provenance": {**provenance(seed=seed), "device": place}}
-    )
+    _write(evaluation, opened, out, device=place)
 
 
-def _write(evaluation: DenoiserEvaluation, out: Path, facts: dict[str, Any]) -> None:
+def _write(evaluation: DenoiserEvaluation, model: Model, out: Path, *, device: str) -> None:
     """Write page and numbers, and print the verdict."""
+    from genmem.provenance import provenance
     from genmem.report.denoiser.page import GALLERY_SIZE, NUMBERS, PAGE, verdict, write_denoiser
 
-    document = {"model": facts["model"], **evaluation.to_dict(), "provenance": facts["provenance"]}
+    document = {
+        "model": {"name": model.name, "facts": dict(model.facts)},
+        **evaluation.to_dict(),
+        "provenance": {**provenance(seed=evaluation.seed), "device": device},
+    }
     first = range(min(GALLERY_SIZE, len(evaluation.samples)))
     write_denoiser(
         document,

@@ -25,41 +25,46 @@ if TYPE_CHECKING:
     from genmem.training.rejection_study.grid import Plan
 
 
+Taus = Annotated[
+    str,
+    typer.Option(
+        metavar="T,T,…|auto",
+        help="Thresholds of rejection. Training without rejection (0) is always included.",
+    ),
+]
+Models = Annotated[str, option("--model", metavar="NAME,…")]
+RejectionBackbone = Annotated[
+    str | None,
+    option(
+        "--backbone", metavar="NAME[@SIDE]", show_default="that of --config, or efficientnet-lite0"
+    ),
+]
+EvaluateWith = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,…",
+        help="Backbones to evaluate samples in, preferably not the one that rejects.",
+    ),
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=SOURCE",
+        help="Another held-out set to compute C_T with. Repeat for each set.",
+    ),
+]
+
+
 def rejection(
     train: Train,
     test: RequiredTest,
     out: OutStudy,
-    tau: Annotated[
-        str,
-        typer.Option(
-            metavar="T,T,…|auto",
-            help="Thresholds of rejection. Training without rejection (0) is always included.",
-        ),
-    ] = "0,auto",
-    model: Annotated[str, option("--model", metavar="NAME,…")] = "dcgan,sagan,biggan",
+    tau: Taus = "0,auto",
+    model: Models = "dcgan,sagan,biggan",
     seeds: Seeds = 3,
-    backbone: Annotated[
-        str | None,
-        option(
-            "--backbone",
-            metavar="NAME[@SIDE]",
-            show_default="that of --config, or efficientnet-lite0",
-        ),
-    ] = None,
-    evaluate_with: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME,…",
-            help="Backbones to evaluate samples in, preferably not the one that rejects.",
-        ),
-    ] = "efficientnet-lite0",
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SOURCE",
-            help="Another held-out set to compute C_T with. Repeat for each set.",
-        ),
-    ] = None,
+    backbone: RejectionBackbone = None,
+    evaluate_with: EvaluateWith = "efficientnet-lite0",
+    reference: References = None,
     config: Config = None,
     processes: Processes = 1,
     ray: Ray = None,

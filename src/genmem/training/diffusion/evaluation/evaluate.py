@@ -79,9 +79,7 @@ def evaluate_denoiser(
             infinity.
         UsageError: `samples` or `points` is below 1.
     """
-    for name, value in {"samples": samples, "points": points}.items():
-        if value < 1:
-            raise UsageError(f"{name}: expected at least 1, got {value}.")
+    _check_numbers(samples, points)
     how = sampling or Sampling()
     _check_images(train, test, how.classes)
     shape = train.pixels.shape[1:]
@@ -135,6 +133,12 @@ def _curves(
         for role, images in (("train", train), ("test", test))
         if images is not None
     }
+
+
+def _check_numbers(samples: int, points: int) -> None:
+    for name, value in {"samples": samples, "points": points}.items():
+        if value < 1:
+            raise UsageError(f"{name}: expected at least 1, got {value}.")
 
 
 def _check_images(train: TrainingImages, test: TrainingImages | None, classes: int) -> None:
