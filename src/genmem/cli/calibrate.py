@@ -44,8 +44,8 @@ Entries = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE=LABEL... | TABLE.csv",
-        help="Labelled sets of generated images or features, or one table (.csv, .tsv) of distances "
-        "and labels.",
+        help="Labelled sets of generated images or features, or one table (.csv, .tsv) of "
+        "distances and labels.",
     ),
 ]
 DistanceColumns = Annotated[
