@@ -133,14 +133,19 @@ def row_counts(sets: Mapping[str, Any]) -> dict[str, int]:
     return {role: int(array.shape[0]) for role, array in sets.items()}
 
 
-def as_distances(value: Any, *, role: str) -> NDArray[np.float64]:
-    """An array argument, or a list of numbers, as finite distances, float64 [n], n ≥ 1.
+def as_distances(value: Any, *, role: str, least: int = 1) -> NDArray[np.float64]:
+    """An array argument, or a list of numbers, as finite distances, float64 [n].
+
+    Args:
+        value: one distance (or FD, or score) for each row; whatever `as_array` takes, or a list.
+        role: what they are, for messages.
+        least: the smallest n.
 
     Raises:
-        InputError: as for `as_array`; or it is not one-dimensional, empty, or not finite.
+        InputError: as for `as_array`; or it is not one-dimensional, too short, or not finite.
     """
     array = to_numpy(as_array(_listed(value), role=role))
-    if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
+    if array.ndim != 1 or array.size < least or array.dtype.kind not in "fiu":
         raise InputError(
             f"{role}: expected a finite distance for each row, [n], got {array.dtype} "
             f"{list(array.shape)}."
@@ -251,7 +256,10 @@ def _plain_tensor(tensor: Any, role: str) -> Any:
         reason = "a quantized tensor; convert it with .dequantize()"
     if reason is not None:
         raise InputError(f"{role}: expected an array of values, got {reason}.")
-    return tensor.detach().as_subclass(torch.Tensor).resolve_neg()
+    plain = tensor.detach().as_subclass(torch.Tensor).resolve_neg()
+    # torch computes nothing in float8.
+    is_float8 = plain.dtype.is_floating_point and plain.dtype.itemsize == 1
+    return plain.float() if is_float8 else plain
 
 
 def _converted(value: Any, role: str) -> Any:

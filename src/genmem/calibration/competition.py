@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from genmem.arrays import as_distances
 from genmem.calibration.results import Agreement, Bools, Correlation, Floats, Review, Sweep
-from genmem.errors import UsageError
+from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import LEVEL
 from genmem.metrics.mifid import EPSILON, penalty
 from genmem.results import Interval
@@ -28,9 +29,23 @@ def penalised_score(
         tau: the threshold; None: no penalty, so FD itself.
         epsilon: keeps the penalty finite at s = 0.
     """
+    fd, distance = _pair(fd=fd, distance=distance)
     if tau is None:
         return fd
     return fd * penalty(distance, tau, epsilon)
+
+
+def _pair(**columns: Floats) -> list[Floats]:
+    """Two columns of one table as finite float64 [n].
+
+    Raises:
+        InputError: they are not, or not of one length.
+    """
+    arrays = {role: as_distances(column, role=role, least=0) for role, column in columns.items()}
+    if len({len(array) for array in arrays.values()}) > 1:
+        lengths = " and ".join(f"{len(array):,} of {role}" for role, array in arrays.items())
+        raise InputError(f"expected one value of each for every entry, got {lengths}.")
+    return list(arrays.values())
 
 
 def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
@@ -38,6 +53,7 @@ def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
 
     NaN for fewer than 3 entries, or where one of the two does not vary.
     """
+    fd, distance = _pair(fd=fd, distance=distance)
     n = len(fd)
     if n < 3:
         return Correlation(group=group, n=n, pearson=math.nan)
@@ -99,6 +115,9 @@ def sweep(*, honest: Floats, cheating: Floats, taus: Floats) -> Sweep:
         cheating: distances of cheating entries, float [m].
         taus: thresholds, float [t].
     """
+    honest = as_distances(honest, role="honest", least=0)
+    cheating = as_distances(cheating, role="cheating", least=0)
+    taus = as_distances(taus, role="taus", least=0)
     return Sweep(
         taus=taus,
         caught=np.searchsorted(np.sort(cheating), taus, side="left"),

@@ -84,6 +84,8 @@ def evaluate_threshold(
         cheating: distances of cheating entries, float [m].
         criterion: what τ was chosen by, for the result; None where it was given.
     """
+    honest = as_distances(honest, role="honest", least=0)
+    cheating = as_distances(cheating, role="cheating", least=0)
     return Threshold(
         criterion=criterion,
         tau=float(tau),
