@@ -241,10 +241,11 @@ def _plain_tensor(tensor: Any, role: str) -> Any:
     """A torch tensor without gradient or subclass, if its values are here."""
     import torch
 
+    ordinary: Any = torch.Tensor
     reason = None
     if hasattr(tensor, "get_mask"):
         reason = "a masked tensor; fill it with .to_tensor(value)"
-    elif type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+    elif type(tensor).__torch_dispatch__ is not ordinary.__torch_dispatch__:
         reason = f"a {type(tensor).__name__}, whose values lie elsewhere; give a plain tensor"
     elif tensor.is_nested:
         reason = "a nested tensor, with rows of different lengths; pad or crop them to one"
