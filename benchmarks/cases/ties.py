@@ -80,9 +80,12 @@ HOSTILE = (all_equal, half_zero, ten_distinct, one_direction)
 def rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """Each hostile set and random rows of its size in turn, in the same run."""
     del folder
-    shape = (sizes.rows, 2 * sizes.rows, sizes.dimension)
-    measures = {"memorization_distance": our_distance, "precision and recall": _precision_recall}
-    for name, measure in measures.items():
+    cases = (
+        ("memorization_distance", our_distance, 2 * sizes.rows),
+        ("precision and recall", _precision_recall, sizes.rows),
+    )
+    for name, measure, train_rows in cases:
+        shape = (sizes.rows, train_rows, sizes.dimension)
         with Worker(OnRandomRows, random_rows, measure, *shape) as random:
             for change in HOSTILE:
                 with Worker(OnRandomRows, change, measure, *shape) as hostile:
@@ -105,4 +108,4 @@ def _label(change: Callable[[Rows], Rows]) -> str:
 def _precision_recall(generated: Rows, train: Rows) -> None:
     from genmem.metrics.prdc import prdc
 
-    prdc(generated=generated, train=train[: len(generated)], names=["precision", "recall"])
+    prdc(generated=generated, train=train, names=["precision", "recall"])

@@ -26,7 +26,7 @@ ROWS = {
     ],
     "scale": ["the same against 500 rows"],
 }
-"""Who stands in each case's rows. The two cases that run networks are left to the command."""
+"""Who stands in each case's rows. The cases of networks and of ties are left to the command."""
 
 
 @pytest.fixture(scope="module")
