@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genmem.cheats import CheatOptions, generate_images, load_training_images, write_images
+from genmem.cheats import (
+    CheatOptions,
+    generate_images,
+    load_training_images,
+    registry,
+    write_images,
+)
 from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.images import open_images
@@ -160,3 +166,12 @@ def test_a_size_below_eight_or_beyond_any_memory_is_refused(data, size):
 def test_more_images_than_memory_and_six_digits_hold_are_refused(images):
     with pytest.raises(UsageError, match="at most 1,000,000, got 1,000,001"):
         generate_images("aug", images, count=1_000_001)
+
+
+def test_the_help_lists_the_registered_cheats_with_their_defaults(capsys):
+    assert run(["cheat", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # of broken lines
+    for name, cheat in registry().items():
+        assert f"{name}: {cheat.description}" in text
+        assert cheat.default_mix is None or f"{name} {cheat.default_mix}" in text
+        assert "|".join(cheat.augmentations) in text

@@ -237,7 +237,7 @@ class _Run:
                 loaded[place] = load_feature_sets(
                     opened, stack=stack, backbone=extractors[place], options=self.options
                 )
-                arrays = {role: one.array for role, one in loaded[place].by_role.items()}
+                arrays = {role: rows.array for role, rows in loaded[place].by_role.items()}
                 counts = row_counts(as_feature_sets(**arrays))
             why = "an audit compares with several images."
             check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
@@ -297,7 +297,7 @@ class _Run:
             for sets, search in zip(spaces, searches, strict=True)
         ]
         results = tuple(result for result, _ in pairs)
-        test = combine_tests([one for _, one in pairs])
+        test = combine_tests([result for _, result in pairs])
         honest, images = test.honest_p_values, len(test.p_values)
         min_copies = min_copies_flagged(test.min_p_value, honest, images=images, level=self.level)
         q = q_values(test.p_values, honest)
@@ -323,10 +323,10 @@ class _Run:
             by_power_law=by_power_law,
             min_p_value=test.min_p_value,
             min_copies_flagged=min_copies,
-            space=np.stack([one.scores.min(axis=0) for _, one in pairs]).argmin(axis=0),
+            space=np.stack([result.scores.min(axis=0) for _, result in pairs]).argmin(axis=0),
             copied_fraction=combine_copied_fractions(results, test, biased=excluded.biased),
             duplicates=(duplicates.pairs, *excluded.duplicates),
-            inputs={role: one.summary for role, one in by_role.items()},
+            inputs={role: rows.summary for role, rows in by_role.items()},
             provenance=provenance(seed=self.seed),
             seconds=self.seconds,
             notes=(*set_notes(by_role), *(n for sets in spaces for n in sets.notes()), *notes),
@@ -339,7 +339,9 @@ def _has_network(extractor: FeatureExtractor | None) -> bool:
 
 
 def _flatten(families: AugmentationFamilies) -> tuple[Augmentation, ...]:
-    return tuple(one for augmentations in families.values() for one in augmentations)
+    return tuple(
+        augmentation for augmentations in families.values() for augmentation in augmentations
+    )
 
 
 def _honest_queries(sets: FeatureSets, train_rows: Ints, seed: int) -> Queries:

@@ -47,12 +47,12 @@ def caveats(
             f"{min_p_value:.2g}, and {flagged_clause(images, min_copies)}. {_advice(spaces)}"
         )
     if by_power_law:
-        one = by_power_law == 1
-        some = "1 flag rests" if one else f"{by_power_law:,} flags rest"
+        is_single = by_power_law == 1
+        some = "1 flag rests" if is_single else f"{by_power_law:,} flags rest"
         most = max(1, round(images / (honest + 1)))
         notes.append(
             f"{some} on a power law fitted to the closest honest images: counting among "
-            f"{honest:,} alone would not give {'it' if one else 'them'}. It cannot be "
+            f"{honest:,} alone would not give {'it' if is_single else 'them'}. It cannot be "
             "excluded that honest images nearly repeat training images more rarely than about one "
             f"in {honest:,}; then about {most:,} of the flags could be such. Look before you "
             "accuse."

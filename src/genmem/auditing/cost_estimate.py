@@ -36,13 +36,13 @@ def estimate_extraction(
         One sentence.
     """
     name = extractor.backbone.name
-    images = {role: one for role, one in sources.items() if isinstance(one, ImageSource)}
+    images = {role: source for role, source in sources.items() if isinstance(source, ImageSource)}
     total, cached = 0, 0
     for role, source in images.items():
-        for one in augmentations if role == "train" else (IDENTITY,):
+        for augmentation in augmentations if role == "train" else (IDENTITY,):
             total += len(source)
-            streamed = is_streamed(extractor) and one != IDENTITY
-            if not streamed and is_cached(source, extractor=extractor, augmentation=one):
+            streamed = is_streamed(extractor) and augmentation != IDENTITY
+            if not streamed and is_cached(source, extractor=extractor, augmentation=augmentation):
                 cached += len(source)
     left = total - cached
     known = f" ({cached:,} more are in the cache)" if cached else ""
@@ -79,10 +79,10 @@ def search_seconds(pairs: int, dimension: int) -> float:
     import torch
 
     side = 1_024
-    one, other = torch.ones(side, dimension), torch.ones(side, dimension)
-    torch.mm(one, other.T)
+    first, second = torch.ones(side, dimension), torch.ones(side, dimension)
+    torch.mm(first, second.T)
     started = time.perf_counter()
-    torch.mm(one, other.T)
+    torch.mm(first, second.T)
     return (time.perf_counter() - started) / side**2 * pairs * 1.3
 
 

@@ -73,7 +73,10 @@ def search_space(
     matches = {
         family: nearest_over_augmentations(
             queries,
-            (_augmented_features(sets, one, train_rows, options) for one in augmentations),
+            (
+                _augmented_features(sets, augmentation, train_rows, options)
+                for augmentation in augmentations
+            ),
             train_rows=train_rows,
             k=min(max(k, REFERENCE), len(train_rows) - honest.extra),
             metric=metric,

@@ -249,13 +249,13 @@ class Audit:
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
                 "level": self.level,
-                "least_p_value": self.min_p_value,
-                "fewest_flagged": self.min_copies_flagged,
+                "min_p_value": self.min_p_value,
+                "min_copies_flagged": self.min_copies_flagged,
                 "flagged_by_power_law": int(self.by_power_law.sum()),
                 "copied_training_images": len(copied_images(self)),
                 "copied_fraction": self.copied_fraction,
                 "spaces": {space.name: space for space in self.spaces},
-                "transformations": [one.name for one in self.augmentations],
+                "augmentations": [augmentation.name for augmentation in self.augmentations],
                 "duplicates": self.duplicates,
                 "inputs": self.inputs,
                 "notes": self.notes,
@@ -290,7 +290,7 @@ def copied_images(audit: Audit) -> list[CopiedImage]:
         ordered = sorted(rows, key=lambda row: (audit.p_values[row], row))
         closest = audit.nearest(ordered[0])[3]
         images.append(CopiedImage(train=image, generated=tuple(ordered), distance=closest))
-    return sorted(images, key=lambda one: (-len(one.generated), one.train))
+    return sorted(images, key=lambda image: (-len(image.generated), image.train))
 
 
 def copies_by_class(audit: Audit) -> dict[str, tuple[int, int, int]]:

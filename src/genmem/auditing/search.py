@@ -120,9 +120,11 @@ def most_significant_first(matches: Sequence[Matches], chosen: Ints, k: int) -> 
         merged = _merge(merged, other, width)
     rows = np.arange(len(chosen))
     first = Matches(
-        distances=np.stack([one.distances[:, 0] for one in matches])[chosen, rows][:, None],
-        train=np.stack([one.train[:, 0] for one in matches])[chosen, rows][:, None],
-        augmentations=np.stack([one.augmentations[:, 0] for one in matches])[chosen, rows][:, None],
+        distances=np.stack([match.distances[:, 0] for match in matches])[chosen, rows][:, None],
+        train=np.stack([match.train[:, 0] for match in matches])[chosen, rows][:, None],
+        augmentations=np.stack([match.augmentations[:, 0] for match in matches])[chosen, rows][
+            :, None
+        ],
     )
     others = _leave_out(merged, first.train[:, 0], width)
     return _sliced(_joined(first, others), slice(min(k, width)))

@@ -210,7 +210,7 @@ def _analyze_board(
     taus = {
         "no penalty": None,
         **({"in force": board.tau} if board.tau is not None else {}),
-        **{criterion: one.tau for criterion, one in calibration.thresholds.items()},
+        **{criterion: threshold.tau for criterion, threshold in calibration.thresholds.items()},
     }
     disqualified, reproduced = None, None
     if board.score is not None:

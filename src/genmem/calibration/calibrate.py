@@ -140,10 +140,17 @@ def rank_spaces(calibrations: Sequence[Calibration]) -> list[Calibration]:
     By AUC, which needs no assumption, and where that is equal (1 on both, as a rule) by d′. Where
     every class has two sets or more, the margins of the sets decide; otherwise those of the images.
     """
-    by_image = any(min(one.margins.honest, one.margins.cheating) < 2 for one in calibrations)
+    by_image = any(
+        min(calibration.margins.honest, calibration.margins.cheating) < 2
+        for calibration in calibrations
+    )
 
-    def key(one: Calibration) -> tuple[float, float]:
-        margin = one.image_margins if by_image and one.image_margins else one.margins
+    def key(calibration: Calibration) -> tuple[float, float]:
+        margin = (
+            calibration.image_margins
+            if by_image and calibration.image_margins
+            else calibration.margins
+        )
         return (-margin.auc, -margin.d_prime if math.isfinite(margin.d_prime) else math.inf)
 
     return sorted(calibrations, key=key)

@@ -145,7 +145,7 @@ def set_distances(
                 distances=distances, zero_rows=zero, train_rows=int(train_rows.shape[0])
             )
             images[source], means[source] = distances[~zero], mean.value
-        inputs = {role.removeprefix("set "): one.summary for role, one in sets.by_role.items()}
+        inputs = {role.removeprefix("set "): rows.summary for role, rows in sets.by_role.items()}
     return SetDistances(space=sets.backbone, means=means, images=images, inputs=inputs)
 
 

@@ -3,47 +3,63 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from genmem.cli.options import OutZip, Samples, Seed, SkipBroken, Train, option
 
 
+class CheatCommand(typer.core.TyperCommand):
+    """A command whose help lists the registered cheats; they are loaded when it is asked for."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Fill in what the registry knows, and print the help."""
+        from genmem.cheats import registry
+
+        cheats = registry()
+        listed = "; ".join(f"{name}: {cheat.description}" for name, cheat in cheats.items())
+        mixes = {name: cheat.default_mix for name, cheat in cheats.items() if cheat.default_mix}
+        augmenting = next(cheat for cheat in cheats.values() if cheat.augmentations)
+        parameter: Any
+        for parameter in self.params:
+            if parameter.name == "method":
+                parameter.help = f"Cheat to use. {listed}."
+            elif parameter.name == "mix":
+                parameter.show_default = ", ".join(f"{name} {mix}" for name, mix in mixes.items())
+            elif parameter.name == "augmentation":
+                parameter.metavar = "|".join(augmenting.augmentations)
+        super().format_help(ctx, formatter)
+
+
+Method = Annotated[str, typer.Argument(metavar="METHOD", help="Cheat to use.", show_default=False)]
+SideOfImages = Annotated[
+    int | None, option("--size", metavar="SIDE", min=8, max=4_096, show_default="unchanged")
+]
+Mix = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of the first of the two images that some cheats mix, from 0.5 to 1.",
+    ),
+]
+Augmentation = Annotated[
+    str | None,
+    typer.Option(
+        help="How aug changes an image. mixture draws one for each image.", show_default="mixture"
+    ),
+]
+
+
 def cheat(
-    method: Annotated[
-        str,
-        typer.Argument(
-            metavar="METHOD",
-            help="mgan: a generator against a classifier of training images. mgan-store: a "
-            "generator against a store of training images. sup: a learnt mapping from codes to "
-            "training images. ae: reconstructions by an autoencoder. aug: crops, flips, morphs and "
-            "noise. Or the name of a plugin.",
-            show_default=False,
-        ),
-    ],
+    method: Method,
     train: Train,
     out: OutZip,
     samples: Samples = 10_000,
-    size: Annotated[
-        int | None, option("--size", metavar="SIDE", min=8, max=4_096, show_default="unchanged")
-    ] = None,
-    mix: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Share of the first of the two images that mgan-store and sup mix, from 0.5 to 1.",
-            show_default="mgan-store 0.999, sup 0.99",
-        ),
-    ] = None,
-    augmentation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="crops|flips|morphs|noise|mixture",
-            help="How aug changes an image. mixture draws one for each image.",
-            show_default="mixture",
-        ),
-    ] = None,
+    size: SideOfImages = None,
+    mix: Mix = None,
+    augmentation: Augmentation = None,
     seed: Seed = 0,
     skip_broken: SkipBroken = False,
 ) -> None:

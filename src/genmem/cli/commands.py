@@ -16,7 +16,7 @@ from genmem.cli.arena import arena
 from genmem.cli.audit import audit
 from genmem.cli.backbones import backbones
 from genmem.cli.calibrate import calibrate
-from genmem.cli.cheat import cheat
+from genmem.cli.cheat import CheatCommand, cheat
 from genmem.cli.demo import demo
 from genmem.cli.features import features
 from genmem.cli.score import score
@@ -54,7 +54,10 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, calibrate, analyze, cheat, features, backbones, submit, demo):
+for _command in (score, audit, calibrate, analyze):
+    app.command()(_command)
+app.command(cls=CheatCommand)(cheat)
+for _command in (features, backbones, submit, demo):
     app.command()(_command)
 for _group in (arena, train, study):
     app.add_typer(_group)

@@ -59,12 +59,12 @@ def config_command(*models: str) -> type[typer.core.TyperCommand]:
             self._generated: dict[str, FieldInfo] = {}
 
         def invoke(self, ctx: Any) -> Any:
-            given = {}
+            options = {}
             for name, field in self._generated.items():
                 value = ctx.params.pop(name)
                 if value not in (None, ()):
-                    given[name] = _parse(value, field, _flag(name, field))
-            ctx.meta[_GIVEN] = given
+                    options[name] = _parse(value, field, _flag(name, field))
+            ctx.meta[_GIVEN] = options
             return super().invoke(ctx)
 
     return ConfigCommand

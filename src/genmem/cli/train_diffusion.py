@@ -149,8 +149,8 @@ def _refuse_other_options(context: typer.Context, options: dict[str, Any]) -> No
 
     for name in (*options, *context.params):
         source = context.get_parameter_source(name)
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and name not in RESUME_OPTIONS:
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if is_given and name not in RESUME_OPTIONS:
             raise UsageError(
                 f"--resume continues with the run's own configuration; leave {flag_of(name)} out."
             )

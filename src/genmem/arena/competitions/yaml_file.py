@@ -61,27 +61,27 @@ def create_from_yaml(path: Path) -> Competition:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {os_reason(error)}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from error
-    if not isinstance(given, dict):
+    if not isinstance(values, dict):
         raise InputError(f"{path}: expected keys such as title: and closes_at:")
-    _refuse_unknown(path, given, (*CompetitionForm.Meta.fields, *_YAML_ONLY), "")
-    return given
+    _refuse_unknown(path, values, (*CompetitionForm.Meta.fields, *_YAML_ONLY), "")
+    return values
 
 
-def _competition_data(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+def _competition_data(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name in CompetitionForm.Meta.fields:
         default = default_of(Competition, name)
         if default is not None:
             data[name] = default
-    data |= _DEFAULTS | given
+    data |= _DEFAULTS | values
     for name in _DATES:
-        data[name] = _date(path, name, given.get(name), zoned="time_zone" in given)
-    if "merge_until" not in given:
+        data[name] = _date(path, name, values.get(name), zoned="time_zone" in values)
+    if "merge_until" not in values:
         data["merge_until"] = data["closes_at"]
     rules = data.pop("rules_file", None)
     if rules is not None:
@@ -122,8 +122,10 @@ def _split_data(values: dict[str, Any], where: str) -> dict[str, Any]:
     return defaults | {name: "" if value is None else value for name, value in values.items()}
 
 
-def _refuse_unknown(path: Path, given: dict[str, Any], known: tuple[str, ...], before: str) -> None:
-    for name in given:
+def _refuse_unknown(
+    path: Path, values: dict[str, Any], known: tuple[str, ...], before: str
+) -> None:
+    for name in values:
         if name not in known:
             hint = did_you_mean(str(name), known)
             raise InputError(f"{path}: there is no key {before}{name}; {hint}")

@@ -94,11 +94,15 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
     except RuleError as error:
         messages.error(request, str(error))
         return redirect("set up roles", slug)
-    given = Role.objects.filter(competition=viewer.competition).select_related("user")
+    current_roles = Role.objects.filter(competition=viewer.competition).select_related("user")
     return render(
         request,
         "pages/roles.html",
-        {"viewer": viewer, "form": form, "roles": given.order_by("role", "user__display_name")},
+        {
+            "viewer": viewer,
+            "form": form,
+            "roles": current_roles.order_by("role", "user__display_name"),
+        },
     )
 
 

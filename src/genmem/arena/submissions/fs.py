@@ -46,6 +46,6 @@ def remove_if_empty(folder: Path) -> bool:
 
 def _create_folders(folder: Path) -> list[Path]:
     """Create a folder and its parents; return the folders that got a new entry."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    return [one.parent for one in missing]
+    return [path.parent for path in missing]

@@ -40,7 +40,7 @@ def draw_maps(results: StudyResults, model: str, place: int) -> list[Drawing]:
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    model_map = next((one for one in results.maps if one.model == model), None)
+    model_map = next((model_map for model_map in results.maps if model_map.model == model), None)
     if model_map is None:
         return []
     labels = {cell.tau: format_tau(cell) for cell in results.cells_of(model)}

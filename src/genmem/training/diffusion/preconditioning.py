@@ -92,8 +92,8 @@ class VE:
 
     def coefficients(self, sigma: torch.Tensor) -> Coefficients:
         """c_skip = 1, c_out = σ, c_in = 1, c_noise = ln(½σ)."""
-        one = torch.ones_like(sigma)
-        return Coefficients(one, sigma, one, (sigma / 2).log())
+        ones = torch.ones_like(sigma)
+        return Coefficients(ones, sigma, ones, (sigma / 2).log())
 
     def training_sigmas(self, count: int, random: torch.Generator) -> torch.Tensor:
         """Log-uniform."""

@@ -134,7 +134,7 @@ def check_images(data: TrainingImages, config: DiffusionConfig) -> None:
             f"{data.name}: expected images of shape {list(expected)} (channels, height, width), as "
             f"the network takes, got {list(data.pixels.shape[1:])}."
         )
-    if config.samples and all(np.array_equal(data.pixels[0], one) for one in data.pixels[1:]):
+    if config.samples and all(np.array_equal(data.pixels[0], image) for image in data.pixels[1:]):
         raise InputError(
             f"{data.name}: expected at least two different images, got {count(len(data), 'image')} "
             "with the same pixels: snapshots are evaluated by the distances to the two nearest. "

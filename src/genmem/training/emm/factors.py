@@ -112,8 +112,8 @@ def _read_training(file: Path | None, side: int | None) -> DiffusionConfig:
     network = values.get("network", {})
     if not isinstance(network, dict):
         raise InputError(f"{file}: network: expected an object of settings by name.")
-    given = {} if side is None else {"image_size": side}
-    values["network"] = {"image_size": DEFAULT_SIDE} | network | given
+    image_size = {} if side is None else {"image_size": side}
+    values["network"] = {"image_size": DEFAULT_SIDE} | network | image_size
     try:
         return DiffusionConfig(**values)
     except UsageError as error:
@@ -172,9 +172,9 @@ def _keep_skips(base: TrialConfig, value: str) -> TrialConfig:
     skips = base.training.network.skips
     if value == "all":
         return base.with_network(without_skips=())
-    kept = value.split("+")
+    names_to_keep = value.split("+")
     known = {name for names in skips.values() for name in names} | {str(side) for side in skips}
-    unknown = [name for name in kept if name not in known and kept != ["none"]]
+    unknown = [name for name in names_to_keep if name not in known and names_to_keep != ["none"]]
     if unknown:
         raise UsageError(
             "skips: expected all, none, or those to keep joined by +, out of "
@@ -184,7 +184,7 @@ def _keep_skips(base: TrialConfig, value: str) -> TrialConfig:
         name
         for side, names in skips.items()
         for name in names
-        if name not in kept and str(side) not in kept
+        if name not in names_to_keep and str(side) not in names_to_keep
     )
     return base.with_network(without_skips=removed)
 

@@ -84,13 +84,13 @@ def as_labels(categories: Sequence[int] | None, count: int, *, flips: bool) -> t
     """int64 [n], or [2n] where flipped rows follow; None without categories."""
     if categories is None:
         return None
-    given = arrays.as_labels(categories, role="categories", count=count)
-    if given.dtype.kind not in "iu":
+    numbers = arrays.as_labels(categories, role="categories", count=count)
+    if numbers.dtype.kind not in "iu":
         raise InputError(
             f"categories: expected one whole number for each of the {count} training images, got "
-            f"{given.dtype}."
+            f"{numbers.dtype}."
         )
-    labels = torch.from_numpy(given.astype(np.int64))
+    labels = torch.from_numpy(numbers.astype(np.int64))
     return torch.cat([labels, labels]) if flips else labels
 
 
