@@ -24,6 +24,7 @@ from genmem.cheats.mixing import Pixels, draw_members, draw_partners, mix_images
 from genmem.cheats.supervised_mapping import memorize_by_mapping
 from genmem.errors import InputError, UsageError
 from genmem.images import Progress
+from genmem.scoring.plan import check_seed
 
 GROUP = "genmem.cheats"
 """The group of the entry points by which other packages add cheats (`genmem.plugins`)."""
@@ -224,8 +225,7 @@ def check_options(method: str, *, count: int, seed: int, options: CheatOptions) 
         raise UsageError(
             f"count: expected at least 1 image and at most {MAX_IMAGES:,}, got {count:,}."
         )
-    if not 0 <= seed < 2**32:
-        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
+    check_seed(seed)
     if mix is not None and cheat.default_mix is None:
         mixing = [name for name, other in registry().items() if other.default_mix is not None]
         raise UsageError(f"mix: {method} mixes no images; only {' and '.join(mixing)} do.")

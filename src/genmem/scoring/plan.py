@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from genmem.errors import UsageError
 from genmem.formatting import join_words
 from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
-from genmem.metrics.registry import metric_names, metric_needs
+from genmem.metrics.registry import LARGEST_SEED, metric_names, metric_needs
 
 _NEEDS = {
     "train_rows": "takes single training images, and train is given as statistics (mu and sigma), "
@@ -99,5 +99,5 @@ def _left_out(lacking: Mapping[str, str]) -> Iterator[str]:
 
 def check_seed(seed: int) -> None:
     """Raise UsageError unless NumPy's generators take the seed."""
-    if not 0 <= seed < 2**32:
+    if not 0 <= seed <= LARGEST_SEED:
         raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
