@@ -14,6 +14,10 @@ LONGEST = (
     "arena/scoring/test_worker.py",
     "arena/scoring/test_code_runs.py",
     "training/rejection_study/test_study.py",
+    "training/emm/test_trial.py",
+    "training/sweep/test_local_backend.py",
+    "training/gan/test_train.py",
+    "training/diffusion/test_train.py",
     "arena/test_browser.py",
     "cli/test_golden.py",
 )

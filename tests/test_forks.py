@@ -6,9 +6,12 @@ import os
 import select
 from concurrent.futures import ThreadPoolExecutor
 
+import faiss
 import numpy as np
 import pytest
+import sklearn.cluster  # its OpenMP is another one than torch's  # noqa: F401
 import torch
+from threadpoolctl import threadpool_limits
 
 import genmem
 from genmem.errors import UsageError
@@ -24,6 +27,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 FORKS = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
 )
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Processes of tests have one thread each (`tests/conftest.py`); a fork loses the second."""
+    before = torch.get_num_threads(), faiss.omp_get_max_threads()
+    torch.set_num_threads(2)
+    faiss.omp_set_num_threads(2)
+    with threadpool_limits(2):
+        yield
+    torch.set_num_threads(before[0])
+    faiss.omp_set_num_threads(before[1])
 
 
 def feature_sets():
