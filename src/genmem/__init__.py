@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genmem.errors import UsageError as UsageError
     from genmem.errors import WeightsError as WeightsError
     from genmem.features import backbones as backbones
+    from genmem.features import custom_backbone as custom_backbone
     from genmem.features import extract as extract
     from genmem.features import load_backbone as load_backbone
     from genmem.features import load_features as load_features
@@ -63,6 +64,7 @@ _MODULES = {
     "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
     "genmem.features": (
         "backbones",
+        "custom_backbone",
         "extract",
         "load_backbone",
         "load_features",

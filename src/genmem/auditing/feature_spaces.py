@@ -93,8 +93,8 @@ def search_space(
 
 
 def is_streamed(extractor: FeatureExtractor) -> bool:
-    """Whether features are cheaper to compute again than to cache: those without a network."""
-    return extractor.weights_hash is None
+    """Whether features are computed again each time: those without a network or a cache."""
+    return extractor.weights_hash is None or not extractor.backbone.is_cacheable
 
 
 def _augmented_features(

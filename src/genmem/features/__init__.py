@@ -9,11 +9,12 @@ registry.py          the registry of backbones
 backbone.py          `Backbone`, an entry of the registry, and `Engine`
 inception.py timm_models.py efficientnet_lite.py pixels.py
                      genmem's own backbones
-custom_models.py     backbones in .onnx and TorchScript files
+custom_models.py     custom networks: files, torch modules, callables
+exported_programs.py refuses torch.export programs that would run code
 preprocessing.py     how a decoded image becomes a network's input
 weights.py           where weights are found, downloaded and checked
 extractor.py         `load_backbone` and `FeatureExtractor`
-engines.py onnx_engine.py onnx_export.py torch_modules.py torch_settings.py
+engines.py onnx_engine.py onnx_export.py network_engine.py torch_modules.py torch_settings.py
                      what runs a network: ONNX Runtime, torch or NumPy
 extract.py           `extract` and `Features`
 cache_key.py         `features_key`: everything that decides features
@@ -34,16 +35,25 @@ from genmem.features.feature_io import (
     load_features,
     load_statistics,
 )
-from genmem.features.registry import WeightsStatus, backbones, find_backbone, weights_status
+from genmem.features.registry import (
+    BackboneLike,
+    WeightsStatus,
+    backbones,
+    custom_backbone,
+    find_backbone,
+    weights_status,
+)
 
 __all__ = [
     "Backbone",
+    "BackboneLike",
     "Device",
     "FeatureExtractor",
     "Features",
     "RowIds",
     "WeightsStatus",
     "backbones",
+    "custom_backbone",
     "default_cache",
     "extract",
     "find_backbone",

@@ -62,6 +62,8 @@ class Backbone:
             with values 0–255, output features, or features and logits. None without a network.
         batch_size: images per call at which the network is fastest on a CPU.
         open_engine: opens the engine; None: `engines.open_network_engine`, which runs `network`.
+        digest: hashes the weights of a network that has no weights file, as they are now.
+        is_cacheable: whether name and weights decide the features, so that they may be cached.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Backbone:
     )
     batch_size: int = 16
     open_engine: OpenEngine | None = field(default=None, repr=False, compare=False)
+    digest: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    is_cacheable: bool = True
 
     @property
     def weights_from(self) -> str:

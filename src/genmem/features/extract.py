@@ -123,6 +123,8 @@ def is_cached(
         extractor: from `load_backbone`.
         augmentation: applied to every image.
     """
+    if not extractor.backbone.is_cacheable:
+        return False
     key = features_key(hash_images(source), extractor, augmentation)
     return is_done(default_cache() / "features" / key)
 
@@ -204,8 +206,8 @@ def extract(
         batch_size: images per call of the network; None takes what its engine is fastest at.
             Features do not depend on it beyond 1e-5 relative.
         skip_broken: leave broken images out, and list them in `skipped`, instead of stopping.
-        cache: the cache folder; None computes everything in memory; "default" is $GENMEM_CACHE or
-            the platform's folder for caches.
+        cache: the cache folder; None computes everything in memory, as does a module or callable
+            without a name; "default" is $GENMEM_CACHE or the platform's folder for caches.
         progress: told about each stage.
 
     Raises:
@@ -229,7 +231,7 @@ def extract(
         skip_broken=skip_broken,
         progress=progress,
     )
-    if cache is None:
+    if cache is None or not extractor.backbone.is_cacheable:
         entry, from_cache = compute_in_memory(len(source), compute), False
     else:
         key = features_key(hashes, extractor, augmentation)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from genmem.errors import UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
 from genmem.features.engines import open_network_engine
-from genmem.features.registry import backbones, find_backbone, is_registered, weights_status
+from genmem.features.registry import (
+    BackboneLike,
+    backbones,
+    find_backbone,
+    is_registered,
+    weights_status,
+)
 from genmem.features.weights import Weights, obtain_weights, sha256_of
 from genmem.images import Progress
 
@@ -29,7 +35,6 @@ class FeatureExtractor:
 
     Attributes:
         backbone: its registry entry.
-        weights_hash: SHA-256 of the weights file, hex; None for a backbone without weights.
         weights_origin: where the weights were found; None for a backbone without weights.
         engine: name of what runs the network: "onnxruntime cpu", "torch cuda", "numpy", …
         batch_size: images per call at which this engine is fastest.
@@ -37,7 +42,7 @@ class FeatureExtractor:
 
     def __init__(self, backbone: Backbone, weights: Weights | None, device: Device) -> None:
         self.backbone = backbone
-        self.weights_hash = weights.sha256 if weights else None
+        self._sha256 = weights.sha256 if weights else None
         self.weights_origin = weights.origin if weights else None
         self._weights = weights
         self._device: Device = device
@@ -68,6 +73,11 @@ class FeatureExtractor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FeatureExtractor:
         return self  # one engine serves all copies in a process
+
+    @property
+    def weights_hash(self) -> str | None:
+        """SHA-256 of the weights file, hex; of a module, hash of its weights; None without any."""
+        return self.backbone.digest() if self.backbone.digest else self._sha256
 
     @property
     def dimension(self) -> int | None:
@@ -133,7 +143,7 @@ def _obtain_weights(
 
 
 def load_backbone(
-    name: str | Backbone,
+    name: BackboneLike,
     *,
     weights: str | Path | None = None,
     device: Device = "auto",
@@ -142,7 +152,8 @@ def load_backbone(
     """Load a backbone, ready to turn images into features.
 
     Args:
-        name: one of `backbones`, `timm:NAME`, or the path of an .onnx or TorchScript file.
+        name: one of `backbones`, `timm:NAME`, the path of an .onnx, .pt2 or TorchScript file, a
+            torch module, a callable, or a `Backbone`; see `custom_backbone`.
         weights: the weights file to use; None: look for the published one, or download it.
         device: where to run; "auto" takes CUDA, else MPS, else the CPU.
         progress: told about downloads.
@@ -151,12 +162,12 @@ def load_backbone(
         UsageError: the name is unknown, or the device is not available.
         WeightsError: the weights are missing and cannot be downloaded, or are not this backbone's.
     """
-    backbone = find_backbone(name) if isinstance(name, str) else name
+    backbone = find_backbone(name)
     obtained = _obtain_weights(backbone, weights, progress)
     return FeatureExtractor(backbone, obtained, device)
 
 
-def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> torch.nn.Module:
+def torch_module(name: BackboneLike, *, weights: str | Path | None = None) -> torch.nn.Module:
     """Load a backbone as one torch module, for training loops.
 
     The module takes uint8 RGB [b, 3, H, W], all images of one size, on the device it was moved to,
@@ -174,7 +185,7 @@ def torch_module(name: str | Backbone, *, weights: str | Path | None = None) -> 
     from genmem.features.torch_modules import TorchBackbone
     from genmem.features.torch_settings import default_torch_settings
 
-    backbone = find_backbone(name) if isinstance(name, str) else name
+    backbone = find_backbone(name)
     obtained = _obtain_weights(backbone, weights, None)
     if backbone.network is None:
         if obtained is not None:

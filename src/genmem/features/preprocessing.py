@@ -1,9 +1,9 @@
-"""How a decoded image becomes a network's input: three preprocessings with versioned names.
+"""How a decoded image becomes a network's input: preprocessings with versioned names.
 
 `apply` processes one image in the reader threads. It uses NumPy and Pillow, which release the
 interpreter lock, and gives uint8 where the published recipe rounds to 8 bits anyway. The network
-itself scales to its range. `apply_tensor` does the same to a whole torch batch on its device, for
-training loops.
+itself scales to its range, except for custom networks (`Scaled`). `apply_tensor` does the same to a
+whole torch batch on its device, for training loops.
 
 The name of a preprocessing is part of the cache key: a change of the arithmetic must change the
 number at the end of the name.
@@ -31,11 +31,11 @@ class Preprocessing(Protocol):
         ...
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
-        """One RGB image, uint8 [H, W, 3] → the network's input, [h, w, 3], values 0–255."""
+        """One RGB image, uint8 [H, W, 3] → the network's input, [h, w, 3]."""
         ...
 
     def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
-        """A batch, uint8 [b, 3, H, W] → the network's input, [b, h, w, 3], values 0–255."""
+        """A batch, uint8 [b, 3, H, W] → the network's input, [b, h, w, 3]."""
         ...
 
 
@@ -187,6 +187,75 @@ class Crop:
         top, left = round((height - self.size) / 2), round((width - self.size) / 2)
         cropped = values[:, :, top : top + self.size, left : left + self.size]
         return cropped.permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class ShorterSide:
+    """Pillow's antialiased bilinear resize of the shorter side to `size`, aspect ratio kept.
+
+    torchvision's `Resize(size)`: the longer side is rounded down. The output is uint8.
+    """
+
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The versioned name that goes into cache keys and provenance."""
+        return f"shorter-side-pillow-bilinear-{self.size}-v1"
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the result."""
+        if height <= width:
+            return self.size, int(self.size * width / height)
+        return int(self.size * height / width), self.size
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3] → uint8 [h, w, 3]."""
+        height, width = self._resized(*image.shape[:2])
+        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(resized)
+
+    def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
+        """uint8 [b, 3, H, W] → float32 [b, h, w, 3], whole numbers."""
+        from torch.nn import functional
+
+        size = self._resized(batch.shape[2], batch.shape[3])
+        values = functional.interpolate(batch.float(), size, mode="bilinear", antialias=True)
+        return values.clamp(0, 255).round().permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Another preprocessing, then (x/255 − mean) / std per channel, in float32.
+
+    For custom networks, which do not scale their input themselves. In torchvision's terms:
+    `ToTensor` and `Normalize`.
+
+    Attributes:
+        resizing: what happens first.
+        scale: the name of the scaling.
+        mean, std: per channel, of values in [0, 1].
+    """
+
+    resizing: Preprocessing
+    scale: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """The versioned name that goes into cache keys and provenance."""
+        return f"{self.resizing.name.removesuffix('-v1')}-{self.scale}-v1"
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [H, W, 3] → float32 [h, w, 3]."""
+        values = self.resizing.apply(image).astype(np.float32) / np.float32(255)
+        return (values - np.float32(self.mean)) / np.float32(self.std)
+
+    def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
+        """uint8 [b, 3, H, W] → float32 [b, h, w, 3]."""
+        values = self.resizing.apply_tensor(batch).float() / 255
+        return (values - values.new_tensor(self.mean)) / values.new_tensor(self.std)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genmem import plugins
 from genmem.errors import UsageError
 from genmem.features import custom_models, efficientnet_lite, inception, pixels, timm_models
 from genmem.features.backbone import Backbone
+from genmem.io.paths import expand_home
+
+BackboneLike = str | Path | Backbone | Callable[..., Any]
+"""What names or is a backbone: see `find_backbone`."""
 
 GROUP = "genmem.backbones"
 """The group of the entry points by which other packages add backbones (`genmem.plugins`)."""
@@ -39,29 +45,91 @@ def backbones() -> list[Backbone]:
     return list(_registry().values())
 
 
-def find_backbone(name: str) -> Backbone:
-    """Find a backbone: one of `backbones`, `timm:NAME`, or an .onnx or TorchScript file.
+def find_backbone(backbone: BackboneLike) -> Backbone:
+    """Find a backbone by its name, or describe the one that a file, module or callable is.
+
+    Args:
+        backbone: one of `backbones`, `timm:NAME`, a custom file, module or callable with the
+            defaults of `custom_backbone`, or a `Backbone`, which is returned.
 
     Raises:
         UsageError: there is none; the message lists similar names.
     """
-    if name in _registry():
-        return _registry()[name]
-    if name.startswith("timm:"):
-        return timm_models.timm_backbone(name.removeprefix("timm:"))
-    if Path(name).suffix in custom_models.SUFFIXES:
-        return custom_models.load_custom_backbone(Path(name))
-    similar = difflib.get_close_matches(name, _registry(), n=3)
+    if isinstance(backbone, Backbone):
+        return backbone
+    if not isinstance(backbone, str):
+        return custom_backbone(backbone)
+    if backbone in _registry():
+        return _registry()[backbone]
+    if backbone.startswith("timm:"):
+        return timm_models.timm_backbone(backbone.removeprefix("timm:"))
+    if Path(backbone).suffix in custom_models.SUFFIXES:
+        return custom_backbone(backbone)
+    similar = difflib.get_close_matches(backbone, _registry(), n=3)
     hint = f"did you mean {' or '.join(similar)}? " if similar else ""
     raise UsageError(
-        f"unknown backbone {name!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, and the "
-        f"path of a {', '.join(custom_models.SUFFIXES)} file."
+        f"unknown backbone {backbone!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, and "
+        f"the path of a {', '.join(custom_models.SUFFIXES)} file."
     )
 
 
 def is_registered(backbone: Backbone) -> bool:
     """Whether `find_backbone` finds this very entry by its name."""
     return _registry().get(backbone.name) is backbone
+
+
+def custom_backbone(
+    network: str | Path | Callable[..., Any],
+    *,
+    preprocess: str | None = None,
+    name: str | None = None,
+) -> Backbone:
+    """Describe a network of your own, to be given as `backbone=`.
+
+    The network takes RGB images, torch [b, 3, H, W], and gives features [b, d], or a tuple that
+    begins with them. It runs without gradients, a module in evaluation mode and on the device that
+    it is on. A file is .onnx, TorchScript, or what `torch.export.save` wrote; nothing is unpickled.
+
+    Features of a file are cached under its hash. Those of a module or callable are cached only
+    under a `name`, together with the hash of a module's weights: change the name when the code
+    changes.
+
+    Args:
+        network: the path of a file, a torch module, or another callable.
+        preprocess: what the network is given: SCALE or SCALE,SIZE, such as "imagenet,288". SCALE
+            is uint8 (0–255), unit (float32 in 0–1), symmetric (−1–1), imagenet or clip (their mean
+            and std). SIZE is 288 (the shorter side, in pixels) or 288x288. None: uint8 images of
+            their own size; an ONNX file of a fixed size gets images stretched to it.
+        name: of a module or callable, for cache keys and results; None: the name of the class or
+            function, and no cache. A file is named by itself.
+
+    Raises:
+        UsageError: the file is missing or no network, `preprocess` is not understood, or the name
+            is that of another backbone.
+
+    Example:
+        >>> import numpy as np
+        >>> import genmem
+        >>> def thumbnails(images):
+        ...     return images.float().mean(dim=(2, 3))
+        >>> images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
+        >>> extractor = genmem.load_backbone(genmem.custom_backbone(thumbnails, preprocess="unit"))
+        >>> with genmem.open_images(images) as source:
+        ...     genmem.extract(source, extractor=extractor).array.shape
+        (9, 3)
+    """
+    if isinstance(network, str | Path):
+        if name is not None:
+            raise UsageError("name: a file is named by itself; leave the name out.")
+        return custom_models.backbone_of_file(expand_home(network), preprocess)
+    if not callable(network):
+        raise UsageError(
+            "backbone: expected a name, the path of a file, a torch module or a callable, got "
+            f"{type(network).__name__}."
+        )
+    if name is not None and (not name or name in _registry() or name.startswith("timm:")):
+        raise UsageError(f"name: {name!r} is not free; choose another one.")
+    return custom_models.backbone_of_object(network, preprocess, name)
 
 
 def _registry() -> dict[str, Backbone]:

@@ -70,7 +70,7 @@ class TorchBackbone(nn.Module):
 
 
 class ChannelsFirst(nn.Module):
-    """Passes [b, h, w, 3] to a custom network that takes uint8 [b, 3, h, w]."""
+    """Passes [b, h, w, 3] to a custom network that takes [b, 3, h, w]."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -79,6 +79,38 @@ class ChannelsFirst(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[b, h, w, 3] → the network's first output."""
         output = self.network(images.permute(0, 3, 1, 2).contiguous())
+        return output[0] if isinstance(output, tuple | list) else output
+
+
+class ExportedNetwork(nn.Module):
+    """A program of `torch.export`, which has no modes and may take batches of one size only.
+
+    Attributes:
+        batch: images per call that the program takes; None for any number.
+    """
+
+    def __init__(self, program: nn.Module, batch: int | None) -> None:
+        super().__init__()
+        self.program, self.batch = program, batch
+
+    def train(self, mode: bool = True) -> ExportedNetwork:
+        """Nothing: the program is what it was when it was exported."""
+        return self
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[b, 3, h, w] → the program's first output."""
+        if self.batch is None:
+            return self._first(images)
+        parts = []
+        for images_part in images.split(self.batch):
+            missing = self.batch - len(images_part)
+            padding = images_part[-1:].expand(missing, *images.shape[1:])
+            rows = self._first(torch.cat([images_part, padding]))
+            parts.append(rows[: len(images_part)])
+        return torch.cat(parts)
+
+    def _first(self, images: torch.Tensor) -> torch.Tensor:
+        output = self.program(images)
         return output[0] if isinstance(output, tuple | list) else output
 
 

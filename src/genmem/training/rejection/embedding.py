@@ -17,6 +17,7 @@ from genmem.features import custom_models
 from genmem.features.backbone import Backbone
 from genmem.features.cache import cache_folder, cached_array, entry_key
 from genmem.features.extractor import torch_module
+from genmem.features.network_engine import weights_digest
 from genmem.features.preprocessing import Crop, Stretch
 from genmem.features.registry import find_backbone
 from genmem.images import Progress
@@ -168,13 +169,3 @@ def training_features(
         f"flips {flips} half {half} {device.type}",
     )
     return cached_array(folder, key, compute, progress)
-
-
-def weights_digest(module: nn.Module) -> str:
-    """Hash of a module's weights and buffers, by name; 32 hexadecimal digits."""
-    hashed = blake2b(digest_size=16)
-    for name, value in module.state_dict().items():
-        held = value.detach().cpu().contiguous()
-        hashed.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
-        hashed.update(held.flatten().view(torch.uint8).numpy().data)
-    return hashed.hexdigest()
