@@ -5,9 +5,10 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from PIL import Image
 
 import genmem.features as features
-from genmem.errors import InputError, UsageError, WeightsError
+from genmem.errors import InputError, UsageError
 from genmem.images import open_images
 
 DIMS = {"first": ["b", 3, 8, 8], "last": ["b", 8, 8, 3], "any": ["b", 3, "h", "w"]}
@@ -80,9 +81,9 @@ def test_a_torchscript_file_takes_uint8_images(tmp_path, noise):
 
 
 def test_a_file_that_is_something_else_is_named(tmp_path):
-    for name, error in (("x.onnx", UsageError), ("x.pt", WeightsError)):
+    for name in ("x.onnx", "x.pt", "x.pt2"):
         (tmp_path / name).write_bytes(b"\x99something else")
-        with pytest.raises(error, match=name):
+        with pytest.raises(UsageError, match=name):
             features.load_backbone(str(tmp_path / name), device="cpu")
 
 
@@ -110,3 +111,32 @@ def test_pixels_as_a_torch_module(noise):
     module = features.torch_module("pixels")
     result = module(torch.from_numpy(noise).permute(0, 3, 1, 2)).numpy()
     assert np.array_equal(result, noise.reshape(12, -1))
+
+
+def test_an_onnx_file_gets_scaled_images_where_they_are_asked_for(tmp_path, noise):
+    for name, shape in (("any.onnx", DIMS["any"]), ("fixed.onnx", DIMS["first"])):
+        path = onnx_file(tmp_path / name, shape=shape, type=TensorProto.FLOAT)
+        extractor = features.load_backbone(features.custom_backbone(path, preprocess="imagenet"))
+        result = features.extract(open_images(noise), extractor=extractor, cache=None)
+        resized = (
+            noise
+            if name == "any.onnx"
+            else [
+                Image.fromarray(image).resize((8, 8), Image.Resampling.BICUBIC) for image in noise
+            ]
+        )
+        values = np.stack([np.asarray(image) for image in resized]) / 255
+        expected = ((values - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).mean(axis=(1, 2))
+        np.testing.assert_allclose(result.array, expected, atol=1e-5)
+
+
+def test_what_an_onnx_file_does_not_take_is_refused(tmp_path, noise):
+    square = onnx_file(tmp_path / "square.onnx", shape=DIMS["first"], type=TensorProto.FLOAT)
+    with pytest.raises(UsageError, match=r"takes images of 8 × 8, and --preprocess .* gives 9"):
+        features.custom_backbone(square, preprocess="unit,9")
+    unscaled = onnx_file(tmp_path / "uint8.onnx", shape=DIMS["any"])
+    with pytest.raises(UsageError, match=r"takes uint8 images, which cannot be scaled"):
+        features.load_backbone(features.custom_backbone(unscaled, preprocess="unit"))
+    extractor = features.load_backbone(features.custom_backbone(square, preprocess="unit,8"))
+    with pytest.raises(InputError, match=r"failed on images \[12, 3, 8, 9\]; it declares"):
+        features.extract(open_images(noise), extractor=extractor, cache=None)

@@ -344,3 +344,35 @@ def test_a_damaged_program_is_one_line(tmp_path, noise):
         path.write_bytes(content)
         with pytest.raises(GenmemError, match=r"net\.pt2: "):
             rows_of(path, noise)
+
+
+def test_the_command_line_says_how_pixels_are_prepared(tmp_path, capsys):
+    from genmem.cli.app import run
+
+    images = np.random.default_rng(0).integers(0, 256, (90, 20, 24, 3), np.uint8)
+    for place, name in enumerate(("generated", "train", "test")):
+        np.save(tmp_path / f"{name}.npy", images[30 * place : 30 * (place + 1)])
+    network = small_network()
+    path = save_torchscript(network, tmp_path / "net.torchscript.pt", trace=False)
+    files = [str(tmp_path / f"{name}.npy") for name in ("generated", "train", "test")]
+    options = ["--preprocess", "imagenet,40", "--device", "cpu"]
+    out = tmp_path / "rows.npy"
+    arguments = ["features", files[0], "--backbone", str(path), "--out", str(out), *options]
+    assert run(arguments) == 0
+    expected = expected_rows(images[:30], network, 40)
+    np.testing.assert_allclose(np.load(out), expected, rtol=1e-4, atol=1e-5)
+    sets = [files[0], "--train", files[1], "--test", files[2]]
+    assert run(["score", *sets, "--backbone", str(path), *options]) == 0
+    audit = ["audit", *sets, "--backbone", f"{path},pixels", "--out", str(tmp_path / "audit")]
+    assert run([*audit, *options]) == 0
+    capsys.readouterr()
+    for wrong in ("pixels", f"{path},{path}"):
+        assert run([*audit[:6], "--backbone", wrong, *options, *audit[8:]]) == 2
+        assert "--preprocess belongs to one network file" in capsys.readouterr().err
+
+
+def test_a_function_with_the_name_of_a_backbone_is_another_network(noise):
+    def inception(images):
+        return images.float().mean(dim=(2, 3))
+
+    assert features.find_backbone(inception).name == "inception (custom)"

@@ -31,7 +31,7 @@ from genmem.auditing.significance import (
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
-from genmem.features import Device, FeatureExtractor, is_feature_source
+from genmem.features import Backbone, BackboneLike, Device, FeatureExtractor, is_feature_source
 from genmem.images import Augmentation, Progress, read_classes
 from genmem.io.paths import refuse_empty
 from genmem.provenance import provenance
@@ -39,7 +39,7 @@ from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
     FeatureSets,
-    check_backbones,
+    find_backbones,
     load_feature_sets,
     open_backbones,
     open_set,
@@ -62,7 +62,7 @@ def audit(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbones: Sequence[str] = ("inception", "pixels"),
+    backbones: Sequence[BackboneLike] = ("inception", "pixels"),
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
@@ -90,7 +90,8 @@ def audit(
         train: the training set.
         test: held-out images of the same kind; None for training images, each left out in turn.
         backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
-            "pixels" miss flips and crops, so name several. Unused where features are given.
+            "pixels" miss flips and crops, so name several. Each as in `genmem.score`. Unused where
+            features are given.
         augment: families of augmentations of the training images to compare with too: "flip",
             "crops"; "pixels:crops" for that space alone. Each multiplies the number of training
             images by its augmentations, cheap in pixels and expensive in a network's features.
@@ -130,11 +131,12 @@ def audit(
     if test is not None:
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
-    augmentations, families = parse_families(augment, backbones)
+    entries = find_backbones(backbones, weights=weights)
+    augmentations, families = parse_families(augment, [entry.name for entry in entries])
     run = _Run(
         sources=sources,
         are_features={role: is_feature_source(source) for role, source in sources.items()},
-        backbones=backbones,
+        backbones=entries,
         augmentations=augmentations,
         families=families,
         neighbors=neighbors,
@@ -157,7 +159,7 @@ class _Run:
 
     sources: Mapping[str, Any]
     are_features: Mapping[str, bool]
-    backbones: Sequence[str]
+    backbones: Sequence[Backbone]
     augmentations: tuple[Augmentation, ...]
     families: Mapping[str, AugmentationFamilies]
     neighbors: int
@@ -171,7 +173,6 @@ class _Run:
 
     def check(self) -> None:
         """Refuse arguments that do not go together, before anything is read."""
-        check_backbones(self.backbones, weights=self.options.weights)
         if not 0 < self.level < 1:
             raise UsageError(f"level: expected a rate between 0 and 1, got {self.level}.")
         if not 1 <= self.neighbors <= MAX_NEIGHBORS:

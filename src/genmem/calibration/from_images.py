@@ -15,13 +15,13 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
 from genmem.errors import InputError, UsageError
-from genmem.features import FeatureExtractor
+from genmem.features import BackboneLike, FeatureExtractor
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
 from genmem.scoring.feature_sets import (
     ExtractOptions,
-    check_backbones,
+    find_backbones,
     load_feature_sets,
     open_backbones,
 )
@@ -51,7 +51,7 @@ def calibrate_sets(
     *,
     train: Any,
     labels: Labels,
-    backbones: Sequence[str] = ("inception",),
+    backbones: Sequence[BackboneLike] = ("inception",),
     criterion: Criterion = "false_penalty",
     false_penalty_rate: float = 0.0,
     seed: int = 0,
@@ -66,7 +66,8 @@ def calibrate_sets(
         sets: label by source; a source is whatever `genmem score` takes as a path.
         train: the training set.
         labels: which labels are honest and which cheating.
-        backbones: candidate feature spaces; unused where features are given.
+        backbones: candidate feature spaces, each as in `genmem.score`; unused where features are
+            given.
         criterion: as in `calibrate`.
         false_penalty_rate: as in `calibrate`.
         seed: seed of the bootstrap.
@@ -80,11 +81,11 @@ def calibrate_sets(
     options = options or ExtractOptions()
     train = as_source(train, role=_TRAIN)
     _check_labels(sets, labels)
-    check_backbones(backbones, weights=options.weights)
+    entries = find_backbones(backbones, weights=options.weights)
     is_honest, _ = labels.masks(list(sets.values()))
     calibrations: list[Calibration] = []
     spaces: list[SetDistances] = []
-    for extractor in open_backbones(backbones, [train, *sets], options):
+    for extractor in open_backbones(entries, [train, *sets], options):
         space = set_distances(list(sets), train=train, backbone=extractor, options=options)
         means = np.asarray(list(space.means.values()))
         images = [space.images[source] for source in sets]
@@ -108,7 +109,7 @@ def set_distances(
     sources: Sequence[str],
     *,
     train: Any,
-    backbone: str | FeatureExtractor | None = "inception",
+    backbone: BackboneLike | FeatureExtractor | None = "inception",
     options: ExtractOptions | None = None,
 ) -> SetDistances:
     """The memorization distance of several sets to one training set, in one feature space.

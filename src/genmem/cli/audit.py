@@ -13,6 +13,7 @@ from genmem.cli.options import (
     DropDuplicates,
     Generated,
     OutDirectory,
+    Preprocess,
     Seed,
     SkipBroken,
     Train,
@@ -58,6 +59,7 @@ def audit(
     drop_duplicates: DropDuplicates = False,
     seed: Seed = 0,
     weights: Weights = None,
+    preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
@@ -67,7 +69,7 @@ def audit(
     training images count as one, and held-out images that repeat a training image are left out.
     """
     from genmem.cli.outputs import check_folder
-    from genmem.cli.parsing import split_names
+    from genmem.cli.parsing import parse_backbones, split_names
     from genmem.cli.progress import progress_on_stderr
 
     check_folder(
@@ -85,7 +87,7 @@ def audit(
             generated=generated,
             train=train,
             test=test,
-            backbones=split_names(backbone),
+            backbones=parse_backbones(split_names(backbone), preprocess),
             augment=split_names(augment) if augment is not None else (),
             neighbors=neighbors,
             level=level,

@@ -15,6 +15,7 @@ from genmem.cli.options import (
     Json,
     LabelColumn,
     OptionalTrain,
+    Preprocess,
     Seed,
     SkipBroken,
     Weights,
@@ -81,6 +82,7 @@ def calibrate(
     seed: Seed = 0,
     json: Json = None,
     weights: Weights = None,
+    preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
@@ -90,7 +92,7 @@ def calibrate(
     compared with τ. `genmem score --tau` reads the JSON file.
     """
     from genmem.calibration import calibrate_table
-    from genmem.cli.parsing import parse_labels, split_names
+    from genmem.cli.parsing import parse_backbones, parse_labels, split_names
     from genmem.cli.progress import progress_on_stderr
 
     labels, chosen = parse_labels(honest, cheating), CRITERIA[criterion]
@@ -118,7 +120,7 @@ def calibrate(
             sets,
             train=train,
             labels=labels,
-            backbones=split_names(backbone),
+            backbones=parse_backbones(split_names(backbone), preprocess),
             criterion=chosen,
             false_penalty_rate=false_penalty_rate,
             seed=seed,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genmem.cli.options import SOURCE, Backbone, Device, OutNpy, SkipBroken, Weights
+from genmem.cli.options import SOURCE, Backbone, Device, OutNpy, Preprocess, SkipBroken, Weights
 
 
 def features(
@@ -15,6 +15,7 @@ def features(
     out: OutNpy,
     backbone: Backbone = "inception",
     weights: Weights = None,
+    preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
@@ -23,6 +24,7 @@ def features(
     The file holds float32 [n, d]. The images' ids are written beside it, to NAME.ids.json.
     """
     from genmem.cli.outputs import check_outputs, write_json
+    from genmem.cli.parsing import parse_backbones
     from genmem.cli.progress import progress_on_stderr
     from genmem.features.feature_io import IDS_SUFFIX
     from genmem.io.atomic import atomic_write, check_writable
@@ -38,8 +40,9 @@ def features(
     from genmem.features import extract, load_backbone
     from genmem.images import open_images, side_file_notes
 
+    [network] = parse_backbones([backbone], preprocess)
     with progress_on_stderr() as progress, open_images(source) as images:
-        extractor = load_backbone(backbone, weights=weights, device=device, progress=progress)
+        extractor = load_backbone(network, weights=weights, device=device, progress=progress)
         features = extract(images, extractor=extractor, skip_broken=skip_broken, progress=progress)
         with atomic_write(out) as file:
             np.save(file, features.array, allow_pickle=False)

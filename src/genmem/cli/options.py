@@ -22,6 +22,9 @@ HELP = {
     "--test": "Held-out images: of the same kind, but not used for training.",
     "--backbone": "Backbone that computes the features (see `genmem backbones`).",
     "--weights": "Weights file of the backbone.",
+    "--preprocess": "Scale and size of the images for a network file: SCALE or SCALE,SIZE, such as "
+    "`imagenet,288`. SCALE is uint8, unit, symmetric, imagenet or clip; SIZE is a shorter side or "
+    "288x288.",
     "--metrics": f"Metrics to compute: {', '.join(BUILT_IN)}, or metrics of installed plugins. "
     "fid is fd, and kid is kd.",
     "--samples": "Number of images to generate.",
@@ -85,6 +88,9 @@ RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
 Backbones = Annotated[str, option("--backbone", metavar="NAME,…")]
 Weights = Annotated[str | None, option("--weights", metavar="FILE")]
+Preprocess = Annotated[
+    str | None, option("--preprocess", metavar="SCALE[,SIZE]", show_default="of the file")
+]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], option("--device")]
 TrainingDevice = Annotated[Literal["auto", "cpu", "cuda"], option("--device")]
 Precision = Annotated[Literal["full", "bf16", "fp16"], option("--precision")]

@@ -1,14 +1,16 @@
-"""Parsers of option values: `A,B,C`, `NAME=VALUE`, τ, and labels of entries."""
+"""Parsers of option values: `A,B,C`, backbones, `NAME=VALUE`, τ, and labels of entries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmem.errors import UsageError
 
 if TYPE_CHECKING:
     from genmem.calibration import Labels
+    from genmem.features import Backbone
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -26,6 +28,32 @@ def parse_names(text: str, *, option: str) -> tuple[str, ...]:
     if not names:
         raise UsageError(f"{option}: expected names, A,B,…, got {text!r}.")
     return names
+
+
+def parse_backbones(names: Sequence[str], preprocess: str | None) -> list[str | Backbone]:
+    """The values of `--backbone`; `--preprocess` belongs to the network file among them.
+
+    Args:
+        names: at least one.
+        preprocess: the value of `--preprocess`.
+
+    Raises:
+        UsageError: `--preprocess` is given, and there is no file or more than one.
+    """
+    if preprocess is None:
+        return list(names)
+    from genmem.features import custom_backbone
+    from genmem.features.custom_models import SUFFIXES
+
+    files = [name for name in names if Path(name).suffix in SUFFIXES]
+    if len(files) != 1:
+        raise UsageError(
+            f"--preprocess belongs to one network file ({', '.join(SUFFIXES)}), and --backbone "
+            f"names {'several' if files else 'none'}: {', '.join(names)}."
+        )
+    return [
+        custom_backbone(name, preprocess=preprocess) if name in files else name for name in names
+    ]
 
 
 def parse_whole_numbers(text: str, *, option: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from genmem.cli.options import (
     Device,
     Generated,
     Json,
+    Preprocess,
     Report,
     Seed,
     SkipBroken,
@@ -47,12 +48,13 @@ def score(
     json: Json = None,
     report: Report = None,
     weights: Weights = None,
+    preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
     """Score the quality and the memorization of generated images."""
     from genmem.cli.outputs import check_outputs
-    from genmem.cli.parsing import split_names
+    from genmem.cli.parsing import parse_backbones, split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
     from genmem.io.atomic import check_writable
@@ -72,13 +74,14 @@ def score(
     )
     from genmem.scoring import score as compute_score
 
+    [network] = parse_backbones([backbone], preprocess)
     sources = [source for source in (generated, train, test) if source is not None]
     with progress_on_stderr() as progress:
         result = compute_score(
             generated=generated,
             train=train,
             test=test,
-            backbone=backbone,
+            backbone=network,
             metrics=None if metrics is None else split_names(metrics),
             tau=tau_for(threshold, backbone=backbone, sources=sources),
             seed=seed,

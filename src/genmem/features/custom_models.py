@@ -253,6 +253,7 @@ def _load_torchscript(path: Path, *, device: str) -> torch.nn.Module:
 
 def _load_exported(path: Path, *, device: str, scaled: bool | None) -> torch.nn.Module:
     import torch
+    from torch.export.passes import move_to_device_pass
 
     from genmem.features.exported_programs import refuse_code
     from genmem.features.torch_modules import ExportedNetwork
@@ -262,7 +263,7 @@ def _load_exported(path: Path, *, device: str, scaled: bool | None) -> torch.nn.
         program = torch.export.load(path)
         images = _exported_input(program, path, scaled=scaled)
         if device != "cpu":
-            program = torch.export.passes.move_to_device_pass(program, device)
+            program = move_to_device_pass(program, device)
         module = program.module()
     except UsageError:
         raise
@@ -279,7 +280,7 @@ def _exported_input(program: Any, path: Path, *, scaled: bool | None) -> torch.T
     """The one input that a program declares."""
     names = program.graph_signature.user_inputs
     nodes = {node.name: node for node in program.graph.nodes}
-    images = nodes[names[0]].meta.get("val") if len(names) == 1 else None
+    images: Any = nodes[names[0]].meta.get("val") if len(names) == 1 else None
     if getattr(images, "ndim", None) != 4 or images.shape[1] != 3:
         raise UsageError(f"{path.name}: expected a program of one input, images [b, 3, H, W].")
     if scaled is not None and images.dtype.is_floating_point != scaled:
@@ -324,7 +325,8 @@ def _open_object(
 ) -> NetworkEngine:
     """A module runs where its parameters are, a callable where the device says."""
     del weights, sha256
-    place = next(iter(network.parameters()), None) if hasattr(network, "parameters") else None
+    parameters = getattr(network, "parameters", tuple)
+    place = next(iter(parameters()), None)
     if place is not None and device not in ("auto", place.device.type):
         raise UsageError(
             f"device: {backbone.name} is on {place.device}. Move it with .to({device!r}), or leave "
@@ -385,9 +387,7 @@ def _fit_square(preprocessing: Preprocessing, size: int, path: Path) -> Preproce
     return Scaled(resizing, scaled.scale, scaled.mean, scaled.std) if scaled else resizing
 
 
-def backbone_of_object(
-    network: Callable[..., Any], preprocess: str | None, name: str | None
-) -> Backbone:
+def backbone_of_object(network: Any, preprocess: str | None, name: str | None) -> Backbone:
     """Describe the backbone that a torch module or another callable is.
 
     Args:

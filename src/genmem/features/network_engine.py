@@ -36,11 +36,13 @@ class NetworkEngine:
         """Preprocessed images [b, h, w, 3] → features of the first output; no logits."""
         import torch
 
+        from genmem.features.torch_settings import default_torch_settings
+
         images = torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
         try:
             with (
                 torch.inference_mode(),
-                torch.backends.cudnn.flags(allow_tf32=False),
+                default_torch_settings(self._device),
                 _evaluation_mode(self._network),
             ):
                 output = self._network(images.to(self._device))
@@ -72,7 +74,7 @@ class NetworkEngine:
 
 def _first_output(output: Any, title: str) -> NDArray:
     """The first output of a network as an array."""
-    first = output[0] if isinstance(output, tuple | list) and output else output
+    first: Any = output[0] if isinstance(output, tuple | list) and output else output
     if not hasattr(first, "__array__") and not hasattr(first, "__dlpack__"):
         raise InputError(
             f"{title}: expected features [b, d], or a tuple that begins with them, got "
@@ -84,8 +86,8 @@ def _first_output(output: Any, title: str) -> NDArray:
 @contextmanager
 def _evaluation_mode(network: Callable[..., Any]) -> Iterator[None]:
     """Put the parts of a module that are in training mode into evaluation mode for a while."""
-    modules = network.modules() if hasattr(network, "modules") else ()
-    training = [module for module in modules if module.training]
+    modules = getattr(network, "modules", tuple)
+    training = [module for module in modules() if module.training]
     try:
         for module in training:
             module.training = False

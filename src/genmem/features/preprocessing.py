@@ -250,7 +250,7 @@ class Scaled:
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [H, W, 3] → float32 [h, w, 3]."""
         values = self.resizing.apply(image).astype(np.float32) / np.float32(255)
-        return (values - np.float32(self.mean)) / np.float32(self.std)
+        return (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
 
     def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
         """uint8 [b, 3, H, W] → float32 [b, h, w, 3]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,10 @@ def custom_backbone(
         )
     if name is not None and (not name or name in _registry() or name.startswith("timm:")):
         raise UsageError(f"name: {name!r} is not free; choose another one.")
-    return custom_models.backbone_of_object(network, preprocess, name)
+    backbone = custom_models.backbone_of_object(network, preprocess, name)
+    if backbone.name in _registry():  # a function that is called inception is another network
+        return replace(backbone, name=f"{backbone.name} (custom)")
+    return backbone
 
 
 def _registry() -> dict[str, Backbone]:

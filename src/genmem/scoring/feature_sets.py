@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from genmem.arrays import is_array_like
 from genmem.errors import InputError, UsageError
 from genmem.features import (
+    Backbone,
+    BackboneLike,
     Device,
     FeatureExtractor,
     extract,
@@ -111,19 +113,26 @@ class FeatureSets:
         return (f"{note}.",) if note else ()
 
 
-def check_backbones(names: Sequence[str], *, weights: str | Path | None) -> None:
-    """Refuse backbones that cannot be compared in one call, before any work is done.
+def find_backbones(
+    backbones: Sequence[BackboneLike], *, weights: str | Path | None
+) -> list[Backbone]:
+    """The backbones of one call, found before any work is done.
+
+    Args:
+        backbones: names, files, modules, callables or `Backbone`s.
+        weights: the weights file that was given, for one backbone.
 
     Raises:
-        UsageError: a backbone is unknown or named twice, none is named, or a weights file is given
-            for several.
+        UsageError: a backbone is unknown, two have one name, none is given, or a weights file is
+            given for several.
     """
-    if isinstance(names, str) or not names or len(set(names)) < len(names):
+    several = not isinstance(backbones, str) and isinstance(backbones, Sequence)
+    entries = [find_backbone(backbone) for backbone in backbones] if several else []
+    if not entries or len({entry.name for entry in entries}) < len(entries):
         raise UsageError("backbones: expected one or several different names, A,B,C.")
-    if weights is not None and len(names) > 1:
+    if weights is not None and len(entries) > 1:
         raise UsageError("a weights file belongs to one backbone; name only one.")
-    for name in names:
-        find_backbone(name)
+    return entries
 
 
 def open_set(source: Any, role: str) -> ImageSource:
@@ -134,12 +143,12 @@ def open_set(source: Any, role: str) -> ImageSource:
 
 
 def open_backbones(
-    names: Sequence[str], sources: Sequence[Any], options: ExtractOptions
+    names: Sequence[BackboneLike], sources: Sequence[Any], options: ExtractOptions
 ) -> list[FeatureExtractor | None]:
     """Load all backbones before the first is used, so that a missing one is reported at once.
 
     Args:
-        names: backbones.
+        names: backbones, or their names.
         sources: the sets that will be compared.
         options: weights, device and progress.
 
@@ -160,7 +169,7 @@ def load_feature_sets(
     sources: Mapping[str, Any],
     *,
     stack: ExitStack,
-    backbone: str | FeatureExtractor | None,
+    backbone: BackboneLike | FeatureExtractor | None,
     options: ExtractOptions,
     statistics: bool = False,
 ) -> FeatureSets:
@@ -169,8 +178,8 @@ def load_feature_sets(
     Args:
         sources: by role, whatever `genmem.score` takes.
         stack: closes the image sources when the caller is done with them.
-        backbone: the backbone for sets that are images, by name or opened; None where all sets are
-            features.
+        backbone: the backbone for sets that are images, as for `load_backbone` or opened; None
+            where all sets are features.
         options: weights, device, broken images and progress.
         statistics: the training set may be statistics, and those beside images are loaded. Without
             it statistics alone are refused, and those beside images are not looked at.
@@ -187,8 +196,10 @@ def load_feature_sets(
         is_read_later = (may_be_statistics and is_statistics(source)) or is_feature_source(source)
         opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
-    extractor = backbone if isinstance(backbone, FeatureExtractor) else None
-    if images and isinstance(backbone, str):
+    extractor = None
+    if isinstance(backbone, FeatureExtractor):
+        extractor = backbone
+    elif images and backbone is not None:
         [extractor] = open_backbones([backbone], images, options)
     by_role = {}
     for role, source in opened.items():

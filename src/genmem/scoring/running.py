@@ -19,7 +19,7 @@ from genmem.arrays import (
     is_array_like,
 )
 from genmem.errors import InputError, UsageError
-from genmem.features import Device, RowIds, extract, load_features
+from genmem.features import BackboneLike, Device, RowIds, extract, load_features
 from genmem.images import ArraySource, Progress
 from genmem.results import InputSummary, Score
 from genmem.scoring.feature_sets import (
@@ -51,7 +51,7 @@ class RunningScore:
         *,
         train: Any,
         test: Any = None,
-        backbone: str = "inception",
+        backbone: BackboneLike = "inception",
         metrics: Sequence[str] | None = None,
         tau: float | None = None,
         seed: int = 0,

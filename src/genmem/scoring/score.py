@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from genmem.arrays import as_feature_sets, as_source, check_at_least, check_same_dimension
-from genmem.features import Device, is_feature_source, is_statistics
+from genmem.features import (
+    BackboneLike,
+    Device,
+    find_backbone,
+    is_feature_source,
+    is_statistics,
+)
 from genmem.images import Progress, side_file_notes
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
@@ -40,7 +46,7 @@ def score(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbone: str = "inception",
+    backbone: BackboneLike = "inception",
     metrics: Sequence[str] | None = None,
     tau: float | None = None,
     seed: int = 0,
@@ -57,7 +63,8 @@ def score(
         train: the training set, in any of these forms; or its mean and covariance (`Statistics`, or
             an .npz file with mu and sigma), which serve FD only.
         test: held-out images of the same kind; None leaves out the metrics that need them.
-        backbone: feature space (`genmem backbones` lists them); unused where features are given.
+        backbone: feature space: a name (`genmem backbones` lists them), or a network of your own as
+            a file, torch module, callable or `custom_backbone`; unused where features are given.
         metrics: names or aliases of metrics; None for all that the data allow.
         tau: MiFID's threshold; None for the backbone's published one, if there is one.
         seed: seed of everything random.
@@ -112,7 +119,7 @@ def plan_for(
     metrics: Sequence[str] | None,
     tau: float | None,
     seed: int,
-    backbone: str,
+    backbone: BackboneLike,
 ) -> Plan:
     """The plan for the sets given by role, decided by what they are, before any is read."""
     of_statistics = is_statistics(sources["train"])
@@ -120,7 +127,7 @@ def plan_for(
         role: (role == "train" and of_statistics) or is_feature_source(source)
         for role, source in sources.items()
     }
-    name = "features" if all(are_features.values()) else backbone
+    name = "features" if all(are_features.values()) else find_backbone(backbone).name
     available = [need for need in ("test",) if need in sources]
     if not of_statistics:
         available.append("train_rows")
