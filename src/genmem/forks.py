@@ -8,7 +8,6 @@ destroyed waits for none. New threads of the child start their own.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from weakref import WeakSet
@@ -31,9 +30,12 @@ def prepare_forks() -> None:
 
 
 def _after_fork() -> None:
-    for owner in list(_WITH_THREADS):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
-    _WITH_THREADS.clear()
+    if _WITH_THREADS:
+        import ctypes  # loaded with NumPy
+
+        for owner in list(_WITH_THREADS):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
+        _WITH_THREADS.clear()
     # Only what is loaded can have threads that are missing; importing more would take seconds.
     if set_torch := getattr(sys.modules.get("torch"), "set_num_threads", None):
         set_torch(1)
