@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.calibration import Labels, penalised_score, read_table
+from genmem.calibration import Labels, penalised_score, ranked_score, read_table
 
 if TYPE_CHECKING:
     from genmem.arena.competitions.models import Competition, Split
@@ -264,7 +264,7 @@ def reviews_until_clean(
     from genmem.arena.leaderboards.ranking import ScoredSubmission
     from genmem.arena.moderation.queue import count_reviewed
 
-    scores = penalised_score(fd=rows.fd["private"], distance=rows.distance["private"], tau=tau)
+    scores = ranked_score(fd=rows.fd["private"], distance=rows.distance["private"], tau=tau)
     submissions = [
         ScoredSubmission(team=team, id=str(place), score=float(score), received_at=START)
         for place, (team, score) in enumerate(zip(rows.teams, scores, strict=True), 10_000_000)

@@ -9,8 +9,10 @@ from genmem.calibration import (
     Board,
     agreement,
     analyze,
+    calibrate,
     correlation,
     penalised_score,
+    ranked_score,
     review,
     sweep,
 )
@@ -152,3 +154,38 @@ def test_a_review_of_no_entries_is_refused(write_table):
         analyze(write_table(*ROWS), top=0)
     with pytest.raises(UsageError, match="board"):
         analyze(write_table(*ROWS), boards={})
+
+
+REPLAYS = (
+    "a,60,60,60,60,0.4,0.5,non-mem",
+    "b,90,90,90,90,0.5,0.6,non-mem",
+    "c,0.5,0.5,0.002,0.002,0.004,0.004,aug",
+    "d,0,0,0,0,0,0,mgan",
+    "e,2,2,4e-13,4e-13,2e-13,2e-13,mgan",
+)
+
+
+def test_a_replay_in_a_table_ranks_last_and_is_named(write_table):
+    table = {column: [] for column in ("fd", "distance")}
+    for row in REPLAYS:
+        values = row.split(",")
+        table["fd"].append(float(values[3]))
+        table["distance"].append(float(values[5]))
+    fd, distance = np.array(table["fd"]), np.array(table["distance"])
+    assert np.argsort(penalised_score(fd=fd, distance=distance, tau=0.1))[0] == 3
+    assert ranked_score(fd=fd, distance=distance, tau=0.1).tolist() == [0, 1, 2, 4, 3]
+    assert ranked_score(fd=fd, distance=distance, tau=None).tolist() == [3, 4, 2, 0, 1]
+    found = analyze(write_table(*REPLAYS), top=2)
+    for board in found.boards.values():
+        opened = {case.name: case.blank_is_neither.opened for case in board.reviews}
+        assert (opened["no penalty"], opened["in force"]) == (5, 2)
+        assert board.reproduced >= 3  # the published numbers are reproduced as they are
+    replays = [note for note in found.notes if "replay of the training set" in note]
+    assert len(replays) == 2
+    assert replays[0].startswith("2 entries on the public board")
+    assert "MiFID means nothing" in replays[0]
+
+
+def test_a_replay_is_a_cheat_that_every_threshold_catches():
+    found = calibrate(honest=np.array([0.4, 0.5]), cheating=np.array([0.0, 1e-16]))
+    assert found.thresholds["false_penalty"].caught == 2

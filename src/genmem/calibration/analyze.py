@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from genmem.calibration.competition import (
     agreement,
     correlation,
     penalised_score,
+    ranked_score,
     review,
     review_path,
+    standings,
     sweep,
 )
 from genmem.calibration.labels import NOT_REVIEWED, Labels
@@ -30,6 +32,8 @@ from genmem.calibration.results import (
 from genmem.calibration.tables import DISQUALIFIED, Table, read_table
 from genmem.calibration.thresholds import evaluate_threshold
 from genmem.errors import UsageError
+from genmem.formatting import count
+from genmem.metrics.mifid import REPLAY, Standing
 
 TOPS = (5, 10, 20, 50, 100)
 """The k of the top-k overlaps."""
@@ -143,7 +147,10 @@ def analyze(
         cheating_labels=labels.cheating,
         boards=results,
         agreements=tuple(_agreements(results, honest)),
-        notes=_notes(len(table) - int(complete.sum()), int(entries.blank.sum()), results),
+        notes=(
+            *_notes(len(table) - int(complete.sum()), int(entries.blank.sum()), results),
+            *_replay_notes(results, boards),
+        ),
     )
 
 
@@ -236,7 +243,7 @@ def _analyze_board(
             for group, mask in entries.groups.items()
         ),
         reviews=tuple(
-            _review(case, tau, penalised_score(fd=fd, distance=distance, tau=tau), entries, top)
+            _review(case, tau, ranked_score(fd=fd, distance=distance, tau=tau), entries, top)
             for case, tau in taus.items()
         ),
         disqualified=disqualified,
@@ -265,7 +272,7 @@ def _agreements(results: Mapping[str, BoardResult], honest: Bools) -> list[Agree
     for boards in itertools.combinations(results.values(), 2):
         for by in ("fd", "score"):
             first, second = (
-                penalised_score(
+                ranked_score(
                     fd=board.fd,
                     distance=board.distance,
                     tau=board.calibration.tau if by == "score" else None,
@@ -306,3 +313,17 @@ def _notes(incomplete: int, blank: int, results: Mapping[str, BoardResult]) -> t
             "their FD or distance."
         )
     return tuple(notes)
+
+
+def _replay_notes(results: Mapping[str, BoardResult], boards: Mapping[str, Board]) -> Iterator[str]:
+    """Sentences on entries whose MiFID means nothing."""
+    for name, board in results.items():
+        tau = boards[name].tau or board.calibration.tau
+        of_entries = standings(fd=board.fd, distance=board.distance, tau=tau)
+        replays = int((of_entries == Standing.REPLAY).sum())
+        if replays:
+            yield (
+                f"{count(replays, 'entry', 'entries')} on the {name} board: {REPLAY}. FD is 0 but "
+                f"for rounding and the distance is below τ = {tau:.4g}, so MiFID means nothing; "
+                "they rank last."
+            )

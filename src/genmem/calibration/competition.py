@@ -14,7 +14,7 @@ from genmem.arrays import as_distances
 from genmem.calibration.results import Agreement, Bools, Correlation, Floats, Review, Sweep
 from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import LEVEL
-from genmem.metrics.mifid import EPSILON, penalty
+from genmem.metrics.mifid import EPSILON, penalty, ranking, standing
 from genmem.results import Interval
 
 
@@ -46,6 +46,43 @@ def _pair(**columns: Floats) -> list[Floats]:
         lengths = " and ".join(f"{len(array):,} of {role}" for role, array in arrays.items())
         raise InputError(f"expected one value of each for every entry, got {lengths}.")
     return list(arrays.values())
+
+
+FLOOR = 1e-11
+"""FD, as a share of a table's largest, up to which it is 0 but for rounding. A table has no traces,
+of which `genmem.fd`'s floor is 2e-12 to 1e-11 (32 to 4,032 dimensions)."""
+
+
+def standings(*, fd: Floats, distance: Floats, tau: float | None) -> NDArray[np.int8]:
+    """How entries of a table enter a ranking by MiFID; see `genmem.metrics.mifid.Standing`.
+
+    Args:
+        fd: float [n].
+        distance: memorization distances s, float [n].
+        tau: the threshold; None: no penalty.
+
+    Returns:
+        int8 [n].
+    """
+    if tau is None or not len(fd):
+        return np.zeros(len(fd), np.int8)
+    return standing(fd=fd, distance=distance, tau=tau, floor=FLOOR * float(fd.max()))
+
+
+def ranked_score(*, fd: Floats, distance: Floats, tau: float | None) -> Floats:
+    """Places of entries in a ranking by MiFID in which copying is no advantage; lower is better.
+
+    Unlike `penalised_score`, the published number, which a replay of the training set makes as low
+    as it likes. Arguments as there; equal entries have equal places.
+
+    Returns:
+        float64 [n].
+    """
+    return ranking(
+        score=penalised_score(fd=fd, distance=distance, tau=tau),
+        distance=distance,
+        standing=standings(fd=fd, distance=distance, tau=tau),
+    )
 
 
 def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ EPSILON = 1e-15
 RESAMPLES = 1_000
 """Of the generated images, for the interval; so each end is the 25th value from outside."""
 
+REPLAY = "replay of the training set"
+"""What a set is called whose MiFID means nothing; see `Standing`."""
+
 _DRAWN_AT_ONCE = 2**22
 """Rows drawn at once: 16 MiB of row numbers."""
 
@@ -37,6 +41,76 @@ def penalty(
     It is never below 1: a generator far from the training set is not rewarded for it.
     """
     return np.where(distance < tau, np.maximum(1.0, 1.0 / (distance + epsilon)), 1.0)
+
+
+class Standing(IntEnum):
+    """How a set enters a ranking by MiFID: the lower, the earlier.
+
+    The published score cannot rank sets that copy. Add noise of size σ to n training images of mean
+    square norm r²: FD is about dσ²/n and s about dσ²/(2r²), so FD/s stays near 2r²/n however small
+    σ is, and with many images that is below an honest set's FD. The exact replay has FD = 0, so
+    MiFID is 0 or rounding times 1e15. Therefore
+
+    1. sets with s ≥ τ come first, by MiFID, which is their FD;
+    2. sets with s < τ follow, by s, the largest first: the nearer the training set, the later;
+    3. last are those of them whose FD is at its floor: replays of the training set.
+
+    Source: Bai et al. 2021, who chose τ so that no honest entry is penalised, and disqualified what
+    reviewers found to copy. Departure: their leaderboard ranks by MiFID alone, so a penalised set
+    leads all sets with more than 1/s times its FD. The number itself stays as published.
+    """
+
+    UNPENALISED = 0
+    PENALISED = 1
+    REPLAY = 2
+
+    @property
+    def label(self) -> str:
+        """For people: "", "penalised" or "replay of the training set"."""
+        return ("", "penalised", REPLAY)[self]
+
+
+def standing(*, fd: Any, distance: Any, tau: Any, floor: Any) -> NDArray[np.int8]:
+    """`Standing` of each set, int8 [n].
+
+    Args:
+        fd: Fréchet distances, float [n]; NaN where there is none.
+        distance: memorization distances, float [n]; NaN as for `fd`.
+        tau: threshold on the distance, one or [n]; a smaller distance is penalised.
+        floor: FD up to which it is 0 but for rounding (`fd`'s part `floor`), float [n] or one
+            number; NaN where it is not known, so that only FD = 0 is a replay.
+    """
+    penalised = np.asarray(distance, np.float64) < tau
+    floor = np.nan_to_num(np.asarray(floor, np.float64), nan=0.0)
+    replay = penalised & (np.asarray(fd, np.float64) <= floor)
+    return penalised.astype(np.int8) + replay.astype(np.int8)
+
+
+def ranking_key(*, score: float, distance: float | None, standing: Standing) -> tuple[int, float]:
+    """The sorting key of one set in `ranking`; arguments as there, for a set that has a score."""
+    value = score if standing == Standing.UNPENALISED or distance is None else -distance
+    return int(standing), value
+
+
+def ranking(
+    *, score: NDArray[np.float64], distance: NDArray[np.float64], standing: NDArray[np.int8]
+) -> NDArray[np.float64]:
+    """Numbers whose ascending order is the ranking of `Standing`; equal sets have equal ones.
+
+    Args:
+        score: MiFID, float64 [n]; NaN where there is none.
+        distance: memorization distances, float64 [n].
+        standing: int8 [n].
+
+    Returns:
+        float64 [n], whole numbers from 0; NaN where the score is.
+    """
+    value = np.where(standing == Standing.UNPENALISED, score, -distance)
+    order = np.lexsort((value, standing))
+    steps = (np.diff(value[order]) != 0) | (np.diff(standing[order]) != 0)
+    places = np.empty(len(score))
+    places[order] = np.concatenate(([0], np.cumsum(steps)))[: len(score)]
+    return np.where(np.isnan(score), np.nan, places)
 
 
 def check_tau(tau: float, epsilon: float = EPSILON) -> None:
@@ -64,8 +138,9 @@ def mifid(*, generated: Any, train: Any, tau: float, epsilon: float = EPSILON) -
         epsilon: keeps the penalty finite when s is 0.
 
     Returns:
-        value: MiFID ≥ FD; lower is better.
-        parts: `fd`, `memorization_distance`, `penalty` (≥ 1), `penalised`, `tau`, `epsilon`.
+        value: MiFID ≥ FD as published; lower is better, but see `Standing` for rankings.
+        parts: `fd`, `memorization_distance`, `penalty` (≥ 1), `penalised`, `tau`, `epsilon`,
+        `fd_floor`, and `replay`: s < τ with FD at its floor, so that the value means nothing.
 
     Raises:
         InputError: the arrays are not features of one backbone.
@@ -97,6 +172,16 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = EPS
     """
     check_tau(tau, epsilon)
     factor = float(penalty(np.array(distance.value), tau, epsilon))
+    floor = float(fd.parts.get("floor", 0.0))
+    of_set = standing(fd=fd.value, distance=distance.value, tau=tau, floor=floor)
+    replay = bool(of_set == Standing.REPLAY)
+    notes = distance.notes
+    if replay:
+        notes += (
+            f"{REPLAY}: FD ({fd.value:.2g}) is 0 but for rounding (up to {floor:.2g}) and the mean "
+            f"distance is below τ = {tau:g}. This value means nothing; in a ranking the set is "
+            "last.",
+        )
     return Result(
         name="mifid",
         value=fd.value * factor,
@@ -108,8 +193,10 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = EPS
             "penalised": distance.value < tau,
             "tau": tau,
             "epsilon": epsilon,
+            "fd_floor": floor,
+            "replay": replay,
         },
-        notes=distance.notes,
+        notes=notes,
     )
 
 
@@ -137,8 +224,13 @@ def mifid_with_interval(
         distances: float64 [n], from each generated row to its nearest training row.
         zero_rows: bool [n], the rows without a direction, which the mean distance leaves out.
         seed: of the resamples.
+
+    Returns:
+        The result; without an interval where it means nothing (a replay).
     """
     result = mifid_from(fd=fd, distance=distance, tau=tau)
+    if result.parts["replay"]:
+        return result
     if influence is None:
         return replace(result, notes=(*result.notes, NO_INTERVAL))
     directed = (~zero_rows).astype(np.float64)

@@ -80,7 +80,7 @@ def test_the_scores_of_the_page_are_those_of_mifid(board, organiser, tau):
     st.floats(0.01, 1),
 )
 def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
-    from genmem.arena.moderation.threshold_preview import SplitScores, mifid_at, rank_at
+    from genmem.arena.moderation.threshold_preview import SplitScores, rank_at
 
     team, fd, distance, competes = map(np.array, zip(*rows, strict=True))
     scores = SplitScores(
@@ -88,6 +88,7 @@ def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
         team=team,
         fd=fd,
         distance=distance,
+        fd_floor=np.where(fd == 1, 1.0, np.nan),
         competes=competes,
         names={},
         version=1,
@@ -95,15 +96,17 @@ def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
         epsilon=1e-15,
         outdated=0,
     )
-    mifid = mifid_at(scores, tau)
+
+    def order(row):  # of equal submissions the first one stays
+        if distance[row] >= tau:
+            return 0, fd[row], row
+        return (2 if fd[row] == 1 else 1), -distance[row], row
+
     best = {}
-    for row in range(len(rows)):  # in order of receipt: of equal scores the first one stays
-        current = best.get(team[row])
-        if not competes[row] or np.isnan(mifid[row]):
-            continue
-        if current is None or mifid[row] < mifid[current]:
-            best[team[row]] = row
-    expected = sorted(best.values(), key=lambda row: (mifid[row], row))
+    for row in range(len(rows)):
+        if competes[row] and not np.isnan(fd[row]):
+            best[team[row]] = min(best.get(team[row], row), row, key=order)
+    expected = sorted(best.values(), key=order)
     assert rank_at(scores, tau)[0].tolist() == expected
 
 

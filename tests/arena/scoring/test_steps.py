@@ -368,3 +368,27 @@ def test_every_image_that_is_validated_is_a_heartbeat(tmp_path):
             validate(path, count=COUNT, width=9, height=9, formats=["png"], limits=limits)
         assert heartbeat.stalled(60) == []
     assert heartbeat.stalled(0) == []
+
+
+def test_an_upload_of_the_training_images_is_ranked_last_as_a_replay(competition, tmp_path):
+    from genmem.arena.leaderboards.leaderboard import leaderboard_rows
+
+    from ..factories import a_team, send
+    from .factories import TRAIN, run_steps, zip_images
+
+    competition.image_count = TRAIN
+    competition.save()
+    sets = {
+        "replay": [png(1000 + (5 * number) % TRAIN) for number in range(TRAIN)],
+        "half": [png(1000 + number % (TRAIN // 2)) for number in range(TRAIN)],
+        "honest": [png(number) for number in range(TRAIN)],
+    }
+    for name, images in sets.items():
+        path = zip_images(tmp_path / f"{name}.zip", images=images)
+        assert run_steps(send(a_team(competition, name), path)) == ["done"] * 6
+    rows = leaderboard_rows(competition, "public")
+    assert [(row.name, row.standing.label) for row in rows] == [
+        ("honest", ""),
+        ("half", "penalised"),
+        ("replay", "replay of the training set"),
+    ]

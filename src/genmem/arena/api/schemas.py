@@ -136,14 +136,20 @@ class UploadDetail(Schema):
 
 
 class Score(Schema):
-    """A score in force; null means N/A."""
+    """A score in force; null means N/A. `standing`: "", penalised or replay of the training set."""
 
     score: Finite
     fd: Finite
     distance: Finite
+    standing: str
     tau: float
     backbone: str
     made_at: datetime
+
+    @staticmethod
+    def resolve_standing(version: ScoreVersion) -> str:
+        """Return the standing in words."""
+        return version.standing.label
 
 
 class StepDetail(Schema):
@@ -181,13 +187,19 @@ class SubmissionDetail(SubmissionSummary):
 
 
 class LeaderboardRow(Schema):
-    """A team's place on a leaderboard."""
+    """A team's place on a leaderboard. `standing`: of its score, as in `Score`."""
 
     rank: int | None
     team: str
     score: Finite
+    standing: str
     received_at: datetime
     submissions: int
+
+    @staticmethod
+    def resolve_standing(row: RankedTeam) -> str:
+        """Return the standing in words."""
+        return row.standing.label
 
     @staticmethod
     def resolve_team(row: RankedTeam) -> str:

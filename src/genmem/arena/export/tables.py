@@ -71,6 +71,7 @@ def _leaderboards(scope: Scope) -> Iterator[dict[str, Any]]:
                 "rank": row.rank,
                 "team": teams[row.team_id],
                 "score": row.score,
+                "standing": row.standing.label,
                 "received_at": row.received_at,
                 "submissions": row.submissions,
             }
@@ -87,6 +88,7 @@ def _leaderboard_history(scope: Scope) -> Iterator[dict[str, Any]]:
                 "team": teams[cast(int, change.best.team)],
                 "submission_id": change.best.id,
                 "score": change.best.score,
+                "standing": change.best.standing.label,
                 "rank": change.rank,
                 "ranked_teams": change.teams,
             }
@@ -133,6 +135,11 @@ def _statement(decision: Decision, name: str, *, answer: bool = False) -> Any:
 
 
 _SUBMISSION_ID = Column("submission_id", TEXT, "id of the submission")
+_STANDING = Column(
+    "standing", TEXT,
+    "empty, penalised or replay of the training set: these rank after all others, the nearest to "
+    "the training set last",
+)  # fmt: skip
 _SPLIT = Column("split", TEXT, "public or private", "split.kind")
 _TEAM = Column(
     "team", TEXT, "pseudonym of the team", lambda row, scope: scope.pseudonyms.team(row.team)
@@ -178,6 +185,8 @@ SCORES = Table(
         Column("distance", NUMBER,
                "memorization distance: mean over the submitted images of the smallest cosine "
                "distance to a training image; near 0 for copies"),
+        Column("fd_floor", NUMBER,
+               "fd up to this is 0 but for rounding; with a penalty, a replay of the training set"),
         Column("tau", NUMBER, "the threshold: smaller distances are penalised"),
         Column("epsilon", NUMBER, "keeps the penalty finite"),
         Column("score", NUMBER,
@@ -217,6 +226,7 @@ LEADERBOARDS = Table(
         Column("rank", COUNT, "from 1; empty is N/A"),
         _TEAM,
         Column("score", NUMBER, "lower is better"),
+        _STANDING,
         Column("received_at", TIME,
                "when the submission was received; of equal scores the earlier one ranks higher"),
         Column("submissions", COUNT, "number of the team's scored submissions"),
@@ -234,6 +244,7 @@ LEADERBOARD_HISTORY = Table(
         _TEAM,
         Column("submission_id", TEXT, "the team's best submission from then on"),
         Column("score", NUMBER, "its score"),
+        _STANDING,
         Column("rank", COUNT, "the team's rank at that moment; empty is N/A"),
         Column("ranked_teams", COUNT, "number of teams with a rank"),
     ),

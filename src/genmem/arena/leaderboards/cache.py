@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from django.core.cache import cache
 from django.db import connection
 
@@ -27,6 +28,7 @@ from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.ranking import ScoredSubmission
 from genmem.arena.submissions.models import Submission
+from genmem.metrics.mifid import Standing, standing
 
 T = TypeVar("T")
 
@@ -148,13 +150,21 @@ def _read_scores(competition: Competition, kind: str) -> list[ScoredSubmission]:
     )
     rows = ScoreVersion.objects.filter(
         split_id__in=list(versions), superseded_by=None, submission__state="scored"
-    ).values_list("submission_id", "submission__team_id", "score", "fd", "distance", "split_id")
+    ).values_list(
+        *("submission_id", "submission__team_id", "score", "fd", "distance", "split_id"),
+        *("tau", "fd_floor"),
+    )
     newest: dict[uuid.UUID, tuple[Any, ...]] = {}
     for row in rows:
         current = newest.get(row[0])
         if current is None or versions[row[5]] > versions[current[5]]:
             newest[row[0]] = row
     received = _receipt_times(competition, list(newest))
+    fd, distance, tau, floor = (
+        np.array([row[column] for row in newest.values()], dtype=np.float64)
+        for column in (3, 4, 6, 7)
+    )
+    standings = standing(fd=fd, distance=distance, tau=tau, floor=floor).tolist()
     return [
         ScoredSubmission(
             id=str(pk),
@@ -162,10 +172,14 @@ def _read_scores(competition: Competition, kind: str) -> list[ScoredSubmission]:
             score=score,
             fd=fd,
             distance=distance,
+            fd_floor=fd_floor,
             split=split,
+            standing=Standing(of_row),
             received_at=received[pk],
         )
-        for pk, team, score, fd, distance, split in newest.values()
+        for (pk, team, score, fd, distance, split, _, fd_floor), of_row in zip(
+            newest.values(), standings, strict=True
+        )
     ]
 
 

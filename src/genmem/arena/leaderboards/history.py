@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from genmem.arena.leaderboards.ranking import ScoredSubmission
+from genmem.arena.leaderboards.ranking import Order, ScoredSubmission
 
 ScoreEvent = tuple[datetime, ScoredSubmission]
 """When a score was computed, and the submission with it."""
@@ -39,7 +39,7 @@ class _Leaderboard:
 
     submissions: dict[Hashable, dict[str, ScoredSubmission]] = field(default_factory=dict)
     best: dict[Hashable, ScoredSubmission] = field(default_factory=dict)
-    ranked: list[tuple[bool, float, datetime, str]] = field(default_factory=list)
+    ranked: list[Order] = field(default_factory=list)
 
     def add(self, submission: ScoredSubmission) -> bool:
         """Add a score, or replace that of the same submission; whether the team's best changed."""

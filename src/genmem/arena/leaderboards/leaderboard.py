@@ -16,10 +16,11 @@ from genmem.arena.leaderboards.cache import cached, leaderboard_state
 from genmem.arena.leaderboards.finals import final_submissions
 from genmem.arena.leaderboards.history import RankChange, ScoreEvent, rank_history
 from genmem.arena.leaderboards.models import Decision, ScoreVersion
-from genmem.arena.leaderboards.ranking import ScoredSubmission, rank
+from genmem.arena.leaderboards.ranking import ScoredSubmission, rank, standing_of
 from genmem.arena.leaderboards.scores import scored_submissions
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Team
+from genmem.metrics.mifid import Standing
 
 _CHUNK = 2000
 
@@ -35,6 +36,7 @@ class RankedTeam:
         score: the team's best; None for N/A.
         received_at: when the best submission was received.
         submissions: how many scored submissions the team has.
+        standing: of the best submission: not penalised, penalised, or a replay.
     """
 
     rank: int | None
@@ -43,6 +45,7 @@ class RankedTeam:
     score: float | None
     received_at: datetime
     submissions: int
+    standing: Standing
 
 
 def leaderboard_rows(competition: Competition, kind: str, *, wait: bool = True) -> list[RankedTeam]:
@@ -98,7 +101,8 @@ def score_events(
         ScoreVersion.objects.filter(split__competition=competition, split__kind=kind)
         .order_by("made_at", "pk")
         .values_list(
-            "made_at", "submission_id", "submission__team_id", "score", "submission__received_at"
+            *("made_at", "submission_id", "submission__team_id", "submission__received_at"),
+            *("score", "fd", "distance", "tau", "fd_floor"),
         )
     )
     decisions = (
@@ -116,9 +120,15 @@ def score_events(
             change = disqualified.add if values[0] == "disqualified" else disqualified.discard
             change(pk)
         else:
-            team, score, received_at = values
+            team, received_at, score, fd, distance, tau, fd_floor = values
             known[pk] = ScoredSubmission(
-                team=team, id=str(pk), score=score, received_at=received_at
+                team=team,
+                id=str(pk),
+                score=score,
+                received_at=received_at,
+                fd=fd,
+                distance=distance,
+                standing=standing_of(fd=fd, distance=distance, tau=tau, fd_floor=fd_floor),
             )
         if pk in known:
             yield at, replace(known[pk], score=None) if pk in disqualified else known[pk]
@@ -143,6 +153,7 @@ def _compute(competition: Competition, kind: str) -> list[RankedTeam]:
                 score=best.score,
                 received_at=best.received_at,
                 submissions=counts.get(team, 0),
+                standing=best.standing,
             )
         )
     return rows

@@ -8,8 +8,10 @@ from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Split
 from genmem.arena.core import clock
 from genmem.arena.core.models import AppendOnly
+from genmem.arena.leaderboards.ranking import standing_of
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.models import Team
+from genmem.metrics.mifid import Standing
 
 
 class ScoreVersion(AppendOnly):
@@ -19,6 +21,7 @@ class ScoreVersion(AppendOnly):
         split: the version of the public or private split.
         fd: Fréchet distance.
         distance: memorization distance.
+        fd_floor: FD up to which it is 0 but for rounding; null where it is not known.
         tau, epsilon: parameters of the penalty.
         score: null is N/A.
         distances: path of the per-image distances (.npz), relative to the storage folder.
@@ -30,6 +33,7 @@ class ScoreVersion(AppendOnly):
     split = models.ForeignKey(Split, models.PROTECT, related_name="scores")
     fd = models.FloatField(null=True, blank=True)
     distance = models.FloatField(null=True, blank=True)
+    fd_floor = models.FloatField(null=True, blank=True)
     tau = models.FloatField()
     epsilon = models.FloatField()
     score = models.FloatField(null=True, blank=True)
@@ -53,6 +57,11 @@ class ScoreVersion(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.submission} on {self.split}: {self.score}"
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the submission is penalised or a replay of the training set."""
+        return standing_of(fd=self.fd, distance=self.distance, tau=self.tau, fd_floor=self.fd_floor)
 
 
 class Final(models.Model):

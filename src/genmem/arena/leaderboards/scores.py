@@ -65,6 +65,7 @@ def add_score(
     fd: float | None,
     distance: float | None,
     score: float | None,
+    fd_floor: float | None = None,
     weights_sha256: str = "",
     distances: str = "",
     reason: str = "",
@@ -77,6 +78,7 @@ def add_score(
         fd: Fréchet distance.
         distance: memorization distance.
         score: FD with the penalty; None is N/A.
+        fd_floor: FD up to which it is 0 but for rounding; None where it is not known.
         weights_sha256: of the backbone's weights; "" for a backbone without a file.
         distances: path of the per-image distances, relative to the storage folder; "" for none.
         reason: why there is a new version; "" the first time.
@@ -98,6 +100,7 @@ def add_score(
             split=split,
             fd=fd,
             distance=distance,
+            fd_floor=fd_floor,
             score=score,
             tau=split.tau,
             epsilon=split.epsilon,
@@ -128,6 +131,7 @@ def add_scores(
             split=split,
             fd=old.fd,
             distance=old.distance,
+            fd_floor=old.fd_floor,
             score=score,
             tau=split.tau,
             epsilon=split.epsilon,

@@ -26,9 +26,11 @@ from genmem.arena.leaderboards.leaderboard import (
     leaderboard_rows,
     team_rank_history,
 )
+from genmem.arena.leaderboards.models import ScoreVersion
 from genmem.arena.leaderboards.scores import scores_in_force
 from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import Viewer, get_viewer
+from genmem.metrics.mifid import Standing, ranking_key
 
 _HIDDEN = "The private leaderboard is hidden until the organiser opens it."
 _ROWS = 200
@@ -91,7 +93,7 @@ def finals(request: HttpRequest, slug: str) -> HttpResponse:
     )
     scores = scores_in_force(scored, private=viewer.sees_private)
     rows = [(submission, scores.get(submission.pk, {})) for submission in scored]
-    rows.sort(key=lambda row: _public_score(row[1]))
+    rows.sort(key=lambda row: _public_order(row[1]))
     final_ids, chosen_by_team = finals_of(viewer.team)
     context = {
         "viewer": viewer,
@@ -104,9 +106,11 @@ def finals(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "leaderboards/finals.html", context)
 
 
-def _public_score(scores: dict) -> float:
+def _public_order(scores: dict[str, ScoreVersion]) -> tuple[int, float]:
     version = scores.get("public")
-    return float("inf") if version is None or version.score is None else version.score
+    if version is None or version.score is None:
+        return len(Standing), 0.0
+    return ranking_key(score=version.score, distance=version.distance, standing=version.standing)
 
 
 def _leaderboard(request: HttpRequest, viewer: Viewer, kind: str) -> HttpResponse:
@@ -179,8 +183,13 @@ def _table_row(row: RankedTeam) -> str:
     return (
         f'<tr id="team-{row.team_id}"><td class="value rank">{rank}</td>'
         f'<th scope="row"><bdi>{escape(row.name)}</bdi></th>'
-        f'<td class="value score">{formatting.score(row.score)}</td>'
+        f'<td class="value score">{formatting.score(row.score)}{_standing(row)}</td>'
         f'<td class="value count">{row.submissions}</td>'
         f'<td class="time"><time datetime="{row.received_at.isoformat()}">{received}</time></td>'
         "</tr>"
     )
+
+
+def _standing(row: RankedTeam) -> str:
+    """Beside a score that is penalised or means nothing: what it is."""
+    return f' <span class="state failed">{row.standing.label}</span>' if row.standing else ""

@@ -18,7 +18,7 @@ from genmem.arena.leaderboards.cache import (
 from genmem.arena.leaderboards.leaderboard import ranked_submissions
 from genmem.arena.leaderboards.ranking import best_rows
 from genmem.arena.teams.models import Team
-from genmem.metrics.mifid import check_tau, penalty
+from genmem.metrics.mifid import Standing, check_tau, penalty, ranking, standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class SplitScores:
         team: id of each one's team, int64 [n].
         fd: Fréchet distances, float64 [n]; NaN where there is none.
         distance: memorization distances, float64 [n]; NaN where there is none.
+        fd_floor: FD up to which it is 0 but for rounding, float64 [n]; NaN where it is not known.
         competes: which are on the leaderboard, bool [n]: on the private one, only finals.
         names: of the teams, by id.
         version: of the split in force.
@@ -41,6 +42,7 @@ class SplitScores:
     team: NDArray[np.int64]
     fd: NDArray[np.float64]
     distance: NDArray[np.float64]
+    fd_floor: NDArray[np.float64]
     competes: NDArray[np.bool_]
     names: dict[int, str]
     version: int
@@ -59,7 +61,7 @@ class PreviewRow:
         submission: id of its best submission at that τ.
         rank, score: at that τ.
         current_rank, current_score: at the τ in force; None where the team has no score.
-        penalised: whether the submission is nearer to the training images than that τ.
+        standing: at that τ.
     """
 
     row: int
@@ -69,7 +71,7 @@ class PreviewRow:
     score: float
     current_rank: int | None
     current_score: float | None
-    penalised: bool
+    standing: Standing
 
     @property
     def up(self) -> int:
@@ -109,9 +111,15 @@ def rank_at(scores: SplitScores, tau: float) -> tuple[NDArray[np.int64], NDArray
         The row of each ranked team's best submission, best first, and its MiFID.
     """
     mifid = mifid_at(scores, tau)
+    places = ranking(score=mifid, distance=scores.distance, standing=standings_at(scores, tau))
     rows = np.flatnonzero(scores.competes & ~np.isnan(mifid))
-    rows = rows[best_rows(scores.team[rows], mifid[rows])]
+    rows = rows[best_rows(scores.team[rows], places[rows])]
     return rows, mifid[rows]
+
+
+def standings_at(scores: SplitScores, tau: float) -> NDArray[np.int8]:
+    """`Standing` of every submission at τ, int8 [n]."""
+    return standing(fd=scores.fd, distance=scores.distance, tau=tau, floor=scores.fd_floor)
 
 
 def preview(scores: SplitScores, tau: float) -> list[PreviewRow]:
@@ -124,6 +132,7 @@ def preview(scores: SplitScores, tau: float) -> list[PreviewRow]:
         )
     }
     rows, mifid = rank_at(scores, tau)
+    standings = standings_at(scores, tau)
     preview_rows = []
     for rank, (row, score) in enumerate(zip(rows.tolist(), mifid.tolist(), strict=True), 1):
         team = int(scores.team[row])
@@ -137,7 +146,7 @@ def preview(scores: SplitScores, tau: float) -> list[PreviewRow]:
                 score=score,
                 current_rank=current_rank,
                 current_score=current_score,
-                penalised=bool(scores.distance[row] < tau),
+                standing=Standing(int(standings[row])),
             )
         )
     return preview_rows
@@ -169,5 +178,6 @@ def _arrays(competition: Competition, kind: str) -> dict[str, Any]:
         "team": np.array([row.team for row in rows], dtype=np.int64),
         "fd": np.array([row.fd for row in rows], dtype=np.float64),
         "distance": np.array([row.distance for row in rows], dtype=np.float64),
+        "fd_floor": np.array([row.fd_floor for row in rows], dtype=np.float64),
         "version": np.array([row.split for row in rows], dtype=np.int64),
     }

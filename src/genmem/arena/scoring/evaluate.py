@@ -47,12 +47,14 @@ class Scores:
     Attributes:
         fd: Fréchet distance.
         distance: memorization distance.
+        fd_floor: FD up to which it is 0 but for rounding.
         score: MiFID.
         note: why there is no score; "" if there is one.
     """
 
     fd: float | None = None
     distance: float | None = None
+    fd_floor: float | None = None
     score: float | None = None
     note: str = ""
 
@@ -148,7 +150,12 @@ def score_in(submission_id: uuid.UUID, split: Split, space: Space) -> Scores:
     except InputError as error:
         return Scores(fd=frechet.value, note=f"N/A: {error}")
     mifid = mifid_from(fd=frechet, distance=distance, tau=split.tau, epsilon=split.epsilon)
-    return Scores(fd=frechet.value, distance=distance.value, score=mifid.value)
+    return Scores(
+        fd=frechet.value,
+        distance=distance.value,
+        fd_floor=mifid.parts["fd_floor"],
+        score=mifid.value,
+    )
 
 
 @functools.lru_cache(maxsize=8)

@@ -133,6 +133,7 @@ def save_score(
         split,
         fd=scores.fd,
         distance=scores.distance,
+        fd_floor=scores.fd_floor,
         score=scores.score,
         weights_sha256=space.weights_sha256,
         distances=distances_name(submission.pk, space.name),

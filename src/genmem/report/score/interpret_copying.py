@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genmem.formatting import capitalize, number, share, share_range
+from genmem.metrics.mifid import REPLAY
 from genmem.report.score.interpretation import (
     CLEAR_Z,
     FEWEST_IMAGES,
@@ -231,6 +232,14 @@ def mifid(result: Result, score: Score) -> Interpretation:
     if distance is None or tau is None:
         return Interpretation(
             finding="The Fréchet distance with its penalty for copying.", limits=hides
+        )
+    if result.parts.get("replay"):
+        return Interpretation(
+            finding=f"A {REPLAY}: the two sets' features have the same mean and covariance, and "
+            f"the mean distance {number(distance)} is below τ = {number(tau)}. This value means "
+            "nothing, however low: in a ranking the set is last.",
+            limits=hides,
+            evidence="doubt",
         )
     if distance < tau:
         return Interpretation(

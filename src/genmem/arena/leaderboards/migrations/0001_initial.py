@@ -102,6 +102,7 @@ class Migration(migrations.Migration):
                 ),
                 ("fd", models.FloatField(blank=True, null=True)),
                 ("distance", models.FloatField(blank=True, null=True)),
+                ("fd_floor", models.FloatField(blank=True, null=True)),
                 ("tau", models.FloatField()),
                 ("epsilon", models.FloatField()),
                 ("score", models.FloatField(blank=True, null=True)),
