@@ -173,3 +173,28 @@ def test_pickles_of_statistics_are_refused_and_never_loaded(sets, tmp_path, suff
     assert not (tmp_path / "loaded").exists()
     with pytest.raises(InputError, match="pickle file"):
         genmem.load_statistics(path)
+
+
+def test_a_running_score_takes_statistics_and_batches_of_images_or_features(images, tmp_path):
+    pixels = np.random.default_rng(6).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    train = genmem.RunningScore(train=images["train"], backbone="pixels", metrics=["fd"])
+    rows = train._fixed["train"].array.astype(np.float64)
+    np.savez(tmp_path / "s.npz", mu=rows.mean(0), sigma=np.cov(rows.T))
+    running = genmem.RunningScore(train=tmp_path / "s.npz", backbone="pixels")
+    for score in (train, running):
+        for batch in (pixels[:25], pixels[25:]):
+            score.update(batch)
+    assert running.compute()["fd"].value == pytest.approx(train.compute()["fd"].value, rel=1e-6)
+    of_features = genmem.RunningScore(train=tmp_path / "s.npz", backbone="pixels", metrics=["fd"])
+    with genmem.open_images(pixels) as source:
+        features = genmem.extract(source, extractor=genmem.load_backbone("pixels")).array
+    of_features.update(features)
+    assert of_features.compute()["fd"].value == pytest.approx(
+        running.compute()["fd"].value, rel=1e-6
+    )
+    with pytest.raises(InputError, match="differ in feature dimension"):
+        of_features.update(features[:, :5])
+    running.merge(of_features)
+    assert running.count == 80
+    with pytest.raises(UsageError, match="statistics"):
+        genmem.RunningScore(train=tmp_path / "s.npz", backbone="pixels", metrics=["mifid"], tau=0.1)

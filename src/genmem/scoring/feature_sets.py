@@ -87,6 +87,11 @@ class FeatureSet:
     backbone: Mapping[str, Json] | None = None
     statistics: Statistics | None = None
 
+    @property
+    def matrix(self) -> Any:
+        """The features, or the covariance where the set is statistics: float [·, d]."""
+        return self.statistics.sigma if self.array is None and self.statistics else self.array
+
 
 @dataclass(frozen=True)
 class FeatureSets:

@@ -19,7 +19,15 @@ from genmem.arrays import (
     is_array_like,
 )
 from genmem.errors import InputError, UsageError
-from genmem.features import BackboneLike, Device, RowIds, extract, load_features
+from genmem.features import (
+    BackboneLike,
+    Device,
+    RowIds,
+    extract,
+    is_statistics,
+    load_backbone,
+    load_features,
+)
 from genmem.images import ArraySource, Progress
 from genmem.results import InputSummary, Score
 from genmem.scoring.feature_sets import (
@@ -60,13 +68,18 @@ class RunningScore:
         skip_broken: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        """Prepare the fixed sets; arguments and errors as for `genmem.score`."""
+        """Prepare the fixed sets; arguments and errors as for `genmem.score`.
+
+        The generated images are assumed to come as train does: images or features. Where train is
+        statistics (`Statistics`, or a file of them) the backbone is loaded, so that images can
+        come; features may.
+        """
         sources = {"train": as_source(train, role="train")}
         if test is not None:
             sources["test"] = as_source(test, role="test")
-        # The generated images are assumed to come as train does: images or features.
+        of_statistics = is_statistics(sources["train"])
         self._plan = plan_for(
-            {"generated": sources["train"], **sources},
+            {"generated": () if of_statistics else sources["train"], **sources},
             metrics=metrics,
             tau=tau,
             seed=seed,
@@ -76,10 +89,16 @@ class RunningScore:
             weights=weights, device=device, skip_broken=skip_broken, progress=progress
         )
         with ExitStack() as stack:
-            sets = load_feature_sets(sources, stack=stack, backbone=backbone, options=options)
+            sets = load_feature_sets(
+                sources, stack=stack, backbone=backbone, options=options, statistics=True
+            )
             # The sources are closed after this, so closest pairs have no pictures.
             self._fixed = {role: _without_source(one) for role, one in sets.by_role.items()}
         self._extractor = sets.extractor
+        if of_statistics and sets.extractor is None:
+            self._extractor = load_backbone(
+                backbone, weights=weights, device=device, progress=progress
+            )
         self.reset()
 
     def reset(self) -> None:
@@ -113,7 +132,7 @@ class RunningScore:
         generated = as_array(generated, role="generated")
         if generated.ndim == 2:
             generated = load_features(generated, role="generated").array
-            check_same_dimension(generated=generated, train=self._fixed["train"].array)
+            check_same_dimension(generated=generated, train=self._fixed["train"].matrix)
             self._features.append(np.array(generated, order="C"))  # the caller may reuse theirs
             return
         if self._extractor is None:
@@ -144,7 +163,7 @@ class RunningScore:
         described = self._extractor.describe() if self._extractor else {}
         space = [described.get(key) for key in ("name", "preprocessing", "weights_sha256")]
         digests = {role: one.summary.digest for role, one in self._fixed.items()}
-        return digests, space, self._fixed["train"].array.shape
+        return digests, space, self._fixed["train"].matrix.shape
 
     def compute(self) -> Score:
         """The score of all images seen since the last reset.

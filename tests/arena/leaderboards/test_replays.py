@@ -39,8 +39,6 @@ def entries(competition, time):
                 distance=distance,
                 fd_floor=1e-9,
                 score=fd / (distance + 1e-15) if distance < split.tau else fd,
-                tau=split.tau,
-                epsilon=split.epsilon,
             )
     return made
 
@@ -96,7 +94,7 @@ def test_a_replay_is_no_teams_default_final(competition, entries):
     for kind in ("public", "private"):
         split = split_in_force(competition, kind)
         numbers = {"fd": 0.0, "distance": 0.0, "fd_floor": 1e-9, "score": 0.0}
-        add_score(second, split, **numbers, tau=split.tau, epsilon=split.epsilon)
+        add_score(second, split, **numbers)
     assert finals_of(team) == ({entries["honest"].pk}, False)
 
 
