@@ -187,5 +187,5 @@ def test_a_replay_in_a_table_ranks_last_and_is_named(write_table):
 
 
 def test_a_replay_is_a_cheat_that_every_threshold_catches():
-    found = calibrate(honest=np.array([0.4, 0.5]), cheating=np.array([0.0, 1e-16]))
+    found = calibrate(honest=np.array([0.4, 0.5]), cheating=np.array([0.0, 1e-16]), space="x")
     assert found.thresholds["false_penalty"].caught == 2
