@@ -167,7 +167,7 @@ def test_attention_at_16_is_the_default_though_smaller_images_have_no_16(folder)
             "--batch-size: expected at most",
         ),
         (["--train", "train.npy", "--precision", "fp16"], "needs a GPU"),
-        (["--resume"], "Expected the folder of a training run"),
+        (["--resume"], "there is no run: config.json is missing"),
         ([], "--train: expected training images"),
     ],
 )

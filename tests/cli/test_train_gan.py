@@ -137,7 +137,7 @@ def a_configuration_with_a_strange_name(path):
 
 
 def nothing_to_resume(path):
-    return ["--resume"], ["no run to resume"]
+    return ["--resume"], ["there is no run", "without --resume"]
 
 
 @pytest.mark.parametrize(

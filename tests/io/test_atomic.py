@@ -162,3 +162,40 @@ def test_an_error_in_the_middle_sends_nothing_down_a_pipe(tmp_path):
         write_half()
     assert os.read(reading, 100) == b""
     os.close(reading)
+
+
+KILLED = """
+import os, signal, sys
+from genmem.io.atomic import atomic_write
+with atomic_write(sys.argv[1]) as file:
+    file.write(bytes(1000))
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
+    target = tmp_path / "checkpoint.safetensors"
+    subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    [leftover] = tmp_path.iterdir()
+    with atomic_write(target) as file:
+        file.write(b"1")
+    assert leftover.exists()  # too young to tell from a file that has just been made
+    os.utime(leftover, (0, 0))
+    with atomic_write(target) as file:
+        file.write(b"2")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_file_of_a_living_writer_stays(tmp_path):
+    target = tmp_path / "checkpoint.safetensors"
+    with atomic_write(target) as first:
+        first.write(b"first")
+        first.flush()
+        [temporary] = tmp_path.iterdir()
+        os.utime(temporary, (0, 0))
+        with atomic_write(target) as second:
+            second.write(b"second")
+        assert target.read_bytes() == b"second"
+    assert target.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [target]

@@ -56,16 +56,16 @@ def _notify(sentence: str) -> None:
 def _config(options: dict[str, Any], out: Path, file: Path | None, *, resume: bool) -> GanConfig:
     """The configuration of the run: options over a file, or over the run that is resumed."""
     from genmem.cli.config_options import build_config
-    from genmem.errors import InputError, UsageError
+    from genmem.errors import UsageError
     from genmem.training.common.config import read_config
-    from genmem.training.common.run_folder import CONFIG_FILE
+    from genmem.training.common.run_folder import CONFIG_FILE, no_run_error
     from genmem.training.gan.config import GanConfig, resumed_config
 
     if resume:
         if file is not None:
             raise UsageError("--resume uses the run's own config.json; leave --config out.")
         if not (out / CONFIG_FILE).is_file():
-            raise InputError(f"{out}: there is no run to resume: {CONFIG_FILE} is missing.")
+            raise no_run_error(out)
         config = resumed_config(GanConfig(**read_config(out / CONFIG_FILE)), options)
     else:
         values = {} if file is None else read_config(file)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,14 @@ from typing import IO
 
 from genmem.errors import UsageError, os_reason
 from genmem.io.paths import temporary_file_errors, to_path
+
+try:
+    import fcntl
+except ImportError:  # Windows: leftovers stay
+    fcntl = None
+
+LEFTOVER_SECONDS = 10.0
+"""Age of a temporary file that no process has locked, after which its writer counts as dead."""
 
 
 def check_writable(path: str | Path, *, suffixes: tuple[str, ...] = ()) -> None:
@@ -102,12 +112,14 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def _into_file(target: Path) -> Iterator[IO[bytes]]:
     """A new file that replaces `target` if the block succeeds."""
+    _remove_leftovers(target)
     temporary: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             dir=target.parent, prefix=f".{target.name}.", suffix=".tmp", delete=False
         ) as file:
             temporary = Path(file.name)
+            _lock(file, fcntl.LOCK_SH if fcntl else 0)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -118,6 +130,30 @@ def _into_file(target: Path) -> Iterator[IO[bytes]]:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed processes left of earlier attempts to write `target`.
+
+    A living writer holds a lock on its file, or has touched it a moment ago.
+    """
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                with path.open("rb") as file:
+                    if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl else 0):
+                        path.unlink()
+
+
+def _lock(file: IO[bytes], operation: int) -> bool:
+    """Lock an open file until it is closed; whether that is possible here and now."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file.fileno(), operation)
+    except OSError:  # another process has the lock, or the file system has none
+        return False
+    return True
 
 
 @contextmanager

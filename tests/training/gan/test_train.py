@@ -207,6 +207,16 @@ def test_a_checkpoint_of_another_run_is_refused(small, tmp_path, given, words):
         train(GanConfig(**small | given), tmp_path / "run", resume=True, device="cpu")
 
 
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_the_start(small, tmp_path):
+    given = small | {"model": "dcgan", "steps": 2}
+    run(given, tmp_path / "whole")
+    run(given, tmp_path / "killed")
+    (tmp_path / "killed" / checkpoint.CHECKPOINT_FILE).unlink()  # as after SIGKILL in step 1
+    train(GanConfig(**given), tmp_path / "killed", resume=True, device="cpu")
+    for name, tensor in saved(tmp_path / "whole").tensors.items():
+        assert torch.equal(tensor, saved(tmp_path / "killed").tensors[name]), name
+
+
 def test_a_checkpoint_of_other_images_is_refused(small, tmp_path):
     run(small, tmp_path / "run", steps=2, model="dcgan")
     rng = np.random.default_rng(0)
@@ -217,7 +227,7 @@ def test_a_checkpoint_of_other_images_is_refused(small, tmp_path):
 
 
 def test_a_checkpoint_of_another_version_or_none_is_refused(small, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="to resume from"):
+    with pytest.raises(InputError, match=r"there is no run: config\.json .* without --resume"):
         train(GanConfig(**small), tmp_path / "run", resume=True, device="cpu")
     run(small, tmp_path / "run", steps=2)
     path = tmp_path / "run" / checkpoint.CHECKPOINT_FILE

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genmem.errors import UsageError, os_reason
+from genmem.errors import InputError, UsageError, os_reason
 from genmem.io.atomic import atomic_write, check_folder_writable
 from genmem.results import Json
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
@@ -56,6 +56,19 @@ def check_new_run(folder: Path, *, files: Sequence[str] = (CHECKPOINT_FILE,)) ->
             f"{folder} holds a run already. Continue it with --resume, or name another folder."
         )
     check_folder_writable(folder)
+
+
+def no_run_error(folder: Path, file: str = CONFIG_FILE) -> InputError:
+    """The error for a folder in which no training has begun.
+
+    Args:
+        folder: of the run.
+        file: the missing file, which a training writes before its first step.
+    """
+    return InputError(
+        f"{folder}: there is no run: {file} is missing, which a training writes before its first "
+        "step. Name another folder, or start the run (again) without --resume."
+    )
 
 
 def create_run_folder(folder: Path, subfolder: str) -> None:

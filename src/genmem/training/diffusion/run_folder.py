@@ -25,7 +25,7 @@ from genmem.results import Json, Result
 from genmem.training.common.checkpoint import Checkpoint, load_checkpoint, load_module
 from genmem.training.common.config import ImageSelection, read_config
 from genmem.training.common.dataset import TrainingImages
-from genmem.training.common.run_folder import CONFIG_FILE, write_json
+from genmem.training.common.run_folder import CONFIG_FILE, no_run_error, write_json
 from genmem.training.common.run_log import LOG_FILE, read_log
 from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.diffusion.networks import UNet
@@ -172,7 +172,7 @@ def read_run_config(folder: Path) -> DiffusionConfig:
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise InputError(f"{path}: cannot be read. Expected the folder of a training run.")
+        raise no_run_error(path.parent, path.name)
     return read_config(path)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from genmem.errors import InputError, UsageError
+from genmem.errors import UsageError
 from genmem.formatting import capitalize
 from genmem.images import Progress
 from genmem.io.atomic import check_folder_writable
@@ -24,11 +24,13 @@ from genmem.training.common.checkpoint import CHECKPOINT_FILE, Checkpoint
 from genmem.training.common.config import Device
 from genmem.training.common.distributed import build_accelerator, in_any_process
 from genmem.training.common.run_folder import (
+    CONFIG_FILE,
     DivergedError,
     TrainResult,
     check_new_run,
     checkpoint_note,
     create_run_folder,
+    no_run_error,
     write_config,
 )
 from genmem.training.common.run_log import LOG_FILE, RunLog, read_log
@@ -161,16 +163,18 @@ def setup(
     return trainer, evaluator
 
 
-def _load_checkpoint(folder: Path, config: GanConfig) -> Checkpoint:
-    """The checkpoint to resume from.
+def _load_checkpoint(folder: Path, config: GanConfig) -> Checkpoint | None:
+    """The checkpoint to resume from; None for a run that was stopped before its first one.
 
     Raises:
-        InputError: there is none, or it cannot be used.
+        InputError: there is no run, or its checkpoint cannot be used.
         UsageError: the folder cannot be written, or nothing is left to do.
     """
-    if not (folder / CHECKPOINT_FILE).is_file():
-        raise InputError(f"{folder}: there is no {CHECKPOINT_FILE} to resume from.")
+    if not (folder / CONFIG_FILE).is_file():
+        raise no_run_error(folder)
     check_folder_writable(folder)
+    if not (folder / CHECKPOINT_FILE).is_file():
+        return None
     checkpoint = load_gan(folder / CHECKPOINT_FILE)
     step = int(checkpoint.state["step"])
     if step > config.steps or (step == config.steps and not missing_outputs(folder, config, step)):
