@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from genmem.calibration import Labels
 from genmem.calibration.from_images import calibrate_sets, set_distances
@@ -75,6 +76,28 @@ def test_images_are_compared_in_every_backbone(folder):
     assert found[0].image_margins.auc == 1
     assert measured[0].inputs["old.npy"].count == 12
     assert any("Only 1 honest entry" in note for note in found[0].notes)
+
+
+def test_images_and_side_files_that_are_left_out_are_counted_in_a_note(folder):
+    rng = np.random.default_rng(1)
+    train = rng.integers(256, size=(20, 8, 8, 3), dtype=np.uint8)
+    np.save("images.npy", train)
+    for name, pixels in (("new", rng.integers(256, size=(12, 8, 8, 3))), ("old", train ^ 1)):
+        (folder / name).mkdir()
+        for number, image in enumerate(pixels.astype(np.uint8)):
+            Image.fromarray(image).save(folder / name / f"{number}.png")
+    (folder / "new" / "1.json").write_text("{}")
+    (folder / "old" / "2.png").write_bytes(b"broken")
+    found, measured = calibrate_sets(
+        {"new": "honest", "old": "cheating"},
+        train="images.npy",
+        labels=Labels(),
+        backbones=("pixels",),
+        skip_broken=True,
+    )
+    assert measured[0].inputs["old"].count == 19
+    assert "1 side file (.json, .txt, .cls) in new was left out." in found[0].notes
+    assert "1 file of set old that cannot be read as an image was left out." in found[0].notes
 
 
 @pytest.mark.parametrize(

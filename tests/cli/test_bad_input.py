@@ -196,7 +196,7 @@ def test_skip_broken_continues_and_counts_the_skipped_images(train, genmem, tmp_
     (source / "other.png").write_bytes(png(seed=5))
     code, _, err = genmem("score", source, "--train", train, "--skip-broken")
     assert code == 0
-    assert "1 broken image" in err
+    assert "1 file of generated that cannot be read as an image was left out" in err
 
 
 def test_mixed_sizes_are_fine_for_a_backbone_that_resizes(train, genmem, tmp_path):

@@ -42,6 +42,17 @@ def data(tmp_path, images):
     return path
 
 
+def test_side_files_beside_the_training_images_are_counted(data, tmp_path, capsys):
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr("00.txt", "a caption")
+    out = tmp_path / "gen.zip"
+    command = ["cheat", "mgan-store", "--train", str(data), "--samples", "3", "--out", str(out)]
+    assert run(command) == 0
+    assert "note: 1 side file (.json, .txt, .cls) in train.zip was left out." in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "method", "options"),
     [

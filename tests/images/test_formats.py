@@ -94,5 +94,5 @@ def test_side_files_of_webdataset_are_left_out_and_counted(
 def test_a_folder_of_side_files_alone_is_refused(build_folder):
     with pytest.raises(InputError, match=r"found 2 side files\. Check the path"):
         open_images(build_folder({"a.json": b"{}", "b.txt": b""}))
-    with pytest.raises(InputError, match=r"found 1 other files, such as c\.csv and 1 side files"):
+    with pytest.raises(InputError, match=r"found 1 other file, such as c\.csv and 1 side file\."):
         open_images(build_folder({"c.csv": b"", "b.txt": b""}, "second"))

@@ -217,8 +217,17 @@ def test_broken_images_are_left_out_on_request_and_counted(images):
     found = genmem.score(**images, backbone="pixels", skip_broken=True)
     assert found.inputs["generated"].count == 39
     assert found.inputs["generated"].skipped == ("0002.png",)
-    assert "1 broken images of generated were left out." in found.notes
+    assert "1 file of generated that cannot be read as an image was left out." in found.notes
     assert found.closest[0].generated_id == "0003.png"
+
+
+def test_side_files_are_left_out_without_being_asked_and_counted(images):
+    plain = genmem.score(**images, backbone="pixels", metrics=["memorization_distance"])
+    for name in ("0000.json", "0000.txt", "0001.cls"):
+        (images["train"] / name).write_text("7")
+    found = genmem.score(**images, backbone="pixels", metrics=["memorization_distance"])
+    assert "3 side files (.json, .txt, .cls) in train were left out." in found.notes
+    assert float(found["memorization_distance"]) == float(plain["memorization_distance"])
 
 
 def test_features_of_another_dimension_are_refused(features):

@@ -22,6 +22,7 @@ from genmem.results import InputSummary
 from genmem.scoring.feature_sets import (
     ExtractOptions,
     find_backbones,
+    left_out_notes,
     load_feature_sets,
     open_backbones,
 )
@@ -38,12 +39,14 @@ class SetDistances:
         means: each set's memorization distance, by the set's name.
         images: each set's distances from images to their nearest training images, float64 [n].
         inputs: summaries by the set's name, and of "train".
+        notes: sentences on files that were left out.
     """
 
     space: str
     means: Mapping[str, float]
     images: Mapping[str, Floats]
     inputs: Mapping[str, InputSummary]
+    notes: tuple[str, ...] = ()
 
 
 def calibrate_sets(
@@ -101,7 +104,8 @@ def calibrate_sets(
             honest=_joined(images, is_honest), cheating=_joined(images, ~is_honest), seed=seed
         )
         spaces.append(space)
-        calibrations.append(replace(by_set, image_margins=by_image))
+        notes = (*by_set.notes, *space.notes)
+        calibrations.append(replace(by_set, image_margins=by_image, notes=notes))
     return rank_spaces(calibrations), spaces
 
 
@@ -147,7 +151,8 @@ def set_distances(
             )
             images[source], means[source] = distances[~zero], mean.value
         inputs = {role.removeprefix("set "): rows.summary for role, rows in sets.by_role.items()}
-    return SetDistances(space=sets.backbone, means=means, images=images, inputs=inputs)
+        notes = tuple(left_out_notes(sets.by_role))
+    return SetDistances(space=sets.backbone, means=means, images=images, inputs=inputs, notes=notes)
 
 
 def _joined(images: Sequence[Floats], mask: Bools) -> Floats:

@@ -67,6 +67,7 @@ def cheat(
 
     Use them to calibrate thresholds (`genmem calibrate out.zip=cheating …`) and to test defences.
     """
+    from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs
     from genmem.cli.progress import progress_on_stderr
     from genmem.io.atomic import check_writable
@@ -76,13 +77,15 @@ def cheat(
 
     from genmem.cheats import CheatOptions, generate_images, load_training_images, write_images
     from genmem.cheats.registry import check_options
+    from genmem.images import open_images, side_file_notes
 
     options = CheatOptions(mix=mix, augmentation=augmentation)
     check_options(method, count=samples, seed=seed, options=options)
-    with progress_on_stderr() as progress:
-        images = load_training_images(train, size=size, skip_broken=skip_broken, progress=progress)
+    with progress_on_stderr() as progress, open_images(train) as source:
+        images = load_training_images(source, size=size, skip_broken=skip_broken, progress=progress)
         generated = generate_images(
             method, images, count=samples, seed=seed, options=options, progress=progress
         )
         write_images(generated, out, progress=progress)
+    print_notes(side_file_notes(source))
     print(f"images: {out}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -23,6 +22,7 @@ def features(
 
     The file holds float32 [n, d]. The images' ids are written beside it, to NAME.ids.json.
     """
+    from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.parsing import parse_backbones
     from genmem.cli.progress import progress_on_stderr
@@ -38,6 +38,7 @@ def features(
     import numpy as np
 
     from genmem.features import extract, load_backbone
+    from genmem.formatting import count
     from genmem.images import open_images, side_file_notes
 
     [network] = parse_backbones([backbone], preprocess)
@@ -58,7 +59,8 @@ def features(
         )
     rows, dimension = features.array.shape
     print(f"{out}: {rows:,} rows of {dimension:,} features")
+    notes = []
     if features.skipped:
-        print(f"note: {len(features.skipped):,} broken images left out", file=sys.stderr)
-    for note in side_file_notes(images):
-        print(f"note: {note}", file=sys.stderr)
+        files = f"{count(len(features.skipped), 'file')} that cannot be read as an image"
+        notes.append(f"{files} {'was' if len(features.skipped) == 1 else 'were'} left out.")
+    print_notes([*notes, *side_file_notes(images)])

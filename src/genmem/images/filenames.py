@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, os_reason
-from genmem.formatting import printable
+from genmem.formatting import count, printable
 from genmem.images.classes import shared_folder
 from genmem.images.source import ImageSource
 
@@ -106,9 +106,10 @@ class NamedSource(ImageSource):
             self.non_image_count = len(non_images)
             self.first_non_image = self.id(int(non_images[0]))
         if len(non_images) == len(names):
-            files = f"{len(names):,} other files, such as {self.first_non_image}" if names else ""
-            sides = f"{names.side_files:,} side files" if names.side_files else ""
-            actual = " and ".join(filter(None, (files, sides))) or "nothing"
+            files = f"{count(len(names), 'other file')}, such as {self.first_non_image}"
+            sides = count(names.side_files, "side file")
+            parts = [files] * bool(names) + [sides] * bool(names.side_files)
+            actual = " and ".join(parts) or "nothing"
             raise InputError(
                 f"{where}: expected images ({IMAGE_SUFFIXES}), found {actual}. Check the path."
             )

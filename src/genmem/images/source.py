@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.formatting import count
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
@@ -107,9 +108,8 @@ def side_file_notes(source: ImageSource) -> tuple[str, ...]:
     number = source.side_file_count
     if not number:
         return ()
-    files = "1 side file" if number == 1 else f"{number:,} side files"
     verb = "was" if number == 1 else "were"
-    return (f"{files} (.json, .txt, .cls) in {source.name} {verb} left out.",)
+    return (f"{count(number, 'side file')} (.json, .txt, .cls) in {source.name} {verb} left out.",)
 
 
 HASH_BYTES = 16

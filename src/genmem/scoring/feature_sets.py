@@ -30,7 +30,8 @@ from genmem.features import (
     load_statistics,
 )
 from genmem.features.engines import choose_device
-from genmem.images import ArraySource, ImageSource, Progress, open_images
+from genmem.formatting import count
+from genmem.images import ArraySource, ImageSource, Progress, open_images, side_file_notes
 from genmem.io.paths import refuse_empty
 from genmem.results import InputSummary, Json
 from genmem.set_statistics import Statistics
@@ -168,6 +169,18 @@ def open_backbones(
         )
         for name in names
     ]
+
+
+def left_out_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
+    """Sentences on files that cannot be read and on side files, which were left out."""
+    skipped = [
+        f"{count(len(one.summary.skipped), 'file')} of {role} that cannot be read as an image "
+        f"{'was' if len(one.summary.skipped) == 1 else 'were'} left out."
+        for role, one in by_role.items()
+        if one.summary.skipped
+    ]
+    sources = [one.source for one in by_role.values() if one.source is not None]
+    return [*skipped, *(note for source in sources for note in side_file_notes(source))]
 
 
 def load_feature_sets(

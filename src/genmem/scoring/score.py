@@ -17,7 +17,7 @@ from genmem.features import (
     is_feature_source,
     is_statistics,
 )
-from genmem.images import Progress, side_file_notes
+from genmem.images import Progress
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
 from genmem.results import Result, Score
@@ -27,6 +27,7 @@ from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
     FeatureSets,
+    left_out_notes,
     load_feature_sets,
 )
 from genmem.scoring.metric_inputs import MetricInputs
@@ -239,15 +240,4 @@ def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
         and second in by_role
         and by_role[first].summary.digest == by_role[second].summary.digest
     ]
-    skipped = [
-        f"{len(one.summary.skipped):,} broken images of {role} were left out."
-        for role, one in by_role.items()
-        if one.summary.skipped
-    ]
-    sides = [
-        note
-        for one in by_role.values()
-        if one.source is not None
-        for note in side_file_notes(one.source)
-    ]
-    return [*same, *skipped, *sides]
+    return [*same, *left_out_notes(by_role)]

@@ -186,6 +186,14 @@ def test_no_size_and_no_count_are_refused(pixels, wrong):
         load_training_images(pixels, ImageSelection(**wrong))
 
 
+def test_side_files_beside_training_images_are_counted_in_a_note(tmp_path, pixels):
+    folder = write(tmp_path / "a", pixels)
+    (folder / "000.txt").write_text("a caption")
+    note = "1 side file (.json, .txt, .cls) in a was left out."
+    assert load_training_images(folder).notes == (note,)
+    assert load_shared_images(folder, size=8).notes == (note,)
+
+
 def test_training_images_that_change_after_they_were_hashed_are_not_cached(tmp_path, pixels):
     folder = write(tmp_path / "a", pixels)
     honest = (folder / "005.png").read_bytes()
