@@ -581,6 +581,43 @@ def test_float8_is_computed_in_float32():
     assert float(genmem.kd(generated=short, train=T, subsets=3)) == expected
 
 
+@pytest.mark.parametrize("metric", ["fd", "fd_infinity", "kd"])
+@pytest.mark.parametrize("size", [1e120, 1e200])
+@pytest.mark.parametrize("wide", [False, True], ids=["many rows", "more columns than rows"])
+def test_features_whose_products_overflow_are_refused(metric, size, wide):
+    generated, train = (np.tile(v, 10 if wide else 1).astype(float) * size for v in (G, T))
+    message = refusal(getattr(genmem, metric), generated=generated, train=train)
+    assert "products overflow" in message
+
+
+def test_searches_and_sums_of_other_rows_cannot_be_merged():
+    first, second = genmem.MemorizationDistance(train=T), genmem.MemorizationDistance(train=H)
+    with pytest.raises(UsageError, match="same training features"):
+        first.merge(second)
+    first.merge(genmem.MemorizationDistance(train=torch.from_numpy(T)))
+    with pytest.raises(UsageError, match="same queries"):
+        genmem.NearestNeighbors(G).merge(genmem.NearestNeighbors(T))
+    with pytest.raises(UsageError, match="from 0, got -5"):
+        genmem.NearestNeighbors(G).update(T, offset=-5)
+
+
+def test_a_set_that_is_compared_with_itself_is_itself():
+    expected = genmem.nearest(G, G, exclude_self=True).indices
+    assert np.array_equal(genmem.nearest(G, G.copy(), exclude_self=True).indices, expected)
+    parts = genmem.NearestNeighbors(G, exclude_self=True)
+    parts.update(G[30:], offset=30)
+    parts.update(G[:30], offset=0)
+    assert np.array_equal(parts.compute().indices, expected)
+    for others in (T, G[::-1], G[:-1]):
+        with pytest.raises(UsageError, match="itself"):
+            genmem.nearest(G, others, exclude_self=True)
+
+
+def test_a_running_score_refuses_sets_of_different_dimension_at_once():
+    with pytest.raises(InputError, match="train has 6, test has 5"):
+        genmem.RunningScore(train=T, test=H[:, :5])
+
+
 def test_a_bound_of_nan_in_a_search_is_refused():
     with pytest.raises(UsageError, match="no NaN"):
         genmem.NearestNeighbors(G, within=np.full(N, np.nan))

@@ -336,6 +336,24 @@ def block_slices(count: int, dimension: int) -> Iterator[slice]:
         yield slice(start, min(count, start + step))
 
 
+def equal_rows(first: Any, second: Any) -> bool:
+    """Whether two feature arrays hold the same numbers, looked at block by block."""
+    if first is second or first.shape != second.shape:
+        return first is second
+    return all(
+        np.array_equal(to_numpy(first[part]), to_numpy(second[part]))
+        for part in block_slices(int(first.shape[0]), int(first.shape[1]))
+    )
+
+
+def too_large(role: str) -> InputError:
+    """The error for features whose products are beyond the numbers of the machine."""
+    return InputError(
+        f"{role}: the features are so large that their products overflow. Divide all features of "
+        "all sets by the same number."
+    )
+
+
 def copy_float64(array: Any, rows: slice | NDArray[np.int64]) -> Any:
     """Copy rows of an array to float64.
 

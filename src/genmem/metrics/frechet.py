@@ -25,6 +25,7 @@ from genmem.arrays import (
     copy_float64,
     take_rows,
     to_numpy,
+    too_large,
 )
 from genmem.metrics.moments import Moments
 from genmem.metrics.symmetric_eigen import cholesky, congruence, eigenvalues
@@ -231,8 +232,11 @@ def _distance(generated: Gaussian, train: Gaussian) -> dict[str, float]:
     if train.root is None and (generated.root is not None or train.cholesky is None):
         first, second = generated, train
     difference = generated.mean - train.mean
-    mean_term = float(difference @ difference)
-    traces = generated.trace + train.trace
+    with np.errstate(over="ignore"):
+        mean_term = float(difference @ difference)
+        traces = generated.trace + train.trace
+    if not np.isfinite((mean_term + traces) * traces):  # so large is Σ_g Σ_t
+        raise too_large("generated and train")
     trace_of_root, error = _trace_of_root(first, second)
     value = mean_term + traces - 2 * trace_of_root
     if 2 * error > _ACCEPTED_ERROR * abs(value) + 8 * EPSILON * traces:

@@ -9,7 +9,7 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows
+from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows, too_large
 from genmem.errors import UsageError
 from genmem.results import Result
 
@@ -50,7 +50,8 @@ def kd(
         divided by their number, as torch-fidelity reports), `subsets`, `subset_size`.
 
     Raises:
-        InputError: not finite floating-point features of one dimension with at least two rows.
+        InputError: not finite floating-point features of one dimension with at least two rows, or
+            features so large that their products overflow.
         UsageError: no subsets, or subsets of fewer than two rows.
 
     Example:
@@ -76,9 +77,12 @@ def kd(
     for position in range(subsets):
         chosen = random.choice(counts["generated"], size, replace=False)
         chosen_train = random.choice(counts["train"], size, replace=False)
-        values[position] = _mmd(
-            _take(sets["generated"], chosen), _take(sets["train"], chosen_train)
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            values[position] = _mmd(
+                _take(sets["generated"], chosen), _take(sets["train"], chosen_train)
+            )
+    if not np.isfinite(values).all():
+        raise too_large("generated and train")
     notes = ()
     if size < subset_size:
         notes = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.arrays import as_feature_sets, as_features, check_same_dimension, to_numpy
+from genmem.arrays import as_feature_sets, as_features, check_same_dimension, equal_rows, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.metrics.intervals import mean_interval
 from genmem.neighbors import nearest
@@ -123,9 +123,9 @@ class MemorizationDistance:
         """Add the rows that another worker saw against the same training features.
 
         Raises:
-            UsageError: it was made against features of another shape, or with another cosine.
+            UsageError: it was made against other features, or with another cosine.
         """
-        if other.absolute != self.absolute or other.train.shape != self.train.shape:
+        if other.absolute != self.absolute or not equal_rows(other.train, self.train):
             raise UsageError("only distances to the same training features can be merged.")
         self._distances.extend(other._distances)
         self._zero_rows.extend(other._zero_rows)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
+import numpy as np
+
+from genmem.arrays import (
+    as_features,
+    block_slices,
+    check_at_least,
+    copy_float64,
+    to_numpy,
+    too_large,
+)
 from genmem.errors import InputError
 
 
@@ -62,9 +71,10 @@ class Moments:
         self._check_dimension(dimension)
         for rows in block_slices(int(block.shape[0]), dimension):
             centred = copy_float64(block, rows)
-            mean = centred.mean(0)
-            centred -= mean
-            self._add(int(centred.shape[0]), mean, centred.T @ centred)
+            with np.errstate(over="ignore", invalid="ignore"):  # `compute` says so
+                mean = centred.mean(0)
+                centred -= mean
+                self._add(int(centred.shape[0]), mean, centred.T @ centred)
 
     def merge(self, other: Moments) -> None:
         """Add what `other` has seen, as if its rows had been given to `update` here.
@@ -80,9 +90,11 @@ class Moments:
         """Mean, float64 [d], and unbiased covariance scatter / (n − 1), float64 [d, d].
 
         Raises:
-            InputError: fewer than two rows were seen.
+            InputError: fewer than two rows were seen, or the features are too large.
         """
         check_at_least(self.count, 2, role="features", why="a covariance takes two.")
+        if not np.isfinite(float(self.scatter.diagonal().sum())):
+            raise too_large("features")
         return self.mean, self.scatter / (self.count - 1)
 
     def _add(self, count: int, mean: Any, scatter: Any) -> None:

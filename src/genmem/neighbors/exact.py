@@ -22,7 +22,7 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import as_array, as_features, check_same_dimension, to_numpy
+from genmem.arrays import as_array, as_features, check_same_dimension, equal_rows, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._blocks import (
     METRICS,
@@ -173,6 +173,7 @@ class NearestNeighbors:
 
         Raises:
             InputError: it is not finite features of the queries' dimension.
+            UsageError: `offset` is negative, or with `exclude_self` the rows are not the queries'.
         """
         references = as_array(references, role="references")
         if references.ndim == 2 and not references.shape[0]:
@@ -180,6 +181,15 @@ class NearestNeighbors:
         references = as_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)
         first = self.seen if offset is None else offset
+        if first < 0:
+            raise UsageError(f"offset: expected a row number from 0, got {first}.")
+        if self.exclude_self and not equal_rows(
+            self.queries[first : first + int(references.shape[0])], references
+        ):
+            raise UsageError(
+                "exclude_self compares a set with itself, but the references are other rows than "
+                "the queries."
+            )
         device = device_of(self.queries)
         center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]))
@@ -189,8 +199,8 @@ class NearestNeighbors:
 
     def merge(self, other: NearestNeighbors) -> None:
         """Merge another search of the same queries over other references (other offsets)."""
-        if (other.k, other.metric) != (self.k, self.metric) or (
-            other._distances.shape != self._distances.shape
+        if (other.k, other.metric) != (self.k, self.metric) or not equal_rows(
+            other.queries, self.queries
         ):
             raise UsageError("merge: expected a search of the same queries, k and metric.")
         count = torch.arange(self._distances.shape[0])

@@ -99,6 +99,9 @@ class RunningScore:
             self._extractor = load_backbone(
                 backbone, weights=weights, device=device, progress=progress
             )
+        arrays = {role: one.array for role, one in self._fixed.items() if one.array is not None}
+        if arrays:
+            check_same_dimension(**arrays)
         self.reset()
 
     def reset(self) -> None:
