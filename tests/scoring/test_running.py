@@ -98,6 +98,16 @@ def test_a_batch_of_another_size_is_refused_and_the_others_stay(pixels, shape):
     assert (running.count, float(running.compute()["kd"])) == (30, expected)
 
 
+def test_a_batch_of_another_size_than_the_statistics_of_train_is_refused(pixels):
+    rows = pixels["train"].reshape(60, -1).astype(np.float32)
+    statistics = genmem.Statistics(mu=rows.mean(0), sigma=np.cov(rows.T), count=60)
+    running = genmem.RunningScore(train=statistics, backbone="pixels", metrics=["fd"])
+    running.update(pixels["generated"])
+    with pytest.raises(InputError, match="generated has 216, train has 192"):
+        running.update(np.zeros((5, 9, 8, 3), np.uint8))
+    assert running.count == 30
+
+
 def test_sets_of_images_of_different_sizes_are_refused_even_with_as_many_pixels(pixels):
     reshaped = pixels["generated"].reshape(30, 4, 16, 3)
     for score in (genmem.score, genmem.audit):

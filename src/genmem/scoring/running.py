@@ -99,9 +99,7 @@ class RunningScore:
             self._extractor = load_backbone(
                 backbone, weights=weights, device=device, progress=progress
             )
-        arrays = {role: one.array for role, one in self._fixed.items() if one.array is not None}
-        if arrays:
-            check_same_dimension(**arrays)
+        check_same_dimension(**{role: one.matrix for role, one in self._fixed.items()})
         self.reset()
 
     def reset(self) -> None:
@@ -146,6 +144,7 @@ class RunningScore:
         with ArraySource(generated, name="array", where="generated") as source:
             features = extract(source, extractor=self._extractor, cache=None)
         check_same_shape(generated=features.shape, train=self._fixed["train"].shape)
+        check_same_dimension(generated=features.array, train=self._fixed["train"].matrix)
         self._features.append(features.array)
         if features.logits is not None:
             self._logits.append(features.logits)
