@@ -157,7 +157,7 @@ def test_attention_at_16_is_the_default_though_smaller_images_have_no_16(folder)
         ),
         (["--train", "train.npy", "--multipliers", "1,2,2,2,2"], "multiple of 16, got 8"),
         (["--train", "train.npy", "--without-skips", "32"], "there is no skip connection '32'"),
-        (["--train", "train.npy", "--without-skips", ""], "--without-skips: expected names"),
+        (["--train", "train.npy", "--without-skips", ""], "--without-skips: expected a value"),
         (["--train", "train.npy", "--only", " ,"], "--only: expected names"),
         (["--train", "train.npy", "--attention", "7"], "attention: expected some of 8, 4"),
         (["--train", "train.npy", "--multipliers", "1,²"], "--multipliers: expected whole numbers"),
