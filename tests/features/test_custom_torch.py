@@ -376,3 +376,37 @@ def test_a_function_with_the_name_of_a_backbone_is_another_network(noise):
         return images.float().mean(dim=(2, 3))
 
     assert features.find_backbone(inception).name == "inception (custom)"
+
+
+def test_a_module_serves_training_loops_and_a_function_does_not(noise):
+    network = small_network()
+    backbone = genmem.custom_backbone(network, preprocess="imagenet,40")
+    tensor = torch.from_numpy(noise).permute(0, 3, 1, 2)
+    rows = features.torch_module(backbone)(tensor)
+    np.testing.assert_allclose(rows.numpy(), expected_rows(noise, network, 40), atol=0.02)
+    with pytest.raises(UsageError, match=r"<lambda> is a function: expected a torch network"):
+        features.torch_module(lambda images: images.float().mean(dim=(2, 3)))
+
+
+def test_rejection_takes_a_path_and_a_custom_backbone(tmp_path, noise):
+    from genmem.training.rejection.embedding import open_backbone
+
+    path = save_exported(small_network(), tmp_path / "net.pt2")
+    backbone = genmem.custom_backbone(path, preprocess="imagenet")
+    module, name = open_backbone(backbone)
+    expected = features.torch_module(backbone)(torch.from_numpy(noise).permute(0, 3, 1, 2))
+    assert name is None
+    rows = module(torch.from_numpy(noise).permute(0, 3, 1, 2))
+    np.testing.assert_allclose(rows.numpy(), expected.numpy(), rtol=1e-4, atol=1e-6)
+    scripted = save_torchscript(ScaledMean(), tmp_path / "mean.pt", trace=False)
+    rows = open_backbone(scripted)[0](torch.from_numpy(noise).permute(0, 3, 1, 2))
+    np.testing.assert_allclose(rows.numpy(), noise.mean(axis=(1, 2)) / 255, rtol=1e-5)
+    with pytest.raises(UsageError, match=r"expected a name, the path of a file, .* got int"):
+        open_backbone(3)
+
+
+class ScaledMean(torch.nn.Module):
+    """The mean of each channel; takes uint8."""
+
+    def forward(self, images):
+        return images.float().mean(dim=[2, 3]) / 255

@@ -336,6 +336,14 @@ def _open_object(
     return NetworkEngine(network, device=chosen, title=backbone.name)
 
 
+def module_of(backbone: Backbone) -> torch.nn.Module | None:
+    """The torch module that a backbone was made of; None for all other backbones."""
+    engine = backbone.open_engine
+    if not isinstance(engine, partial) or engine.func is not _open_object:
+        return None
+    return engine.args[0] if hasattr(engine.args[0], "named_parameters") else None
+
+
 def backbone_of_file(path: Path, preprocess: str | None) -> Backbone:
     """Describe the backbone in a custom .onnx, TorchScript or exported file.
 

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError, WeightsError
+from genmem.features import pixels
 from genmem.features.backbone import Backbone, Device, Engine, FeaturesAndLogits
+from genmem.features.custom_models import module_of
 from genmem.features.engines import open_network_engine
 from genmem.features.registry import (
     BackboneLike,
@@ -182,17 +184,22 @@ def torch_module(name: BackboneLike, *, weights: str | Path | None = None) -> to
         UsageError: the name is unknown, or torch cannot run this backbone.
         WeightsError: as for `load_backbone`.
     """
-    from genmem.features.torch_modules import TorchBackbone
+    from genmem.features.torch_modules import ChannelsFirst, TorchBackbone, freeze
     from genmem.features.torch_settings import default_torch_settings
 
     backbone = find_backbone(name)
     obtained = _obtain_weights(backbone, weights, None)
+    preprocess = backbone.preprocessing.apply_tensor
+    if (module := module_of(backbone)) is not None:
+        return TorchBackbone(preprocess, freeze(ChannelsFirst(module))).eval()
     if backbone.network is None:
         if obtained is not None:
             raise UsageError(f"{backbone.name} is an ONNX file: torch cannot run it.")
-        return TorchBackbone(backbone.preprocessing.apply_tensor, None).eval()
+        if backbone.open_engine is not pixels.BACKBONE.open_engine:
+            raise UsageError(f"{backbone.name} is a function: expected a torch network.")
+        return TorchBackbone(preprocess, None).eval()
     if obtained is None:
         raise UsageError(f"{backbone.name}: expected weights for its network, got none.")
     with default_torch_settings():
         network = backbone.network(obtained.path)
-    return TorchBackbone(backbone.preprocessing.apply_tensor, network).eval()
+    return TorchBackbone(preprocess, network).eval()

@@ -61,17 +61,29 @@ def find_backbone_at_side(name: str) -> Backbone:
     return replace(backbone, name=name, input_size=side, preprocessing=smaller)
 
 
-def open_backbone(backbone: str | nn.Module) -> tuple[nn.Module, str | None]:
+def open_backbone(
+    backbone: str | Path | Backbone | nn.Module,
+) -> tuple[nn.Module, str | None]:
     """The module that takes uint8 RGB [b, 3, H, W], and its name where it has one.
 
     A module of the caller is set to evaluation mode, and its parameters need no gradients then.
+
+    Raises:
+        UsageError: it is none of these, or torch cannot run it.
     """
-    if isinstance(backbone, str):
-        is_file = Path(backbone).suffix in custom_models.SUFFIXES  # the name says nothing of it
-        # On a CPU small images pass three times as fast with their channels last.
-        module = torch_module(find_backbone_at_side(backbone)).to(memory_format=torch.channels_last)
-        return module, None if is_file else backbone
-    return backbone.eval().requires_grad_(False), None
+    if isinstance(backbone, nn.Module):
+        return backbone.eval().requires_grad_(False), None
+    if isinstance(backbone, str) and Path(backbone).suffix not in custom_models.SUFFIXES:
+        entry, name = find_backbone_at_side(backbone), backbone
+    elif isinstance(backbone, str | Path | Backbone):
+        entry, name = find_backbone(backbone), None  # a file's name says nothing of it
+    else:
+        raise UsageError(
+            "backbone: expected a name, the path of a file, a custom_backbone of a file or a torch "
+            f"module, got {type(backbone).__name__}."
+        )
+    # On a CPU small images pass three times as fast with their channels last.
+    return torch_module(entry).to(memory_format=torch.channels_last), name
 
 
 def to_uint8(images: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:

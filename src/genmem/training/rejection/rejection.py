@@ -24,6 +24,7 @@ from torch import nn
 
 from genmem.arrays import as_array, as_source
 from genmem.errors import InputError, UsageError
+from genmem.features.backbone import Backbone
 from genmem.features.engines import torch_device
 from genmem.images import Progress
 from genmem.training.rejection.embedding import embed, open_backbone, to_uint8, training_features
@@ -163,7 +164,7 @@ class MemorizationRejection:
         self,
         train: Any,
         *,
-        backbone: str | nn.Module = "efficientnet-lite0",
+        backbone: str | Path | Backbone | nn.Module = "efficientnet-lite0",
         tau: float | Literal["auto"] = "auto",
         mode: Mode = "filter",
         max_tries: int = 20,
