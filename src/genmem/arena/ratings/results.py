@@ -23,11 +23,13 @@ class RatedItem:
         item: which.
         means: by question, of reliable raters only.
         private_score: of a submission; None for N/A and for controls.
+        private_standing: what that score is: "", penalised or replay of the training set.
     """
 
     item: Item
     means: dict[str, MeanRating]
     private_score: float | None
+    private_standing: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,7 @@ def _rated_items(rating_round: Round, records: list[RatingRecord]) -> list[Rated
     items = Item.objects.filter(round=rating_round).select_related("submission__team")
     submissions = [item.submission for item in items if item.submission is not None]
     scores = {
-        pk: versions["private"].score
+        pk: versions["private"]
         for pk, versions in scores_in_force(submissions, private=True).items()
         if "private" in versions
     }
@@ -134,9 +136,11 @@ def _rated_items(rating_round: Round, records: list[RatingRecord]) -> list[Rated
         RatedItem(
             item=item,
             means={name: mean_rating(values.get((item.pk, name), [])) for name in QUESTIONS},
-            private_score=scores.get(item.submission.pk) if item.submission else None,
+            private_score=version.score if version else None,
+            private_standing=version.standing.label if version else "",
         )
         for item in items.order_by("pk")
+        for version in [scores.get(item.submission.pk) if item.submission else None]
     ]
     return sorted(
         rated, key=lambda row: (row.item.kind != SUBMISSION, -(row.means["quality"].value or 0))
