@@ -49,7 +49,7 @@ Make **handwritten digits** that look real and are **your own**.
 
 You get 600 of them to train on. Upload a zip with {count} PNG images of 32 × 32 pixels.
 The score is the Fréchet distance to real digits; images that are nearer to the training digits
-than the threshold allows are penalised. Lower is better.
+than the threshold allows are penalised and rank last. Lower is better.
 """
 
 
