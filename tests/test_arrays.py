@@ -272,7 +272,13 @@ DOORS = {
 NO_FEATURES = {
     *("Audit", "InputSummary", "Interval", "Nearest", "Pair", "Result", "Score"),  # results
     *("GenmemError", "InputError", "UsageError", "WeightsError"),
-    *("backbones", "extract", "load_backbone", "torch_module"),  # take images or names
+    *(
+        "backbones",
+        "custom_backbone",
+        "extract",
+        "load_backbone",
+        "torch_module",
+    ),  # take images or names
     *("open_images", "write_audit", "write_report", "Statistics", "load_statistics"),
 }
 
