@@ -1,4 +1,4 @@
-"""One thread for each process of the tests, and the longest files first."""
+"""One thread for each process of the tests, no deadlines, and the longest files first."""
 
 import os
 
@@ -6,6 +6,12 @@ import os
 # with two threads each wait for one another on two cores. Processes that tests start inherit it.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("genmem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("genmem")
 
 LONGEST = (
     "arena/test_competition_lifecycle.py",
