@@ -192,7 +192,7 @@ def test_a_run_is_not_begun_twice_nor_resumed_as_another(made, cifar10, tmp_path
         train(made, folder, wider, device="cpu", resume=True)
     with pytest.raises(InputError, match="other training images"):
         train(cifar10, folder, CONFIG, device="cpu", resume=True)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no run"):
         train(made, tmp_path / "none", CONFIG, device="cpu", resume=True)
 
 
