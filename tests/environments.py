@@ -1,5 +1,6 @@
 """Machines as containers and full disks make them: fixtures."""
 
+import importlib
 import os
 import pwd
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 @pytest.fixture
 def no_home(monkeypatch):
     """No $HOME, and a user id without an account."""
+    importlib.import_module("huggingface_hub.constants")  # reads $HOME once, for the whole process
 
     def unknown(uid):
         raise KeyError(f"getpwuid(): uid not found: {uid}")
