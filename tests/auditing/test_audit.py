@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 import genmem
 from genmem.auditing import audit, copied_images, copies_by_class
-from genmem.auditing.augmentation_families import parse_families
+from genmem.auditing.augment_option import parse_families
 from genmem.errors import InputError, UsageError
 from genmem.features import FeatureExtractor
 from genmem.report.audit.text import verdict

@@ -2,8 +2,7 @@
 
 audit.py           `genmem.audit`: the whole way, in one call
 results.py         `Audit` and its parts, frozen
-augmentation_families.py
-                   which augmentations each space compares; `images.augmentations` has them
+augment_option.py  `--augment`: which of `images.augmentations` each space compares
 cost_estimate.py   the expected running time, announced before the work
 duplicates.py      near-duplicates inside train, and between test and train
 feature_spaces.py  the search in one feature space: features of every augmentation

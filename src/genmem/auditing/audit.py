@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import as_feature_sets, as_source, check_at_least, row_counts, take_rows
-from genmem.auditing.augmentation_families import (
+from genmem.auditing.augment_option import (
     AugmentationFamilies,
     build_families,
     parse_families,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genmem.arrays import check_at_least, take_rows, to_numpy
-from genmem.auditing.augmentation_families import UNCHANGED
+from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch, distance_metric
 from genmem.auditing.results import Bools, Duplicates, Floats, Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations

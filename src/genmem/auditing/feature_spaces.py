@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genmem.arrays import take_rows
-from genmem.auditing.augmentation_families import AugmentationFamilies
+from genmem.auditing.augment_option import AugmentationFamilies
 from genmem.auditing.results import Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
 from genmem.features import FeatureExtractor, extract, image_transform

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from genmem.auditing.augmentation_families import UNCHANGED
+from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch
 from genmem.auditing.results import Bools, Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.search import Matches, most_significant_first

@@ -18,7 +18,7 @@ from genmem.errors import InputError
 from genmem.features.extract import Features, RowIds
 from genmem.formatting import printable
 from genmem.io.npy import read_npy_header
-from genmem.io.npz import (
+from genmem.io.npz_layouts import (
     PICKLES,
     STATISTICS,
     npz_layout,
@@ -49,7 +49,7 @@ class _Sidecar:
 def is_feature_source(source: object) -> bool:
     """Whether `source` holds features, not images: a 2-D array, or a .npy or .npz file of one.
 
-    What an .npz file holds is in the names of its arrays (`genmem.io.npz`).
+    What an .npz file holds is in the names of its arrays (`genmem.io.npz_layouts`).
 
     Only headers are read. A file that cannot be read is no feature source: opening it as images
     raises the error that says why.
@@ -84,7 +84,7 @@ def has_statistics(source: object) -> bool:
         return isinstance(source, Statistics)
     path = expand_home(source)
     try:
-        return path.suffix.lower() == ".npz" and npz_layout(path).statistics
+        return path.suffix.lower() == ".npz" and npz_layout(path).statistics is not None
     except Exception:  # as above
         return False
 
@@ -109,11 +109,11 @@ def load_statistics(path: str | Path) -> Statistics:
     if path.suffix.lower() in PICKLES:
         raise pickle_refused(path)
     try:
-        if not npz_layout(path).statistics:
+        layout = npz_layout(path).statistics
+        if layout is None:
             raise InputError(f"{path}: expected statistics of a set, mu and sigma.")
         with np.load(path, allow_pickle=False) as archive:
             mu, sigma = (archive[name] for name in STATISTICS)
-            layout = "ADM" if {"arr_0", "mu_s"} & {*archive.files} else "pytorch-fid"
         return Statistics(mu=mu, sigma=sigma, layout=layout)
     except MemoryError:
         raise

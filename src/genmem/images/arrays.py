@@ -19,7 +19,7 @@ from genmem.images.decode import image_to_rgb
 from genmem.images.source import ImageSource, number_id
 from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
 from genmem.io.npy import read_npy_header
-from genmem.io.npz import npz_layout, statistics_are_no_rows
+from genmem.io.npz_layouts import npz_layout, statistics_are_no_rows
 from genmem.io.paths import temporary_file_errors
 
 
@@ -105,7 +105,7 @@ class IterableSource(ImageSource):
 
 
 def open_array_file(path: Path) -> ArraySource:
-    """Open a .npy file, memory-mapped, or the images of an .npz file (`genmem.io.npz`).
+    """Open a .npy file, memory-mapped, or the images of an .npz file (`genmem.io.npz_layouts`).
 
     A member of an .npz may be compressed, so it is copied into an unnamed temporary file first and
     mapped there.

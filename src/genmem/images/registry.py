@@ -19,7 +19,7 @@ from genmem.images.arrays import ArraySource, IterableSource, open_array_file
 from genmem.images.folder import FolderSource
 from genmem.images.parquet import ParquetSource
 from genmem.images.source import ImageSource
-from genmem.io.npz import PICKLES, pickle_refused
+from genmem.io.npz_layouts import PICKLES, pickle_refused
 from genmem.io.paths import refuse_empty
 
 GROUP = "genmem.image_sources"

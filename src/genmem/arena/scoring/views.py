@@ -15,6 +15,7 @@ from genmem.arena.scoring.retry import retry_rescores, retry_submission
 from genmem.arena.scoring.stored_names import log_name
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
+from genmem.arena.submissions.selectors import visible_submission
 from genmem.arena.teams.permissions import get_viewer, require_organiser
 from genmem.errors import UsageError
 from genmem.formatting import count
@@ -52,9 +53,7 @@ def retry_failed_rescores(request: HttpRequest, slug: str, kind: str) -> HttpRes
 def run_log(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     """The output of a submission's program, as plain text."""
     viewer = get_viewer(request, slug)
-    submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
-    if not viewer.may_see_submissions_of(submission.team.pk):
-        raise Http404
+    submission = visible_submission(viewer, pk)
     try:
         with storage.open_read(log_name(submission)) as file:
             content = file.read()

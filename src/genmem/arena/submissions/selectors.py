@@ -1,4 +1,7 @@
-"""Read submissions as a viewer may see them."""
+"""Read submissions as a viewer may see them.
+
+Who may see a submission is the rule of `teams.permissions.Viewer.may_see_submissions_of`.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def read_index_size(file: BinaryIO) -> int:
     """How large the zip's list of files says it is, without reading it.
 
     Raises:
-        NotAZip: there is no end of a zip in the file.
+        InvalidZip: the file does not end like a zip.
     """
     size = file.seek(0, 2)
     tail_start = max(0, size - _END_SIZE - 2**16)
@@ -88,7 +88,7 @@ def open_zip(path: Path, limits: ZipLimits) -> zipfile.ZipFile:
     """The zip, its list of files read; the caller closes it.
 
     Raises:
-        NotAZip: it is none, is damaged, or is larger than allowed.
+        InvalidZip: it is no zip, is damaged, or is larger than allowed.
     """
     size = path.stat().st_size
     if size > limits.zip_bytes:

@@ -31,12 +31,13 @@ class NpzLayout:
     Attributes:
         kind: what its rows are; "statistics" where it has no rows.
         rows: the name of the array of rows; "" where it has none.
-        statistics: whether it holds mu and sigma, which may lie beside images (ADM's batches).
+        statistics: whose layout mu and sigma have; None where it holds none. They may lie beside
+            images (ADM's batches).
     """
 
     kind: Literal["images", "features", "statistics"]
     rows: str
-    statistics: bool
+    statistics: Literal["ADM", "pytorch-fid"] | None = None
 
 
 def npz_headers(path: Path) -> dict[str, NpyHeader]:
@@ -73,15 +74,16 @@ def npz_layout(path: Path) -> NpzLayout:
         if not names.issuperset(STATISTICS) or names & {"features", "images", "arr_0"} - {*images}:
             raise _unclear(path, headers)
         kind = "images" if images else "statistics"
-        return NpzLayout(kind=kind, rows=images[0] if images else "", statistics=True)
+        origin = "ADM" if names & {"arr_0", "mu_s"} else "pytorch-fid"
+        return NpzLayout(kind=kind, rows=images[0] if images else "", statistics=origin)
     if "features" in names:
-        return NpzLayout(kind="features", rows="features", statistics=False)
+        return NpzLayout(kind="features", rows="features")
     rows = images[0] if images else next(iter(headers), "")
     if not images and len(headers) != 1:
         raise _unclear(path, headers)
     header = headers[rows]
     is_features = len(header.shape) == 2 and header.dtype.kind == "f"
-    return NpzLayout(kind="features" if is_features else "images", rows=rows, statistics=False)
+    return NpzLayout(kind="features" if is_features else "images", rows=rows)
 
 
 def _unclear(path: Path, headers: Mapping[str, NpyHeader]) -> InputError:

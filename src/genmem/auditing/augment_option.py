@@ -1,4 +1,7 @@
-"""The augmentations of training images that each feature space compares."""
+"""The option `--augment`: which augmentations of training images each feature space compares.
+
+An augmentation is added in `images/augmentations.py`.
+"""
 
 from __future__ import annotations
 

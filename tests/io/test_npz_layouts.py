@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
-from genmem.io.npz import npz_layout
+from genmem.io.npz_layouts import npz_layout
 
 MU, SIGMA = np.zeros(5), np.eye(5)
 IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
@@ -13,14 +13,15 @@ IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
 @pytest.mark.parametrize(
     ("arrays", "kind", "rows", "statistics"),
     [
-        ({"mu": MU, "sigma": SIGMA}, "statistics", "", True),
-        ({"mu": MU, "sigma": SIGMA, "mu_s": MU, "sigma_s": SIGMA}, "statistics", "", True),
-        ({"arr_0": IMAGES, "mu": MU, "sigma": SIGMA}, "images", "arr_0", True),
-        ({"arr_0": IMAGES, "arr_1": np.arange(5)}, "images", "arr_0", False),
-        ({"images": IMAGES, "labels": np.eye(5)}, "images", "images", False),
-        ({"features": SIGMA, "labels": MU}, "features", "features", False),
-        ({"feats": SIGMA}, "features", "feats", False),
-        ({"whatever": IMAGES}, "images", "whatever", False),
+        ({"mu": MU, "sigma": SIGMA}, "statistics", "", "pytorch-fid"),
+        ({"mu": MU, "sigma": SIGMA, "mu_s": MU, "sigma_s": SIGMA}, "statistics", "", "ADM"),
+        ({"arr_0": IMAGES, "mu": MU, "sigma": SIGMA}, "images", "arr_0", "ADM"),
+        ({"images": IMAGES, "mu": MU, "sigma": SIGMA}, "images", "images", "pytorch-fid"),
+        ({"arr_0": IMAGES, "arr_1": np.arange(5)}, "images", "arr_0", None),
+        ({"images": IMAGES, "labels": np.eye(5)}, "images", "images", None),
+        ({"features": SIGMA, "labels": MU}, "features", "features", None),
+        ({"feats": SIGMA}, "features", "feats", None),
+        ({"whatever": IMAGES}, "images", "whatever", None),
     ],
 )
 def test_known_names_say_what_a_file_holds(tmp_path, arrays, kind, rows, statistics):
