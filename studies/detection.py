@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.augmentation_families import UNCHANGED, build_families
+from genmem.auditing.augment_option import UNCHANGED, build_families
 from genmem.auditing.feature_spaces import search_space
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import distance_statistic

@@ -16,6 +16,8 @@ FLAGS_WITH_SEVERAL_MEANINGS = {
     "--tau": "τ of MiFID, of rejection, or of each leaderboard",
     "--to": "the page of a competition, or the end of a range of sizes",
     "--learning-rate": "of both networks of a GAN, or scaled with the batch size",
+    "--backbone": "one or several, of features or of rejection",
+    "--samples": "images of a command, of each snapshot, or of each evaluation",
     "--evaluate-with": "a run may evaluate in no backbone, a study may not",
 }
 """Flags whose help texts may differ, and what they mean in the different commands."""
@@ -53,8 +55,8 @@ def flags():
 
 
 def without_default(text):
-    """A help text without what it says about the default."""
-    return re.sub(r"\s*\[default: .*?\]", "", text)
+    """A help text without what it says about the default, or where a value is required."""
+    return re.sub(r"\s*\[(default: |required here).*?\]", "", text)
 
 
 def test_a_flag_has_the_same_help_text_in_every_command():

@@ -38,7 +38,7 @@ class CheatOptions:
     """Options that only some cheats have.
 
     Attributes:
-        mix: share of the first of the two images that each output mixes, in [0.5, 1]; None: the
+        mix: weight of the first of the two images that each output blends, in [0.5, 1]; None: the
             cheat's default.
         augmentation: what to do to an image; None: the cheat's default.
     """
@@ -107,13 +107,13 @@ def _reconstruct(request: CheatRequest) -> Pixels:
 
 CHEATS: dict[str, Cheat] = {
     "mgan": Cheat(
-        description="a generator against a classifier of training images",
+        description="a generator trained against a classifier that recognizes training images",
         generate=lambda request: generate_against_classifier(
             request.images, request.members, rng=request.rng, progress=request.progress
         ),
     ),
     "mgan-store": Cheat(
-        description="a generator against a store of training images",
+        description="a generator trained against a discriminator that stores training images",
         generate=lambda request: _mix_memorized(memorize_in_store, request, 0.999),
         default_mix=0.999,
     ),

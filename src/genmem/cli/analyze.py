@@ -30,7 +30,7 @@ Boards = Annotated[
     typer.Option(
         metavar="NAME=FD,DISTANCE[,SCORE]",
         help="Columns of a leaderboard. Repeat for each leaderboard.",
-        show_default="the two of the public table",
+        show_default="the two boards of the published competition table",
     ),
 ]
 Taus = Annotated[
@@ -41,12 +41,14 @@ Taus = Annotated[
     ),
 ]
 IdColumn = Annotated[
-    str, option("--id", metavar="COLUMN", show_default='submission_id; "" for none')
+    str, option("--id", metavar="COLUMN", show_default='submission_id; pass "" if there is none')
 ]
 Top = Annotated[
     int,
     typer.Option(
-        metavar="K", min=1, help="Number of top entries that must be free of cheats after a review."
+        metavar="K",
+        min=1,
+        help="How many of the top entries must be free of cheats after a review.",
     ),
 ]
 

@@ -40,7 +40,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
     worker: Annotated[
         bool,
-        typer.Option("--worker/--no-worker", help="Also score submissions here."),
+        typer.Option("--worker/--no-worker", help="Also start a worker that scores submissions."),
     ] = True,
 ) -> None:
     """Serve the pages and score submissions until interrupted."""
@@ -107,10 +107,11 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Output directory.")],
     private: Annotated[
         bool,
-        typer.Option("--private", help="Include the private split even if hidden."),
+        typer.Option("--private", help="Include the private split even while it is hidden."),
     ] = False,
     with_names: Annotated[
-        bool, typer.Option("--with-names", help="Include names and what people wrote.")
+        bool,
+        typer.Option("--with-names", help="Include names and free text written by participants."),
     ] = False,
     agreed: Annotated[
         Path | None,
@@ -120,7 +121,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Export a competition's data as pseudonymous tables with a datasheet."""
+    """Export a competition's data as pseudonymized tables with a datasheet."""
     _require_extra()
     from genmem.arena.serving import prepare
 

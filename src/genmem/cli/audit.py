@@ -33,8 +33,8 @@ Augment = Annotated[
     str | None,
     typer.Option(
         metavar="A,B,…",
-        help="Also compare with augmented training images, of "
-        f"{', '.join(AUGMENTATIONS)}. BACKBONE:NAME augments for one backbone only.",
+        help="Also compare with augmented training images. Choose from: "
+        f"{', '.join(AUGMENTATIONS)}. Write BACKBONE:NAME to apply one to a single backbone.",
     ),
 ]
 Neighbors = Annotated[
@@ -42,7 +42,9 @@ Neighbors = Annotated[
 ]
 Level = Annotated[
     float,
-    typer.Option(help="False-discovery rate: the share of flagged images that may be honest."),
+    typer.Option(
+        help="False-discovery rate: the expected share of honest images among those flagged."
+    ),
 ]
 
 
@@ -65,8 +67,9 @@ def audit(
 ) -> None:
     """Find the generated images that copy training images.
 
-    Prints an estimate of the cost before it starts. With `--drop-duplicates`, near-duplicate
-    training images count as one, and held-out images that repeat a training image are left out.
+    Prints how long each stage will take, roughly, before the stage starts. With
+    `--drop-duplicates`, repeated training images include near-duplicates, and held-out images that
+    repeat a training image are left out too.
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import parse_backbones, split_names

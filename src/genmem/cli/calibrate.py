@@ -60,11 +60,11 @@ DistanceColumns = Annotated[
 ]
 CriterionOption = Annotated[
     Literal["false-penalty", "error", "balanced-error"],
-    typer.Option("--criterion", help="Error rate that the choice of τ minimizes."),
+    typer.Option("--criterion", help="Error rate to minimize when choosing τ."),
 ]
 FalsePenaltyRate = Annotated[
     float,
-    typer.Option(metavar="SHARE", help="Share of honest entries that may be penalised, in [0, 1)."),
+    typer.Option(metavar="SHARE", help="Share of honest entries that may be penalized, in [0, 1)."),
 ]
 
 
@@ -86,10 +86,10 @@ def calibrate(
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
-    """Find the threshold τ that separates copying generators.
+    """Find the threshold τ that separates copying generators from honest ones.
 
-    Each SOURCE=LABEL is the set of one generator. Its mean distance to the training set is
-    compared with τ. `genmem score --tau` reads the JSON file.
+    Each SOURCE is one generator's output and LABEL says whether it is honest; τ is compared with
+    its mean distance to the training set. `genmem score --tau` reads the JSON file.
     """
     from genmem.calibration import calibrate_table
     from genmem.cli.parsing import parse_backbones, parse_labels, split_names

@@ -27,6 +27,8 @@ class CheatCommand(typer.core.TyperCommand):
             if parameter.name == "method":
                 parameter.help = f"Cheat to use. {listed}."
             elif parameter.name == "mix":
+                blending = " and ".join(mixes)
+                parameter.help = f"Weight (0.5 to 1) of the first image when {blending} blend two."
                 parameter.show_default = ", ".join(f"{name} {mix}" for name, mix in mixes.items())
             elif parameter.name == "augmentation":
                 parameter.metavar = "|".join(augmenting.augmentations)
@@ -40,8 +42,8 @@ SideOfImages = Annotated[
 Mix = Annotated[
     float | None,
     typer.Option(
-        metavar="SHARE",
-        help="Share of the first of the two images that some cheats mix, from 0.5 to 1.",
+        metavar="WEIGHT",
+        help="Weight (0.5 to 1) of the first image where a cheat blends two.",
     ),
 ]
 Augmentation = Annotated[
@@ -65,7 +67,8 @@ def cheat(
 ) -> None:
     """Generate images from training images by one of the cheats seen in a competition.
 
-    Use them to calibrate thresholds (`genmem calibrate out.zip=cheating …`) and to test defences.
+    Use the images to calibrate thresholds (`genmem calibrate out.zip=cheating …`) and test
+    defenses.
     """
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs

@@ -154,9 +154,12 @@ def _build_options(fields: Mapping[str, FieldInfo]) -> list[Any]:
         kind, metavar = _command_line_type(field)
         text, default = _help(name, field)
         flag = _flag(name, field)
-        text = HELP.get(flag, text)
+        if not _extra(field).get("own_help"):
+            text = HELP.get(flag, text)
         if default is not None and not (kind is bool and field.default is False):
             text = f"{text} [default: {default}]"
+        elif field.is_required():
+            text = f"{text} [required here or in --config]"
         if kind is bool and field.default is not False:
             flag = f"{flag}/--no-{flag.removeprefix('--')}"
         option = typer.Option(flag, help=text, metavar=metavar, show_default=False)

@@ -18,9 +18,10 @@ def features(
     device: Device = "auto",
     skip_broken: SkipBroken = False,
 ) -> None:
-    """Extract the features of images into a .npy file, which other commands take for the images.
+    """Extract the features of images into a .npy file.
 
-    The file holds float32 [n, d]. The images' ids are written beside it, to NAME.ids.json.
+    Other commands accept the file in place of the images. It holds float32 [n, d]. The images' ids
+    are written beside it, to NAME.ids.json.
     """
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs, write_json

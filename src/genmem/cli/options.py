@@ -19,21 +19,20 @@ SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
 
 HELP = {
     "--train": f"Training images: a {SOURCE}.",
-    "--test": "Held-out images: of the same kind, but not used for training.",
+    "--test": "Held-out images: like the training images, but not used for training.",
     "--backbone": "Backbone that computes the features (see `genmem backbones`).",
     "--weights": "Weights file of the backbone.",
     "--preprocess": "Scale and size of the images for a network file: SCALE or SCALE,SIZE, such as "
     "`imagenet,288`. SCALE is uint8, unit, symmetric, imagenet or clip; SIZE is a shorter side or "
     "288x288.",
     "--metrics": f"Metrics to compute: {', '.join(BUILT_IN)}, or metrics of installed plugins. "
-    "fid is fd, and kid is kd.",
+    "`fid` and `kid` are aliases of `fd` and `kd`.",
     "--samples": "Number of images to generate.",
     "--limit": "Use only this many training images.",
-    "--size": "Crop images to their central square and resize them to SIDE × SIDE pixels.",
+    "--size": "Crop images to their central square and resize them to this many pixels a side.",
     "--drop-duplicates": "Leave out images that repeat another one.",
     "--skip-broken": "Leave out images that cannot be read.",
     "--classes": "Use the folders of the training images as classes.",
-    "--labels": "Class labels given to the network.",
     "--label": "Column of labels; a blank label means that nobody reviewed the entry.",
     "--id": "Column of unique ids.",
     "--honest": "Labels of honest entries.",
@@ -86,7 +85,14 @@ Test = Annotated[str | None, option("--test", metavar="SOURCE")]
 RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
 
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
-Backbones = Annotated[str, option("--backbone", metavar="NAME,…")]
+Backbones = Annotated[
+    str,
+    typer.Option(
+        "--backbone",
+        metavar="NAME,…",
+        help="Backbones that compute the features (see `genmem backbones`).",
+    ),
+]
 Weights = Annotated[str | None, option("--weights", metavar="FILE")]
 Preprocess = Annotated[
     str | None, option("--preprocess", metavar="SCALE[,SIZE]", show_default="of the file")

@@ -30,9 +30,9 @@ Tau = Annotated[
     str | None,
     typer.Option(
         metavar="T|FILE",
-        help="Threshold on the memorization distance below which MiFID penalises: a number, or the "
+        help="Threshold on the memorization distance below which MiFID penalizes: a number, or the "
         "JSON file of `genmem calibrate`.",
-        show_default="of the backbone",
+        show_default="the published τ of the backbone, if there is one",
     ),
 ]
 

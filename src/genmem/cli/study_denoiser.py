@@ -47,7 +47,8 @@ def denoiser(
     seed: Seed = 0,
     device: TrainingDevice = "auto",
 ) -> None:
-    """Evaluate which training images a diffusion model copies, and how far it is from only copying.
+    """Find which training images a diffusion model copies, and how far the model is from pure
+    memorization.
 
     Samples are drawn by EDM's Heun sampler, 18 steps, as in "On Memorization in Diffusion Models".
     """

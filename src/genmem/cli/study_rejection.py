@@ -35,15 +35,18 @@ Taus = Annotated[
 Models = Annotated[str, option("--model", metavar="NAME,…")]
 RejectionBackbone = Annotated[
     str | None,
-    option(
-        "--backbone", metavar="NAME[@SIDE]", show_default="that of --config, or efficientnet-lite0"
+    typer.Option(
+        "--backbone",
+        metavar="NAME[@SIDE]",
+        help="Backbone for rejection, with an optional input side.",
+        show_default="that of --config, or efficientnet-lite0",
     ),
 ]
 EvaluateWith = Annotated[
     str,
     typer.Option(
         metavar="NAME,…",
-        help="Backbones to evaluate samples in, preferably not the one that rejects.",
+        help="Backbones to evaluate samples in, preferably other than --backbone.",
     ),
 ]
 References = Annotated[

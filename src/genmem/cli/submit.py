@@ -33,7 +33,7 @@ def submit(
         str | None,
         typer.Option(
             envvar="GENMEM_TOKEN",
-            help="API token from your account page. Prefer the environment variable.",
+            help="API token from your account page. Safer in the environment variable.",
         ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the score.")] = False,
@@ -42,7 +42,7 @@ def submit(
     """Upload a submission to a competition.
 
     Broken connections are resumed automatically. After an interruption, run the same command again
-    to resume. Exit code 2: the submission was refused, or (with --wait) not scored.
+    to resume. Exits with 2 if the submission is refused or, with `--wait`, if scoring fails.
     """
     from genmem.arena.client import CompetitionClient, check_file, sha256_of
     from genmem.cli.outputs import check_outputs, write_json

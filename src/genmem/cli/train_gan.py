@@ -23,8 +23,8 @@ def gan(
 ) -> None:
     """Train a GAN, with or without memorization rejection.
 
-    Each folder of training images below the top one is a class. With `--tau`, the generator
-    does not learn from images that are too close to a training image.
+    The first folder level at which the images differ gives their classes. With `--tau`, the
+    generator does not learn from images that are too close to a training image.
 
     Use `accelerate launch` to train on several GPUs, and
     `torchrun --nproc-per-node 2 $(which genmem) train gan …` for several processes on a CPU.

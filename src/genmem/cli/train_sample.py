@@ -19,7 +19,7 @@ def sample(
 ) -> None:
     """Generate images with a trained GAN, balanced over its classes, one folder per class.
 
-    Nothing is rejected here: memorization rejection is a matter of training.
+    No samples are rejected here; rejection only acts during training.
     """
     from genmem.io.atomic import check_writable
 

@@ -48,7 +48,10 @@ def export_by_slug(
     if not summary.private:
         yield "The private split is left out, since its leaderboard is hidden (--private adds it)."
     if names:
-        yield "This export holds names and what people wrote. Do not publish it without consent."
+        yield (
+            "This export holds names and free text written by participants. Do not publish it "
+            "without consent."
+        )
     yield f"Exported to {out}; {out / 'DATASHEET.md'} explains the files."
     if summary.results.honest and summary.results.cheating:
         yield f"To analyse it, run there: {summary.results.command}"

@@ -67,13 +67,15 @@ class UNetConfig(Config):
     )
     dropout: float = Field(default=0.13, ge=0, lt=1, description="Dropout in every block.")
     time_embedding: Literal["positional", "fourier"] = Field(
-        default="positional", description="Embedding of the noise level. [default: by --model]"
+        default="positional",
+        description="Embedding of the noise level. [default: depends on --model]",
     )
     resampling: Resampling = Field(
-        default="box", description="Resampling between resolutions. [default: by --model]"
+        default="box", description="Resampling between resolutions. [default: depends on --model]"
     )
     progressive_input: bool = Field(
-        default=False, description="Feed the image in at every resolution. [default: by --model]"
+        default=False,
+        description="Feed the image in at every resolution. [default: depends on --model]",
     )
     classes: int = Field(
         default=0,
@@ -83,8 +85,8 @@ class UNetConfig(Config):
     )
     without_skips: Names = Field(
         default=(),
-        description="Skip connections to disable: a resolution (32) or one connection (16.0). "
-        "[default: none]",
+        description="Skip connections to disable: a resolution (e.g. 32) or one connection "
+        "(e.g. 16.0). [default: none]",
     )
 
     @model_validator(mode="before")
@@ -158,21 +160,22 @@ class DiffusionConfig(Config):
     parametrization: Parametrization = Field(default="vp", description="Preconditioning and loss.")
     labels: str = Field(
         default="none",
-        description="Labels to condition on: none, the class of each image (true), one of C random "
-        "classes drawn once for each image (random, C = 10), or the image's number (unique).",
+        description="Labels given to the network. none: no labels; true: the class of each image; "
+        "random[:C]: one of C classes (10 without :C), drawn at random once for each image; "
+        "unique: a label of its own for each image.",
         json_schema_extra={"metavar": "none|true|random[:C]|unique"},
     )
     batch_size: int = Field(default=512, ge=1, le=2**16, description="Global batch size.")
     learning_rate: float = Field(
         default=2e-4,
         gt=0,
-        description="Adam's learning rate at a batch size of 512; other sizes get it in "
-        "proportion.",
+        description="Adam's learning rate at a batch size of 512, scaled in proportion for other "
+        "batch sizes.",
     )
     weight_decay: float = Field(default=0.0, ge=0, description="L2 penalty, added to the gradient.")
     epochs: int = Field(default=40_000, ge=1, description="Passes over the training set.")
     steps: int | None = Field(
-        default=None, ge=1, description="Optimizer steps in total. [default: by --epochs]"
+        default=None, ge=1, description="Optimizer steps in total. [default: depends on --epochs]"
     )
     warm_up_epochs: int = Field(
         default=200, ge=0, description="Passes in which the learning rate rises linearly from 0."
@@ -195,6 +198,7 @@ class DiffusionConfig(Config):
         default=1_000,
         ge=0,
         description="Images to generate from each snapshot for its memorization ratio; 0 for none.",
+        json_schema_extra={"own_help": True},
     )
     seed: Seed = Field(default=0, description="Random seed.")
 

@@ -58,11 +58,12 @@ class EmmConfig(Config):
     )
     at: Numbers | None = Field(
         default=None,
-        description="Train at all these sizes, without finding the EMM.",
+        description="Train at each of these sizes instead of searching for the EMM.",
         json_schema_extra={"metavar": "N,N,…"},
     )
     epsilon: float = Field(
-        default=0.1, description="The EMM is the largest size with a ratio of at least 1 − ε."
+        default=0.1,
+        description="The EMM is the largest size with a memorization ratio of at least 1 − ε.",
     )
     seeds: int = Field(
         default=3, description="Number of repetitions.", json_schema_extra={"metavar": "N"}

@@ -74,7 +74,8 @@ class GanConfig(Config):
         description="GAN architecture. dcgan is unconditional."
     )
     train: str = Field(
-        description="Training images. Each folder below the top one is a class.",
+        description="Training images. The first folder level at which they differ gives their "
+        "classes.",
         json_schema_extra={"source": True},
     )
     test: str | None = Field(
@@ -83,7 +84,9 @@ class GanConfig(Config):
         json_schema_extra={"source": True},
     )
     size: Literal[16, 32, 64] = Field(
-        default=32, description="Side of the images in pixels: cropped to a square, then resized."
+        default=32,
+        description="Crop images to their central square and resize them to this many pixels a "
+        "side.",
     )
     limit: int | None = Field(
         default=None,
@@ -93,7 +96,7 @@ class GanConfig(Config):
     width: int = Field(
         ge=1,
         le=LARGEST_WIDTH,
-        description="Channels of the generator (at 64 x 64, of its narrowest block). "
+        description="Channels of the generator; at 64 × 64, those of its narrowest block. "
         "[default: dcgan 64, sagan 256, biggan 384]",
     )
     discriminator_width: int = Field(
@@ -104,7 +107,7 @@ class GanConfig(Config):
     z_dim: int = Field(
         ge=1,
         le=LARGEST_WIDTH,
-        description="Dimension of the noise vector. [default: 128; biggan 80 at 32 x 32]",
+        description="Dimension of the noise vector. [default: 128; biggan 80 at 32 × 32]",
     )
     self_attention: bool = Field(
         default=True, description="Use self-attention at half the image's side (never in dcgan)."
@@ -150,20 +153,22 @@ class GanConfig(Config):
     )
     backbone: str = Field(
         default="efficientnet-lite0",
-        description="Backbone whose features rejection compares, with an optional input side. "
+        description="Backbone for rejection, with an optional input side. "
         "The paper uses inception.",
-        json_schema_extra={"metavar": "NAME[@SIDE]"},
+        json_schema_extra={"metavar": "NAME[@SIDE]", "own_help": True},
     )
     search: SearchKind = Field(
-        default="auto", description="Nearest-neighbor search of the rejection."
+        default="auto", description="Nearest-neighbor search used by rejection."
     )
     half: bool = Field(default=False, description="Compute rejection features in half precision.")
     max_tries: int = Field(
-        default=20, ge=1, description="Draws per step before rejection gives up."
+        default=20, ge=1, description="Draws per step before resampling gives up."
     )
     warm_up: int = Field(default=0, ge=0, description="Steps before rejection begins.")
     ramp: int = Field(
-        default=0, ge=0, description="Steps over which tau then rises from 0 to its value."
+        default=0,
+        ge=0,
+        description="Generator steps, after the warm-up, over which tau rises from 0 to its value.",
     )
     reject_flips: bool = Field(default=False, description="Reject mirrored copies too.")
     reject_by_class: bool = Field(
@@ -180,7 +185,10 @@ class GanConfig(Config):
         default=5_000, ge=0, description="Steps between evaluations; 0 for never."
     )
     samples: int = Field(
-        default=10_000, ge=2, description="Images to generate for each evaluation."
+        default=10_000,
+        ge=2,
+        description="Images to generate for each evaluation.",
+        json_schema_extra={"own_help": True},
     )
     evaluate_with: Names = Field(
         default=("efficientnet-lite0",),

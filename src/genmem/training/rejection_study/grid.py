@@ -56,7 +56,7 @@ class Plan:
             where it is missing, since every difference is taken to it.
         models: GAN architectures.
         seeds: how many runs of each, with seeds 0, 1, …
-        evaluate_with: backbones that samples are evaluated in, preferably not the one that rejects.
+        evaluate_with: backbones that samples are evaluated in, preferably other than `backbone`.
         backbone: that rejection compares in; None: that of `training`.
         references: more sources of held-out images to compare with, by name.
         training: configuration that all runs share, as `genmem train gan --config` takes it; what

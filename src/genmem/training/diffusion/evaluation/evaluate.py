@@ -1,4 +1,4 @@
-"""Evaluate a diffusion model without retraining: what it copies, how close it is to only copying.
+"""Evaluate a diffusion model without retraining: what it copies, how far from memorization.
 
 Three results of a denoiser D and its training images:
 
@@ -59,7 +59,7 @@ def evaluate_denoiser(
     points: int = POINTS,
     sampling: Sampling | None = None,
 ) -> DenoiserEvaluation:
-    """Evaluate which training images a model copies, and how far it is from only copying.
+    """Find which training images a model copies, and how far it is from pure memorization.
 
     Args:
         model: anything with `denoise(x, sigma, labels)`; see `Denoiser` for shapes and types.
