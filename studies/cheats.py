@@ -245,7 +245,7 @@ def verdicts_table(
     taus = {margin.space: margin.tau for margin in margins}
     lines = [
         "## Which rule catches which cheat",
-        f"Rules: **MiFID** s < τ, the largest τ that penalises no honest set here "
+        f"Rules: **MiFID** s < τ, the largest τ that penalizes no honest set here "
         f"({', '.join(f'{space} {taus[space]:.4f}' for space in SPACES)}; chosen on these very "
         f"sets); **C_T** ≤ {CLEAR_C_T:g}; **ratio** the interval of the share of images with "
         f"d1/d2 < 1/3 lies above {NEAR_COPIES:.0%}; **copied** the interval of copied_fraction "
@@ -292,7 +292,7 @@ def margins_table(margins: Sequence[Calibration], sizes: Sizes) -> str:
         between = f" [{inside.low:.3f}, {inside.high:.3f}]" if inside else ""
         lines.append(
             f"| {one.space} | {one.tau:.4f} | {chosen.caught} of {chosen.cheating} "
-            f"| {one.margins.normalised_gap:.2f} | {images.auc:.3f}{between} "
+            f"| {one.margins.normalized_gap:.2f} | {images.auc:.3f}{between} "
             f"| {images.d_prime:.2f} | {one.margins.dispersion.relative_variance:.2f} |"
         )
     return "\n".join(lines)

@@ -188,7 +188,7 @@ def rates(
     copies: int,
     draws: int,
 ) -> Rates:
-    """The share of copies that are flagged, and the realised false-discovery rate."""
+    """The share of copies that are flagged, and the realized false-discovery rate."""
     found, false = [], []
     for seed in range(draws):
         flagged = draw(searches, comparison, disguise, copies, seed) <= LEVEL

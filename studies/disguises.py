@@ -1,4 +1,4 @@
-"""What is done to copies so that they are not recognised: uint8 [H, W, 3] → the same shape.
+"""What is done to copies so that they are not recognized: uint8 [H, W, 3] → the same shape.
 
 Written independently of `genmem.images.augmentations`: crops here are enlarged bilinearly, from
 whole pixels, since a cheat does not use the auditor's code.
@@ -101,7 +101,7 @@ DISGUISES: dict[str, Disguise] = {
     "rotation by 10°": _rotated(10),
     "brightness × 1.2": _enhanced(ImageEnhance.Brightness, 1.2),
     "contrast × 0.7": _enhanced(ImageEnhance.Contrast, 0.7),
-    "colour × 0.5": _enhanced(ImageEnhance.Color, 0.5),
+    "color × 0.5": _enhanced(ImageEnhance.Color, 0.5),
     "gray": _gray,
 }
 

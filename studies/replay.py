@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.calibration import Labels, penalised_score, ranked_score, read_table
+from genmem.calibration import Labels, penalized_score, ranked_score, read_table
 
 if TYPE_CHECKING:
     from genmem.arena.competitions.models import Competition, Split
@@ -158,7 +158,7 @@ def add_submissions(
         )
         for split in splits:
             kind, tau = split.kind, split.tau
-            scores = penalised_score(fd=rows.fd[kind], distance=rows.distance[kind], tau=tau)
+            scores = penalized_score(fd=rows.fd[kind], distance=rows.distance[kind], tau=tau)
             ScoreVersion.objects.bulk_create(
                 [
                     ScoreVersion(

@@ -497,8 +497,8 @@ DISTANCE_DOORS = {
     "evaluate_threshold": lambda d: (
         calibration.evaluate_threshold(0.5, honest=OTHERS, cheating=d).caught
     ),
-    "penalised_score": lambda d: float(
-        calibration.penalised_score(fd=OTHERS, distance=d, tau=0.5).sum()
+    "penalized_score": lambda d: float(
+        calibration.penalized_score(fd=OTHERS, distance=d, tau=0.5).sum()
     ),
     "correlation": lambda d: calibration.correlation(fd=d, distance=OTHERS**2, group="").pearson,
     "sweep": lambda d: int(calibration.sweep(honest=d, cheating=OTHERS, taus=OTHERS).caught.sum()),

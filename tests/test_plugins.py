@@ -24,7 +24,7 @@ from genmem.metrics.registry import Metric, by_keyword
 from genmem.results import Result
 
 
-def mean_colour(batch):
+def mean_color(batch):
     return batch.mean(axis=(1, 2), dtype=np.float32)
 
 
@@ -54,12 +54,12 @@ METRIC = Metric(
 )
 CHEAT = Cheat(description="the training images themselves", generate=copy)
 BACKBONE = Backbone(
-    name="mean-colour",
+    name="mean-color",
     description="the mean of each channel",
     licence="CC0-1.0",
     dimension=3,
     preprocessing=Identity(),
-    open_engine=function_engine(mean_colour),
+    open_engine=function_engine(mean_color),
 )
 SOURCE = SourceFormat(
     name="raw", description=".raw", accepts=has_suffix(".raw"), open=open_raw
@@ -68,7 +68,7 @@ SOURCE = SourceFormat(
 
 ENTRY_POINTS = """
 [genmem.backbones]
-mean-colour = others_package:BACKBONE
+mean-color = others_package:BACKBONE
 
 [genmem.image_sources]
 raw = others_package:SOURCE
@@ -134,9 +134,9 @@ def test_another_package_adds_a_backbone_and_an_image_source(
 ):
     source, pixels = raw_images
     listing = run_genmem("backbones", packages=packages)
-    assert "mean-colour" in listing.stdout, listing.stderr
+    assert "mean-color" in listing.stdout, listing.stderr
     out = tmp_path / "features.npy"
-    arguments = ("features", source, "--backbone", "mean-colour", "--out", str(out))
+    arguments = ("features", source, "--backbone", "mean-color", "--out", str(out))
     result = run_genmem(*arguments, packages=packages)
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(np.load(out), pixels.mean(axis=(1, 2)), rtol=1e-6)
@@ -149,7 +149,7 @@ def test_another_package_adds_a_cheat_and_a_metric(tmp_path, run_genmem, package
     arguments = ("cheat", "plain-copy", "--train", source, "--samples", "20", "--out", str(copies))
     result = run_genmem(*arguments, packages=packages)
     assert result.returncode == 0, result.stderr
-    arguments = ("score", str(copies), "--train", source, "--backbone", "mean-colour")
+    arguments = ("score", str(copies), "--train", source, "--backbone", "mean-color")
     result = run_genmem(*arguments, "--metrics", "furthest", "--json", "-", packages=packages)
     assert result.returncode == 0, result.stderr
     metrics = json.loads(result.stdout)["metrics"]
@@ -163,7 +163,7 @@ def test_a_broken_plugin_is_one_line_that_names_it(tmp_path, run_genmem):
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     message = " ".join(result.stderr.split())
-    assert "plugin 'mean-colour' of genmem.backbones from the package others-package" in message
+    assert "plugin 'mean-color' of genmem.backbones from the package others-package" in message
     assert "a_module_that_is_missing" in message
 
 

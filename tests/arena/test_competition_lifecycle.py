@@ -36,7 +36,7 @@ private: {{backbone: pixels, train: data/train, tau: 0.000001}}
 
 
 def pictures(count: int, seed: int) -> list[bytes]:
-    """Smooth coloured blots, no two alike."""
+    """Smooth colored blots, no two alike."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
@@ -128,10 +128,10 @@ def browser():
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory):
-    """A served arena with a worker; its address, and the organiser's password."""
+    """A served arena with a worker; its address, and the organizer's password."""
     folder = tmp_path_factory.mktemp("life") / "A"
     assert make(folder, RULES, {f"{n}.png": one for n, one in enumerate(TRAINED)}).returncode == 0
-    made = genmem("organiser", folder, "olga@example.org")
+    made = genmem("organizer", folder, "olga@example.org")
     password = re.search(r"only now: (\S+)", made.stdout)
     assert password
     with serving(folder, worker=True) as address:
@@ -157,7 +157,7 @@ def test_a_competition_from_the_first_sign_up_to_its_export(browser, life, tmp_p
         person.press(re.compile("^Save$"))
     assert ranked(ada.go("/c/dogs/leaderboard/")) == ["Team Ada", "Team Bob"]
 
-    # Reviewers get their role, the organiser closes.
+    # Reviewers get their role, the organizer closes.
     eva, kim = Person(browser, address), Person(browser, address)
     eva.sign_up("Eva")
     kim.sign_up("Kim")
@@ -179,11 +179,11 @@ def test_a_competition_from_the_first_sign_up_to_its_export(browser, life, tmp_p
     page.get_by_label("τ", exact=True).fill("0.5")
     page.get_by_role("button", name="Show", exact=True).click()
     page.get_by_text("0 of 2 teams move").wait_for()
-    page.get_by_label("Reason", exact=True).fill("Every copy should be penalised.")
+    page.get_by_label("Reason", exact=True).fill("Every copy should be penalized.")
     olga.press(re.compile("^Apply τ"))
-    assert "Every copy should be penalised." in olga.go("/c/dogs/moderation/log/").content()
+    assert "Every copy should be penalized." in olga.go("/c/dogs/moderation/log/").content()
 
-    # Two reviewers agree, the organiser disqualifies, the team answers, the desk replies.
+    # Two reviewers agree, the organizer disqualifies, the team answers, the desk replies.
     for person in (eva, kim):
         person.label("copied.zip", "Other", "Each image is a training image.")
         person.label("honest.zip", "Legitimate")
@@ -195,7 +195,7 @@ def test_a_competition_from_the_first_sign_up_to_its_export(browser, life, tmp_p
     page.get_by_role("link", name="copied.zip").click()
     assert "Copies of training images." in page.inner_text("main")
     assert "Each image is a training image." not in page.content()
-    page.get_by_label("What the organisers should know").fill("We drew them ourselves.")
+    page.get_by_label("What the organizers should know").fill("We drew them ourselves.")
     bob.press("Send answer")
     page = olga.go("/c/dogs/moderation/decisions/")
     assert "We drew them ourselves." in page.inner_text("main")

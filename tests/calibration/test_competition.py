@@ -11,7 +11,7 @@ from genmem.calibration import (
     analyze,
     calibrate,
     correlation,
-    penalised_score,
+    penalized_score,
     ranked_score,
     review,
     sweep,
@@ -29,7 +29,7 @@ entries = st.lists(
 
 @given(st.floats(0, 1), st.floats(0, 500), st.floats(0.01, 1))
 def test_the_score_of_a_table_is_that_of_mifid(distance, fd, tau):
-    one = penalised_score(fd=np.array([fd]), distance=np.array([distance]), tau=tau)
+    one = penalized_score(fd=np.array([fd]), distance=np.array([distance]), tau=tau)
     results = [Result(name=name, value=value, n={}) for name, value in (("f", fd), ("d", distance))]
     assert one[0] == mifid_from(fd=results[0], distance=results[1], tau=tau).value
 
@@ -84,7 +84,7 @@ def test_a_sweep_counts_what_lies_below_each_threshold():
         honest=np.array([0.2, 0.3]), cheating=np.array([0.1, 0.2]), taus=np.array([0.1, 0.2, 0.4])
     )
     assert found.caught.tolist() == [0, 1, 2]
-    assert found.penalised.tolist() == [0, 0, 2]
+    assert found.penalized.tolist() == [0, 0, 2]
 
 
 def test_a_correlation_of_too_few_or_equal_entries_is_none():
@@ -172,7 +172,7 @@ def test_a_replay_in_a_table_ranks_last_and_is_named(write_table):
         table["fd"].append(float(values[3]))
         table["distance"].append(float(values[5]))
     fd, distance = np.array(table["fd"]), np.array(table["distance"])
-    assert np.argsort(penalised_score(fd=fd, distance=distance, tau=0.1))[0] == 3
+    assert np.argsort(penalized_score(fd=fd, distance=distance, tau=0.1))[0] == 3
     assert ranked_score(fd=fd, distance=distance, tau=0.1).tolist() == [0, 1, 2, 4, 3]
     assert ranked_score(fd=fd, distance=distance, tau=None).tolist() == [3, 4, 2, 0, 1]
     found = analyze(write_table(*REPLAYS), top=2)

@@ -30,12 +30,12 @@ def test_d_prime_is_the_difference_of_means_in_pooled_deviations():
 
 
 @given(st.floats(0.01, 100))
-def test_normalised_margins_do_not_depend_on_the_scale_of_the_distances(scale):
+def test_normalized_margins_do_not_depend_on_the_scale_of_the_distances(scale):
     one = margins(honest=HONEST, cheating=CHEATING)
     other = margins(honest=scale * HONEST, cheating=scale * CHEATING)
     assert other.auc == one.auc
     assert other.d_prime == pytest.approx(one.d_prime)
-    assert other.normalised_gap == pytest.approx(one.normalised_gap)
+    assert other.normalized_gap == pytest.approx(one.normalized_gap)
     assert other.dispersion.relative_variance == pytest.approx(one.dispersion.relative_variance)
     assert other.gap == pytest.approx(scale * one.gap)
 

@@ -51,7 +51,7 @@ def test_thresholds_are_as_counted(found):
     public, private = (board.calibration.thresholds for board in found.boards.values())
     spare = [one["false_penalty"] for one in (public, private)]
     assert [one.tau for one in spare] == pytest.approx([0.1517, 0.2502], abs=5e-5)
-    assert [(one.caught, one.cheating, one.penalised) for one in spare] == [
+    assert [(one.caught, one.cheating, one.penalized) for one in spare] == [
         (447, 498, 0),
         (446, 498, 0),
     ]
@@ -76,4 +76,4 @@ def test_the_penalty_cuts_the_review_to_a_quarter(found):
 def test_the_sweep_ends_with_everything_but_the_last_entry(found):
     sweep = found.boards["private"].sweep
     assert (np.diff(sweep.caught) >= 0).all()
-    assert sweep.penalised[-1] == 496
+    assert sweep.penalized[-1] == 496

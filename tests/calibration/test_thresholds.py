@@ -22,7 +22,7 @@ def test_minimum_error_is_that_of_trying_every_threshold(honest, cheating):
     found = choose_threshold(honest=honest, cheating=cheating, criterion="error")
     assert found.errors == brute_force(honest, cheating, lambda false, missed: false + missed)
     again = evaluate_threshold(found.tau, honest=honest, cheating=cheating)
-    assert (again.caught, again.penalised) == (found.caught, found.penalised)
+    assert (again.caught, again.penalized) == (found.caught, found.penalized)
 
 
 @given(distances, distances)
@@ -39,19 +39,19 @@ def test_minimum_balanced_error_is_that_of_trying_every_threshold(honest, cheati
 @given(distances, distances, st.floats(0, 0.99))
 def test_the_false_penalty_threshold_is_the_largest_that_keeps_the_rate(honest, cheating, rate):
     found = choose_threshold(honest=honest, cheating=cheating, false_penalty_rate=rate)
-    assert found.penalised <= rate * len(honest) + 1e-9
+    assert found.penalized <= rate * len(honest) + 1e-9
     higher = evaluate_threshold(np.nextafter(found.tau, 2), honest=honest, cheating=cheating)
-    assert higher.penalised > rate * len(honest) - 1e-9
+    assert higher.penalized > rate * len(honest) - 1e-9
 
 
 @given(distances, distances)
-def test_by_default_no_honest_entry_is_penalised(honest, cheating):
-    assert choose_threshold(honest=honest, cheating=cheating).penalised == 0
+def test_by_default_no_honest_entry_is_penalized(honest, cheating):
+    assert choose_threshold(honest=honest, cheating=cheating).penalized == 0
 
 
-def test_an_entry_at_the_threshold_is_not_penalised():
+def test_an_entry_at_the_threshold_is_not_penalized():
     found = evaluate_threshold(0.2, honest=np.array([0.2, 0.3]), cheating=np.array([0.1, 0.2]))
-    assert (found.caught, found.penalised) == (1, 0)
+    assert (found.caught, found.penalized) == (1, 0)
 
 
 def test_honest_and_cheating_cannot_be_swapped():
@@ -68,7 +68,7 @@ def test_separate_groups_are_divided_in_the_middle():
     assert found.errors == 0
 
 
-def test_neighbouring_floats_are_divided_too():
+def test_neighboring_floats_are_divided_too():
     low = 0.1
     high = np.nextafter(low, 1)
     found = choose_threshold(honest=np.array([high]), cheating=np.array([low]), criterion="error")
@@ -98,7 +98,7 @@ def test_a_further_honest_entry_falls_below_as_often_as_expected():
 def test_a_rate_of_29_percent_of_100_is_29_entries():
     honest = np.arange(100) / 100
     found = choose_threshold(honest=honest, cheating=honest, false_penalty_rate=0.29)
-    assert found.penalised == 29
+    assert found.penalized == 29
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])

@@ -19,13 +19,13 @@ def test_rows_trained_in_blocks_are_the_rows_of_the_whole_dense_layer():
     layer = torch.nn.Linear(9, 20, bias=False)
     with torch.no_grad():
         layer.weight.copy_(start.T)
-    optimiser = torch.optim.Adam(layer.parameters(), lr=0.3)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.3)
     for step in range(25):
-        optimiser.param_groups[0]["lr"] = 0.3 * (1 - step / 25)
-        optimiser.zero_grad()
+        optimizer.param_groups[0]["lr"] = 0.3 * (1 - step / 25)
+        optimizer.zero_grad()
         output = torch.sigmoid(layer(torch.eye(9)))
         torch.nn.functional.binary_cross_entropy(output, target, reduction="sum").backward()
-        optimiser.step()
+        optimizer.step()
     whole = torch.sigmoid(layer(torch.eye(9))).detach()
 
     for block in (slice(0, 4), slice(4, 9)):

@@ -143,7 +143,7 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_code_2(arguments, unbuff
         (["score", "a"], "Missing option '--train'"),
         (["score", "a", "--train", "b", "--tau", "near"], "Invalid value for '--tau'"),
         (["score", "a", "--train", "b", "--device", "tpu"], "'tpu' is not one of"),
-        (["score", "a", "--train", "b", "--colour"], "No such option: --colour"),
+        (["score", "a", "--train", "b", "--color"], "No such option: --color"),
         (["score", "a", "--train", "b", "--seed", "-1"], "Invalid value for '--seed'"),
         (["score", "a", "--train", "b", "--seed", str(2**32)], "Invalid value for '--seed'"),
         (["features", "a"], "Missing option '--out'"),

@@ -18,7 +18,7 @@ def get(address):
 
 def test_arena_alone_lists_its_commands():
     shown = genmem().stdout
-    assert all(f"  {name} " in shown for name in ("init", "serve", "create", "organiser"))
+    assert all(f"  {name} " in shown for name in ("init", "serve", "create", "organizer"))
 
 
 def test_the_help_of_genmem_does_not_load_django():
@@ -64,9 +64,9 @@ def test_a_port_that_is_taken_is_one_line(arena_folder):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["serve", "create", "organiser"])
+@pytest.mark.parametrize("command", ["serve", "create", "organizer"])
 def test_a_folder_without_an_arena_is_one_line(tmp_path, command):
-    more = {"create": ["c.yaml"], "organiser": ["o@example.org"]}.get(command, [])
+    more = {"create": ["c.yaml"], "organizer": ["o@example.org"]}.get(command, [])
     done = genmem(command, tmp_path, *more)
     assert done.returncode == 2
     assert done.stderr.startswith("genmem: ")
@@ -94,11 +94,11 @@ def test_a_database_that_does_not_respond_is_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_organiser_is_made_and_the_password_shown(arena_folder):
-    done = genmem("organiser", arena_folder, "o@example.org")
+def test_an_organizer_is_made_and_the_password_shown(arena_folder):
+    done = genmem("organizer", arena_folder, "o@example.org")
     assert done.returncode == 0
     assert "Password, shown only now: " in done.stdout
-    assert "Password" not in genmem("organiser", arena_folder, "o@example.org").stdout
+    assert "Password" not in genmem("organizer", arena_folder, "o@example.org").stdout
 
 
 def test_models_and_migrations_agree(arena_folder):

@@ -57,10 +57,10 @@ def test_score_reads_the_json_file(folder, capsys):
     assert run(["score", "copies.npy", *options, *outputs]) == 0
     mifid = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
     assert mifid["parts"]["tau"] == tau
-    assert mifid["parts"]["penalised"] is True
+    assert mifid["parts"]["penalized"] is True
     assert run(["score", "honest.npy", *options, *outputs]) == 0
     mifid = json.loads(capsys.readouterr().out)["metrics"]["mifid"]
-    assert mifid["parts"]["penalised"] is False
+    assert mifid["parts"]["penalized"] is False
 
 
 def test_the_calibration_of_another_space_is_refused(folder, capsys):

@@ -77,7 +77,7 @@ def test_an_interrupted_study_says_how_to_resume(folder, capsys, monkeypatch):
         (["--to", "27"], "expected at most 26 training images"),
         (["--at", "four"], "--at: expected whole numbers"),
         (["--factor", "width"], "--factor: expected NAME=V1,V2"),
-        (["--factor", "colour=1"], "factor: expected one of dimension"),
+        (["--factor", "color=1"], "factor: expected one of dimension"),
         (["--factor", "diversity=0.5"], "expected a second source"),
         (["--at", "4", "--epsilon", "1"], "epsilon: expected"),
         (["--at", "4", "--seeds", "0"], "seeds: expected"),

@@ -13,7 +13,7 @@ from genmem.errors import InputError
 from genmem.images import decode
 
 RAMP = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
-COLOUR = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
+COLOR = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
 GRAY_RGB = np.repeat(RAMP[..., None], 3, axis=2)
 
 
@@ -23,7 +23,7 @@ def saved(image, kind, **options):
     return file.getvalue()
 
 
-def png(width, height, bit_depth, colour_type, rows):
+def png(width, height, bit_depth, color_type, rows):
     """A PNG written from the specification, for kinds that Pillow does not write."""
 
     def chunk(name, data):
@@ -31,7 +31,7 @@ def png(width, height, bit_depth, colour_type, rows):
             struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         )
 
-    header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bit_depth, color_type, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row for row in rows))
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -40,18 +40,18 @@ def png(width, height, bit_depth, colour_type, rows):
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "TIFF"])
 def test_lossless_formats_give_their_pixels(kind):
-    assert np.array_equal(decode(saved(Image.fromarray(COLOUR), kind), name="x"), COLOUR)
+    assert np.array_equal(decode(saved(Image.fromarray(COLOR), kind), name="x"), COLOR)
 
 
 def test_webp_and_gif_are_read():
     assert np.array_equal(
-        decode(saved(Image.fromarray(COLOUR), "WEBP", lossless=True), name="x"), COLOUR
+        decode(saved(Image.fromarray(COLOR), "WEBP", lossless=True), name="x"), COLOR
     )
     assert np.array_equal(decode(saved(Image.fromarray(RAMP), "GIF"), name="x"), GRAY_RGB)
 
 
 def test_a_jpeg_is_what_pillow_decodes():
-    content = saved(Image.fromarray(COLOUR), "JPEG")
+    content = saved(Image.fromarray(COLOR), "JPEG")
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     assert np.array_equal(decode(content, name="x"), expected)
 
@@ -67,10 +67,10 @@ def test_16_bit_gray_keeps_its_high_byte(kind):
     assert np.array_equal(decode(saved(Image.fromarray(sixteen), kind), name="x"), GRAY_RGB)
 
 
-def test_16_bit_colour_keeps_its_high_byte():
-    rows = (COLOUR.astype(">u2") * 256 + 255).astype(">u2")
+def test_16_bit_color_keeps_its_high_byte():
+    rows = (COLOR.astype(">u2") * 256 + 255).astype(">u2")
     content = png(8, 8, 16, 2, [row.tobytes() for row in rows])
-    assert np.array_equal(decode(content, name="x"), COLOUR)
+    assert np.array_equal(decode(content, name="x"), COLOR)
 
 
 def test_black_and_white_become_0_and_255():
@@ -90,21 +90,21 @@ def test_a_palette_is_looked_up():
 
 
 def test_alpha_is_dropped_and_not_composited():
-    rgba = np.concatenate([COLOUR, RAMP[..., None]], axis=2)
-    assert np.array_equal(decode(saved(Image.fromarray(rgba), "PNG"), name="x"), COLOUR)
+    rgba = np.concatenate([COLOR, RAMP[..., None]], axis=2)
+    assert np.array_equal(decode(saved(Image.fromarray(rgba), "PNG"), name="x"), COLOR)
     gray_alpha = np.stack([RAMP, RAMP[::-1]], axis=2)
     assert np.array_equal(
         decode(saved(Image.fromarray(gray_alpha, "LA"), "PNG"), name="x"), GRAY_RGB
     )
 
 
-def test_a_transparent_colour_is_that_colour():
-    content = saved(Image.fromarray(COLOUR), "PNG", transparency=tuple(map(int, COLOUR[0, 0])))
-    assert np.array_equal(decode(content, name="x"), COLOUR)
+def test_a_transparent_color_is_that_color():
+    content = saved(Image.fromarray(COLOR), "PNG", transparency=tuple(map(int, COLOR[0, 0])))
+    assert np.array_equal(decode(content, name="x"), COLOR)
 
 
 def test_cmyk_is_converted_as_pillow_does():
-    image = Image.fromarray(COLOUR).convert("CMYK")
+    image = Image.fromarray(COLOR).convert("CMYK")
     for kind in ("TIFF", "JPEG"):
         content = saved(image, kind)
         expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
@@ -114,8 +114,8 @@ def test_cmyk_is_converted_as_pillow_does():
 def test_exif_orientation_is_ignored():
     exif = Image.Exif()
     exif[0x0112] = 6
-    content = saved(Image.fromarray(COLOUR), "PNG", exif=exif)
-    assert np.array_equal(decode(content, name="x"), COLOUR)
+    content = saved(Image.fromarray(COLOR), "PNG", exif=exif)
+    assert np.array_equal(decode(content, name="x"), COLOR)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
@@ -139,7 +139,7 @@ def test_raw_pixels_follow_the_same_rule(shape, expected):
 
 
 def test_pixels_are_new_writable_and_contiguous():
-    for content in (saved(Image.fromarray(COLOUR), "JPEG"), saved(Image.fromarray(RAMP), "PNG")):
+    for content in (saved(Image.fromarray(COLOR), "JPEG"), saved(Image.fromarray(RAMP), "PNG")):
         pixels = decode(content, name="x")
         assert pixels.flags.writeable
         assert pixels.flags.c_contiguous
@@ -157,7 +157,7 @@ def test_pixels_of_no_agreed_range_are_refused(dtype, word):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP"])
 def test_a_truncated_image_is_named_in_the_error(kind):
-    content = saved(Image.fromarray(np.tile(COLOUR, (8, 8, 1))), kind)
+    content = saved(Image.fromarray(np.tile(COLOR, (8, 8, 1))), kind)
     for kept in (len(content) // 2, len(content) // 5, 12, 2):
         with pytest.raises(InputError, match=r"^cat/1\.x: cannot be decoded: ") as caught:
             decode(content[:kept], name="cat/1.x")
@@ -183,11 +183,11 @@ def test_a_decompression_bomb_is_refused_by_its_header():
         "PPM": (3, b"60000 60000 255\n"),
     }
     for kind, (offset, size) in huge.items():
-        content = bytearray(saved(Image.fromarray(COLOUR), kind))
+        content = bytearray(saved(Image.fromarray(COLOR), kind))
         content[offset : offset + len(size)] = size
         with pytest.raises(InputError, match="x: is 60,000 × 60,000 pixels"):
             decode(bytes(content), name="x")
-    content = saved(Image.fromarray(COLOUR), "JPEG")
+    content = saved(Image.fromarray(COLOR), "JPEG")
     frame = content.index(b"\xff\xc0") + 5
     content = content[:frame] + struct.pack(">HH", 60_000, 60_000) + content[frame + 4 :]
     with pytest.raises(InputError, match="x: is 60,000 × 60,000 pixels"):
@@ -200,7 +200,7 @@ def test_a_decompression_bomb_is_refused_by_its_header():
 @given(data=st.data())
 def test_no_damage_to_an_image_is_a_traceback(data):
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP"]))
-    content = bytearray(saved(Image.fromarray(COLOUR), kind))
+    content = bytearray(saved(Image.fromarray(COLOR), kind))
     for _ in range(data.draw(st.integers(1, 3))):
         position = data.draw(st.integers(0, len(content) - 1))
         content[position] = data.draw(st.integers(0, 255))
@@ -212,7 +212,7 @@ def test_no_damage_to_an_image_is_a_traceback(data):
 @given(st.sampled_from(["PNG", "JPEG"]), st.floats(0, 1, exclude_max=True), st.booleans())
 def test_a_cut_image_is_refused_or_complete(kind, part, progressive):
     options = {"progressive": progressive} if kind == "JPEG" else {}
-    content = saved(Image.fromarray(np.tile(COLOUR, (4, 4, 1))), kind, **options)
+    content = saved(Image.fromarray(np.tile(COLOR, (4, 4, 1))), kind, **options)
     try:
         pixels = decode(content[: int(part * len(content))], name="x")
     except InputError:

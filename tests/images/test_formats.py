@@ -7,21 +7,21 @@ from PIL import Image, features
 from genmem.errors import InputError
 from genmem.images import decode, formats, hash_images, open_images, read_batches
 
-COLOUR = np.random.default_rng(1).integers(0, 256, (64, 48, 3), np.uint8)
+COLOR = np.random.default_rng(1).integers(0, 256, (64, 48, 3), np.uint8)
 JPEG_XL = b"\xff\x0a" + bytes(64)
 HEIC_HEADER = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(64)
 
 
 def encode(kind, **options):
     file = io.BytesIO()
-    Image.fromarray(COLOUR).save(file, kind, **options)
+    Image.fromarray(COLOR).save(file, kind, **options)
     return file.getvalue()
 
 
 def encode_heic():
     heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
     file = io.BytesIO()
-    heif.from_pillow(Image.fromarray(COLOUR)).save(file, quality=-1, chroma=444)
+    heif.from_pillow(Image.fromarray(COLOR)).save(file, quality=-1, chroma=444)
     return file.getvalue()
 
 
@@ -33,7 +33,7 @@ def test_avif_is_read_as_pillow_reads_it():
 
 def test_heic_is_read_where_pillow_heif_is_installed_and_registers_nothing():
     content = encode_heic()
-    assert np.abs(decode(content, name="x").astype(int) - COLOUR).max() <= 3
+    assert np.abs(decode(content, name="x").astype(int) - COLOR).max() <= 3
     assert "HEIF" not in Image.OPEN
     with pytest.raises(InputError, match=r"x: cannot be decoded: .*[Ee]nd of file"):
         decode(content[:-100], name="x")
@@ -60,7 +60,7 @@ def test_a_format_that_cannot_be_read_here_is_named_with_what_reads_it(
         list(read_batches(source, transform=np.asarray, batch_size=4))
     [batch] = read_batches(source, transform=np.asarray, batch_size=4, skip_broken=True)
     assert [position for position, _ in batch.broken] == [0]
-    assert np.array_equal(batch.array[0], COLOUR)
+    assert np.array_equal(batch.array[0], COLOR)
 
 
 def test_the_hash_changes_when_a_package_makes_a_format_readable(build_folder, monkeypatch):

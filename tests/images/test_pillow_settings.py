@@ -12,7 +12,7 @@ from genmem.errors import InputError
 from genmem.features import extract, load_backbone
 from genmem.images import decode, open_images
 
-COLOUR = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+COLOR = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
 SETTINGS = [
     (ImageFile, "LOAD_TRUNCATED_IMAGES", True),
     (Image, "MAX_IMAGE_PIXELS", 1),
@@ -32,28 +32,28 @@ def saved(image, kind, **options):
 def png_with_text():
     text = PngImagePlugin.PngInfo()
     text.add_text("prompt", "a cat " * 100, zip=True)
-    return saved(Image.fromarray(COLOUR), "PNG", pnginfo=text)
+    return saved(Image.fromarray(COLOR), "PNG", pnginfo=text)
 
 
 def png_with_invalid_animation():
     """A PNG whose animation has no frames, at which Pillow warns."""
-    content = saved(Image.fromarray(COLOUR), "PNG")
+    content = saved(Image.fromarray(COLOR), "PNG")
     data = b"acTL" + struct.pack(">II", 0, 0)
     chunk = struct.pack(">I", 8) + data + struct.pack(">I", zlib.crc32(data))
     return content[:33] + chunk + content[33:]
 
 
 def transparent_gif():
-    palette = Image.fromarray(COLOUR).quantize(16)
+    palette = Image.fromarray(COLOR).quantize(16)
     return saved(palette, "GIF", transparency=3)
 
 
 IMAGES = {
-    "jpeg": saved(Image.fromarray(COLOUR), "JPEG"),
+    "jpeg": saved(Image.fromarray(COLOR), "JPEG"),
     "png": png_with_text(),
     "gif": transparent_gif(),
-    "tiff": saved(Image.fromarray(COLOUR), "TIFF"),
-    "webp": saved(Image.fromarray(COLOUR), "WEBP"),
+    "tiff": saved(Image.fromarray(COLOR), "TIFF"),
+    "webp": saved(Image.fromarray(COLOR), "WEBP"),
 }
 
 
@@ -95,7 +95,7 @@ def test_truncated_pillow_images_are_refused_in_one_line(monkeypatch):
 
 
 def test_a_pillow_image_that_is_given_keeps_its_transparency():
-    image = Image.fromarray(COLOUR).quantize(16)
+    image = Image.fromarray(COLOR).quantize(16)
     image.info["transparency"] = 3
     open_images([image]).close()
     assert image.info["transparency"] == 3
@@ -126,4 +126,4 @@ def test_a_filter_that_makes_errors_of_warnings_changes_nothing(action):
     content = png_with_invalid_animation()
     with warnings.catch_warnings():
         warnings.simplefilter(action)
-        assert np.array_equal(decode(content, name="x"), COLOUR)
+        assert np.array_equal(decode(content, name="x"), COLOR)

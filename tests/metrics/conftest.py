@@ -1,4 +1,4 @@
-"""Feature sets that the tests of the nearest-neighbour metrics share."""
+"""Feature sets that the tests of the nearest-neighbor metrics share."""
 
 import numpy as np
 import pytest

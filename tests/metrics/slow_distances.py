@@ -1,4 +1,4 @@
-"""Slow versions of the nearest-neighbour metrics, written from their formulas."""
+"""Slow versions of the nearest-neighbor metrics, written from their formulas."""
 
 import math
 

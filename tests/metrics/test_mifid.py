@@ -62,15 +62,15 @@ def test_the_parts_are_what_the_value_is_made_of():
     assert parts["fd"] == fd(**given).value
     assert parts["memorization_distance"] == memorization_distance(**given).value
     assert result.value == parts["fd"] * parts["penalty"]
-    assert parts["penalised"]
+    assert parts["penalized"]
     assert (parts["tau"], parts["epsilon"]) == (0.5, 1e-15)
 
 
-def test_a_distance_of_exactly_tau_is_not_penalised():
+def test_a_distance_of_exactly_tau_is_not_penalized():
     given = sets()
     tau = memorization_distance(**given).value
-    assert not mifid(**given, tau=tau).parts["penalised"]
-    assert mifid(**given, tau=np.nextafter(tau, 1)).parts["penalised"]
+    assert not mifid(**given, tau=tau).parts["penalized"]
+    assert mifid(**given, tau=np.nextafter(tau, 1)).parts["penalized"]
 
 
 def test_replaying_the_training_set_does_not_pay():

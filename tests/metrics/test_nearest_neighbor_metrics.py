@@ -1,4 +1,4 @@
-"""The nearest-neighbour metrics against slow versions written from their formulas."""
+"""The nearest-neighbor metrics against slow versions written from their formulas."""
 
 import numpy as np
 import pytest

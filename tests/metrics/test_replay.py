@@ -50,9 +50,9 @@ def test_the_floor_is_far_below_honest_sets_and_a_tenth_of_a_per_mille_of_noise(
     assert result.parts["fd"] > 1e4 * result.parts["fd_floor"]
     noisy = train + 1e-4 * rng.normal(size=train.shape)
     noisy = genmem.mifid(generated=noisy, train=train, tau=TAU)
-    assert (noisy.parts["penalised"], noisy.parts["replay"]) == (True, False)
+    assert (noisy.parts["penalized"], noisy.parts["replay"]) == (True, False)
     # The same images under an FD of 0, but with s ≥ τ, cannot be: τ is not reached by copies.
-    assert not genmem.mifid(generated=honest, train=train, tau=1e-9).parts["penalised"]
+    assert not genmem.mifid(generated=honest, train=train, tau=1e-9).parts["penalized"]
 
 
 def test_the_published_number_is_unchanged():
@@ -98,7 +98,7 @@ def test_the_published_score_lets_a_noisy_replay_win_and_the_ranking_does_not():
     places = ranking(score=score, distance=parts["memorization_distance"], standing=of_sets)
     ranked = [list(results)[row] for row in np.argsort(places)]
     assert ranked == ["honest", "worse", "noise 0.1", "noise 0.001", "half", "replay"]
-    assert [Standing(int(one)).label for one in of_sets[[0, 2, 5]]] == ["", "penalised", REPLAY]
+    assert [Standing(int(one)).label for one in of_sets[[0, 2, 5]]] == ["", "penalized", REPLAY]
 
 
 numbers = st.tuples(

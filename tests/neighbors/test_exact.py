@@ -37,7 +37,7 @@ def check_against_brute_force(result, distances, k):
     assert all(len(set(row)) == k for row in result.indices.tolist())
 
 
-def test_the_comparer_itself_rejects_a_wrong_neighbour():
+def test_the_comparer_itself_rejects_a_wrong_neighbor():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(6, 3))
     distances = brute_force(rows, rows, "euclidean", exclude_self=True)
@@ -258,7 +258,7 @@ def test_ball_counts_refuse_radii_that_do_not_match_the_centers():
 
 @given(st.integers(0, 9_999), st.integers(1, 4), st.sampled_from(METRICS))
 @settings(deadline=None, max_examples=60)
-def test_a_bound_loses_no_neighbour_within_it(seed, k, metric):
+def test_a_bound_loses_no_neighbor_within_it(seed, k, metric):
     rng = np.random.default_rng(seed)
     queries, references = rng.normal(size=(9, 6)), rng.normal(size=(30, 6))
     full = nearest(queries, references, k=k, metric=metric)

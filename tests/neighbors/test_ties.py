@@ -1,4 +1,4 @@
-"""Equal, orthogonal and nearly equal rows: exact neighbours, at the cost of ordinary rows."""
+"""Equal, orthogonal and nearly equal rows: exact neighbors, at the cost of ordinary rows."""
 
 import time
 
@@ -51,7 +51,7 @@ def all_distances(queries, references, metric):
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_sets_have_the_neighbours_of_the_definition(kind, metric):
+def test_hostile_sets_have_the_neighbors_of_the_definition(kind, metric):
     references = HOSTILE[kind]
     queries = np.concatenate(
         [

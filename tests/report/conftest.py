@@ -34,7 +34,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def pictures(count: int) -> list[bytes]:
-    """Real 32 × 32 images if the data is available, otherwise smooth colour ramps."""
+    """Real 32 × 32 images if the data is available, otherwise smooth color ramps."""
     archive = data_folder() / "cifar10" / "test.zip"
     if archive.exists():
         with zipfile.ZipFile(archive) as zipped:

@@ -29,11 +29,11 @@ def test_the_score_reads_a_replay_as_one_and_keeps_the_published_number(train):
     assert reading.evidence == "doubt"
 
 
-def test_a_replay_with_noise_and_a_replay_of_half_are_penalised_and_no_replay(train):
+def test_a_replay_with_noise_and_a_replay_of_half_are_penalized_and_no_replay(train):
     rng = np.random.default_rng(1)
     for generated in (train + rng.normal(0, 1e-3, train.shape).astype(np.float32), train[:300]):
         mifid = genmem.score(generated=generated, train=train, tau=0.1, metrics=["mifid"])["mifid"]
-        assert (mifid.parts["penalised"], mifid.parts["replay"]) == (True, False)
+        assert (mifid.parts["penalized"], mifid.parts["replay"]) == (True, False)
 
 
 def test_the_command_says_it_in_the_table_on_stderr_in_json_and_in_the_report(

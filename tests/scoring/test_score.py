@@ -96,7 +96,7 @@ def test_a_note_says_that_a_set_is_compared_with_itself(images):
     assert found.notes[0].startswith("generated and train are the same set, byte for byte")
     assert found["fd"].value == pytest.approx(0, abs=1e-6)
     assert found["memorization_distance"].value == 0
-    assert found["mifid"].parts["penalised"]
+    assert found["mifid"].parts["penalized"]
 
 
 def test_a_note_says_that_a_test_set_was_trained_on(images):

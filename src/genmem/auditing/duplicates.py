@@ -20,17 +20,17 @@ MOST_QUERIES = 100_000
 """Training images that are compared with all others; a seeded sample where there are more."""
 
 NEAR: dict[Metric, float] = {"absolute_cosine": 2 / 3, "euclidean": 1 / 3}
-"""Near-duplicates lie within this part of the tenth neighbour's distance, as lengths.
+"""Near-duplicates lie within this part of the tenth neighbor's distance, as lengths.
 
 Judged by eye on CIFAR-10, test against train: below it practically every pair is one picture
-recompressed, recoloured, mirrored or slightly cropped (`docs/detection.md` shows them). For pixels
+recompressed, recolored, mirrored or slightly cropped (`docs/detection.md` shows them). For pixels
 it is the third of Yoon et al. 2023.
 """
 
 CERTAIN = 1 / 3
 """Only pairs within this part, and equal files, are dropped.
 
-In features, between it and `NEAR`, lie ordinary neighbours too where images are much alike
+In features, between it and `NEAR`, lie ordinary neighbors too where images are much alike
 (handwritten digits): a null without its closest images would accuse honest ones.
 """
 
@@ -205,7 +205,7 @@ def _near_pairs(rows: Ints, matches: Matches, metric: Metric) -> tuple[Ints, Int
 
 
 def _relative(matches: Matches, metric: Metric) -> Floats:
-    """d1/d10; where there is but one neighbour, 0 for an equal image and ∞ for any other."""
+    """d1/d10; where there is but one neighbor, 0 for an equal image and ∞ for any other."""
     if matches.distances.shape[1] < 2:
         return np.where(np.abs(matches.distances[:, 0]) <= NO_DISTANCE, 0.0, np.inf)
     return relative_distance(matches.distances, metric)

@@ -19,7 +19,7 @@ from genmem.neighbors import Metric
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSets
 
 REFERENCE = 10
-"""Rank of the neighbour that pixel distances are divided by; searches have at least this depth."""
+"""Rank of the neighbor that pixel distances are divided by; searches have at least this depth."""
 
 _BLOCK_ROWS = 16_384
 _STREAM_ROWS = 2_048
@@ -65,7 +65,7 @@ def search_space(
         families: the augmentations by family, the unchanged images first.
         honest: the rows that stand for an honest generator.
         train_rows: int64, rows of the training set that are compared with, ascending.
-        k: neighbours to list; the search has at least `REFERENCE` where there are so many.
+        k: neighbors to list; the search has at least `REFERENCE` where there are so many.
         options: broken images as in `sets`, and progress.
     """
     metric = distance_metric(sets.backbone)

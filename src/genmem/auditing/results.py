@@ -86,7 +86,7 @@ class SpaceResult:
         ratio: d1/d2 in the family of the most significant match, float64 [n]; 1 where both are 0.
         statistic: of the unchanged training images, compared with the null, float64 [n]: smaller
             is closer.
-        statistic_name: its name ("distance", "distance relative to the 10th neighbour").
+        statistic_name: its name ("distance", "distance relative to the 10th neighbor").
         p_values: float64 [n], probability of an honest image at least as close. Every family of
             augmentations has a null of its own; their p-values are combined.
         null: the honest images, against unchanged training images.

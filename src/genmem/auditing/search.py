@@ -24,12 +24,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
-    """Rows whose neighbours are wanted.
+    """Rows whose neighbors are wanted.
 
     Attributes:
         array: features [n, d].
         train_rows: int64 [n], the training row that each query is, for queries that are training
-            images: it is no neighbour of itself under any augmentation. None for other images.
+            images: it is no neighbor of itself under any augmentation. None for other images.
     """
 
     array: Any
@@ -37,7 +37,7 @@ class Queries:
 
     @property
     def extra(self) -> int:
-        """Neighbours to ask for beyond k, so that k remain without the row itself."""
+        """Neighbors to ask for beyond k, so that k remain without the row itself."""
         return 0 if self.train_rows is None else 1
 
 
@@ -71,7 +71,7 @@ def nearest_over_augmentations(
         augmentations: for each one, the features of the training images, as float arrays [·, d]
             that follow each other in row order.
         train_rows: int64, ascending, the rows of the training set that those features are of.
-        k: number of neighbours, fewer than there are training images.
+        k: number of neighbors, fewer than there are training images.
         metric: the distance.
 
     Raises:

@@ -41,7 +41,7 @@ def distance_statistic(matches: Matches, metric: Metric) -> tuple[Floats, str]:
     rank = min(REFERENCE, matches.distances.shape[1])
     reference = matches.distances[:, rank - 1]
     relative = np.divide(nearest, reference, out=np.zeros_like(nearest), where=reference > 0)
-    return relative, f"distance relative to neighbour {rank}"
+    return relative, f"distance relative to neighbor {rank}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def compute_significance(
     Args:
         search: the searches.
         sets: the sets in this space.
-        k: neighbours to list.
+        k: neighbors to list.
         augmentations: all augmentations of the audit.
         excluded: bool [m], honest images left out as duplicates of training images.
         biased: some of them were left out for their distance, so that the others are farther off

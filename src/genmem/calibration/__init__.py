@@ -7,7 +7,7 @@ from_images.py        the same from labelled sets of images; loads torch, so imp
 labels.py             which labels are honest, which cheating, which not reviewed
 tables.py             results tables as CSV, checked row by row
 analyze.py            a results table → everything `genmem analyze` shows
-competition.py        penalised scores and ranks, agreement of leaderboards, work of reviewers
+competition.py        penalized scores and ranks, agreement of leaderboards, work of reviewers
 null_distribution.py  p-values against honest images
 q_values.py           false-discovery rates (Benjamini–Hochberg), and how many copies they need
 results.py            the results, frozen
@@ -18,7 +18,7 @@ from genmem.calibration.calibrate import calibrate, calibrate_table, rank_spaces
 from genmem.calibration.competition import (
     agreement,
     correlation,
-    penalised_score,
+    penalized_score,
     ranked_score,
     review,
     sweep,
@@ -72,7 +72,7 @@ __all__ = [
     "dispersion",
     "evaluate_threshold",
     "margins",
-    "penalised_score",
+    "penalized_score",
     "rank_spaces",
     "ranked_score",
     "read_table",

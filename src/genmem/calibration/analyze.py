@@ -13,7 +13,7 @@ from genmem.calibration.calibrate import calibrate
 from genmem.calibration.competition import (
     agreement,
     correlation,
-    penalised_score,
+    penalized_score,
     ranked_score,
     review,
     review_path,
@@ -78,7 +78,7 @@ def analyze(
     top: int = 100,
     seed: int = 0,
 ) -> Analysis:
-    """Analyse a competition's results table.
+    """Analyze a competition's results table.
 
     Args:
         path: a CSV file, see `read_table`.
@@ -160,7 +160,7 @@ class _Entries:
 
     Attributes:
         table: all entries.
-        complete: bool [len(table)], those that are analysed.
+        complete: bool [len(table)], those that are analyzed.
         honest, cheating: bool [n].
         groups: bool [n] by the name of each group that correlations are computed for.
     """
@@ -224,7 +224,7 @@ def _analyze_board(
         is_disqualified = entries.table.disqualified[board.score][entries.complete]
         disqualified = int(is_disqualified.sum())
         if board.tau is not None:
-            expected = penalised_score(fd=fd, distance=distance, tau=board.tau)
+            expected = penalized_score(fd=fd, distance=distance, tau=board.tau)
             equal = np.isclose(expected, entries.numbers(board.score), rtol=1e-9, atol=0)
             reproduced = int((equal & ~is_disqualified).sum())
     return BoardResult(

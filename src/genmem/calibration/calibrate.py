@@ -41,7 +41,7 @@ def calibrate(
         cheating: those of cheating entries, float [m].
         space: the backbone's name.
         criterion: which threshold is the calibration's `tau`.
-        false_penalty_rate: share of honest entries that `false_penalty` may penalise, in [0, 1).
+        false_penalty_rate: share of honest entries that `false_penalty` may penalize, in [0, 1).
         seed: of the bootstrap.
 
     Raises:

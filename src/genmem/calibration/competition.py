@@ -1,4 +1,4 @@
-"""A competition's results table: penalised scores, agreement of leaderboards, review work."""
+"""A competition's results table: penalized scores, agreement of leaderboards, review work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genmem.metrics.mifid import EPSILON, penalty, ranking, standing
 from genmem.results import Interval
 
 
-def penalised_score(
+def penalized_score(
     *, fd: Floats, distance: Floats, tau: float | None, epsilon: float = EPSILON
 ) -> Floats:
     """MiFID of many entries from their FD and memorization distance; see `genmem.mifid`.
@@ -72,14 +72,14 @@ def standings(*, fd: Floats, distance: Floats, tau: float | None) -> NDArray[np.
 def ranked_score(*, fd: Floats, distance: Floats, tau: float | None) -> Floats:
     """Places of entries in a ranking by MiFID in which copying is no advantage; lower is better.
 
-    Unlike `penalised_score`, the published number, which a replay of the training set makes as low
+    Unlike `penalized_score`, the published number, which a replay of the training set makes as low
     as it likes. Arguments as there; equal entries have equal places.
 
     Returns:
         float64 [n].
     """
     return ranking(
-        score=penalised_score(fd=fd, distance=distance, tau=tau),
+        score=penalized_score(fd=fd, distance=distance, tau=tau),
         distance=distance,
         standing=standings(fd=fd, distance=distance, tau=tau),
     )
@@ -145,7 +145,7 @@ def agreement(
 
 
 def sweep(*, honest: Floats, cheating: Floats, taus: Floats) -> Sweep:
-    """Cheats caught and honest entries penalised as τ moves.
+    """Cheats caught and honest entries penalized as τ moves.
 
     Args:
         honest: distances of honest entries, float [n].
@@ -158,7 +158,7 @@ def sweep(*, honest: Floats, cheating: Floats, taus: Floats) -> Sweep:
     return Sweep(
         taus=taus,
         caught=np.searchsorted(np.sort(cheating), taus, side="left"),
-        penalised=np.searchsorted(np.sort(honest), taus, side="left"),
+        penalized=np.searchsorted(np.sort(honest), taus, side="left"),
     )
 
 

@@ -45,7 +45,7 @@ def margins(*, honest: Floats, cheating: Floats, seed: int = 0) -> Margins:
         auc=auc(honest=honest, cheating=cheating),
         d_prime=d_prime(honest=honest, cheating=cheating),
         gap=gap,
-        normalised_gap=gap / spread if spread > 0 else math.nan,
+        normalized_gap=gap / spread if spread > 0 else math.nan,
         dispersion=dispersion(np.concatenate([honest, cheating])),
         auc_interval=intervals.get("auc"),
         d_prime_interval=intervals.get("d_prime"),
@@ -82,7 +82,7 @@ def pooled_deviation(honest: Floats, cheating: Floats) -> float:
 def dispersion(distances: Floats) -> Dispersion:
     """The paper's d(M) = min over τ of Σ (s − τ)², which is n times the variance of s.
 
-    Source: Bai et al., KDD 2021, arXiv 2106.03062, the "memorization margin". The minimiser is
+    Source: Bai et al., KDD 2021, arXiv 2106.03062, the "memorization margin". The minimizer is
     the mean whatever the labels are, so it measures spread, not separation, and it grows with n
     and with the square of the distances' scale. `relative_variance` takes both away.
     """

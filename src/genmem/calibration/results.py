@@ -19,13 +19,13 @@ CRITERIA: tuple[Criterion, ...] = ("false_penalty", "error", "balanced_error")
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """A threshold τ and what it does to the labelled distances; s < τ is penalised.
+    """A threshold τ and what it does to the labelled distances; s < τ is penalized.
 
     Attributes:
         criterion: what τ was chosen for; None where it was given.
         tau: the threshold, a distance.
         caught: cheating entries below τ, of `cheating`.
-        penalised: honest entries below τ, of `honest`.
+        penalized: honest entries below τ, of `honest`.
         cheating: how many cheating entries there are.
         honest: how many honest entries there are.
         expected_false_penalty_rate: how often a further honest entry falls below a τ chosen by
@@ -36,7 +36,7 @@ class Threshold:
     criterion: Criterion | None
     tau: float
     caught: int
-    penalised: int
+    penalized: int
     cheating: int
     honest: int
     expected_false_penalty_rate: float | None = None
@@ -44,14 +44,14 @@ class Threshold:
 
     @property
     def errors(self) -> int:
-        """Honest entries penalised and cheating ones not caught."""
-        return self.penalised + self.cheating - self.caught
+        """Honest entries penalized and cheating ones not caught."""
+        return self.penalized + self.cheating - self.caught
 
     @property
     def balanced_error(self) -> float:
         """The mean of the two groups' error rates."""
         missed = (self.cheating - self.caught) / self.cheating
-        return (missed + self.penalised / self.honest) / 2
+        return (missed + self.penalized / self.honest) / 2
 
     def to_dict(self) -> dict[str, Json]:
         """The threshold as plain JSON."""
@@ -69,7 +69,7 @@ class Dispersion:
     Attributes:
         total_squared_deviation: min over τ of Σ (s − τ)² = n · variance. It uses no labels and
             grows with n and with the scale of s.
-        tau: its minimiser, which is the mean of s and separates nothing.
+        tau: its minimizer, which is the mean of s and separates nothing.
         n: distances that went in.
         relative_variance: variance / mean², which neither n nor the scale of s moves.
     """
@@ -94,7 +94,7 @@ class Margins:
         auc: probability that an honest distance exceeds a cheating one; 0.5 = no separation.
         d_prime: difference of the means in pooled standard deviations; NaN where there is none.
         gap: least honest − greatest cheating distance; negative where they overlap.
-        normalised_gap: the gap in the same pooled standard deviations; NaN where there is none.
+        normalized_gap: the gap in the same pooled standard deviations; NaN where there is none.
         dispersion: the paper's literal d(M).
         auc_interval: of the AUC; None for fewer than two distances on a side.
         d_prime_interval: of d′; None likewise, and for so few entries that redrawings of them
@@ -106,7 +106,7 @@ class Margins:
     auc: float
     d_prime: float
     gap: float
-    normalised_gap: float
+    normalized_gap: float
     dispersion: Dispersion
     auc_interval: Interval | None = None
     d_prime_interval: Interval | None = None
@@ -253,17 +253,17 @@ class Correlation:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """Cheating entries caught and honest ones penalised as τ moves.
+    """Cheating entries caught and honest ones penalized as τ moves.
 
     Attributes:
         taus: float64 [t], ascending.
         caught: int64 [t], of all cheating entries.
-        penalised: int64 [t], of all honest entries.
+        penalized: int64 [t], of all honest entries.
     """
 
     taus: Floats
     caught: NDArray[np.int64]
-    penalised: NDArray[np.int64]
+    penalized: NDArray[np.int64]
 
     def to_dict(self) -> dict[str, Json]:
         """The sweep as plain JSON."""
@@ -316,7 +316,7 @@ class BoardResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """A competition's results table, analysed.
+    """A competition's results table, analyzed.
 
     Attributes:
         source: the table's file name.

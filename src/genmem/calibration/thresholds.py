@@ -1,6 +1,6 @@
 """Thresholds τ* from labelled distances: by false-penalty rate, error, or balanced error.
 
-An entry with s < τ is penalised, so the largest τ that spares an entry at distance s is s itself.
+An entry with s < τ is penalized, so the largest τ that spares an entry at distance s is s itself.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def choose_threshold(
 ) -> Threshold:
     """The threshold τ* of one criterion.
 
-    - `false_penalty`: the largest τ that penalises at most ⌊rate · n⌋ of the n honest entries,
+    - `false_penalty`: the largest τ that penalizes at most ⌊rate · n⌋ of the n honest entries,
       which is the (⌊rate · n⌋ + 1)-th smallest honest distance. With k honest entries below τ,
       a further honest entry, exchangeable with these n, falls below it with probability
       (k + 1) / (n + 1) at most: 0 of 9 is no promise of 0.
-    - `error`: fewest errors, honest penalised plus cheating not caught.
+    - `error`: fewest errors, honest penalized plus cheating not caught.
     - `balanced_error`: least mean of the two groups' error rates, so that a large group does not
       outvote a small one.
 
     The last two are attained on intervals; the lowest one is taken (fewest honest entries
-    penalised), and its middle. Their error counts are of the entries they were fitted to.
+    penalized), and its middle. Their error counts are of the entries they were fitted to.
 
     Source: the competition's script has one honest-sparing constant (Bai et al., KDD 2021);
     the paper describes a label-aware τ* in words and prints a formula without labels
@@ -46,7 +46,7 @@ def choose_threshold(
         honest: distances of honest entries, float [n], finite and ≥ 0.
         cheating: distances of cheating entries, float [m].
         criterion: one of `CRITERIA`.
-        false_penalty_rate: share of honest entries that may be penalised, in [0, 1); used by
+        false_penalty_rate: share of honest entries that may be penalized, in [0, 1); used by
             `false_penalty` only.
 
     Raises:
@@ -76,7 +76,7 @@ def choose_threshold(
 def evaluate_threshold(
     tau: float, *, honest: Floats, cheating: Floats, criterion: Criterion | None = None
 ) -> Threshold:
-    """Count the labelled entries that a given τ penalises.
+    """Count the labelled entries that a given τ penalizes.
 
     Args:
         tau: the threshold, a distance.
@@ -90,7 +90,7 @@ def evaluate_threshold(
         criterion=criterion,
         tau=float(tau),
         caught=int((cheating < tau).sum()),
-        penalised=int((honest < tau).sum()),
+        penalized=int((honest < tau).sum()),
         cheating=len(cheating),
         honest=len(honest),
     )
@@ -123,7 +123,7 @@ def _by_false_penalty(honest: Floats, cheating: Floats, rate: float) -> Threshol
     low, high = test.proportion_ci(confidence_level=LEVEL, method="exact")
     return replace(
         at_tau,
-        expected_false_penalty_rate=(at_tau.penalised + 1) / (at_tau.honest + 1),
+        expected_false_penalty_rate=(at_tau.penalized + 1) / (at_tau.honest + 1),
         caught_interval=Interval(
             low=float(low), high=float(high), level=LEVEL, method="Clopper-Pearson"
         ),
@@ -133,11 +133,11 @@ def _by_false_penalty(honest: Floats, cheating: Floats, rate: float) -> Threshol
 def _least_cost(honest: Floats, cheating: Floats, weights: tuple[float, float]) -> float:
     """The middle of the lowest interval of τ on which the weighted errors are fewest."""
     values = np.unique(np.concatenate([honest, cheating]))
-    # τ in (values[i − 1], values[i]] penalises values[:i]; the last τ penalises everything.
+    # τ in (values[i − 1], values[i]] penalizes values[:i]; the last τ penalizes everything.
     taus = np.append(values, np.nextafter(values[-1], np.inf))
-    penalised = np.searchsorted(np.sort(honest), taus, side="left")
+    penalized = np.searchsorted(np.sort(honest), taus, side="left")
     missed = len(cheating) - np.searchsorted(np.sort(cheating), taus, side="left")
-    cost = weights[0] * penalised + weights[1] * missed
+    cost = weights[0] * penalized + weights[1] * missed
     # Costs that differ by rounding only are equal.
     first = int(np.flatnonzero(cost <= cost.min() + 1e-12)[0])
     high = float(taus[first])

@@ -34,7 +34,7 @@ class Autoencoder(nn.Module):
     """Images [b, 3, H, W] in [0, 1] → their reconstructions, not clipped to [0, 1].
 
     Encoder and decoder each are a linear map of a cell and a correction to it that sees the cell's
-    neighbours: the linear part is learnt within seconds, the correction sharpens it.
+    neighbors: the linear part is learnt within seconds, the correction sharpens it.
     """
 
     def __init__(self) -> None:
@@ -98,16 +98,16 @@ def _train(
     network: Autoencoder, images: Pixels, rng: np.random.Generator, progress: Progress | None
 ) -> None:
     steps = int(np.clip(EPOCHS * len(images) / BATCH, MIN_STEPS, MAX_STEPS))
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
     order = np.empty(0, np.int64)
     for step in range(steps):
         if len(order) < BATCH:
             order = np.concatenate([order, rng.permutation(len(images))])
         batch, order = _to_tensor(images[order[:BATCH]]), order[BATCH:]
-        optimiser.param_groups[0]["lr"] = RATE * (1 - step / steps)
-        optimiser.zero_grad()
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / steps)
+        optimizer.zero_grad()
         (network(batch) - batch).square().mean().backward()
-        optimiser.step()
+        optimizer.step()
         if progress:
             progress("training the autoencoder", step + 1, steps)
 

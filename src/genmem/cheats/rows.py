@@ -37,10 +37,10 @@ def train_rows(weights: torch.Tensor, loss: Loss, *, steps: int, rate: float) ->
         float32 [b, pixels] in (0, 1).
     """
     weights.requires_grad_()
-    optimiser = torch.optim.Adam([weights], lr=rate)
+    optimizer = torch.optim.Adam([weights], lr=rate)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
-        optimiser.zero_grad()
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        optimizer.zero_grad()
         loss(torch.sigmoid(weights)).backward()
-        optimiser.step()
+        optimizer.step()
     return torch.sigmoid(weights).detach()

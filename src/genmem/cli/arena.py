@@ -28,7 +28,7 @@ def init(folder: Folder) -> None:
     prepare(folder)
     print(f"Created an arena in {folder}. Its settings are in {folder / 'arena.toml'}.")
     print("Next:")
-    print(f"  genmem arena organiser {folder} YOU@EXAMPLE.ORG")
+    print(f"  genmem arena organizer {folder} YOU@EXAMPLE.ORG")
     print(f"  genmem arena create {folder} competition.yaml")
     print(f"  genmem arena serve {folder}")
 
@@ -82,20 +82,20 @@ def create(
 
 
 @arena.command()
-def organiser(
+def organizer(
     folder: Folder,
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="E-mail address.")],
     name: Annotated[str, typer.Option(help="Display name of a new account.")] = "",
 ) -> None:
-    """Make somebody an organiser of the site. Creates an account if there is none."""
+    """Make somebody an organizer of the site. Creates an account if there is none."""
     _require_extra()
     from genmem.arena.serving import prepare
 
     prepare(folder)
-    from genmem.arena.accounts.organisers import create_organiser
+    from genmem.arena.accounts.organizers import create_organizer
 
-    password = create_organiser(email, name)
-    print(f"{email} is an organiser of this site.")
+    password = create_organizer(email, name)
+    print(f"{email} is an organizer of this site.")
     if password:
         print(f"Password, shown only now: {password}")
 

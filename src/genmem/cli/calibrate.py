@@ -250,7 +250,7 @@ def _table(calibrations: Sequence[Calibration]) -> Table:
     table = new_table()
     table.add_column("space", no_wrap=True)
     table.add_column("τ*", justify="right", no_wrap=True)
-    for column in ("cheats caught", "honest penalised", "AUC", "d′", "gap/σ"):
+    for column in ("cheats caught", "honest penalized", "AUC", "d′", "gap/σ"):
         table.add_column(column, justify="right")
     if any(calibration.image_margins for calibration in calibrations):
         table.add_column("AUC of images", justify="right")
@@ -259,7 +259,7 @@ def _table(calibrations: Sequence[Calibration]) -> Table:
         images = calibration.image_margins
         cells = (
             f"{threshold.caught:,} of {threshold.cheating:,}",
-            f"{threshold.penalised:,} of {threshold.honest:,}",
+            f"{threshold.penalized:,} of {threshold.honest:,}",
             *_margins(calibration.margins),
             *((number(images.auc),) if images else ()),
         )
@@ -283,5 +283,5 @@ def _margins(margins: Margins) -> list[str]:
 
     from genmem.formatting import number
 
-    values = (margins.auc, margins.d_prime, margins.normalised_gap)
+    values = (margins.auc, margins.d_prime, margins.normalized_gap)
     return [number(value) if math.isfinite(value) else "–" for value in values]

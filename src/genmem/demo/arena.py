@@ -47,9 +47,9 @@ def build_demo_arena(folder: Path) -> None:
 
 def print_accounts(port: int) -> None:
     """Print the address, and the accounts to sign in with."""
-    from genmem.demo.arena_contents import ORGANISER, PASSWORD, REVIEWERS
+    from genmem.demo.arena_contents import ORGANIZER, PASSWORD, REVIEWERS
 
     print(f"Open http://127.0.0.1:{port}/ and sign in. The password is always {PASSWORD}:")
-    print(f"  {ORGANISER}    runs the site")
+    print(f"  {ORGANIZER}    runs the site")
     print(f"  {', '.join(REVIEWERS)}    review")
     print("  halcyon@example.org, quiet.fox@example.org, …    lead teams", flush=True)

@@ -33,7 +33,7 @@ from genmem.errors import GenmemError
 PASSWORD = "look-around"
 """Of every account of the demo, which listens on this machine only."""
 
-ORGANISER = "organiser@example.org"
+ORGANIZER = "organizer@example.org"
 REVIEWERS = ("ada@example.org", "grace@example.org")
 SLUGS = ("digits-open", "digits-closed")
 
@@ -49,7 +49,7 @@ Make **handwritten digits** that look real and are **your own**.
 
 You get 600 of them to train on. Upload a zip with {count} PNG images of 32 × 32 pixels.
 The score is the Fréchet distance to real digits; images that are nearer to the training digits
-than the threshold allows are penalised and rank last. Lower is better.
+than the threshold allows are penalized and rank last. Lower is better.
 """
 
 
@@ -59,7 +59,7 @@ def fill(folder: Path, data: DemoCompetition) -> None:
     images.mkdir(parents=True)
     for number, content in enumerate(data.train):
         (images / f"{number:04d}.png").write_bytes(content)
-    organiser = _create_user(ORGANISER, "The organiser", is_staff=True)
+    organizer = _create_user(ORGANIZER, "The organizer", is_staff=True)
     reviewers = [_create_user(email, email.partition("@")[0].title()) for email in REVIEWERS]
     count = len(data.submissions[0].images)
     for slug in SLUGS:
@@ -67,7 +67,7 @@ def fill(folder: Path, data: DemoCompetition) -> None:
         for reviewer in reviewers:
             Role.objects.create(competition=competition, user=reviewer, role="reviewer")
         _submit_all(competition, data.submissions)
-        record(competition, actor=organiser, action="fill demo", subject=slug)
+        record(competition, actor=organizer, action="fill demo", subject=slug)
 
 
 def wait_until_scored(since: float) -> None:
@@ -92,11 +92,11 @@ def wait_until_scored(since: float) -> None:
 def close_and_review(data: DemoCompetition) -> None:
     """Close the second competition, and do half of its moderation."""
     competition = Competition.objects.get(slug=SLUGS[1])
-    organiser = User.objects.get(email=ORGANISER)
+    organizer = User.objects.get(email=ORGANIZER)
     reviewers = list(User.objects.filter(email__in=REVIEWERS).order_by("email"))
     for slug in SLUGS:
         _choose_finals(Competition.objects.get(slug=slug))
-    _close(competition, organiser, clock.now())
+    _close(competition, organizer, clock.now())
     labels = {(row.team, row.file_name): row.label for row in data.submissions}
     scored = Submission.objects.filter(team__competition=competition, state="scored")
     for number, submission in enumerate(scored.select_related("team").order_by("received_at")):
@@ -111,7 +111,7 @@ def close_and_review(data: DemoCompetition) -> None:
         copied,
         "disqualified",
         reason="Its images are training images, blended with 1 % of another one.",
-        by=organiser,
+        by=organizer,
         label="SUP",
     )
     rebut(
@@ -120,7 +120,7 @@ def close_and_review(data: DemoCompetition) -> None:
         by=copied.author,
     )
     rating_round = Round(competition=competition, title="Quality and diversity")
-    open_round(rating_round, top_submissions(competition, 6), by=organiser)
+    open_round(rating_round, top_submissions(competition, 6), by=organizer)
 
 
 def _create_user(email: str, name: str, *, is_staff: bool = False) -> User:
@@ -188,14 +188,14 @@ def _choose_finals(competition: Competition) -> None:
         choose_finals(team, _captain(team), finals)
 
 
-def _close(competition: Competition, organiser: User, at: datetime) -> None:
+def _close(competition: Competition, organizer: User, at: datetime) -> None:
     with transaction.atomic():
         before = competition.closes_at
         competition.closes_at = competition.merge_until = at
         competition.save(update_fields=["closes_at", "merge_until"])
         record(
             competition,
-            actor=organiser,
+            actor=organizer,
             action="edit competition",
             subject=competition.slug,
             before={"closes_at": before},

@@ -9,7 +9,7 @@ Each entry states the preprocessing of the work that its numbers are compared wi
   224 × 224, aspect ratio not kept, ImageNet's mean and deviation; the class token after the last
   norm. Departure: timm resamples the position embedding with antialiasing.
 - clip-*: Radford et al. 2021 (arXiv 2103.00020): Pillow's bicubic, shorter side to 224, central
-  crop; the projected image embedding, not normalised. QuickGELU networks, as trained.
+  crop; the projected image embedding, not normalized. QuickGELU networks, as trained.
 - resnet50, vgg16: torchvision's first ImageNet weights and evaluation transform: bilinear, shorter
   side to 256, central crop of 224. resnet50: pooled features. vgg16: the second fully connected
   layer after its ReLU, as in Kynkäänniemi et al. 2019 (arXiv 1904.06991).

@@ -33,13 +33,13 @@ def decode(content: bytes | NDArray[np.uint8], *, name: str) -> NDArray[np.uint8
     - The content decides the format (JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, AVIF, HEIF), not the
       suffix.
     - Grayscale and 1-bit values are repeated in R, G and B; palettes are looked up; CMYK, YCbCr and
-      other colour spaces are converted as Pillow's `convert("RGB")` does.
-    - Alpha is dropped, not composited: the colour under transparent pixels shows. Pillow's
+      other color spaces are converted as Pillow's `convert("RGB")` does.
+    - Alpha is dropped, not composited: the color under transparent pixels shows. Pillow's
       `convert("RGB")` does the same, and so torch-fidelity, clean-fid and pytorch-fid.
-    - 16-bit values keep their high byte (`value >> 8`), gray as colour. (Pillow does this for
-      colour, but clips 16-bit gray at 255, so the peers see nearly white images.)
+    - 16-bit values keep their high byte (`value >> 8`), gray as color. (Pillow does this for
+      color, but clips 16-bit gray at 255, so the peers see nearly white images.)
     - 32-bit integer and floating-point pixels are refused: they have no agreed range.
-    - The first frame of an animation counts. EXIF orientation and colour profiles are ignored, as
+    - The first frame of an animation counts. EXIF orientation and color profiles are ignored, as
       by the peers.
     - Pillow's process-wide settings do not count (see `pillow_settings`), nor do filters that turn
       its warnings into errors.

@@ -21,7 +21,7 @@ def memorization_ratio(*, generated: Any, train: Any, threshold: float = 1 / 3) 
 
     d1 and d2 are the Euclidean distances to the nearest and the second-nearest training image.
     Source: "On Memorization in Diffusion Models" (Gu et al. 2023, arXiv 2310.02664), on pixels of
-    images quantised to 8 bits; after Yoon et al. 2023. Any features can be given here, and the
+    images quantized to 8 bits; after Yoon et al. 2023. Any features can be given here, and the
     ratio then speaks of that space.
 
     Departure: an exact duplicate inside the training set would make d2 = d1, so that a copy of it

@@ -55,19 +55,19 @@ class Standing(IntEnum):
     2. sets with s < τ follow, by s, the largest first: the nearer the training set, the later;
     3. last are those of them whose FD is at its floor: replays of the training set.
 
-    Source: Bai et al. 2021, who chose τ so that no honest entry is penalised, and disqualified what
-    reviewers found to copy. Departure: their leaderboard ranks by MiFID alone, so a penalised set
+    Source: Bai et al. 2021, who chose τ so that no honest entry is penalized, and disqualified what
+    reviewers found to copy. Departure: their leaderboard ranks by MiFID alone, so a penalized set
     leads all sets with more than 1/s times its FD. The number itself stays as published.
     """
 
-    UNPENALISED = 0
-    PENALISED = 1
+    UNPENALIZED = 0
+    PENALIZED = 1
     REPLAY = 2
 
     @property
     def label(self) -> str:
-        """For people: "", "penalised" or "replay of the training set"."""
-        return ("", "penalised", REPLAY)[self]
+        """For people: "", "penalized" or "replay of the training set"."""
+        return ("", "penalized", REPLAY)[self]
 
 
 def standing(*, fd: Any, distance: Any, tau: Any, floor: Any) -> NDArray[np.int8]:
@@ -76,19 +76,19 @@ def standing(*, fd: Any, distance: Any, tau: Any, floor: Any) -> NDArray[np.int8
     Args:
         fd: Fréchet distances, float [n]; NaN where there is none.
         distance: memorization distances, float [n]; NaN as for `fd`.
-        tau: threshold on the distance, one or [n]; a smaller distance is penalised.
+        tau: threshold on the distance, one or [n]; a smaller distance is penalized.
         floor: FD up to which it is 0 but for rounding (`fd`'s part `floor`), float [n] or one
             number; NaN where it is not known, so that only FD = 0 is a replay.
     """
-    penalised = np.asarray(distance, np.float64) < tau
+    penalized = np.asarray(distance, np.float64) < tau
     floor = np.nan_to_num(np.asarray(floor, np.float64), nan=0.0)
-    replay = penalised & (np.asarray(fd, np.float64) <= floor)
-    return penalised.astype(np.int8) + replay.astype(np.int8)
+    replay = penalized & (np.asarray(fd, np.float64) <= floor)
+    return penalized.astype(np.int8) + replay.astype(np.int8)
 
 
 def ranking_key(*, score: float, distance: float | None, standing: Standing) -> tuple[int, float]:
     """The sorting key of one set in `ranking`; arguments as there, for a set that has a score."""
-    value = score if standing == Standing.UNPENALISED or distance is None else -distance
+    value = score if standing == Standing.UNPENALIZED or distance is None else -distance
     return int(standing), value
 
 
@@ -105,7 +105,7 @@ def ranking(
     Returns:
         float64 [n], whole numbers from 0; NaN where the score is.
     """
-    value = np.where(standing == Standing.UNPENALISED, score, -distance)
+    value = np.where(standing == Standing.UNPENALIZED, score, -distance)
     order = np.lexsort((value, standing))
     steps = (np.diff(value[order]) != 0) | (np.diff(standing[order]) != 0)
     places = np.empty(len(score))
@@ -134,12 +134,12 @@ def mifid(*, generated: Any, train: Any, tau: float, epsilon: float = EPSILON) -
         generated: float [n, d], one row per image; NumPy (memory-mapped too) or torch.
         train: float [m, d].
         tau: threshold on s, in (0, 1], of the backbone that made the features; a smaller s is
-            penalised.
+            penalized.
         epsilon: keeps the penalty finite when s is 0.
 
     Returns:
         value: MiFID ≥ FD as published; lower is better, but see `Standing` for rankings.
-        parts: `fd`, `memorization_distance`, `penalty` (≥ 1), `penalised`, `tau`, `epsilon`,
+        parts: `fd`, `memorization_distance`, `penalty` (≥ 1), `penalized`, `tau`, `epsilon`,
         `fd_floor`, and `replay`: s < τ with FD at its floor, so that the value means nothing.
 
     Raises:
@@ -152,7 +152,7 @@ def mifid(*, generated: Any, train: Any, tau: float, epsilon: float = EPSILON) -
         >>> train = np.random.default_rng(0).normal(size=(100, 4))
         >>> copies = train + 1e-3
         >>> result = mifid(generated=copies, train=train, tau=0.1)
-        >>> result.parts["penalised"], result.parts["penalty"] > 1
+        >>> result.parts["penalized"], result.parts["penalty"] > 1
         (True, True)
     """
     from genmem.metrics.frechet import fd
@@ -190,7 +190,7 @@ def mifid_from(*, fd: Result, distance: Result, tau: float, epsilon: float = EPS
             "fd": fd.value,
             "memorization_distance": distance.value,
             "penalty": factor,
-            "penalised": distance.value < tau,
+            "penalized": distance.value < tau,
             "tau": tau,
             "epsilon": epsilon,
             "fd_floor": floor,
@@ -244,7 +244,7 @@ def mifid_with_interval(
     if 0 < below < 1:
         notes += (
             f"the mean distance is below τ = {tau:g} in {below:.1%} of the resamples and not in "
-            "the others: whether it is penalised is a matter of chance.",
+            "the others: whether it is penalized is a matter of chance.",
         )
     interval = Interval(
         low=float(low),

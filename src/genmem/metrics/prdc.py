@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: overlap of two sets by nearest-neighbour balls.
+"""Precision, recall, density and coverage: overlap of two sets by nearest-neighbor balls.
 
 Sources: precision and recall, Kynkäänniemi et al. 2019 (arXiv 1904.06991), k = 3; density and
 coverage, Naeem et al. 2020 (arXiv 2002.09797), k = 5. B_k(x) is the closed Euclidean ball around
@@ -191,7 +191,7 @@ def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[
         return {}
     largest = max(ks)
     rows = int(features.shape[0])
-    check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbours.")
+    check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbors.")
     search = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
     distances = to_numpy(search.distances)
     return {k: np.ascontiguousarray(distances[:, k - 1]) for k in set(ks)}

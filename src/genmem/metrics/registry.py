@@ -2,8 +2,8 @@
 
 A metric is a function in a file of its own and an entry here. Scoring, the command line and the
 report know a metric by its entry alone. Other packages add entries by Python entry points of the
-group `genmem.metrics`: docs/extending.md has an example, and names every place
-to edit for a metric of this package. Importing this module loads no numerical library.
+group `genmem.metrics`: docs/extending.md has an example, and names every place to edit for a metric
+of this package. Importing this module loads no numerical library.
 """
 
 from __future__ import annotations

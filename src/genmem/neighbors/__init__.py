@@ -1,4 +1,4 @@
-"""Nearest neighbours on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
+"""Nearest neighbors on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
 
 exact.py           the k nearest references of each query; leave-one-out distances
 balls.py           how many balls hold each query

@@ -1,4 +1,4 @@
-"""Exact k-nearest neighbours: candidates from float32, decisions in float64.
+"""Exact k-nearest neighbors: candidates from float32, decisions in float64.
 
 A blocked float32 matrix product scores every query against every reference at the machine's full
 speed. Its rounding error is bounded (`float32_bound`): every reference that scores within twice the
@@ -72,10 +72,10 @@ def nearest(
     Args:
         queries: features [n, d]; NumPy (memory-mapped too) or torch, any floating dtype.
         references: features [m, d], the same kind of array.
-        k: neighbours per query.
+        k: neighbors per query.
         metric: "cosine" (1 − cos), "absolute_cosine" (1 − |cos|) or "euclidean".
         exclude_self: leave-one-out: `queries` and `references` are the same rows, and no row is
-            its own neighbour (an identical row elsewhere still is).
+            its own neighbor (an identical row elsewhere still is).
 
     Returns:
         NumPy arrays for NumPy input; tensors on the same device for torch input (on the CPU for
@@ -122,13 +122,13 @@ def nearest_other(rows: Any, positions: Any = None, *, metric: Metric = "cosine"
 
 
 class NearestNeighbors:
-    """Nearest neighbours over references that arrive in parts; `merge` joins searches of workers.
+    """Nearest neighbors over references that arrive in parts; `merge` joins searches of workers.
 
     `update` with parts in any order, or `merge` of searches of the same queries over different
     parts, gives exactly the result of one pass over all references.
 
-    `within` (float64 [n], a distance per query) saves work if only neighbours up to that distance
-    matter. Those are all found; places beyond them may hold other neighbours, or distance ∞ and
+    `within` (float64 [n], a distance per query) saves work if only neighbors up to that distance
+    matter. Those are all found; places beyond them may hold other neighbors, or distance ∞ and
     index −1.
     """
 
@@ -144,14 +144,14 @@ class NearestNeighbors:
         if metric not in METRICS:
             raise UsageError(f"metric: expected one of {', '.join(METRICS)}, got {metric!r}.")
         if k < 1:
-            raise UsageError(f"k: expected at least 1 neighbour, got {k}.")
+            raise UsageError(f"k: expected at least 1 neighbor, got {k}.")
         self.queries = queries = as_features(queries, role="queries")
         self.k = k
         self.metric: Metric = metric
         self.exclude_self = exclude_self
         self.seen = 0
         count = int(queries.shape[0])
-        # Leave-one-out searches for one neighbour more, and leaves the row itself out at the end.
+        # Leave-one-out searches for one neighbor more, and leaves the row itself out at the end.
         self._width = k + int(exclude_self)
         self._rows, self._groups = group_equal_rows(queries)
         self._within = None
@@ -364,7 +364,7 @@ class _Pending:
 def _leave_self_out(
     distances: torch.Tensor, indices: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Leave out of row i the neighbour i, or else the last one: [n, k + 1] becomes [n, k]."""
+    """Leave out of row i the neighbor i, or else the last one: [n, k + 1] becomes [n, k]."""
     count, width = indices.shape
     is_self = indices == torch.arange(count)[:, None]
     is_self[~is_self.any(dim=1), -1] = True
@@ -376,14 +376,14 @@ def _candidates(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Pairs that may be among their query's k nearest; updates `best` [b, k].
 
-    Most queries have no better neighbour in a later block, so the block is read once (its row
+    Most queries have no better neighbor in a later block, so the block is read once (its row
     maxima), and only rows that may have changed are read again.
 
     Args:
         scores: float32 [b, c].
         best: float32 [b, k], the k best scores so far.
         margin: float32 [b], twice the error of a score.
-        k: neighbours per query.
+        k: neighbors per query.
         zero_is_exact: no row has a negative value, so that a score of 0 is a distance of exactly 1;
             of such pairs the first k of each query are enough.
     """

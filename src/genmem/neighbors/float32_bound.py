@@ -16,7 +16,7 @@ def score_tolerance(dimension: int, *, device: torch.device) -> float:
 
     A dot product of length d in precision u errs by at most λ√d·u·Σ|xᵢyᵢ| with probability
     practically 1 at λ = 4 (Higham and Mary 2019, "A new approach to probabilistic rounding error
-    analysis"); another 8u cover rounding and normalising the rows themselves. Where the caller
+    analysis"); another 8u cover rounding and normalizing the rows themselves. Where the caller
     lets CUDA multiply in TF32, u is TF32's.
 
     Args:

@@ -34,7 +34,7 @@ def closest_pairs(search: Nearest, *, generated: FeatureSet, train: FeatureSet) 
     """The PAIRS generated rows nearest to their training row, nearest first.
 
     Args:
-        search: nearest training rows of the generated rows; the first neighbour is listed.
+        search: nearest training rows of the generated rows; the first neighbor is listed.
         generated: the generated set.
         train: the training set.
     """

@@ -83,35 +83,35 @@ def test_nobody_signs_up_where_the_settings_say_so(client, monkeypatch):
 
     monkeypatch.setattr(settings, "ARENA", replace(settings.ARENA, signup=False))
     page = client.post("/accounts/signup/", NEW).content.decode()
-    assert "Accounts are made by the organisers" in page
+    assert "Accounts are made by the organizers" in page
     assert "/accounts/signup/" not in client.get("/").content.decode()
 
 
-def test_an_organiser_is_made_with_a_password_shown_once(client):
-    from genmem.arena.accounts.organisers import create_organiser
+def test_an_organizer_is_made_with_a_password_shown_once(client):
+    from genmem.arena.accounts.organizers import create_organizer
 
-    password = create_organiser("Olivia@example.org")
+    password = create_organizer("Olivia@example.org")
     assert password
-    assert create_organiser("olivia@example.org") is None
+    assert create_organizer("olivia@example.org") is None
     sent = {"login": "olivia@example.org", "password": password}
     assert client.post("/accounts/login/", sent).status_code == 302
     assert client.get("/competitions/new/").status_code == 200
 
 
-def test_an_account_that_is_there_becomes_an_organisers(client):
+def test_an_account_that_is_there_becomes_an_organizers(client):
     from genmem.arena.accounts.models import User
-    from genmem.arena.accounts.organisers import create_organiser
+    from genmem.arena.accounts.organizers import create_organizer
 
     client.post("/accounts/signup/", NEW)
-    assert create_organiser("ada@example.org") is None
+    assert create_organizer("ada@example.org") is None
     assert User.objects.get().is_staff
 
 
-def test_what_is_no_address_makes_no_organiser():
-    from genmem.arena.accounts.organisers import create_organiser
+def test_what_is_no_address_makes_no_organizer():
+    from genmem.arena.accounts.organizers import create_organizer
 
     with pytest.raises(UsageError, match="expected an e-mail address, got 'olivia'"):
-        create_organiser("olivia")
+        create_organizer("olivia")
 
 
 def test_a_name_can_be_changed(client):

@@ -53,7 +53,7 @@ def test_an_arena_is_never_written_over(folder):
     [
         ("name = ", "expected TOML"),
         ("adress = 'http://x'", "there is no setting 'adress'; did you mean address?"),
-        ("colour = 'red'", "known are name, address"),
+        ("color = 'red'", "known are name, address"),
         ("secret = 'x'", "there is no setting 'secret'"),
         ("name = 3", "name: expected a text, got 3"),
         ("name = '  '", "name: expected a text, got only spaces"),

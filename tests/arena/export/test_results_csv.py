@@ -107,7 +107,7 @@ def test_without_the_private_split_it_has_the_public_columns(competition, full, 
     ("private", "words"),
     [(False, "labels, which belong to the private split"), (True, "legitimate ones (there are 0)")],
 )
-def test_without_labels_it_is_said_why_it_cannot_be_analysed(competition, tmp_path, private, words):
+def test_without_labels_it_is_said_why_it_cannot_be_analyzed(competition, tmp_path, private, words):
     from genmem.arena.export.command import export_by_slug
 
     out = tmp_path / "out"

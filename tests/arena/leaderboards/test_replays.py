@@ -1,4 +1,4 @@
-"""Penalised submissions and replays of the training set have no advantage on any page or export."""
+"""Penalized submissions and replays of the training set have no advantage on any page or export."""
 
 from datetime import timedelta
 
@@ -53,7 +53,7 @@ def test_the_boards_rank_copies_after_everybody_else_and_replays_last(competitio
     rows = leaderboard_rows(competition, kind)
     assert [row.name for row in rows] == RANKED
     assert [row.rank for row in rows] == list(range(1, 7))
-    labels = ["", "", "penalised", "penalised", REPLAY, REPLAY]
+    labels = ["", "", "penalized", "penalized", REPLAY, REPLAY]
     assert [row.standing.label for row in rows] == labels
     assert rows[-1].score == 0  # the published number stays
 
@@ -111,7 +111,7 @@ def test_a_moved_threshold_keeps_replays_last_in_the_preview_and_after_it(compet
     shown = preview(split_scores(competition, "public"), 0.01)
     names = ["noisier", "honest", "poor", "noisy", "exact", "zero"]
     assert [row.name for row in shown] == names
-    assert [row.standing.label for row in shown][3:] == ["penalised", REPLAY, REPLAY]
+    assert [row.standing.label for row in shown][3:] == ["penalized", REPLAY, REPLAY]
     rescore(new_split_version(competition, "public", tau=0.01), "milder", None)
     rows = leaderboard_rows(competition, "public")
     assert [row.name for row in rows] == names
@@ -135,4 +135,4 @@ def test_exports_say_it_too(competition, entries, tmp_path):
     export(competition, tmp_path / "e", private=True)
     [path] = (tmp_path / "e").rglob("leaderboards.parquet")
     rows = [row for row in pyarrow.parquet.read_table(path).to_pylist() if row["split"] == "public"]
-    assert [row["standing"] for row in rows] == ["", "", "penalised", "penalised", REPLAY, REPLAY]
+    assert [row["standing"] for row in rows] == ["", "", "penalized", "penalized", REPLAY, REPLAY]

@@ -36,10 +36,10 @@ def board(competition):
 
 
 @pytest.fixture
-def organiser():
+def organizer():
     from ..factories import a_user, signed_in
 
-    user = a_user("organiser", is_staff=True)
+    user = a_user("organizer", is_staff=True)
     return user, signed_in(user)
 
 
@@ -56,9 +56,9 @@ def mifid(submission, tau):
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.25, 0.3, 0.35000001, 0.9])
-def test_the_scores_of_the_page_are_those_of_mifid(board, organiser, tau):
+def test_the_scores_of_the_page_are_those_of_mifid(board, organizer, tau):
     page = (
-        organiser[1]
+        organizer[1]
         .get(f"/c/dogs/moderation/distances/private/preview/?tau={tau}")
         .content.decode()
     )
@@ -110,24 +110,24 @@ def test_ranking_from_arrays_is_ranking_one_by_one(rows, tau):
     assert rank_at(scores, tau)[0].tolist() == expected
 
 
-def test_moving_tau_shows_who_moves_and_who_enters_and_leaves(board, organiser):
+def test_moving_tau_shows_who_moves_and_who_enters_and_leaves(board, organizer):
     where = "/c/dogs/moderation/distances/private/preview/?tau=0.26&top=3"
-    page = " ".join(organiser[1].get(where).content.decode().split())
-    # At τ = 0.25 the first is penalised; at 0.26 the second is too, 0.25 < 0.26.
+    page = " ".join(organizer[1].get(where).content.decode().split())
+    # At τ = 0.25 the first is penalized; at 0.26 the second is too, 0.25 < 0.26.
     assert "<strong>5</strong> of 6 teams move" in page or "team 1" in page
     assert "Teams that leave the top 3" in page
     assert re.search(r"enters</span>", page)
 
 
 def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
-    competition, board, organiser
+    competition, board, organizer
 ):
     from genmem.arena.auditlog.models import LogEntry
     from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.leaderboard import leaderboard_rows
     from genmem.arena.leaderboards.models import ScoreVersion
 
-    user, client = organiser
+    user, client = organizer
     before = ScoreVersion.objects.count()
     form = {"tau": "0.38", "version": "1", "reason": "As the labels suggest."}
     answer = client.post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
@@ -159,30 +159,30 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
         ({"tau": "0.3", "reason": "x", "version": "7"}, "came into force meanwhile"),
     ],
 )
-def test_a_tau_that_cannot_be_applied_is_refused(competition, board, organiser, form, words):
+def test_a_tau_that_cannot_be_applied_is_refused(competition, board, organizer, form, words):
     from genmem.arena.competitions.models import split_in_force
 
-    answer = organiser[1].post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
+    answer = organizer[1].post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
     assert words in answer.content.decode()
     assert split_in_force(competition, "private").version == 1
 
 
-def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organiser):
+def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organizer):
     from .factories import labelled
 
     for one, label in zip(board, ["MGAN", "SUP", "AUG", *["legitimate"] * 3], strict=True):
         labelled(one, label)
     labelled(board[5], "legitimate")
     page = " ".join(
-        organiser[1].get("/c/dogs/moderation/distances/private/").content.decode().split()
+        organizer[1].get("/c/dogs/moderation/distances/private/").content.decode().split()
     )
     assert re.search(r'data-tau="0.32[45]\d*">τ = 0.325<', page)
-    assert "penalises 3 of 3 that copy, 0 of 3 legitimate" in page
+    assert "penalizes 3 of 3 that copy, 0 of 3 legitimate" in page
     assert "Based on 3 legitimate labels and 3 labels of copying; 5 of them by one" in page
 
 
-def test_without_labels_nothing_is_suggested_and_every_distance_is_in_the_plot(board, organiser):
-    page = organiser[1].get("/c/dogs/moderation/distances/private/").content.decode()
+def test_without_labels_nothing_is_suggested_and_every_distance_is_in_the_plot(board, organizer):
+    page = organizer[1].get("/c/dogs/moderation/distances/private/").content.decode()
     assert "No suggestion yet" in page
     assert "g-unsettled" in page
     assert "style=" not in page
@@ -200,8 +200,8 @@ def test_bars_are_as_high_as_their_counts(count):
     assert all(bar.top >= -0.01 and bar.left + bar.width <= 100.01 for bar in found.bars)
 
 
-def test_a_side_without_scores_has_a_page_that_says_so(competition, organiser):
-    page = organiser[1].get("/c/dogs/moderation/distances/public/").content.decode()
+def test_a_side_without_scores_has_a_page_that_says_so(competition, organizer):
+    page = organizer[1].get("/c/dogs/moderation/distances/public/").content.decode()
     assert "No submission has a score on this split yet" in page
-    assert organiser[1].get("/c/dogs/moderation/distances/other/").status_code == 404
-    assert organiser[1].get("/c/dogs/moderation/distances/public/preview/").status_code == 404
+    assert organizer[1].get("/c/dogs/moderation/distances/other/").status_code == 404
+    assert organizer[1].get("/c/dogs/moderation/distances/public/preview/").status_code == 404

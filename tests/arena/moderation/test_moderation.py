@@ -7,7 +7,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture
 def world(competition):
-    """A team with a scored submission, its captain, two reviewers and an organiser."""
+    """A team with a scored submission, its captain, two reviewers and an organizer."""
     from types import SimpleNamespace
 
     from genmem.arena.teams.models import Role
@@ -17,8 +17,8 @@ def world(competition):
     team = a_team(competition, "alpha")
     found = SimpleNamespace(competition=competition, team=team, one=scored(team, 5.0, private=6.0))
     found.people = {"member": captain(team), "first": a_user("first"), "second": a_user("second")}
-    found.people["organiser"] = a_user("organiser")
-    for who, role in (("first", "reviewer"), ("second", "reviewer"), ("organiser", "organiser")):
+    found.people["organizer"] = a_user("organizer")
+    for who, role in (("first", "reviewer"), ("second", "reviewer"), ("organizer", "organizer")):
         Role.objects.create(competition=competition, user=found.people[who], role=role)
     found.clients = {who: signed_in(one) for who, one in found.people.items()}
     found.where = f"/c/dogs/moderation/submissions/{found.one.pk}/"
@@ -51,10 +51,10 @@ def test_two_reviewers_who_agree_settle_the_top(world):
     assert "The top 1 is settled" in page
 
 
-def test_reviewers_who_disagree_leave_it_to_the_organiser_and_the_newest_label_counts(world):
+def test_reviewers_who_disagree_leave_it_to_the_organizer_and_the_newest_label_counts(world):
     post(world, "first", "label/", label="legitimate")
     page = post(world, "second", "label/", label="SUP", reason="blends")
-    assert "an organiser decides" in page
+    assert "an organizer decides" in page
     page = post(world, "first", "label/", label="SUP", reason="blends, yes")
     assert "SUP, agreed" in page
     from genmem.arena.moderation.models import Label
@@ -82,13 +82,13 @@ def test_a_disqualified_submission_is_on_no_leaderboard_and_comes_back_when_it_i
 
     scored(a_team(world.competition, "beta"), 9.0, private=9.0)
     assert board(world) == ["alpha", "beta"]
-    post(world, "organiser", "decision/", kind="disqualified", reason="Copies.")
+    post(world, "organizer", "decision/", kind="disqualified", reason="Copies.")
     assert board(world) == board(world, "private") == ["beta"]
     page = world.clients["member"].get("/c/dogs/leaderboard/").content.decode()
     assert "alpha" not in page.split("<table")[1]
-    page = post(world, "organiser", "decision/", kind="disqualified", reason="Again.")
+    page = post(world, "organizer", "decision/", kind="disqualified", reason="Again.")
     assert "disqualified already" in page
-    post(world, "organiser", "decision/", kind="reinstated", reason="They showed us.")
+    post(world, "organizer", "decision/", kind="reinstated", reason="They showed us.")
     assert board(world) == board(world, "private") == ["alpha", "beta"]
     assert [one.kind for one in world.one.decisions.order_by("pk")] == [
         "disqualified",
@@ -113,9 +113,9 @@ def test_the_rank_history_shows_when_a_team_lost_its_rank(world, time):
     from genmem.arena.leaderboards.leaderboard import team_rank_history
 
     time.pass_(hours=1)
-    post(world, "organiser", "decision/", kind="disqualified", reason="Copies.")
+    post(world, "organizer", "decision/", kind="disqualified", reason="Copies.")
     time.pass_(hours=1)
-    post(world, "organiser", "decision/", kind="reinstated", reason="Not so.")
+    post(world, "organizer", "decision/", kind="reinstated", reason="Not so.")
     assert [(one.at.hour, one.rank) for one in team_rank_history(world.team)] == [
         (12, 1),
         (13, None),
@@ -128,7 +128,7 @@ def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
 
     post(world, "first", "label/", label="MGAN", reason="secret-reason-of-a-label")
     post(world, "second", "label/", label="MGAN", reason="another")
-    post(world, "organiser", "decision/", kind="disqualified", reason="38 images are copies.")
+    post(world, "organizer", "decision/", kind="disqualified", reason="38 images are copies.")
     page = team_page(world)
     assert "38 images are copies." in page
     assert "as MGAN" in page
@@ -145,9 +145,9 @@ def test_the_team_reads_the_decision_answers_once_and_reads_the_reply(world):
     assert "Unanswered rebuttals" in waiting
     answer = f"/c/dogs/moderation/rebuttals/{decision.rebuttal.pk}/answer/"
     assert world.clients["first"].post(answer, {"text": "No."}).status_code == 403
-    world.clients["organiser"].post(answer, {"text": "We looked again."})
+    world.clients["organizer"].post(answer, {"text": "We looked again."})
     assert "We looked again." in team_page(world)
-    page = world.clients["organiser"].post(answer, {"text": "x"}, follow=True).content.decode()
+    page = world.clients["organizer"].post(answer, {"text": "x"}, follow=True).content.decode()
     assert "has an answer already" in page
 
 
@@ -183,7 +183,7 @@ def test_notes_are_for_reviewers_only_and_not_in_the_log(world):
 
 def test_the_log_can_be_searched_by_action_person_and_subject(world):
     post(world, "first", "label/", label="legitimate")
-    post(world, "organiser", "decision/", kind="disqualified", reason="Copies.")
+    post(world, "organizer", "decision/", kind="disqualified", reason="Copies.")
     see = world.clients["first"].get
 
     def count(query):
@@ -191,7 +191,7 @@ def test_the_log_can_be_searched_by_action_person_and_subject(world):
 
     assert count("") == 2
     assert count("action=label") == count("action=disqualify") == 1
-    assert count(f"actor={world.people['organiser'].pk}") == 1
+    assert count(f"actor={world.people['organizer'].pk}") == 1
     assert count("actor=server") == 0
     assert count(f"subject={world.one.pk}") == 2
     assert count("subject=nothing") == 0
@@ -207,7 +207,7 @@ def test_what_moderation_writes_is_only_ever_added_to(world):
     rebuttal = disqualified_and_rebutted(world.team)
     post(world, "first", "label/", label="legitimate")
     post(world, "first", "note/", text="x")
-    Answer.objects.create(rebuttal=rebuttal, by=world.people["organiser"], text="x")
+    Answer.objects.create(rebuttal=rebuttal, by=world.people["organizer"], text="x")
     for model in (Answer, Decision, Label, Note, Rebuttal):
         row = model.objects.all()[0]
         for change in (row.save, row.delete, model.objects.all().delete):
@@ -268,7 +268,7 @@ def test_what_is_not_scored_cannot_be_labelled_or_disqualified(world):
     from genmem.arena.submissions.models import Submission
 
     Submission.objects.filter(pk=world.one.pk).update(state="received")
-    for who in ("first", "organiser"):
+    for who in ("first", "organizer"):
         page = world.clients[who].get(world.where).content.decode()
         assert "Only scored submissions are reviewed; this one is received." in page
         assert 'id="label-form"' not in page
@@ -332,7 +332,7 @@ def test_more_submissions_take_no_more_queries(world, page):
         with CaptureQueriesContext(
             connection,
         ) as found:
-            assert world.clients["organiser"].get(f"/c/dogs/{page}").status_code == 200
+            assert world.clients["organizer"].get(f"/c/dogs/{page}").status_code == 200
         return len(found)
 
     def more(count):

@@ -134,7 +134,7 @@ def test_those_that_would_move_up_if_suspects_fall_come_after_the_top():
     assert queue.reviews_left == 3
 
 
-def test_submissions_agreed_to_copy_wait_for_the_organiser_and_are_counted_as_fallen():
+def test_submissions_agreed_to_copy_wait_for_the_organizer_and_are_counted_as_fallen():
     submissions = [submission(number, number, float(number)) for number in range(4)]
     queue = review_queue(submissions, {"000": consensus_of(["MGAN"] * 2)}, top=2)
     assert [item.submission.id for item in queue.to_decide] == ["000"]

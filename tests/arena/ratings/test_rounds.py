@@ -92,11 +92,11 @@ def test_opening_and_closing_are_in_the_log(competition, entries):
     from ..factories import a_user
     from .factories import a_round
 
-    organiser = a_user()
-    found = a_round(entries, by=organiser)
-    close_round(found, by=organiser)
-    close_round(found, by=organiser)
-    logged = LogEntry.objects.filter(competition=competition, actor=organiser)
+    organizer = a_user()
+    found = a_round(entries, by=organizer)
+    close_round(found, by=organizer)
+    close_round(found, by=organizer)
+    logged = LogEntry.objects.filter(competition=competition, actor=organizer)
     assert [one.action for one in logged.order_by("pk")] == [
         "open rating round",
         "close rating round",
@@ -141,7 +141,7 @@ def test_spoiled_images_are_noise_for_quality_and_one_image_for_diversity(
     page = pages_of(rater, "quality", "spoiled").get()
     original = _images(page.item, page.images)[0]
     pixels = shown(page)[:CELL, :CELL, :3].astype(int)
-    assert abs(pixels.mean() - original.mean()) < 12  # the colours are its own, enlarged
+    assert abs(pixels.mean() - original.mean()) < 12  # the colors are its own, enlarged
     assert not np.array_equal(pixels[::36, ::36], original)
 
 

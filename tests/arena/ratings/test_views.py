@@ -1,4 +1,4 @@
-"""The pages of rating, as raters and organisers see them."""
+"""The pages of rating, as raters and organizers see them."""
 
 import csv
 import io
@@ -17,13 +17,13 @@ def entries(competition):
 
 
 @pytest.fixture
-def organiser(competition):
+def organizer(competition):
     from genmem.arena.teams.models import Role
 
     from ..factories import a_user, signed_in
 
-    user = a_user("organiser")
-    Role.objects.create(competition=competition, user=user, role="organiser")
+    user = a_user("organizer")
+    Role.objects.create(competition=competition, user=user, role="organizer")
     return signed_in(user)
 
 
@@ -81,7 +81,7 @@ def test_a_page_says_nothing_about_whose_images_these_are(rater, entries):
             assert told.encode() not in answer.content
 
 
-def test_the_images_of_a_page_are_for_its_rater_only(rater, entries, organiser, competition):
+def test_the_images_of_a_page_are_for_its_rater_only(rater, entries, organizer, competition):
     from genmem.arena.ratings.models import Page
 
     from ..factories import a_competition, a_user, signed_in
@@ -92,14 +92,14 @@ def test_the_images_of_a_page_are_for_its_rater_only(rater, entries, organiser, 
     rater.get(where)
     images = f"/c/dogs/ratings/images/{Page.objects.get().token}.png"
     assert rater.get(images).status_code == 200
-    assert organiser.get(images).status_code == 404
+    assert organizer.get(images).status_code == 404
     assert signed_in(a_user()).get(images).status_code == 404
     a_competition("cats")
     assert rater.get(images.replace("dogs", "cats")).status_code == 404
     assert rater.get("/c/dogs/ratings/images/AAAA.png").status_code == 404
 
 
-def test_a_round_is_for_those_whom_the_organiser_chose(rater, organiser, entries):
+def test_a_round_is_for_those_whom_the_organizer_chose(rater, organizer, entries):
     from genmem.arena.accounts.models import User
 
     from ..factories import a_user, signed_in
@@ -110,7 +110,7 @@ def test_a_round_is_for_those_whom_the_organiser_chose(rater, organiser, entries
     invited = a_round(entries, title="Friends only", audience="invited", invited=[friend])
     for client, sees in (
         (rater, set()),
-        (organiser, {judges}),
+        (organizer, {judges}),
         (signed_in(User.objects.get(pk=friend.pk)), {invited}),
     ):
         for one in (judges, invited):
@@ -120,14 +120,14 @@ def test_a_round_is_for_those_whom_the_organiser_chose(rater, organiser, entries
             assert (f'href="/c/dogs/ratings/{one.pk}/"' in listed) == (one in sees)
 
 
-def test_the_tab_is_shown_to_those_who_have_something_to_rate(rater, organiser, entries):
+def test_the_tab_is_shown_to_those_who_have_something_to_rate(rater, organizer, entries):
     from genmem.arena.ratings.rounds import close_round
 
     from .factories import a_round
 
     tab = 'href="/c/dogs/ratings/"'
     assert tab not in rater.get("/c/dogs/").content.decode()
-    assert tab in organiser.get("/c/dogs/").content.decode()
+    assert tab in organizer.get("/c/dogs/").content.decode()
     found = a_round(entries)
     assert tab in rater.get("/c/dogs/").content.decode()
     close_round(found, by=None)
@@ -156,21 +156,21 @@ def test_a_round_is_not_found_under_another_competition(rater, entries):
     assert rater.get(f"/c/cats/ratings/{a_round(entries).pk}/").status_code == 404
 
 
-def test_an_organiser_opens_a_round_over_the_private_top(organiser, entries, competition):
+def test_an_organizer_opens_a_round_over_the_private_top(organizer, entries, competition):
     from genmem.arena.ratings.models import Round
 
     given = {
         "title": "The best two", "top": "2", "audience": "everybody", "ratings_wanted": "5",
         "pages": "20", "quality_grid": "3", "diversity_grid": "6",
     }  # fmt: skip
-    answer = organiser.post("/c/dogs/ratings/new/", given)
+    answer = organizer.post("/c/dogs/ratings/new/", given)
     found = Round.objects.get()
     assert answer.url == f"/c/dogs/ratings/{found.pk}/results/"
     rated = [one.submission for one in found.items.order_by("pk")]
     assert rated == entries[:2]
     assert found.pages == 2
     listed = given | {"listed": f"{entries[3].pk}\n{entries[1].pk}"}
-    organiser.post("/c/dogs/ratings/new/", listed)
+    organizer.post("/c/dogs/ratings/new/", listed)
     rated = [one.submission for one in Round.objects.latest("pk").items.order_by("pk")]
     assert rated == [entries[3], entries[1]]
 
@@ -186,7 +186,7 @@ def test_an_organiser_opens_a_round_over_the_private_top(organiser, entries, com
         ({"quality_grid": "9"}, "less than or equal to 5"),
     ],
 )
-def test_a_round_that_cannot_be_opened_says_why(organiser, entries, changes, complaint, tmp_path):
+def test_a_round_that_cannot_be_opened_says_why(organizer, entries, changes, complaint, tmp_path):
     from genmem.arena.ratings.models import Round
 
     from .factories import real_images
@@ -196,13 +196,13 @@ def test_a_round_that_cannot_be_opened_says_why(organiser, entries, changes, com
         "title": "T", "top": "2", "audience": "everybody", "ratings_wanted": "5", "pages": "20",
         "quality_grid": "3", "diversity_grid": "6",
     }  # fmt: skip
-    answer = organiser.post("/c/dogs/ratings/new/", given | changes)
+    answer = organizer.post("/c/dogs/ratings/new/", given | changes)
     assert complaint in answer.content.decode().replace("&#x27;", "'")
     assert not Round.objects.exists()
 
 
 def test_the_results_show_means_agreement_and_who_was_careless(
-    organiser, entries, competition, tmp_path
+    organizer, entries, competition, tmp_path
 ):
     from .factories import a_round, rate_all, real_images
 
@@ -211,7 +211,7 @@ def test_the_results_show_means_agreement_and_who_was_careless(
     for _ in range(3):
         rate_all(found)
     rate_all(found, lambda page: 3)
-    shown = organiser.get(f"/c/dogs/ratings/{found.pk}/results/").content.decode()
+    shown = organizer.get(f"/c/dogs/ratings/{found.pk}/results/").content.decode()
     for entry in entries:
         assert entry.team.name in shown
     assert "Real images" in shown
@@ -220,12 +220,12 @@ def test_the_results_show_means_agreement_and_who_was_careless(
     assert "1.000" in shown  # three raters who agree on everything
     assert shown.count("Unreliable</span>") == 0
     rate_all(a_round(entries, controls=True), lambda page: 3)
-    shown = organiser.get(f"/c/dogs/ratings/{found.pk + 1}/results/").content.decode()
+    shown = organizer.get(f"/c/dogs/ratings/{found.pk + 1}/results/").content.decode()
     assert shown.count("Unreliable</span>") == 1
     assert "rated spoiled images at least as high as real ones" in shown
 
 
-def test_the_csv_has_every_rating_and_no_name(organiser, entries):
+def test_the_csv_has_every_rating_and_no_name(organizer, entries):
     from genmem.arena.accounts.models import User
     from genmem.arena.ratings.models import Rating
 
@@ -233,7 +233,7 @@ def test_the_csv_has_every_rating_and_no_name(organiser, entries):
 
     found = a_round(entries)
     rate_all(found)
-    answer = organiser.get(f"/c/dogs/export/ratings/{found.pk}.csv")
+    answer = organizer.get(f"/c/dogs/export/ratings/{found.pk}.csv")
     text = b"".join(answer.streaming_content).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [int(one["value"]) for one in rows] == [
@@ -246,12 +246,12 @@ def test_the_csv_has_every_rating_and_no_name(organiser, entries):
         assert user.email not in text
 
 
-def test_a_closed_round_says_so(rater, organiser, entries):
+def test_a_closed_round_says_so(rater, organizer, entries):
     from .factories import a_round
 
     found = a_round(entries)
     where = f"/c/dogs/ratings/{found.pk}/"
     rater.post(where)
-    organiser.post(where + "close/")
+    organizer.post(where + "close/")
     assert "This round has closed" in rater.get(where).content.decode()
-    assert "Close the round" not in organiser.get(where + "results/").content.decode()
+    assert "Close the round" not in organizer.get(where + "results/").content.decode()

@@ -127,13 +127,13 @@ def test_code_is_held_while_the_sandbox_is_not_safe(
     code_runs.advance(worker)
     submission.refresh_from_db()
     assert submission.state == "received"
-    assert "when the organisers have fixed the sandbox" in submission.message
+    assert "when the organizers have fixed the sandbox" in submission.message
     where = f"/c/dogs/submissions/{submission.pk}/"
     team_page = signed_in(captain(submission.team)).get(where).content.decode()
-    assert "when the organisers have fixed" in team_page
+    assert "when the organizers have fixed" in team_page
     assert "a port answered" not in team_page
-    organiser_page = signed_in(a_user(is_staff=True)).get(where).content.decode()
-    assert "no network: a port answered" in organiser_page
+    organizer_page = signed_in(a_user(is_staff=True)).get(where).content.decode()
+    assert "no network: a port answered" in organizer_page
 
 
 @needs_bubblewrap

@@ -64,7 +64,7 @@ def refusal_message(action):
 
 
 @needs_bubblewrap
-def test_wheels_of_the_zip_and_of_the_organiser_are_installed_in_the_sandbox(
+def test_wheels_of_the_zip_and_of_the_organizer_are_installed_in_the_sandbox(
     code_competition,
     tmp_path,
     worker,

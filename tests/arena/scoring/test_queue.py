@@ -221,7 +221,7 @@ def test_a_worker_that_is_stopped_returns_the_attempts_of_its_tasks(worker, subm
     assert claim(worker, held=[]).alone is False
 
 
-def test_a_task_that_hangs_keeps_its_attempt_and_its_neighbour_does_not(
+def test_a_task_that_hangs_keeps_its_attempt_and_its_neighbor_does_not(
     worker, competition, submission, tmp_path
 ):
     from genmem.arena.scoring.queue import claim, return_attempts

@@ -1,4 +1,4 @@
-"""Rescores when a split changes, and retries on an organiser's request."""
+"""Rescores when a split changes, and retries on an organizer's request."""
 
 import pytest
 
@@ -205,7 +205,7 @@ def test_a_worker_queues_the_rescores_of_a_changed_split(competition, tmp_path):
     assert in_force(submission).reason == "Public split, version 3 is in force"
 
 
-def test_an_organiser_can_retry_a_failed_submission_and_it_is_logged(competition, tmp_path):
+def test_an_organizer_can_retry_a_failed_submission_and_it_is_logged(competition, tmp_path):
     from genmem.arena.auditlog.models import LogEntry
 
     from ..factories import a_user, signed_in
@@ -216,20 +216,20 @@ def test_an_organiser_can_retry_a_failed_submission_and_it_is_logged(competition
     submission = submit(competition, tmp_path)
     run_steps(submission)
     assert submission.state == "failed"
-    organiser = a_user(is_staff=True)
+    organizer = a_user(is_staff=True)
     where = f"/c/dogs/submissions/{submission.pk}/"
-    page = signed_in(organiser).get(where).content.decode()
+    page = signed_in(organizer).get(where).content.decode()
     assert "Score again" in page
     assert "/gone" in page
     new_split_version(competition, "private", train=good)
-    answer = signed_in(organiser).post(f"{where}retry/", follow=True)
+    answer = signed_in(organizer).post(f"{where}retry/", follow=True)
     assert "scored again as soon as" in answer.content.decode()
     submission.refresh_from_db()
     assert (submission.state, submission.round) == ("received", 1)
-    assert LogEntry.objects.filter(action="score again", actor=organiser).count() == 1
+    assert LogEntry.objects.filter(action="score again", actor=organizer).count() == 1
     assert run_steps(submission) == ["done"] * 6
     assert submission.state == "scored"
-    answer = signed_in(organiser).post(f"{where}retry/", follow=True)
+    answer = signed_in(organizer).post(f"{where}retry/", follow=True)
     assert "Only a refused or failed submission" in answer.content.decode()
 
 
@@ -278,16 +278,16 @@ def test_failed_rescores_are_shown_with_their_reason_and_can_be_retried(competit
         competition, "public", train=new_split_version(competition, "private").train
     )
     rescore(split, "other images", None)
-    organiser = signed_in(a_user(is_staff=True))
+    organizer = signed_in(a_user(is_staff=True))
     where = "/c/dogs/setup/splits/public/"
     retry = "/c/dogs/rescores/public/retry/"
-    assert "1 submission waits for a worker" in organiser.get(where).content.decode()
+    assert "1 submission waits for a worker" in organizer.get(where).content.decode()
     assert run_rescores(split) == ["failed"]
-    page = organiser.get(where).content.decode()
+    page = organizer.get(where).content.decode()
     assert "1 submission could not be rescored with version" in page
     assert "Terriers" in page
     assert "there is no stored file of this name" in page
-    answer = organiser.post(retry, follow=True)
+    answer = organizer.post(retry, follow=True)
     assert "1 submission queued for scoring again" in answer.content.decode()
     row = Rescore.objects.get(submission=imported)
     assert (row.state, row.attempts, row.detail) == ("waiting", 0, "")

@@ -160,7 +160,7 @@ def test_wrong_files_are_refused_with_their_names_and_cost_nothing(competition, 
     assert step(submission, "public features").state == "waiting"
 
 
-def test_a_fault_of_the_organisers_fails_and_its_detail_is_theirs(competition, tmp_path):
+def test_a_fault_of_the_organizers_fails_and_its_detail_is_theirs(competition, tmp_path):
     from .factories import new_split_version, run_steps, submit
 
     new_split_version(competition, "private", train="/no/such/secret/folder")
@@ -331,7 +331,7 @@ def test_two_workers_can_prepare_a_split_at_once(competition, tmp_path, monkeypa
     assert reference_features.load(space.train).shape[0] == 12
 
 
-def test_an_error_that_names_a_path_of_this_machine_is_for_the_organisers(
+def test_an_error_that_names_a_path_of_this_machine_is_for_the_organizers(
     competition, tmp_path, monkeypatch
 ):
     from genmem.arena.scoring import evaluate
@@ -389,6 +389,6 @@ def test_an_upload_of_the_training_images_is_ranked_last_as_a_replay(competition
     rows = leaderboard_rows(competition, "public")
     assert [(row.name, row.standing.label) for row in rows] == [
         ("honest", ""),
-        ("half", "penalised"),
+        ("half", "penalized"),
         ("replay", "replay of the training set"),
     ]

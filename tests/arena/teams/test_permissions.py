@@ -7,12 +7,12 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("database")
 
-WHO = ("anonymous", "stranger", "other team", "member", "reviewer", "organiser", "staff")
+WHO = ("anonymous", "stranger", "other team", "member", "reviewer", "organizer", "staff")
 
 OPEN = [200] * 7
 SIGN_IN = ["in", 200, 200, 200, 200, 200, 200]
 IN_TEAM = ["in", "team", 200, 200, "team", "team", "team"]
-ORGANISERS = ["in", 403, 403, 403, 403, 200, 200]
+ORGANIZERS = ["in", 403, 403, 403, 403, 200, 200]
 MODERATION = ["in", 403, 403, 403, 200, 200, 200]
 PAGES = {
     "home": OPEN,
@@ -26,9 +26,9 @@ PAGES = {
     "run log": ["in", 404, 404, 200, 200, 200, 200],
     "new submission": IN_TEAM,
     "finals": IN_TEAM,
-    "set up": ORGANISERS,
-    "set up split": ORGANISERS,
-    "set up roles": ORGANISERS,
+    "set up": ORGANIZERS,
+    "set up split": ORGANIZERS,
+    "set up roles": ORGANIZERS,
     "moderation": MODERATION,
     "next submission": ["in", 403, 403, 403, "away", "away", "away"],
     "distances": MODERATION,
@@ -38,13 +38,13 @@ PAGES = {
     "decisions": MODERATION,
     "audit log": MODERATION,
     "ratings": SIGN_IN,
-    "new rating round": ORGANISERS,
+    "new rating round": ORGANIZERS,
     "rate": SIGN_IN,
     "rating images": ["in", 404, 404, 404, 200, 404, 404],
-    "rating results": ORGANISERS,
-    "ratings csv": ORGANISERS,
-    "export": ORGANISERS,
-    "export file": ORGANISERS,
+    "rating results": ORGANIZERS,
+    "ratings csv": ORGANIZERS,
+    "export": ORGANIZERS,
+    "export file": ORGANIZERS,
     "create competition": ["in", 403, 403, 403, 403, 403, 200],
     "account": SIGN_IN,
     "api": OPEN,
@@ -113,10 +113,10 @@ def world(competition):
         "other team": captain(other),
         "member": captain(mine),
         "reviewer": a_user("reviewer"),
-        "organiser": a_user("organiser"),
+        "organizer": a_user("organizer"),
         "staff": a_user("staff", is_staff=True),
     }
-    for role in ("reviewer", "organiser"):
+    for role in ("reviewer", "organizer"):
         Role.objects.create(competition=competition, user=people[role], role=role)
     invitation = invite(mine, captain(mine), "friend@example.org")
     merge = MergeRequest.objects.create(team=third, into=mine)

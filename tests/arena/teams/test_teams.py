@@ -60,7 +60,7 @@ def test_a_person_is_in_one_team_of_a_competition(team):
         Membership.objects.create(team=a_team(team.competition), user=captain(team))
 
 
-@pytest.mark.parametrize("role", ["reviewer", "organiser"])
+@pytest.mark.parametrize("role", ["reviewer", "organizer"])
 def test_whoever_judges_a_competition_cannot_take_part(competition, role):
     from genmem.arena.teams.models import Role
     from genmem.arena.teams.teams import create_team

@@ -27,7 +27,7 @@ def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
 
 
 def real_pictures(archive: str, count: int) -> np.ndarray:
-    """uint8 [count, 32, 32, 3] of CIFAR-10, class after class; colour ramps where it is missing."""
+    """uint8 [count, 32, 32, 3] of CIFAR-10, class after class; color ramps where it is missing."""
     data = ROOT / os.environ.get("GENMEM_TEST_DATA", "../shared/data")
     if not (data / "cifar10" / archive).exists():
         ramp = np.linspace(0, 255, 32).astype(np.uint8)

@@ -215,7 +215,7 @@ def test_a_row_that_was_scrolled_away_stays_the_active_one(page):
     assert active(page) == 2
 
 
-def test_a_pair_opens_large_with_its_difference_and_neighbours(page, audit, by_p):
+def test_a_pair_opens_large_with_its_difference_and_neighbors(page, audit, by_p):
     dialog = page.locator("#pair")
     place = next(
         place

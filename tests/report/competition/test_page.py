@@ -81,7 +81,7 @@ def test_the_page_holds_every_figure_and_table(page, analysis, figures):
     assert analysis.digest in page
 
 
-def test_figures_on_the_page_take_the_style_sheets_colours(figures):
+def test_figures_on_the_page_take_the_style_sheets_colors(figures):
     for figure in figures:
         assert "var(--ink)" in figure.inline
         assert not set(palette().values()) & set(re.findall(r"#[0-9a-f]{6}", figure.inline))

@@ -66,10 +66,10 @@ def test_a_c_t_near_zero_is_not_sold_as_proof_of_honesty(make_score):
 
 
 @pytest.mark.parametrize(("distance", "evidence"), [(0.05, "doubt"), (0.1, "none"), (0.4, "none")])
-def test_mifid_says_whether_it_was_penalised_and_that_its_mean_hides_dilution(
+def test_mifid_says_whether_it_was_penalized_and_that_its_mean_hides_dilution(
     make_score, distance, evidence
 ):
-    parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalised": distance < 0.1}
+    parts = {"fd": 12.0, "memorization_distance": distance, "tau": 0.1, "penalized": distance < 0.1}
     score = with_metric(make_score(), name="mifid", value=12.0, parts=parts)
     assert interpret(score)["mifid"].evidence == evidence
     assert "hides dilution" in sentences(score)["mifid"]

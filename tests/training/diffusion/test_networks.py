@@ -136,7 +136,7 @@ def test_box_resampling_means_and_repeats():
     assert torch.allclose(Resample("up", "box")(x), twice, atol=1e-6)
 
 
-def test_filtered_resampling_weighs_neighbours_one_three_three_one():
+def test_filtered_resampling_weighs_neighbors_one_three_three_one():
     x = torch.zeros(1, 1, 8, 8)
     x[0, 0, 3, 3] = 1.0
     down = Resample("down", "fir")(x)

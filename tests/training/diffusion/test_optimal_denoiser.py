@@ -6,7 +6,7 @@ from genmem.errors import InputError, UsageError
 from genmem.metrics.memorization_ratio import memorization_ratio
 from genmem.training.diffusion import streaming_softmax
 from genmem.training.diffusion.optimal_denoiser import OptimalDenoiser
-from genmem.training.diffusion.sampler import Sampling, heun, quantise, sample
+from genmem.training.diffusion.sampler import Sampling, heun, quantize, sample
 
 SIGMAS = (80.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05, 0.01, 0.002)
 
@@ -153,7 +153,7 @@ def test_its_samples_of_a_class_are_images_of_the_class(cifar10):
     denoiser = OptimalDenoiser(cifar10.pixels, labels=cifar10.labels)
     labels = torch.arange(10)
     noise = torch.randn(10, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    drawn = quantise(heun(denoiser.denoise, noise, labels)).numpy()
+    drawn = quantize(heun(denoiser.denoise, noise, labels)).numpy()
     for image, label in zip(drawn, labels.tolist(), strict=True):
         same = (cifar10.pixels == image).all(axis=(1, 2, 3))
         assert same.any()

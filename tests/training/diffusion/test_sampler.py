@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from genmem.errors import InputError, UsageError
-from genmem.training.diffusion.sampler import Sampling, Schedule, heun, quantise, sample
+from genmem.training.diffusion.sampler import Sampling, Schedule, heun, quantize, sample
 
 
 class Gaussian:
@@ -61,8 +61,8 @@ def test_the_state_is_kept_in_float64_though_the_denoiser_gets_float32():
 
 def test_every_pixel_value_comes_back_from_its_place_in_the_range():
     values = torch.arange(256, dtype=torch.float64)
-    assert torch.equal(quantise(values / 127.5 - 1), values.to(torch.uint8))
-    assert quantise(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+    assert torch.equal(quantize(values / 127.5 - 1), values.to(torch.uint8))
+    assert quantize(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
 
 
 def test_a_sample_depends_on_seed_and_number_alone():
@@ -99,7 +99,7 @@ def test_labels_are_drawn_from_all_classes():
 
 def test_a_denoiser_that_has_diverged_gives_an_error_and_no_images():
     with pytest.raises(InputError, match="diverged"):
-        quantise(torch.tensor([float("nan")]))
+        quantize(torch.tensor([float("nan")]))
 
 
 def test_a_denoiser_of_another_shape_is_refused():

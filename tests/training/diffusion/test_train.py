@@ -178,8 +178,8 @@ def test_labels_are_none_the_classes_drawn_ones_or_the_image_s_number(made):
 def test_settings_come_back_from_their_json():
     config = CONFIG.replace(network=NETWORK.replace(without_skips=("8.1",)), labels="unique")
     assert DiffusionConfig(**config.to_dict()) == config
-    with pytest.raises(UsageError, match="there is no setting 'colours'"):
-        DiffusionConfig(network={"colours": 3})
+    with pytest.raises(UsageError, match="there is no setting 'colors'"):
+        DiffusionConfig(network={"colors": 3})
 
 
 def test_a_run_is_not_begun_twice_nor_resumed_as_another(made, cifar10, tmp_path):

@@ -67,7 +67,7 @@ def test_every_factor_of_the_paper_is_there():
 @pytest.mark.parametrize(
     ("factor", "value", "words"),
     [
-        ("colour", "1", "factor: expected one of dimension"),
+        ("color", "1", "factor: expected one of dimension"),
         ("width", "wide", "width: expected whole numbers, got 'wide'"),
         ("width", "6", "multiple of 4"),
         ("dimension", "7", "multiple of 2"),
@@ -112,8 +112,8 @@ def test_options_take_precedence_over_the_file_and_the_file_over_the_paper(tmp_p
     [
         ("[]", "expected an object"),
         ("{", "not JSON"),
-        ('{"colour": 1}', "no setting 'colour'"),
-        ('{"network": {"colour": 1}}', "no setting 'colour'"),
+        ('{"color": 1}', "no setting 'color'"),
+        ('{"network": {"color": 1}}', "no setting 'color'"),
         ('{"network": 3}', "network: expected an object"),
         ('{"steps": "many"}', r"config\.json: steps: expected a whole number, got 'many'"),
         ('{"batch_size": 16.5}', r"config\.json: batch_size: expected a whole number, got 16\.5"),

@@ -129,7 +129,7 @@ class Fixed:
         return np.full(size, self.whole(low, high))
 
 
-def test_augmentation_is_colour_then_translation_then_cutout():
+def test_augmentation_is_color_then_translation_then_cutout():
     """Brightness ± .5, saturation × 2r, contrast × (r + .5), a shift, a hole of half the side."""
     x = np.random.default_rng(0).uniform(-1, 1, (1, 3, 16, 16))
     r = 0.75

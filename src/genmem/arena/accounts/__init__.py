@@ -1,6 +1,6 @@
 """User accounts and API tokens.
 
 adapter.py      django-allauth's adapter: who may sign up
-organisers.py   give an account the right to run the whole site
+organizers.py   give an account the right to run the whole site
 tokens.py       API tokens: create, look up, revoke
 """

@@ -12,7 +12,7 @@ class SignupNameForm(forms.Form):
     """The field that sign-up adds to address and password."""
 
     display_name = forms.CharField(
-        label="Your name", max_length=60, help_text="Your team and the organisers see it."
+        label="Your name", max_length=60, help_text="Your team and the organizers see it."
     )
     field_order = ("display_name", "email", "password1", "password2")
 
@@ -29,7 +29,7 @@ class NameForm(forms.ModelForm):
         model = User
         fields = ("display_name",)
         labels = {"display_name": "Your name"}
-        help_texts = {"display_name": "Your team and the organisers see it."}
+        help_texts = {"display_name": "Your team and the organizers see it."}
 
 
 class TokenForm(forms.Form):

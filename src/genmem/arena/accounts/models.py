@@ -21,7 +21,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Create an organiser of the whole site."""
+        """Create an organizer of the whole site."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
@@ -32,7 +32,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """An account: an e-mail address to sign in with, and a display name.
 
-    `is_staff` marks an organiser of the site, who may create and set up all competitions.
+    `is_staff` marks an organizer of the site, who may create and set up all competitions.
     """
 
     username = None  # pyright: ignore[reportAssignmentType]

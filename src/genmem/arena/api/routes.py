@@ -120,7 +120,7 @@ def leaderboard(request: HttpRequest, slug: str, kind: str) -> list[RankedTeam]:
     if kind not in dict(Split.KINDS):
         raise Http404
     if kind == "private" and not viewer.sees_private:
-        raise PermissionDenied("The private leaderboard is hidden until the organiser opens it.")
+        raise PermissionDenied("The private leaderboard is hidden until the organizer opens it.")
     return leaderboard_rows(viewer.competition, kind)
 
 

@@ -136,7 +136,7 @@ class UploadDetail(Schema):
 
 
 class Score(Schema):
-    """A score in force; null means N/A. `standing`: "", penalised or replay of the training set."""
+    """A score in force; null means N/A. `standing`: "", penalized or replay of the training set."""
 
     score: Finite
     fd: Finite

@@ -147,7 +147,7 @@ class SplitForm(forms.ModelForm):
         help_texts = {
             "backbone": "A name that genmem backbones lists, such as inception.",
             "train": "A folder, .zip, .tar, .parquet or .npy on the server.",
-            "tau": "A mean distance to the training images below τ is penalised.",
+            "tau": "A mean distance to the training images below τ is penalized.",
             "epsilon": "Keeps the penalty finite.",
         }
         widgets = {

@@ -7,7 +7,7 @@ errors.py          error pages
 formatting.py      times, sizes, durations and scores as text, and back
 forms.py           form fields for sizes and durations
 heartbeat.py       which tasks of a process make no progress
-markdown.py        Markdown to sanitised HTML
+markdown.py        Markdown to sanitized HTML
 middleware.py      security headers
 models.py          append-only models
 templatetags/      the same formatting as template filters

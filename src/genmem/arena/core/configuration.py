@@ -46,7 +46,7 @@ storage_endpoint = ""
 storage_key = ""
 storage_secret = ""
 
-# Folders of training and reference images that organisers may choose; relative to this one.
+# Folders of training and reference images that organizers may choose; relative to this one.
 data_folders = ["data"]
 
 # "file" writes mail into mail/ in this folder, "console" to the terminal.

@@ -54,12 +54,12 @@ def export_by_slug(
         )
     yield f"Exported to {out}; {out / 'DATASHEET.md'} explains the files."
     if summary.results.honest and summary.results.cheating:
-        yield f"To analyse it, run there: {summary.results.command}"
+        yield f"To analyze it, run there: {summary.results.command}"
     else:
-        yield _cannot_analyse(summary)
+        yield _cannot_analyze(summary)
 
 
-def _cannot_analyse(summary: ExportSummary) -> str:
+def _cannot_analyze(summary: ExportSummary) -> str:
     """Why `genmem analyze` cannot use the table."""
     if not summary.private:
         return (

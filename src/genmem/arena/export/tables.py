@@ -137,7 +137,7 @@ def _statement(decision: Decision, name: str, *, answer: bool = False) -> Any:
 _SUBMISSION_ID = Column("submission_id", TEXT, "id of the submission")
 _STANDING = Column(
     "standing", TEXT,
-    "empty, penalised or replay of the training set: these rank after all others, the nearest to "
+    "empty, penalized or replay of the training set: these rank after all others, the nearest to "
     "the training set last",
 )  # fmt: skip
 _SPLIT = Column("split", TEXT, "public or private", "split.kind")
@@ -187,7 +187,7 @@ SCORES = Table(
                "distance to a training image; near 0 for copies"),
         Column("fd_floor", NUMBER,
                "fd up to this is 0 but for rounding; with a penalty, a replay of the training set"),
-        Column("tau", NUMBER, "the threshold: smaller distances are penalised"),
+        Column("tau", NUMBER, "the threshold: smaller distances are penalized"),
         Column("epsilon", NUMBER, "keeps the penalty finite"),
         Column("score", NUMBER,
                "MiFID: fd where distance >= tau, else fd times the penalty "
@@ -284,12 +284,12 @@ DECISIONS = Table(
                lambda row, scope: row.submission_id in scope.disqualified),
         Column("rebutted_at", TIME, "when the team rebutted it; empty: it did not",
                lambda row, scope: _statement(row, "at")),
-        Column("answered_at", TIME, "when the organisers answered the rebuttal",
+        Column("answered_at", TIME, "when the organizers answered the rebuttal",
                lambda row, scope: _statement(row, "at", answer=True)),
         Column("reason", TEXT, "the reason given to the team", personal=True),
         Column("rebuttal", TEXT, "the team's rebuttal", lambda row, scope: _statement(row, "text"),
                personal=True),
-        Column("answer", TEXT, "the organisers' answer",
+        Column("answer", TEXT, "the organizers' answer",
                lambda row, scope: _statement(row, "text", answer=True), personal=True),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pages for organisers: exports and their files, and the ratings of one round as CSV."""
+"""Pages for organizers: exports and their files, and the ratings of one round as CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genmem.arena.export.schema import Scope, csv_lines
 from genmem.arena.export.tables import RATINGS, TABLES
 from genmem.arena.ratings.models import Round
 from genmem.arena.ratings.results import ratings_of
-from genmem.arena.teams.permissions import require_organiser
+from genmem.arena.teams.permissions import require_organizer
 from genmem.arena.teams.pseudonyms import Pseudonyms
 
 
@@ -28,7 +28,7 @@ from genmem.arena.teams.pseudonyms import Pseudonyms
 @require_http_methods(["GET", "HEAD", "POST"])
 def exports(request: HttpRequest, slug: str) -> HttpResponse:
     """List the exports, or start one."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     if request.method == "POST":
         try:
             start_export(
@@ -54,7 +54,7 @@ def exports(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, slug: str, token: str) -> HttpResponseBase:
     """An export as a zip."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     job = find_export(viewer.competition, token)
     if job is None:
         raise Http404
@@ -73,7 +73,7 @@ def download(request: HttpRequest, slug: str, token: str) -> HttpResponseBase:
 @require_safe
 def ratings_csv(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
     """All ratings of a round as CSV, with pseudonyms of the raters."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     rating_round = get_object_or_404(Round, pk=pk, competition=viewer.competition)
     scope = Scope(
         competition=viewer.competition,

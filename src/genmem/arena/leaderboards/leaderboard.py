@@ -36,7 +36,7 @@ class RankedTeam:
         score: the team's best; None for N/A.
         received_at: when the best submission was received.
         submissions: how many scored submissions the team has.
-        standing: of the best submission: not penalised, penalised, or a replay.
+        standing: of the best submission: not penalized, penalized, or a replay.
     """
 
     rank: int | None

@@ -60,7 +60,7 @@ class ScoreVersion(AppendOnly):
 
     @property
     def standing(self) -> Standing:
-        """Whether the submission is penalised or a replay of the training set."""
+        """Whether the submission is penalized or a replay of the training set."""
         return standing_of(fd=self.fd, distance=self.distance, tau=self.tau, fd_floor=self.fd_floor)
 
 
@@ -80,7 +80,7 @@ class Decision(AppendOnly):
 
     Attributes:
         label: what the submission was found to be, shown to the team; "" where nothing is said.
-        by: the organiser; null for the server's command line.
+        by: the organizer; null for the server's command line.
         reason: shown to the team.
     """
 

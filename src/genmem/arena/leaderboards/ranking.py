@@ -1,7 +1,7 @@
 """The ranking rule; no Django here.
 
-    A team's score is that of its best submission. Submissions that are not penalised come first,
-    the lowest score first; then penalised ones, those farther from the training set first; then
+    A team's score is that of its best submission. Submissions that are not penalized come first,
+    the lowest score first; then penalized ones, those farther from the training set first; then
     replays of the training set, whose scores mean nothing (`genmem.metrics.mifid.Standing` says
     why); submissions without a score (N/A) come last. Of equals the one received earlier ranks
     higher.
@@ -40,7 +40,7 @@ class ScoredSubmission:
         distance: memorization distance; None as for `fd`.
         fd_floor: FD up to which it is 0 but for rounding; None where it is not known.
         split: id of the split's version; None where it is not needed.
-        standing: whether it is penalised or a replay of the training set.
+        standing: whether it is penalized or a replay of the training set.
     """
 
     team: Hashable
@@ -51,7 +51,7 @@ class ScoredSubmission:
     distance: float | None = None
     fd_floor: float | None = None
     split: int | None = None
-    standing: Standing = Standing.UNPENALISED
+    standing: Standing = Standing.UNPENALIZED
 
     @cached_property
     def order(self) -> Order:

@@ -32,7 +32,7 @@ from genmem.arena.submissions.models import Submission
 from genmem.arena.teams.permissions import Viewer, get_viewer
 from genmem.metrics.mifid import Standing, ranking_key
 
-_HIDDEN = "The private leaderboard is hidden until the organiser opens it."
+_HIDDEN = "The private leaderboard is hidden until the organizer opens it."
 _ROWS = 200
 """Rows on one page of a leaderboard."""
 
@@ -191,5 +191,5 @@ def _table_row(row: RankedTeam) -> str:
 
 
 def _standing(row: RankedTeam) -> str:
-    """Beside a score that is penalised or means nothing: what it is."""
+    """Beside a score that is penalized or means nothing: what it is."""
     return f' <span class="state failed">{row.standing.label}</span>' if row.standing else ""

@@ -11,7 +11,7 @@ source_view.py       submitted code and its log, as text
 histogram.py         histogram of memorization distances by label; thresholds that labels suggest
 threshold_preview.py the leaderboard at another τ
 change_threshold.py  put another τ in force
-permissions.py       decorators: views for reviewers, views for organisers
+permissions.py       decorators: views for reviewers, views for organizers
 views.py             pages: queue, decisions, audit log
 review_views.py      pages: the review of one submission
 distance_views.py    pages: distances and the threshold

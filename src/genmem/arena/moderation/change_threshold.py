@@ -28,7 +28,7 @@ def change_threshold(
         kind: "public" or "private".
         tau: the new threshold, in (0, 1].
         reason: written into the audit log and into every new score.
-        actor: the organiser; None on the server's command line.
+        actor: the organizer; None on the server's command line.
         version: the split's version that `actor` saw; another one in force is an error. None: not
             checked.
 

@@ -2,7 +2,7 @@
 
 The label of a submission is settled when at least two reviewers hold it and more hold it than
 any other. A single label waits for a second reviewer. Labels without such a majority are
-disputed: the organiser decides.
+disputed: the organizer decides.
 """
 
 from __future__ import annotations

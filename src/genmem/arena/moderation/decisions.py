@@ -26,7 +26,7 @@ def decide(
         submission: which.
         kind: "disqualified" or "reinstated".
         reason: shown to the team.
-        by: the organiser; None on the server's command line.
+        by: the organizer; None on the server's command line.
         label: what it was found to be, shown to the team; "" to say nothing.
 
     Raises:
@@ -64,7 +64,7 @@ def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
             has rebutted it already.
     """
     submission = decision.submission
-    text = require_text(text, "what the organisers should know")
+    text = require_text(text, "what the organizers should know")
     with transaction.atomic():
         Submission.objects.select_for_update().get(pk=submission.pk)
         if not Membership.objects.filter(team=submission.team, user=by).exists():
@@ -82,7 +82,7 @@ def rebut(decision: Decision, *, text: str, by: User) -> Rebuttal:
 
 
 def answer_rebuttal(rebuttal: Rebuttal, *, text: str, by: User) -> Answer:
-    """Add the organisers' answer to a rebuttal.
+    """Add the organizers' answer to a rebuttal.
 
     Raises:
         RuleError: there is no text, or the rebuttal has an answer already.

@@ -22,7 +22,7 @@ from genmem.arena.moderation.histogram import (
     group_counts,
     labelled_distances,
 )
-from genmem.arena.moderation.permissions import organiser_required, reviewer_required
+from genmem.arena.moderation.permissions import organizer_required, reviewer_required
 from genmem.arena.moderation.threshold_preview import preview
 from genmem.arena.moderation.views import top_choices, top_size
 from genmem.arena.teams.permissions import Viewer
@@ -64,7 +64,7 @@ def threshold_preview(request: HttpRequest, viewer: Viewer, user: User, kind: st
 
 
 @require_POST
-@organiser_required
+@organizer_required
 def apply(request: HttpRequest, viewer: Viewer, user: User, kind: str) -> HttpResponse:
     """Put another τ in force."""
     if kind not in dict(Split.KINDS):

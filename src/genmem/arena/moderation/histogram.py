@@ -64,11 +64,11 @@ class Histogram:
 
 @dataclass(frozen=True)
 class GroupCount:
-    """How many submissions of one group are penalised at τ, and how many are not."""
+    """How many submissions of one group are penalized at τ, and how many are not."""
 
     title: str
-    penalised: int
-    not_penalised: int
+    penalized: int
+    not_penalized: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +185,7 @@ def histogram(distances: NDArray[np.float64], groups: NDArray[np.int64]) -> Hist
 def group_counts(
     distances: NDArray[np.float64], groups: NDArray[np.int64], tau: float
 ) -> list[GroupCount]:
-    """Count the penalised submissions of each group that occurs.
+    """Count the penalized submissions of each group that occurs.
 
     Args:
         distances: float64 [n]; NaN is left out.
@@ -194,9 +194,9 @@ def group_counts(
     """
     known = ~np.isnan(distances)
     total = np.bincount(groups[known], minlength=len(GROUPS)).tolist()
-    penalised = np.bincount(groups[known & (distances < tau)], minlength=len(GROUPS)).tolist()
+    penalized = np.bincount(groups[known & (distances < tau)], minlength=len(GROUPS)).tolist()
     return [
-        GroupCount(GROUP_TITLES[group], penalised[index], total[index] - penalised[index])
+        GroupCount(GROUP_TITLES[group], penalized[index], total[index] - penalized[index])
         for index, group in enumerate(GROUPS)
         if total[index]
     ]
@@ -221,7 +221,7 @@ def suggest(
     near, far = scores.distance[copying], scores.distance[honest]
     purposes: dict[str, Criterion] = {
         "Fewest errors": "error",
-        "No legitimate one penalised": "false_penalty",
+        "No legitimate one penalized": "false_penalty",
     }
     thresholds = [
         (purpose, choose_threshold(honest=far, cheating=near, criterion=criterion))

@@ -68,7 +68,7 @@ class Rebuttal(AppendOnly):
 
 
 class Answer(AppendOnly):
-    """The organisers' answer to a rebuttal, shown to the team."""
+    """The organizers' answer to a rebuttal, shown to the team."""
 
     rebuttal = models.OneToOneField(Rebuttal, models.PROTECT, related_name="answer")
     by = models.ForeignKey(User, models.PROTECT, related_name="answers")

@@ -19,15 +19,15 @@ View = Callable[..., HttpResponse]
 
 
 def reviewer_required(view: View) -> View:
-    """For reviewers and organisers; 403 for everybody else."""
-    refusal = "Moderation is for reviewers and organisers."
+    """For reviewers and organizers; 403 for everybody else."""
+    refusal = "Moderation is for reviewers and organizers."
     return _require(view, lambda viewer: viewer.reviewer, refusal)
 
 
-def organiser_required(view: View) -> View:
-    """For organisers; 403 for everybody else."""
-    refusal = "Only organisers decide; reviewers add labels and notes."
-    return _require(view, lambda viewer: viewer.organiser, refusal)
+def organizer_required(view: View) -> View:
+    """For organizers; 403 for everybody else."""
+    refusal = "Only organizers decide; reviewers add labels and notes."
+    return _require(view, lambda viewer: viewer.organizer, refusal)
 
 
 def _require(view: View, allowed: Callable[[Viewer], bool], refusal: str) -> View:

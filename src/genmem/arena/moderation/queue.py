@@ -41,7 +41,7 @@ class Queue:
         to_review: unsettled submissions of the top k, best first; each has to be reviewed.
         next_in_line: submissions that move into the top k if every suspect in it leaves.
         to_decide: submissions labelled as copying that hold a place of the top k, best first; an
-            organiser has to decide about them.
+            organizer has to decide about them.
         legitimate: how many of the top k are labelled as legitimate.
         size: how many submissions the top k has; fewer than k on a small leaderboard.
         reviews_left: how many reviews it takes if nothing in `to_review` copies, the minimum.

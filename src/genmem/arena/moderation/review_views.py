@@ -20,7 +20,7 @@ from genmem.arena.moderation.consensus import consensus_of
 from genmem.arena.moderation.decisions import decide
 from genmem.arena.moderation.gallery import gallery
 from genmem.arena.moderation.models import LABEL_MEANINGS, LABELS, Note
-from genmem.arena.moderation.permissions import organiser_required, reviewer_required
+from genmem.arena.moderation.permissions import organizer_required, reviewer_required
 from genmem.arena.moderation.reviews import add_label, add_note
 from genmem.arena.moderation.selectors import current_labels, queue_of
 from genmem.arena.moderation.source_view import run_log, source_files
@@ -124,7 +124,7 @@ def note(request: HttpRequest, viewer: Viewer, user: User, pk: uuid.UUID) -> Htt
 
 
 @require_POST
-@organiser_required
+@organizer_required
 def decision(request: HttpRequest, viewer: Viewer, user: User, pk: uuid.UUID) -> HttpResponse:
     """Disqualify or reinstate the submission."""
     submission = _submission(viewer, pk)

@@ -21,7 +21,7 @@ from genmem.arena.core.errors import RuleError
 from genmem.arena.leaderboards.models import Decision
 from genmem.arena.moderation.decisions import answer_rebuttal, rebut
 from genmem.arena.moderation.models import Rebuttal
-from genmem.arena.moderation.permissions import organiser_required, reviewer_required
+from genmem.arena.moderation.permissions import organizer_required, reviewer_required
 from genmem.arena.moderation.queue import QueueItem
 from genmem.arena.moderation.selectors import labels_by_submission, next_to_review, queue_of
 from genmem.arena.submissions.models import Submission
@@ -104,7 +104,7 @@ def decisions(request: HttpRequest, viewer: Viewer, user: User) -> HttpResponse:
 
 
 @require_POST
-@organiser_required
+@organizer_required
 def send_answer(request: HttpRequest, viewer: Viewer, user: User, pk: int) -> HttpResponse:
     """Answer a rebuttal."""
     rebuttal = get_object_or_404(
@@ -128,7 +128,7 @@ def send_rebuttal(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         raise Http404
     try:
         rebut(decision, text=request.POST.get("text", ""), by=user)
-        messages.success(request, "Sent. The organisers' answer will appear on this page.")
+        messages.success(request, "Sent. The organizers' answer will appear on this page.")
     except RuleError as error:
         messages.error(request, str(error))
     return redirect("submission", slug, decision.submission.pk)

@@ -1,4 +1,4 @@
-"""The organiser's pages: settings, splits, roles, and opening the private leaderboard."""
+"""The organizer's pages: settings, splits, roles, and opening the private leaderboard."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from genmem.arena.core.errors import RuleError
 from genmem.arena.scoring.retry import rescore_progress
 from genmem.arena.teams.forms import RoleForm
 from genmem.arena.teams.models import Role
-from genmem.arena.teams.permissions import Viewer, require_organiser
+from genmem.arena.teams.permissions import Viewer, require_organizer
 from genmem.arena.teams.roles import give_role, revoke_role
 
 
 @login_required
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Edit the competition's settings."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     form = CompetitionForm(request.POST or None, instance=viewer.competition)
     if request.method == "POST" and form.is_valid():
         competition = save_competition(form, actor=viewer.user)
@@ -45,7 +45,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """Edit a split, and show its earlier versions."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     current = split_in_force(viewer.competition, kind)
@@ -80,8 +80,8 @@ def split(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 
 @login_required
 def roles(request: HttpRequest, slug: str) -> HttpResponse:
-    """List, give and take the roles of organiser and reviewer."""
-    viewer = require_organiser(request, slug)
+    """List, give and take the roles of organizer and reviewer."""
+    viewer = require_organizer(request, slug)
     assert viewer.user is not None, "login_required"
     form = RoleForm(request.POST if "give" in request.POST else None)
     try:
@@ -110,7 +110,7 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def private_leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the private leaderboard to everybody, or hide it again."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     is_open = request.POST.get("show") == "yes"
     set_private_leaderboard_open(viewer.competition, is_open, actor=viewer.user)
     messages.success(

@@ -47,10 +47,10 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def create(request: HttpRequest) -> HttpResponse:
-    """Create a competition; for organisers of the site."""
+    """Create a competition; for organizers of the site."""
     user = cast(User, request.user)
     if not user.is_staff:
-        raise PermissionDenied("Only organisers of the site can create competitions.")
+        raise PermissionDenied("Only organizers of the site can create competitions.")
     form = CompetitionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         competition = save_competition(form, actor=user)

@@ -10,5 +10,5 @@ round_images.py  the images of a round, as one picture per page
 session.py       one rater's session: the next page, and its rating
 results.py       the results of a round
 forms.py         the form that opens a round
-views.py         pages for raters and for organisers
+views.py         pages for raters and for organizers
 """

@@ -1,4 +1,4 @@
-"""The form with which an organiser opens a round."""
+"""The form with which an organizer opens a round."""
 
 from __future__ import annotations
 

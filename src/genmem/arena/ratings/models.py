@@ -15,7 +15,7 @@ from genmem.arena.submissions.models import Submission
 
 AUDIENCES = (
     ("everybody", "Everybody who is signed in"),
-    ("judges", "Reviewers and organisers"),
+    ("judges", "Reviewers and organizers"),
     ("invited", "The people named below"),
 )
 

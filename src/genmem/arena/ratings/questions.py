@@ -53,7 +53,7 @@ DIVERSITY = Question(
     name="diversity",
     title="Diversity",
     text="How varied are these images, taken together?",
-    help="Consider whether they show different things, poses, colours and backgrounds. Ignore "
+    help="Consider whether they show different things, poses, colors and backgrounds. Ignore "
     "whether they look real.",
     words=("All alike", "Mostly alike", "Somewhat varied", "Varied", "Very varied"),
 )

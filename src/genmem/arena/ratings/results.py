@@ -23,7 +23,7 @@ class RatedItem:
         item: which.
         means: by question, of reliable raters only.
         private_score: of a submission; None for N/A and for controls.
-        private_standing: what that score is: "", penalised or replay of the training set.
+        private_standing: what that score is: "", penalized or replay of the training set.
     """
 
     item: Item

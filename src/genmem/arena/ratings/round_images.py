@@ -84,7 +84,7 @@ def _cell_size(competition: Competition, columns: int) -> tuple[int, int]:
 
 
 def _shuffle_pixels(pixels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
-    """The pixels in random places: the colours of a real image, but no content."""
+    """The pixels in random places: the colors of a real image, but no content."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     return np.random.default_rng(seed).permutation(flat).reshape(pixels.shape)
 

@@ -1,4 +1,4 @@
-"""Pages for raters (open rounds, pages to rate) and for organisers (new round, results)."""
+"""Pages for raters (open rounds, pages to rate) and for organizers (new round, results)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from genmem.arena.ratings.rounds import (
     top_submissions,
 )
 from genmem.arena.ratings.session import join, next_page, progress, session_plan, submit_rating
-from genmem.arena.teams.permissions import Viewer, get_viewer, require_organiser
+from genmem.arena.teams.permissions import Viewer, get_viewer, require_organizer
 
 
 @login_required
 @require_safe
 def rounds(request: HttpRequest, slug: str) -> HttpResponse:
-    """The rounds open to the viewer; for organisers, all rounds."""
+    """The rounds open to the viewer; for organizers, all rounds."""
     viewer = get_viewer(request, slug)
     mine = Rater.objects.filter(user=viewer.user, round__competition=viewer.competition)
     raters = {rater.round.pk: rater for rater in mine.select_related("round")}
@@ -44,7 +44,7 @@ def rounds(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "viewer": viewer,
         "open_rounds": open_rounds,
-        "all_rounds": all_rounds if viewer.organiser else [],
+        "all_rounds": all_rounds if viewer.organizer else [],
     }
     return render(request, "ratings/rounds.html", context)
 
@@ -56,7 +56,7 @@ def rate(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     viewer = get_viewer(request, slug)
     rating_round = _round(viewer, pk)
     if not may_rate(viewer, rating_round):
-        raise PermissionDenied("This round is for raters chosen by the organiser.")
+        raise PermissionDenied("This round is for raters chosen by the organizer.")
     rater = Rater.objects.filter(round=rating_round, user=viewer.user).first()
     if request.method == "POST":
         return _rate_or_join(request, viewer, rating_round, rater)
@@ -91,7 +91,7 @@ def images(request: HttpRequest, slug: str, token: str) -> HttpResponse:
 @login_required
 def new(request: HttpRequest, slug: str) -> HttpResponse:
     """Open a round."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     rating_round = Round(competition=viewer.competition, title="Quality and diversity")
     form = RoundForm(request.POST or None, instance=rating_round)
     if request.method == "POST" and form.is_valid():
@@ -111,7 +111,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def results(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The results of a round."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     rating_round = _round(viewer, pk)
     context = {
         "viewer": viewer,
@@ -126,7 +126,7 @@ def results(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 def close(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Close a round."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     close_round(_round(viewer, pk), by=viewer.user)
     messages.success(request, "The round is closed.")
     return redirect("rating results", slug, pk)

@@ -13,7 +13,7 @@ exist: one that fails half-way costs its team no attempt, so it must not show a 
     step_runner.py         the steps of one submission, with retries
     steps.py               the rows of steps: begun, finished, failed
     pipeline.py            what each step does
-    retry.py               MAX_ATTEMPTS; retrying failed work on an organiser's request
+    retry.py               MAX_ATTEMPTS; retrying failed work on an organizer's request
     reference_features.py  the features of a split's own images, computed once and stored
     evaluate.py            features, distances and score of a submission, by genmem's own layers
     code_runs.py           runs of code in the sandbox
@@ -27,6 +27,6 @@ exist: one that fails half-way costs its team no attempt, so it must not show a 
     errors.py              whose fault a failure is
 
 Whatever dies, a submission ends as scored, refused (its files are at fault; a clear message) or
-failed (our fault; organisers see the detail), with one score on each split: a score is written and
+failed (our fault; organizers see the detail), with one score on each split: a score is written and
 its step marked as done in one transaction, which first checks whether that was done before.
 """

@@ -3,7 +3,7 @@
 The zip holds `main.py`, or a `submission.toml` beside the files it names:
 
     command = ["python3", "make_images.py", "--fast"]
-    image = "registry/name:tag"      # only if the organiser's machines have a container engine
+    image = "registry/name:tag"      # only if the organizer's machines have a container engine
 
 The program finds the public training images in /inputs and leaves its images in /output.
 """

@@ -57,7 +57,7 @@ CHECK_SANDBOX_EVERY = 60.0
 
 HELD_MESSAGE = (
     "Your code has not been run yet, because the sandbox is not safe at the moment. It will be run "
-    "when the organisers have fixed the sandbox; you need not submit it again."
+    "when the organizers have fixed the sandbox; you need not submit it again."
 )
 
 _LOG_CHARACTERS = 8_000
@@ -209,7 +209,7 @@ def _start(submission: Submission, record: Path) -> None:
     if command.image is not None and not _sandbox_holds(submission, command.image):
         raise SubmissionError(
             f"The image {command.image} cannot be run here. Remove image from "
-            f"{code_archive.MANIFEST}, or ask the organisers to pull it."
+            f"{code_archive.MANIFEST}, or ask the organizers to pull it."
         )
     program = programs.program_of(competition, command, folder)
     sandbox.start(program, programs.limits_of(competition, program), record)

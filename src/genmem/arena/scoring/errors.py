@@ -8,5 +8,5 @@ class SubmissionError(Exception):
 class SetupError(Exception):
     """The competition's setup or this machine is at fault, and retrying does not help.
 
-    The message is for organisers only: it may name their files.
+    The message is for organizers only: it may name their files.
     """

@@ -61,8 +61,8 @@ class Rescore(models.Model):
     Attributes:
         reason: goes into the new score version.
         actor: who changed the split; None on the command line.
-        attempts: times that a worker began it; 0 again after an organiser's retry.
-        detail: what went wrong, for organisers.
+        attempts: times that a worker began it; 0 again after an organizer's retry.
+        detail: what went wrong, for organizers.
     """
 
     STATES = (("waiting", "Waiting"), ("done", "Done"), ("failed", "Failed"))

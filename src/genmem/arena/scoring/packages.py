@@ -130,7 +130,7 @@ def find_wheels(pins: Iterable[Pin], folders: Sequence[Path]) -> list[Path]:
         raise SubmissionError(
             f"{LOCK} requires packages that are missing on this machine: "
             f"{', '.join(missing[:_MAX_NAMED])}{more}. There is no network: add their wheels to "
-            f"{WHEELS}/ in the zip, lock the installed versions, or ask the organisers."
+            f"{WHEELS}/ in the zip, lock the installed versions, or ask the organizers."
         )
     return wheels
 

@@ -1,4 +1,4 @@
-"""Retries: how often workers retry by themselves, and retrying on an organiser's request."""
+"""Retries: how often workers retry by themselves, and retrying on an organizer's request."""
 
 from __future__ import annotations
 

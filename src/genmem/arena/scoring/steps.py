@@ -21,10 +21,10 @@ UNDER_WAY = ("received", "scoring")
 """States of submissions that are still to be scored."""
 
 FAILED_MESSAGE = (
-    "This could not be scored, and it is not the submission's fault. The organisers see why, and "
+    "This could not be scored, and it is not the submission's fault. The organizers see why, and "
     "can have it scored again."
 )
-"""Shown to a team instead of an error that may name the organisers' files."""
+"""Shown to a team instead of an error that may name the organizers' files."""
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class Attempt:
         name: of the step.
         number: 1 for the first attempt.
         log: lines for the team, written when the step is finished.
-        detail: lines for the organisers, written when the step is finished.
+        detail: lines for the organizers, written when the step is finished.
     """
 
     submission: Submission
@@ -105,7 +105,7 @@ def show_progress(attempt: Attempt, text: str) -> None:
 
 
 def note_error(attempt: Attempt, error: BaseException) -> None:
-    """Show organisers why an attempt failed, while the step is retried."""
+    """Show organizers why an attempt failed, while the step is retried."""
     _running(attempt).update(detail=full_reason(error))
 
 
@@ -127,7 +127,7 @@ def fail(submission: Submission, step: str, detail: str) -> None:
     Args:
         submission: as claimed.
         step: name of the step that failed.
-        detail: shown to organisers only.
+        detail: shown to organizers only.
     """
     _end(submission, step, "failed", FAILED_MESSAGE, detail=detail)
 
@@ -162,7 +162,7 @@ def _lock(submission: Submission) -> Submission | None:
 
 
 def full_reason(error: BaseException) -> str:
-    """An error for organisers: its traceback, cut to the last 8,000 characters."""
+    """An error for organizers: its traceback, cut to the last 8,000 characters."""
     return "".join(traceback.format_exception(error))[-8000:]
 
 

@@ -1,4 +1,4 @@
-"""For organisers: retrying submissions and rescores. For teams: the whole log of a run."""
+"""For organizers: retrying submissions and rescores. For teams: the whole log of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genmem.arena.scoring.stored_names import log_name
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.selectors import visible_submission
-from genmem.arena.teams.permissions import get_viewer, require_organiser
+from genmem.arena.teams.permissions import get_viewer, require_organizer
 from genmem.errors import UsageError
 from genmem.formatting import count
 
@@ -25,7 +25,7 @@ from genmem.formatting import count
 @require_POST
 def retry(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
     """Have a refused or failed submission scored again."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     submission = get_object_or_404(Submission, pk=pk, team__competition=viewer.competition)
     try:
         retry_submission(submission, viewer.user)
@@ -39,7 +39,7 @@ def retry(request: HttpRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def retry_failed_rescores(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     """Queue the failed rescores of a split again."""
-    viewer = require_organiser(request, slug)
+    viewer = require_organizer(request, slug)
     if kind not in dict(Split.KINDS):
         raise Http404
     split = split_in_force(viewer.competition, kind)

@@ -40,7 +40,7 @@ class Submission(models.Model):
         message: shown to the team.
         counts_against_limit: false for refused and failed submissions.
         file: its storage name.
-        round: how many times an organiser retried it after it was refused or failed.
+        round: how many times an organizer retried it after it was refused or failed.
     """
 
     STATES = (
@@ -99,7 +99,7 @@ class Step(models.Model):
     Attributes:
         attempts: how often it was begun; more than once if it raised an error or its worker died.
         log: shown to the team, except for private steps while private scores are hidden.
-        detail: full error, for organisers only.
+        detail: full error, for organizers only.
     """
 
     NAMES = tuple((name, name.capitalize()) for name in CODE_STEPS)

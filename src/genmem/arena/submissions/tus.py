@@ -88,7 +88,7 @@ def _respond(request: HttpRequest, handle: Callable[[], HttpResponse]) -> HttpRe
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return _response(
-            507, "The server's disk is full. Tell the organisers, and try again later."
+            507, "The server's disk is full. Tell the organizers, and try again later."
         )
 
 

@@ -70,7 +70,7 @@ def begin(
     """
     check_submission_allowed(team, author, kind=kind, size=length)
     if free_bytes() < length + _SPARE_BYTES:
-        message = "The server's disk is full. Tell the organisers, and try again later."
+        message = "The server's disk is full. Tell the organizers, and try again later."
         raise SubmissionRefused(message, status=507)
     for expired in Upload.objects.filter(expires_at__lt=clock.now())[:100]:
         discard(expired)

@@ -101,9 +101,9 @@ class MergeRequest(models.Model):
 
 
 class Role(models.Model):
-    """A person's role in a competition: organiser or reviewer."""
+    """A person's role in a competition: organizer or reviewer."""
 
-    ROLES = (("reviewer", "Reviewer"), ("organiser", "Organiser"))
+    ROLES = (("reviewer", "Reviewer"), ("organizer", "Organizer"))
 
     competition = models.ForeignKey(Competition, models.CASCADE, related_name="roles")
     user = models.ForeignKey(User, models.CASCADE, related_name="roles")

@@ -24,15 +24,15 @@ class Viewer:
         user: None when not signed in.
         team: their team in the competition, if any.
         captain: whether they are its captain.
-        organiser: whether they run the competition; organisers of the site run all.
-        reviewer: whether they may see all submissions; organisers may too.
+        organizer: whether they run the competition; organizers of the site run all.
+        reviewer: whether they may see all submissions; organizers may too.
     """
 
     competition: Competition
     user: User | None
     team: Team | None = None
     captain: bool = False
-    organiser: bool = False
+    organizer: bool = False
     reviewer: bool = False
 
     @property
@@ -55,14 +55,14 @@ def viewer_of(user: AbstractBaseUser | AnonymousUser, competition: Competition) 
     roles = set(
         Role.objects.filter(user=user, competition=competition).values_list("role", flat=True)
     )
-    organiser = user.is_staff or "organiser" in roles
+    organizer = user.is_staff or "organizer" in roles
     return Viewer(
         competition,
         user,
         team=membership.team if membership else None,
         captain=bool(membership and membership.captain),
-        organiser=organiser,
-        reviewer=organiser or "reviewer" in roles,
+        organizer=organizer,
+        reviewer=organizer or "reviewer" in roles,
     )
 
 
@@ -71,10 +71,10 @@ def get_viewer(request: HttpRequest, slug: str) -> Viewer:
     return viewer_of(request.user, get_object_or_404(Competition, slug=slug))
 
 
-def require_organiser(request: HttpRequest, slug: str) -> Viewer:
-    """Return the viewer if they organise the competition; PermissionDenied (403) otherwise."""
+def require_organizer(request: HttpRequest, slug: str) -> Viewer:
+    """Return the viewer if they organize the competition; PermissionDenied (403) otherwise."""
     viewer = get_viewer(request, slug)
-    if not viewer.organiser:
+    if not viewer.organizer:
         raise PermissionDenied("This page is for the people who run the competition.")
     return viewer
 

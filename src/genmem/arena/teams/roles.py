@@ -1,4 +1,4 @@
-"""Give and revoke the roles of organiser and reviewer; each change goes to the audit log."""
+"""Give and revoke the roles of organizer and reviewer; each change goes to the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def give_role(competition: Competition, email: str, role: str, *, by: User | Non
     Args:
         competition: the competition.
         email: address of an existing account.
-        role: "reviewer" or "organiser".
+        role: "reviewer" or "organizer".
         by: who gives it; None for the server's command line.
 
     Raises:

@@ -1,6 +1,6 @@
 """The rules for teams: create, invite, join, leave, merge. Each change is one transaction.
 
-- A person is in at most one team of a competition; organisers and reviewers are in none.
+- A person is in at most one team of a competition; organizers and reviewers are in none.
 - A team can be created until the competition closes. People join, and teams merge, until
   `merge_until`. Both captains must agree to a merge.
 - Members can leave until the competition closes. When a captain leaves, the member who joined first
@@ -193,7 +193,7 @@ def _check_merge_deadline(competition: Competition) -> None:
 def _check_can_join(competition: Competition, user: User) -> None:
     viewer = viewer_of(user, competition)
     if viewer.reviewer:
-        raise RuleError("Organisers and reviewers of a competition cannot take part in it.")
+        raise RuleError("Organizers and reviewers of a competition cannot take part in it.")
     if viewer.team is not None:
         raise RuleError(f"You are in the team {viewer.team.name}; leave it first, or merge.")
 

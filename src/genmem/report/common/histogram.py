@@ -1,4 +1,4 @@
-"""Histograms of nearest-neighbour distances: the bins, and the positions of ticks and marks.
+"""Histograms of nearest-neighbor distances: the bins, and the positions of ticks and marks.
 
 This is the only arithmetic in the report: counts per bin, and medians. Positions are percentages
 of the drawing's width and height, so that the template scales the drawing but not its text.

@@ -1,4 +1,4 @@
-"""The figures of a page, drawn by matplotlib: one look for all, in the style sheet's colours."""
+"""The figures of a page, drawn by matplotlib: one look for all, in the style sheet's colors."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Drawing:
 
     @property
     def inline(self) -> Markup:
-        """The SVG element: without XML header, with unique ids, in the page's colours."""
+        """The SVG element: without XML header, with unique ids, in the page's colors."""
         text = self.svg.decode("utf-8")
         text = text[text.index("<svg ") :]
-        for name, colour in palette().items():
-            text = text.replace(colour, f"var(--{name})")
+        for name, color in palette().items():
+            text = text.replace(color, f"var(--{name})")
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{self.name}-", text)
         # Without width and height, the page scales it.
@@ -55,7 +55,7 @@ class Drawing:
 
 @cache
 def palette() -> dict[str, str]:
-    """The style sheet's light colours as #rrggbb, by variable; no colour occurs twice."""
+    """The style sheet's light colors as #rrggbb, by variable; no color occurs twice."""
     sheet = resources.files("genmem.report").joinpath("templates/style.css").read_text("utf-8")
     light = sheet[: sheet.index("}")]
     return dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", light))
@@ -86,7 +86,7 @@ LOOKS = (
     ("clear", "^"),
     ("open", "v"),
 )
-"""Colours and markers of successive series."""
+"""Colors and markers of successive series."""
 
 
 @contextmanager
@@ -94,18 +94,18 @@ def page_style() -> Iterator[None]:
     """matplotlib in the page's look; the caller's settings are neither used nor changed."""
     import matplotlib
 
-    colours = palette()
+    colors = palette()
     looks: Any = {
         **STYLE,
-        "figure.facecolor": colours["card"],
-        "axes.facecolor": colours["card"],
-        "savefig.facecolor": colours["card"],
-        "axes.edgecolor": colours["muted"],
-        "axes.labelcolor": colours["ink"],
-        "text.color": colours["ink"],
-        "xtick.color": colours["muted"],
-        "ytick.color": colours["muted"],
-        "grid.color": colours["rule"],
+        "figure.facecolor": colors["card"],
+        "axes.facecolor": colors["card"],
+        "savefig.facecolor": colors["card"],
+        "axes.edgecolor": colors["muted"],
+        "axes.labelcolor": colors["ink"],
+        "text.color": colors["ink"],
+        "xtick.color": colors["muted"],
+        "ytick.color": colors["muted"],
+        "grid.color": colors["rule"],
     }
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from genmem.calibration.results import Analysis, BoardResult
 
-CHEAT_COLOURS = ("copying", "test", "open", "clear")
+CHEAT_COLORS = ("copying", "test", "open", "clear")
 CHEAT_MARKERS = ("^", "s", "D", "v", "P", "X")
 
 
@@ -48,7 +48,7 @@ def _scatter(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
     """FD against distance, one mark per entry, by label."""
     figure, axes = new_axes()
     labels = np.asarray(analysis.labels, dtype=object)
-    for label, (colour, marker) in _styles(analysis).items():
+    for label, (color, marker) in _styles(analysis).items():
         mask = labels == label
         axes.plot(
             board.distance[mask],
@@ -57,7 +57,7 @@ def _scatter(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
             marker=marker,
             markersize=3.2 if label else 2.2,
             markeredgewidth=0,
-            color=palette()[colour],
+            color=palette()[color],
             alpha=0.75 if label else 0.35,
             label=f"{printable(label) or 'not reviewed'} ({int(mask.sum()):,})",
             rasterized=len(labels) > 5_000,
@@ -94,14 +94,14 @@ def _histogram(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
         ("cheating", analysis.cheating_labels, "copying"),
         ("honest", analysis.honest_labels, "generated"),
     )
-    for group, group_labels, colour in groups:
+    for group, group_labels, color in groups:
         values = board.distance[np.isin(labels, group_labels)]
-        axes.hist(values, bins=bins.tolist(), color=palette()[colour], alpha=0.25)
+        axes.hist(values, bins=bins.tolist(), color=palette()[color], alpha=0.25)
         axes.hist(
             values,
             bins=bins.tolist(),
             histtype="step",
-            color=palette()[colour],
+            color=palette()[color],
             linewidth=1.4,
             label=f"{group} ({len(values):,})",
         )
@@ -113,7 +113,7 @@ def _histogram(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
         name=name,
         group=board.name,
         title="Memorization distances with the thresholds",
-        caption="Entries left of a threshold are penalised. Entries that nobody reviewed are not "
+        caption="Entries left of a threshold are penalized. Entries that nobody reviewed are not "
         "drawn.",
         description=f"Histograms of honest and cheating entries. Area under the ROC curve "
         f"{number(board.calibration.margins.auc)}, d′ {number(board.calibration.margins.d_prime)}.",
@@ -122,7 +122,7 @@ def _histogram(analysis: Analysis, board: BoardResult, name: str) -> Drawing:
 
 
 def _sweep(board: BoardResult, name: str) -> Drawing:
-    """Shares of entries caught and penalised, by τ."""
+    """Shares of entries caught and penalized, by τ."""
     figure, axes = new_axes()
     sweep, margins = board.sweep, board.calibration.margins
     axes.plot(
@@ -134,11 +134,11 @@ def _sweep(board: BoardResult, name: str) -> Drawing:
     )
     axes.plot(
         sweep.taus,
-        100 * sweep.penalised / margins.honest,
+        100 * sweep.penalized / margins.honest,
         color=palette()["generated"],
         linewidth=1.8,
         linestyle=(0, (5, 2)),
-        label="honest entries penalised",
+        label="honest entries penalized",
     )
     _thresholds(axes, board)
     axes.set(xlabel="threshold τ", ylabel="% of the group", xlim=(0, None), ylim=(0, 103))
@@ -148,11 +148,11 @@ def _sweep(board: BoardResult, name: str) -> Drawing:
         figure,
         name=name,
         group=board.name,
-        title="Caught and penalised by τ",
+        title="Caught and penalized by τ",
         caption="The best threshold is where the line of the cheats is high and the honest line is "
         "still low.",
         description=f"At τ = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are "
-        f"caught and {best.penalised:,} of {best.honest:,} honest entries penalised.",
+        f"caught and {best.penalized:,} of {best.honest:,} honest entries penalized.",
         with_png=True,
     )
 
@@ -168,12 +168,12 @@ def _review(board: BoardResult, name: str) -> Drawing:
     }
     for case in board.reviews:
         if case.name in lines and len(case.path):
-            colour, dashes = lines[case.name]
+            color, dashes = lines[case.name]
             tau = "" if case.tau is None else f" ({number(case.tau)})"
             axes.plot(
                 np.arange(1, len(case.path) + 1),
                 case.path,
-                color=palette()[colour],
+                color=palette()[color],
                 linestyle=dashes,
                 linewidth=1.8,
                 label=f"{CASE_NAMES[case.name]}{tau}",
@@ -242,8 +242,8 @@ def _thresholds(axes: Axes, board: BoardResult) -> None:
     ]
     if board.in_force is not None:
         marks.append((board.in_force.tau, "τ in force", (0, (1, 1.2)), "test"))
-    for row, (tau, name, dashes, colour) in enumerate(marks):
-        axes.axvline(tau, color=palette()[colour], linestyle=dashes, linewidth=1.1)
+    for row, (tau, name, dashes, color) in enumerate(marks):
+        axes.axvline(tau, color=palette()[color], linestyle=dashes, linewidth=1.1)
         axes.annotate(
             f"{name} {number(tau)}",
             (tau, 1),
@@ -252,7 +252,7 @@ def _thresholds(axes: Axes, board: BoardResult) -> None:
             textcoords="offset points",
             ha="center",
             fontsize=9,
-            color=palette()[colour],
+            color=palette()[color],
         )
 
 
@@ -267,14 +267,14 @@ def _log_scale(axes: Axes) -> None:
 
 
 def _styles(analysis: Analysis) -> dict[str, tuple[str, str]]:
-    """Colour and marker by label, in drawing order: not reviewed, honest, cheating."""
+    """Color and marker by label, in drawing order: not reviewed, honest, cheating."""
     counts = analysis.counts
     styles = {"": ("muted", "o")} if "" in counts else {}
     styles.update({name: ("generated", "o") for name in analysis.honest_labels if name in counts})
     cheats = [name for name in analysis.cheating_labels if name in counts]
     for position, name in enumerate(cheats):
         styles[name] = (
-            CHEAT_COLOURS[position % len(CHEAT_COLOURS)],
+            CHEAT_COLORS[position % len(CHEAT_COLORS)],
             CHEAT_MARKERS[position % len(CHEAT_MARKERS)],
         )
     return styles

@@ -26,14 +26,14 @@ def headline(board: BoardResult) -> str:
     best = board.calibration.thresholds["false_penalty"]
     reviews = {case.name: case.blank_is_neither for case in board.reviews}
     without, with_penalty = reviews["no penalty"], reviews["false_penalty"]
-    penalised = (
-        "no honest entry is penalised"
-        if best.penalised == 0
-        else f"{best.penalised:,} of {best.honest:,} honest entries are penalised"
+    penalized = (
+        "no honest entry is penalized"
+        if best.penalized == 0
+        else f"{best.penalized:,} of {best.honest:,} honest entries are penalized"
     )
     sentence = (
         f"With τ* = {number(best.tau)}, {best.caught:,} of {best.cheating:,} cheats are caught and "
-        f"{penalised}."
+        f"{penalized}."
     )
     if not (without.reached and with_penalty.reached):
         return f"{sentence} The table has fewer than {without.top:,} clean entries."
@@ -49,15 +49,15 @@ def threshold_table(board: BoardResult) -> Table:
     if board.in_force is not None:
         thresholds = {"in force": board.in_force, **thresholds}
     return Table(
-        caption="Thresholds: an entry with a distance below τ is penalised",
-        columns=("Threshold", "τ", "Cheats caught", "Honest penalised", "Errors"),
+        caption="Thresholds: an entry with a distance below τ is penalized",
+        columns=("Threshold", "τ", "Cheats caught", "Honest penalized", "Errors"),
         rows=tuple(
             (
                 CASE_NAMES[name],
                 number(threshold.tau),
                 f"{_of(threshold.caught, threshold.cheating)} "
                 f"({_share(threshold.caught / threshold.cheating)})",
-                _of(threshold.penalised, threshold.honest),
+                _of(threshold.penalized, threshold.honest),
                 f"{threshold.errors:,}",
             )
             for name, threshold in thresholds.items()
@@ -117,7 +117,7 @@ def margin_table(margins: Margins) -> Table:
             ("AUC", number(margins.auc), _interval(margins.auc_interval)),
             ("d′", _number(margins.d_prime), _interval(margins.d_prime_interval)),
             ("gap", _number(margins.gap), ""),
-            ("gap / standard deviation", _number(margins.normalised_gap), ""),
+            ("gap / standard deviation", _number(margins.normalized_gap), ""),
             (
                 "d(M) as the paper prints it",
                 _number(spread.total_squared_deviation),

@@ -57,8 +57,8 @@ def curve_drawing(curves: Mapping[str, Json]) -> Drawing:
 
 def _draw(axes: Axes, role: str, curve: Json) -> bool:
     """One set's two lines; whether some values lie below the axis."""
-    words, colour, marker = LOOKS[role]
-    paint = palette()[colour]
+    words, color, marker = LOOKS[role]
+    paint = palette()[color]
     sigmas, distance = _values(curve["sigma"]), _values(curve["distance"])
     error = NORMAL_95 * np.nan_to_num(_values(curve["standard_error"]))  # one image: no band
     low, high = np.maximum(distance - error, FLOOR), np.maximum(distance + error, FLOOR)

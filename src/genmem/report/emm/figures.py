@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SIZE = (4.8, 3.7)
 """Inches; small, so that the text stays readable on a phone."""
 
-COLOURS = ("generated", "copying", "test", "clear", "open", "ink", "muted")
+COLORS = ("generated", "copying", "test", "clear", "open", "ink", "muted")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -50,11 +50,11 @@ def _by_size(results: EmmResults, curves: Sequence[Curve], name: str) -> Drawing
         fontsize=9,
         color=palette()["muted"],
     )
-    for curve, (colour, marker) in zip(curves, _styles(len(curves)), strict=True):
+    for curve, (color, marker) in zip(curves, _styles(len(curves)), strict=True):
         axes.plot(
             [mean.size for mean in curve.means],
             [100 * mean.ratio for mean in curve.means],
-            color=colour,
+            color=color,
             linewidth=1.6,
             marker=marker,
             markersize=5,
@@ -63,14 +63,14 @@ def _by_size(results: EmmResults, curves: Sequence[Curve], name: str) -> Drawing
         axes.plot(
             [trial.size for trial in curve.trials],
             [100 * trial.result.ratio for trial in curve.trials],
-            color=colour,
+            color=color,
             linestyle="none",
             marker=marker,
             markersize=3,
             alpha=0.45,
         )
         if not results.every_size:
-            _mark_emm(axes, curve.emm, 100 * threshold, colour)
+            _mark_emm(axes, curve.emm, 100 * threshold, color)
     axes.set(xlabel="|D|, training images", ylabel="memorized samples, %", ylim=(-3, 103))
     _size_scale(axes, [mean.size for curve in curves for mean in curve.means])
     legend(figure, columns=min(len(curves), 4 if results.every_size else 2))
@@ -90,15 +90,15 @@ def _by_size(results: EmmResults, curves: Sequence[Curve], name: str) -> Drawing
     )
 
 
-def _mark_emm(axes: Axes, emm: Emm, height: float, colour: str) -> None:
+def _mark_emm(axes: Axes, emm: Emm, height: float, color: str) -> None:
     if emm.value is None:
         return
-    axes.plot([emm.value], [height], marker="|", markersize=16, color=colour, markeredgewidth=2)
+    axes.plot([emm.value], [height], marker="|", markersize=16, color=color, markeredgewidth=2)
     if emm.interval is not None:
         axes.plot(
             [emm.interval.low, emm.interval.high],
             [height, height],
-            color=colour,
+            color=color,
             linewidth=4,
             alpha=0.35,
             solid_capstyle="butt",
@@ -116,7 +116,7 @@ def _over_training(curves: Sequence[Curve], name: str) -> Drawing:
     figure, axes = new_axes(SIZE)
     size = most_informative_size(curves)
     descriptions = []
-    for curve, (colour, marker) in zip(curves, _styles(len(curves)), strict=True):
+    for curve, (color, marker) in zip(curves, _styles(len(curves)), strict=True):
         results = [trial.result for trial in curve.trials if trial.size == size]
         if not results:
             continue
@@ -126,7 +126,7 @@ def _over_training(curves: Sequence[Curve], name: str) -> Drawing:
         axes.plot(
             steps,
             100 * means,
-            color=colour,
+            color=color,
             linewidth=1.6,
             marker=marker,
             markersize=4,
@@ -157,9 +157,9 @@ def most_informative_size(curves: Sequence[Curve]) -> int:
 
 
 def _styles(count: int) -> list[tuple[str, str]]:
-    """A colour and a marker for each curve."""
+    """A color and a marker for each curve."""
     return [
-        (palette()[COLOURS[place % len(COLOURS)]], MARKERS[place % len(MARKERS)])
+        (palette()[COLORS[place % len(COLORS)]], MARKERS[place % len(MARKERS)])
         for place in range(count)
     ]
 

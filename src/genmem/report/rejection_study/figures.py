@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 NEAR_TO_FAR = ("#d6322a", "#e0953f", "#4a9cb8")
 TRAIN_GREY = "#8a9499"
-"""Points of a map are one raster image: these colours are visible on light and dark pages."""
+"""Points of a map are one raster image: these colors are visible on light and dark pages."""
 
 
 def draw_maps(results: StudyResults, model: str, place: int) -> list[Drawing]:
-    """A model's t-SNE map, one drawing for each τ shown, with samples coloured by distance.
+    """A model's t-SNE map, one drawing for each τ shown, with samples colored by distance.
 
     Args:
         results: of the study.
@@ -50,14 +50,14 @@ def draw_maps(results: StudyResults, model: str, place: int) -> list[Drawing]:
     corners = np.concatenate([train, *(np.asarray(panel.points) for panel in model_map.panels)])
     drawings = []
     with page_style():
-        colours = LinearSegmentedColormap.from_list("near", NEAR_TO_FAR)
+        colors = LinearSegmentedColormap.from_list("near", NEAR_TO_FAR)
         for number_of, panel in enumerate(model_map.panels):
             figure, axes = new_axes((3.6, 3.9))
             axes.scatter(*train.T, s=7, color=TRAIN_GREY, alpha=0.4, linewidths=0, rasterized=True)
             shown = axes.scatter(
                 *np.asarray(panel.points).T,
                 c=panel.distances,
-                cmap=colours,
+                cmap=colors,
                 vmin=0,
                 vmax=top,
                 s=11,
@@ -154,10 +154,10 @@ def _curve(results: StudyResults, space: str, metric: str, name: str) -> Drawing
     factor = 100 if metric == "copied_fraction" else 1
     descriptions, values = [], []
     models = results.plan.models
-    for model, (colour, marker) in zip(models, LOOKS, strict=False):
+    for model, (color, marker) in zip(models, LOOKS, strict=False):
         cells = results.cells_of(model)
         series = [(cell, cell.spaces[space].metrics[metric]) for cell in cells]
-        _series(axes, series, palette()[colour], marker, printable(model), factor)
+        _series(axes, series, palette()[color], marker, printable(model), factor)
         for cell in cells:
             tau = _tau(cell)
             for run in results.runs_of(cell):
@@ -165,7 +165,7 @@ def _curve(results: StudyResults, space: str, metric: str, name: str) -> Drawing
                 value = None if metrics is None else getattr(metrics, metric)
                 if value is not None and tau is not None:
                     values.append(factor * value)
-                    axes.plot(tau, values[-1], ".", color=palette()[colour], alpha=0.4, ms=4)
+                    axes.plot(tau, values[-1], ".", color=palette()[color], alpha=0.4, ms=4)
         start = [mean.mean for cell, mean in series if cell.tau == 0]
         if start and start[0] is not None:
             descriptions.append(
@@ -191,7 +191,7 @@ def _curve(results: StudyResults, space: str, metric: str, name: str) -> Drawing
 def _series(
     axes: Axes,
     series: Sequence[tuple[Cell, SeedMean]],
-    colour: str,
+    color: str,
     marker: str,
     label: str,
     factor: float = 1,
@@ -211,7 +211,7 @@ def _series(
         taus,
         means,
         yerr=np.stack([below, above]),
-        color=colour,
+        color=color,
         marker=marker,
         markersize=4.5,
         linewidth=1.6,
@@ -237,11 +237,11 @@ def _references(cells: Sequence[Cell], model: str, space: str, name: str) -> Dra
         return None
     figure, axes = new_axes()
     means = []
-    for reference, (colour, marker), dashes in zip(
+    for reference, (color, marker), dashes in zip(
         references, cycle(LOOKS), cycle(DASHES), strict=False
     ):
         series = [(cell, cell.spaces[space].references[reference]) for cell in cells]
-        _series(axes, series, palette()[colour], marker, printable(reference), dashes=dashes)
+        _series(axes, series, palette()[color], marker, printable(reference), dashes=dashes)
         means += [mean.mean for _, mean in series if mean.mean is not None]
     axes.axhline(0, color=palette()["muted"], linewidth=1)
     _set_limits(axes, [*means, 0.0])

@@ -243,13 +243,13 @@ def mifid(result: Result, score: Score) -> Interpretation:
         )
     if distance < tau:
         return Interpretation(
-            finding=f"Penalised for copying: the mean distance {number(distance)} is below the "
+            finding=f"Penalized for copying: the mean distance {number(distance)} is below the "
             f"limit τ = {number(tau)}, so the Fréchet distance is divided by it.",
             limits=hides,
             evidence="doubt",
         )
     return Interpretation(
-        finding=f"Not penalised, so equal to the Fréchet distance: the mean distance "
+        finding=f"Not penalized, so equal to the Fréchet distance: the mean distance "
         f"{number(distance)} is not below the limit τ = {number(tau)}.",
         limits=hides,
     )
@@ -267,18 +267,18 @@ def memorization_ratio(result: Result, score: Score) -> Interpretation:
     return Interpretation(
         finding=f"{share(result.value)} of the generated images are more than three times nearer "
         "to one training image than to any other: near-copies.",
-        limits="A copy of a duplicated training image has two near neighbours and is missed, as "
+        limits="A copy of a duplicated training image has two near neighbors and is missed, as "
         "are flips and crops. Some honest images are counted.",
         evidence="doubt" if many and not _has_copied_fraction(score) else "none",
     )
 
 
 def authpct(result: Result, score: Score) -> Interpretation:
-    """Share of generated images farther from their nearest training image than its neighbour is."""
+    """Share of generated images farther from their nearest training image than its neighbor is."""
     authentic = share(result.value / 100)
     return Interpretation(
         finding=f"{authentic} of the generated images are farther from their nearest "
-        "training image than that one is from its own nearest neighbour.",
+        "training image than that one is from its own nearest neighbor.",
         limits="An honest generator does not reach 100 % either; a generator of poor images does.",
     )
 
@@ -309,7 +309,7 @@ def _quantiles(result: Result, score: Score) -> Interpretation:
             evidence="doubt",
         )
     return Interpretation(
-        finding=finding, limits=f"{median}. Copies this backbone does not recognise are missed."
+        finding=finding, limits=f"{median}. Copies this backbone does not recognize are missed."
     )
 
 

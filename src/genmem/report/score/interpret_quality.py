@@ -19,7 +19,7 @@ def fd(result: Result, score: Score) -> Interpretation:
     if few < USUAL_SAMPLE:
         limits = f"With {few:,} images it is biased upward. {limits}"
     if score.backbone.get("name") == "pixels":
-        limits += " On raw pixels it reflects colours and outlines, not content."
+        limits += " On raw pixels it reflects colors and outlines, not content."
     return Interpretation(
         finding=f"The means and covariances of the two sets' features differ by "
         f"{number(result.value)}; 0 means equal.",

@@ -3,7 +3,7 @@
 From "Score-Based Generative Modeling through Stochastic Differential Equations" (Song et al. 2021,
 arXiv 2011.13456, section 4.1 and appendix H): BigGAN's residual blocks, which resample inside, skip
 connections scaled by 1/√2, and in NCSN++ resampling with an anti-aliasing filter (StyleGAN-2's).
-The rest is DDPM's (Ho et al. 2020): group normalisation, swish, one attention head.
+The rest is DDPM's (Ho et al. 2020): group normalization, swish, one attention head.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _TAPS = {"box": (1.0, 1.0), "fir": (1.0, 3.0, 3.0, 1.0)}
 
 
 def convolution(inputs: int, outputs: int, size: int, *, scale: float = 1.0) -> nn.Conv2d:
-    """A convolution that keeps height and width; weights by `initialise`."""
+    """A convolution that keeps height and width; weights by `initialize`."""
     layer = nn.Conv2d(inputs, outputs, size, padding=size // 2)
-    return initialise(layer, scale)
+    return initialize(layer, scale)
 
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer; weights by `initialise`."""
-    return initialise(nn.Linear(inputs, outputs), 1.0)
+    """A linear layer; weights by `initialize`."""
+    return initialize(nn.Linear(inputs, outputs), 1.0)
 
 
-def initialise(layer: _Layer, scale: float) -> _Layer:
+def initialize(layer: _Layer, scale: float) -> _Layer:
     """DDPM's start: uniform with variance scale/mean(fan in, fan out); biases 0."""
     nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(scale))
     if layer.bias is not None:

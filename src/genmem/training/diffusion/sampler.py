@@ -113,7 +113,7 @@ def heun(
     return x
 
 
-def quantise(images: torch.Tensor) -> torch.Tensor:
+def quantize(images: torch.Tensor) -> torch.Tensor:
     """Images in [−1, 1] as uint8: ⌊127.5x + 128⌋, clipped to 0 … 255.
 
     Raises:
@@ -153,7 +153,7 @@ class Sampling:
 def sample(
     denoiser: Denoiser, count: int, *, shape: Sequence[int], sampling: Sampling | None = None
 ) -> NDArray[np.uint8]:
-    """Samples, quantised: uint8 [count, C, H, W].
+    """Samples, quantized: uint8 [count, C, H, W].
 
     The noise of sample i, and its label, uniform over the classes, depend on the seed and i alone:
     not on the batch size or the device.
@@ -179,7 +179,7 @@ def sample(
         if how.classes:
             labels = torch.tensor([label for _, label in drawn], device=how.device)
         images = heun(denoiser.denoise, noise, labels, schedule=how.schedule)
-        parts.append(quantise(images).cpu().numpy())
+        parts.append(quantize(images).cpu().numpy())
         if how.progress:
             how.progress("sampling", start + len(drawn), count)
     return np.concatenate(parts)

@@ -1,7 +1,7 @@
 """DiffAugment: the same random changes to real and generated images, through which gradients flow.
 
 Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training" (arXiv 2006.10738):
-colour (brightness, saturation, contrast), translation by up to 1/8 of the side, cutout of a square
+color (brightness, saturation, contrast), translation by up to 1/8 of the side, cutout of a square
 of half the side. Random numbers are drawn on the CPU from the caller's generator, an image each.
 """
 
@@ -16,13 +16,13 @@ CUTOUT = 0.5
 
 
 def augmented(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Colour, then translation, then cutout, each with random numbers of its own for every image.
+    """Color, then translation, then cutout, each with random numbers of its own for every image.
 
     Args:
         images: float [b, 3, h, w] in [−1, 1]; the result may leave that range.
         rng: where the random numbers come from.
     """
-    return _cutout(_translated(_coloured(images, rng), rng), rng)
+    return _cutout(_translated(_colored(images, rng), rng), rng)
 
 
 def _factors(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -31,7 +31,7 @@ def _factors(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return drawn.to(images.device)
 
 
-def _coloured(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def _colored(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Brightness ± 0.5; saturation × [0, 2) about the pixel's gray; contrast × [0.5, 1.5)."""
     x = x + (_factors(x, rng) - 0.5)
     gray = x.mean(dim=1, keepdim=True)

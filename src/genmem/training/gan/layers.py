@@ -142,7 +142,7 @@ class SelfAttention(nn.Module):
 
     Zhang et al. 2019, "Self-Attention Generative Adversarial Networks" (arXiv 1805.08318), eqs.
     1–3, with θ, φ of C/8 and g of C/2 channels, and φ and g max-pooled 2 × 2, as its authors' and
-    BigGAN's models have them. 1 × 1 convolutions without bias, spectrally normalised.
+    BigGAN's models have them. 1 × 1 convolutions without bias, spectrally normalized.
     """
 
     def __init__(self, channels: int) -> None:

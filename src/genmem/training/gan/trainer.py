@@ -307,7 +307,7 @@ class GanTrainer:
         return pixels.float() / 127.5 - 1, labels
 
     def is_finite(self) -> bool:
-        """Whether all weights, and the running statistics of normalisation, are finite."""
+        """Whether all weights, and the running statistics of normalization, are finite."""
         return all(
             bool(value.isfinite().all())
             for module in (self.generator, self.discriminator, self.average)

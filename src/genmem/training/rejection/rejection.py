@@ -135,7 +135,7 @@ class MemorizationRejection:
             rejected image is drawn again until it is accepted.
         max_tries: largest number of draws in one step; see `sample`.
         smallest_draw: smallest number of images in one redraw of "resample": batch
-            normalisation does badly on a few. Surplus images are dropped.
+            normalization does badly on a few. Surplus images are dropped.
         warm_up: generator steps in which nothing is embedded or rejected.
         schedule: steps since the warm-up → factor of τ; None: always 1. See `ramp`.
         flips: store the features of mirrored training images too, to reject mirrored copies.

@@ -120,7 +120,7 @@ class RunningStatistics:
     def _clear(self) -> None:
         self.redraws = 0
         self._images = 0
-        # On the images' device, so that the device is not synchronised before `pop`.
+        # On the images' device, so that the device is not synchronized before `pop`.
         self._sums = torch.zeros(2, dtype=torch.float64)  # images accepted, distances
         self._lowest = torch.tensor(float("inf"))
 

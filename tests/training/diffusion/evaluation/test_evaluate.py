@@ -305,7 +305,7 @@ def test_other_images_than_the_run_s_are_said(made, tmp_path):
 def test_images_that_do_not_fit_the_model_are_refused(made, tmp_path):
     with pytest.raises(InputError, match="expected images of 16 × 16, as the model makes them"):
         fit_channels(made, (3, 16, 16))
-    with pytest.raises(InputError, match="for a model of one channel, got colours"):
+    with pytest.raises(InputError, match="for a model of one channel, got colors"):
         fit_channels(made, (1, 8, 8))
     grey = replace(made, pixels=np.repeat(made.pixels[:, :1], 3, axis=1))
     np.testing.assert_array_equal(fit_channels(grey, (1, None, None)).pixels, made.pixels[:, :1])

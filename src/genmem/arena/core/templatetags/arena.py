@@ -55,7 +55,7 @@ def lasted(length: timedelta) -> str:
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Render Markdown as sanitised HTML."""
+    """Render Markdown as sanitized HTML."""
     return mark_safe(safe_html(text))
 
 

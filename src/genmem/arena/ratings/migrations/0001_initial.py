@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("everybody", "Everybody who is signed in"),
-                            ("judges", "Reviewers and organisers"),
+                            ("judges", "Reviewers and organizers"),
                             ("invited", "The people named below"),
                         ],
                         default="everybody",

@@ -13,8 +13,8 @@ register = template.Library()
 
 @register.simple_tag
 def has_ratings(viewer: Viewer) -> bool:
-    """Whether to show the tab: to organisers, and to raters of an open round."""
-    return viewer.user is not None and (viewer.organiser or bool(rounds_for(viewer)))
+    """Whether to show the tab: to organizers, and to raters of an open round."""
+    return viewer.user is not None and (viewer.organizer or bool(rounds_for(viewer)))
 
 
 @register.filter

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 (
                     "role",
                     models.CharField(
-                        choices=[("reviewer", "Reviewer"), ("organiser", "Organiser")], max_length=9
+                        choices=[("reviewer", "Reviewer"), ("organizer", "Organizer")], max_length=9
                     ),
                 ),
                 (

@@ -1,4 +1,4 @@
-"""A diffusers U-Net in its DDPM parametrisation as a denoiser D(x; σ).
+"""A diffusers U-Net in its DDPM parametrization as a denoiser D(x; σ).
 
 A DDPM knows the noisy image as z_t = √ᾱ_t·y + √(1 − ᾱ_t)·ε ("Denoising Diffusion Probabilistic
 Models", Ho et al. 2020, arXiv 2006.11239, equation 4). Divided by √ᾱ_t it is x = y + σ_t·ε with

@@ -14,7 +14,7 @@ Three results of a denoiser D and its training images:
   towards a training image: a model that does not is far from D*.
 
 Samples of every model are drawn by EDM's deterministic Heun sampler, not by the model's own: noise,
-steps and quantisation are those of the paper, ratios of different models are comparable, and each
+steps and quantization are those of the paper, ratios of different models are comparable, and each
 sample depends on the seed and its number alone. It needs 35 calls of the denoiser; the ancestral
 sampler of a DDPM needs 1,000.
 """

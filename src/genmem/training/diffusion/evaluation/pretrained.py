@@ -216,7 +216,7 @@ def fit_channels(data: TrainingImages, shape: tuple[int, int | None, int | None]
     """The images with the model's number of channels: one, for grey images, or three.
 
     Raises:
-        InputError: another size than the model's, or colours for a model of one channel.
+        InputError: another size than the model's, or colors for a model of one channel.
     """
     channels, side, _ = shape
     if side is not None and data.size != side:
@@ -229,7 +229,7 @@ def fit_channels(data: TrainingImages, shape: tuple[int, int | None, int | None]
     grey = data.pixels[:, :1]
     if not (data.pixels == grey).all():
         raise InputError(
-            f"{data.name}: expected grey images, for a model of one channel, got colours."
+            f"{data.name}: expected grey images, for a model of one channel, got colors."
         )
     return replace(data, pixels=grey.copy())
 

@@ -1,4 +1,4 @@
-"""Organisers of the whole site."""
+"""Organizers of the whole site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genmem.arena.accounts.models import User
 from genmem.errors import UsageError
 
 
-def create_organiser(email: str, name: str = "") -> str | None:
+def create_organizer(email: str, name: str = "") -> str | None:
     """Let the owner of an address run the site; create their account if there is none.
 
     Args:
