@@ -93,7 +93,7 @@ def test_images_and_side_files_that_are_left_out_are_counted_in_a_note(folder):
         train="images.npy",
         labels=Labels(),
         backbones=("pixels",),
-        skip_broken=True,
+        options=ExtractOptions(skip_broken=True),
     )
     assert measured[0].inputs["old"].count == 19
     assert "1 side file (.json, .txt, .cls) in new was left out." in found[0].notes
@@ -122,7 +122,7 @@ def test_backbones_are_checked_before_any_work(folder):
             SETS,
             train="train.npy",
             labels=Labels(),
-            backbones=("a", "b"),
+            backbones=("pixels", "inception"),
             options=ExtractOptions(weights="w.pth"),
         )
 
