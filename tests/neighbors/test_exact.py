@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from genmem.errors import InputError, UsageError
 from genmem.neighbors import METRICS, NearestNeighbors, _blocks, count_balls, nearest, nearest_other
+from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 
 def brute_force(queries, references, metric, *, exclude_self=False):
@@ -285,3 +286,58 @@ def test_the_nearest_other_row_is_that_of_brute_force_for_all_rows_and_for_some(
     assert nearest_other(rows, metric=metric) == pytest.approx(expected, abs=1e-12)
     some = np.array([2, 4, 8])
     assert nearest_other(rows, some, metric=metric) == pytest.approx(expected[some], abs=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [300, 384, 2048, 50_000])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_scores_of_rows_of_few_values_are_within_the_float32_bound(dimension, metric):
+    random, cpu = np.random.default_rng(0), torch.device("cpu")
+    flat = np.repeat(random.random((24, 1)), dimension, axis=1)
+    stripes = np.repeat(random.random((24, 4)), -(-dimension // 4), axis=1)[:, :dimension]
+    rows = np.concatenate([flat, stripes]).astype(np.float32)
+    block = _blocks.load_block(rows, slice(0, 48), metric=metric, device=cpu)
+    buffer = _blocks.score_buffer(48, 48, device=cpu)
+    scores = _blocks.scores_of(block, block, metric, buffer).numpy()
+    exact = rows.astype(np.float64)
+    if metric == "cosine":
+        exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    expected = exact @ exact.T
+    if metric == "euclidean":
+        expected -= (exact**2).sum(axis=1) / 2
+    allowed = score_tolerance(dimension, device=cpu) * score_scale(block, block, metric).numpy()
+    assert (np.abs(scores - expected) <= allowed[:, None]).all()
+
+
+def test_the_nearest_of_large_flat_images_is_that_of_float64():
+    random, dimension = np.random.default_rng(0), 3 * 512 * 512
+    for value in np.float32([0.5971511602401733, 0.2714328169822693]):
+        queries = np.full((1, dimension), value)
+        queries[:, :5] = random.random(5)
+        noisy = np.full((4, dimension), value) * (1 + 0.02 * random.random((4, dimension)))
+        flat = np.full((4, dimension), value)
+        flat[:, :3] = random.random((4, 3))
+        references = np.concatenate([noisy, flat]).astype(np.float32)
+        distances = brute_force(queries, references, "cosine")
+        result = nearest(queries, references)
+        assert result.indices[0, 0] == distances[0].argmin()
+
+
+def test_ball_counts_are_exact_under_autocast_and_with_many_equal_balls():
+    random = np.random.default_rng(0)
+    queries = torch.from_numpy(random.normal(size=(100, 64)))
+    centers = torch.from_numpy(random.normal(size=(200, 64)))
+    centers = torch.cat([centers, centers[:1].repeat(1027, 1)])
+    radii = torch.full((1227,), 11.0, dtype=torch.float64)
+    expected = (torch.cdist(queries, centers) <= 11).sum(dim=1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(count_balls(queries, centers, radii), expected)
+
+
+def test_a_search_that_leaves_nothing_out_cannot_be_merged_into_leave_one_out():
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    leave_one_out = NearestNeighbors(rows, exclude_self=True)
+    leave_one_out.update(rows[10:], offset=10)
+    plain = NearestNeighbors(rows)
+    plain.update(rows[:10])
+    with pytest.raises(UsageError, match="exclude_self"):
+        leave_one_out.merge(plain)

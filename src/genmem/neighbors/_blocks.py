@@ -33,6 +33,9 @@ SCORE_BYTES = 64 * 2**20
 PAIR_BYTES = 4 * 2**20
 """float64 bytes of each side of the pairs measured together: they fit in the CPU's cache."""
 
+PRODUCT_COLUMNS = 256
+"""Columns of one float32 product: its rounding is bounded by their number; see `float32_bound`."""
+
 MAXIMUM_QUERY_ROWS = 16_384
 
 _ORTHOGONAL = 2.0**-100
@@ -126,15 +129,32 @@ def load_block(
     """
     given = read_rows(array, rows)
     values = given.to(device=device, dtype=torch.float32)
-    norms = torch.linalg.vector_norm(values, dim=1)
+    squares = _squared_norms(values)
+    norms = squares.sqrt()
     _check_norms(norms, given, rows)
     if center is not None:
         return _centered(given.to(device), metric, center)
     if metric == "euclidean":
-        return Block(values, norms.square() / 2, norms)
-    inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
+        return Block(values, (squares / 2).float(), norms.float())
+    inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms)).float()
     signed = bool(values.amin() < 0)
-    return Block(values * inverse[:, None], torch.zeros_like(norms), torch.ones_like(norms), signed)
+    ones = torch.ones_like(inverse)
+    return Block(values * inverse[:, None], torch.zeros_like(ones), ones, signed)
+
+
+def _column_parts(dimension: int) -> Iterator[slice]:
+    for start in range(0, dimension, PRODUCT_COLUMNS):
+        yield slice(start, start + PRODUCT_COLUMNS)
+
+
+def _squared_norms(values: torch.Tensor) -> torch.Tensor:
+    """float64 [b] (float32 on MPS): a float32 sum over long rows of equal values is biased."""
+    precision = torch.float32 if values.device.type == "mps" else torch.float64
+    squares = torch.zeros(values.shape[0], dtype=precision, device=values.device)
+    for columns in _column_parts(values.shape[1]):
+        part = values[:, columns].to(precision)
+        squares += torch.linalg.vecdot(part, part)
+    return squares
 
 
 def _centered(given: torch.Tensor, metric: Metric, center: Center) -> Block:
@@ -241,17 +261,27 @@ def scores_of(
     shape = (queries.rows.shape[0], block.rows.shape[0])
     scores = buffer[: shape[0] * shape[1]].view(shape)
     if metric == "euclidean" or center is not None:
-        bias = -block.half_squares[None, :]
-        torch.addmm(bias, queries.rows, block.rows.T, out=scores)
+        scores.copy_(-block.half_squares.expand(shape))
+        add_products(scores, queries, block)
         if center is not None and block.zeros is not None:
             scores[:, block.zeros] = (queries.half_squares - center.scale**2)[:, None]
         if queries.zeros is not None:
             scores[queries.zeros] = 0.0
         return scores
-    torch.mm(queries.rows, block.rows.T, out=scores)
+    scores.zero_()
+    add_products(scores, queries, block)
     if metric == "absolute_cosine" and (queries.signed or block.signed):
         scores.abs_()
     return scores
+
+
+def add_products(scores: torch.Tensor, queries: Block, block: Block) -> None:
+    """Add q·r to the scores, float32 [b, c], a part of the columns at a time.
+
+    In place, which a caller's `torch.autocast` leaves in float32.
+    """
+    for columns in _column_parts(queries.rows.shape[1]):
+        scores.addmm_(queries.rows[:, columns], block.rows[:, columns].T)
 
 
 def pair_distances(

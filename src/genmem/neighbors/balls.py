@@ -14,6 +14,7 @@ from genmem.errors import InputError
 from genmem.neighbors._blocks import (
     Block,
     Center,
+    add_products,
     center_of,
     device_of,
     load_block,
@@ -106,17 +107,17 @@ def _count(
         half_radii = torch.from_numpy(balls.radii[numbers] * scale).square() / 2
         half_radii = half_radii.to(device=device, dtype=torch.float32)
         weights = torch.from_numpy(balls.weights[low : low + step])
-        reach = torch.addmm((half_radii - block.half_squares)[None, :], block_q.rows, block.rows.T)
+        reach = (half_radii - block.half_squares).repeat(len(query_rows), 1)
+        add_products(reach, block_q, block)
         scores = score_scale(block_q, block, "euclidean")
         doubt = tolerance * (scores + block_q.half_squares + half_radii.max())
         surely = reach > (block_q.half_squares + doubt)[:, None]
         maybe = reach >= (block_q.half_squares - doubt)[:, None]
         inside = torch.count_nonzero(surely, dim=1)
         unsure = (torch.count_nonzero(maybe, dim=1) > inside).nonzero().flatten()
-        if bool((weights > 1).any()):
-            count += (surely.to(torch.float32) @ weights.to(device, torch.float32)).long().cpu()
-        else:
-            count += inside.cpu()
+        repeated = weights > 1
+        more = (weights[repeated] - 1).to(device, torch.int32)
+        count += (inside + (surely[:, repeated.to(device)] * more).sum(dim=1)).cpu()
         rows, columns = (maybe[unsure] & ~surely[unsure]).nonzero(as_tuple=True)
         rows, columns = unsure[rows].cpu(), columns.cpu()
         pairs = torch.from_numpy(query_rows)[rows], torch.from_numpy(numbers)[columns]

@@ -199,10 +199,12 @@ class NearestNeighbors:
 
     def merge(self, other: NearestNeighbors) -> None:
         """Merge another search of the same queries over other references (other offsets)."""
-        if (other.k, other.metric) != (self.k, self.metric) or not equal_rows(
-            other.queries, self.queries
-        ):
-            raise UsageError("merge: expected a search of the same queries, k and metric.")
+        # A search that leaves nothing out keeps k neighbors, where leave-one-out takes k + 1.
+        same = (other.k, other.metric, other._width) == (self.k, self.metric, self._width)
+        if not same or not equal_rows(other.queries, self.queries):
+            raise UsageError(
+                "merge: expected a search of the same queries, k, metric and exclude_self."
+            )
         count = torch.arange(self._distances.shape[0])
         rows = count.repeat_interleave(other._width)
         self._merge_pairs(0, rows, other._indices.flatten(), other._distances.flatten())

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import torch
 
-from genmem.neighbors._blocks import Block, Metric
+from genmem.neighbors._blocks import PRODUCT_COLUMNS, Block, Metric
 
 
 def score_tolerance(dimension: int, *, device: torch.device) -> float:
     """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.
 
-    A dot product of length d in precision u errs by at most λ√d·u·Σ|xᵢyᵢ| with probability
-    practically 1 at λ = 4 (Higham and Mary 2019, "A new approach to probabilistic rounding error
-    analysis"); another 8u cover rounding and normalizing the rows themselves. Where the caller
-    lets CUDA multiply in TF32, u is TF32's.
+    A sum of m products in any order errs by at most mu·Σ|xᵢyᵢ| in precision u. Scores are sums of
+    ⌈d / `PRODUCT_COLUMNS`⌉ sums of so many products; another 8u cover rounding and normalizing the
+    rows. Bounds that grow with √d hold for errors of random sign only: long rows of equal values,
+    as of images with a plain background, are biased beyond them.
+
+    Where the caller lets CUDA multiply in TF32, u = 2⁻¹¹ is that of the factors and errors are far
+    below the bound of Higham and Mary 2019, "A new approach to probabilistic rounding error
+    analysis": λ√d·u, λ = 4.
 
     Args:
         dimension: length of the rows, d.
         device: where the product is computed.
     """
-    tf32 = device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
-    unit = 2.0**-11 if tf32 else 2.0**-24
-    return (4.0 * dimension**0.5 + 8.0) * unit
+    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
+        return (4.0 * dimension**0.5 + 8.0) * 2.0**-11
+    parts = -(-dimension // PRODUCT_COLUMNS)
+    return (min(dimension, PRODUCT_COLUMNS) + parts + 8.0) * 2.0**-24
 
 
 def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:

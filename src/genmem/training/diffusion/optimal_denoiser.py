@@ -169,7 +169,7 @@ class OptimalDenoiser:
         self, queries: Queries, error: torch.Tensor, subset: torch.Tensor | None
     ) -> torch.Tensor:
         dimension = queries.rows.shape[1]
-        # Higham and Mary's bound for a product of d numbers, as in genmem.neighbors.
+        # Higham and Mary 2019: a sum of d products errs by λ√d·u, λ = 4, for errors of random sign.
         bound = (4 * dimension**0.5 + 8) / _TYPICAL
         means, crowded = near_mean(self._rows, queries, tolerance=bound * error, subset=subset)
         rest = crowded.nonzero().flatten()
