@@ -208,6 +208,29 @@ def test_runs_of_a_lost_machine_are_released(code_competition, tmp_path, worker,
     assert (run.host, run.folder) == ("", "")
 
 
+def test_a_run_that_another_machine_took_over_meanwhile_keeps_its_attempt(
+    code_competition, tmp_path, worker, monkeypatch
+):
+    from genmem.arena.scoring import code_runs
+    from genmem.arena.scoring.models import CodeRun
+    from genmem.arena.submissions.models import Step
+
+    def another_machine_is_faster(run):
+        CodeRun.objects.filter(pk=run.pk).update(host="third", folder="/y")
+        return True
+
+    monkeypatch.setattr(code_runs, "_take", lambda *_: None)
+    monkeypatch.setattr(code_runs, "_is_abandoned", another_machine_is_faster)
+    submission = submit(code_competition, tmp_path, main__py=GOOD_CODE)
+    CodeRun.objects.create(submission=submission, host="elsewhere", folder="/x")
+    Step.objects.update_or_create(
+        submission=submission, name="run", defaults={"state": "running", "attempts": 2}
+    )
+    code_runs.advance(worker)
+    step = Step.objects.get(submission=submission, name="run")
+    assert (step.state, step.attempts) == ("running", 2)
+
+
 def test_no_team_has_two_runs_while_another_waits(code_competition, tmp_path, worker, monkeypatch):
     from genmem.arena.scoring import code_runs
     from genmem.arena.scoring.models import CodeRun

@@ -90,9 +90,10 @@ def advance(worker: Worker) -> None:
         elif not run.host:
             free.append((submission, run))
         elif _is_abandoned(run):
-            steps = _open_step(submission).filter(attempts__gt=0)
-            steps.update(attempts=F("attempts") - 1)  # no fault of the run
-            _release(submission, run, f"the machine {run.host} has gone")
+            with transaction.atomic():
+                if _release(submission, run, f"the machine {run.host} has gone"):
+                    steps = _open_step(submission).filter(attempts__gt=0)
+                    steps.update(attempts=F("attempts") - 1)  # no fault of the run
     _take(free, worker)
 
 
@@ -284,15 +285,18 @@ def _refuse(submission: Submission, run: CodeRun, message: str, output_log: str 
     _clean_up(submission, run, "refused")
 
 
-def _release(submission: Submission, run: CodeRun, reason: str) -> None:
-    """Give up a lost run, so that any machine may take it."""
-    CodeRun.objects.filter(pk=run.pk, host=run.host, folder=run.folder).update(host="", folder="")
+def _release(submission: Submission, run: CodeRun, reason: str) -> bool:
+    """Give up a lost run, so that any machine may take it; False if another machine was faster."""
+    as_lost = CodeRun.objects.filter(pk=run.pk, host=run.host, folder=run.folder)
+    if not as_lost.update(host="", folder=""):
+        return False
     _open_step(submission).update(
         state="waiting",
         log="The run was lost with its machine and is started again.",
         detail=reason,
     )
     logger.warning("%s run: lost; it will be started again", str(submission.pk)[:8])
+    return True
 
 
 def _clean_up(submission: Submission, run: CodeRun, state: str) -> None:
