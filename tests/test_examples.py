@@ -31,5 +31,7 @@ def test_the_example_of_a_public_function_runs(function, tmp_path, monkeypatch):
     (example,) = doctest.DocTestFinder(recurse=False).find(function, function.__name__, globs={})
     assert example.examples, f"{function.__name__} has no Example"
     failures = []
-    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=failures.append)
+    doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS).run(
+        example, out=failures.append
+    )
     assert not failures, "".join(failures)

@@ -94,7 +94,10 @@ def test_without_held_out_images_a_note_says_what_the_p_values_mean(genmem, tmp_
         (["generated", "--train", "train", "--augment", "spin"], "expected some of flip, crops"),
         (["generated", "--train", "train", "--level", "2"], "between 0 and 1"),
         (["generated", "--train", "train", "--backbone", "pixls"], "did you mean pixels"),
-        (["generated", "--train", "train", "--backbone", ""], "several different names"),
+        (
+            ["generated", "--train", "train", "--backbone", ""],
+            "expected a value, got an empty text",
+        ),
         (["generated", "--train", "test", "--classes"], "a folder of its own"),
         (["generated", "--train", "train", "--weights", "w"], "no weights"),
     ],

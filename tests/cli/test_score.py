@@ -154,7 +154,7 @@ def test_skip_broken_continues_and_counts_the_skipped_images(folders, capsys):
     assert run(["score", "generated", *COMMON, "--skip-broken", "--json", "-"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["inputs"]["generated"]["skipped"] == ["007.png"]
-    assert "1 broken" in captured.err
+    assert "1 file of generated that cannot be read as an image was left out" in captured.err
 
 
 def test_saved_features_score_as_their_images_do(folders, capsys):

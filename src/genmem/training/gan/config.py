@@ -162,7 +162,7 @@ class GanConfig(Config):
     )
     half: bool = Field(default=False, description="Compute rejection features in half precision.")
     max_tries: int = Field(
-        default=20, ge=1, description="Draws per step before resampling gives up."
+        default=20, ge=1, description="Draws per step before rejection gives up."
     )
     warm_up: int = Field(default=0, ge=0, description="Steps before rejection begins.")
     ramp: int = Field(
