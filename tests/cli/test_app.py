@@ -196,6 +196,49 @@ def test_an_empty_value_is_refused_and_never_the_current_folder(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "gen", "--train", "a", "--train", "b"],
+        ["score", "gen", "--train=a", "--seed", "1", "--train=b"],
+        ["train", "gan", "--model", "dcgan", "--out", "r", "--train", "a", "--train", "a"],
+        ["study", "emm", "--train", "a", "--out", "r", "--train", "b"],
+    ],
+)
+def test_an_option_of_one_value_given_twice_is_refused(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    expected = "genmem: --train: expected once, got it twice or more. Give one value.\n"
+    assert capsys.readouterr().err == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_name_as_a_value_or_a_repeatable_option_is_no_repetition(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(["score", "gen", "--train", "--train", "--test", "b"]) == 2
+    assert "twice" not in capsys.readouterr().err
+    assert (
+        run(
+            [
+                "audit",
+                "gen",
+                "--train",
+                "a",
+                "--backbone",
+                "x",
+                "--skip-broken",
+                "--skip-broken",
+                "--out",
+                "o",
+            ]
+        )
+        == 2
+    )
+    assert "twice" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (InputError("a.zip: expected images,\nfound none\x1b[31m"), 2),

@@ -140,3 +140,23 @@ def test_what_an_onnx_file_does_not_take_is_refused(tmp_path, noise):
     extractor = features.load_backbone(features.custom_backbone(square, preprocess="unit,8"))
     with pytest.raises(InputError, match=r"failed on images \[12, 3, 8, 9\]; it declares"):
         features.extract(open_images(noise), extractor=extractor, cache=None)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_an_onnx_file_of_a_fixed_batch_size_takes_any_number_of_images(tmp_path, noise, batch):
+    path = onnx_file(tmp_path / "m.onnx", shape=[batch, *DIMS["any"][1:]])
+    extractor = features.load_backbone(str(path))
+    result = features.extract(open_images(noise), extractor=extractor, cache=None)
+    np.testing.assert_allclose(result.array, noise.mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_an_onnx_file_that_draws_random_numbers_is_refused(tmp_path, noise):
+    path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])
+    model = onnx.load(path)
+    random = helper.make_node("RandomNormalLike", ["values"], ["random"], scale=99.0)
+    model.graph.node.insert(1, random)
+    next(node for node in model.graph.node if node.op_type == "ReduceMean").input[0] = "random"
+    onnx.save(model, path)
+    extractor = features.load_backbone(str(path))
+    with pytest.raises(InputError, match=r"m\.onnx: expected an image to have the same features"):
+        features.extract(open_images(noise), extractor=extractor, cache=None)

@@ -410,3 +410,42 @@ class ScaledMean(torch.nn.Module):
 
     def forward(self, images):
         return images.float().mean(dim=[2, 3]) / 255
+
+
+def network_in_training_mode():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Dropout(0.5),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    ).train()
+
+
+@pytest.mark.parametrize("kind", ["exported", "function", "random"])
+def test_a_network_in_training_mode_that_cannot_be_switched_is_refused(kind, tmp_path, noise):
+    network = network_in_training_mode()
+    given = {
+        "exported": lambda: save_exported(network, tmp_path / "net.pt2"),
+        "function": lambda: lambda images: network(images),
+        "random": lambda: lambda images: torch.randn(len(images), 4),
+    }[kind]()
+    extractor = features.load_backbone(features.custom_backbone(given, preprocess="unit"))
+    with pytest.raises(InputError, match=r"same features again, and in a batch.*\.eval\(\)"):
+        features.extract(open_images(noise), extractor=extractor, cache=None)
+
+
+def test_features_whose_number_depends_on_the_images_are_one_line(noise):
+    backbone = features.custom_backbone(
+        lambda images: images.float().mean((2, 3))[:, : 3 if images.max() > 3 else 2]
+    )
+    extractor = features.load_backbone(backbone)
+    images = np.concatenate([noise, noise, noise * 0])
+    with pytest.raises(InputError, match=r"expected 3 features per image, as before, got 2"):
+        features.extract(open_images(images), extractor=extractor, cache=None)
+
+
+def test_a_class_in_place_of_a_module_is_refused():
+    with pytest.raises(UsageError, match=r"got the class Flatten; give an object of it"):
+        genmem.load_backbone(features.custom_backbone(torch.nn.Flatten))

@@ -38,6 +38,11 @@ def test_a_file_that_is_no_image_beside_the_top_folder_changes_no_class(build_zi
         assert read_classes(source)[1:3] == ["cat", "dog"]
 
 
+def test_a_stray_image_beside_the_top_folder_leaves_no_single_class(build):
+    with open_images(build(["preview.png", "train/cat/1.png", "train/dog/1.png"])) as source:
+        assert read_classes(source) == [None] * 3
+
+
 @pytest.mark.parametrize(
     ("labels", "classes"), [([3, 3, 3], [None] * 3), ([3, 4, 3], ["3", "4", "3"])]
 )

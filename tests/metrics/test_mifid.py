@@ -167,3 +167,10 @@ def test_resamples_are_the_same_for_a_seed_and_however_many_are_drawn_at_once(mo
     assert first.interval != mifid_with_interval(**parts, seed=2).interval
     monkeypatch.setattr(mifid_module, "_DRAWN_AT_ONCE", 120)
     assert mifid_with_interval(**parts, seed=1) == first
+
+
+@pytest.mark.parametrize("tau", [True, "0.1", None, float("nan"), 0, 1.5])
+def test_a_tau_that_is_no_distance_is_refused(tau):
+    rows = np.random.default_rng(0).random((9, 3))
+    with pytest.raises(UsageError, match=r"tau: expected a distance in \(0, 1\]"):
+        mifid(generated=rows, train=rows[::-1], tau=tau)

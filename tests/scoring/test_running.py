@@ -199,3 +199,9 @@ def test_two_processes_of_a_distributed_run_merge_to_the_value_of_one(pixels, tm
         worker.join(120)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert out.get() == pytest.approx(expected, rel=1e-6, nan_ok=True)
+
+
+def test_an_array_that_is_neither_features_nor_images_is_named(features):
+    running = genmem.RunningScore(train=features["train"], metrics=["fd"])
+    with pytest.raises(InputError, match=r"expected features \[n, d\] or uint8 images.*\[6\]"):
+        running.update(np.zeros(6, np.float32))

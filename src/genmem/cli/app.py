@@ -21,6 +21,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS, Terminated
 from genmem.errors import GenmemError, UsageError, os_reason
@@ -79,6 +80,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
     _refuse_empty_values(arguments)
     command = typer.main.get_command(app)
+    _refuse_repeated_options(command, arguments)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:
             command.invoke(context)
@@ -103,6 +105,34 @@ def _refuse_empty_values(arguments: Sequence[str]) -> None:
         if name not in _MAY_BE_EMPTY:
             refuse_empty(value, name=name or "the command line")
         flag = argument if argument.startswith("-") else ""
+
+
+def _refuse_repeated_options(command: Any, arguments: Sequence[str]) -> None:
+    """Refuse `--train a --train b` where one value is expected: only the last would count."""
+    place = 0
+    while hasattr(command, "commands") and place < len(arguments):
+        command = command.commands.get(arguments[place], command)
+        place += 1
+    options = {
+        flag: option
+        for option in command.params
+        if option.param_type_name == "option" and not option.is_flag
+        for flag in option.opts
+    }
+    given = set()
+    rest = iter(arguments[place:])
+    for argument in rest:
+        if argument == "--":
+            return
+        flag, equals, _ = argument.partition("=")
+        option = options.get(flag)
+        if option is None:
+            continue
+        if option.name in given and not option.multiple:
+            raise UsageError(f"{flag}: expected once, got it twice or more. Give one value.")
+        given.add(option.name)
+        if not equals:
+            next(rest, None)
 
 
 def _handle_signals() -> None:

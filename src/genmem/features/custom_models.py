@@ -38,7 +38,12 @@ from PIL import Image
 from genmem.errors import InputError, UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
 from genmem.features.engines import choose_device, cpu_note
-from genmem.features.network_engine import BATCH_SIZE, NetworkEngine, weights_digest
+from genmem.features.network_engine import (
+    BATCH_SIZE,
+    NetworkEngine,
+    check_repeatable,
+    weights_digest,
+)
 from genmem.features.onnx_engine import OnnxEngine
 from genmem.features.preprocessing import Crop, Identity, Preprocessing, Scaled, ShorterSide
 from genmem.features.timm_models import CLIP, HALF, IMAGENET
@@ -122,6 +127,7 @@ class FileOnnxEngine(OnnxEngine):
     def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
         super().__init__(path, title=path.name, batch_size=BATCH_SIZE)
         self.outputs = self.outputs[:1]
+        self._is_checked = False
         self.channels_last = _channels_last(self.input.shape)
         types = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
         if self.input.type not in types:
@@ -137,6 +143,25 @@ class FileOnnxEngine(OnnxEngine):
 
     def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Images [b, h, w, 3] → features of the first output; other outputs are ignored."""
+        rows = self._run(batch)
+        if not self._is_checked:
+            check_repeatable(self._run, batch, self.title)
+            self._is_checked = True
+        return rows, None
+
+    def _run(self, batch: NDArray) -> NDArray[np.float32]:
+        """Features, in batches of the size that the file fixes, if it does."""
+        size: Any = self.input.shape[0]
+        if not isinstance(size, int) or len(batch) == size:
+            return self._run_once(batch)
+        parts = []
+        for start in range(0, len(batch), size):
+            part = batch[start : start + size]
+            padding = np.repeat(part[-1:], size - len(part), axis=0)
+            parts.append(self._run_once(np.concatenate([part, padding]))[: len(part)])
+        return np.concatenate(parts)
+
+    def _run_once(self, batch: NDArray) -> NDArray[np.float32]:
         images = batch if self.channels_last else batch.transpose(0, 3, 1, 2)
         try:
             features, _ = super().run(np.ascontiguousarray(images, dtype=self.dtype))
@@ -150,7 +175,7 @@ class FileOnnxEngine(OnnxEngine):
                 f"{self.title}: the network failed on images {list(images.shape)}; it declares "
                 f"{list(self.input.shape)}. Say the size with --preprocess (preprocess=). {reason}"
             ) from error
-        return features, None
+        return features
 
 
 def _channels_last(shape: list[int | str | None]) -> bool:
@@ -404,8 +429,13 @@ def backbone_of_object(network: Any, preprocess: str | None, name: str | None) -
         name: identifies the network's code in cache keys; None: nothing is cached.
 
     Raises:
-        UsageError: `preprocess` is not understood.
+        UsageError: `preprocess` is not understood, or `network` is a class.
     """
+    if isinstance(network, type):
+        raise UsageError(
+            f"backbone: expected a module or a function, got the class {network.__name__}; give an "
+            f"object of it: {network.__name__}(…)."
+        )
     default = getattr(network, "__name__", None) or type(network).__name__
     return Backbone(
         name=name or default,

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 16
 
+_AGAIN, _IN_A_BATCH = 1e-3, 0.02
+"""The largest differences of features, over their norm, that count as rounding: of a second run of
+one image (networks on GPUs add in any order), and of a batch of another size (in bfloat16 too)."""
+
 
 class NetworkEngine:
     """A custom network on one device, in evaluation mode and without gradients while it runs."""
@@ -34,6 +38,13 @@ class NetworkEngine:
 
     def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Preprocessed images [b, h, w, 3] → features of the first output; no logits."""
+        rows = self._run(batch)
+        if self.dimension is None:
+            check_repeatable(self._run, batch, self._title)
+        self.dimension = rows.shape[1]
+        return rows, None
+
+    def _run(self, batch: NDArray) -> NDArray[np.float32]:
         import torch
 
         from genmem.features.torch_settings import default_torch_settings
@@ -52,9 +63,7 @@ class NetworkEngine:
             if isinstance(error, MemoryError) or "allocate" in str(error):
                 raise
             raise InputError(self._failure(batch, error)) from error
-        rows = as_rows(_first_output(output, self._title), len(batch), self._title)
-        self.dimension = rows.shape[1]
-        return rows, None
+        return as_rows(_first_output(output, self._title), len(batch), self._title, self.dimension)
 
     def _failure(self, batch: NDArray, error: Exception) -> str:
         """What the network was given, what it raised, and what helps."""
@@ -69,6 +78,34 @@ class NetworkEngine:
                 if batch.dtype == np.uint8
                 else "Check the scale and the size that --preprocess (preprocess=) gives."
             )
+        )
+
+
+def check_repeatable(run: Callable[[NDArray], NDArray], batch: NDArray, title: str) -> None:
+    """Refuse a network whose features of an image depend on other images, or on chance.
+
+    A file or function can carry dropout or batch normalization in training mode, which nothing here
+    can switch off. The first image is given alone, once more, and together with its negative.
+
+    Args:
+        run: images [b, h, w, 3] → features [b, d].
+        batch: at least one image.
+        title: the network, for messages.
+
+    Raises:
+        InputError: the features of the first image differ.
+    """
+    first = batch[:1]
+    negative = (255 if first.dtype == np.uint8 else 1) - first
+    pair = np.concatenate([first, negative])
+    alone, again, together = (run(images)[0] for images in (first, first, pair))
+    norm = float(np.linalg.norm(alone))
+    differs = float(np.linalg.norm(alone - again)) > _AGAIN * norm
+    if differs or float(np.linalg.norm(alone - together)) > _IN_A_BATCH * norm:
+        raise InputError(
+            f"{title}: expected an image to have the same features again, and in a batch, but "
+            "those of the first image differ. The network is in training mode (dropout, batch "
+            "normalization) or draws random numbers: call .eval() before it is exported or used."
         )
 
 

@@ -14,16 +14,19 @@ from genmem.forks import keep_in_forks
 from genmem.images.prefetch import usable_cores
 
 
-def as_rows(output: NDArray, count: int, name: str) -> NDArray[np.float32]:
+def as_rows(
+    output: NDArray, count: int, name: str, dimension: int | None = None
+) -> NDArray[np.float32]:
     """Check that a network's output is a row per image; give it as float32 [b, d].
 
     Args:
         output: [b, d], or [b, d, 1, …].
         count: images in the batch.
         name: the network, for messages.
+        dimension: d of the batches before; None: any.
 
     Raises:
-        InputError: it is not one row of features per image.
+        InputError: it is not one row of features per image, or has another d.
     """
     if output.ndim > 2 and output.size == output.shape[0] * output.shape[1]:
         output = output.reshape(output.shape[:2])
@@ -31,6 +34,11 @@ def as_rows(output: NDArray, count: int, name: str) -> NDArray[np.float32]:
         raise InputError(
             f"{name}: expected one row of features per image, [b, d], got shape "
             f"{tuple(output.shape)} for {count} images."
+        )
+    if dimension not in (None, output.shape[1]):
+        raise InputError(
+            f"{name}: expected {dimension} features per image, as before, got {output.shape[1]}: "
+            "their number must not depend on the images."
         )
     return np.ascontiguousarray(output, dtype=np.float32)
 

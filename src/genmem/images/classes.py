@@ -4,8 +4,8 @@ In a folder or archive, `cat/1.png` and `cat/tabby/2.png` beside `dog/3.png` are
 so are `data/train/cat/1.png` and `data/train/cat/tabby/2.png` beside `data/train/dog/3.png`; an
 image that lies in no such folder has no class. Elsewhere a class is a label: parquet files have a
 column of them (`parquet`), arrays and iterables have none. `ImageSource.class_name` gives the class
-of an image of any source. A set whose images are all of one class has no classes: one class tells
-nothing apart, and is most often a folder around the whole set.
+of an image of any source. A set with images of only one class has no classes: one class tells
+nothing apart, and is most often a folder around the whole set, with a stray image beside it or not.
 """
 
 from __future__ import annotations
@@ -27,6 +27,6 @@ def shared_folder(first: bytes, last: bytes) -> bytes:
 
 
 def read_classes(source: ImageSource) -> list[str | None]:
-    """The class of each entry of a source; None for all of them if they are all of one class."""
+    """The class of each entry of a source; None for all unless they are of two classes or more."""
     names = [source.class_name(position) for position in range(len(source))]
-    return names if len(set(names)) > 1 else [None] * len(names)
+    return names if len({*names} - {None}) > 1 else [None] * len(names)

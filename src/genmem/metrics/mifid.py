@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -115,8 +116,8 @@ def ranking(
 
 def check_tau(tau: float, epsilon: float = EPSILON) -> None:
     """Raise UsageError unless 0 < τ ≤ 1 and ε > 0."""
-    if not 0 < tau <= 1:
-        raise UsageError(f"tau: expected a distance in (0, 1], got {tau}.")
+    if not isinstance(tau, Real) or isinstance(tau, bool) or not 0 < tau <= 1:
+        raise UsageError(f"tau: expected a distance in (0, 1], got {tau!r}.")
     if not epsilon > 0:
         raise UsageError(f"epsilon: expected a positive number, got {epsilon}.")
 

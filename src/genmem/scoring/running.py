@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import (
-    as_array,
     as_source,
     check_same_dimension,
     is_array_like,
@@ -130,7 +129,7 @@ class RunningScore:
                 "generated: expected one array or tensor, uint8 images [b, H, W, 3] or features "
                 f"[b, d], got {type(generated).__name__}; stack the images with numpy.stack."
             )
-        generated = as_array(generated, role="generated")
+        generated = as_source(generated, role="generated")
         if generated.ndim == 2:
             generated = load_features(generated, role="generated").array
             check_same_dimension(generated=generated, train=self._fixed["train"].matrix)
