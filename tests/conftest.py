@@ -1,6 +1,7 @@
-"""One thread for each process of the tests, no deadlines, and the longest files first."""
+"""One thread for each process of the tests, no deadlines, Ctrl-C, and the longest files first."""
 
 import os
+import signal
 
 # Before torch and NumPy are imported: the tests' networks are tiny, and two processes of tests
 # with two threads each wait for one another on two cores. Processes that tests start inherit it.
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 # How long an example takes depends on what else the machine does.
 settings.register_profile("genmem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("genmem")
+
+# A shell ignores Ctrl-C for what it starts in the background; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "arena/test_competition_lifecycle.py",
