@@ -204,7 +204,7 @@ def test_an_empty_value_is_refused_and_never_the_current_folder(
         ["study", "emm", "--train", "a", "--out", "r", "--train", "b"],
     ],
 )
-def test_an_option_of_one_value_given_twice_is_refused(arguments, capsys, tmp_path, monkeypatch):
+def test_a_set_given_twice_is_refused(arguments, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(arguments) == 2
     expected = "genmem: --train: expected once, got it twice or more. Give one value.\n"
@@ -212,7 +212,7 @@ def test_an_option_of_one_value_given_twice_is_refused(arguments, capsys, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_option_name_as_a_value_or_a_repeatable_option_is_no_repetition(
+def test_an_option_name_as_a_value_or_another_option_twice_is_no_repetition(
     capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)

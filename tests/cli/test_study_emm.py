@@ -90,7 +90,7 @@ def test_an_interrupted_study_says_how_to_resume(folder, capsys, monkeypatch):
         (["--at", "4", "--processes", "2", "--ray", "local"], "--processes and --ray"),
         (["--at", "20", "--factor", "classes=1"], "expected at least 20 images"),
         (["--at", "4", "--size", "6", "--factor", "blocks=0"], "blocks: expected at least 1"),
-        (["--train", "none.zip", "--at", "4"], "there is no such file"),
+        (["--train", "none.zip", "--at", "4"], "--train: expected once"),
         (["--at", "4", "--labels", "some"], "labels: expected none, true"),
     ],
 )

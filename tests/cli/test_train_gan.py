@@ -83,8 +83,9 @@ def one_class(path):
 
 
 def some_images_in_no_class(path):
-    (path / "cat").mkdir(parents=True)
-    Image.new("RGB", (16, 16)).save(path / "cat" / "0.png")
+    for number, name in enumerate(("cat", "dog")):
+        (path / name).mkdir(parents=True)
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(path / name / "0.png")
     Image.new("RGB", (16, 16)).save(path / "1.png")
     return ["--train", path], ["folder of its class"]
 

@@ -80,7 +80,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
     _refuse_empty_values(arguments)
     command = typer.main.get_command(app)
-    _refuse_repeated_options(command, arguments)
+    _refuse_repeated_sets(command, arguments)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:
             command.invoke(context)
@@ -107,8 +107,11 @@ def _refuse_empty_values(arguments: Sequence[str]) -> None:
         flag = argument if argument.startswith("-") else ""
 
 
-def _refuse_repeated_options(command: Any, arguments: Sequence[str]) -> None:
-    """Refuse `--train a --train b` where one value is expected: only the last would count."""
+def _refuse_repeated_sets(command: Any, arguments: Sequence[str]) -> None:
+    """Refuse `--train a --train b`: a set left out in silence would give a wrong number.
+
+    Of other options the last value counts, as everywhere, so that a command line can be extended.
+    """
     place = 0
     while hasattr(command, "commands") and place < len(arguments):
         command = command.commands.get(arguments[place], command)
@@ -128,7 +131,7 @@ def _refuse_repeated_options(command: Any, arguments: Sequence[str]) -> None:
         option = options.get(flag)
         if option is None:
             continue
-        if option.name in given and not option.multiple:
+        if option.name in given and flag in ("--train", "--test"):
             raise UsageError(f"{flag}: expected once, got it twice or more. Give one value.")
         given.add(option.name)
         if not equals:

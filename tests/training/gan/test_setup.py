@@ -11,6 +11,7 @@ from genmem.errors import GenmemError, InputError, UsageError
 from genmem.training.common import checkpoint
 from genmem.training.common.checkpoint import Checkpoint, save_checkpoint
 from genmem.training.common.dataset import load_shared_images
+from genmem.training.common.run_folder import CONFIG_FILE, write_json
 from genmem.training.common.signals import stop_signals
 from genmem.training.gan import build, plots, train
 from genmem.training.gan.build import build_evaluator, build_rejection
@@ -21,13 +22,19 @@ from genmem.training.gan.trainer import GanTrainer, check_same_run
 from ..fixtures import cpu_accelerator
 
 
+def write_config(config, folder):
+    """What a training writes before its first step."""
+    folder.mkdir()
+    write_json(folder / CONFIG_FILE, config.to_dict())
+
+
 def a_run_at_step(step, small, folder):
     """A folder with the checkpoint of a run of these config."""
     config = GanConfig(**small)
     data = load_shared_images(config.train, size=config.size)
     trainer = GanTrainer(config, data, cpu_accelerator(config), None)
     trainer.step_count = step
-    folder.mkdir()
+    write_config(config, folder)
     trainer.save(folder / checkpoint.CHECKPOINT_FILE)
 
 
@@ -58,7 +65,7 @@ def a_checkpoint_cut_short(small, folder):
 
 
 def a_checkpoint_of_another_program(small, folder):
-    folder.mkdir()
+    write_config(GanConfig(**small), folder)
     state = {"step": 1, "config": {}, "classes": [], "rejection": None, "scaler": None}
     save_checkpoint(folder / checkpoint.CHECKPOINT_FILE, kind="gan", tensors={}, state=state)
     return {"resume": True}, r"checkpoint\.safetensors: .*images is missing"
@@ -117,7 +124,7 @@ def test_a_resumed_run_goes_on_with_its_steps_of_rejection(small, tmp_path):
         config, data, accelerator, build_rejection(config, data, accelerator, None)
     )
     trainer.rejection.steps = trainer.step_count = 3
-    (tmp_path / "run").mkdir()
+    write_config(config, tmp_path / "run")
     trainer.save(tmp_path / "run" / checkpoint.CHECKPOINT_FILE)
     resumed, _ = setup(
         config, tmp_path / "run", resume=True, device="cpu", progress=None, notify=None
