@@ -44,6 +44,7 @@ def test_isolation_holds_for_a_worker_that_is_not_root(tmp_path: Path) -> None:
         (reachable / "genmem/__init__.py").touch()
         (reachable / "genmem/arena/__init__.py").touch()
         shutil.copy(package / "errors.py", reachable / "genmem")
+        shutil.copytree(package / "io", reachable / "genmem/io")
         shutil.copytree(package / "arena/sandbox", reachable / "genmem/arena/sandbox")
         done = subprocess.run(
             [
