@@ -205,3 +205,12 @@ def test_an_array_that_is_neither_features_nor_images_is_named(features):
     running = genmem.RunningScore(train=features["train"], metrics=["fd"])
     with pytest.raises(InputError, match=r"expected features \[n, d\] or uint8 images.*\[6\]"):
         running.update(np.zeros(6, np.float32))
+
+
+def test_a_score_is_not_merged_into_itself():
+    rows = np.random.default_rng(0).normal(size=(2, 40, 4)).astype(np.float32)
+    running = genmem.RunningScore(train=rows[0], metrics=["memorization_distance"])
+    running.update(rows[1])
+    with pytest.raises(UsageError, match="would count twice"):
+        running.merge(running)
+    assert running.compute().metrics["memorization_distance"].n["generated"] == 40

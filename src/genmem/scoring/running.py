@@ -152,8 +152,11 @@ class RunningScore:
         """Add the images that another worker saw against the same training set.
 
         Raises:
-            UsageError: the other score has another training set, test set or backbone.
+            UsageError: the other score has another training set, test set or backbone, or is this
+                score itself, whose images would count twice.
         """
+        if other is self:
+            raise UsageError("a score cannot be merged into itself: its images would count twice.")
         if other._identity() != self._identity():
             raise UsageError("only scores against the same sets and backbone can be merged.")
         self._features.extend(other._features)

@@ -48,8 +48,8 @@ def check_new_run(folder: Path, *, files: Sequence[str] = (CHECKPOINT_FILE,)) ->
     """Raise UsageError where the folder holds a run already, or cannot be written.
 
     Args:
-        folder: of the run to begin.
-        files: any of which shows that a run has begun there.
+        folder: output directory of the new run.
+        files: names of files that only an existing run has; one of them is enough.
     """
     if any((folder / name).is_file() for name in files):
         raise UsageError(
