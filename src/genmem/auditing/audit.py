@@ -23,11 +23,8 @@ from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find
 from genmem.auditing.feature_spaces import SpaceSearch, is_streamed, search_space
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
-from genmem.auditing.significance import (
-    combine_copied_fractions,
-    combine_tests,
-    compute_significance,
-)
+from genmem.auditing.significance import combine_copied_fractions, compute_significance
+from genmem.auditing.space_tests import combine_tests
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError

@@ -6,8 +6,8 @@ nearer than the nearest image, and ordinary copies would be harder to detect if 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,11 +15,8 @@ from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch
 from genmem.auditing.results import Bools, Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.search import Matches, most_significant_first
-from genmem.calibration.null_distribution import (
-    NullDistribution,
-    combined_p_values,
-    null_distribution,
-)
+from genmem.auditing.space_tests import Statistic, TestResult, compute_tests
+from genmem.calibration.null_distribution import NullDistribution
 from genmem.images import Augmentation
 from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
 from genmem.neighbors import Metric
@@ -42,75 +39,6 @@ def distance_statistic(matches: Matches, metric: Metric) -> tuple[Floats, str]:
     reference = matches.distances[:, rank - 1]
     relative = np.divide(nearest, reference, out=np.zeros_like(nearest), where=reference > 0)
     return relative, f"distance relative to neighbor {rank}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestResult:
-    """The tests of one space, or of several together.
-
-    Attributes:
-        scores: the generated images' scores by test, float64 [T, n].
-        honest_scores: the honest images' scores, each leaving itself out, float64 [T, m].
-        copy_scores: the scores of a perfect copy, float64 [T, 1].
-        p_values: the generated images' combined p-values, float64 [n].
-        honest_p_values: the honest images' p-values, each leaving itself out, float64 [m].
-        min_p_value: the p-value of a perfect copy.
-    """
-
-    scores: Floats
-    honest_scores: Floats
-    copy_scores: Floats
-    p_values: Floats
-    honest_p_values: Floats
-    min_p_value: float
-
-
-def combine_tests(results: Sequence[TestResult]) -> TestResult:
-    """The tests of several spaces as one."""
-    if len(results) == 1:
-        return results[0]
-    return _combine(
-        scores=np.concatenate([result.scores for result in results]),
-        honest_scores=np.concatenate([result.honest_scores for result in results]),
-        copy_scores=np.concatenate([result.copy_scores for result in results]),
-    )
-
-
-def _combine(*, scores: Floats, honest_scores: Floats, copy_scores: Floats) -> TestResult:
-    p_values, honest_p_values = combined_p_values(scores, honest_scores)
-    least, _ = combined_p_values(copy_scores, honest_scores)
-    return TestResult(
-        scores=scores,
-        honest_scores=honest_scores,
-        copy_scores=copy_scores,
-        p_values=p_values,
-        honest_p_values=honest_p_values,
-        min_p_value=float(least[0]),
-    )
-
-
-def _test(
-    nulls: Mapping[str, NullDistribution],
-    generated: Mapping[str, Floats],
-    honest: Mapping[str, Floats],
-) -> TestResult:
-    """The test of one space from its statistics, by family."""
-    scores = np.stack([nulls[family].scores(values) for family, values in generated.items()])
-    honest_scores = np.stack(
-        [nulls[family].leave_one_out_scores(values) for family, values in honest.items()]
-    )
-    copy_scores = np.stack([null.scores(np.zeros(1)) for null in nulls.values()])
-    if len(nulls) > 1:
-        return _combine(scores=scores, honest_scores=honest_scores, copy_scores=copy_scores)
-    null = nulls[UNCHANGED]
-    return TestResult(
-        scores=scores,
-        honest_scores=honest_scores,
-        copy_scores=copy_scores,
-        p_values=null.p_values(generated[UNCHANGED]),
-        honest_p_values=null.leave_one_out_p_values(honest[UNCHANGED]),
-        min_p_value=float(null.p_values(np.zeros(1))[0]),
-    )
 
 
 def compute_significance(
@@ -142,11 +70,20 @@ def compute_significance(
         family: distance_statistic(matches, search.metric)[0][~excluded]
         for family, matches in search.honest.items()
     }
-    nulls = {family: null_distribution(values) for family, values in honest.items()}
-    test = _test(nulls, generated, honest)
+    test = compute_tests(
+        [
+            Statistic(
+                name=statistics[family][1],
+                generated=generated[family],
+                honest=honest[family],
+                family=family,
+            )
+            for family in generated
+        ]
+    )
     copied_fraction = None
     if "test" in sets.by_role:
-        several = len(nulls) > 1
+        several = len(test.nulls) > 1
         copied_fraction = estimate_copied_fraction(
             generated=test.scores.min(axis=0) if several else generated[UNCHANGED],
             honest=test.honest_scores.min(axis=0) if several else honest[UNCHANGED],
@@ -168,9 +105,50 @@ def compute_significance(
         statistic=generated[UNCHANGED],
         statistic_name=statistics[UNCHANGED][1],
         p_values=test.p_values,
-        null=_null_sample(nulls[UNCHANGED], sets, dropped=int(excluded.sum())),
+        null=_null_sample(test.nulls[0], sets, dropped=int(excluded.sum())),
         copied_fraction=copied_fraction,
         backbone=sets.describe_backbone(),
+    )
+    return result, test
+
+
+def compute_evidence(
+    statistic: Statistic, *, space: str, metric: str, train: Ints, source: str, train_rows: int
+) -> tuple[SpaceResult, TestResult]:
+    """A test beside the feature spaces' (local evidence), as a space of its own.
+
+    Args:
+        statistic: of the generated images, and of the honest ones that are not left out.
+        space: its name among the spaces ("local").
+        metric: what the statistic measures.
+        train: int64 [n], for each generated image the training row with the smallest statistic.
+        source: of the honest images, "test" or "train".
+        train_rows: size of the training set.
+    """
+    test = compute_tests([statistic])
+    images = len(statistic.generated)
+    copied_fraction = None
+    if source == "test":
+        copied_fraction = copied_fraction_from(
+            generated=statistic.generated, test=statistic.honest, train_rows=train_rows
+        )
+    null = test.nulls[0]
+    result = SpaceResult(
+        name=space,
+        metric=metric,
+        distances=statistic.generated[:, None],
+        train=train[:, None],
+        augmentations=np.zeros((images, 1), dtype=np.int64),
+        compared=np.zeros(1, dtype=np.int64),
+        ratio=np.ones(images),
+        statistic=statistic.generated,
+        statistic_name=statistic.name,
+        p_values=test.p_values,
+        null=NullSample(
+            source=source, statistic=null.values, tail=null.tail, exponent=null.exponent
+        ),
+        copied_fraction=copied_fraction,
+        backbone={},
     )
     return result, test
 
