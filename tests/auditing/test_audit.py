@@ -15,6 +15,7 @@ from genmem.auditing import audit, copied_images, copies_by_class
 from genmem.auditing.augment_option import parse_families
 from genmem.errors import InputError, UsageError
 from genmem.features import FeatureExtractor
+from genmem.images import AUGMENTATIONS
 from genmem.report.audit.text import verdict
 
 
@@ -61,6 +62,13 @@ def test_a_family_of_augmentations_can_be_limited_to_one_space():
     assert len(forms) == 12
     assert list(families["pixels"]) == ["as they are", "flip", "crops"]
     assert list(families["inception"]) == ["as they are", "flip"]
+
+
+def test_all_families_can_be_asked_for_by_one_word():
+    forms, families = parse_families(["pixels:all", "inception:flip"], ["pixels", "inception"])
+    assert list(families["pixels"]) == ["as they are", *AUGMENTATIONS]
+    assert list(families["inception"]) == ["as they are", "flip"]
+    assert len(forms) == 1 + sum(map(len, AUGMENTATIONS.values()))
 
 
 def test_generated_and_train_cannot_be_swapped(sets):
@@ -277,7 +285,7 @@ def test_features_are_audited_in_their_own_space(sets):
         ({"backbones": []}, "several different names"),
         ({"backbones": ["pixels", "pixels"]}, "several different names"),
         ({"backbones": ["pixls"]}, "did you mean pixels"),
-        ({"augment": ["spin"]}, "expected some of flip, crops"),
+        ({"augment": ["spin"]}, "expected some of flip, vflip, crops"),
         ({"augment": ["vgg16:flip"]}, "expected one of pixels"),
         ({"augment": ["flip", "pixels:flip"]}, "once"),
         ({"level": 0}, "between 0 and 1"),

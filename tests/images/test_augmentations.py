@@ -43,6 +43,31 @@ def test_crops_reach_the_corners():
     assert boxes["crop 0.8 centre"] == pytest.approx((0.1, 0.1, 0.9, 0.9))
 
 
+def test_quarter_turns_are_exact_and_exchange_the_sides(image):
+    quarter, half, _ = AUGMENTATIONS["rotations"]
+    assert quarter.apply(image).shape == (30, 20, 3)
+    assert (quarter.apply(quarter.apply(image)) == half.apply(image)).all()
+    (upside_down,) = AUGMENTATIONS["vflip"]
+    assert (upside_down.apply(image) == image[::-1]).all()
+
+
+@pytest.mark.parametrize("tilt", AUGMENTATIONS["tilts"], ids=lambda tilt: tilt.name)
+@pytest.mark.parametrize("shape", [(40, 60), (41, 7), (1, 50)])
+def test_tilts_keep_the_size_and_the_middle_and_leave_no_black_corner(tilt, shape):
+    bright = np.full((*shape, 3), 200, np.uint8)
+    assert (tilt.apply(bright) == 200).all()
+    marked = np.zeros((61, 61, 3), np.uint8)
+    marked[26:35, 26:35] = 255
+    assert (tilt.apply(marked)[28:33, 28:33] == 255).all()
+
+
+def test_gray_takes_the_color_and_keeps_the_lightness(image):
+    (gray,) = AUGMENTATIONS["gray"]
+    result = gray.apply(image)
+    assert (result == result[..., :1]).all()
+    assert result[..., 0] == pytest.approx(image @ [0.299, 0.587, 0.114], abs=1)
+
+
 @pytest.mark.parametrize("groups", [["rotate"], ["flip", "flip"]])
 def test_unknown_or_repeated_groups_are_refused(groups):
     with pytest.raises(UsageError, match="augment"):

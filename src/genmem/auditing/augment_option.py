@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from genmem.errors import UsageError
 from genmem.images import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
+from genmem.images.augmentations import ALL
 
 UNCHANGED = "as they are"
 """The family of the unchanged training images."""
@@ -23,7 +24,8 @@ def parse_families(
     """All augmentations, the unchanged image first; and the families of each feature space.
 
     Args:
-        augment: "FAMILY" for all spaces, or "SPACE:FAMILY" for one of them.
+        augment: "FAMILY" for all spaces, or "SPACE:FAMILY" for one of them; "all" and "SPACE:all"
+            stand for every family.
         backbones: the spaces.
 
     Raises:
@@ -40,8 +42,8 @@ def parse_families(
                 f"{', '.join(backbones)}."
             )
         for name in [space] if colon else backbones:
-            by_space[name].append(family)
-    names = list(dict.fromkeys(item.rpartition(":")[2] for item in augment))
+            by_space[name] += list(AUGMENTATIONS) if family == ALL else [family]
+    names = list(dict.fromkeys(name for families in by_space.values() for name in families))
     augmentations = parse_augmentations(names)
     return augmentations, {space: build_families(names) for space, names in by_space.items()}
 

@@ -21,7 +21,7 @@ from genmem.cli.options import (
     option,
 )
 
-AUGMENTATIONS = ("flip", "crops")
+AUGMENTATIONS = ("flip", "vflip", "crops", "rotations", "tilts", "gray", "all")
 """For the help text, which must not import an image library."""
 
 
@@ -34,7 +34,8 @@ Augment = Annotated[
     typer.Option(
         metavar="A,B,…",
         help="Also compare with augmented training images. Choose from: "
-        f"{', '.join(AUGMENTATIONS)}. Write BACKBONE:NAME to apply one to a single backbone.",
+        f"{', '.join(AUGMENTATIONS)}. Write BACKBONE:NAME to apply one to a single backbone. "
+        "The cost is printed before the work starts.",
     ),
 ]
 Neighbors = Annotated[

@@ -1,7 +1,8 @@
-"""Augmentations of training images: flips and crops, which cheats use to hide copies.
+"""Augmentations of training images: flips, crops, rotations, gray, which hide copies.
 
-These are the transformations of the competition's cheats (Bai et al., KDD 2021, Table 1, "AUG"). An
-audit compares generated images with the training images unchanged and under each augmentation.
+Flips and crops are the transformations of the competition's cheats (Bai et al., KDD 2021, Table 1,
+"AUG"). An audit compares generated images with the training images unchanged and under each
+augmentation.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from genmem.errors import UsageError
 CROP_SCALES = (0.9, 0.8)
 """Sides of the crops, as shares of the image's own."""
 
+QUARTER_TURNS = (90, 180, 270)
+"""Rotations without loss, in degrees counterclockwise."""
+
+TILTS = (-15, -5, 5, 15)
+"""Small rotations, in degrees counterclockwise."""
+
 _CORNERS = {
     "centre": (0.5, 0.5),
     "top left": (0.0, 0.0),
@@ -29,32 +36,61 @@ _CORNERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """One way to change an image without changing its size.
+    """One way to change an image: mirrored, then rotated, then cropped, then without color.
 
     Attributes:
         name: short and stable, part of cache keys and tables ("crop 0.9 centre").
         phrase: for use in a sentence ("cropped to 90 % (centre)"); empty for the unchanged image.
         mirrored: whether left and right are exchanged.
+        degrees: rotation, counterclockwise. Multiples of 90 lose nothing, and those of a quarter
+            exchange height and width; others keep the size, with the image reflected at its edges.
         box: the part that is cropped and enlarged: left, top, right, bottom as shares of the sides.
+        gray: whether the color is taken away (ITU-R 601 luma, as in Pillow).
     """
 
     name: str
     phrase: str
     mirrored: bool = False
+    degrees: float = 0.0
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    gray: bool = False
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 [H, W, 3] → the same shape; crops are whole pixels, enlarged bicubically."""
+        """uint8 [H, W, 3] → the same shape, or [W, H, 3] after a quarter turn."""
         if self.mirrored:
             pixels = np.ascontiguousarray(pixels[:, ::-1])
-        if self.box == (0.0, 0.0, 1.0, 1.0):
-            return pixels
-        height, width = pixels.shape[:2]
-        left, top, right, bottom = self.box
-        wide, high = round((right - left) * width), round((bottom - top) * height)
-        first, above = _start(left, right, width - wide), _start(top, bottom, height - high)
-        part = Image.fromarray(pixels[above : above + high, first : first + wide])
-        return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
+        if self.degrees:
+            pixels = _rotated(pixels, self.degrees)
+        if self.box != (0.0, 0.0, 1.0, 1.0):
+            pixels = _cropped(pixels, self.box)
+        if self.gray:
+            pixels = np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
+        return pixels
+
+
+def _rotated(pixels: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Rotated counterclockwise: whole quarters exactly, other angles bilinearly."""
+    quarters, rest = divmod(degrees, 90)
+    if not rest:
+        return np.ascontiguousarray(np.rot90(pixels, int(quarters)))
+    height, width = pixels.shape[:2]
+    reach = round(np.hypot(height, width) / 2)  # the corners reach no further than half a diagonal
+    below, beside = max(0, reach - height // 2) + 1, max(0, reach - width // 2) + 1
+    padded = np.pad(pixels, ((below, below), (beside, beside), (0, 0)), mode="symmetric")
+    turned = Image.fromarray(padded).rotate(degrees, resample=Image.Resampling.BILINEAR)
+    return np.asarray(turned.crop((beside, below, beside + width, below + height)))
+
+
+def _cropped(
+    pixels: NDArray[np.uint8], box: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    """A part of whole pixels, enlarged bicubically to the image's size."""
+    left, top, right, bottom = box
+    height, width = pixels.shape[:2]
+    wide, high = round((right - left) * width), round((bottom - top) * height)
+    first, above = _start(left, right, width - wide), _start(top, bottom, height - high)
+    part = Image.fromarray(pixels[above : above + high, first : first + wide])
+    return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _start(low: float, high: float, room: int) -> int:
@@ -76,22 +112,39 @@ def _crop(scale: float, place: str) -> Augmentation:
     )
 
 
+def _rotation(degrees: int) -> Augmentation:
+    side = "counterclockwise" if degrees > 0 else "clockwise"
+    phrase = f"rotated by {abs(degrees)}°" + ("" if degrees == 180 else f" ({side})")
+    return Augmentation(name=f"rotation {degrees}", phrase=phrase, degrees=degrees)
+
+
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "flip": (Augmentation(name="flip", phrase="flipped", mirrored=True),),
+    "vflip": (
+        Augmentation(name="vflip", phrase="flipped upside down", mirrored=True, degrees=180),
+    ),
     "crops": tuple(_crop(scale, place) for scale in CROP_SCALES for place in _CORNERS),
+    "rotations": tuple(_rotation(degrees) for degrees in QUARTER_TURNS),
+    "tilts": tuple(_rotation(degrees) for degrees in TILTS),
+    "gray": (Augmentation(name="gray", phrase="without color", gray=True),),
 }
-"""Groups of augmentations by the names of `--augment`. A new augmentation is an entry here."""
+"""Families of augmentations by the names of `--augment`. A new augmentation is an entry here."""
+
+ALL = "all"
+"""`--augment all`: every family."""
 
 
 def parse_augmentations(groups: Sequence[str]) -> tuple[Augmentation, ...]:
-    """The augmentations of these groups, after the unchanged image.
+    """The augmentations of these families, after the unchanged image.
 
     Raises:
-        UsageError: a group is unknown or named twice.
+        UsageError: a family is unknown or named twice.
     """
     for name in groups:
         if name not in AUGMENTATIONS:
-            raise UsageError(f"augment: expected some of {', '.join(AUGMENTATIONS)}, got {name!r}.")
+            raise UsageError(
+                f"augment: expected some of {', '.join(AUGMENTATIONS)}, or {ALL}, got {name!r}."
+            )
     if len(set(groups)) < len(groups):
-        raise UsageError(f"augment: expected each group once, got {', '.join(groups)}.")
+        raise UsageError(f"augment: expected each family once, got {', '.join(groups)}.")
     return (IDENTITY, *(augmentation for name in groups for augmentation in AUGMENTATIONS[name]))

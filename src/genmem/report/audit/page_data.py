@@ -42,7 +42,13 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
         "suffixes": SUFFIXES,
         "spaces": [printable(space.name) for space in audit.spaces],
         "augmentations": [
-            {"phrase": item.phrase, "mirrored": item.mirrored, "box": item.box}
+            {
+                "phrase": item.phrase,
+                "mirrored": item.mirrored,
+                "degrees": item.degrees,
+                "box": item.box,
+                "gray": item.gray,
+            }
             for item in audit.augmentations
         ],
         "train": _train(audit, images, album),

@@ -70,7 +70,7 @@ function wholePixels(low, high, side) {
   return [start / side, length / side];
 }
 
-/** Put a picture into a frame, augmented like the training image: mirrored first, then cropped. */
+/** Put a picture into a frame, augmented like the training image: mirrored, then rotated or cropped. */
 function put(frame, source, alternative, augmentation) {
   frame.classList.toggle("missing", !source);
   if (!source) return frame.replaceChildren("no picture");
@@ -90,6 +90,8 @@ function put(frame, source, alternative, augmentation) {
       image.style.top = `${(-100 * y) / high}%`;
     });
     image.classList.toggle("mirrored", augmentation.mirrored);
+    if (augmentation.degrees) image.style.rotate = `${-augmentation.degrees}deg`;
+    if (augmentation.gray) image.style.filter = "grayscale(1)";
   }
   image.src = source;
   return image;

@@ -60,7 +60,7 @@ function span(text) {
 function showPictures(row, image, augmentation) {
   const [generated, training] = [generatedPicture(row), trainPicture(image)];
   const cropped = augmentation.box.join() !== "0,0,1,1";
-  const changed = cropped || augmentation.mirrored;
+  const changed = augmentation.phrase !== "";
   view("view-generated", generated, `Generated image ${rows.id[row]}`);
   const name = `Training image ${train.id[image]}`;
   view("view-train", training, changed ? `${name}, ${augmentation.phrase}` : name, augmentation);
