@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,54 @@ class Result:
         )
 
 
+Label = Literal["copying", "suspicious", "no-sign", "no-yardstick", "open"]
+"""What a verdict says of a generator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the evidence says of a generator as a whole.
+
+    Attributes:
+        label: "copying" (single images are closer to training images than honest ones ever are),
+            "suspicious" (weaker evidence), "no-sign" (compared with a yardstick, nothing found),
+            "no-yardstick" (held-out images cannot say how close honest images come), or "open"
+            (nothing to compare with, or not enough images).
+        sentence: the finding, for a reader who sees nothing else.
+        reasons: the evidence, and what else must be known, a sentence each.
+    """
+
+    label: Label
+    sentence: str
+    reasons: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Json]:
+        """The verdict as plain JSON."""
+        return to_json(asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """Whether held-out images say how close honest images come to the training images.
+
+    Attributes:
+        holds: nothing speaks against it.
+        reasons: what speaks against it, a sentence each; empty where it holds.
+        notes: what a reader must know although it does not speak against it.
+        checks: the result of each check by its name: "two_sample", "file_properties", "series".
+            Each has `to_dict`. Checks that the inputs do not allow are missing.
+    """
+
+    holds: bool
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    checks: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Json]:
+        """The yardstick as plain JSON."""
+        return fields_to_json(self)
+
+
 @dataclass(frozen=True, kw_only=True)
 class InputSummary:
     """One of the compared sets.
@@ -159,6 +207,8 @@ class Score:
             ("generated", "test").
         closest: the closest generated/training pairs, nearest first.
         notes: sentences about the whole comparison (the two sets are the same, …).
+        verdict: what the metrics of copying say together; None where nobody asked.
+        yardstick: whether the held-out images can be compared with; None without them.
     """
 
     metrics: Mapping[str, Result]
@@ -169,6 +219,8 @@ class Score:
     nearest: Mapping[str, NDArray[np.float64]]
     closest: tuple[Pair, ...] = ()
     notes: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    yardstick: Yardstick | None = None
 
     def __getitem__(self, name: str) -> Result:
         return self.metrics[name]
@@ -177,6 +229,8 @@ class Score:
         """The object that `--json` prints."""
         return to_json(
             {
+                "verdict": self.verdict,
+                "yardstick": self.yardstick,
                 "metrics": self.metrics,
                 "inputs": self.inputs,
                 "backbone": self.backbone,

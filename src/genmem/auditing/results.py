@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.images import Augmentation
-from genmem.results import InputSummary, Json, Result, to_json
+from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -196,6 +196,9 @@ class Audit:
         inputs: by role, as in `Score.inputs`.
         provenance, seconds, notes: as in `Score`.
         thumbnails: the images; None where features were given.
+        verdict: what flags, copied fraction and yardstick say together.
+        yardstick: whether the held-out images can be compared with, over all spaces; None without
+            held-out images.
     """
 
     generated_ids: Sequence[str]
@@ -218,6 +221,8 @@ class Audit:
     seconds: Mapping[str, float]
     notes: tuple[str, ...]
     thumbnails: Thumbnails | None = field(default=None, repr=False, compare=False)
+    verdict: Verdict | None = None
+    yardstick: Yardstick | None = None
 
     def close(self) -> None:
         """Close the image files; the numbers stay, but thumbnails can no longer be read."""
@@ -246,6 +251,8 @@ class Audit:
         return to_json(
             {
                 "kind": "genmem audit",
+                "verdict": self.verdict,
+                "yardstick": self.yardstick,
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
                 "level": self.level,
