@@ -5,8 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.arrays import as_feature_sets, row_counts, to_numpy
+from genmem.formatting import capitalize, share
 from genmem.images import ImageSource
+from genmem.neighbors import Metric, nearest
 from genmem.results import Yardstick
+from genmem.yardstick.file_properties import FileDifferences, compare_files, read_properties
+from genmem.yardstick.series import Series, compare_series, left_out_distances
+from genmem.yardstick.two_sample import TwoSample, two_sample_test
+
+FEWEST = 20
+"""Rows of each set that say something about its distribution."""
+
+FARTHER = 0.8
+"""Held-out images are farther from the training images than those are from each other, beyond what
+honest splits show, where this holds of as many pairs of them."""
 
 
 def check_yardstick(
@@ -15,22 +31,120 @@ def check_yardstick(
     test: Any,
     train_source: ImageSource | None = None,
     test_source: ImageSource | None = None,
+    generated_source: ImageSource | None = None,
     groups: Sequence[Any] | None = None,
+    metric: Metric = "absolute_cosine",
+    left_out: NDArray[np.float64] | None = None,
+    test_distances: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Yardstick:
-    """Test whether held-out images are images of the same kind as the training images.
+    """Test whether held-out images say how close honest images come to the training images.
+
+    Three checks: `two_sample_test` of the features, `compare_files` of the stored images, and
+    `compare_series` of distances inside train and from held-out to training images.
 
     Args:
         train: float [l, d], features of the training images; NumPy (memory-mapped too) or torch.
         test: float [m, d], features of the held-out images.
-        train_source: the stored training images, whose file properties are compared with those of
-            the held-out ones; None where only features are given.
-        test_source: the stored held-out images.
+        train_source: the stored training images; None where only features are given.
+        test_source: the stored held-out images; as for train.
+        generated_source: the stored generated images. Where they differ from both others this is
+            said in a note, since it is no fault of the yardstick.
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
+        metric: the distance between images.
+        left_out: float64 [s], distances of training images to their nearest other training image,
+            where they are known.
+        test_distances: float64 [m], distances of held-out images to their nearest training image,
+            where they are known.
         seed: of samples and permutations.
 
     Returns:
-        A `Yardstick`: whether it holds, and the reasons where it does not.
+        A `Yardstick`: whether it holds, and the reasons where it does not. `checks` holds a
+        `TwoSample`, a `FileDifferences` and a `Series`.
+
+    Raises:
+        InputError: the arrays are not features of one backbone.
     """
-    return Yardstick(holds=True)
+    arrays = as_feature_sets(train=train, test=test)
+    train, test = arrays["train"], arrays["test"]
+    checks: dict[str, Any] = {}
+    if min(row_counts(arrays).values()) >= FEWEST:
+        if left_out is None:
+            left_out = left_out_distances(train, metric=metric, seed=seed)
+        if test_distances is None:
+            test_distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
+        checks["two_sample"] = two_sample_test(train=train, test=test, groups=groups, seed=seed)
+        checks["series"] = compare_series(
+            left_out=left_out, test_distances=test_distances, test=test, metric=metric, seed=seed
+        )
+    notes: list[str] = []
+    if train_source is not None and test_source is not None:
+        checks["file_properties"], notes = _check_files(
+            train_source, test_source, generated_source, seed
+        )
+    reasons, more = _judge(checks)
+    return Yardstick(
+        holds=not reasons, reasons=tuple(reasons), notes=(*more, *notes), checks=checks
+    )
+
+
+def _check_files(
+    train: ImageSource, test: ImageSource, generated: ImageSource | None, seed: int
+) -> tuple[FileDifferences, list[str]]:
+    """The differences of the held-out images, and notes on those that are no reason."""
+    of_train = read_properties(train, seed=seed)
+    differences = compare_files(of_train, read_properties(test, seed=seed))
+    notes = [f"{capitalize(clause)}: hardly a difference." for clause in differences.minor]
+    if generated is not None:
+        own = compare_files(
+            of_train, read_properties(generated, seed=seed), names=("training", "generated")
+        )
+        notes += [
+            f"{capitalize(clause)}. This can hide copies; it makes no copies of others."
+            for clause in own.clauses
+        ]
+    return differences, notes
+
+
+def _judge(checks: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """What speaks against the yardstick, and what does not but must be known."""
+    reasons: list[str] = []
+    notes: list[str] = []
+    two_sample: TwoSample | None = checks.get("two_sample")
+    files: FileDifferences | None = checks.get("file_properties")
+    series: Series | None = checks.get("series")
+    if files is not None:
+        reasons += [f"{capitalize(clause)}." for clause in files.clauses]
+    if two_sample is not None and two_sample.differs:
+        reasons.append(
+            "Held-out images are of another kind than training images: their features differ "
+            f"(energy distance {two_sample.size:.3f} of the spread inside the sets, p = "
+            f"{two_sample.p_value:.2g})."
+        )
+    if series is None:
+        return reasons, notes
+    if series.in_series:
+        reasons.append(series_sentence(series))
+    elif series.farther >= FARTHER:
+        reasons.append(
+            "Held-out images are farther from the training images than those are from each other, "
+            f"in {share(series.farther)} of comparisons; 50 % is expected."
+        )
+    if series.test_in_series:
+        notes.append(
+            f"Held-out images come in series: {series.test:,} of them form {series.independent:,} "
+            "groups of much the same images. They say about as much as that many independent "
+            "images; p-values and intervals are too small. Name the groups (--groups)."
+        )
+    return reasons, notes
+
+
+def series_sentence(series: Series) -> str:
+    """What series in the training images mean, as a sentence."""
+    return (
+        f"Training images come in series: {share(series.train_share)} of them are closer to "
+        "another training image than held-out images ever are to any. New images of trained "
+        "scenes, products or patients are as close without being copies. Name the groups "
+        "(--groups), or hold out images of the same series."
+    )

@@ -1,0 +1,146 @@
+"""Series of images (bursts, scenes, products, patients): are training images each other's copies?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.arrays import take_rows, to_numpy
+from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.neighbors import Metric, nearest, nearest_other
+from genmem.results import Json, to_json
+
+ROWS = 5_000
+"""Training images that are left out in turn, and held-out images compared with each other: a seeded
+sample where there are more."""
+
+LARGE_SHARE = 0.01
+"""A share of training images in series that matters. Exact repetitions of fewer do not keep a
+blatant copier from being accused."""
+
+_NEIGHBORS = 10
+"""Held-out images that a held-out image can be linked with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """How close training images are to each other, beside how close held-out images are to them.
+
+    Attributes:
+        train_share: share of training images closer to another training image than held-out images
+            ever are to any: `copied_fraction` of the training images, each left out in turn.
+        train_low, train_high: its 95 % interval; a rough one, since two images of a series are each
+            other's nearest.
+        in_series: that share is larger than `LARGE_SHARE`, beyond chance.
+        farther: the chance that a held-out image is farther from the training images than a
+            training image from the others, a tie counting one half: .5 where they are alike.
+        independent: groups that the held-out images form; images closer to each other than almost
+            all are to training images are in one group.
+        test_in_series: a large share of the held-out images is in such groups.
+        train, test: images that were compared.
+    """
+
+    train_share: float
+    train_low: float
+    train_high: float
+    in_series: bool
+    farther: float
+    independent: int
+    test_in_series: bool
+    train: int
+    test: int
+
+    def to_dict(self) -> dict[str, Json]:
+        """The result as plain JSON."""
+        return to_json(asdict(self))
+
+
+def left_out_distances(
+    train: Any, *, metric: Metric, seed: int, rows: int = ROWS
+) -> NDArray[np.float64]:
+    """Distances of training images to their nearest other training image, float64 [s].
+
+    Args:
+        train: float [l, d].
+        metric: the distance.
+        seed: of the sample, where there are more than `rows`.
+        rows: images to leave out in turn.
+    """
+    count = int(train.shape[0])
+    if count <= rows:
+        return to_numpy(nearest_other(train, metric=metric))
+    positions = np.sort(np.random.default_rng(seed).choice(count, rows, replace=False))
+    return to_numpy(nearest_other(train, positions, metric=metric))
+
+
+def compare_series(
+    *,
+    left_out: NDArray[np.float64],
+    test_distances: NDArray[np.float64],
+    test: Any,
+    metric: Metric,
+    seed: int = 0,
+) -> Series:
+    """Find series among the training and among the held-out images.
+
+    Args:
+        left_out: float64 [s], distances of training images to their nearest other one.
+        test_distances: float64 [m], distances of held-out images to their nearest training image.
+        test: float [m, d], the held-out images.
+        metric: the distance of both.
+        seed: of the sample of held-out images.
+    """
+    share = copied_fraction_from(generated=left_out, test=test_distances, train_rows=len(left_out))
+    low, high = (share.interval.low, share.interval.high) if share.interval else (0.0, 1.0)
+    independent, compared = _independent(test, test_distances, metric, seed)
+    return Series(
+        train_share=share.value,
+        train_low=low,
+        train_high=high,
+        in_series=low > LARGE_SHARE,
+        farther=_probability_larger(test_distances, left_out),
+        independent=independent,
+        test_in_series=independent < (1 - TEST_SHARE) * compared,
+        train=len(left_out),
+        test=compared,
+    )
+
+
+TEST_SHARE = 0.2
+"""Held-out images come in series where this share of them adds no independent one."""
+
+
+def _independent(
+    test: Any, distances: NDArray[np.float64], metric: Metric, seed: int
+) -> tuple[int, int]:
+    """Groups that linked held-out images form, and the number of images.
+
+    Two are linked within the distance below which 1 % of the held-out images lie to training ones.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = int(test.shape[0])
+    rows = np.arange(count)
+    if count > ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
+        test = take_rows(test, rows)
+    if len(rows) < 3:
+        return len(rows), len(rows)
+    k = min(_NEIGHBORS, len(rows) - 1)
+    search = nearest(test, test, k=k, metric=metric, exclude_self=True)
+    near = to_numpy(search.distances) <= np.quantile(distances, 0.01)
+    first, column = np.nonzero(near)
+    second = to_numpy(search.indices)[first, column]
+    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(rows), len(rows)))
+    return int(connected_components(links, directed=False)[0]), len(rows)
+
+
+def _probability_larger(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """P(first > second) + P(first = second) / 2 for values drawn at random."""
+    ordered = np.sort(second)
+    below = np.searchsorted(ordered, first, side="left") + np.searchsorted(ordered, first, "right")
+    return float(below.mean() / (2 * len(ordered)))
