@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from genmem.images import ImageSource
 from genmem.neighbors import Metric, nearest
 from genmem.results import Yardstick
 from genmem.yardstick.file_properties import FileDifferences, compare_files, read_properties
-from genmem.yardstick.series import Series, compare_series, left_out_distances
+from genmem.yardstick.series import (
+    Series,
+    compare_series,
+    left_out_distances,
+    link,
+    link_images,
+)
 from genmem.yardstick.two_sample import TwoSample, two_sample_test
 
 FEWEST = 20
@@ -74,10 +81,20 @@ def check_yardstick(
             left_out = left_out_distances(train, metric=metric, seed=seed)
         if test_distances is None:
             test_distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
-        checks["two_sample"] = two_sample_test(train=train, test=test, groups=groups, seed=seed)
-        checks["series"] = compare_series(
+        series = compare_series(
             left_out=left_out, test_distances=test_distances, test=test, metric=metric, seed=seed
         )
+        within = link(test_distances)
+        # Images of one series go to one side together, or every split by series would differ.
+        by_series = series.in_series or series.test_in_series
+        checks["two_sample"] = two_sample_test(
+            train=train,
+            test=test,
+            groups=groups,
+            linked=partial(link_images, within=within, metric=metric) if by_series else None,
+            seed=seed,
+        )
+        checks["series"] = series
     notes: list[str] = []
     if train_source is not None and test_source is not None:
         checks["file_properties"], notes = _check_files(

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import JpegImagePlugin
 
 from genmem.errors import InputError
 from genmem.formatting import join_words, number, share
@@ -220,10 +220,10 @@ def _jpeg_quality(header: JpegImagePlugin.JpegImageFile) -> int | None:
 
 
 def _noise_floor(gray: NDArray[np.float32]) -> float:
-    """σ = √(π/2) · Σ |I ∗ N| / (6 (W − 2)(H − 2)) of Immerkær 1996, "Fast noise variance estimation".
+    """σ = √(π/2) · Σ |I ∗ N| / (6 (W − 2)(H − 2)).
 
-    N is the difference of two Laplacians, which flat and evenly sloping regions do not excite. The
-    mean is taken over the flatter half of the image, so that texture counts less.
+    Immerkær 1996, "Fast noise variance estimation". N is the difference of two Laplacians, which
+    flat and evenly sloping regions do not excite; texture does, so it errs upward.
     """
     if min(gray.shape) < 8:
         return 0.0

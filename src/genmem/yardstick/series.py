@@ -1,4 +1,4 @@
-"""Series of images (bursts, scenes, products, patients): are training images each other's copies?"""
+"""Series of images: bursts, scenes, products, patients; images that lie close to each other."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ sample where there are more."""
 LARGE_SHARE = 0.01
 """A share of training images in series that matters. Exact repetitions of fewer do not keep a
 blatant copier from being accused."""
+
+TEST_SHARE = 0.2
+"""Held-out images come in series where this share of them adds no independent one."""
 
 _NEIGHBORS = 10
 """Held-out images that a held-out image can be linked with."""
@@ -95,7 +98,11 @@ def compare_series(
     """
     share = copied_fraction_from(generated=left_out, test=test_distances, train_rows=len(left_out))
     low, high = (share.interval.low, share.interval.high) if share.interval else (0.0, 1.0)
-    independent, compared = _independent(test, test_distances, metric, seed)
+    compared = int(test.shape[0])
+    if compared > ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(compared, ROWS, replace=False))
+        test, compared = take_rows(test, rows), ROWS
+    independent = int(link_images(test, within=link(test_distances), metric=metric).max()) + 1
     return Series(
         train_share=share.value,
         train_low=low,
@@ -109,34 +116,33 @@ def compare_series(
     )
 
 
-TEST_SHARE = 0.2
-"""Held-out images come in series where this share of them adds no independent one."""
+def link(test_distances: NDArray[np.float64]) -> float:
+    """The distance up to which images are linked: 1 % of held-out images lie so close to train."""
+    return float(np.quantile(test_distances, 0.01))
 
 
-def _independent(
-    test: Any, distances: NDArray[np.float64], metric: Metric, seed: int
-) -> tuple[int, int]:
-    """Groups that linked held-out images form, and the number of images.
+def link_images(rows: Any, *, within: float, metric: Metric) -> NDArray[np.int64]:
+    """Groups of images that are linked by short distances, directly or through others.
 
-    Two are linked within the distance below which 1 % of the held-out images lie to training ones.
+    Args:
+        rows: float [n, d].
+        within: two images up to this distance are linked, if one is among the other's 10 nearest.
+        metric: the distance.
+
+    Returns:
+        int64 [n], a number from 0 on for each image's group.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    count = int(test.shape[0])
-    rows = np.arange(count)
-    if count > ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
-        test = take_rows(test, rows)
-    if len(rows) < 3:
-        return len(rows), len(rows)
-    k = min(_NEIGHBORS, len(rows) - 1)
-    search = nearest(test, test, k=k, metric=metric, exclude_self=True)
-    near = to_numpy(search.distances) <= np.quantile(distances, 0.01)
-    first, column = np.nonzero(near)
+    count = int(rows.shape[0])
+    if count < 3:
+        return np.arange(count)
+    search = nearest(rows, rows, k=min(_NEIGHBORS, count - 1), metric=metric, exclude_self=True)
+    first, column = np.nonzero(to_numpy(search.distances) <= within)
     second = to_numpy(search.indices)[first, column]
-    links = coo_array((np.ones(len(first)), (first, second)), shape=(len(rows), len(rows)))
-    return int(connected_components(links, directed=False)[0]), len(rows)
+    links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
 def _probability_larger(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
