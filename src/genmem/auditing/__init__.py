@@ -4,6 +4,7 @@ audit.py           `genmem.audit`: the whole way, in one call
 results.py         `Audit` and its parts, frozen
 augment_option.py  `--augment`: which of `images.augmentations` each space compares
 cost_estimate.py   the expected running time, announced before the work
+groups.py          `--groups`: bursts, scenes, products, patients, each of which counts once
 duplicates.py      near-duplicates inside train, and between test and train
 feature_spaces.py  the search in one feature space: features of every augmentation
 search.py          the k nearest training images over all augmentations, exactly

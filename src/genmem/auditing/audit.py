@@ -20,7 +20,20 @@ from genmem.auditing.augment_option import (
 from genmem.auditing.caveats import caveats
 from genmem.auditing.cost_estimate import estimate_duplicates, estimate_extraction, estimate_search
 from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find_train_duplicates
-from genmem.auditing.feature_spaces import SpaceSearch, is_streamed, search_space
+from genmem.auditing.feature_spaces import (
+    SpaceSearch,
+    distance_metric,
+    is_streamed,
+    search_space,
+)
+from genmem.auditing.groups import (
+    Groups,
+    GroupsOption,
+    check_groups,
+    find_groups,
+    honest_units,
+    train_groups,
+)
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import combine_copied_fractions, compute_significance
@@ -64,6 +77,7 @@ def audit(
     neighbors: int = 5,
     level: float = 0.05,
     drop_duplicates: bool = False,
+    groups: GroupsOption | None = None,
     classes: bool = False,
     seed: int = 0,
     weights: str | Path | None = None,
@@ -98,6 +112,12 @@ def audit(
             that nearly repeat a training image out of the null. Flags then ask whether an image is
             closer than held-out images that are no near-duplicates, and where any was left out
             for its distance, the copied fraction has no interval.
+        groups: images that belong together (bursts, scenes, products, patients), each group of
+            which then counts once in the null: the number of the first folders of an image's path;
+            a CSV file with the columns id and group (and set, where sets share ids);
+            "near-duplicates", for clusters of the held-out images; or labels by role, one a row.
+            Images without a group stand for themselves. Held-out images of groups that are in
+            train too are left out.
         classes: report the training images' classes (their folders or labels).
         seed: seed of samples.
         weights: weights file of a single backbone; None to look for it.
@@ -139,6 +159,7 @@ def audit(
         neighbors=neighbors,
         level=level,
         drop_duplicates=drop_duplicates,
+        groups=groups,
         classes=classes,
         seed=seed,
         options=ExtractOptions(
@@ -162,6 +183,7 @@ class _Run:
     neighbors: int
     level: float
     drop_duplicates: bool
+    groups: GroupsOption | None
     classes: bool
     seed: int
     options: ExtractOptions
@@ -177,6 +199,7 @@ class _Run:
                 f"neighbors: expected at least 1 and at most {MAX_NEIGHBORS}, got {self.neighbors}."
             )
         check_seed(self.seed)
+        check_groups(self.groups)
         mixed = any(self.are_features.values()) and not all(self.are_features.values())
         if mixed and len(self.backbones) > 1:
             raise UsageError(
@@ -199,9 +222,10 @@ class _Run:
         with ExitStack() as stack:
             spaces = self._load(stack)
             duplicates = self._find_duplicates(spaces[0])
-            searches = [self._search(sets, duplicates.unique_rows) for sets in spaces]
+            groups = self._find_groups(spaces[0])
+            searches = [self._search(sets, duplicates.unique_rows, groups) for sets in spaces]
             class_names = _class_names(spaces[0].by_role["train"]) if self.classes else None
-            result = self._compute(spaces, searches, duplicates, class_names, stack)
+            result = self._compute(spaces, searches, duplicates, groups, class_names, stack)
         self.seconds["total"] = time.perf_counter() - started
         return result
 
@@ -257,8 +281,15 @@ class _Run:
         check_at_least(len(duplicates.unique_rows), MIN_TRAIN, role="train", why=why)
         return duplicates
 
-    def _search(self, sets: FeatureSets, train_rows: Ints) -> SpaceSearch:
-        honest = _honest_queries(sets, train_rows, self.seed)
+    def _find_groups(self, sets: FeatureSets) -> Groups | None:
+        """The images' groups, where they count."""
+        if self.groups is None:
+            return None
+        with self.timed("groups"):
+            return find_groups(self.groups, sets.by_role, metric=distance_metric(sets.backbone))
+
+    def _search(self, sets: FeatureSets, train_rows: Ints, groups: Groups | None) -> SpaceSearch:
+        honest = _honest_queries(sets, train_rows, groups, self.seed)
         queries = int(sets.by_role["generated"].array.shape[0]) + int(honest.array.shape[0])
         families = self._families(sets.extractor)
         self.announce(estimate_search(sets, queries, len(train_rows) * len(_flatten(families))))
@@ -277,29 +308,37 @@ class _Run:
         spaces: Sequence[FeatureSets],
         searches: Sequence[SpaceSearch],
         duplicates: TrainDuplicates,
+        groups: Groups | None,
         class_names: list[str | None] | None,
         stack: ExitStack,
     ) -> Audit:
         """P-values, flags and everything else that follows from the searches."""
         by_role = spaces[0].by_role
         excluded = exclude_duplicates(spaces[0], searches[0], drop=self.drop_duplicates)
+        honest = honest_units(
+            duplicates=excluded.rows,
+            biased=excluded.biased,
+            groups=groups,
+            train_rows=searches[0].honest_rows,
+        )
         pairs = [
             compute_significance(
-                search,
-                sets,
-                k=self.neighbors,
-                augmentations=self.augmentations,
-                excluded=excluded.rows,
-                biased=excluded.biased,
+                search, sets, k=self.neighbors, augmentations=self.augmentations, honest=honest
             )
             for sets, search in zip(spaces, searches, strict=True)
         ]
         results = tuple(result for result, _ in pairs)
         test = combine_tests([result for _, result in pairs])
-        honest, images = test.honest_p_values, len(test.p_values)
-        min_copies = min_copies_flagged(test.min_p_value, honest, images=images, level=self.level)
-        q = q_values(test.p_values, honest)
-        by_power_law = (q <= self.level) & (counted_q_values(test.p_values, honest) > self.level)
+        own, images = test.honest_p_values, len(test.p_values)
+        min_copies = min_copies_flagged(
+            test.min_p_value,
+            own,
+            images=images,
+            level=self.level,
+            groups=groups and groups.count("generated"),
+        )
+        q = q_values(test.p_values, own, groups=honest.generated_groups)
+        by_power_law = (q <= self.level) & (counted_q_values(test.p_values, own) > self.level)
         notes = caveats(
             results,
             images=images,
@@ -307,6 +346,7 @@ class _Run:
             min_copies=min_copies,
             by_power_law=int(by_power_law.sum()),
             biased=excluded.biased,
+            groups=groups,
         )
         return Audit(
             generated_ids=by_role["generated"].ids,
@@ -322,8 +362,9 @@ class _Run:
             min_p_value=test.min_p_value,
             min_copies_flagged=min_copies,
             space=np.stack([result.scores.min(axis=0) for _, result in pairs]).argmin(axis=0),
-            copied_fraction=combine_copied_fractions(results, test, biased=excluded.biased),
+            copied_fraction=combine_copied_fractions(results, test, honest),
             duplicates=(duplicates.pairs, *excluded.duplicates),
+            groups=groups,
             inputs={role: rows.summary for role, rows in by_role.items()},
             provenance=provenance(seed=self.seed),
             seconds=self.seconds,
@@ -342,14 +383,20 @@ def _flatten(families: AugmentationFamilies) -> tuple[Augmentation, ...]:
     )
 
 
-def _honest_queries(sets: FeatureSets, train_rows: Ints, seed: int) -> Queries:
+def _honest_queries(
+    sets: FeatureSets, train_rows: Ints, groups: Groups | None, seed: int
+) -> Queries:
     """Held-out images, or else a seeded sample of the training images, each left out in turn."""
     if "test" in sets.by_role:
         return Queries(array=sets.by_role["test"].array)
     chosen = train_rows
     if len(train_rows) > NULL_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(train_rows, NULL_ROWS, replace=False))
-    return Queries(array=take_rows(sets.by_role["train"].array, chosen), train_rows=chosen)
+    return Queries(
+        array=take_rows(sets.by_role["train"].array, chosen),
+        train_rows=chosen,
+        train_groups=None if groups is None else train_groups(groups, train_rows),
+    )
 
 
 def _class_names(train: FeatureSet) -> list[str | None]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genmem.auditing.results import SpaceResult
+from genmem.auditing.groups import Groups
+from genmem.auditing.results import NullSample, SpaceResult
 from genmem.calibration.null_distribution import FEWEST_FOR_TAIL
 from genmem.formatting import count
 
@@ -19,6 +20,7 @@ def caveats(
     min_copies: int | None,
     by_power_law: int,
     biased: bool,
+    groups: Groups | None = None,
 ) -> list[str]:
     """Sentences for the terminal, the page and the JSON.
 
@@ -29,6 +31,7 @@ def caveats(
         min_copies: `Audit.min_copies_flagged`.
         by_power_law: number of flags that rest on the power law.
         biased: held-out images were left out for their distance.
+        groups: the images' groups, where they count.
     """
     null = spaces[0].null
     honest = len(null.statistic)
@@ -40,6 +43,8 @@ def caveats(
             "training images themselves; where those repeat one another or come in series, copies "
             "look less unusual than they are."
         )
+    if groups is not None:
+        notes += _groups(null, groups)
     notes += _repeats(spaces, min_p_value)
     if min_copies is None or min_copies > 1:
         notes.append(
@@ -68,6 +73,24 @@ def caveats(
             "Images are therefore flagged, and counted as copies, only if they are closer than "
             "held-out images that are not near-duplicates. An honest generator that nearly repeats "
             "training images as often as held-out images do is not cleared."
+        )
+    return notes
+
+
+def _groups(null: NullSample, groups: Groups) -> list[str]:
+    """How many independent groups the honest images are, and which were left out."""
+    kind = "held-out" if null.source == "test" else "training"
+    images, units = null.images or len(null.statistic), len(null.statistic)
+    notes = [
+        f"{count(images, f'{kind} image')} in {count(units, 'group')} ({groups.rule}): each group "
+        "counts once, by its image closest to the training images, so they say as much as "
+        f"{units:,} independent images. The generated images are in "
+        f"{count(groups.count('generated'), 'group')}."
+    ]
+    if null.shared:
+        notes.append(
+            f"{count(null.shared, 'held-out image')} left out of the null: training images belong "
+            f"to {'its' if null.shared == 1 else 'their'} groups too."
         )
     return notes
 

@@ -40,6 +40,7 @@ class SpaceSearch:
         families: the augmentations by family.
         generated: the generated images' matches, by family.
         honest: the matches of the images that stand for an honest generator, by family.
+        honest_rows: int64 [m], the training rows that those are; None for held-out images.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SpaceSearch:
     families: AugmentationFamilies
     generated: Mapping[str, Matches]
     honest: Mapping[str, Matches]
+    honest_rows: Ints | None = None
 
 
 def search_space(
@@ -89,6 +91,7 @@ def search_space(
         families=families,
         generated={family: by_query["generated"] for family, by_query in matches.items()},
         honest={family: by_query["honest"] for family, by_query in matches.items()},
+        honest_rows=honest.train_rows,
     )
 
 

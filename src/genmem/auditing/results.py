@@ -10,6 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.auditing.groups import Groups
 from genmem.images import Augmentation
 from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
 
@@ -48,6 +49,9 @@ class NullSample:
         tail: of the m, those the power-law tail was fitted to; 0 where none was.
         exponent: of that tail, P(statistic < x) ∝ x^exponent; 0 without.
         dropped: held-out images left out of it as duplicates of training images.
+        shared: held-out images left out of it since their group is in train too.
+        images: honest images behind the statistic, where each of its m values is the smallest of a
+            group (`groups`); None where each is an image's.
     """
 
     source: str
@@ -55,6 +59,8 @@ class NullSample:
     tail: int
     exponent: float
     dropped: int = 0
+    shared: int = 0
+    images: int | None = None
 
     def to_dict(self) -> dict[str, Json]:
         """A summary as plain JSON, without the m values."""
@@ -67,6 +73,8 @@ class NullSample:
                 "tail": self.tail,
                 "exponent": self.exponent,
                 "dropped": self.dropped,
+                "shared_groups": self.shared,
+                "images": len(self.statistic) if self.images is None else self.images,
             }
         )
 
@@ -193,6 +201,7 @@ class Audit:
         space: int64 [n], the most significant space: the one with the smallest p-value.
         copied_fraction: over all spaces together; None where it cannot be estimated.
         duplicates: near-duplicates among the given images.
+        groups: the images' groups, each of which counts once in the null; None: images count.
         inputs: by role, as in `Score.inputs`.
         provenance, seconds, notes: as in `Score`.
         thumbnails: the images; None where features were given.
@@ -216,6 +225,7 @@ class Audit:
     space: Ints
     copied_fraction: Result | None
     duplicates: tuple[Duplicates, ...]
+    groups: Groups | None = None
     inputs: Mapping[str, InputSummary]
     provenance: Mapping[str, Json]
     seconds: Mapping[str, float]
@@ -264,6 +274,7 @@ class Audit:
                 "spaces": {space.name: space for space in self.spaces},
                 "augmentations": [augmentation.name for augmentation in self.augmentations],
                 "duplicates": self.duplicates,
+                "groups": self.groups,
                 "inputs": self.inputs,
                 "notes": self.notes,
                 "provenance": self.provenance,

@@ -30,15 +30,31 @@ class Queries:
         array: features [n, d].
         train_rows: int64 [n], the training row that each query is, for queries that are training
             images: it is no neighbor of itself under any augmentation. None for other images.
+        train_groups: int64 [l], the group of every training row: where given, no image of a query's
+            group is its neighbor.
     """
 
     array: Any
     train_rows: Ints | None = None
+    train_groups: Ints | None = None
 
     @property
     def extra(self) -> int:
-        """Neighbors to ask for beyond k, so that k remain without the row itself."""
-        return 0 if self.train_rows is None else 1
+        """Neighbors to ask for beyond k, so that k remain without the row or its group."""
+        if self.train_rows is None:
+            return 0
+        if self.train_groups is None:
+            return 1
+        return int(np.unique(self.train_groups, return_counts=True)[1].max())
+
+    def is_own(self, train: Ints) -> NDArray[np.bool_]:
+        """bool [n, k]: training rows [n, k] that are no neighbors of their query."""
+        if self.train_rows is None:
+            return np.zeros(train.shape, dtype=bool)
+        if self.train_groups is None:
+            return train == self.train_rows[:, None]
+        own = self.train_groups[train] == self.train_groups[self.train_rows][:, None]
+        return own & (train >= 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +117,7 @@ def nearest_over_augmentations(
                 train=train,
                 augmentations=np.full(train.shape, number, dtype=np.int64),
             )
-            new = _leave_out(new, queries[name].train_rows, k)
+            new = _leave_out(new, queries[name].is_own(new.train), k)
             matches[name] = _merge(matches[name], new, k) if name in matches else new
     return matches
 
@@ -126,7 +142,7 @@ def most_significant_first(matches: Sequence[Matches], chosen: Ints, k: int) -> 
             :, None
         ],
     )
-    others = _leave_out(merged, first.train[:, 0], width)
+    others = _leave_out(merged, merged.train == first.train, width)
     return _sliced(_joined(first, others), slice(min(k, width)))
 
 
@@ -147,11 +163,9 @@ def _sliced(matches: Matches, columns: slice) -> Matches:
     )
 
 
-def _leave_out(matches: Matches, train_rows: Ints | None, k: int) -> Matches:
-    """The k nearest matches without one training row per query; None leaves out nothing."""
-    if train_rows is None:
-        return matches
-    distances = np.where(matches.train == train_rows[:, None], np.inf, matches.distances)
+def _leave_out(matches: Matches, own: NDArray[np.bool_], k: int) -> Matches:
+    """The k nearest matches without those that are the query's own."""
+    distances = np.where(own, np.inf, matches.distances)
     return _sliced(_sorted(replace(matches, distances=distances)), slice(k))
 
 

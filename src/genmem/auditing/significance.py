@@ -13,7 +13,8 @@ import numpy as np
 
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch
-from genmem.auditing.results import Bools, Floats, Ints, NullSample, SpaceResult
+from genmem.auditing.groups import HonestUnits
+from genmem.auditing.results import Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.search import Matches, most_significant_first
 from genmem.auditing.space_tests import Statistic, TestResult, compute_tests
 from genmem.calibration.null_distribution import NullDistribution
@@ -47,8 +48,7 @@ def compute_significance(
     *,
     k: int,
     augmentations: Sequence[Augmentation],
-    excluded: Bools,
-    biased: bool,
+    honest: HonestUnits,
 ) -> tuple[SpaceResult, TestResult]:
     """P-values and copied fraction of one space.
 
@@ -57,17 +57,15 @@ def compute_significance(
         sets: the sets in this space.
         k: neighbors to list.
         augmentations: all augmentations of the audit.
-        excluded: bool [m], honest images left out as duplicates of training images.
-        biased: some of them were left out for their distance, so that the others are farther off
-            than honest images are, and the copied fraction has no interval.
+        honest: what counts once in the null.
     """
     statistics = {
         family: distance_statistic(matches, search.metric)
         for family, matches in search.generated.items()
     }
     generated = {family: values for family, (values, _) in statistics.items()}
-    honest = {
-        family: distance_statistic(matches, search.metric)[0][~excluded]
+    honest_values = {
+        family: honest.reduce(distance_statistic(matches, search.metric)[0])
         for family, matches in search.honest.items()
     }
     test = compute_tests(
@@ -75,7 +73,7 @@ def compute_significance(
             Statistic(
                 name=statistics[family][1],
                 generated=generated[family],
-                honest=honest[family],
+                honest=honest_values[family],
                 family=family,
             )
             for family in generated
@@ -86,9 +84,9 @@ def compute_significance(
         several = len(test.nulls) > 1
         copied_fraction = estimate_copied_fraction(
             generated=test.scores.min(axis=0) if several else generated[UNCHANGED],
-            honest=test.honest_scores.min(axis=0) if several else honest[UNCHANGED],
+            honest=test.honest_scores.min(axis=0) if several else honest_values[UNCHANGED],
             train_rows=int(sets.by_role["train"].array.shape[0]),
-            biased=biased,
+            units=honest,
         )
     family = test.scores.argmin(axis=0)
     listed = _listed_matches(search, family, augmentations, k)
@@ -105,7 +103,7 @@ def compute_significance(
         statistic=generated[UNCHANGED],
         statistic_name=statistics[UNCHANGED][1],
         p_values=test.p_values,
-        null=_null_sample(test.nulls[0], sets, dropped=int(excluded.sum())),
+        null=_null_sample(test.nulls[0], honest),
         copied_fraction=copied_fraction,
         backbone=sets.describe_backbone(),
     )
@@ -113,26 +111,34 @@ def compute_significance(
 
 
 def compute_evidence(
-    statistic: Statistic, *, space: str, metric: str, train: Ints, source: str, train_rows: int
+    statistic: Statistic,
+    *,
+    space: str,
+    metric: str,
+    train: Ints,
+    train_rows: int,
+    honest: HonestUnits,
 ) -> tuple[SpaceResult, TestResult]:
     """A test beside the feature spaces' (local evidence), as a space of its own.
 
     Args:
-        statistic: of the generated images, and of the honest ones that are not left out.
+        statistic: of the generated images [n], and of all honest ones [m].
         space: its name among the spaces ("local").
         metric: what the statistic measures.
         train: int64 [n], for each generated image the training row with the smallest statistic.
-        source: of the honest images, "test" or "train".
         train_rows: size of the training set.
+        honest: what counts once in the null.
     """
-    test = compute_tests([statistic])
+    test = compute_tests([replace(statistic, honest=honest.reduce(statistic.honest))])
     images = len(statistic.generated)
     copied_fraction = None
-    if source == "test":
-        copied_fraction = copied_fraction_from(
-            generated=statistic.generated, test=statistic.honest, train_rows=train_rows
+    if honest.source == "test":
+        copied_fraction = estimate_copied_fraction(
+            generated=statistic.generated,
+            honest=test.nulls[0].values,
+            train_rows=train_rows,
+            units=honest,
         )
-    null = test.nulls[0]
     result = SpaceResult(
         name=space,
         metric=metric,
@@ -144,9 +150,7 @@ def compute_evidence(
         statistic=statistic.generated,
         statistic_name=statistic.name,
         p_values=test.p_values,
-        null=NullSample(
-            source=source, statistic=null.values, tail=null.tail, exponent=null.exponent
-        ),
+        null=_null_sample(test.nulls[0], honest),
         copied_fraction=copied_fraction,
         backbone={},
     )
@@ -159,13 +163,15 @@ def _ratios(search: SpaceSearch, family: Ints) -> Floats:
     return ratios[family, np.arange(len(family))]
 
 
-def _null_sample(null: NullDistribution, sets: FeatureSets, *, dropped: int) -> NullSample:
+def _null_sample(null: NullDistribution, honest: HonestUnits) -> NullSample:
     return NullSample(
-        source="test" if "test" in sets.by_role else "train",
+        source=honest.source,
         statistic=null.values,
         tail=null.tail,
         exponent=null.exponent,
-        dropped=dropped,
+        dropped=honest.dropped,
+        shared=honest.shared,
+        images=None if honest.groups is None else honest.images,
     )
 
 
@@ -187,7 +193,7 @@ def _listed_matches(
 
 
 def combine_copied_fractions(
-    results: Sequence[SpaceResult], test: TestResult, *, biased: bool
+    results: Sequence[SpaceResult], test: TestResult, units: HonestUnits
 ) -> Result | None:
     """The copied fraction over all spaces, from the images' smallest scores; None without test."""
     first = results[0].copied_fraction
@@ -197,12 +203,12 @@ def combine_copied_fractions(
         generated=test.scores.min(axis=0),
         honest=test.honest_scores.min(axis=0),
         train_rows=first.n["train"],
-        biased=biased,
+        units=units,
     )
 
 
 def estimate_copied_fraction(
-    *, generated: Floats, honest: Floats, train_rows: int, biased: bool
+    *, generated: Floats, honest: Floats, train_rows: int, units: HonestUnits
 ) -> Result:
     """`copied_fraction` of an audit.
 
@@ -210,12 +216,15 @@ def estimate_copied_fraction(
         generated: float64 [n], statistics or scores, small for copies.
         honest: float64 [m], the same of held-out images.
         train_rows: size of the training set, for the result.
-        biased: held-out images were left out for the distance that is compared. The estimate then
-            counts whatever is closer than the others, honest near-duplicates too, and has no
-            interval.
+        units: what counts once. Of generated images in groups, the first of each counts, since the
+            interval is one of independent images. Where held-out images were left out for the
+            distance that is compared, the estimate counts whatever is closer than the others,
+            honest near-duplicates too, and has no interval.
     """
-    result = copied_fraction_from(generated=generated, test=honest, train_rows=train_rows)
-    if not biased:
+    result = copied_fraction_from(
+        generated=units.independent(generated), test=honest, train_rows=train_rows
+    )
+    if not units.biased:
         return result
     uncertain = ("p_value", "fewest_below")
     return replace(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def q_values(p_values: Floats, honest: Floats | None = None) -> Floats:
+def q_values(
+    p_values: Floats, honest: Floats | None = None, *, groups: NDArray[np.int64] | None = None
+) -> Floats:
     """The smallest false-discovery rate at which each image is flagged, float64 [n].
 
     Benjamini and Hochberg 1995: among the images with q ≤ r, at most a share r is expected to be
@@ -33,13 +35,16 @@ def q_values(p_values: Floats, honest: Floats | None = None) -> Floats:
         p_values: float64 [n], of the images in question.
         honest: float64 [m], of the honest images, each among the others; None: p-values are counted
             ones.
+        groups: int64 [n], the groups of the images in question, where the honest p-values are of
+            such groups: k, n and m then count groups. None: each image stands for itself.
     """
     by_law = _benjamini_hochberg(p_values)
     if honest is None or not (p_values < 1 / (len(honest) + 1)).any():
         return by_law
     counted = counted_q_values(p_values, honest)
-    closer = int(np.count_nonzero(p_values < honest.min()))
-    chance = probability_of_closer(closer, images=len(p_values), honest=len(honest))
+    units = np.arange(len(p_values)) if groups is None else groups
+    closer = len(np.unique(units[p_values < honest.min()]))
+    chance = probability_of_closer(closer, images=len(np.unique(units)), honest=len(honest))
     return np.minimum(counted, np.maximum(by_law, chance))
 
 
@@ -65,21 +70,28 @@ def probability_of_closer(closer: int, *, images: int, honest: int) -> float:
     return min(1.0, math.exp(logarithm))
 
 
-def min_copies_flagged(least: float, honest: Floats, *, images: int, level: float) -> int | None:
+def min_copies_flagged(
+    least: float, honest: Floats, *, images: int, level: float, groups: int | None = None
+) -> int | None:
     """How many perfect copies there must be before they are flagged; None where not even all are.
+
+    Copies are in as many groups as possible.
 
     Args:
         least: the p-value of a perfect copy.
         honest: float64 [m], the honest images' p-values, each among the others.
         images: n, generated images.
         level: the false-discovery rate at which images are flagged.
+        groups: that the generated images form; None: each stands for itself.
     """
+    units = images if groups is None else groups
     needed = math.ceil(images * max(least, _counted(least, honest)) / level)
     if least < min(1 / (len(honest) + 1), float(honest.min())):
         few, many = 0, images + 1
         while many - few > 1:
             middle = (few + many) // 2
-            rare = probability_of_closer(middle, images=images, honest=len(honest)) <= level
+            closer = min(middle, units)
+            rare = probability_of_closer(closer, images=units, honest=len(honest)) <= level
             few, many = (few, middle) if rare else (middle, many)
         needed = min(needed, max(many, math.ceil(images * least / level)))
     return needed if needed <= images else None

@@ -38,6 +38,15 @@ Augment = Annotated[
         "The cost is printed before the work starts.",
     ),
 ]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|FILE|near-duplicates",
+        help="Images that belong together (bursts, scenes, products, patients); each group counts "
+        "once among the honest images. N: the first N folders of an image's path. FILE: a CSV file "
+        "with the columns id and group. near-duplicates: clusters of the held-out images.",
+    ),
+]
 Neighbors = Annotated[
     int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
 ]
@@ -58,6 +67,7 @@ def audit(
     augment: Augment = None,
     neighbors: Neighbors = 5,
     level: Level = 0.05,
+    groups: Groups = None,
     classes: Annotated[bool, option("--classes")] = False,
     drop_duplicates: DropDuplicates = False,
     seed: Seed = 0,
@@ -96,6 +106,7 @@ def audit(
             neighbors=neighbors,
             level=level,
             drop_duplicates=drop_duplicates,
+            groups=groups,
             classes=classes,
             seed=seed,
             weights=weights,
