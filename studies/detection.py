@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from genmem.auditing.augment_option import UNCHANGED, build_families
 from genmem.auditing.feature_spaces import search_space
 from genmem.auditing.search import Queries
-from genmem.auditing.significance import distance_statistic
+from genmem.auditing.statistics import distance_statistic
 from genmem.calibration.null_distribution import combined_p_values, null_distribution
 from genmem.calibration.q_values import q_values
 from genmem.cli.progress import progress_on_stderr

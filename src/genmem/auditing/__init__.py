@@ -9,7 +9,8 @@ duplicates.py      near-duplicates inside train, and between test and train
 feature_spaces.py  the search in one feature space: features of every augmentation
 search.py          the k nearest training images over all augmentations, exactly
 space_tests.py     any number of statistics, each with its null, combined to one p-value
-significance.py    statistics, p-values and copied fraction of each space and of all together;
+statistics.py      the statistics of one space and their weights
+significance.py    p-values and copied fraction of each space and of all together;
                    `calibration.q_values` turns p-values into q-values
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection

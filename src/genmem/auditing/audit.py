@@ -37,7 +37,7 @@ from genmem.auditing.groups import (
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import combine_copied_fractions, compute_significance
-from genmem.auditing.space_tests import combine_tests
+from genmem.auditing.space_tests import combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
@@ -361,7 +361,7 @@ class _Run:
             by_power_law=by_power_law,
             min_p_value=test.min_p_value,
             min_copies_flagged=min_copies,
-            space=np.stack([result.scores.min(axis=0) for _, result in pairs]).argmin(axis=0),
+            space=most_significant([result for _, result in pairs]),
             copied_fraction=combine_copied_fractions(results, test, honest),
             duplicates=(duplicates.pairs, *excluded.duplicates),
             groups=groups,

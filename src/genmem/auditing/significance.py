@@ -11,35 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from genmem.auditing.augment_option import UNCHANGED
-from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch
+from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.groups import HonestUnits
 from genmem.auditing.results import Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.search import Matches, most_significant_first
 from genmem.auditing.space_tests import Statistic, TestResult, compute_tests
+from genmem.auditing.statistics import distance_ratio, space_statistics
 from genmem.calibration.null_distribution import NullDistribution
 from genmem.images import Augmentation
-from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
-from genmem.neighbors import Metric
+from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Result
 from genmem.scoring.feature_sets import FeatureSets
-
-
-def distance_statistic(matches: Matches, metric: Metric) -> tuple[Floats, str]:
-    """What is compared with honest images, float64 [n], smaller meaning closer; and its name.
-
-    Features: the distance to the nearest training image. Pixels: that distance divided by the one
-    to the tenth nearest, since plain images (sky, studio backgrounds) are near to everything. The
-    second nearest, as in the 1/3 rule, would hide copies of an image that the training set holds
-    twice. A distance of 0 up to rounding counts as 0.
-    """
-    nearest = snap_to_zero(matches.distances[:, 0])
-    if metric != "euclidean":
-        return nearest, "distance"
-    rank = min(REFERENCE, matches.distances.shape[1])
-    reference = matches.distances[:, rank - 1]
-    relative = np.divide(nearest, reference, out=np.zeros_like(nearest), where=reference > 0)
-    return relative, f"distance relative to neighbor {rank}"
 
 
 def compute_significance(
@@ -59,36 +41,20 @@ def compute_significance(
         augmentations: all augmentations of the audit.
         honest: what counts once in the null.
     """
-    statistics = {
-        family: distance_statistic(matches, search.metric)
-        for family, matches in search.generated.items()
-    }
-    generated = {family: values for family, (values, _) in statistics.items()}
-    honest_values = {
-        family: honest.reduce(distance_statistic(matches, search.metric)[0])
-        for family, matches in search.honest.items()
-    }
-    test = compute_tests(
-        [
-            Statistic(
-                name=statistics[family][1],
-                generated=generated[family],
-                honest=honest_values[family],
-                family=family,
-            )
-            for family in generated
-        ]
-    )
+    statistics = space_statistics(search, honest)
+    test = compute_tests(statistics)
     copied_fraction = None
     if "test" in sets.by_role:
-        several = len(test.nulls) > 1
+        several = len(statistics) > 1
         copied_fraction = estimate_copied_fraction(
-            generated=test.scores.min(axis=0) if several else generated[UNCHANGED],
-            honest=test.honest_scores.min(axis=0) if several else honest_values[UNCHANGED],
+            generated=test.scores.min(axis=0) if several else statistics[0].generated,
+            honest=test.honest_scores.min(axis=0) if several else statistics[0].honest,
             train_rows=int(sets.by_role["train"].array.shape[0]),
             units=honest,
         )
-    family = test.scores.argmin(axis=0)
+    families = list(search.generated)
+    tested = np.array([families.index(statistic.family) for statistic in statistics])
+    family = tested[test.scores.argmin(axis=0)]
     listed = _listed_matches(search, family, augmentations, k)
     result = SpaceResult(
         name=search.name,
@@ -100,8 +66,8 @@ def compute_significance(
             [_positions(group, augmentations) for group in search.families.values()]
         ),
         ratio=_ratios(search, family),
-        statistic=generated[UNCHANGED],
-        statistic_name=statistics[UNCHANGED][1],
+        statistic=statistics[0].generated,
+        statistic_name=statistics[0].name,
         p_values=test.p_values,
         null=_null_sample(test.nulls[0], honest),
         copied_fraction=copied_fraction,
@@ -159,7 +125,7 @@ def compute_evidence(
 
 def _ratios(search: SpaceSearch, family: Ints) -> Floats:
     """d1/d2 of each image in its most significant family, float64 [n]."""
-    ratios = np.stack([_ratio(matches.distances) for matches in search.generated.values()])
+    ratios = np.stack([distance_ratio(matches) for matches in search.generated.values()])
     return ratios[family, np.arange(len(family))]
 
 
@@ -237,11 +203,3 @@ def estimate_copied_fraction(
             "here.",
         ),
     )
-
-
-def _ratio(distances: Floats) -> Floats:
-    """d1/d2, float64 [n]; 1 where both are 0 or there is no second."""
-    if distances.shape[1] < 2:
-        return np.ones(len(distances))
-    first, second = snap_to_zero(distances[:, 0]), snap_to_zero(distances[:, 1])
-    return np.divide(first, second, out=np.ones_like(first), where=second > 0)

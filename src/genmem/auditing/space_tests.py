@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmem.auditing.results import Floats
+from genmem.auditing.results import Floats, Ints
 from genmem.calibration.null_distribution import (
     NullDistribution,
     combined_p_values,
@@ -113,6 +113,13 @@ def combine_tests(results: Sequence[TestResult]) -> TestResult:
         honest_p_values=honest_p_values,
         min_p_value=float(least[0]),
     )
+
+
+def most_significant(results: Sequence[TestResult]) -> Ints:
+    """int64 [n]: which of several tests has the smallest p-value; of equal ones, score."""
+    p_values = np.stack([result.p_values for result in results])
+    scores = np.stack([result.scores.min(axis=0) for result in results])
+    return np.lexsort((scores, p_values), axis=0)[0]
 
 
 def _single(statistic: Statistic) -> TestResult:
