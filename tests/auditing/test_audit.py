@@ -14,7 +14,6 @@ import genmem
 from genmem.auditing import audit, copied_images, copies_by_class
 from genmem.auditing.augment_option import parse_families
 from genmem.errors import InputError, UsageError
-from genmem.features import FeatureExtractor
 from genmem.images import AUGMENTATIONS
 from genmem.report.audit.text import verdict
 
@@ -43,24 +42,24 @@ def sets(digits):
 
 
 def test_recompressed_copies_are_flagged_with_their_training_images(sets):
-    found = audit(**sets, backbones=["pixels"])
+    found = audit(**sets, backbones=["pixels@16"])
     assert found.flagged[400:420].all()
     assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
     assert found.flagged[:400].sum() <= 2
 
 
 def test_flips_are_found_only_with_augmentation(sets):
-    without = audit(**sets, backbones=["pixels"])
-    found = audit(**sets, backbones=["pixels"], augment=["flip"])
+    without = audit(**sets, backbones=["pixels@16"])
+    found = audit(**sets, backbones=["pixels@16"], augment=["flip"])
     assert found.flagged[420:440].mean() > without.flagged[420:440].mean() + 0.5
     space, row, form, distance = found.nearest(425)
-    assert (space.name, row, form.phrase, distance) == ("pixels", 25, "flipped", 0)
+    assert (space.name, row, form.phrase, distance) == ("pixels@16", 25, "flipped", 0)
 
 
 def test_a_family_of_augmentations_can_be_limited_to_one_space():
-    forms, families = parse_families(["flip", "pixels:crops"], ["pixels", "inception"])
+    forms, families = parse_families(["flip", "pixels:crops"], ["pixels@64", "inception"])
     assert len(forms) == 12
-    assert list(families["pixels"]) == ["as they are", "flip", "crops"]
+    assert list(families["pixels@64"]) == ["as they are", "flip", "crops"]
     assert list(families["inception"]) == ["as they are", "flip"]
 
 
@@ -73,23 +72,23 @@ def test_all_families_can_be_asked_for_by_one_word():
 
 def test_generated_and_train_cannot_be_swapped(sets):
     swapped = sets | {"generated": sets["train"], "train": sets["generated"]}
-    assert audit(**sets, backbones=["pixels"]).flagged[400:420].all()
-    found = audit(**swapped, backbones=["pixels"])
+    assert audit(**sets, backbones=["pixels@16"]).flagged[400:420].all()
+    found = audit(**swapped, backbones=["pixels@16"])
     # Now it is training images that copy; each names the one "training" image it is.
     assert [found.nearest(row)[1] for row in range(20)] == list(range(400, 420))
 
 
 def test_the_copied_fraction_is_estimated_with_an_interval(sets):
-    found = audit(**sets, backbones=["pixels"], augment=["flip"]).copied_fraction
+    found = audit(**sets, backbones=["pixels@16"], augment=["flip"]).copied_fraction
     assert found is not None
     assert found.interval is not None
     assert found.interval.low <= 40 / 440 <= found.interval.high
-    honest = audit(**(sets | {"generated": sets["generated"][:400]}), backbones=["pixels"])
+    honest = audit(**(sets | {"generated": sets["generated"][:400]}), backbones=["pixels@16"])
     assert honest.copied_fraction.interval.low == 0
 
 
 def test_without_a_test_set_left_out_training_images_are_the_null(sets):
-    found = audit(generated=sets["generated"], train=sets["train"], backbones=["pixels"])
+    found = audit(generated=sets["generated"], train=sets["train"], backbones=["pixels@16"])
     assert found.spaces[0].null.source == "train"
     assert len(found.spaces[0].null.statistic) == 900
     assert found.flagged[400:420].all()
@@ -97,7 +96,7 @@ def test_without_a_test_set_left_out_training_images_are_the_null(sets):
 
 
 def test_a_note_says_that_there_are_too_few_honest_images(sets):
-    found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels"])
+    found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels@16"])
     assert any("with 30 honest images even a perfect copy" in note for note in found.notes)
     assert not found.flagged.any()
     assert found.min_copies_flagged == math.ceil(440 / 31 / 0.05)
@@ -105,8 +104,8 @@ def test_a_note_says_that_there_are_too_few_honest_images(sets):
 
 def test_several_spaces_are_combined_and_the_most_significant_is_named(sets):
     small = {role: images[-60:] for role, images in sets.items()}
-    found = audit(**small, backbones=["pixels", "efficientnet-lite0"])
-    assert [space.name for space in found.spaces] == ["pixels", "efficientnet-lite0"]
+    found = audit(**small, backbones=["pixels@16", "efficientnet-lite0"])
+    assert [space.name for space in found.spaces] == ["pixels@16", "efficientnet-lite0"]
     p = np.stack([space.p_values for space in found.spaces])
     assert (np.take_along_axis(p, found.space[None], axis=0)[0] == p.min(axis=0)).all()
 
@@ -124,7 +123,7 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         generated=given,
         train=tmp_path,
         test=sets["test"],
-        backbones=["pixels"],
+        backbones=["pixels@16"],
         classes=True,
     ) as found:
         listed = copied_images(found)
@@ -141,14 +140,14 @@ def test_duplicates_are_found_and_can_be_dropped(sets):
     train = np.concatenate([sets["train"], sets["train"][:5], [jpeg(sets["train"][7])]])
     test = np.concatenate([sets["test"], sets["train"][10:14]])
     given = {"generated": sets["generated"], "train": train, "test": test}
-    found = audit(**given, backbones=["pixels"])
+    found = audit(**given, backbones=["pixels@16"])
     inside, between = found.duplicates
     pairs = dict(zip(inside.first.tolist(), inside.second.tolist(), strict=True))
     assert pairs.items() >= {900: 0, 904: 4, 905: 7}.items()
     assert inside.exact[inside.first == 904].all()
     assert not inside.exact[inside.first == 905].any()
     assert {400, 401, 402, 403} <= set(between.first.tolist())
-    dropped = audit(**given, backbones=["pixels"], drop_duplicates=True)
+    dropped = audit(**given, backbones=["pixels@16"], drop_duplicates=True)
     assert dropped.spaces[0].null.dropped == dropped.duplicates[1].dropped >= 4
     assert (found.duplicates[0].dropped, found.duplicates[1].dropped) == (0, 0)
     assert not np.isin(dropped.spaces[0].train, inside.first).any()
@@ -167,7 +166,9 @@ def test_no_verdict_is_given_where_one_copy_could_not_be_flagged(sets, digits):
     one = np.concatenate([test[1:], train[500:501]])
     half = np.concatenate([test[:200], train[500:700]])
     for held_out, said in ((one, "unless 40 come as close"), (half, "none of 400 images can be")):
-        found, told = headline_of(generated=three, train=train, test=held_out, backbones=["pixels"])
+        found, told = headline_of(
+            generated=three, train=train, test=held_out, backbones=["pixels@16"]
+        )
         assert told.level == "open"
         assert said in told.sentence
         assert any(said in note for note in found.notes)
@@ -185,7 +186,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
         generated=given,
         train=sets["train"],
         test=sets["test"][:honest],
-        backbones=["pixels"],
+        backbones=["pixels@16"],
         augment=augment,
     )
     assert told.level == "copying"
@@ -194,7 +195,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
         generated=digits[1300 : 1300 + 4],
         train=sets["train"],
         test=sets["test"][:honest],
-        backbones=["pixels"],
+        backbones=["pixels@16"],
         augment=augment,
     )
     assert told.level == "open"
@@ -203,7 +204,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
 
 def test_a_note_names_flags_that_rest_on_the_power_law(digits):
     train, test, honest = digits[:700], digits[700:1300], digits[1300:1700]
-    given = {"train": train, "test": test, "backbones": ["pixels"]}
+    given = {"train": train, "test": test, "backbones": ["pixels@16"]}
     few = audit(generated=np.concatenate([honest, train[:8]]), **given)
     assert few.flagged[400:].all()
     assert few.by_power_law[400:].all()
@@ -218,7 +219,7 @@ def test_a_note_names_flags_that_rest_on_the_power_law(digits):
 def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(sets):
     near = np.stack([jpeg(sets["train"][row]) for row in range(100, 105)])
     given = sets | {"test": np.concatenate([sets["test"], near])}
-    found = audit(**given, backbones=["pixels"], augment=["flip"], drop_duplicates=True)
+    found = audit(**given, backbones=["pixels@16"], augment=["flip"], drop_duplicates=True)
     assert found.spaces[0].null.dropped >= 5
     for one in (found.copied_fraction, found.spaces[0].copied_fraction):
         assert one.interval is None
@@ -227,10 +228,10 @@ def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(s
     assert any("not near-duplicates" in note for note in found.notes)
     assert verdict(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
     # Files that are the same are no matter of distance.
-    clean = audit(**sets, backbones=["pixels"])
+    clean = audit(**sets, backbones=["pixels@16"])
     assert len(clean.duplicates[1].first) <= 1
     same = sets | {"test": np.concatenate([sets["test"], sets["train"][100:105]])}
-    kept = audit(**same, backbones=["pixels"], drop_duplicates=True)
+    kept = audit(**same, backbones=["pixels@16"], drop_duplicates=True)
     if kept.spaces[0].null.dropped == 5:
         assert kept.copied_fraction.interval is not None
 
@@ -243,30 +244,31 @@ def test_a_distance_of_zero_up_to_rounding_counts_as_zero():
     assert space.null.statistic[0] == space.statistic[0] == 0
 
 
-def test_images_of_several_sizes_are_refused_before_a_network_runs(sets, tmp_path, monkeypatch):
+def test_images_of_several_sizes_are_compared_after_stretching(sets, tmp_path):
+    rng = np.random.default_rng(0)
+    for row, pixels in enumerate(sets["train"]):
+        width, height = rng.integers(20, 90, 2)
+        Image.fromarray(pixels).resize((width, height)).save(tmp_path / f"{row:03d}.png")
+    with audit(**sets | {"train": tmp_path}, backbones=["pixels"]) as found:
+        assert [space.name for space in found.spaces] == ["pixels@64"]
+        assert found.flagged[400:420].all()
+        assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
+        assert found.flagged[:400].sum() <= 2
+
+
+def test_the_default_backbones_need_no_download_and_take_images_of_any_size(sets, tmp_path):
     for row, pixels in enumerate(sets["train"][:20]):
-        side = 20 if row == 17 else 16
-        Image.fromarray(pixels).resize((side, side)).save(tmp_path / f"{row:02d}.png")
-    monkeypatch.setattr("genmem.auditing.cost_estimate._rate", lambda *_: None)
-    ran = []
-    run = FeatureExtractor.run
-    monkeypatch.setattr(
-        FeatureExtractor,
-        "run",
-        lambda self, batch: (ran.append(self.backbone.name), run(self, batch))[1],
-    )
-    with pytest.raises(InputError, match="Make all images one size"):
-        audit(
-            generated=sets["generated"][:20],
-            train=tmp_path,
-            backbones=["efficientnet-lite0", "pixels"],
-        )
-    assert set(ran) <= {"pixels"}
+        Image.fromarray(pixels).resize((16 + row, 40 - row)).save(tmp_path / f"{row:02d}.png")
+    with audit(generated=sets["train"][:3], train=tmp_path, test=sets["test"][:9]) as found:
+        assert [space.name for space in found.spaces] == ["efficientnet-lite0", "pixels@64"]
+        assert [found.nearest(row)[1] for row in range(3)] == [0, 1, 2]
 
 
 def test_a_note_says_that_the_training_set_contains_every_image_twice(sets):
     train = np.concatenate([sets["train"][:300]] * 2)
-    found, told = headline_of(generated=sets["generated"][:50], train=train, backbones=["pixels"])
+    found, told = headline_of(
+        generated=sets["generated"][:50], train=train, backbones=["pixels@16"]
+    )
     assert "most training images occur twice" in told.sentence
     assert any("600 training images are there twice" in note for note in found.notes)
 
@@ -287,7 +289,9 @@ def test_features_are_audited_in_their_own_space(sets):
         ({"backbones": ["pixls"]}, "did you mean pixels"),
         ({"augment": ["spin"]}, "expected some of flip, vflip, crops"),
         ({"augment": ["vgg16:flip"]}, "expected one of pixels"),
-        ({"augment": ["flip", "pixels:flip"]}, "once"),
+        ({"augment": ["flip", "pixels@16:flip"]}, "once"),
+        ({"backbones": ["pixels", "pixels@64"]}, "several different names"),
+        ({"backbones": ["pixels@2"]}, "at least 4 and at most 512"),
         ({"level": 0}, "between 0 and 1"),
         ({"neighbors": 0}, "at least 1"),
         ({"classes": True}, "a folder of its own"),
@@ -296,7 +300,7 @@ def test_features_are_audited_in_their_own_space(sets):
 )
 def test_contradictory_arguments_are_refused(sets, changes, message):
     with pytest.raises(UsageError, match=message):
-        audit(**(sets | {"backbones": ["pixels"]} | changes))
+        audit(**(sets | {"backbones": ["pixels@16"]} | changes))
 
 
 @pytest.mark.parametrize("folder", ["train/", "data/train/"])
@@ -307,7 +311,7 @@ def test_classes_below_a_folder_around_the_whole_set_are_reported(sets, tmp_path
             with archive.open(name, "w") as file:
                 Image.fromarray(image).save(file, "PNG")
     changed = sets | {"train": tmp_path / "train.zip"}
-    with audit(**changed, backbones=["pixels"], classes=True) as found:
+    with audit(**changed, backbones=["pixels@16"], classes=True) as found:
         assert set(found.classes) == {"cat", "dog"}
         assert found.classes.count("dog") == len([n for n in range(len(names)) if n % 3 == 0])
 
@@ -317,13 +321,13 @@ def test_one_class_where_classes_were_asked_for_is_refused(sets, tmp_path):
     for number, image in enumerate(sets["train"]):
         Image.fromarray(image).save(tmp_path / "train" / "cat" / f"{number}.png")
     with pytest.raises(UsageError, match="all lie in one folder or have one label"):
-        audit(**sets | {"train": tmp_path / "train"}, backbones=["pixels"], classes=True)
+        audit(**sets | {"train": tmp_path / "train"}, backbones=["pixels@16"], classes=True)
 
 
 @pytest.mark.parametrize("role", ["generated", "train", "test"])
 def test_an_empty_text_is_refused_by_its_role(sets, role):
     with pytest.raises(UsageError, match=f"{role}: expected a value, got an empty text"):
-        audit(**sets | {role: ""}, backbones=["pixels"])
+        audit(**sets | {role: ""}, backbones=["pixels@16"])
 
 
 def test_features_cannot_be_flipped(sets):
@@ -334,19 +338,19 @@ def test_features_cannot_be_flipped(sets):
 
 def test_two_training_images_are_too_few(sets):
     with pytest.raises(InputError, match="at least 3 rows"):
-        audit(**(sets | {"train": sets["train"][:2]}), backbones=["pixels"])
+        audit(**(sets | {"train": sets["train"][:2]}), backbones=["pixels@16"])
 
 
 def test_the_expected_cost_is_announced_before_the_work(sets):
     said = []
-    audit(**sets, backbones=["pixels"], augment=["flip"], announce=said.append)
+    audit(**sets, backbones=["pixels@16"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
     assert "comparing 900 training images with all 900 for duplicates" in said[1]
     assert "comparing 840 images with 1,800 training rows" in said[2]
 
 
 def test_the_same_seed_gives_the_same_audit(sets):
-    one, other = (audit(**sets, backbones=["pixels"]) for _ in range(2))
+    one, other = (audit(**sets, backbones=["pixels@16"]) for _ in range(2))
     assert (one.p_values == other.p_values).all()
     assert one.to_dict()["copied_fraction"] == other.to_dict()["copied_fraction"]
 

@@ -41,7 +41,7 @@ def genmem(sets, tmp_path, monkeypatch, capsys):
     def command(*arguments):
         options = [*map(str, arguments)]
         if "--backbone" not in options:
-            options += ["--backbone", "pixels"]
+            options += ["--backbone", "pixels@8"]
         code = run(["audit", *options])
         return code, *capsys.readouterr()
 
@@ -55,7 +55,7 @@ def test_an_audit_leaves_page_tables_and_pictures(genmem, tmp_path):
     )
     assert code == 0, stderr
     assert "of 215 generated images are flagged as copies" in stdout
-    assert "cost: pixels:" in stderr
+    assert "cost: pixels@8:" in stderr
     rows = parquet.read_table(out / "images.parquet").to_pylist()
     assert len(rows) == 215
     copies = rows[200:]
@@ -77,7 +77,7 @@ def test_costs_are_printed_before_anything_else(genmem, tmp_path):
         "generated", "--train", "train", "--augment", "flip,crops", "--out", tmp_path / "out"
     )
     lines = [line for line in stderr.splitlines() if line.startswith("cost:")]
-    assert lines[0].startswith("cost: pixels: 7,415 images to embed")
+    assert lines[0].startswith("cost: pixels@8: 7,415 images to embed")
     assert "with 7,200 training rows" in lines[2]
 
 

@@ -1,4 +1,9 @@
+import pickle
+
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import genmem.features as features
 from genmem.errors import UsageError
@@ -48,3 +53,48 @@ def test_backbones_that_work_offline_are_ready():
 def test_an_unknown_device_is_refused():
     with pytest.raises(UsageError, match="not available here"):
         features.load_backbone("efficientnet-lite0", device="gpu")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("side", [4, 64, 512])
+def test_pixels_at_a_side_take_images_of_any_size(side):
+    pixels = features.load_backbone(f"pixels@{side}")
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((8, 8), (50, 37))]
+    rows, logits = pixels.run(np.stack([pixels.transform(image) for image in images]))
+    expected = [
+        np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)).ravel()
+        for image in images
+    ]
+    assert rows.dtype == np.float32
+    assert np.abs(rows - np.stack(expected)).max() <= 1
+    assert logits is None
+    assert pickle.loads(pickle.dumps(pixels)).backbone.name == f"pixels@{side}"
+
+
+def test_pixels_of_images_of_that_size_are_the_pixels_themselves():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert (features.load_backbone("pixels@16").transform(image) == image).all()
+
+
+def test_pixels_at_a_side_are_the_same_in_a_training_loop():
+    image = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    module = features.torch_module("pixels@16")
+    rows = module(torch.from_numpy(image).permute(2, 0, 1)[None]).numpy()
+    pixels = features.load_backbone("pixels@16")
+    assert np.abs(rows - pixels.run(pixels.transform(image)[None])[0]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pixels@3", "at least 4 and at most 512"),
+        ("pixels@", "at least 4 and at most 512"),
+        ("pixels@32@64", "with one side"),
+        ("efficientnet-lite0@16", "at least 32 and at most 4,096"),
+        ("dinov2-s@112", "images of one size; leave @112 out"),
+        ("pixls@64", "did you mean pixels"),
+    ],
+)
+def test_a_side_at_which_a_backbone_cannot_run_is_refused(name, message):
+    with pytest.raises(UsageError, match=message):
+        features.find_backbone(name)

@@ -23,6 +23,7 @@ from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find
 from genmem.auditing.feature_spaces import (
     SpaceSearch,
     distance_metric,
+    find_audit_backbones,
     is_streamed,
     search_space,
 )
@@ -49,13 +50,15 @@ from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
     FeatureSets,
-    find_backbones,
     load_feature_sets,
     open_backbones,
     open_set,
 )
 from genmem.scoring.plan import check_seed
 from genmem.scoring.score import set_notes
+
+DEFAULT_BACKBONES = ("efficientnet-lite0", "pixels@64")
+"""Spaces that need no download and take images of any size."""
 
 NULL_ROWS = 10_000
 """Training images that are left out in turn where no held-out images are given."""
@@ -72,7 +75,7 @@ def audit(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbones: Sequence[BackboneLike] = ("inception", "pixels"),
+    backbones: Sequence[BackboneLike] = DEFAULT_BACKBONES,
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
@@ -101,10 +104,11 @@ def audit(
         train: the training set.
         test: held-out images of the same kind; None for training images, each left out in turn.
         backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
-            "pixels" miss flips and crops, so name several. Each as in `genmem.score`. Unused where
-            features are given.
+            pixels miss flips and crops, so name several. Each as in `genmem.score`, except that
+            "pixels" is `pixels@64`: images are stretched to one size, in pixels a side. Unused
+            where features are given.
         augment: families of augmentations of the training images to compare with too: "flip",
-            "crops"; "pixels:crops" for that space alone. Each multiplies the number of training
+            "crops"; "pixels@64:crops" for that space alone. Each multiplies the number of training
             images by its augmentations, cheap in pixels and expensive in a network's features.
         neighbors: number of nearest training images to list for each generated image.
         level: false-discovery rate at which images are flagged, in (0, 1).
@@ -148,7 +152,7 @@ def audit(
     if test is not None:
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
-    entries = find_backbones(backbones, weights=weights)
+    entries = find_audit_backbones(backbones, weights=weights)
     augmentations, families = parse_families(augment, [entry.name for entry in entries])
     run = _Run(
         sources=sources,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from genmem.errors import UsageError
+from genmem.features import pixels
 from genmem.images import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 from genmem.images.augmentations import ALL
 
@@ -25,7 +26,7 @@ def parse_families(
 
     Args:
         augment: "FAMILY" for all spaces, or "SPACE:FAMILY" for one of them; "all" and "SPACE:all"
-            stand for every family.
+            stand for every family, the space "pixels" for `pixels@64`.
         backbones: the spaces.
 
     Raises:
@@ -36,6 +37,8 @@ def parse_families(
     by_space: dict[str, list[str]] = {space: [] for space in backbones}
     for item in augment:
         space, colon, family = item.rpartition(":")
+        if space == pixels.BACKBONE.name and space not in by_space:
+            space = pixels.STRETCHED.name  # as among the backbones of an audit
         if colon and space not in by_space:
             raise UsageError(
                 f"augment: {item} names the space {space!r}; expected one of "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,18 @@ from genmem.arrays import take_rows
 from genmem.auditing.augment_option import AugmentationFamilies
 from genmem.auditing.results import Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
-from genmem.features import FeatureExtractor, extract, image_transform
+from genmem.features import (
+    Backbone,
+    BackboneLike,
+    FeatureExtractor,
+    extract,
+    image_transform,
+    is_pixels,
+    pixels,
+)
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
 from genmem.neighbors import Metric
-from genmem.scoring.feature_sets import ExtractOptions, FeatureSets
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones
 
 REFERENCE = 10
 """Rank of the neighbor that pixel distances are divided by; searches have at least this depth."""
@@ -25,9 +34,30 @@ _BLOCK_ROWS = 16_384
 _STREAM_ROWS = 2_048
 
 
+def find_audit_backbones(
+    backbones: Sequence[BackboneLike], *, weights: str | Path | None
+) -> list[Backbone]:
+    """`find_backbones`, but `pixels` is `pixels@64`, which takes images of any size.
+
+    Args:
+        backbones: names, files, modules, callables or `Backbone`s.
+        weights: the weights file that was given, for one backbone.
+
+    Raises:
+        UsageError: as `find_backbones`.
+    """
+    if not isinstance(backbones, str) and isinstance(backbones, Sequence):
+        backbones = [pixels.STRETCHED if _is_plain_pixels(one) else one for one in backbones]
+    return find_backbones(backbones, weights=weights)
+
+
+def _is_plain_pixels(backbone: BackboneLike) -> bool:
+    return backbone is pixels.BACKBONE or backbone == pixels.BACKBONE.name
+
+
 def distance_metric(space: str) -> Metric:
     """The distance of a feature space: Euclidean for pixels, 1 − |cos| for features."""
-    return "euclidean" if space == "pixels" else "absolute_cosine"
+    return "euclidean" if is_pixels(space) else "absolute_cosine"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def audit(
     train: Train,
     out: OutDirectory,
     test: HonestImages = None,
-    backbone: Backbones = "inception,pixels",
+    backbone: Backbones = "efficientnet-lite0,pixels@64",
     augment: Augment = None,
     neighbors: Neighbors = 5,
     level: Level = 0.05,
@@ -77,6 +77,9 @@ def audit(
     skip_broken: SkipBroken = False,
 ) -> None:
     """Find the generated images that copy training images.
+
+    The default backbones need no download and take images of any size. `pixels@SIDE` compares
+    images stretched to SIDE x SIDE pixels, and here `pixels` is `pixels@64`.
 
     Prints how long each stage will take, roughly, before the stage starts. With
     `--drop-duplicates`, repeated training images include near-duplicates, and held-out images that

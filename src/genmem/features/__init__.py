@@ -6,6 +6,7 @@
 Neither torch nor timm is imported before a backbone is loaded.
 
 registry.py          the registry of backbones
+sides.py             NAME@SIDE: a backbone at another input size
 backbone.py          `Backbone`, an entry of the registry, and `Engine`
 inception.py timm_models.py efficientnet_lite.py pixels.py
                      genmem's own backbones
@@ -35,6 +36,7 @@ from genmem.features.feature_io import (
     load_features,
     load_statistics,
 )
+from genmem.features.pixels import is_pixels
 from genmem.features.registry import (
     BackboneLike,
     WeightsStatus,
@@ -61,6 +63,7 @@ __all__ = [
     "image_transform",
     "is_cached",
     "is_feature_source",
+    "is_pixels",
     "is_statistics",
     "load_backbone",
     "load_features",

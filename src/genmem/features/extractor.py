@@ -154,8 +154,9 @@ def load_backbone(
     """Load a backbone, ready to turn images into features.
 
     Args:
-        name: one of `backbones`, `timm:NAME`, the path of an .onnx, .pt2 or TorchScript file, a
-            torch module, a callable, or a `Backbone`; see `custom_backbone`.
+        name: one of `backbones`, `timm:NAME`, `NAME@SIDE`, the path of an .onnx, .pt2 or
+            TorchScript file, a torch module, a callable, or a `Backbone`; see `find_backbone` and
+            `custom_backbone`.
         weights: the weights file to use; None: look for the published one, or download it.
         device: where to run; "auto" takes CUDA, else MPS, else the CPU.
         progress: told about downloads.
@@ -195,7 +196,7 @@ def torch_module(name: BackboneLike, *, weights: str | Path | None = None) -> to
     if backbone.network is None:
         if obtained is not None:
             raise UsageError(f"{backbone.name} is an ONNX file: torch cannot run it.")
-        if backbone.open_engine is not pixels.BACKBONE.open_engine:
+        if not pixels.is_pixels(backbone.name):
             raise UsageError(f"{backbone.name} is a function: expected a torch network.")
         return TorchBackbone(preprocess, None).eval()
     if obtained is None:

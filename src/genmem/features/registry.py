@@ -12,6 +12,7 @@ from genmem import plugins
 from genmem.errors import UsageError
 from genmem.features import custom_models, efficientnet_lite, inception, pixels, timm_models
 from genmem.features.backbone import Backbone
+from genmem.features.sides import backbone_at_side
 from genmem.io.paths import expand_home
 
 BackboneLike = str | Path | Backbone | Callable[..., Any]
@@ -27,6 +28,7 @@ BACKBONES = {
         *efficientnet_lite.BACKBONES,
         *timm_models.BACKBONES,
         pixels.BACKBONE,
+        pixels.STRETCHED,
     )
 }
 """genmem's own backbones, in reading order. A new one is a `Backbone` in a file, and a line."""
@@ -49,11 +51,12 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
     """Find a backbone by its name, or describe the one that a file, module or callable is.
 
     Args:
-        backbone: one of `backbones`, `timm:NAME`, a custom file, module or callable with the
-            defaults of `custom_backbone`, or a `Backbone`, which is returned.
+        backbone: one of `backbones`, `timm:NAME`, either of them at another input size
+            (`NAME@SIDE`), a custom file, module or callable with the defaults of
+            `custom_backbone`, or a `Backbone`, which is returned.
 
     Raises:
-        UsageError: there is none; the message lists similar names.
+        UsageError: there is none (the message lists similar names), or not at this size.
     """
     if isinstance(backbone, Backbone):
         return backbone
@@ -61,15 +64,18 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
         return custom_backbone(backbone)
     if backbone in _registry():
         return _registry()[backbone]
+    if Path(backbone).suffix in custom_models.SUFFIXES:
+        return custom_backbone(backbone)  # an @ is part of the file's path
+    name, at, side = backbone.rpartition("@")
+    if at:
+        return backbone_at_side(find_backbone(name), side)
     if backbone.startswith("timm:"):
         return timm_models.timm_backbone(backbone.removeprefix("timm:"))
-    if Path(backbone).suffix in custom_models.SUFFIXES:
-        return custom_backbone(backbone)
     similar = difflib.get_close_matches(backbone, _registry(), n=3)
     hint = f"did you mean {' or '.join(similar)}? " if similar else ""
     raise UsageError(
-        f"unknown backbone {backbone!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, and "
-        f"the path of a {', '.join(custom_models.SUFFIXES)} file."
+        f"unknown backbone {backbone!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, "
+        f"NAME@SIDE, and the path of a {', '.join(custom_models.SUFFIXES)} file."
     )
 
 
@@ -127,7 +133,9 @@ def custom_backbone(
             "backbone: expected a name, the path of a file, a torch module or a callable, got "
             f"{type(network).__name__}."
         )
-    if name is not None and (not name or name in _registry() or name.startswith("timm:")):
+    if name is not None and (
+        not name or name in _registry() or name.startswith("timm:") or pixels.is_pixels(name)
+    ):
         raise UsageError(f"name: {name!r} is not free; choose another one.")
     backbone = custom_models.backbone_of_object(network, preprocess, name)
     if backbone.name in _registry():  # a function that is called inception is another network

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from genmem.errors import InputError, UsageError
+from genmem.features import find_backbone
 from genmem.training import MemorizationRejection
-from genmem.training.rejection.embedding import find_backbone_at_side, training_features
+from genmem.training.rejection.embedding import training_features
 from genmem.training.rejection.search import FaissSearch
 from genmem.training.rejection.threshold import as_unit_rows, resolve_tau
 
@@ -51,7 +52,7 @@ def test_an_at_in_the_path_of_a_file_is_part_of_the_path(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says that TorchScript is on its way out
         torch.jit.trace(nn.Flatten(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).save(path)
-    assert find_backbone_at_side(str(path)).network is not None
+    assert find_backbone(str(path)).network is not None
     made = MemorizationRejection(
         np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8),
         backbone=str(path),
@@ -63,7 +64,7 @@ def test_an_at_in_the_path_of_a_file_is_part_of_the_path(tmp_path):
 @pytest.mark.parametrize("side", ["8", "1000000", "²", "9" * 5000, ""])
 def test_a_side_that_no_embedding_has_is_refused(side):
     with pytest.raises(UsageError, match="at least 32 and at most 4,096"):
-        find_backbone_at_side(f"efficientnet-lite0@{side}")
+        find_backbone(f"efficientnet-lite0@{side}")
 
 
 def test_auto_is_refused_where_every_image_appears_twice(images):

@@ -18,7 +18,7 @@ def fd(result: Result, score: Score) -> Interpretation:
     limits = "Compare it only with values of the same backbone and as many images."
     if few < USUAL_SAMPLE:
         limits = f"With {few:,} images it is biased upward. {limits}"
-    if score.backbone.get("name") == "pixels":
+    if str(score.backbone.get("name")).partition("@")[0] == "pixels":
         limits += " On raw pixels it reflects colors and outlines, not content."
     return Interpretation(
         finding=f"The means and covariances of the two sets' features differ by "

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genmem.errors import InputError, UsageError
+from genmem.features.registry import find_backbone
 from genmem.images import Progress
 from genmem.training.common.dataset import TrainingImages, in_classes_of, load_shared_images
 from genmem.training.gan.config import GanConfig
 from genmem.training.gan.evaluation import Evaluator
-from genmem.training.rejection.embedding import find_backbone_at_side
 from genmem.training.rejection.rejection import MemorizationRejection, ramp
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_backbones(config: GanConfig) -> None:
         *(config.evaluate_with if config.evaluates else ()),
         *(() if config.tau is None else (config.backbone,)),
     ):
-        find_backbone_at_side(name)
+        find_backbone(name)
 
 
 def training_images(config: GanConfig, progress: Progress | None = None) -> TrainingImages:

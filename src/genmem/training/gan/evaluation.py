@@ -20,7 +20,6 @@ from genmem.results import Json
 from genmem.training.common.dataset import TrainingImages
 from genmem.training.gan.config import GanConfig
 from genmem.training.gan.sampling import balanced_labels, generate
-from genmem.training.rejection.embedding import find_backbone_at_side
 
 EVALUATION_STREAM = 3
 """Second part of the seed of evaluated samples; see `trainer.STEP_STREAM`."""
@@ -76,9 +75,7 @@ def _space(
     device: str,
     progress: Progress | None,
 ) -> _Space:
-    extractor = load_backbone(
-        find_backbone_at_side(name), device="cuda" if device == "cuda" else "cpu", progress=progress
-    )
+    extractor = load_backbone(name, device="cuda" if device == "cuda" else "cpu", progress=progress)
     rows = extract_features(extractor, train.pixels, progress, cached=True)
     test_moments, distances = None, None
     if test is not None:

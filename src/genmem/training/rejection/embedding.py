@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -18,47 +17,11 @@ from genmem.features.backbone import Backbone
 from genmem.features.cache import cache_folder, cached_array, entry_key
 from genmem.features.extractor import torch_module
 from genmem.features.network_engine import weights_digest
-from genmem.features.preprocessing import Crop, Stretch
 from genmem.features.registry import find_backbone
 from genmem.images import Progress
 
 VERSION = "training features 2"
 """Part of the cache key; to be raised when the same images would give other features."""
-
-SMALLEST_SIDE, LARGEST_SIDE = 32, 4_096
-"""Below this side no backbone's features are worth their name; above, no memory holds a batch."""
-
-
-def find_backbone_at_side(name: str) -> Backbone:
-    """A backbone by name, or at a smaller input: `efficientnet-lite0@64` sees 64 × 64 pixels.
-
-    The cost of a convolutional network falls with the square of the side; what its features still
-    tell apart must be measured (`docs/rejection.md`).
-
-    Raises:
-        UsageError: no such backbone, or it cannot be run at that size.
-    """
-    if Path(name).suffix in custom_models.SUFFIXES:
-        return find_backbone(name)  # an @ is part of the file's path
-    plain, at, text = name.rpartition("@")
-    if not at:
-        return find_backbone(name)
-    backbone = find_backbone(plain)
-    side = int(text) if text.isdecimal() and len(text) < 9 else 0
-    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
-        raise UsageError(
-            f"backbone {name!r}: expected NAME@SIDE with a side of at least {SMALLEST_SIDE} and "
-            f"at most {LARGEST_SIDE:,}."
-        )
-    preprocessing = backbone.preprocessing
-    if isinstance(preprocessing, Crop):
-        resize = preprocessing.resize and round(side * preprocessing.resize / preprocessing.size)
-        smaller: Crop | Stretch = replace(preprocessing, size=side, resize=resize)
-    elif isinstance(preprocessing, Stretch):
-        smaller = replace(preprocessing, size=side)
-    else:
-        raise UsageError(f"backbone {name!r}: {plain} takes images of any size; leave @{side} out.")
-    return replace(backbone, name=name, input_size=side, preprocessing=smaller)
 
 
 def open_backbone(
@@ -74,7 +37,7 @@ def open_backbone(
     if isinstance(backbone, nn.Module):
         return backbone.eval().requires_grad_(False), None
     if isinstance(backbone, str) and Path(backbone).suffix not in custom_models.SUFFIXES:
-        entry, name = find_backbone_at_side(backbone), backbone
+        entry, name = find_backbone(backbone), backbone
     elif isinstance(backbone, str | Path | Backbone):
         entry, name = find_backbone(backbone), None  # a file's name says nothing of it
     else:
@@ -171,7 +134,7 @@ def training_features(
         return compute()
     folder = cache_folder(cache) / "training"
     contents = blake2b(np.ascontiguousarray(images).data, digest_size=16).hexdigest()
-    described = find_backbone_at_side(name)
+    described = find_backbone(name)
     key = entry_key(
         VERSION,
         f"{contents} {images.shape}",

@@ -125,7 +125,7 @@ class MemorizationRejection:
         train: uint8 images [n, 3, H, W] (tensor or array); or their features, float [n, d]
             (array, memory-mapped too, or tensor) from the same backbone; or whatever
             `open_images` takes. One backbone must see both sides, so give images if you can.
-        backbone: its name, `NAME@SIDE` for a smaller input (see `find_backbone_at_side`), or a
+        backbone: its name, `NAME@SIDE` for a smaller input (see `find_backbone`), or a
             module that takes uint8 RGB [b, 3, H, W] and returns features [b, d].
         tau: threshold in the scale of the backbone (the paper's 0.13 is Inception's), 0 to
             reject nothing; "auto": the mean leave-one-out distance of the training rows, as the

@@ -15,7 +15,6 @@ from genmem.neighbors import nearest
 from genmem.training.common.dataset import TrainingImages, in_classes_of, load_shared_images
 from genmem.training.gan.build import training_images
 from genmem.training.gan.evaluation import extract_features
-from genmem.training.rejection.embedding import find_backbone_at_side
 from genmem.training.rejection.threshold import leave_one_out_distances
 from genmem.training.rejection_study.grid import LEAVE_ONE_OUT, TEST, Plan
 
@@ -93,9 +92,7 @@ def build_feature_space(
         UsageError: no such backbone.
         WeightsError: its weights are missing.
     """
-    extractor = load_backbone(
-        find_backbone_at_side(name), device="cuda" if device == "cuda" else "cpu", progress=progress
-    )
+    extractor = load_backbone(name, device="cuda" if device == "cuda" else "cpu", progress=progress)
     rows = {
         key: extract_features(extractor, images.pixels, progress, cached=True)
         for key, images in {"": sets.train, TEST: sets.test, **sets.references}.items()
