@@ -11,6 +11,7 @@ folder.py archives.py parquet.py arrays.py hub.py
 filenames.py       which files are images, by their names; names held packed
 classes.py         the class rule: the first folders in which images differ
 decode.py          encoded images and pixels → RGB, 8 bits
+fast_jpeg.py       JPEGs of common kinds, several times faster, to the same bits
 formats.py         formats by their first bytes, and which can be read here
 pillow_settings.py Pillow's process-wide settings, at their defaults while decoding
 reader.py          decoded, transformed batches, read ahead

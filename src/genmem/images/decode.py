@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
 from genmem.errors import InputError
+from genmem.images.fast_jpeg import decode_jpeg
 from genmem.images.formats import open_header
 from genmem.images.limits import MAX_PIXELS
 from genmem.images.pillow_settings import PILLOW_DEFAULTS
@@ -106,6 +108,10 @@ def _retry_without_warnings(function: Callable[[], Result]) -> Result:
 def _decode(content: bytes, *, name: str) -> NDArray[np.uint8]:
     header = open_header(content)
     _refuse_pixels(header.size, name=name)
+    if isinstance(header, JpegImageFile):
+        pixels = decode_jpeg(content, header)
+        if pixels is not None:
+            return pixels
     image = header if isinstance(header, ImageFile) else header.to_pillow()
     image.load()
     return _convert(image, name=name)
