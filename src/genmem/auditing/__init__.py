@@ -12,6 +12,8 @@ space_tests.py     any number of statistics, each with its null, combined to one
 statistics.py      the statistics of one space and their weights
 significance.py    p-values and copied fraction of each space and of all together;
                    `calibration.q_values` turns p-values into q-values
+local/             local evidence: regions that images share
+local_search.py    local evidence in an audit: candidates, test, why it was not looked for
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection
 """

@@ -35,6 +35,7 @@ from genmem.auditing.groups import (
     honest_units,
     train_groups,
 )
+from genmem.auditing.local_search import LocalSearch, local_test, search_local
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import combine_copied_fractions, compute_significance
@@ -79,6 +80,7 @@ def audit(
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
+    local: bool | None = None,
     drop_duplicates: bool = False,
     groups: GroupsOption | None = None,
     classes: bool = False,
@@ -112,6 +114,9 @@ def audit(
             images by its augmentations, cheap in pixels and expensive in a network's features.
         neighbors: number of nearest training images to list for each generated image.
         level: false-discovery rate at which images are flagged, in (0, 1).
+        local: also look for regions that an image shares with a training image, such as crops,
+            collages and cut-outs show (`auditing.local`), as a test of its own. None: where images
+            are given, of 64 pixels or more, and the extra `local` is installed.
         drop_duplicates: count near-duplicate training images as one, and leave held-out images
             that nearly repeat a training image out of the null. Flags then ask whether an image is
             closer than held-out images that are no near-duplicates, and where any was left out
@@ -162,6 +167,7 @@ def audit(
         families=families,
         neighbors=neighbors,
         level=level,
+        local=local,
         drop_duplicates=drop_duplicates,
         groups=groups,
         classes=classes,
@@ -186,6 +192,7 @@ class _Run:
     families: Mapping[str, AugmentationFamilies]
     neighbors: int
     level: float
+    local: bool | None
     drop_duplicates: bool
     groups: GroupsOption | None
     classes: bool
@@ -229,7 +236,8 @@ class _Run:
             groups = self._find_groups(spaces[0])
             searches = [self._search(sets, duplicates.unique_rows, groups) for sets in spaces]
             class_names = _class_names(spaces[0].by_role["train"]) if self.classes else None
-            result = self._compute(spaces, searches, duplicates, groups, class_names, stack)
+            local = self._search_local(spaces[0], searches, duplicates.unique_rows, groups)
+            result = self._compute(spaces, searches, local, duplicates, groups, class_names, stack)
         self.seconds["total"] = time.perf_counter() - started
         return result
 
@@ -307,10 +315,30 @@ class _Run:
                 options=self.options,
             )
 
+    def _search_local(
+        self,
+        sets: FeatureSets,
+        searches: Sequence[SpaceSearch],
+        train_rows: Ints,
+        groups: Groups | None,
+    ) -> LocalSearch:
+        with self.timed("local evidence"):
+            return search_local(
+                self.local,
+                sets.by_role,
+                searches,
+                train_rows=train_rows,
+                groups=groups,
+                seed=self.seed,
+                options=self.options,
+                announce=self.announce,
+            )
+
     def _compute(
         self,
         spaces: Sequence[FeatureSets],
         searches: Sequence[SpaceSearch],
+        local: LocalSearch,
         duplicates: TrainDuplicates,
         groups: Groups | None,
         class_names: list[str | None] | None,
@@ -331,6 +359,9 @@ class _Run:
             )
             for sets, search in zip(spaces, searches, strict=True)
         ]
+        if local.evidence is not None:
+            train_rows = int(by_role["train"].array.shape[0])
+            pairs.append(local_test(local.evidence, train_rows=train_rows, honest=honest))
         results = tuple(result for result, _ in pairs)
         test = combine_tests([result for _, result in pairs])
         own, images = test.honest_p_values, len(test.p_values)
@@ -372,7 +403,13 @@ class _Run:
             inputs={role: rows.summary for role, rows in by_role.items()},
             provenance=provenance(seed=self.seed),
             seconds=self.seconds,
-            notes=(*set_notes(by_role), *(n for sets in spaces for n in sets.notes()), *notes),
+            local=local.evidence,
+            notes=(
+                *set_notes(by_role),
+                *(note for sets in spaces for note in sets.notes()),
+                *local.notes,
+                *notes,
+            ),
             thumbnails=_thumbnails(by_role, stack),
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.auditing.groups import Groups
+from genmem.auditing.local.results import LocalEvidence
 from genmem.images import Augmentation
 from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
 
@@ -200,6 +201,7 @@ class Audit:
             fewer would not; None where not even all would be.
         space: int64 [n], the most significant space: the one with the smallest p-value.
         copied_fraction: over all spaces together; None where it cannot be estimated.
+        local: local evidence, behind the space "local"; None where it was not looked for.
         duplicates: near-duplicates among the given images.
         groups: the images' groups, each of which counts once in the null; None: images count.
         inputs: by role, as in `Score.inputs`.
@@ -230,6 +232,7 @@ class Audit:
     provenance: Mapping[str, Json]
     seconds: Mapping[str, float]
     notes: tuple[str, ...]
+    local: LocalEvidence | None = None
     thumbnails: Thumbnails | None = field(default=None, repr=False, compare=False)
     verdict: Verdict | None = None
     yardstick: Yardstick | None = None

@@ -47,6 +47,14 @@ Groups = Annotated[
         "with the columns id and group. near-duplicates: clusters of the held-out images.",
     ),
 ]
+Local = Annotated[
+    bool | None,
+    typer.Option(
+        "--local/--no-local",
+        help="Also look for regions shared with a training image: crops, collages, cut-outs. On "
+        "for images of 64 pixels or more where the extra `local` is installed.",
+    ),
+]
 Neighbors = Annotated[
     int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
 ]
@@ -68,6 +76,7 @@ def audit(
     neighbors: Neighbors = 5,
     level: Level = 0.05,
     groups: Groups = None,
+    local: Local = None,
     classes: Annotated[bool, option("--classes")] = False,
     drop_duplicates: DropDuplicates = False,
     seed: Seed = 0,
@@ -108,6 +117,7 @@ def audit(
             augment=split_names(augment) if augment is not None else (),
             neighbors=neighbors,
             level=level,
+            local=local,
             drop_duplicates=drop_duplicates,
             groups=groups,
             classes=classes,

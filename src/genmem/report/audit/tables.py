@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genmem.auditing.local import LOCAL, LocalEvidence
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult
 
 BLOCK = 1 << 16
@@ -38,7 +40,9 @@ def write_images(audit: Audit, folder: Path) -> None:
     `class` (if classes were requested), `distance` and `ratio` in the space of the smallest
     p-value; then for every space `SPACE:p_value`, `SPACE:statistic`, `SPACE:ratio` and, for each
     of its nearest training images, `SPACE:nearest_1`, `SPACE:distance_1`,
-    `SPACE:transformation_1` and so on.
+    `SPACE:transformation_1` and so on. With local evidence also `local:inliers`,
+    `local:region_generated` and `local:region_train` (corners of the shared region as JSON, x and y
+    in pixels of each image) and `local:mirrored`.
     """
     train = _text(audit.train_ids)
     classes = None if audit.classes is None else _text(audit.classes)
@@ -140,6 +144,8 @@ def _image_block(
     }
     for space in audit.spaces:
         columns |= _space_columns(space, rows, train, names)
+    if audit.local is not None:
+        columns |= _region_columns(audit.local, rows)
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -160,6 +166,17 @@ def _space_columns(
             f"{name}:transformation_{rank + 1}": _take(names, space.augmentations[rows, rank]),
         }
     return columns
+
+
+def _region_columns(local: LocalEvidence, rows: slice) -> dict[str, pa.Array]:
+    """The shared regions of some rows."""
+    regions = [region and region.to_dict() for region in local.regions[rows]]
+    columns = {f"{LOCAL}:inliers": pa.array(local.inliers[rows])}
+    for role in ("generated", "train"):
+        corners = [region and json.dumps(region[role]) for region in regions]
+        columns[f"{LOCAL}:region_{role}"] = pa.array(corners, pa.string())
+    is_mirrored = [region and region["mirrored"] for region in regions]
+    return columns | {f"{LOCAL}:mirrored": pa.array(is_mirrored, pa.bool_())}
 
 
 def _take(texts: pa.Array, rows: NDArray[np.int64]) -> pa.Array:

@@ -1,0 +1,159 @@
+"""Candidate training images by their local descriptors: an inverted file that only proposes.
+
+Every descriptor of a query votes for the training images that hold its nearest descriptors, by how
+much nearer they are than its background, the distance to the tenth nearest training image
+(McCann and Lowe 2012, "Local Naive Bayes Nearest Neighbor for Image Classification"): what many
+training images share, such as borders, logos and plain corners, votes for none of them. The search
+looks into a few cells of the index, so it may miss; what it proposes is verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.auditing.local.keypoints import DIMENSION, Keypoints, KeypointSet
+from genmem.images import Progress
+
+Ints = NDArray[np.int64]
+
+BACKGROUND = 10
+"""Rank of the training image whose distance a match is compared with."""
+
+NEIGHBORS = 24
+"""Descriptors looked up for each of a query's; several may belong to one training image."""
+
+INDEX_POINTS = 4_000_000
+"""Descriptors in the index at most, 128 bytes each: fewer an image where images are many."""
+
+_PROBES = 8
+_PER_CELL = 128
+_MOST_CELLS = 8_192
+_TRAINED_ON = 40
+_ITERATIONS = 5
+_BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the index says of one query.
+
+    Attributes:
+        images: int64 [r], training rows, most votes first.
+        background: float32 [p], for each of its descriptors the squared distance of the background.
+    """
+
+    images: Ints
+    background: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DescriptorIndex:
+    """The descriptors of the training images.
+
+    Attributes:
+        index: a faiss index of 8-bit vectors; None where the training images have no keypoints.
+        owners: int64, the training row of each vector.
+        images: number of training images.
+    """
+
+    index: Any
+    owners: Ints
+    images: int
+
+    def vote(self, keypoints: Keypoints, *, most: int, own: Ints) -> Votes:
+        """The training images that a query's descriptors vote for.
+
+        Args:
+            keypoints: of the query.
+            most: number of images to return at most.
+            own: int64, training rows that get no vote: the query itself and its group.
+        """
+        descriptors = keypoints.descriptors
+        if self.index is None or not len(descriptors):
+            none = np.full(len(descriptors), np.inf, np.float32)
+            return Votes(np.empty(0, np.int64), none)
+        k = min(NEIGHBORS, len(self.owners))
+        distances, found = self.index.search(descriptors.astype(np.float32), k)
+        owners = np.where(found < 0, -1, self.owners[found])
+        distances = np.where((found < 0) | np.isin(owners, own), np.inf, distances)
+        return _count(distances, owners, most)
+
+
+def _count(distances: NDArray[np.float32], owners: Ints, most: int) -> Votes:
+    """Votes from the neighbors of each descriptor, nearest first once the infinite are last."""
+    order = np.argsort(distances, axis=1, kind="stable")
+    distances = np.take_along_axis(distances, order, axis=1)
+    owners = np.take_along_axis(owners, order, axis=1)
+    is_first = np.isfinite(distances)
+    for column in range(1, owners.shape[1]):
+        is_first[:, column] &= (owners[:, :column] != owners[:, column, None]).all(axis=1)
+    finite = np.isfinite(distances)
+    last = np.where(finite.any(axis=1), np.where(finite, distances, -np.inf).max(axis=1), np.inf)
+    is_background = is_first & (np.cumsum(is_first, axis=1) == BACKGROUND)
+    has_background = is_background.any(axis=1)
+    at_rank = distances[np.arange(len(distances)), is_background.argmax(axis=1)]
+    background = np.where(has_background, at_rank, last).astype(np.float32)
+    is_vote = is_first & (distances < background[:, None])
+    reference = np.maximum(np.where(np.isfinite(background), background, 1), 1)[:, None]
+    votes = 1 - np.where(is_vote, distances, 0) / reference
+    images, place = np.unique(owners[is_vote], return_inverse=True)
+    totals = np.bincount(place, weights=votes[is_vote], minlength=len(images))
+    best = np.lexsort((images, -totals))[:most]
+    return Votes(images[best].astype(np.int64), background)
+
+
+def build_index(
+    train: KeypointSet, rows: Ints, *, seed: int, progress: Progress | None = None
+) -> DescriptorIndex:
+    """Index the descriptors of the given training images.
+
+    Centroids and descriptors are whole numbers below 256, so that all products are exact in
+    float32 and the index does not depend on the number of threads.
+
+    Args:
+        train: keypoints of all training images.
+        rows: int64, ascending, the training images to index.
+        seed: chooses the descriptors that the cells are made from.
+        progress: told how many images are done.
+    """
+    import faiss
+
+    most = max(32, INDEX_POINTS // max(1, len(rows)))
+    chosen, owners = _choose(train, rows, most)
+    if not len(chosen):
+        return DescriptorIndex(None, owners, len(rows))
+    cells = int(np.clip(len(chosen) // _PER_CELL, 1, _MOST_CELLS))
+    sample = np.random.default_rng(seed).permutation(len(chosen))[: cells * _TRAINED_ON]
+    quantizer = faiss.IndexFlatL2(DIMENSION)
+    index = faiss.IndexIVFScalarQuantizer(
+        quantizer,
+        DIMENSION,
+        cells,
+        faiss.ScalarQuantizer.QT_8bit_direct,
+        faiss.METRIC_L2,
+        False,
+    )
+    index.cp.int_centroids = True
+    index.cp.niter = _ITERATIONS
+    index.cp.seed = 1
+    index.cp.min_points_per_centroid = 1
+    index.nprobe = _PROBES
+    index.train(train.rows[chosen[np.sort(sample)], 16:].astype(np.float32))
+    for start in range(0, len(chosen), _BLOCK):
+        index.add(train.rows[chosen[start : start + _BLOCK], 16:].astype(np.float32))
+        if progress:
+            progress("train: index of keypoints", min(start + _BLOCK, len(chosen)), len(chosen))
+    return DescriptorIndex(index, owners, len(rows))
+
+
+def _choose(train: KeypointSet, rows: Ints, most: int) -> tuple[Ints, Ints]:
+    """The first `most` descriptors of each image (spread over it), and the images they are of."""
+    starts = train.ends[rows]
+    counts = np.minimum(train.ends[rows + 1] - starts, most)
+    owners = np.repeat(rows, counts)
+    offsets = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts, counts) + offsets, owners
