@@ -56,6 +56,19 @@ def test_scores_order_closer_images_also_among_few_honest_ones():
     assert null_distribution(null.values[:20]).scores(null.values[:1]) == pytest.approx(2 / 21)
 
 
+@pytest.mark.parametrize("size", [100, 600])
+def test_scores_order_images_below_honest_ones_that_all_tie(size):
+    null = null_distribution(np.ones(size))
+    scores = null.scores(np.array([0.1, 0.5, 1.0]))
+    assert scores[0] < scores[1] < 11 / (size + 1) < scores[2] == 1
+    assert null.p_values(np.array([0.1])) == pytest.approx(1 / (size + 1))
+    # An honest image that shows some evidence where the others show none has such a score too.
+    values = np.append(np.ones(size - 1), 0.5)
+    own = null_distribution(values).leave_one_out_scores(values)
+    assert own[-1] == pytest.approx(11 / (size + 1) * 0.5**8)
+    assert own[:-1] == pytest.approx(size / (size + 1))
+
+
 def test_blatant_copies_get_p_values_below_one_in_the_number_of_honest_images():
     null = null_distribution(power_law(np.random.default_rng(1), 2_000, 8))
     assert null.p_values(np.array([0.02]))[0] < 1e-6

@@ -47,6 +47,9 @@ _TAIL = 0.01
 _SMALLEST = 1e-9
 """No power law is believed further than this."""
 
+_STEEPEST = 8.0
+"""α of scores where the closest honest values are all equal, and say nothing about it."""
+
 _FEWEST_IN_TAIL = 20
 _CONFIDENCE = 0.95
 
@@ -58,7 +61,7 @@ class NullDistribution:
     Attributes:
         values: float64 [m], ascending.
         fitted: how many of them the power law is fitted to; 0 where they are too few (m ≤ 20).
-        law: the exponent α of the power law; 0 without one.
+        law: the exponent α of the power law; 0 without one, ∞ where those values are all equal.
     """
 
     values: Floats
@@ -73,7 +76,7 @@ class NullDistribution:
     @property
     def exponent(self) -> float:
         """α where p-values go on along the law, else 0."""
-        return self.law if self.tail else 0.0
+        return self.law if self.tail and np.isfinite(self.law) else 0.0
 
     def p_values(self, statistic: Floats) -> Floats:
         """For each value, the probability of an honest image at least as close; float64 [n]."""
@@ -83,10 +86,15 @@ class NullDistribution:
         """Scores that only order the images of several tests: float64 [n], smaller meaning closer.
 
         They are `p_values` along the law for every m, and 0 at 0, so that exact copies tie with
-        honest ones.
+        honest ones. Where honest values tie (an image either shows local evidence or none), values
+        below all of them still have an order.
         """
         statistic = np.asarray(statistic)
-        return np.where(statistic == 0, 0.0, self._along(statistic, self.law))
+        return np.where(
+            statistic == 0,
+            0.0,
+            self._along(statistic, self.law if np.isfinite(self.law) else _STEEPEST),
+        )
 
     def _along(self, statistic: Floats, exponent: float) -> Floats:
         below = np.searchsorted(self.values, statistic, side="right")
@@ -104,24 +112,27 @@ class NullDistribution:
         Counted p-values are those of one more equally close image, so that a tested image never
         beats honest ones by a tie.
         """
-        return self._leave_one_out(statistic, self.tail)
+        return self._leave_one_out(statistic, self.tail, equal=0.0)
 
     def leave_one_out_scores(self, statistic: Floats) -> Floats:
         """The `scores` of honest images that are among the m, each leaving itself out."""
-        return np.where(statistic == 0, 0.0, self._leave_one_out(statistic, self.fitted))
+        return np.where(
+            statistic == 0, 0.0, self._leave_one_out(statistic, self.fitted, equal=_STEEPEST)
+        )
 
-    def _leave_one_out(self, statistic: Floats, fitted: int) -> Floats:
+    def _leave_one_out(self, statistic: Floats, fitted: int, *, equal: float) -> Floats:
         count = len(self.values)
         own = np.searchsorted(self.values, self.values, side="right") / (count + 1)
         closest = self.values[: fitted + 1]
         for place in range(fitted):
             others = np.delete(closest, place)
+            law = _smallest_exponent(others[:fitted])
             own[place] = _with_tail(
                 self.values[place : place + 1],
                 own[place : place + 1],
                 anchor=float(others[_ANCHOR - 1]),
                 at_anchor=(1 + _ANCHOR) / (count + 1),
-                exponent=_smallest_exponent(others[:fitted]),
+                exponent=law if np.isfinite(law) else equal,
             )[0]
         return own[np.searchsorted(self.values, statistic, side="left")]
 
@@ -174,7 +185,7 @@ def _exponent(closest: Floats) -> float:
         return 0.0
     total = float(np.log(closest[-1] / closest[:-1]).sum())
     degrees = len(closest) - 1
-    return float(gammaincinv(degrees, 1 - _CONFIDENCE) / total) if total > 0 else 0.0
+    return float(gammaincinv(degrees, 1 - _CONFIDENCE) / total) if total > 0 else np.inf
 
 
 def combined_p_values(scores: Floats, honest: Floats) -> tuple[Floats, Floats]:
