@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.metrics.c_t import c_t_from_distances
-from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.metrics.copied_fraction import NEIGHBORS, copied_fraction_from, relative_distances
 from genmem.neighbors import nearest
 from studies.cheat_sets import CHEATS, SEED
 
@@ -21,8 +21,8 @@ def dilution_table(features: Mapping[str, NDArray[np.float32]]) -> str:
     Args:
         features: float32 [n, d] by set: "train", "test", "held-out" and the cheats.
     """
-    distances = {
-        name: nearest(rows, features["train"]).distances[:, 0]
+    neighbors = {
+        name: nearest(rows, features["train"], k=NEIGHBORS).distances
         for name, rows in features.items()
         if name != "train"
     }
@@ -33,22 +33,24 @@ def dilution_table(features: Mapping[str, NDArray[np.float32]]) -> str:
         "| cheat | s | C_T | copied_fraction |",
         "|---|---|---|---|",
     ]
-    honest = distances["held-out"]
+    honest = neighbors["held-out"]
     count = round(SHARE * len(honest))
     rng = np.random.default_rng(SEED)
     for name in (None, *CHEATS):
         values = honest.copy()
         if name:
             places = rng.choice(len(values), count, replace=False)
-            values[places] = rng.choice(distances[name], count, replace=False)
-        c_t = c_t_from_distances(generated=values, test=distances["test"])
+            values[places] = rng.choice(neighbors[name], count, replace=False)
+        c_t = c_t_from_distances(generated=values[:, 0], test=neighbors["test"][:, 0])
         copied = copied_fraction_from(
-            generated=values, test=distances["test"], train_rows=len(features["train"])
+            generated=relative_distances(values),
+            test=relative_distances(neighbors["test"]),
+            train_rows=len(features["train"]),
         )
         inside = copied.interval
         between = f" [{inside.low:.3f}, {inside.high:.3f}]" if inside else ""
         lines.append(
-            f"| {name or 'none'} | {values.mean():.4f} | {c_t.value:.1f} "
+            f"| {name or 'none'} | {values[:, 0].mean():.4f} | {c_t.value:.1f} "
             f"| {copied.value:.3f}{between} |"
         )
     return "\n".join(lines)

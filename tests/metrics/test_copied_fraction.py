@@ -14,6 +14,7 @@ from scipy.stats import beta, betabinom, binom
 from genmem.errors import InputError
 from genmem.metrics import copied_fraction as room
 from genmem.metrics.copied_fraction import copied_fraction, copied_fraction_from
+from genmem.neighbors import nearest
 
 
 def found(generated, test):
@@ -296,3 +297,63 @@ def test_a_million_images_take_no_time_and_no_memory_to_speak_of():
     result = found(generated, test)
     assert time.perf_counter() - started < 5  # 0.3 s here
     assert 0.004 < result.interval.low < 0.005 < result.interval.high < 0.008
+
+
+def test_a_narrower_generator_that_copies_nothing_is_not_accused():
+    """Its images lie where the training images are dense: nearer, but not nearer to one of them."""
+    accused = nearer = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        train, test = rng.normal(size=(2, 800, 64)).astype(np.float32)
+        generated = (0.85 * rng.normal(size=(800, 64))).astype(np.float32)
+        result = copied_fraction(generated=generated, train=train, test=test, metric="euclidean")
+        accused += result.interval.low > 0
+        distances = [
+            nearest(rows, train, metric="euclidean").distances[:, 0] for rows in (generated, test)
+        ]
+        nearer += found(*distances).interval.low > 0
+    assert accused <= 2
+    assert nearer >= 15  # the distance itself accuses it
+
+
+def test_the_relative_distance_is_that_of_the_formula():
+    rng = np.random.default_rng(0)
+    train, queries = rng.normal(size=(30, 4)), rng.normal(size=(9, 4))
+    queries[0] = train[3]
+    distances = np.sort(np.linalg.norm(queries[:, None] - train[None], axis=2), axis=1)
+    expected = distances[:, 0] / distances[:, 4]
+    assert room.relative_distances(distances[:, :5]) == pytest.approx(expected)
+    assert room.relative_distances(distances[:, :5])[0] == 0
+    assert room.relative_distances(distances[:, :2]) == pytest.approx(
+        distances[:, 0] / distances[:, 1]
+    )
+
+
+def test_an_image_that_is_made_again_and_again_counts_once_for_the_interval():
+    rng = np.random.default_rng(0)
+    test, generated = rng.random(1_000), rng.random(1_000)
+    generated[:40] = 1e-4
+    result = copied_fraction_from(
+        generated=generated, test=test, nearest_train=np.arange(1_000), train_rows=1_000
+    )
+    assert result.interval.low > 0
+    assert result.parts["train_images_below"] == result.parts["below"] >= 40
+    same = np.where(np.arange(1_000) < 40, 7, np.arange(1_000))
+    repeated = copied_fraction_from(
+        generated=generated, test=test, nearest_train=same, train_rows=1_000
+    )
+    assert repeated.value == result.value
+    assert repeated.interval.low == 0
+    assert "again and again" in repeated.notes[-1]
+
+
+@pytest.mark.parametrize(("n", "m"), [(200, 200), (5_000, 1_000)])
+def test_the_detectable_share_is_found_in_95_of_100_draws(n, m):
+    rng = np.random.default_rng(0)
+    parts = found(rng.random(n), rng.random(m)).parts
+    share, fewest = parts["detectable_share"], parts["fewest_below"]
+    assert binom.sf(fewest - 1, n, share) == pytest.approx(0.95, abs=1e-6)
+
+
+def test_too_few_images_have_no_detectable_share():
+    assert found([0.5], [0.4, 0.6]).parts["detectable_share"] is None

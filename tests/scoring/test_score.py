@@ -327,7 +327,7 @@ def test_two_per_cent_of_near_copies_that_c_t_misses_make_the_verdict_copying():
     assert found["c_t"].value > -3
     assert found["copied_fraction"].value == pytest.approx(0.02, abs=0.003)
     assert verdict(found).level == "copying"
-    assert "some 38 of 2,000" in verdict(found).sentence  # 40, two of them by the honest share
+    assert "some 37 of 2,000" in verdict(found).sentence  # 40, two or three by the honest share
 
 
 def _pixels(path):

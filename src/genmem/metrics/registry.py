@@ -99,7 +99,12 @@ _ENTRIES = (
     Metric(
         name="copied_fraction",
         function="genmem.metrics.copied_fraction:copied_fraction_from",
-        inputs=by_keyword("train_rows", generated="generated_distances", test="test_distances"),
+        inputs=by_keyword(
+            "train_rows",
+            generated="generated_closeness",
+            test="test_closeness",
+            nearest_train="generated_matches",
+        ),
         title="Copied fraction of the images",
         better="0",
         group="copying",

@@ -22,7 +22,7 @@ from genmem.neighbors._blocks import (
     query_rows,
     reference_rows,
 )
-from genmem.neighbors.equal_rows import group_equal_rows
+from genmem.neighbors.equal_rows import group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 
@@ -62,6 +62,10 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
         count[start : start + step] = _count(queries, part, block, counted)
     count = count[groups]
     return count.to(device) if is_torch_array(queries) else count.numpy()
+
+
+WORTH_A_PRODUCT = 1 / 256
+"""Share of open pairs from which a float64 product costs less than measuring each of them."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,74 @@ def _count(
         more = (weights[repeated] - 1).to(device, torch.int32)
         count += (inside + (surely[:, repeated.to(device)] * more).sum(dim=1)).cpu()
         rows, columns = (maybe[unsure] & ~surely[unsure]).nonzero(as_tuple=True)
-        rows, columns = unsure[rows].cpu(), columns.cpu()
-        pairs = torch.from_numpy(query_rows)[rows], torch.from_numpy(numbers)[columns]
-        exact = pair_distances(queries, balls.centers, *pairs, metric="euclidean")
-        decided = exact <= torch.from_numpy(balls.radii[numbers])[columns]
+        rows, columns = unsure[rows].cpu().numpy(), columns.cpu().numpy()
+        doubtful = _Pairs(rows, columns, query_rows, numbers)
+        decided = torch.from_numpy(_is_inside(queries, balls, doubtful))
+        rows, columns = torch.from_numpy(rows), torch.from_numpy(columns)
         count.index_add_(0, rows[decided], weights[columns[decided]])
     return count
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of a block that float32 does not decide.
+
+    Attributes:
+        rows, columns: int64 [p], positions in the block.
+        queries: int64 [b], the rows of the queries at these positions.
+        centers: int64 [c], the rows of the centers.
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    centers: NDArray[np.int64]
+
+
+def _is_inside(queries: Any, balls: _Balls, pairs: _Pairs) -> NDArray[np.bool_]:
+    """Whether the ball of each pair holds its query, bool [p].
+
+    Where many pairs are open, as of rows along a line, a float64 product decides most of them.
+    """
+    inside = np.zeros(len(pairs.rows), dtype=bool)
+    waiting = np.arange(len(pairs.rows))
+    used = np.unique(pairs.rows)
+    if len(waiting) > WORTH_A_PRODUCT * len(used) * len(pairs.centers):
+        excess, error = _float64_excess(queries, balls, pairs, used)
+        inside = excess > error
+        waiting = np.flatnonzero(np.abs(excess) <= error)
+    distances = pair_distances(
+        queries,
+        balls.centers,
+        torch.from_numpy(pairs.queries[pairs.rows[waiting]]),
+        torch.from_numpy(pairs.centers[pairs.columns[waiting]]),
+        metric="euclidean",
+    ).numpy()
+    inside[waiting] = distances <= balls.radii[pairs.centers[pairs.columns[waiting]]]
+    return inside
+
+
+def _float64_excess(
+    queries: Any, balls: _Balls, pairs: _Pairs, used: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """r² − ‖q − c‖² of each pair from one float64 product, and a bound on its error, [p] each.
+
+    A sum of d products errs by at most d·u·Σ|xᵢyᵢ| in any order, u = 2⁻⁵³; the factor 4 covers the
+    three sums and the subtractions.
+
+    Args:
+        queries: features [n, d].
+        balls: the balls.
+        pairs: the pairs in question.
+        used: the different `rows` of the pairs, ascending.
+    """
+    q, c = (
+        read_rows(array, rows).cpu().to(torch.float64).numpy()
+        for array, rows in ((queries, pairs.queries[used]), (balls.centers, pairs.centers))
+    )
+    places = np.searchsorted(used, pairs.rows), pairs.columns
+    products = (q @ c.T)[places]
+    squares = (q**2).sum(axis=1)[places[0]] + (c**2).sum(axis=1)[places[1]]
+    radii = balls.radii[pairs.centers][places[1]] ** 2
+    error = 4 * (q.shape[1] + 8) * 2.0**-53 * (squares + radii)
+    return radii - (squares - 2 * products), error

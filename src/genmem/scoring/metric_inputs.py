@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import to_numpy
 from genmem.images import Progress
+from genmem.metrics.copied_fraction import NEIGHBORS, relative_distances
 from genmem.metrics.frechet_interval import fd_influence
 from genmem.metrics.memorization_distance import zero_rows
 from genmem.metrics.memorization_ratio import two_nearest_different
@@ -93,13 +94,13 @@ class MetricInputs:
 
     @cached_property
     def generated_nearest(self) -> Nearest:
-        """Nearest training row of each generated row, by absolute cosine distance."""
+        """The `NEIGHBORS` training rows nearest to each generated row, by absolute cosine."""
         with self.timed("nearest training images of generated, cosine"):
             return _search(self.generated, self.train)
 
     @cached_property
     def test_nearest(self) -> Nearest | None:
-        """Nearest training row of each test row, by absolute cosine distance; None without test."""
+        """The same of each test row; None without test."""
         if self.test is None:
             return None
         with self.timed("nearest training images of test, cosine"):
@@ -114,6 +115,23 @@ class MetricInputs:
     def test_distances(self) -> NDArray[np.float64] | None:
         """Distances of `test_nearest`, float64 [n]; None without test."""
         return None if self.test_nearest is None else self.test_nearest.distances[:, 0]
+
+    @property
+    def generated_closeness(self) -> NDArray[np.float64]:
+        """`relative_distances` of `generated_nearest`, float64 [n]."""
+        return relative_distances(self.generated_nearest.distances)
+
+    @property
+    def test_closeness(self) -> NDArray[np.float64] | None:
+        """`relative_distances` of `test_nearest`, float64 [n]; None without test."""
+        return (
+            None if self.test_nearest is None else relative_distances(self.test_nearest.distances)
+        )
+
+    @property
+    def generated_matches(self) -> NDArray[np.int64]:
+        """Row of the nearest training row of each generated row, int64 [n]."""
+        return self.generated_nearest.indices[:, 0]
 
     @cached_property
     def zero_rows(self) -> NDArray[np.bool_]:
@@ -146,7 +164,8 @@ class MetricInputs:
 
 
 def _search(queries: Any, references: Any) -> Nearest:
-    search = nearest(queries, references, metric="absolute_cosine")
+    k = min(NEIGHBORS, int(references.shape[0]))
+    search = nearest(queries, references, k=k, metric="absolute_cosine")
     return Nearest(to_numpy(search.distances), to_numpy(search.indices))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genmem.metrics.c_t import c_t
-from genmem.metrics.copied_fraction import copied_fraction
+from genmem.metrics.copied_fraction import copied_fraction, relative_distances
 from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance
 from genmem.metrics.moments import moments
@@ -32,7 +32,7 @@ def evaluate(rows, model):
     labels = {name: np.arange(len(some)) % CLASSES for name, some in rows.items()}
     train = SimpleNamespace(labels=labels["train"], classes=("a", "b", "c"))
     sets = SimpleNamespace(train=train, test=SimpleNamespace(labels=labels["test"]))
-    near = {name: nearest(rows[name], rows["train"], metric=METRIC) for name in rows}
+    near = {name: nearest(rows[name], rows["train"], k=5, metric=METRIC) for name in rows}
     space = FeatureSpace(
         name="made",
         extractor=None,
@@ -41,13 +41,11 @@ def evaluate(rows, model):
         train_moments=moments(rows["train"]),
         test_moments=moments(rows["test"]),
         nearest_train=near["test"].indices[:, 0],
+        test_closeness=relative_distances(near["test"].distances),
         references={TEST: near["test"].distances[:, 0], LEAVE_ONE_OUT: np.full(150, 0.5)},
     )
     run = GridRun(model=model, tau=0.0, seed=0, config=None, folder=Path("none"))
-    own = near["generated"]
-    metrics = compute_metrics(
-        run, sets, space, rows["generated"], own.distances[:, 0], own.indices[:, 0]
-    )
+    metrics = compute_metrics(run, sets, space, rows["generated"], near["generated"])
     return metrics, labels, near
 
 

@@ -16,10 +16,14 @@ from genmem.features.cache import entry_key
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
 from genmem.metrics.c_t import c_t, c_t_from_distances
-from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.metrics.copied_fraction import (
+    NEIGHBORS,
+    copied_fraction_from,
+    relative_distances,
+)
 from genmem.metrics.frechet import fd
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
-from genmem.neighbors import nearest
+from genmem.neighbors import Nearest, nearest
 from genmem.results import Result
 from genmem.study_results.rejection import ClassMetrics, RunMetrics
 from genmem.training.common.checkpoint import CHECKPOINT_FILE
@@ -110,7 +114,7 @@ def load_evaluation(path: Path, key: str) -> Evaluation | None:
         return None
 
 
-VERSION = "rejection study 3"
+VERSION = "rejection study 4"
 """Raised when the same samples would get other metrics."""
 
 SAMPLES_STREAM = 4
@@ -168,11 +172,12 @@ def evaluate_run(
         return stored
     pixels = generate_samples(run, samples)
     rows = extract_features(space.extractor, pixels, progress, cached=False)
-    neighbors = nearest(rows, space.train, metric=METRIC)
+    k = min(NEIGHBORS, len(space.train))
+    neighbors = nearest(rows, space.train, k=k, metric=METRIC)
     distances, positions = neighbors.distances[:, 0], neighbors.indices[:, 0]
     shown = select_percentile_samples(distances)
     evaluation = Evaluation(
-        metrics=compute_metrics(run, sets, space, rows, distances, positions),
+        metrics=compute_metrics(run, sets, space, rows, neighbors),
         distances=distances.astype(np.float32),
         nearest=positions,
         shown=shown,
@@ -203,8 +208,7 @@ def compute_metrics(
     sets: ImageSets,
     space: FeatureSpace,
     rows: NDArray[np.float32],
-    distances: NDArray[np.float64],
-    positions: NDArray[np.int64],
+    neighbors: Nearest,
 ) -> RunMetrics:
     """The metrics of samples in a feature space; see `evaluate_run`.
 
@@ -213,15 +217,19 @@ def compute_metrics(
         sets: the study's images, for their classes.
         space: the study's images in the samples' backbone.
         rows: the samples' features, float32 [n, d]; the classes in turn.
-        distances: float64 [n], of each to its nearest training row.
-        positions: int64 [n], of those training rows.
+        neighbors: the `NEIGHBORS` nearest training rows of each.
     """
     count = len(space.train)
-    test = space.references[TEST]
+    distances, positions = neighbors.distances[:, 0], neighbors.indices[:, 0]
     mean_distance = memorization_distance_from(
         distances=distances, zero_rows=zero_rows(rows), train_rows=count
     )
-    copied = copied_fraction_from(generated=distances, test=test, train_rows=count)
+    copied = copied_fraction_from(
+        generated=relative_distances(neighbors.distances),
+        test=space.test_closeness,
+        nearest_train=positions,
+        train_rows=count,
+    )
     references = {
         name: _finite(c_t_from_distances(generated=distances, test=reference, train_rows=count))
         for name, reference in space.references.items()

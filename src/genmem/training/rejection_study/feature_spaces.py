@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genmem.features.extractor import FeatureExtractor, load_backbone
 from genmem.images import Progress
+from genmem.metrics.copied_fraction import NEIGHBORS, relative_distances
 from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import nearest
 from genmem.training.common.dataset import TrainingImages, in_classes_of, load_shared_images
@@ -40,6 +41,7 @@ class FeatureSpace:
         train, test: features float32 [n, d], [m, d].
         train_moments, test_moments: of the training and the held-out rows, for FD.
         nearest_train: int64 [m], the training row nearest to each held-out row.
+        test_closeness: `relative_distances` of each held-out row, float64 [m].
         references: distance of each image of a reference to its nearest training row, float64, by
             name; the training images themselves leave one out.
     """
@@ -51,6 +53,7 @@ class FeatureSpace:
     train_moments: Moments
     test_moments: Moments
     nearest_train: NDArray[np.int64]
+    test_closeness: NDArray[np.float64]
     references: Mapping[str, NDArray[np.float64]]
 
 
@@ -98,7 +101,10 @@ def build_feature_space(
         for key, images in {"": sets.train, TEST: sets.test, **sets.references}.items()
     }
     train = rows.pop("")
-    neighbors = {key: nearest(features, train, metric=METRIC) for key, features in rows.items()}
+    k = min(NEIGHBORS, len(train))
+    neighbors = {
+        key: nearest(features, train, k=k, metric=METRIC) for key, features in rows.items()
+    }
     distances = {key: result.distances[:, 0] for key, result in neighbors.items()}
     return FeatureSpace(
         name=name,
@@ -108,5 +114,6 @@ def build_feature_space(
         train_moments=moments(train),
         test_moments=moments(rows[TEST]),
         nearest_train=neighbors[TEST].indices[:, 0],
+        test_closeness=relative_distances(neighbors[TEST].distances),
         references={LEAVE_ONE_OUT: leave_one_out_distances(train, metric=METRIC), **distances},
     )
