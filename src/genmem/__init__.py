@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from genmem.neighbors import nearest as nearest
     from genmem.report import write_report as write_report
     from genmem.report.audit.page import write_audit as write_audit
+    from genmem.report.dossier.write import write_dossier as write_dossier
     from genmem.results import InputSummary as InputSummary
     from genmem.results import Interval as Interval
     from genmem.results import Pair as Pair
@@ -87,6 +88,7 @@ _MODULES = {
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
+    "genmem.report.dossier.write": ("write_dossier",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
     "genmem.set_statistics": ("Statistics",),

@@ -14,6 +14,7 @@ significance.py    p-values and copied fraction of each space and of all togethe
                    `calibration.q_values` turns p-values into q-values
 local/             local evidence: regions that images share
 local_search.py    local evidence in an audit: candidates, test, why it was not looked for
+review.py          reviewers' marks of flagged pairs, and the share of false flags
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -259,6 +261,20 @@ class Audit:
         augmentation = self.augmentations[int(space.augmentations[row, 0])]
         return space, int(space.train[row, 0]), augmentation, float(space.distances[row, 0])
 
+    def digest(self) -> str:
+        """Hex hash of the inputs' contents, the matches and the flags, whenever the audit ran.
+
+        Marks of reviewers belong to the audit with their digest.
+        """
+        inputs = {role: summary.digest for role, summary in sorted(self.inputs.items())}
+        content = hashlib.sha256(json.dumps(inputs).encode())
+        for space in self.spaces:
+            content.update(space.name.encode("utf-8", "backslashreplace"))
+            content.update(space.train[:, 0].astype("<i8").tobytes())
+        content.update(self.space.astype("<i8").tobytes())
+        content.update(self.flagged.astype("?").tobytes())
+        return content.hexdigest()[:32]
+
     def to_dict(self) -> dict[str, Json]:
         """The audit as plain JSON, without its rows, which are in the tables."""
         return to_json(
@@ -266,6 +282,7 @@ class Audit:
                 "kind": "genmem audit",
                 "verdict": self.verdict,
                 "yardstick": self.yardstick,
+                "digest": self.digest(),
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
                 "level": self.level,

@@ -11,6 +11,7 @@ exit_codes.py          exit codes of commands that do not complete
 score.py               `genmem score`
 tau.py                 its threshold, from a number or from `genmem calibrate`
 audit.py               `genmem audit`
+report.py              `genmem report`
 calibrate.py           `genmem calibrate`
 analyze.py             `genmem analyze`
 features.py            `genmem features`

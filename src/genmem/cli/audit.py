@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -67,6 +68,7 @@ Level = Annotated[
 
 
 def audit(
+    context: typer.Context,
     generated: Generated,
     train: Train,
     out: OutDirectory,
@@ -84,6 +86,7 @@ def audit(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    pdf: Annotated[bool, option("--pdf")] = False,
 ) -> None:
     """Find the generated images that copy training images.
 
@@ -95,7 +98,7 @@ def audit(
     repeat a training image are left out too.
     """
     from genmem.cli.outputs import check_folder
-    from genmem.cli.parsing import parse_backbones, split_names
+    from genmem.cli.parsing import parse_backbones, recorded_command, split_names
     from genmem.cli.progress import progress_on_stderr
 
     check_folder(
@@ -106,8 +109,12 @@ def audit(
     from genmem.cli.console import print_audit
     from genmem.io.result_folder import check_result_folder
     from genmem.report.audit.page import AUDIT, write_audit
+    from genmem.report.dossier.pdf import check_pdf
+    from genmem.report.dossier.write import write_dossier
 
     check_result_folder(out, AUDIT)
+    if pdf:
+        check_pdf()
     with progress_on_stderr() as progress:
         result = compute_audit(
             generated=generated,
@@ -128,7 +135,11 @@ def audit(
             announce=lambda sentence: print("cost:", sentence, file=sys.stderr, flush=True),
             progress=progress,
         )
+    command = recorded_command(context)
+    result = replace(result, provenance={**result.provenance, "command": command})
     with result:
         write_audit(result, out)
     print_audit(result)
     print(f"audit: {out / AUDIT.page}", file=sys.stderr)
+    if pdf:
+        print(f"report: {write_dossier(out, pdf=True)}", file=sys.stderr)

@@ -19,6 +19,7 @@ from genmem.cli.calibrate import calibrate
 from genmem.cli.cheat import CheatCommand, cheat
 from genmem.cli.demo import demo
 from genmem.cli.features import features
+from genmem.cli.report import report
 from genmem.cli.score import score
 from genmem.cli.study import study
 from genmem.cli.submit import submit
@@ -54,7 +55,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, calibrate, analyze):
+for _command in (score, audit, report, calibrate, analyze):
     app.command()(_command)
 app.command(cls=CheatCommand)(cheat)
 for _command in (features, backbones, submit, demo):

@@ -53,6 +53,7 @@ HELP = {
     "--device": "Device to compute on.",
     "--json": "Write the results as JSON to FILE, or to standard output if FILE is `-`.",
     "--report": "Write an HTML report.",
+    "--pdf": "Write report.pdf into the audit's folder: the evidence as a document to sign.",
     "--host": "Address to listen on.",
     "--port": "Port to listen on.",
 }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmem.errors import UsageError
+from genmem.formatting import without_folders
 
 if TYPE_CHECKING:
+    import typer
+
     from genmem.calibration import Labels
     from genmem.features import Backbone
 
@@ -54,6 +58,22 @@ def parse_backbones(names: Sequence[str], preprocess: str | None) -> list[str | 
     return [
         custom_backbone(name, preprocess=preprocess) if name in files else name for name in names
     ]
+
+
+def recorded_command(context: typer.Context) -> str:
+    """The command that runs, as a result's record of it: absolute paths lose their folders.
+
+    Args:
+        context: of the command; options with their default value are left out.
+    """
+    words = [context.command_path]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if value is None or (parameter.opts[0].startswith("-") and value == parameter.default):
+            continue
+        flag = [parameter.opts[0]] if parameter.opts[0].startswith("-") else []
+        words += flag if value is True else [*flag, shlex.quote(without_folders(str(value)))]
+    return " ".join(words)
 
 
 def parse_whole_numbers(text: str, *, option: str) -> tuple[int, ...]:

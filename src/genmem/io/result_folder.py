@@ -27,12 +27,14 @@ class ResultKind:
         numbers: the JSON file; its "kind" identifies the folder.
         page: the HTML file.
         folders: subfolders that are replaced as a whole.
+        derived: files that were made of earlier results later, and are removed with them.
     """
 
     name: str
     numbers: str
     page: str
     folders: Sequence[str]
+    derived: Sequence[str] = ()
 
     @property
     def marker(self) -> str:
@@ -149,7 +151,7 @@ def _exchange(stage: Path, folder: Path, kind: ResultKind) -> None:
     names = sorted(path.name for path in new.iterdir())
     ends = (kind.numbers, kind.page)
     try:
-        for name in (kind.page, *kind.folders):
+        for name in (kind.page, *kind.derived, *kind.folders):
             if (folder / name).is_symlink() or (folder / name).exists():
                 (folder / name).rename(old / name)
     except BaseException:

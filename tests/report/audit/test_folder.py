@@ -17,7 +17,7 @@ from .example import LargePictures, build_audit
 
 FILES = [
     *("audit.html", "audit.json", "copied.csv", "copied.parquet", "duplicates.csv"),
-    *("images.csv", "images.parquet", "pictures"),
+    *("images.csv", "images.parquet", "pairs.json", "pictures"),
 ]
 
 

@@ -1,8 +1,9 @@
 """The page and files of `genmem audit`.
 
-page.py        the folder and the page
-page_data.py   the page's rows as JSON
-tables.py      CSV and Parquet tables
-text.py        sentences about an audit
-images.py      images beside each other
+page.py           the folder and the page
+page_data.py      the page's rows as JSON
+tables.py         CSV and Parquet tables
+stored_pairs.py   `pairs.json`, from which `report.dossier` renders its pairs
+text.py           sentences about an audit
+images.py         images beside each other
 """

@@ -17,6 +17,7 @@ from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
 from genmem.report.audit.page_data import page_data
+from genmem.report.audit.stored_pairs import stored_pairs, write_pairs
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
 from genmem.report.audit.text import (
     class_table,
@@ -37,17 +38,24 @@ from genmem.report.common.provenance import (
 )
 from genmem.report.common.templates import template, write_results
 
-AUDIT = ResultKind(name="audit", numbers="audit.json", page="audit.html", folders=(FOLDER,))
+AUDIT = ResultKind(
+    name="audit",
+    numbers="audit.json",
+    page="audit.html",
+    folders=(FOLDER,),
+    derived=("report.html", "report.pdf"),
+)
 
 
 def write_audit(audit: Audit, folder: str | Path) -> None:
     """Write tables, numbers, pictures and the page into `folder`.
 
     `images.parquet` and `.csv` hold one row per generated image, `copied.parquet` and `.csv` one
-    row per copied training image, `duplicates.csv` one row per pair of near-duplicates, and
-    `audit.json` everything else. `audit.html` shows them, with the images in `pictures`; it makes
-    no network request. Ids are unchanged in Parquet; in CSV, an id that a spreadsheet would take
-    for a formula gets an apostrophe before it.
+    row per copied training image, `duplicates.csv` one row per pair of near-duplicates,
+    `pairs.json` the pairs of a dossier (`write_dossier`), and `audit.json` everything else.
+    `audit.html` shows them, with the images in `pictures`; it makes no network request. Ids are
+    unchanged in Parquet; in CSV, an id that a spreadsheet would take for a formula gets an
+    apostrophe before it.
 
     An earlier audit stays unchanged until the new one is complete (`atomic_result_folder`).
 
@@ -65,6 +73,7 @@ def write_audit(audit: Audit, folder: str | Path) -> None:
         write_copied(audit, copied, new)
         write_duplicates(audit.duplicates, new)
         album = write_pictures(audit, rows, copied, new / FOLDER)
+        write_pairs(stored_pairs(audit, rows, album), new)
         write_results(new, AUDIT, audit.to_dict(), render(audit, rows, copied, album))
 
 

@@ -73,9 +73,9 @@ def pictures(*candidates: Picture | None) -> tuple[Picture, ...]:
     return tuple(candidate for candidate in candidates if candidate is not None)
 
 
-def data_uri(png: bytes) -> str:
-    """A PNG file as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_uri(content: bytes, kind: str = "png") -> str:
+    """A picture file as a data URI; `kind` is its format: "png", "jpeg"."""
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
 
 
 def png_of(pixels: NDArray[np.uint8]) -> bytes:

@@ -1,0 +1,208 @@
+"""The five questions of a dossier's first page, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from genmem.auditing.review import Review
+from genmem.formatting import count, join_words, percent, printable, share, share_range
+from genmem.report.common.provenance import ROLE_NAMES
+from genmem.report.dossier.method import not_searched, power_sentence, searched_kinds
+from genmem.report.dossier.stored_audit import StoredAudit
+from genmem.results import Json
+
+WORDS = {
+    "copying": ("copying", "Copies found"),
+    "suspicious": ("doubt", "Suspicious"),
+    "no-sign": ("clear", "No copies found"),
+    "no-yardstick": ("open", "No verdict: nothing to compare with"),
+    "open": ("open", "Open"),
+}
+"""Tone and heading of a verdict, by its label."""
+
+_STEPS = {
+    "copying": (
+        "Look at every flagged pair in this document and mark it: a copy, not a copy, or unsure.",
+        "Until that is done, do not publish the flagged images, and hold back the model.",
+        "If copies are confirmed, clarify the rights in the training images that were copied "
+        "(copied.csv lists them), remove repeated images from the training set, train again or "
+        "filter the outputs, and audit again.",
+    ),
+    "suspicious": (
+        "Treat the generator as not cleared. Look at the nearest pairs in this document.",
+        "Audit again with more generated and more held-out images: weak evidence then becomes "
+        "strong or disappears.",
+    ),
+    "no-sign": (
+        "Nothing that was found speaks against the generator. The result holds for the kinds of "
+        "copies that were searched for, and for these images.",
+        "Look at the nearest pairs in this document all the same: a person sees what a distance "
+        "does not.",
+        "Audit again when the model, its training set or its use changes.",
+    ),
+    "no-yardstick": (
+        "Do not use this audit to accuse or to clear the generator.",
+        "Take held-out images from the same source as the training images, processed in the same "
+        "way, and audit again.",
+    ),
+    "open": (
+        "Do not use this audit to accuse or to clear the generator.",
+        "Give what is missing (the reasons below the finding name it), and audit again.",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A question and its answer, in sentences."""
+
+    question: str
+    sentences: tuple[str, ...]
+
+
+def answers(audit: StoredAudit, review: Review | None) -> list[Answer]:
+    """What was searched and found, how sure it is, what could have been missed, what to do.
+
+    Args:
+        audit: the folder.
+        review: the reviewer's marks; None without.
+    """
+    sections = (
+        ("What was searched?", _searched(audit)),
+        ("What was found?", _found(audit)),
+        ("How sure is that?", _certainty(audit, review)),
+        ("What could have been missed?", _missed(audit)),
+        ("What should be done?", _STEPS[audit.label]),
+    )
+    return [
+        Answer(question=question, sentences=tuple(filter(None, sentences)))
+        for question, sentences in sections
+    ]
+
+
+def _searched(audit: StoredAudit) -> tuple[str, ...]:
+    honest = (
+        f"{count(audit.count('test') or 0, 'held-out image')}, which should be of the same kind as "
+        "the training images but were not used for training, show how close two images come by "
+        "chance."
+        if audit.count("test") is not None
+        else "No held-out images were given: training images, compared with each other, show how "
+        "close two images come by chance."
+    )
+    return (
+        f"Each of {count(audit.images, 'generated image')} ({_source(audit, 'generated')}) was "
+        f"compared with {count(audit.count('train') or 0, 'training image')} "
+        f"({_source(audit, 'train')}).",
+        honest,
+        f"The search was for {join_words(searched_kinds(audit))}.",
+    )
+
+
+def _found(audit: StoredAudit) -> tuple[str, ...]:
+    copied = int(audit.numbers["copied_training_images"])
+    return (
+        printable(str(audit.numbers["verdict"]["sentence"])),
+        f"The flagged images repeat {count(copied, 'training image')}." if copied else "",
+        share_sentence(audit.numbers.get("copied_fraction")),
+    )
+
+
+def share_sentence(estimate: Mapping[str, Json] | None) -> str:
+    """The estimated share of copies among all generated images."""
+    if estimate is None or estimate["value"] is None:
+        return "The share of copies among the generated images cannot be estimated from these sets."
+    value = max(float(estimate["value"]), 0.0)
+    about = f"about {share(value)}" if value else "none"
+    interval = estimate.get("interval")
+    if not interval:
+        return f"Estimated share of copies among all generated images: {about}."
+    low, high = max(float(interval["low"]), 0.0), float(interval["high"])
+    return (
+        f"Estimated share of copies among all generated images: {about}; with "
+        f"{percent(float(interval['level']))} confidence {share_range(low, high)}."
+    )
+
+
+def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
+    level = float(audit.numbers["level"])
+    false = round(level * audit.flagged)
+    mistakes = f"about {false:,} at most" if false else "less than one"
+    flags = (
+        f"Of the {count(audit.flagged, 'flagged image')}, {mistakes} should be flagged by mistake: "
+        f"images are flagged so that on average no more than {percent(level)} of the flagged ones "
+        "are honest."
+        if audit.flagged
+        else f"Images are flagged so that on average no more than {percent(level)} of the flagged "
+        "ones are honest."
+    )
+    by_law = int(audit.numbers["flagged_by_power_law"])
+    return (
+        flags,
+        f"{by_law:,} of the flags rest on an extrapolation beyond the closest held-out image; look "
+        "at these pictures with particular care."
+        if by_law
+        else "",
+        yardstick_sentence(audit),
+        review_sentence(review) if review else "No reviewer's marks were given with this document.",
+    )
+
+
+def yardstick_sentence(audit: StoredAudit) -> str:
+    """Whether the held-out images were tested, and with which result."""
+    if audit.count("test") is None:
+        return (
+            "All of this assumes that training images are no closer to each other than new images "
+            "are to them."
+        )
+    yardstick = audit.numbers.get("yardstick")
+    if yardstick is None:
+        return (
+            "All of this assumes that the held-out images are of the same kind; it was not tested."
+        )
+    if yardstick["holds"]:
+        return "A test found no difference in kind between held-out and training images."
+    reasons = " ".join(printable(str(reason)) for reason in yardstick["reasons"])
+    return f"The held-out images are no yardstick. {reasons}"
+
+
+def review_sentence(review: Review) -> str:
+    """The reviewed share of false flags, in words."""
+    if not review.marked:
+        return "The reviewer marked none of the flagged pairs."
+    whole = (
+        "All flagged pairs are marked."
+        if review.marked == review.flagged
+        else "It holds for the other flagged pairs only if those to mark were chosen at random."
+    )
+    estimate = "" if review.rate is None else f": {share(review.rate)}"
+    return (
+        f"A reviewer marked {review.marked:,} of {count(review.flagged, 'flagged pair')}: "
+        f"{review.copies:,} copies, {review.not_copies:,} not, {review.unsure:,} unsure. Reviewed "
+        f"share of false flags{estimate} ({percent(review.level)} interval: "
+        f"{share_range(review.low, review.high)}). {whole}"
+    )
+
+
+def _missed(audit: StoredAudit) -> tuple[str, ...]:
+    fewest = audit.numbers.get("min_copies_flagged")
+    few = ""
+    if fewest is None:
+        few = "With so few honest images, no image at all could have been flagged."
+    elif fewest > 1:
+        few = (
+            f"Fewer than {fewest:,} copies among the generated images could not have been told "
+            "from chance, even perfect ones."
+        )
+    return (
+        few,
+        power_sentence(audit),
+        f"Not searched for: {join_words(not_searched(audit), last='or')}.",
+        "Distances do not show membership privacy: that an image was used for training can leak "
+        "without any copy of it.",
+    )
+
+
+def _source(audit: StoredAudit, role: str) -> str:
+    summary = audit.numbers["inputs"][role]
+    return printable(str(summary["source"])) or ROLE_NAMES[role]

@@ -1,0 +1,176 @@
+"""The pairs of a dossier: both pictures, and the difference of the two."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from genmem.errors import InputError
+from genmem.formatting import number, printable
+from genmem.images.augmentations import AUGMENTATIONS, Augmentation
+from genmem.report.audit.stored_pairs import StoredPair
+from genmem.report.common.images import SMALL, Picture, data_uri, png_of
+from genmem.report.dossier.stored_audit import StoredAudit
+
+SHOWN = 100
+"""Flagged pairs with pictures, the most suspicious first; the tables list all."""
+
+NEAREST = 6
+"""Unflagged pairs with pictures."""
+
+SIDE = 400
+"""Longest side of a picture in the document, in pixels."""
+
+BRIGHTER = 4
+"""The difference is shown so many times brighter."""
+
+MARKS = {"copy": "a copy", "not-a-copy": "not a copy", "unsure": "unsure"}
+"""Marks of reviewers, and how they read."""
+
+_QUALITY = 88
+_BY_NAME = {item.name: item for group in AUGMENTATIONS.values() for item in group}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One pair, as text and pictures.
+
+    Attributes:
+        place: its number in the document, from 1.
+        generated, train: the names of the two images.
+        facts: labels and values.
+        pictures: generated image, training image as it was matched, difference.
+        mark: the reviewer's mark; empty without one.
+    """
+
+    place: int
+    generated: str
+    train: str
+    facts: tuple[tuple[str, str], ...]
+    pictures: tuple[Picture, ...]
+    mark: str = ""
+
+
+def evidence_of(
+    audit: StoredAudit, pairs: Sequence[StoredPair], marks: dict[int, str]
+) -> list[Evidence]:
+    """These pairs with their pictures.
+
+    Args:
+        audit: the folder.
+        pairs: the pairs to show.
+        marks: a mark of `MARKS` by row of the generated image.
+
+    Raises:
+        InputError: a picture of the folder is missing or damaged.
+    """
+    return [
+        Evidence(
+            place=place,
+            generated=printable(pair.generated),
+            train=printable(pair.train),
+            facts=_facts(pair),
+            pictures=_pictures(audit.folder, pair),
+            mark=MARKS.get(marks.get(pair.row, ""), ""),
+        )
+        for place, pair in enumerate(pairs, 1)
+    ]
+
+
+def _facts(pair: StoredPair) -> tuple[tuple[str, str], ...]:
+    changed = _augmentation(pair)
+    return (
+        ("Matched in", printable(pair.space)),
+        *((("Training image was", changed.phrase),) if changed else ()),
+        *((("Class", printable(pair.category)),) if pair.category else ()),
+        ("Chance that an honest image is as close", chance(pair.p_value)),
+        ("q", number(pair.q_value)),
+        ("Distance", number(pair.distance)),
+        ("Row in the tables", f"{pair.row + 1:,}"),
+    )
+
+
+def chance(p_value: float) -> str:
+    """A small probability in lay words: `about 1 in 260`."""
+    if p_value < 1e-6:
+        return "less than 1 in a million"
+    if p_value > 0.1:
+        return f"about {100 * p_value:.0f} in 100"
+    return (
+        f"about 1 in {1 / p_value:,.0f}"
+        if p_value > 1e-3
+        else f"about 1 in {float(f'{1 / p_value:.2g}'):,.0f}"
+    )
+
+
+def _augmentation(pair: StoredPair) -> Augmentation | None:
+    """How the training image was changed before it was matched; None if it was not."""
+    return _BY_NAME.get(pair.augmentation)
+
+
+def _pictures(folder: Path, pair: StoredPair) -> tuple[Picture, ...]:
+    if pair.generated_picture is None or pair.train_picture is None:
+        return ()
+    generated = _read(folder / pair.generated_picture)
+    train = _read(folder / pair.train_picture)
+    changed = _augmentation(pair)
+    matched = Image.fromarray(changed.apply(np.asarray(train))) if changed else train
+    how = f"Training image, {changed.phrase}" if changed else "Training image"
+    return (
+        _picture(generated, "Generated image", printable(pair.generated)),
+        _picture(matched, how, printable(pair.train)),
+        _picture(
+            Image.fromarray(difference(np.asarray(generated), matched)),
+            "Difference",
+            "black where the two agree",
+        ),
+    )
+
+
+def difference(generated: NDArray[np.uint8], train: Image.Image) -> NDArray[np.uint8]:
+    """The absolute difference of two pictures, `BRIGHTER` times as bright.
+
+    Args:
+        generated: uint8 [H, W, 3].
+        train: of any size; stretched to that of the generated picture.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    height, width = generated.shape[:2]
+    stretched = train
+    if train.size != (width, height):
+        stretched = train.resize((width, height), Image.Resampling.BICUBIC)
+    apart = np.abs(generated.astype(np.int16) - np.asarray(stretched, np.int16))
+    return np.minimum(apart * BRIGHTER, 255).astype(np.uint8)
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"cannot read the picture {path}: the audit's folder is incomplete; run `genmem audit` "
+            "again."
+        ) from error
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _picture(image: Image.Image, title: str, name: str) -> Picture:
+    """A picture for the page: small ones without loss, others as JPEG."""
+    width, height = image.size
+    if max(width, height) <= SMALL:
+        uri = data_uri(png_of(np.asarray(image).transpose(2, 0, 1)))
+    else:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        uri = data_uri(file.getvalue(), "jpeg")
+    return Picture(uri=uri, width=width, height=height, alt=f"{title}: {name}", caption=(title,))

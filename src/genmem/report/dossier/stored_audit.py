@@ -1,0 +1,108 @@
+"""The folder of an audit, read again: its numbers and its pairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from genmem.errors import InputError, UsageError, os_reason
+from genmem.formatting import percent
+from genmem.io.paths import to_path
+from genmem.report.audit import stored_pairs
+from genmem.report.audit.page import AUDIT
+from genmem.report.audit.stored_pairs import StoredPair, read_pairs
+from genmem.results import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredAudit:
+    """What the folder of an audit holds.
+
+    Attributes:
+        folder: the folder, whose pictures the pairs name.
+        numbers: `audit.json`.
+        pairs: `pairs.json`, smallest p-value first.
+    """
+
+    folder: Path
+    numbers: Mapping[str, Json]
+    pairs: tuple[StoredPair, ...]
+
+    @property
+    def label(self) -> str:
+        """The label of the verdict."""
+        return str(self.numbers["verdict"]["label"])
+
+    @property
+    def flagged(self) -> int:
+        """How many generated images are flagged."""
+        return int(self.numbers["flagged"])
+
+    @property
+    def images(self) -> int:
+        """How many generated images were audited."""
+        return int(self.numbers["images"])
+
+    def count(self, role: str) -> int | None:
+        """The size of a set; None if there is none."""
+        summary = self.numbers["inputs"].get(role)
+        return None if summary is None else summary["count"]
+
+
+def read_audit(folder: str | Path) -> StoredAudit:
+    """Read the folder of an audit.
+
+    Args:
+        folder: the output directory of `genmem audit`.
+
+    Raises:
+        UsageError: it holds no audit, or one of an earlier version of genmem.
+        InputError: a file in it is damaged.
+    """
+    folder = to_path(folder, name="the folder of the audit")
+    numbers = _read(folder, AUDIT.numbers)
+    if numbers is None or numbers.get("kind") != AUDIT.marker:
+        raise UsageError(
+            f"expected the output directory of `genmem audit`, with its {AUDIT.numbers}, got "
+            f"{folder}."
+        )
+    pairs = _read(folder, stored_pairs.FILE)
+    if pairs is None:
+        raise UsageError(
+            f"{folder} holds an audit of an earlier version of genmem, without "
+            f"{stored_pairs.FILE}; run `genmem audit` again."
+        )
+    numbers["verdict"] = numbers.get("verdict") or _verdict_by_flags(numbers)
+    try:
+        return StoredAudit(folder=folder, numbers=numbers, pairs=read_pairs(pairs))
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / stored_pairs.FILE} is damaged: no {error}; run `genmem audit` again."
+        ) from error
+
+
+def _verdict_by_flags(numbers: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The verdict where the audit states none: the flags, or nothing."""
+    return {
+        "label": "copying" if numbers["flagged"] else "open",
+        "sentence": f"{numbers['flagged']:,} of {numbers['images']:,} generated images are flagged "
+        f"as copies at a false-discovery rate of {percent(numbers['level'])}.",
+        "reasons": [],
+    }
+
+
+def _read(folder: Path, name: str) -> dict[str, Json] | None:
+    """A JSON object; None where there is no such file."""
+    try:
+        document = json.loads((folder / name).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {folder / name}: {os_reason(error)}.") from error
+    except ValueError as error:
+        raise InputError(
+            f"{folder / name} is damaged: expected JSON; run `genmem audit` again."
+        ) from error
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,229 @@
+"""The document of an audit: what it says, of which folders, and that it is the same each time."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genmem.auditing.review import KIND
+from genmem.errors import InputError, UsageError
+from genmem.report.audit.page import write_audit
+from genmem.report.dossier.answers import WORDS
+from genmem.report.dossier.evidence import chance, difference
+from genmem.report.dossier.pdf import check_pdf
+from genmem.report.dossier.stored_audit import read_audit
+from genmem.report.dossier.write import render, write_dossier
+
+from ..audit.example import LargePictures, build_audit
+
+QUESTIONS = (
+    "What was searched?",
+    "What was found?",
+    "How sure is that?",
+    "What could have been missed?",
+    "What should be done?",
+)
+
+
+@pytest.fixture(scope="module")
+def audit():
+    return build_audit(60, train=200, copies=0.1)
+
+
+@pytest.fixture
+def folder(audit, tmp_path):
+    write_audit(audit, tmp_path / "audit")
+    return tmp_path / "audit"
+
+
+def change(folder, **values):
+    path = folder / "audit.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page))
+
+
+def test_the_first_page_answers_five_questions(folder):
+    page = write_dossier(folder).read_text()
+    places = [page.index(question) for question in QUESTIONS]
+    assert places == sorted(places)
+    assert places[-1] < page.index("1. What was examined")
+    text = text_of(page)
+    for part in (
+        "Each of 60 generated images (generated.zip) was compared with 200 training images",
+        "40 held-out images",
+        "mirrored copies",
+        "The flagged images repeat",
+        "should be flagged by mistake",
+        "Distances do not show membership privacy",
+        "How many disguised copies this audit would have found was not measured",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize("label", WORDS)
+def test_every_verdict_has_its_heading_and_says_what_to_do(folder, label):
+    change(folder, verdict={"label": label, "sentence": "The finding.", "reasons": ["why so"]})
+    text = text_of(write_dossier(folder).read_text())
+    assert WORDS[label][1] in text
+    assert "The finding." in text
+    assert "Why so" in text
+    accuses = "do not publish the flagged images" in text
+    assert accuses == (label == "copying")
+
+
+def test_sets_and_run_are_named_with_their_fingerprints(folder, audit):
+    change(folder, provenance={**audit.provenance, "command": "genmem audit a --train b"})
+    text = text_of(write_dossier(folder).read_text())
+    for summary in audit.inputs.values():
+        assert summary.digest in text
+    assert audit.digest() in text
+    assert "genmem 0.1.0" in text
+    assert "genmem audit a --train b" in text
+    assert "2026-11-22 15:47:00" in text
+
+
+def test_flagged_pairs_come_with_both_pictures_and_their_difference(folder, audit):
+    page = write_dossier(folder).read_text()
+    flagged = int(audit.flagged.sum())
+    assert f"All {flagged}, the most suspicious first" in page
+    assert page.count("<article") == flagged + 6
+    assert page.count("<img ") == 3 * (flagged + 6)
+    row = int(np.argmin(audit.p_values))
+    first = page.split("<article")[1]
+    assert audit.generated_ids[row] in first
+    assert audit.train_ids[audit.nearest(row)[1]] in first
+
+
+def test_the_difference_is_that_of_the_pixels_four_times_as_bright():
+    rng = np.random.default_rng(0)
+    generated, train = rng.integers(0, 256, (2, 9, 7, 3)).astype(np.uint8)
+    expected = np.minimum(4 * np.abs(generated.astype(int) - train.astype(int)), 255)
+    assert (difference(generated, Image.fromarray(train)) == expected).all()
+    larger = Image.fromarray(train).resize((14, 18), Image.Resampling.NEAREST)
+    assert difference(generated, larger).shape == (9, 7, 3)
+
+
+def test_the_folder_is_enough_and_gives_the_same_bytes_each_time(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    for pdf in (False, True):
+        first = write_dossier(folder, pdf=pdf).read_bytes()
+        assert write_dossier(tmp_path / "copy", pdf=pdf).read_bytes() == first
+        assert first.lstrip().startswith(b"%PDF" if pdf else b"<!doctype")
+
+
+def test_a_pdf_needs_nothing_but_the_page(folder, caplog):
+    write_dossier(folder, pdf=True)
+    assert [record.getMessage() for record in caplog.records if record.levelno > 30] == []
+
+
+def test_marks_are_shown_and_give_the_reviewed_rate(folder, audit, tmp_path):
+    rows = np.flatnonzero(audit.flagged).tolist()
+    marks = [{"row": row, "mark": "copy"} for row in rows[1:]]
+    marks.append({"row": rows[0], "mark": "not-a-copy"})
+    path = tmp_path / "marks.json"
+    path.write_text(json.dumps({"kind": KIND, "audit": audit.digest(), "marks": marks}))
+    page = write_dossier(folder, marks=path).read_text()
+    assert page.count("<b>a copy</b>") == len(rows) - 1
+    assert page.count("<b>not a copy</b>") == 1
+    assert f"A reviewer marked {len(rows)} of {len(rows)} flagged pairs" in text_of(page)
+    assert "All flagged pairs are marked" in page
+
+
+def test_names_are_never_markup(tmp_path):
+    evil = "<script>alert(1)</script>"
+    audit = build_audit(12, train=60, copies=0.5)
+    audit = replace(
+        audit,
+        generated_ids=[f"{evil}{row}" for row in range(12)],
+        train_ids=[f"{evil}\n\u202e{row}" for row in range(60)],
+        classes=[evil] * 60,
+        notes=(evil,),
+    )
+    write_audit(audit, tmp_path)
+    page = write_dossier(tmp_path).read_text()
+    assert "<script" not in page
+    assert "\u202e" not in page
+
+
+def test_features_have_a_document_without_pictures(tmp_path):
+    audit = build_audit(30, classes=False, test=False, names=("features",), pictures=None)
+    write_audit(replace(audit, copied_fraction=None), tmp_path)
+    page = write_dossier(tmp_path).read_text()
+    assert "<img" not in page
+    assert "No held-out images were given" in page
+    assert "cannot be estimated" in page
+
+
+def test_large_pictures_are_reduced(tmp_path):
+    write_audit(build_audit(12, train=60, copies=0.5, pictures=LargePictures), tmp_path)
+    assert "data:image/jpeg" in write_dossier(tmp_path).read_text()
+
+
+def test_a_new_audit_removes_the_document_of_the_earlier_one(folder, audit):
+    write_dossier(folder)
+    write_dossier(folder, pdf=True)
+    write_audit(audit, folder)
+    assert not (folder / "report.html").exists()
+    assert not (folder / "report.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("audit.json", None, "expected the output directory of `genmem audit`"),
+        ("audit.json", "{", "is damaged: expected JSON"),
+        ("pairs.json", None, "an audit of an earlier version"),
+        ("pairs.json", '{"pairs": [{}]}', "is damaged"),
+        ("pictures/generated", None, "the audit's folder is incomplete"),
+    ],
+)
+def test_a_folder_without_a_whole_audit_is_refused(folder, name, content, message):
+    path = folder / name
+    if content is not None:
+        path.write_text(content)
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    with pytest.raises((InputError, UsageError), match=message):
+        write_dossier(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_a_missing_weasyprint_is_one_line(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(UsageError, match=r"pip install 'genmem\[pdf\]'"):
+        check_pdf()
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [
+        (0.5, "about 50 in 100"),
+        (1 / 261, "about 1 in 261"),
+        (1e-5, "about 1 in 100,000"),
+        (0.0, "less than 1 in a million"),
+    ],
+)
+def test_a_small_probability_reads_as_odds(p_value, words):
+    assert chance(p_value) == words
+
+
+def test_a_picture_of_the_document_is_the_stored_one(folder, audit):
+    page = render(read_audit(folder))
+    row = int(np.argmin(audit.p_values))
+    uri = re.search(r'src="data:image/png;base64,([^"]*)"', page.split("<article")[1])
+    assert uri is not None
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri[1]))))
+    stored = Image.open(io.BytesIO(audit.thumbnails.generated(row))).convert("RGB")
+    assert (shown == np.asarray(stored)).all()
