@@ -23,18 +23,22 @@ Bools = NDArray[np.bool_]
 
 
 class Thumbnails(Protocol):
-    """The images behind the rows, as long as the audit is open."""
+    """The images behind the rows, as long as the audit is open; called in several threads at once.
 
-    def generated(self, row: int) -> bytes | None:
-        """A generated image as PNG or WebP; None where features were given."""
+    `size` is the longer side in pixels that larger images are reduced to; None: a thumbnail's
+    (`thumbnails.THUMBNAIL_SIDE`). An image that is not reduced gives the same bytes at any size.
+    """
+
+    def generated(self, row: int, size: int | None = None) -> bytes | None:
+        """A generated image as PNG, JPEG or WebP; None where features were given."""
         ...
 
-    def train(self, row: int) -> bytes | None:
-        """A training image, untransformed, as PNG or WebP; None where features were given."""
+    def train(self, row: int, size: int | None = None) -> bytes | None:
+        """A training image, untransformed; None where features were given."""
         ...
 
-    def test(self, row: int) -> bytes | None:
-        """A held-out image as PNG or WebP; None where there are none, or features were given."""
+    def test(self, row: int, size: int | None = None) -> bytes | None:
+        """A held-out image; None where there are none, or features were given."""
         ...
 
     def close(self) -> None:

@@ -19,14 +19,23 @@ MAXIMUM_SIDE = 256
 """Pixels; larger images are reduced to it."""
 
 
-def row_image(features: FeatureSet, row: int) -> Image.Image | None:
-    """The image of a row, at most MAXIMUM_SIDE on a side; None where the set came as features."""
+def row_image(
+    features: FeatureSet, row: int, *, largest_side: int | None = MAXIMUM_SIDE
+) -> Image.Image | None:
+    """The image of a row; None where the set came as features.
+
+    Args:
+        features: the set.
+        row: of the set.
+        largest_side: a larger image is reduced to it, in pixels; None: it is not reduced.
+    """
     if features.source is None:
         return None
     position = int(features.positions[row])
     pixels = decode(features.source.content(position), name=features.source.describe(position))
     image = Image.fromarray(pixels)
-    image.thumbnail((MAXIMUM_SIDE, MAXIMUM_SIDE))
+    if largest_side is not None:
+        image.thumbnail((largest_side, largest_side))
     return image
 
 

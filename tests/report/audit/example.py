@@ -52,14 +52,14 @@ class ExamplePictures:
         self.cache: dict[tuple[str, int], bytes] = {}
         self.closed = False
 
-    def train(self, row: int) -> bytes:
+    def train(self, row: int, size: int | None = None) -> bytes:
         return self._cached("train", self.train_pool, self._place(row))
 
-    def test(self, row: int) -> bytes:
+    def test(self, row: int, size: int | None = None) -> bytes:
         """Held-out image i repeats training image 5 i."""
         return self.train(5 * row)
 
-    def generated(self, row: int) -> bytes:
+    def generated(self, row: int, size: int | None = None) -> bytes:
         form = self.forms[row]
         if form is None:
             return self._cached("test", self.test_pool, row * 7 + 3)
@@ -84,13 +84,13 @@ class ExamplePictures:
 class LargePictures(ExamplePictures):
     """The same at 240 × 180, as WebP."""
 
-    def train(self, row: int) -> bytes:
+    def train(self, row: int, size: int | None = None) -> bytes:
         return self._large(super().train(row))
 
-    def test(self, row: int) -> bytes:
+    def test(self, row: int, size: int | None = None) -> bytes:
         return self._large(super().test(row))
 
-    def generated(self, row: int) -> bytes:
+    def generated(self, row: int, size: int | None = None) -> bytes:
         return self._large(super().generated(row))
 
     def _large(self, content: bytes) -> bytes:

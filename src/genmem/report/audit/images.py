@@ -1,4 +1,4 @@
-"""The picture files beside the audit's page: which images, under which names."""
+"""The picture files beside the audit's page: which images, at which sizes, under which names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.auditing.results import Audit, CopiedImage
+from genmem.auditing.thumbnails import FULL_SIDE
+from genmem.images.prefetch import map_in_order, usable_cores
 
 ROWS = 10_000
 """Rows on the page, the most suspicious first."""
@@ -20,21 +22,47 @@ COPIED = 24
 PAIRS = 200
 """Pairs of duplicates on the page, of each kind, nearest first."""
 
+FULL_ROWS = 100
+"""Rows whose images are there in full size too, the most suspicious first."""
+
+FULL_PAIRS = 50
+"""Pairs of duplicates, of each kind, whose images are there in full size too, nearest first."""
+
 FOLDER = "pictures"
+FULL = "full"
+
+ROLES = ("generated", "train", "test")
+"""The sets, and their folders."""
+
+Suffixes = dict[int, str]
+"""The suffix of a picture file (".png", ".jpg" or ".webp") by row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Album:
-    """The picture files: the suffix (".png" or ".webp") by row, for each set."""
+    """The picture files: the suffix by row, for each set.
 
-    generated: dict[int, str] = field(default_factory=dict)
-    train: dict[int, str] = field(default_factory=dict)
-    test: dict[int, str] = field(default_factory=dict)
+    Attributes:
+        generated, train, test: of the thumbnails; of small images they are the whole picture.
+        full: by set, of the images that are also there in full size (at most `FULL_SIDE`).
+    """
+
+    generated: Suffixes = field(default_factory=dict)
+    train: Suffixes = field(default_factory=dict)
+    test: Suffixes = field(default_factory=dict)
+    full: dict[str, Suffixes] = field(default_factory=dict)
 
     def path(self, role: str, row: int) -> str | None:
         """A picture's path relative to the page; None if there is no picture."""
         suffix = {"generated": self.generated, "train": self.train, "test": self.test}[role]
         return f"{FOLDER}/{role}/{row:06d}{suffix[row]}" if row in suffix else None
+
+    def full_path(self, role: str, row: int) -> str | None:
+        """The path of the largest picture of an image; None if there is no picture."""
+        suffix = self.full.get(role, {})
+        if row not in suffix:
+            return self.path(role, row)
+        return f"{FOLDER}/{role}/{FULL}/{row:06d}{suffix[row]}"
 
 
 def page_rows(audit: Audit) -> NDArray[np.int64]:
@@ -51,34 +79,50 @@ def write_pictures(
         audit: the result of `genmem.audit`.
         rows: `page_rows(audit)`.
         copied_images: `copied_images(audit)`.
-        folder: gets the folders `generated`, `train` and `test`, if they have pictures.
+        folder: gets the folders `generated`, `train` and `test`, if they have pictures, each with a
+            folder `full` if some are larger than thumbnails.
 
     Returns:
         The files written.
     """
     if audit.thumbnails is None:
         return Album()
+    shown = _images(audit, rows, copied_images, pairs=PAIRS)
+    large = _images(audit, rows[:FULL_ROWS], copied_images, pairs=FULL_PAIRS)
+    pictures = dict(
+        zip(
+            ROLES,
+            (audit.thumbnails.generated, audit.thumbnails.train, audit.thumbnails.test),
+            strict=True,
+        )
+    )
+    return Album(
+        **{role: _write(pictures[role], shown[role], folder / role) for role in ROLES},
+        full={role: _write_larger(pictures[role], large[role], folder / role) for role in ROLES},
+    )
+
+
+def _images(
+    audit: Audit, rows: NDArray[np.int64], copied_images: Sequence[CopiedImage], *, pairs: int
+) -> dict[str, set[int]]:
+    """The rows of each set that belong to these rows, the copied images and some duplicates."""
     train = {audit.nearest(int(row))[1] for row in rows}
     train.update(image.train for image in copied_images[:COPIED])
     test: set[int] = set()
     for duplicates in audit.duplicates:
-        train.update(duplicates.second[:PAIRS].tolist())
+        train.update(duplicates.second[:pairs].tolist())
         first = test if duplicates.between.startswith("test") else train
-        first.update(duplicates.first[:PAIRS].tolist())
-    return Album(
-        generated=_write(audit.thumbnails.generated, rows.tolist(), folder / "generated"),
-        train=_write(audit.thumbnails.train, train, folder / "train"),
-        test=_write(audit.thumbnails.test, test, folder / "test"),
-    )
+        first.update(duplicates.first[:pairs].tolist())
+    return {"generated": set(rows.tolist()), "train": train, "test": test}
 
 
-def _write(
-    picture: Callable[[int], bytes | None], rows: Iterable[int], folder: Path
-) -> dict[int, str]:
+def _write(picture: Callable[[int], bytes | None], rows: Iterable[int], folder: Path) -> Suffixes:
     """Write the pictures of some rows, in row order; returns the suffixes of those that exist."""
-    suffixes: dict[int, str] = {}
-    for row in sorted(rows):
-        content = picture(row)
+    suffixes: Suffixes = {}
+    workers = usable_cores()
+    ordered = sorted(rows)
+    contents = map_in_order(picture, ordered, workers=workers, ahead=4 * workers)
+    for row, content in zip(ordered, contents, strict=True):
         suffix = _suffix(content) if content else None
         if content and suffix:
             folder.mkdir(parents=True, exist_ok=True)
@@ -87,8 +131,22 @@ def _write(
     return suffixes
 
 
+def _write_larger(
+    picture: Callable[[int, int | None], bytes | None], rows: Iterable[int], folder: Path
+) -> Suffixes:
+    """`_write` to the folder's folder `full`, of the images that are larger than thumbnails."""
+
+    def larger(row: int) -> bytes | None:
+        content = picture(row, FULL_SIDE)
+        return None if content == picture(row, None) else content
+
+    return _write(larger, rows, folder / FULL)
+
+
 def _suffix(content: bytes) -> str | None:
-    """The suffix for a PNG or WebP image; None for anything else."""
+    """The suffix for a PNG, JPEG or WebP image; None for anything else."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return ".png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
     return ".webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from genmem.auditing.results import Audit, SpaceResult
 from genmem.formatting import printable
-from genmem.report.audit.images import FOLDER, Album
+from genmem.report.audit.images import FOLDER, FULL, Album
 from genmem.report.audit.tables import best_match
 from genmem.results import to_json
 
 NEIGHBORS = 20
 """Nearest training images listed per space; the output tables hold all."""
 
-SUFFIXES = ("", ".png", ".webp")
+SUFFIXES = ("", ".png", ".webp", ".jpg")
 
 
 def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str, str]:
@@ -39,6 +39,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
     )
     table = {
         "folder": FOLDER,
+        "full": FULL,
         "suffixes": SUFFIXES,
         "spaces": [printable(space.name) for space in audit.spaces],
         "augmentations": [
@@ -56,6 +57,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
             "row": rows,
             "id": [printable(audit.generated_ids[row]) for row in map(int, rows)],
             "picture": _suffixes(album.generated, rows),
+            "full": _suffixes(album.full.get("generated", {}), rows),
             "flagged": audit.flagged[rows].astype(int),
             "p": audit.p_values[rows],
             "q": audit.q_values[rows],
@@ -83,6 +85,7 @@ def _train(audit: Audit, images: NDArray[np.int64], album: Album) -> dict[str, A
         "row": images,
         "id": [printable(audit.train_ids[row]) for row in map(int, images)],
         "picture": _suffixes(album.train, images),
+        "full": _suffixes(album.full.get("train", {}), images),
         "class": [index[name] for name in names],
         "classes": [printable(name) for name in classes],
     }

@@ -53,10 +53,16 @@ function phrase(row) {
 // ---- Pictures
 
 /** The path of a picture; empty if there is none. */
-function picturePath(role, columns, place) {
-  const suffix = data.suffixes[columns.picture[place]];
+function picturePath(role, columns, place, kinds = columns.picture, folder = role) {
+  const suffix = data.suffixes[kinds[place]];
   const number = String(columns.row[place]).padStart(6, "0");
-  return suffix && `${data.folder}/${role}/${number}${suffix}`;
+  return suffix && `${data.folder}/${folder}/${number}${suffix}`;
+}
+
+/** The path of the largest picture of an image; empty if there is none. */
+function fullPath(role, columns, place) {
+  const full = picturePath(role, columns, place, columns.full, `${role}/${data.full}`);
+  return full || picturePath(role, columns, place);
 }
 
 const generatedPicture = (row) => picturePath("generated", rows, row);

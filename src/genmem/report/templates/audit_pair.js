@@ -58,7 +58,8 @@ function span(text) {
 }
 
 function showPictures(row, image, augmentation) {
-  const [generated, training] = [generatedPicture(row), trainPicture(image)];
+  const generated = fullPath("generated", rows, row);
+  const training = fullPath("train", train, image);
   const cropped = augmentation.box.join() !== "0,0,1,1";
   const changed = augmentation.phrase !== "";
   view("view-generated", generated, `Generated image ${rows.id[row]}`);
@@ -82,7 +83,12 @@ function showPictures(row, image, augmentation) {
 
 function view(id, source, alternative, augmentation) {
   const image = put(element(id), source, alternative, augmentation);
-  if (source) fit(element(id), image);
+  if (!source) return;
+  fit(element(id), image);
+  const link = document.createElement("a");
+  [link.href, link.target, link.title] = [source, "_blank", "Open the picture"];
+  image.replaceWith(link);
+  link.append(image);
 }
 
 /** Give the frame its picture's shape, and keep the pixels of small pictures visible. */
