@@ -1,108 +1,41 @@
-"""What is done to copies so that they are not recognized: uint8 [H, W, 3] → the same shape.
+"""What is done to copies of 32 × 32 pictures so that they are not recognized.
 
-Written independently of `genmem.images.augmentations`: crops here are enlarged bilinearly, from
-whole pixels, since a cheat does not use the auditor's code.
+The disguises of photographs are in `genmem.images.disguises`; these are weaker, or in pixels.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
 
-Pixels = NDArray[np.uint8]
-Disguise = Callable[[Pixels, Pixels, np.random.Generator], Pixels]
-"""The image, another training image to blend with, and chance → the disguised image."""
-
-
-def _saved(quality: int) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, format="JPEG", quality=quality)
-        return np.asarray(Image.open(file).convert("RGB"))
-
-    return disguise
-
-
-def _flipped(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-    return np.ascontiguousarray(image[:, ::-1])
-
-
-def _cropped(share: float, *, centre: bool) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        height, width = image.shape[:2]
-        high, wide = round(height * (1 - share)), round(width * (1 - share))
-        top, left = (height - high) // 2, (width - wide) // 2
-        if not centre:
-            top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
-        part = Image.fromarray(image[top : top + high, left : left + wide])
-        return np.asarray(part.resize((width, height), Image.Resampling.BILINEAR))
-
-    return disguise
+from genmem.images.disguises import Disguise
+from genmem.images.disguises.composites import blend
+from genmem.images.disguises.geometry import crop, flip, rotate
+from genmem.images.disguises.values import Pixels, add_noise, encode, enhance, gray
 
 
 def _shifted(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
     return np.concatenate([image[:, :1], image[:, :-1]], axis=1)
 
 
-def _noisy(deviation: float) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        noisy = image + rng.normal(0, deviation, image.shape)
-        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-
-    return disguise
-
-
-def _blended(share: float) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        mixed = share * image.astype(np.float64) + (1 - share) * other
-        return np.rint(mixed).astype(np.uint8)
-
-    return disguise
-
-
-def _rotated(degrees: float) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        height, width = image.shape[:2]
-        padded = Image.fromarray(np.pad(image, ((height,) * 2, (width,) * 2, (0, 0)), "reflect"))
-        turned = padded.rotate(degrees, resample=Image.Resampling.BILINEAR)
-        return np.asarray(turned.crop((width, height, 2 * width, 2 * height)))
-
-    return disguise
-
-
-def _enhanced(kind: Callable[[Image.Image], ImageEnhance._Enhance], factor: float) -> Disguise:
-    def disguise(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-        return np.asarray(kind(Image.fromarray(image)).enhance(factor))
-
-    return disguise
-
-
-def _gray(image: Pixels, other: Pixels, rng: np.random.Generator) -> Pixels:
-    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
-
-
 DISGUISES: dict[str, Disguise] = {
-    "JPEG 90": _saved(90),
-    "JPEG 50": _saved(50),
-    "noise σ = 8": _noisy(8),
-    "flip": _flipped,
-    "10 % crop, centre": _cropped(0.1, centre=True),
-    "10 % crop, anywhere": _cropped(0.1, centre=False),
-    "20 % crop, centre": _cropped(0.2, centre=True),
-    "20 % crop, anywhere": _cropped(0.2, centre=False),
+    "JPEG 90": lambda image, other, rng: encode(image, codec="JPEG", quality=90),
+    "JPEG 50": lambda image, other, rng: encode(image, codec="JPEG", quality=50),
+    "noise σ = 8": lambda image, other, rng: add_noise(image, rng, deviation=8),
+    "flip": lambda image, other, rng: flip(image),
+    "10 % crop, centre": lambda image, other, rng: crop(image, None, side=0.9),
+    "10 % crop, anywhere": lambda image, other, rng: crop(image, rng, side=0.9),
+    "20 % crop, centre": lambda image, other, rng: crop(image, None, side=0.8),
+    "20 % crop, anywhere": lambda image, other, rng: crop(image, rng, side=0.8),
     "shift by one pixel": _shifted,
-    "90/10 blend": _blended(0.9),
-    "50/50 blend": _blended(0.5),
-    "rotation by 3°": _rotated(3),
-    "rotation by 10°": _rotated(10),
-    "brightness × 1.2": _enhanced(ImageEnhance.Brightness, 1.2),
-    "contrast × 0.7": _enhanced(ImageEnhance.Contrast, 0.7),
-    "color × 0.5": _enhanced(ImageEnhance.Color, 0.5),
-    "gray": _gray,
+    "90/10 blend": lambda image, other, rng: blend(image, other, share=0.9),
+    "50/50 blend": lambda image, other, rng: blend(image, other, share=0.5),
+    "rotation by 3°": lambda image, other, rng: rotate(image, degrees=3),
+    "rotation by 10°": lambda image, other, rng: rotate(image, degrees=10),
+    "brightness × 1.2": lambda image, other, rng: enhance(image, brightness=1.2),
+    "contrast × 0.7": lambda image, other, rng: enhance(image, contrast=0.7),
+    "color × 0.5": lambda image, other, rng: enhance(image, color=0.5),
+    "gray": lambda image, other, rng: gray(image),
 }
 
 

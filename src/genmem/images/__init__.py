@@ -17,6 +17,7 @@ pillow_settings.py Pillow's process-wide settings, at their defaults while decod
 reader.py          decoded, transformed batches, read ahead
 hashing.py         content hashes
 augmentations.py   flips and crops that cheats hide copies with
+disguises/         named disguises of copies, to measure what is found of them
 limits.py          bounds against decompression bombs
 prefetch.py        threads that work ahead, in order
 tempfiles.py       temporary files, and files shared by threads
