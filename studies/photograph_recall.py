@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from genmem.auditing.augment_option import parse_families
 from genmem.auditing.feature_spaces import SpaceSearch, search_space
+from genmem.auditing.groups import honest_units
 from genmem.auditing.search import Matches, Queries
 from genmem.auditing.significance import compute_significance
 from genmem.auditing.space_tests import TestResult, combine_tests
@@ -179,6 +180,8 @@ def _test(
     honest: NDArray[np.int64],
 ) -> TestResult:
     """The audit's test of all copies and some honest images against the others."""
+    none = np.zeros(len(null), dtype=bool)
+    units = honest_units(duplicates=none, biased=False, groups=None, train_rows=None)
     results = []
     for search, sets in zip(searches, spaces, strict=True):
         part = replace(
@@ -194,8 +197,7 @@ def _test(
             sets,
             k=NEIGHBORS,
             augmentations=augmentations,
-            excluded=np.zeros(len(null), dtype=bool),
-            biased=False,
+            honest=units,
         )
         results.append(result)
     return combine_tests(results)

@@ -80,9 +80,7 @@ def _detail(patch: Image.Image) -> float:
     return float((np.hypot(across, down) > EDGE).mean()) if across.size else 0.0
 
 
-def render_scenes(
-    count: int, *, size: tuple[int, int] = (400, 300), seed: int
-) -> list[Photograph]:
+def render_scenes(count: int, *, size: tuple[int, int] = (400, 300), seed: int) -> list[Photograph]:
     """Scenes of a gradient, shapes with textures and noise; each is a group of its own."""
     return [
         Photograph(_render(size, np.random.default_rng([seed, number])), f"scene {number:05d}")
