@@ -15,11 +15,14 @@ significance.py    p-values and copied fraction of each space and of all togethe
 local/             local evidence: regions that images share
 local_search.py    local evidence in an audit: candidates, test, why it was not looked for
 review.py          reviewers' marks of flagged pairs, and the share of false flags
+power.py           `--power`: planted copies, and what would have been flagged of them
+power_results.py   `Power` and its rows, frozen
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection
 """
 
 from genmem.auditing.audit import audit
+from genmem.auditing.power_results import DisguisePower, Power
 from genmem.auditing.results import (
     Audit,
     CopiedImage,
@@ -34,8 +37,10 @@ from genmem.auditing.results import (
 __all__ = [
     "Audit",
     "CopiedImage",
+    "DisguisePower",
     "Duplicates",
     "NullSample",
+    "Power",
     "SpaceResult",
     "Thumbnails",
     "audit",

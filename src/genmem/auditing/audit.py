@@ -21,6 +21,7 @@ from genmem.auditing.caveats import caveats
 from genmem.auditing.cost_estimate import estimate_duplicates, estimate_extraction, estimate_search
 from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find_train_duplicates
 from genmem.auditing.feature_spaces import (
+    PLANTED,
     SpaceSearch,
     distance_metric,
     find_audit_backbones,
@@ -30,21 +31,25 @@ from genmem.auditing.feature_spaces import (
 from genmem.auditing.groups import (
     Groups,
     GroupsOption,
+    HonestUnits,
     check_groups,
     find_groups,
     honest_units,
     train_groups,
 )
 from genmem.auditing.local_search import LocalSearch, local_test, search_local
+from genmem.auditing.power import compute_power, plant_copies
+from genmem.auditing.power_results import Power
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
 from genmem.auditing.significance import combine_copied_fractions, compute_significance
-from genmem.auditing.space_tests import combine_tests, most_significant
+from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Backbone, BackboneLike, Device, FeatureExtractor, is_feature_source
-from genmem.images import Augmentation, Progress, read_classes
+from genmem.features.preprocessing import Identity
+from genmem.images import Augmentation, ImageSource, Progress, open_images, read_classes
 from genmem.io.paths import refuse_empty
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import (
@@ -83,6 +88,7 @@ def audit(
     local: bool | None = None,
     drop_duplicates: bool = False,
     groups: GroupsOption | None = None,
+    power: bool = False,
     classes: bool = False,
     seed: int = 0,
     weights: str | Path | None = None,
@@ -127,6 +133,8 @@ def audit(
             "near-duplicates", for clusters of the held-out images; or labels by role, one a row.
             Images without a group stand for themselves. Held-out images of groups that are in
             train too are left out.
+        power: plant disguised copies of training images, test them like the generated images, and
+            report what would have been flagged (`Audit.power`). Needs images, not features.
         classes: report the training images' classes (their folders or labels).
         seed: seed of samples.
         weights: weights file of a single backbone; None to look for it.
@@ -170,6 +178,7 @@ def audit(
         local=local,
         drop_duplicates=drop_duplicates,
         groups=groups,
+        power=power,
         classes=classes,
         seed=seed,
         options=ExtractOptions(
@@ -195,6 +204,7 @@ class _Run:
     local: bool | None
     drop_duplicates: bool
     groups: GroupsOption | None
+    power: bool
     classes: bool
     seed: int
     options: ExtractOptions
@@ -220,6 +230,8 @@ class _Run:
             raise UsageError("augment: features cannot be augmented; give images as train.")
         if self.are_features["train"] and self.classes:
             raise UsageError("classes: features have none; give images as train.")
+        if self.power and any(self.are_features.values()):
+            raise UsageError("power: features cannot be disguised; give all sets as images.")
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -254,6 +266,8 @@ class _Run:
                 "classes: the training images have none: all lie in one folder or have one label. "
                 "Put each class in a folder of its own, or leave out --classes."
             )
+        if self.power:
+            opened[PLANTED] = stack.enter_context(self._plant(opened))
         extractors = open_backbones(self.backbones, list(opened.values()), self.options)
         for extractor in extractors:
             if extractor is not None:
@@ -276,6 +290,18 @@ class _Run:
             why = "an audit compares with several images."
             check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
         return [loaded[place] for place in range(len(extractors))]
+
+    def _plant(self, opened: Mapping[str, ImageSource]) -> ImageSource:
+        """Disguised copies of training images, some of them combined with held-out images."""
+        with self.timed("power"):
+            planted = plant_copies(
+                opened["train"],
+                opened.get("test", opened["train"]),
+                images=sum(map(len, opened.values())),
+                one_size=any(entry.preprocessing == Identity() for entry in self.backbones),
+                seed=self.seed,
+            )
+            return open_images(planted)
 
     def _families(self, extractor: FeatureExtractor | None) -> AugmentationFamilies:
         """The families of one space; features cannot be augmented."""
@@ -373,6 +399,7 @@ class _Run:
             groups=groups and groups.count("generated"),
         )
         q = q_values(test.p_values, own, groups=honest.generated_groups)
+        power = self._power(spaces, searches, honest, test, min_copies)
         by_power_law = (q <= self.level) & (counted_q_values(test.p_values, own) > self.level)
         notes = caveats(
             results,
@@ -400,7 +427,8 @@ class _Run:
             copied_fraction=combine_copied_fractions(results, test, honest),
             duplicates=(duplicates.pairs, *excluded.duplicates),
             groups=groups,
-            inputs={role: rows.summary for role, rows in by_role.items()},
+            power=power,
+            inputs={role: by_role[role].summary for role in self.sources},
             provenance=provenance(seed=self.seed),
             seconds=self.seconds,
             local=local.evidence,
@@ -409,9 +437,42 @@ class _Run:
                 *(note for sets in spaces for note in sets.notes()),
                 *local.notes,
                 *notes,
+                *(power.caveats() if power else ()),
             ),
             thumbnails=_thumbnails(by_role, stack),
         )
+
+    def _power(
+        self,
+        spaces: Sequence[FeatureSets],
+        searches: Sequence[SpaceSearch],
+        honest: HonestUnits,
+        test: TestResult,
+        min_copies: int | None,
+    ) -> Power | None:
+        """What would have been flagged of planted copies, by the tests of the generated images."""
+        if not self.power:
+            return None
+        with self.timed("power"):
+            results = [
+                compute_significance(
+                    search.of_planted(),
+                    sets,
+                    k=self.neighbors,
+                    augmentations=self.augmentations,
+                    honest=honest,
+                )[1]
+                for sets, search in zip(spaces, searches, strict=True)
+            ]
+            return compute_power(
+                combine_tests(results).p_values,
+                p_values=test.p_values,
+                honest=test.honest_p_values,
+                groups=honest.generated_groups,
+                min_copies=min_copies,
+                level=self.level,
+                seed=self.seed,
+            )
 
 
 def _has_network(extractor: FeatureExtractor | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from genmem.features import (
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
 from genmem.neighbors import Metric
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones
+
+PLANTED = "planted"
+"""The role of planted copies among an audit's sets (`power`)."""
 
 REFERENCE = 10
 """Rank of the neighbor that pixel distances are divided by; searches have at least this depth."""
@@ -71,6 +74,7 @@ class SpaceSearch:
         generated: the generated images' matches, by family.
         honest: the matches of the images that stand for an honest generator, by family.
         honest_rows: int64 [m], the training rows that those are; None for held-out images.
+        planted: the matches of planted copies (`power`), by family; None without.
     """
 
     name: str
@@ -79,6 +83,13 @@ class SpaceSearch:
     generated: Mapping[str, Matches]
     honest: Mapping[str, Matches]
     honest_rows: Ints | None = None
+    planted: Mapping[str, Matches] | None = None
+
+    def of_planted(self) -> SpaceSearch:
+        """The same search with the planted copies as the generated images."""
+        if self.planted is None:
+            raise AssertionError("no copies were planted")
+        return replace(self, generated=self.planted)
 
 
 def search_space(
@@ -93,7 +104,7 @@ def search_space(
     """Search generated and honest images in every augmentation of the training images.
 
     Args:
-        sets: the sets in this space.
+        sets: the sets in this space, planted copies too where there are any.
         families: the augmentations by family, the unchanged images first.
         honest: the rows that stand for an honest generator.
         train_rows: int64, rows of the training set that are compared with, ascending.
@@ -102,6 +113,8 @@ def search_space(
     """
     metric = distance_metric(sets.backbone)
     queries = {"generated": Queries(array=sets.by_role["generated"].array), "honest": honest}
+    if PLANTED in sets.by_role:
+        queries[PLANTED] = Queries(array=sets.by_role[PLANTED].array)
     matches = {
         family: nearest_over_augmentations(
             queries,
@@ -122,6 +135,9 @@ def search_space(
         generated={family: by_query["generated"] for family, by_query in matches.items()},
         honest={family: by_query["honest"] for family, by_query in matches.items()},
         honest_rows=honest.train_rows,
+        planted={family: by_query[PLANTED] for family, by_query in matches.items()}
+        if PLANTED in queries
+        else None,
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from genmem.auditing.groups import Groups
 from genmem.auditing.local.results import LocalEvidence
+from genmem.auditing.power_results import Power
 from genmem.images import Augmentation
 from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
 
@@ -210,6 +211,7 @@ class Audit:
         local: local evidence, behind the space "local"; None where it was not looked for.
         duplicates: near-duplicates among the given images.
         groups: the images' groups, each of which counts once in the null; None: images count.
+        power: what would have been flagged of planted copies; None where nobody asked.
         inputs: by role, as in `Score.inputs`.
         provenance, seconds, notes: as in `Score`.
         thumbnails: the images; None where features were given.
@@ -234,6 +236,7 @@ class Audit:
     copied_fraction: Result | None
     duplicates: tuple[Duplicates, ...]
     groups: Groups | None = None
+    power: Power | None = None
     inputs: Mapping[str, InputSummary]
     provenance: Mapping[str, Json]
     seconds: Mapping[str, float]
@@ -299,6 +302,7 @@ class Audit:
                 "augmentations": [augmentation.name for augmentation in self.augmentations],
                 "duplicates": self.duplicates,
                 "groups": self.groups,
+                **({"power": self.power} if self.power else {}),
                 "inputs": self.inputs,
                 "notes": self.notes,
                 "provenance": self.provenance,

@@ -56,7 +56,7 @@ def _benjamini_hochberg(p_values: Floats) -> Floats:
 
 def counted_q_values(p_values: Floats, honest: Floats) -> Floats:
     """The part of `q_values` that supposes no law, float64 [n]: BH(counted)."""
-    return _benjamini_hochberg(np.maximum(p_values, _counted(p_values, honest)))
+    return _benjamini_hochberg(np.maximum(p_values, counted_p_values(p_values, honest)))
 
 
 def probability_of_closer(closer: int, *, images: int, honest: int) -> float:
@@ -85,7 +85,7 @@ def min_copies_flagged(
         groups: that the generated images form; None: each stands for itself.
     """
     units = images if groups is None else groups
-    needed = math.ceil(images * max(least, _counted(least, honest)) / level)
+    needed = math.ceil(images * max(least, counted_p_values(least, honest)) / level)
     if least < min(1 / (len(honest) + 1), float(honest.min())):
         few, many = 0, images + 1
         while many - few > 1:
@@ -97,7 +97,7 @@ def min_copies_flagged(
     return needed if needed <= images else None
 
 
-def _counted(p_values: Any, honest: Floats) -> Any:
+def counted_p_values(p_values: Any, honest: Floats) -> Any:
     """(1 + #{honest p ≤ p}) / (m + 1): the rank of p-values among the honest images' own.
 
     An honest image's own p-value counts itself. So among counted p-values an equal one stands for

@@ -65,6 +65,14 @@ Level = Annotated[
         help="False-discovery rate: the expected share of honest images among those flagged."
     ),
 ]
+Power = Annotated[
+    bool,
+    typer.Option(
+        "--power",
+        help="Also plant disguised copies of training images, and report what share of them this "
+        "audit would have flagged.",
+    ),
+]
 
 
 def audit(
@@ -79,6 +87,7 @@ def audit(
     level: Level = 0.05,
     groups: Groups = None,
     local: Local = None,
+    power: Power = False,
     classes: Annotated[bool, option("--classes")] = False,
     drop_duplicates: DropDuplicates = False,
     seed: Seed = 0,
@@ -127,6 +136,7 @@ def audit(
             local=local,
             drop_duplicates=drop_duplicates,
             groups=groups,
+            power=power,
             classes=classes,
             seed=seed,
             weights=weights,

@@ -16,7 +16,7 @@ from genmem.report.common.terminal import new_table
 from genmem.results import Score
 
 if TYPE_CHECKING:
-    from genmem.auditing import Audit
+    from genmem.auditing import Audit, Power
 
 COPIED_SHOWN = 10
 """Copied training images in the terminal's table; the output files hold all."""
@@ -65,6 +65,8 @@ def print_audit(audit: Audit) -> None:
 
     print(verdict(audit).sentence)
     print(fraction_sentence(audit.copied_fraction))
+    if audit.power:
+        print_power(audit.power)
     copied_images = copied_images(audit)
     if copied_images:
         print(f"Training images copied: {len(copied_images):,}. The most copied:")
@@ -85,6 +87,19 @@ def print_audit(audit: Audit) -> None:
             )
         print_table(table)
     print_notes(_audit_notes(audit))
+
+
+def print_power(power: Power) -> None:
+    """Print what an audit would have flagged of planted copies."""
+    from genmem.report.audit.power import power_sentences, power_table
+
+    content = power_table(power)
+    table = new_table(*content.columns)
+    print(f"{content.caption}:")
+    for row in content.rows:
+        table.add_row(*row)
+    print_table(table)
+    print(*power_sentences(power), sep="\n")
 
 
 def _audit_notes(audit: Audit) -> Iterable[str]:
