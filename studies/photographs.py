@@ -23,7 +23,7 @@ from studies.photograph_recall import Recall, RecallSets, Searcher, Way, measure
 from studies.photograph_sets import Photograph, read_photographs, render_scenes
 
 TRAIN, HELD_OUT, GENERATED, COPIES = 500, 250, 250, 22
-POOL = 44
+POOL = 33
 """Training images that copies are drawn from."""
 
 FEATURES, PIXELS = "efficientnet-lite0", "pixels@64"
