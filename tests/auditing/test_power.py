@@ -81,6 +81,17 @@ def test_power_changes_nothing_else_and_stands_in_the_json(audit):
     assert len(document["power"]["disguises"]) == ROWS
 
 
+def test_planted_copies_are_searched_for_local_evidence_too():
+    train, test, generated = (pictures(24, seed=seed, size=(72, 96)) for seed in range(3))
+    sets = {"generated": generated, "train": train, "test": test, "backbones": ["pixels@16"]}
+    powers = {}
+    for local in (False, True):
+        with genmem.audit(**sets, power=True, local=local) as result:
+            powers[local] = {row.disguise: row.flagged for row in result.power.disguises}
+    assert powers[False]["flip"] == 0
+    assert powers[True]["flip"] > 0
+
+
 def test_features_are_refused_in_one_line():
     rows = np.random.default_rng(0).normal(size=(3, 40, 8))
     with pytest.raises(UsageError, match=r"power: features cannot be disguised; give all sets"):

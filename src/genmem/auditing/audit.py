@@ -37,7 +37,12 @@ from genmem.auditing.groups import (
     honest_units,
     train_groups,
 )
-from genmem.auditing.local_search import LocalSearch, local_test, search_local
+from genmem.auditing.local_search import (
+    LocalSearch,
+    local_test,
+    planted_test,
+    search_local,
+)
 from genmem.auditing.power import compute_power, plant_copies
 from genmem.auditing.power_results import Power
 from genmem.auditing.results import Audit, Ints
@@ -399,7 +404,7 @@ class _Run:
             groups=groups and groups.count("generated"),
         )
         q = q_values(test.p_values, own, groups=honest.generated_groups)
-        power = self._power(spaces, searches, honest, test, min_copies)
+        power = self._power(spaces, searches, local, honest, test, min_copies)
         by_power_law = (q <= self.level) & (counted_q_values(test.p_values, own) > self.level)
         notes = caveats(
             results,
@@ -446,6 +451,7 @@ class _Run:
         self,
         spaces: Sequence[FeatureSets],
         searches: Sequence[SpaceSearch],
+        local: LocalSearch,
         honest: HonestUnits,
         test: TestResult,
         min_copies: int | None,
@@ -464,6 +470,9 @@ class _Run:
                 )[1]
                 for sets, search in zip(spaces, searches, strict=True)
             ]
+            if local.evidence is not None:
+                train_rows = int(spaces[0].by_role["train"].array.shape[0])
+                results.append(planted_test(local.evidence, train_rows=train_rows, honest=honest))
             return compute_power(
                 combine_tests(results).p_values,
                 p_values=test.p_values,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from genmem.auditing.augment_option import UNCHANGED
-from genmem.auditing.feature_spaces import SpaceSearch
+from genmem.auditing.feature_spaces import PLANTED, SpaceSearch
 from genmem.auditing.groups import Groups, HonestUnits, train_groups
 from genmem.auditing.local import (
     LOCAL,
@@ -91,7 +91,7 @@ def search_local(
     Raises:
         UsageError: it is asked for and cannot be had.
     """
-    sources = {role: rows.source for role, rows in by_role.items()}
+    sources = {role: rows.source for role, rows in by_role.items() if role != PLANTED}
     note = why_not_local(option, sources)
     if note is not None:
         return LocalSearch(notes=(note,))
@@ -101,6 +101,11 @@ def search_local(
     groups_of_train = None
     if groups is not None and rows is not None:
         groups_of_train = train_groups(groups, train_rows)
+    planted = None
+    copies = by_role[PLANTED].source if PLANTED in by_role else None
+    if copies is not None:
+        matches = [search.of_planted().generated[UNCHANGED] for search in searches]
+        planted = (copies, _candidates(matches))
     evidence = local_evidence(
         generated=sources["generated"],
         train=sources["train"],
@@ -112,6 +117,7 @@ def search_local(
         ),
         candidates=_candidates([search.generated[UNCHANGED] for search in searches]),
         train_rows=train_rows,
+        planted=planted,
         skip_broken=options.skip_broken,
         seed=seed,
         progress=options.progress,
@@ -122,6 +128,15 @@ def search_local(
 def _candidates(matches: Sequence[Matches]) -> Ints:
     """The nearest training rows in every feature space, int64 [n, k]; some may repeat."""
     return np.concatenate([match.train[:, :NEAREST] for match in matches], axis=1)
+
+
+def planted_test(evidence: LocalEvidence, *, train_rows: int, honest: HonestUnits) -> TestResult:
+    """The test of local evidence of the planted copies; arguments as of `local_test`."""
+    if evidence.planted is None:
+        raise AssertionError("no copies were planted")
+    rows = np.zeros(len(evidence.planted), np.int64)
+    copies = replace(evidence, statistic=evidence.planted, train=rows)
+    return local_test(copies, train_rows=train_rows, honest=honest)[1]
 
 
 def local_test(

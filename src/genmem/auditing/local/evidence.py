@@ -47,6 +47,7 @@ def local_evidence(
     honest: HonestImages,
     candidates: Ints,
     train_rows: Ints,
+    planted: tuple[ImageSource, Ints] | None = None,
     skip_broken: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -63,6 +64,7 @@ def local_evidence(
         honest: the images that generated ones are compared with.
         candidates: int64 [n, k], near training rows of each generated image in the feature spaces.
         train_rows: int64, ascending, the training rows that are compared with.
+        planted: planted copies and their candidates, which are compared like generated images.
         skip_broken: leave out images that cannot be decoded, as in the feature spaces.
         seed: of the index.
         progress: called with (stage, done, total or None).
@@ -81,6 +83,11 @@ def local_evidence(
     )
     matches = list(search.run(queries, candidates, progress=progress, role="generated"))
     honest_matches = search.honest(honest, skip_broken=skip_broken, progress=progress)
+    planted_statistic = None
+    if planted is not None:
+        copies = extract_keypoints(planted[0], progress=progress, role="planted")
+        found = list(search.run(copies, planted[1], progress=progress, role="planted"))
+        planted_statistic = _statistic(found)
     return LocalEvidence(
         statistic=_statistic(matches),
         honest=_statistic(honest_matches),
@@ -91,6 +98,7 @@ def local_evidence(
             _region(match, queries.sizes[row], points.sizes[match.train])
             for row, match in enumerate(matches)
         ),
+        planted=planted_statistic,
     )
 
 

@@ -65,6 +65,7 @@ class LocalEvidence:
         inliers: int64 [n], keypoints that agree; 0 without a region.
         honest_inliers: int64 [m].
         regions: [n], None where no region is shared.
+        planted: float64, the statistic of planted copies (`power`); None without.
     """
 
     statistic: NDArray[np.float64]
@@ -73,3 +74,4 @@ class LocalEvidence:
     inliers: NDArray[np.int64]
     honest_inliers: NDArray[np.int64]
     regions: Sequence[Region | None]
+    planted: NDArray[np.float64] | None = None
