@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -83,17 +84,18 @@ def test_a_run_whose_supervisor_is_killed_ends_and_is_reported_lost(tmp_path: Pa
 
 @needs_bubblewrap
 def test_the_program_dies_with_its_supervisor_even_if_nobody_looks(tmp_path: Path) -> None:
-    source = """
+    marker = f"dies-with-supervisor-{uuid.uuid4().hex}"
+    source = f"""
         import os, subprocess, sys
         subprocess.run([sys.executable, "-c", "print('begun', flush=True); import time;"
-                        "time.sleep(600)", "dies-with-supervisor-8841"])
+                        "time.sleep(600)", "{marker}"])
     """
     record = started(tmp_path, source, wall_seconds=600)
     until_it_prints(record, "begun")
-    assert processes_with("dies-with-supervisor-8841")
+    assert processes_with(marker)
     os.kill(supervisor_of(record), signal.SIGKILL)
     until = time.monotonic() + 10
-    while processes_with("dies-with-supervisor-8841"):
+    while processes_with(marker):
         assert time.monotonic() < until
         time.sleep(0.02)
     poll(record)
@@ -102,7 +104,8 @@ def test_the_program_dies_with_its_supervisor_even_if_nobody_looks(tmp_path: Pat
 @needs_bubblewrap
 def test_a_supervisor_killed_at_any_moment_leaves_nothing_running(tmp_path: Path) -> None:
     submitted = program(tmp_path, "import time\ntime.sleep(600)")
-    command = (*submitted.command, "any-moment-marker-3302")
+    marker = f"any-moment-{uuid.uuid4().hex}"
+    command = (*submitted.command, marker)
     random = Random(0)
     for index in range(12):
         record = tmp_path / f"{index}.json"
@@ -115,8 +118,49 @@ def test_a_supervisor_killed_at_any_moment_leaves_nothing_running(tmp_path: Path
         assert outcome.ended == "lost"
         assert not list(tmp_path.glob("*.work"))
     until = time.monotonic() + 10
-    while processes_with("any-moment-marker-3302"):
+    while processes_with(marker):
         assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@needs_bubblewrap
+def test_bubblewrap_that_begins_after_the_death_of_its_supervisor_ends_by_itself(
+    tmp_path: Path,
+) -> None:
+    marker = f"begins-after-death-{uuid.uuid4().hex}"
+    submitted = program(tmp_path, "import time\ntime.sleep(600)")
+    late = textwrap.dedent(f"""
+        import os, signal, subprocess, threading
+        from dataclasses import replace
+        from pathlib import Path
+        from genmem.arena.sandbox import Limits, Program
+        from genmem.arena.sandbox.runners import Bubblewrap
+        folder = Path({str(tmp_path)!r})
+        start = subprocess.Popen
+
+        def start_late(words, **options):
+            return start(["/bin/sh", "-c", 'sleep 1; exec "$@"', "late", *words], **options)
+
+        subprocess.Popen = start_late
+        program = Program(
+            Path({str(submitted.folder)!r}),
+            ("python3", "main.py", {marker!r}),
+            Path({str(submitted.output)!r}),
+            environment=Path({sys.prefix!r}),
+        )
+        (folder / "raw").mkdir()
+        (folder / "work").mkdir()
+        runner = Bubblewrap(program, Limits(), work=folder / "work", raw=folder / "raw")
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        _, output = os.pipe()
+        runner.prepare(output)
+    """)
+    done = subprocess.run([sys.executable, "-c", late], check=False, start_new_session=True)
+    assert done.returncode == -signal.SIGKILL
+    assert processes_with(marker)
+    until = time.monotonic() + 20
+    while left := processes_with(marker):
+        assert time.monotonic() < until, left
         time.sleep(0.02)
 
 

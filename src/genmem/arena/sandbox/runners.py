@@ -16,6 +16,9 @@ from genmem.arena.sandbox import bubblewrap, groups, processes
 from genmem.arena.sandbox.program import Limits, Program, readable_by_others
 from genmem.arena.sandbox.usage import Usage, of_processes
 
+_REPORTS_BYTES = 4096
+"""More than all reports of bubblewrap."""
+
 
 class CannotStartError(Exception):
     """The program was not started; the message says why."""
@@ -75,7 +78,6 @@ class Bubblewrap:
         self._init: processes.Identity | None = None
         self._is_ready = False
         self._status = -1
-        self._reports = b""
 
     def prepare(self, output: int) -> None:
         """See `Runner`.
@@ -90,10 +92,11 @@ class Bubblewrap:
             scratch_bytes=self._program.scratch_bytes,
             tasks=self._limits.processes + bubblewrap.OWN_TASKS,
         )
-        self._status, status = os.pipe()
-        os.set_blocking(self._status, False)
+        # A file and not a pipe, whose end would kill bubblewrap's first process before its second
+        # may begin, if this process dies early; the second would then wait for ever.
+        self._status = os.memfd_create("status")
         words, descriptors = bubblewrap.command(
-            self._program, self._limits, self._mounts, group=self._group, status=status
+            self._program, self._limits, self._mounts, group=self._group, status=self._status
         )
         self._socket, child = socket.socketpair()
         try:
@@ -109,7 +112,7 @@ class Bubblewrap:
             )
         finally:
             child.close()
-            for descriptor in descriptors:
+            for descriptor in set(descriptors) - {self._status}:
                 os.close(descriptor)
         self._socket.settimeout(processes.TIMEOUT)
         with contextlib.suppress(TimeoutError):
@@ -125,10 +128,8 @@ class Bubblewrap:
 
     def _reported(self, name: str) -> int | None:
         """The number that bubblewrap has reported under `name`; None if it has not yet."""
-        with contextlib.suppress(BlockingIOError):
-            while piece := os.read(self._status, 4096):
-                self._reports += piece
-        for line in self._reports.splitlines():
+        reports = os.pread(self._status, _REPORTS_BYTES, 0)
+        for line in reports.splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 if name in (report := json.loads(line)):
                     return report[name]
