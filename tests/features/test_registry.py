@@ -1,4 +1,5 @@
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ def test_the_backbones_of_the_design_are_there():
         *(f"clip-{size}" for size in ("b32", "b16", "l14")),
         "resnet50",
         "vgg16",
+        "sscd",
+        "sscd-large",
         *(f"efficientnet-lite{number}" for number in range(3)),
         "pixels",
     ):
@@ -31,7 +34,7 @@ def test_every_backbone_says_what_it_is(name):
     backbone = features.find_backbone(name)
     assert backbone.description
     assert backbone.licence
-    assert backbone.preprocessing.name.endswith("-v1")
+    assert re.search(r"-v\d+$", backbone.preprocessing.name)
     assert backbone.weights_from
 
 

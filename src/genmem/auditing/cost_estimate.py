@@ -14,7 +14,7 @@ from genmem.auditing.feature_spaces import is_streamed
 from genmem.errors import InputError
 from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
-from genmem.images import IDENTITY, Augmentation, ImageSource, decode
+from genmem.images import IDENTITY, Augmentation, ImageSource, decode, stack_images
 from genmem.scoring.feature_sets import FeatureSets
 
 _TIMED_IMAGES = 32
@@ -94,7 +94,8 @@ def _rate(extractor: FeatureExtractor, source: ImageSource) -> float | None:
             images.append(decode(source.content(position), name=source.id(position)))
         except InputError:  # reported when features are extracted
             continue
-    if not images or len({extractor.transform(pixels).shape for pixels in images}) > 1:
+    shapes = {extractor.transform(pixels).shape for pixels in images}
+    if not images or (len(shapes) > 1 and not extractor.backbone.takes_any_shape):
         return None
     _run(extractor, images)
     started = time.perf_counter()
@@ -103,4 +104,4 @@ def _rate(extractor: FeatureExtractor, source: ImageSource) -> float | None:
 
 
 def _run(extractor: FeatureExtractor, images: Sequence[NDArray[np.uint8]]) -> None:
-    extractor.run(np.stack([extractor.transform(pixels) for pixels in images]))
+    extractor.run(stack_images([extractor.transform(pixels) for pixels in images]))

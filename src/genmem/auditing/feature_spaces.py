@@ -191,6 +191,7 @@ def _streamed(
         transform=image_transform(extractor, augmentation),
         batch_size=_STREAM_ROWS,
         skip_broken=options.skip_broken,
+        any_shape=extractor.backbone.takes_any_shape,
     )
     first = 0
     with closing(batches):

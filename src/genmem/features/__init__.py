@@ -8,7 +8,7 @@ Neither torch nor timm is imported before a backbone is loaded.
 registry.py          the registry of backbones
 sides.py             NAME@SIDE: a backbone at another input size
 backbone.py          `Backbone`, an entry of the registry, and `Engine`
-inception.py timm_models.py efficientnet_lite.py pixels.py
+inception.py timm_models.py efficientnet_lite.py sscd.py pixels.py
                      genmem's own backbones
 custom_models.py     custom networks: files, torch modules, callables
 exported_programs.py refuses torch.export programs that would run code

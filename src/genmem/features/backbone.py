@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.features.preprocessing import Preprocessing
+from genmem.features.preprocessing import Preprocessing, keeps_aspect
 from genmem.features.weights import WeightsSource
 
 if TYPE_CHECKING:
@@ -85,3 +85,8 @@ class Backbone:
     def weights_from(self) -> str:
         """Where the weights come from, as text."""
         return self.weights.url if self.weights else "needs no weights"
+
+    @property
+    def takes_any_shape(self) -> bool:
+        """Whether images of one set may have several shapes once they are preprocessed."""
+        return keeps_aspect(self.preprocessing)

@@ -94,7 +94,7 @@ class Rows:
         arrays: features float32 [b, d], then logits float32 [b, c] if the backbone gives them;
             empty if every image of the batch is broken.
         next_position: the position in the source after these images.
-        shape: of one preprocessed image, the same for all images.
+        shape: of one preprocessed image, the same for all images; () if it differs.
         broken: position and reason of every image left out up to here. A reason names neither the
             image nor its folder: other people may have the same images elsewhere.
     """

@@ -14,7 +14,8 @@ SCALE   uint8      0–255 as uint8: scaling belongs inside the network. Without
         symmetric  float32, −1–1
         imagenet   float32, (x/255 − mean) / std with the mean and std of ImageNet
         clip       the same with those of CLIP
-SIZE    288        the shorter side becomes 288 pixels (bilinear, antialiased; torchvision's Resize)
+SIZE    288        the shorter side becomes 288 pixels (bilinear; torchvision's Resize), and
+                   images of several sizes run in batches of one size
         288x288    stretched to 288 × 288
         none       images keep their size, which must be the same for all; but an ONNX file that
                    fixes its input to a square gets images stretched to it (bicubic)
@@ -321,14 +322,14 @@ def _exported_input(program: Any, path: Path, *, scaled: bool | None) -> torch.T
     return images
 
 
-def _load_channels_last(path: Path) -> torch.nn.Module:
+def load_channels_last(path: Path) -> torch.nn.Module:
     """The network in a torch file, taking [b, h, w, 3]; on the CPU."""
     from genmem.features.torch_modules import ChannelsFirst
 
     return ChannelsFirst(load_network(path))
 
 
-def _open_torch_file(
+def open_torch_file(
     backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> NetworkEngine:
     """Open torch on the chosen device."""
@@ -401,8 +402,8 @@ def backbone_of_file(path: Path, preprocess: str | None) -> Backbone:
         input_size=size,
         preprocessing=preprocessing,
         weights=LocalFile(path=path),
-        network=None if is_onnx else _load_channels_last,
-        open_engine=_open_onnx if is_onnx else _open_torch_file,
+        network=None if is_onnx else load_channels_last,
+        open_engine=_open_onnx if is_onnx else open_torch_file,
     )
 
 

@@ -73,7 +73,7 @@ class Features:
         positions: int64 [n], the position in the source of each row's image.
         digest: hex hash of the content: of all images in the source, or of the feature array.
         skipped: ids of the broken images that were left out.
-        shape: of one preprocessed image; None where features were given.
+        shape: of one preprocessed image, () if it differs; None where features were given.
         backbone: `FeatureExtractor.describe` of what computed the rows; None if unknown.
         seconds: wall-clock time of the extraction.
         from_cache: whether the cache held all rows.
@@ -156,6 +156,7 @@ def _compute_rows(
         batch_size=batch_size,
         skip_broken=skip_broken,
         start=position,
+        any_shape=extractor.backbone.takes_any_shape,
     )
     with closing(batches):
         for batch in batches:
@@ -163,8 +164,9 @@ def _compute_rows(
             position = min(position + batch_size, count)
             arrays: Sequence[NDArray[np.float32]] = ()
             if len(batch.positions):
-                shape = shape or batch.array.shape[1:]
-                if batch.array.shape[1:] != shape:
+                size = () if extractor.backbone.takes_any_shape else batch.array.shape[1:]
+                shape = shape or size
+                if size != shape:
                     raise InputError(
                         f"{source.id(int(batch.positions[0]))} has shape "
                         f"{list(batch.array.shape[1:])}, the images before it {list(shape)}: "

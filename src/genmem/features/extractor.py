@@ -91,12 +91,29 @@ class FeatureExtractor:
         return self.backbone.preprocessing.apply(image)
 
     def run(self, batch: NDArray[Any]) -> FeaturesAndLogits:
-        """Transformed images [b, ...] → features float32 [b, d] and logits [b, c] or None."""
+        """Transformed images → features float32 [b, d] and logits [b, c] or None.
+
+        Args:
+            batch: [b, ...]; where the backbone `takes_any_shape`, what `images.stack_images` gives.
+        """
         if self._engine is None or self._process != os.getpid():
             self._reopen()
-        rows, logits = self._engine.run(batch)
+        rows, logits = (self._run_by_shape if batch.dtype == object else self._engine.run)(batch)
         self._dimension = rows.shape[1]
         return rows, logits
+
+    def _run_by_shape(self, images: NDArray[Any]) -> FeaturesAndLogits:
+        """Images of several shapes, those of one shape together."""
+        shapes = [image.shape for image in images]
+        groups = [
+            [index for index, other in enumerate(shapes) if other == shape]
+            for shape in dict.fromkeys(shapes)
+        ]
+        outputs = [self._engine.run(np.stack(list(images[group]))) for group in groups]
+        order = np.argsort(np.concatenate(groups))
+        logits = [part for _, part in outputs if part is not None]
+        rows = np.concatenate([part for part, _ in outputs])[order]
+        return rows, np.concatenate(logits)[order] if logits else None
 
     def _reopen(self) -> None:
         """Open the engine in this process, from the same weights wherever they are here."""

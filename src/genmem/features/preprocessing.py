@@ -189,11 +189,17 @@ class Crop:
         return cropped.permute(0, 2, 3, 1)
 
 
+MAX_ASPECT = 8
+"""The largest ratio of the sides that `ShorterSide` keeps."""
+
+
 @dataclass(frozen=True)
 class ShorterSide:
     """Pillow's antialiased bilinear resize of the shorter side to `size`, aspect ratio kept.
 
-    torchvision's `Resize(size)`: the longer side is rounded down. The output is uint8.
+    torchvision's `Resize(size)`: the longer side is rounded down. Departure: images more elongated
+    than 8 : 1 are squeezed to that, since a line of pixels would need gigabytes. The output is
+    uint8, and images of several aspect ratios have several sizes.
     """
 
     size: int
@@ -201,13 +207,13 @@ class ShorterSide:
     @property
     def name(self) -> str:
         """The versioned name that goes into cache keys and provenance."""
-        return f"shorter-side-pillow-bilinear-{self.size}-v1"
+        return f"shorter-side-pillow-bilinear-{self.size}-v2"
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result."""
-        if height <= width:
-            return self.size, int(self.size * width / height)
-        return int(self.size * height / width), self.size
+        shorter, longer = sorted((height, width))
+        length = min(int(self.size * longer / shorter), MAX_ASPECT * self.size)
+        return (self.size, length) if height <= width else (length, self.size)
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 [H, W, 3] → uint8 [h, w, 3]."""
@@ -271,3 +277,9 @@ class Identity:
     def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
         """uint8 [b, 3, H, W] → uint8 [b, H, W, 3]."""
         return batch.permute(0, 2, 3, 1)
+
+
+def keeps_aspect(preprocessing: Preprocessing) -> bool:
+    """Whether images of several aspect ratios have several sizes afterwards, as intended."""
+    resizing = preprocessing.resizing if isinstance(preprocessing, Scaled) else preprocessing
+    return isinstance(resizing, ShorterSide)

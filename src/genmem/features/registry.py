@@ -10,7 +10,14 @@ from typing import Any
 
 from genmem import plugins
 from genmem.errors import UsageError
-from genmem.features import custom_models, efficientnet_lite, inception, pixels, timm_models
+from genmem.features import (
+    custom_models,
+    efficientnet_lite,
+    inception,
+    pixels,
+    sscd,
+    timm_models,
+)
 from genmem.features.backbone import Backbone
 from genmem.features.sides import backbone_at_side
 from genmem.io.paths import expand_home
@@ -27,6 +34,7 @@ BACKBONES = {
         inception.BACKBONE,
         *efficientnet_lite.BACKBONES,
         *timm_models.BACKBONES,
+        *sscd.BACKBONES,
         pixels.BACKBONE,
         pixels.STRETCHED,
     )

@@ -11,7 +11,8 @@ Files from 2 to 4 are checked against the publisher's SHA-256 as far as one is p
 - in full: files of installed packages, and files that the Hugging Face hub stores under their hash;
 - its first eight digits: files at plain addresses, whose names end in them (NASNet, ResNet, VGG and
   others); this finds a damaged download, and is no proof against a forger;
-- not at all: a file that somebody put into the Hugging Face cache by hand.
+- not at all: a file for which no hash is published (`sscd-large`), and one that somebody put into
+  the Hugging Face cache by hand.
 Weights are never random.
 """
 
@@ -160,12 +161,12 @@ class UrlFile:
 
     Attributes:
         url: the file's address.
-        sha256: the published hash, or as many of its first digits as are published.
+        sha256: the published hash, or as many of its first digits as are published; None: none is.
         also_named: other names under which other libraries keep the same bytes.
     """
 
     url: str
-    sha256: str
+    sha256: str | None
     also_named: tuple[str, ...] = ()
 
     @property
@@ -199,7 +200,7 @@ class UrlFile:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(target) as file:
                     digest = _copy(response, file, f"downloading {self.filename}", progress)
-                    if not digest.startswith(self.sha256):
+                    if not digest.startswith(self.sha256 or ""):
                         raise WeightsError(
                             f"the download has SHA-256 {digest}, expected {self.sha256}…, and was "
                             "discarded"

@@ -28,7 +28,7 @@ from genmem.images.augmentations import AUGMENTATIONS, IDENTITY, Augmentation, p
 from genmem.images.classes import read_classes
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
 from genmem.images.hashing import hash_images
-from genmem.images.reader import Batch, Transform, read_batches
+from genmem.images.reader import Batch, Transform, read_batches, stack_images
 from genmem.images.registry import open_images
 from genmem.images.source import (
     ImageHashes,
@@ -58,4 +58,5 @@ __all__ = [
     "read_classes",
     "refuse_non_images",
     "side_file_notes",
+    "stack_images",
 ]

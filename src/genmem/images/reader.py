@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,8 @@ class Batch:
 
     Attributes:
         positions: int64 [b], the position in the source of each row's image, ascending.
-        array: [b, ...], the transformed images; of shape [0] if all of them are broken.
+        array: [b, ...], the transformed images; [b] of objects, each an image, if their shapes
+            differ (see `stack_images`); of shape [0] if all of them are broken.
         broken: position and reason of each image left out; the reason does not name the image.
     """
 
@@ -46,6 +48,7 @@ def read_batches(
     workers: int | None = None,
     skip_broken: bool = False,
     start: int = 0,
+    any_shape: bool = False,
 ) -> Generator[Batch, None, None]:
     """Decode and transform images in threads, up to two batches ahead of the consumer.
 
@@ -60,16 +63,46 @@ def read_batches(
         workers: threads, at most `prefetch.MAX_THREADS`; None: one per core.
         skip_broken: leave out images that cannot be decoded, and list them in `Batch.broken`.
         start: the first position.
+        any_shape: accept transformed images of different shapes.
 
     Raises:
         InputError: at once, if there are files that are not images; while iterating, at the first
-            broken image, if transformed images differ in shape, and if an image is not what
-            `hash_images` hashed. With `skip_broken` only the last two. Errors of `transform` are
-            not changed.
+            broken image, if transformed images differ in shape (without `any_shape`), and if an
+            image is not what `hash_images` hashed. With `skip_broken` only the last two. Errors of
+            `transform` are not changed.
     """
     if not skip_broken:
         refuse_non_images(source)
-    return _batches(source, transform, batch_size, workers or usable_cores(), skip_broken, start)
+    batches = _batches(source, transform, batch_size, workers or usable_cores(), skip_broken, start)
+    return batches if any_shape else _of_one_shape(batches, source)
+
+
+def stack_images(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Images as one array [b, h, w, c], or as an array [b] of objects if their shapes differ."""
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    array = np.empty(len(images), object)
+    for index, image in enumerate(images):
+        array[index] = image
+    return array
+
+
+def _of_one_shape(
+    batches: Generator[Batch, None, None], source: ImageSource
+) -> Generator[Batch, None, None]:
+    """The same batches; InputError at the first image whose shape is not that of the first."""
+    first: tuple[int, tuple[int, ...]] | None = None
+    with closing(batches):
+        for batch in batches:
+            for position, image in zip(batch.positions, batch.array, strict=True):
+                first = first or (int(position), image.shape)
+                if image.shape != first[1]:
+                    raise InputError(
+                        f"{source.describe(int(position))}: expected shape {list(first[1])} after "
+                        f"preprocessing, as for {source.id(first[0])}, got {list(image.shape)}. "
+                        "Make all images one size, or choose a backbone that resizes."
+                    )
+            yield batch
 
 
 def _batches(
@@ -83,17 +116,12 @@ def _batches(
     count = len(source)
     ahead = max(2 * -(-batch_size // _CHUNK), 2 * workers)
     parts: list[Batch] = []
-    first: tuple[int, tuple[int, ...]] | None = None
     for chunk, part in map_in_order(
         lambda chunk: (chunk, _read(source, chunk, transform, skip_broken)),
         _chunks(start, count, batch_size),
         workers=workers,
         ahead=ahead,
     ):
-        if len(part.positions):
-            position_and_shape = int(part.positions[0]), part.array.shape[1:]
-            first = first or position_and_shape
-            _refuse_other_shape(source, *position_and_shape, *first)
         parts.append(part)
         if chunk.stop == count or (chunk.stop - start) % batch_size == 0:
             yield _join(parts)
@@ -124,10 +152,9 @@ def _read(source: ImageSource, chunk: range, transform: Transform, skip_broken: 
             continue
         rows.append(transform(pixels))
         positions.append(position)
-        _refuse_other_shape(source, position, rows[-1].shape, positions[0], rows[0].shape)
     return Batch(
         positions=np.array(positions, np.int64),
-        array=np.stack(rows) if rows else np.empty(0),
+        array=stack_images(rows) if rows else np.empty(0),
         broken=tuple(broken),
     )
 
@@ -146,23 +173,10 @@ def _decode(source: ImageSource, position: int) -> NDArray[np.uint8] | InputErro
         return error
 
 
-def _refuse_other_shape(
-    source: ImageSource,
-    position: int,
-    shape: tuple[int, ...],
-    first_position: int,
-    first_shape: tuple[int, ...],
-) -> None:
-    if shape != first_shape:
-        raise InputError(
-            f"{source.describe(position)}: expected shape {list(first_shape)} after preprocessing, "
-            f"as for {source.id(first_position)}, got {list(shape)}. Make all images one size, or "
-            "choose a backbone that resizes."
-        )
-
-
 def _join(parts: list[Batch]) -> Batch:
     filled = [part.array for part in parts if len(part.positions)] or [np.empty(0)]
+    if len({array.shape[1:] for array in filled}) > 1 or filled[0].dtype == object:
+        filled = [stack_images([image for array in filled for image in array])]
     return Batch(
         positions=np.concatenate([part.positions for part in parts]),
         array=filled[0] if len(filled) == 1 else np.concatenate(filled),
