@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from genmem.results import InputSummary, Interval, Pair, Result, Score
+from genmem.scoring.verdict import judge
 
 from .browser import chromium
 
@@ -149,7 +150,8 @@ def make_copied() -> Callable[..., Result]:
 def build_score(**changes: object) -> Score:
     base = _base_score()
     own = {name: dict(getattr(base, name)) for name in ("metrics", "inputs", "nearest")}
-    return replace(base, **own | changes)  # type: ignore[arg-type]
+    score = replace(base, **own | changes)  # type: ignore[arg-type]
+    return score if "verdict" in changes else replace(score, verdict=judge(score))
 
 
 @cache

@@ -17,6 +17,8 @@ local_search.py    local evidence in an audit: candidates, test, why it was not 
 review.py          reviewers' marks of flagged pairs, and the share of false flags
 power.py           `--power`: planted copies, and what would have been flagged of them
 power_results.py   `Power` and its rows, frozen
+verdict.py         the verdict: flags, copied fraction and yardstick by one rule with `score`
+exact_copies.py    images equal to a training image, to the pixel
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection
 """

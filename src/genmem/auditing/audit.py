@@ -50,6 +50,7 @@ from genmem.auditing.search import Queries
 from genmem.auditing.significance import combine_copied_fractions, compute_significance
 from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
+from genmem.auditing.verdict import add_verdict
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Backbone, BackboneLike, Device, FeatureExtractor, is_feature_source
@@ -255,6 +256,8 @@ class _Run:
             class_names = _class_names(spaces[0].by_role["train"]) if self.classes else None
             local = self._search_local(spaces[0], searches, duplicates.unique_rows, groups)
             result = self._compute(spaces, searches, local, duplicates, groups, class_names, stack)
+            with self.timed("yardstick"):
+                result = add_verdict(result, spaces, searches, seed=self.seed)
         self.seconds["total"] = time.perf_counter() - started
         return result
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from genmem.formatting import count, number, printable
 from genmem.report import score_table
 from genmem.report.common.terminal import new_table
+from genmem.report.common.verdict import render_verdict
 from genmem.results import Score
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_score(score: Score) -> None:
-    """Print the verdict and the table of metrics."""
+    """Print the verdict and the table of metrics, then the evidence behind the verdict."""
     print_table(score_table(score))
+    for reason in render_verdict(score.verdict).reasons:
+        print("-", reason)
 
 
 def print_score_notes(score: Score) -> None:
@@ -63,16 +66,34 @@ def print_audit(audit: Audit) -> None:
     from genmem.auditing import copied_images
     from genmem.report.audit.text import fraction_sentence, verdict
 
-    print(verdict(audit).sentence)
-    print(fraction_sentence(audit.copied_fraction))
+    banner = verdict(audit)
+    print(f"{banner.word}: {banner.sentence}")
+    for reason in banner.reasons:
+        print("-", reason)
+    accusing = audit.verdict is None or audit.verdict.label != "no-yardstick"
+    if accusing:
+        print(fraction_sentence(audit.copied_fraction))
     if audit.power:
         print_power(audit.power)
     copied_images = copied_images(audit)
     if copied_images:
-        print(f"Training images copied: {len(copied_images):,}. The most copied:")
+        number_of = f"{len(copied_images):,}"
+        print(
+            f"Training images copied: {number_of}. The most copied:"
+            if accusing
+            else f"Training images that unusually many lie close to: {number_of}. No copies are "
+            "claimed:"
+        )
         table = new_table(
-            *("copies", "training image", "closest copy", "augmentation", "space", "distance"),
-            numbers=("copies", "distance"),
+            *(
+                "copies" if accusing else "close",
+                "training image",
+                "closest copy",
+                "augmentation",
+                "space",
+                "distance",
+            ),
+            numbers=("copies", "close", "distance"),
         )
         for copied_image in copied_images[:COPIED_SHOWN]:
             closest = copied_image.generated[0]

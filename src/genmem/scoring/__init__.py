@@ -6,6 +6,11 @@ plan.py           which metrics are computed, decided before any image is read
 feature_sets.py   sources of images or features → the features of each set
 metric_inputs.py  what metrics can take as inputs; shared searches and moments, computed once
 compute.py        each metric of the plan, computed as its registry entry says
+verdict.py        the verdict of a score, from its metrics and distances
+verdict_rule.py   one rule for the verdicts of `score` and `audit`
+held_out.py       whether there are held-out images to compare with, and enough of each kind
+exact_copies.py   exact copies of training images, and what explains them
+detectable.py     what a comparison could have found, and what it does not look for
 closest.py        the closest generated/training pairs and their pictures
 """
 

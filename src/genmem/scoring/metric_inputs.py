@@ -143,6 +143,14 @@ class MetricInputs:
         """Two nearest, different training rows of each generated row, by Euclidean distance."""
         return self._two_nearest[0]
 
+    @cached_property
+    def test_two_nearest(self) -> Nearest | None:
+        """As `two_nearest`, of each test row; None without test."""
+        if self.test is None:
+            return None
+        with self.timed("nearest training images of test, Euclidean"):
+            return two_nearest_different(self.test, self.train)[0]
+
     @property
     def train_duplicates(self) -> int:
         """Number of training rows that are identical to an earlier one."""

@@ -28,7 +28,7 @@ from genmem.features import (
     load_features,
 )
 from genmem.images import ArraySource, Progress
-from genmem.results import InputSummary, Score
+from genmem.results import InputSummary, Score, Yardstick
 from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
@@ -93,6 +93,7 @@ class RunningScore:
             )
             # The sources are closed after this, so closest pairs have no pictures.
             self._fixed = {role: _without_source(one) for role, one in sets.by_role.items()}
+        self._yardstick: Yardstick | None = None
         self._extractor = sets.extractor
         if of_statistics and sets.extractor is None:
             self._extractor = load_backbone(
@@ -196,7 +197,9 @@ class RunningScore:
         )
         plan = self._plan if complete else self._plan.without("logits")
         sets = FeatureSets({"generated": generated, **self._fixed}, self._extractor)
-        return score_feature_sets(sets, plan)
+        score = score_feature_sets(sets, plan, yardstick=self._yardstick)
+        self._yardstick = score.yardstick  # train and test stay the same
+        return score
 
 
 def _without_source(one: FeatureSet) -> FeatureSet:

@@ -20,7 +20,7 @@ from genmem.features import (
 from genmem.images import Progress
 from genmem.metrics.registry import metrics as all_metrics
 from genmem.provenance import provenance
-from genmem.results import Result, Score
+from genmem.results import Result, Score, Yardstick
 from genmem.scoring.closest import closest_pairs
 from genmem.scoring.compute import compute_metrics
 from genmem.scoring.feature_sets import (
@@ -32,6 +32,7 @@ from genmem.scoring.feature_sets import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan, build_plan
+from genmem.scoring.verdict import add_verdict
 from genmem.set_statistics import Statistics
 
 _SAME_SETS = (
@@ -137,8 +138,21 @@ def plan_for(
     return build_plan(metrics, tau=tau, seed=seed, backbone=name, available=available)
 
 
-def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | None = None) -> Score:
-    """`score` on sets whose features are extracted."""
+def score_feature_sets(
+    sets: FeatureSets,
+    plan: Plan,
+    *,
+    yardstick: Yardstick | None = None,
+    progress: Progress | None = None,
+) -> Score:
+    """`score` on sets whose features are extracted.
+
+    Args:
+        sets: the features by role.
+        plan: which metrics to compute.
+        yardstick: of the same train and test, where it is known.
+        progress: as for `score`.
+    """
     by_role = sets.by_role
     generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
     statistics = _statistics_of_train(train, backbone=sets.backbone)
@@ -164,7 +178,7 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
     results, left_out = compute_metrics(inputs, plan)
     if sets.backbone == "inception":
         results = _with_inception_names(results)
-    return Score(
+    result = Score(
         metrics=results,
         inputs={role: one.summary for role, one in by_role.items()},
         backbone=sets.describe_backbone(),
@@ -185,6 +199,7 @@ def score_feature_sets(sets: FeatureSets, plan: Plan, *, progress: Progress | No
             *left_out,
         ),
     )
+    return add_verdict(result, sets, inputs, yardstick=yardstick)
 
 
 _OF_STATISTICS = "inception"

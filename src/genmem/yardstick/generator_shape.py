@@ -117,23 +117,28 @@ def describe_shape(shape: GeneratorShape) -> list[str]:
             "modes, or of little variety."
         )
     if shape.nearer:
-        why = (
-            "a generator of less variety is nearer without copying"
-            if shape.narrower
-            else "so is one that copies loosely, and one that learned a codec or a common kind of "
-            "image"
-        )
-        sentences.append(
-            "Nearer as a whole: generated images lie nearer to the training images than held-out "
-            f"images do (C_T {shape.nearness_z:.1f}); {why}."
-        )
+        sentences.append(describe_nearer(shape))
     if shape.farther:
         sentences.append(
             "Farther as a whole: generated images lie farther from the training images than "
-            f"held-out images do (C_T {shape.nearness_z:.1f}): poor images, in which copies stand "
-            "out less by their number."
+            f"held-out images do (C_T {shape.nearness_z:.1f}), as poor images do. More copies are "
+            "needed among them to be told from chance."
         )
     return sentences
+
+
+def describe_nearer(shape: GeneratorShape) -> str:
+    """That generated images are nearer to the training images, and why that is no copying."""
+    why = (
+        "a generator of less variety is nearer without copying"
+        if shape.narrower
+        else "no proof of copying, since a codec or a preference for common kinds of images has "
+        "the same effect as loose copying"
+    )
+    return (
+        "Nearer as a whole: generated images lie nearer to the training images than held-out "
+        f"images do (C_T {shape.nearness_z:.1f}): {why}."
+    )
 
 
 def rank_z(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from genmem.arrays import take_rows, to_numpy
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.neighbors import Metric, nearest, nearest_other
-from genmem.results import Json, to_json
+from genmem.results import Json, Yardstick, fields_to_json
 
-ROWS = 5_000
+ROWS = 2_000
 """Training images that are left out in turn, and held-out images compared with each other: a seeded
 sample where there are more."""
 
@@ -44,6 +44,7 @@ class Series:
             all are to training images are in one group.
         test_in_series: a large share of the held-out images is in such groups.
         train, test: images that were compared.
+        left_out: float64 [train], distances of training images to their nearest other one.
     """
 
     train_share: float
@@ -55,10 +56,17 @@ class Series:
     test_in_series: bool
     train: int
     test: int
+    left_out: NDArray[np.float64] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Json]:
-        """The result as plain JSON."""
-        return to_json(asdict(self))
+        """The result as plain JSON, without the distances."""
+        return fields_to_json(self, leave_out=("left_out",))
+
+
+def left_out_of(yardstick: Yardstick | None) -> NDArray[np.float64] | None:
+    """`Series.left_out` of a yardstick; None where series were not looked for."""
+    series: Series | None = yardstick.checks.get("series") if yardstick else None
+    return None if series is None else series.left_out
 
 
 def left_out_distances(
@@ -113,6 +121,7 @@ def compare_series(
         test_in_series=independent < (1 - TEST_SHARE) * compared,
         train=len(left_out),
         test=compared,
+        left_out=left_out,
     )
 
 

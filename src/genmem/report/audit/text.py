@@ -6,88 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genmem.auditing.caveats import flagged_clause
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copies_by_class
+from genmem.auditing.verdict import judge
 from genmem.formatting import count, join_words, number, percent, printable, share
 from genmem.images.augmentations import Augmentation
 from genmem.report.audit.images import PAIRS
 from genmem.report.common.tables import Table
-from genmem.report.common.verdict import Verdict
+from genmem.report.common.verdict import Banner, render_verdict
 from genmem.results import Result
 
 CLASSES = 60
 """Classes in the table; the others are summed up in one row."""
 
-UNSEEN = 0.01
-"""The share of copies that may go unnoticed before the verdict is no longer "clear"."""
-
 METRICS = {"absolute_cosine": "absolute cosine distance", "euclidean": "Euclidean distance"}
 
 
-def verdict(audit: Audit) -> Verdict:
-    """How many images are flagged, as the page's first sentence."""
-    flagged = int(audit.flagged.sum())
-    sentence = _flagged_sentence(audit)
-    if _same_set(audit):
-        return Verdict(
-            level="open",
-            word="Same images",
-            sentence=f"{sentence} The generated and the training images are the same set, so this "
-            "says nothing about a generator.",
-        )
-    if flagged:
-        return Verdict(level="copying", word="Copies found", sentence=sentence)
-    interval = audit.copied_fraction.interval if audit.copied_fraction else None
-    if interval and interval.low > 0:
-        return Verdict(
-            level="doubt",
-            word="Suspicious",
-            sentence=f"{sentence} Yet more of them lie close to training images than chance "
-            "allows: look at the first rows below.",
-        )
-    if reason := _why_inconclusive(audit):
-        return Verdict(level="open", word="Open", sentence=f"{sentence} {reason}")
-    if audit.min_copies_flagged not in (None, 1):
-        sentence += (
-            f" Fewer than {audit.min_copies_flagged:,} copies could not have been distinguished "
-            "from chance."
-        )
-    return Verdict(level="clear", word="No copies found", sentence=sentence)
-
-
-def _flagged_sentence(audit: Audit) -> str:
-    flagged, total = int(audit.flagged.sum()), len(audit.p_values)
-    rate = f"at a false-discovery rate of {percent(audit.level)}"
-    if flagged:
-        images = "generated image" if total == 1 else "generated images"
-        are_copies = "is flagged as a copy" if flagged == 1 else "are flagged as copies"
-        return f"{flagged:,} of {total:,} {images} {are_copies} {rate}."
-    if total == 1:
-        return f"The one generated image is not flagged as a copy {rate}."
-    return f"None of the {total:,} generated images is flagged as a copy {rate}."
-
-
-def _why_inconclusive(audit: Audit) -> str:
-    """Why copies could not have been flagged; empty if they could."""
-    null = audit.spaces[0].null
-    digests = {role: summary.digest for role, summary in audit.inputs.items()}
-    for role, name in (("train", "training"), ("generated", "generated")):
-        if "test" in digests and digests["test"] == digests[role]:
-            return f"But the held-out images are the {name} images, so this says nothing."
-    if float(np.median(null.statistic)) == 0:
-        if null.source == "test":
-            return "But most held-out images are also training images, so this says nothing."
-        return "But most training images occur twice or more, so this says nothing."
-    images, fewest = len(audit.p_values), audit.min_copies_flagged
-    if fewest is None or (fewest > 1 and fewest > UNSEEN * images):
-        honest = count(len(null.statistic), "honest image")
-        return f"But with {honest} {flagged_clause(images, fewest)}: look at the first rows below."
-    return ""
+def verdict(audit: Audit) -> Banner:
+    """The verdict of an audit with its style and heading."""
+    return render_verdict(audit.verdict or judge(audit))
 
 
 def details(audit: Audit, copied_images: Sequence[CopiedImage]) -> list[str]:
     """What follows the verdict: the estimated share of copies, and the expected errors."""
-    sentences = [fraction_sentence(audit.copied_fraction)]
+    sentences = list(verdict(audit).reasons)
+    if (audit.verdict or judge(audit)).label == "no-yardstick":
+        return sentences
+    sentences.append(fraction_sentence(audit.copied_fraction))
     if flagged := int(audit.flagged.sum()):
         false = round(audit.level * flagged)
         mistakes = f"about {false:,} at most" if false else "less than one"
@@ -255,12 +199,6 @@ def _left_out(duplicates: Duplicates, kind: str) -> str:
         "Only certain duplicates, identical to the byte or within a third of that distance, were "
         f"left out: the {images}; the others stay in the audit."
     )
-
-
-def _same_set(audit: Audit) -> bool:
-    """Whether the generated images are the training images."""
-    generated, train = audit.inputs.get("generated"), audit.inputs.get("train")
-    return generated is not None and train is not None and generated.digest == train.digest
 
 
 def _tail(space: SpaceResult) -> str:

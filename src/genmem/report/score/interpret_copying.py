@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-import numpy as np
-
-from genmem.formatting import capitalize, number, share, share_range
+from genmem.formatting import capitalize, number, share
 from genmem.metrics.mifid import REPLAY
 from genmem.report.score.interpretation import (
     CLEAR_Z,
-    FEWEST_IMAGES,
     Evidence,
     Interpretation,
-    has_held_out,
     part,
+)
+from genmem.results import Result, Score
+from genmem.scoring.exact_copies import ExactCopies, count_exact_copies
+from genmem.scoring.held_out import (
+    FEWEST_IMAGES,
+    has_held_out,
     too_small_sets,
     why_no_held_out,
 )
-from genmem.results import Interval, Result, Score
-
-NO_DISTANCE = 1e-12
-"""The search computes in float64, where the distance of equal rows is 0 up to this rounding."""
-
-LARGE_SHARE = 0.01
-"""From this share of the images on, exact copies are strong evidence."""
+from genmem.scoring.verdict_rule import NEAR_COPIES, copied_images
+from genmem.yardstick.series import left_out_of
 
 SAME_DIRECTION = (
     "The distance compares directions: an image whose features are a multiple of another's counts "
@@ -33,72 +27,19 @@ SAME_DIRECTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExactCopies:
-    """How many images of a set are exact copies of training images, and what that says.
-
-    Attributes:
-        sentence: the finding, without a capital letter.
-        evidence: what it says about copying; "none" if held-out images are copies as often.
-    """
-
-    sentence: str
-    evidence: Evidence
-
-
 def exact_copies(score: Score) -> ExactCopies | None:
-    """The generated images that are exact copies; None if there are none.
-
-    Held-out images that are also training images show that the data set contains duplicates. Then
-    copies are evidence only if the generator repeats more than the held-out images do.
-    """
-    copies, images = _count(score, "generated")
-    if not copies:
-        return None
-    sentence = f"{_copies_clause(copies, images, 'generated')} in this feature space"
-    test_copies, test_images = _count(score, "test") if has_held_out(score) else (0, 0)
-    if test_copies:
-        test_clause = _copies_clause(test_copies, test_images, "held-out")
-        if _as_often(copies, images, test_copies, test_images):
-            return ExactCopies(
-                sentence=f"{sentence}, but {test_clause} too, about as often: the data set "
-                "contains duplicates.",
-                evidence="none",
-            )
-        sentence = f"{sentence}, and only {test_clause}"
-    elif test_images:
-        sentence = f"{sentence}, and no held-out image is"
-    large = copies == images or copies / images >= LARGE_SHARE
-    return ExactCopies(sentence=f"{sentence}.", evidence="copying" if large else "doubt")
-
-
-def _count(score: Score, role: str) -> tuple[int, int]:
-    """Exact copies of training images in a set, and its size; (0, 0) if the set was not given."""
-    distances = score.nearest.get(role)
-    if distances is None:
-        return 0, 0
-    return int(np.count_nonzero(distances <= NO_DISTANCE)), len(distances)
-
-
-def _copies_clause(copies: int, images: int, kind: str) -> str:
-    """`3 of 400 generated images are exact copies of training images`."""
-    if copies == images == 1:
-        return f"the one {kind} image is an exact copy of a training image"
-    if copies == images:
-        return f"all {images:,} {kind} images are exact copies of training images"
-    are_copies = (
-        "is an exact copy of a training image"
-        if copies == 1
-        else "are exact copies of training images"
+    """The generated images that are exact copies; None if there are none."""
+    return count_exact_copies(
+        score.nearest,
+        held_out=has_held_out(score),
+        left_out=left_out_of(score.yardstick),
     )
-    return f"{copies:,} of {images:,} {kind} images {are_copies}"
 
 
-def _as_often(copies: int, images: int, test_copies: int, test_images: int) -> bool:
-    """Whether two shares differ by no more than chance: the pooled z-test of two proportions."""
-    pooled = (copies + test_copies) / (images + test_images)
-    deviation = math.sqrt(pooled * (1 - pooled) * (1 / images + 1 / test_images))
-    return copies / images - test_copies / test_images <= CLEAR_Z * deviation
+def _evidence(exact: ExactCopies) -> Evidence:
+    if exact.strong:
+        return "copying"
+    return "doubt" if exact.weak else "none"
 
 
 WEAK_Z = 2.0
@@ -112,10 +53,6 @@ TAIL_EXCESS = 3.0
 
 HIGHEST_TAIL = 0.05
 """The largest share of the images that still counts as the closest ones."""
-
-NEAR_COPIES = 0.01
-"""Without held-out images to compare with, a larger share of near-copies is suspicious. Of
-CIFAR-10's held-out images, 0.1 % are near-copies: the data set contains duplicates."""
 
 RARE = 0.001
 """A smaller probability is not mentioned."""
@@ -139,16 +76,18 @@ def c_t(result: Result, score: Score) -> Interpretation:
     )
     if z <= -CLEAR_Z:
         return Interpretation(
-            finding=f"Closer to the training set than held-out images are: copying "
-            f"({number(z)} standard deviations).",
-            evidence="copying",
+            finding=f"Nearer to the training set as a whole than held-out images are "
+            f"({number(z)} standard deviations): a sign, but no proof of copying.",
+            limits="A narrower generator, a codec or a year that only the training images share "
+            "has the same effect. Copying takes single images closer than honest ones ever are.",
+            evidence="doubt",
         )
     if z <= -WEAK_Z:
         return Interpretation(
             finding=f"Somewhat closer to the training set than held-out images are "
-            f"({number(z)} standard deviations): a hint of copying, not proof.",
+            f"({number(z)} standard deviations): no proof of anything.",
             limits=limits,
-            evidence="doubt",
+            evidence="none",
         )
     if z < CLEAR_Z:
         return Interpretation(
@@ -194,18 +133,6 @@ def copied_fraction(result: Result, score: Score) -> Interpretation:
         f"at most {share(interval.high)} of the generated images are copies.",
         limits="Copies that this backbone does not recognize are not counted.",
         evidence="clear",
-    )
-
-
-def copied_images(result: Result, interval: Interval) -> str:
-    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`."""
-    images = result.n["generated"]
-    ends = share_range(interval.low, interval.high)
-    if result.value == 1:
-        return f"All {images:,} generated images ({ends})"
-    return (
-        f"About {share(result.value)} of the generated images ({ends}), some "
-        f"{max(1, round(result.value * images)):,} of {images:,},"
     )
 
 
@@ -327,7 +254,7 @@ def _with_exact_copies(interpretation: Interpretation, score: Score) -> Interpre
     return Interpretation(
         finding=f"{capitalize(exact.sentence)} {interpretation.finding}",
         limits=f"{interpretation.limits} {SAME_DIRECTION}".strip(),
-        evidence=interpretation.evidence if exact.evidence == "none" else exact.evidence,
+        evidence=interpretation.evidence if exact.explanation else _evidence(exact),
     )
 
 

@@ -1,0 +1,268 @@
+"""The verdict of `genmem.audit`: flags and copied fraction, judged by `scoring.verdict_rule`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from genmem.auditing.augment_option import UNCHANGED
+from genmem.auditing.exact_copies import equal_images
+from genmem.auditing.feature_spaces import SpaceSearch
+from genmem.auditing.results import Audit, Bools
+from genmem.auditing.search import Matches
+from genmem.formatting import percent
+from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
+from genmem.metrics.intervals import clopper_pearson
+from genmem.results import Interval, Result, Verdict, Yardstick
+from genmem.scoring.detectable import missed_kinds
+from genmem.scoring.exact_copies import count_exact_copies
+from genmem.scoring.feature_sets import FeatureSets
+from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
+from genmem.scoring.verdict_rule import CHANCE, Evidence, NearCopies, decide
+from genmem.yardstick import check_yardstick
+from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
+from genmem.yardstick.series import left_out_of
+
+NEAR = 1 / 3
+"""Near-copies are more than three times nearer to one training image than to any other."""
+
+
+def add_verdict(
+    audit: Audit, spaces: Sequence[FeatureSets], searches: Sequence[SpaceSearch], *, seed: int
+) -> Audit:
+    """The audit with its yardstick and its verdict.
+
+    Args:
+        audit: without them.
+        spaces: the sets in every feature space.
+        searches: the searches in these.
+        seed: of samples and permutations.
+    """
+    evidence = _evidence(audit)
+    yardsticks: list[Yardstick] = []
+    if _held_out(audit) and _enough(audit):
+        yardsticks = [
+            _check(audit, sets, search, first=place == 0, seed=seed)
+            for place, (sets, search) in enumerate(zip(spaces, searches, strict=True))
+        ]
+        evidence = replace(evidence, shape=_shape(spaces[0], searches[0], seed))
+    yardstick = _merge(yardsticks, [search.name for search in searches])
+    generated, test = equal_images(spaces[0], searches)
+    exact = count_exact_copies(
+        {"generated": generated} if test is None else {"generated": generated, "test": test},
+        held_out=_held_out(audit),
+        left_out=left_out_of(yardsticks[0]) if yardsticks else None,
+        what="to the pixel" if spaces[0].by_role["train"].source is not None else "in all features",
+    )
+    evidence = replace(
+        evidence,
+        yardstick=yardstick,
+        of_left_out=_of_left_out(searches, yardsticks),
+        exact=exact,
+        near=_near_copies(audit, searches),
+    )
+    return replace(audit, yardstick=yardstick, verdict=decide(evidence))
+
+
+def judge(audit: Audit) -> Verdict:
+    """What the numbers of an audit say, without a look at the sets."""
+    return decide(replace(_evidence(audit), yardstick=audit.yardstick))
+
+
+def flagged_sentence(audit: Audit) -> str:
+    """How many images are flagged, at which rate."""
+    flagged, total = int(audit.flagged.sum()), len(audit.p_values)
+    rate = f"at a false-discovery rate of {percent(audit.level)}"
+    if flagged:
+        images = "generated image" if total == 1 else "generated images"
+        are_copies = "is flagged as a copy" if flagged == 1 else "are flagged as copies"
+        return f"{flagged:,} of {total:,} {images} {are_copies} {rate}."
+    if total == 1:
+        return f"The one generated image is not flagged as a copy {rate}."
+    return f"None of the {total:,} generated images is flagged as a copy {rate}."
+
+
+def _evidence(audit: Audit) -> Evidence:
+    """What the numbers of an audit say, before the sets are looked at."""
+    images = len(audit.p_values)
+    return Evidence(
+        images=images,
+        same_as_train=same_inputs(audit.inputs, "generated", "train"),
+        finding=flagged_sentence(audit),
+        flagged=int(audit.flagged.sum()),
+        fraction=_fraction(audit),
+        missing=_missing(audit),
+        too_few=_too_few(audit),
+        missed=missed_kinds([space.name for space in audit.spaces]),
+    )
+
+
+def _held_out(audit: Audit) -> bool:
+    return audit.spaces[0].null.source == "test" and not _missing(audit)
+
+
+def _enough(audit: Audit) -> bool:
+    return min(len(audit.p_values), len(audit.spaces[0].null.statistic)) >= FEWEST_IMAGES
+
+
+def _too_few(audit: Audit) -> str:
+    """Why there are too few images, as a clause; flags count whatever their number."""
+    honest, images = len(audit.spaces[0].null.statistic), len(audit.p_values)
+    if min(honest, images) >= FEWEST_IMAGES or audit.flagged.any():
+        return ""
+    return (
+        f"too few images ({images:,} generated and {honest:,} honest ones; {FEWEST_IMAGES} of each "
+        "kind are needed)"
+    )
+
+
+def _missing(audit: Audit) -> str:
+    """Why the honest images say nothing, as a clause; empty if they do."""
+    for role, name in (("train", "training"), ("generated", "generated")):
+        if same_inputs(audit.inputs, "test", role):
+            return f"the held-out images are the {name} images, so this says nothing"
+    null = audit.spaces[0].null
+    if float(np.median(null.statistic)) == 0:
+        if null.source == "test":
+            return "most held-out images are also training images, so this says nothing"
+        return "most training images occur twice or more, so this says nothing"
+    return ""
+
+
+def _fraction(audit: Audit) -> Result | None:
+    """The copied fraction; where it has no interval, with the upper end of one in the first space.
+
+    Where training images stand for honest ones they come in pairs that are each other's nearest,
+    and where held-out images were left out for their distance the others are farther off: the lower
+    end of an interval would not hold, and is 0. The upper end asks nothing of honest images.
+    """
+    estimate = audit.copied_fraction
+    if estimate is not None and (estimate.interval is not None or np.isnan(estimate.value)):
+        return estimate
+    space = audit.spaces[0]
+    result = copied_fraction_from(
+        generated=space.statistic, test=space.null.statistic, train_rows=len(audit.train_ids)
+    )
+    below = result.parts.get("below")
+    if result.interval is None or not isinstance(below, int):
+        return None
+    high = clopper_pearson(below, len(space.statistic))[1]
+    return replace(result, interval=replace(result.interval, low=0.0, high=high))
+
+
+def _check(
+    audit: Audit, sets: FeatureSets, search: SpaceSearch, *, first: bool, seed: int
+) -> Yardstick:
+    """The yardstick in one space; files are looked at once."""
+    by_role = sets.by_role
+    sources = {role: rows.source if first else None for role, rows in by_role.items()}
+    groups = None
+    if audit.groups is not None:
+        groups = np.concatenate([audit.groups.by_role[role] for role in ("train", "test")])
+    return check_yardstick(
+        train=by_role["train"].array,
+        test=by_role["test"].array,
+        train_source=sources["train"],
+        test_source=sources["test"],
+        generated_source=sources["generated"],
+        groups=None if groups is None else groups.tolist(),
+        metric=search.metric,
+        test_distances=search.honest[UNCHANGED].distances[:, 0],
+        seed=seed,
+    )
+
+
+def _merge(yardsticks: Sequence[Yardstick], names: Sequence[str]) -> Yardstick | None:
+    """One yardstick for all spaces: it holds where it holds in each."""
+    if not yardsticks:
+        return None
+    if len(yardsticks) == 1:
+        return yardsticks[0]
+    checks: dict[str, object] = dict(yardsticks[0].checks)
+    failing = next((one for one in yardsticks if not one.holds), yardsticks[0])
+    checks |= failing.checks
+    checks |= {
+        f"{check} in {name}": result
+        for name, one in zip(names[1:], yardsticks[1:], strict=True)
+        for check, result in one.checks.items()
+    }
+    return Yardstick(
+        holds=all(one.holds for one in yardsticks),
+        reasons=_distinct([one.reasons for one in yardsticks]),
+        notes=_distinct([one.notes for one in yardsticks]),
+        checks=checks,
+    )
+
+
+def _distinct(sentences: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The sentences of the first space, and of others those that start otherwise."""
+    merged: dict[str, str] = {}
+    for of_space in sentences:
+        for sentence in of_space:
+            merged.setdefault(sentence[:30], sentence)
+    return tuple(merged.values())
+
+
+def _of_left_out(searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick]) -> Result | None:
+    """The copied fraction against training images left out, in the space that shows most."""
+    results = []
+    for search, yardstick in zip(searches, yardsticks, strict=False):
+        left_out = left_out_of(yardstick)
+        if left_out is None:
+            continue
+        result = copied_fraction_from(
+            generated=search.generated[UNCHANGED].distances[:, 0],
+            test=left_out,
+            train_rows=len(left_out),
+        )
+        p_value = result.parts.get("p_value")
+        if isinstance(p_value, float) and p_value <= CHANCE / len(yardsticks):
+            results.append(result)
+    return max(results, key=lambda result: _low(result.interval)) if results else None
+
+
+def _low(interval: Interval | None) -> float:
+    return interval.low if interval is not None else 0.0
+
+
+def _shape(sets: FeatureSets, search: SpaceSearch, seed: int) -> GeneratorShape:
+    return generator_shape(
+        generated=sets.by_role["generated"].array,
+        test=sets.by_role["test"].array,
+        generated_distances=search.generated[UNCHANGED].distances[:, 0],
+        test_distances=search.honest[UNCHANGED].distances[:, 0],
+        metric=search.metric,
+        seed=seed,
+    )
+
+
+def _near_copies(audit: Audit, searches: Sequence[SpaceSearch]) -> NearCopies | None:
+    """Near-copies in the space where they are most unusual; None in the others."""
+    counted = []
+    for search in searches:
+        near = _is_near(search.generated[UNCHANGED], search)
+        honest = search.honest if _held_out(audit) else {}
+        test_near = _is_near(honest[UNCHANGED], search) if UNCHANGED in honest else np.zeros(0)
+        counted.append(
+            NearCopies(
+                near=int(near.sum()),
+                images=len(near),
+                test_near=int(test_near.sum()),
+                test_images=len(test_near),
+                low=clopper_pearson(int(near.sum()), len(near))[0],
+                chance=CHANCE / len(searches),
+            )
+        )
+    return min(counted, key=lambda one: one.p_value)
+
+
+def _is_near(matches: Matches, search: SpaceSearch) -> Bools:
+    """bool [n]: d₁/d₂ < 1/3 as lengths; √(1 − cos) is one."""
+    if matches.distances.shape[1] < 2:
+        return np.zeros(len(matches.distances), dtype=bool)
+    first, second = (snap_to_zero(matches.distances[:, column]) for column in (0, 1))
+    if search.metric != "euclidean":
+        first, second = np.sqrt(first), np.sqrt(second)
+    return first < NEAR * second

@@ -1,0 +1,185 @@
+"""The verdict of `genmem.score`: its metrics and distances, judged by `verdict_rule`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
+from genmem.metrics.memorization_ratio import distance_ratios
+from genmem.results import Result, Score, Verdict, Yardstick
+from genmem.scoring.detectable import missed_kinds
+from genmem.scoring.exact_copies import count_exact_copies
+from genmem.scoring.feature_sets import FeatureSets
+from genmem.scoring.held_out import (
+    FEWEST_IMAGES,
+    has_held_out,
+    same_set,
+    too_small_sets,
+    why_no_held_out,
+)
+from genmem.scoring.metric_inputs import MetricInputs
+from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
+from genmem.yardstick import check_yardstick
+from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
+from genmem.yardstick.series import left_out_of
+
+METRIC = "absolute_cosine"
+"""The distance of `Score.nearest`."""
+
+
+def add_verdict(
+    score: Score,
+    sets: FeatureSets,
+    inputs: MetricInputs,
+    *,
+    yardstick: Yardstick | None = None,
+) -> Score:
+    """The score with its yardstick and its verdict.
+
+    Args:
+        score: without them.
+        sets: the sets.
+        inputs: what the metrics were computed from; its searches are used again.
+        yardstick: of the same train and test, where it is known.
+    """
+    shape = test_near = None
+    if inputs.train is not None and has_held_out(score) and _enough(score):
+        with inputs.timed("yardstick"):
+            if yardstick is None:
+                sources = {role: one.source for role, one in sets.by_role.items()}
+                yardstick = check_yardstick(
+                    train=inputs.train,
+                    test=inputs.test,
+                    train_source=sources["train"],
+                    test_source=sources["test"],
+                    generated_source=sources["generated"],
+                    metric=METRIC,
+                    test_distances=score.nearest["test"],
+                    seed=inputs.seed,
+                )
+            shape = generator_shape(
+                generated=inputs.generated,
+                test=inputs.test,
+                generated_distances=score.nearest["generated"],
+                test_distances=score.nearest["test"],
+                metric=METRIC,
+                seed=inputs.seed,
+            )
+        test_near = _test_near(score, inputs)
+    verdict = judge(score, yardstick=yardstick, shape=shape, test_near=test_near)
+    return replace(score, verdict=verdict, yardstick=yardstick)
+
+
+def judge(
+    score: Score,
+    *,
+    yardstick: Yardstick | None = None,
+    shape: GeneratorShape | None = None,
+    test_near: int | None = None,
+) -> Verdict:
+    """What a score's metrics and distances say together; exact copies count whatever was chosen.
+
+    Args:
+        score: the metrics and distances.
+        yardstick: whether its held-out images can be compared with; None if not tested.
+        shape: how the generated images lie as a whole.
+        test_near: held-out images that are near-copies; None if not counted.
+    """
+    held_out = has_held_out(score)
+    left_out = left_out_of(yardstick)
+    name = str(score.backbone.get("name", "features"))
+    fraction = of_left_out = None
+    if held_out and score.nearest.keys() >= {"generated", "test"}:
+        fraction = score.metrics.get("copied_fraction") or _fraction(score, score.nearest["test"])
+        of_left_out = None if left_out is None else _fraction(score, left_out)
+    return decide(
+        Evidence(
+            images=_images(score),
+            same_as_train=same_set(score, "generated", "train"),
+            fraction=fraction,
+            of_left_out=of_left_out,
+            closer=_closer(score) if held_out else (0, 1.0),
+            exact=count_exact_copies(score.nearest, held_out=held_out, left_out=left_out),
+            near=_near(score, test_near),
+            shape=shape,
+            yardstick=yardstick,
+            missing=_missing(score),
+            too_few="" if fraction is None else _too_few(fraction),
+            missed=missed_kinds([name]),
+            where="" if name == "features" else f"in {name} features",
+        )
+    )
+
+
+def _images(score: Score) -> int:
+    return len(score.nearest["generated"]) if "generated" in score.nearest else 0
+
+
+def _enough(score: Score) -> bool:
+    return min(len(distances) for distances in score.nearest.values()) >= FEWEST_IMAGES
+
+
+def _fraction(score: Score, honest: NDArray[np.float64]) -> Result:
+    """The copied fraction against the given distances of honest images."""
+    return copied_fraction_from(
+        generated=score.nearest["generated"],
+        test=honest,
+        train_rows=score.inputs["train"].count or 0,
+    )
+
+
+def _closer(score: Score) -> tuple[int, float]:
+    """Generated images closer than every held-out image, and how probable so many or more are.
+
+    C(n, k) / C(n + m, k): the k closest of all n + m images are generated ones.
+    """
+    from scipy.stats import hypergeom  # takes seconds to import
+
+    if not score.nearest.keys() >= {"generated", "test"}:
+        return 0, 1.0
+    generated, test = (snap_to_zero(score.nearest[role]) for role in ("generated", "test"))
+    closer, n, m = int((generated < test.min()).sum()), len(generated), len(test)
+    return closer, float(hypergeom.pmf(closer, n + m, n, closer)) if closer else 1.0
+
+
+def _near(score: Score, test_near: int | None) -> NearCopies | None:
+    """Near-copies among the generated images, beside those among the held-out ones."""
+    ratio = score.metrics.get("memorization_ratio")
+    if ratio is None or ratio.interval is None:
+        return None
+    return NearCopies(
+        near=round(ratio.value * ratio.n["generated"]),
+        images=ratio.n["generated"],
+        test_near=test_near or 0,
+        test_images=0 if test_near is None else len(score.nearest["test"]),
+        low=ratio.interval.low,
+    )
+
+
+def _test_near(score: Score, inputs: MetricInputs) -> int | None:
+    """Held-out images that are near-copies; None where no generated image is one."""
+    ratio = score.metrics.get("memorization_ratio")
+    if ratio is None or not ratio.value or inputs.test_two_nearest is None:
+        return None
+    threshold = float(ratio.parts["threshold"])
+    return int((distance_ratios(inputs.test_two_nearest) < threshold).sum())
+
+
+def _too_few(fraction: Result) -> str:
+    small = too_small_sets(fraction)
+    return small and f"too few images ({small}; {FEWEST_IMAGES} of each kind are needed)"
+
+
+def _missing(score: Score) -> str:
+    """Why nothing defines how close is too close, as a clause; empty if something does."""
+    if score.inputs["train"].kind == "statistics":
+        return "the training set is given as statistics, so no image is compared with another"
+    if has_held_out(score):
+        return ""
+    reason = why_no_held_out(score)
+    return (
+        reason if "test" in score.inputs else f"{reason}, so nothing defines how close is too close"
+    )

@@ -1,0 +1,355 @@
+"""One rule for all verdicts: what the evidence on copying says as a whole.
+
+`score` and `audit` gather their evidence in one `Evidence`, so that they cannot contradict each
+other. The rule:
+
+- Copying takes single images closer to training images than honest ones ever are: flagged images,
+  a copied fraction whose interval excludes 0, or many exact copies. A shift of all distances, C_T,
+  is never copying.
+- Where held-out images are no yardstick, no accusation rests on them. Exact copies remain; and,
+  where training images come in series, images closer than training images are to each other.
+- No evidence silences other evidence: what is weaker makes the verdict suspicious, whatever the
+  stronger tests say.
+- "No sign" says how large a share of copies could be there, which would have been found, and what
+  was not looked for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from genmem.formatting import capitalize, count, percent, share, share_range
+from genmem.results import Interval, Label, Result, Verdict, Yardstick
+from genmem.scoring.detectable import POWER, fewest_copies
+from genmem.scoring.exact_copies import ExactCopies
+from genmem.yardstick.generator_shape import GeneratorShape, describe_nearer, describe_shape
+from genmem.yardstick.series import Series
+
+CHANCE = 0.025
+"""Weak evidence is rarer than this without copies."""
+
+MOST_UNSEEN = 0.05
+"""The largest share of perfect copies that may go unseen before a verdict stays open."""
+
+NEAR_COPIES = 0.01
+"""Without held-out images, a larger share of near-copies is suspicious. Of CIFAR-10's held-out
+images, 0.1 % are near-copies: the data set contains duplicates."""
+
+CROWD = 0.5
+"""From this share of the images on, a verdict says what else they could be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearCopies:
+    """Images more than three times nearer to one training image than to any other.
+
+    Attributes:
+        near, images: of the generated images, and all of them.
+        test_near, test_images: of the held-out images; 0 of 0 without them.
+        low: lower end of the 95 % interval of the share of generated ones.
+        chance: so many must be rarer than this without copies.
+    """
+
+    near: int
+    images: int
+    test_near: int
+    test_images: int
+    low: float
+    chance: float = CHANCE
+
+    @property
+    def p_value(self) -> float:
+        """Of so many or more among the generated ones, if both sets hold equal shares (Fisher)."""
+        if not self.near:
+            return 1.0
+        from scipy.stats import hypergeom  # takes seconds to import
+
+        total, near = self.images + self.test_images, self.near + self.test_near
+        return float(hypergeom.sf(self.near - 1, total, near, self.images))
+
+    @property
+    def suspicious(self) -> bool:
+        """More than held-out images show; without these, more than the best data sets show."""
+        if self.test_images:
+            return self.near > 0 and self.p_value <= self.chance
+        return self.low > NEAR_COPIES
+
+    @property
+    def sentence(self) -> str:
+        """The finding."""
+        images = f"{count(self.near, 'generated image')} ({share(self.near / self.images)})"
+        are = "is" if self.near == 1 else "are"
+        beside = (
+            f"; of the held-out images {share(self.test_near / self.test_images)} are"
+            if self.test_images
+            else ""
+        )
+        return (
+            f"{capitalize(images)} {are} more than three times nearer to one training image than "
+            f"to any other{beside}."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What `score` or `audit` found.
+
+    Attributes:
+        images: generated images.
+        same_as_train: the generated images are the training images.
+        finding: the number of flagged images, as a sentence; empty where none are flagged one by
+            one.
+        flagged: images flagged one by one.
+        fraction: the copied fraction against held-out images; None where it cannot be estimated.
+        of_left_out: the copied fraction against training images, each left out in turn.
+        closer: images closer than every held-out image, and the probability of as many or more
+            without copies; (0, 1) where that is not known.
+        exact: exact copies; None without any.
+        near: near-copies; None where they were not counted.
+        shape: how the generated images lie as a whole.
+        yardstick: whether held-out images can be compared with; None without them.
+        missing: why nothing defines how close is too close, as a clause; empty where something
+            does.
+        too_few: why there are too few images, as a clause; empty where there are enough.
+        missed: the kinds of copies that were not looked for.
+        where: "in efficientnet-lite0 features"; empty where several spaces were searched.
+    """
+
+    images: int
+    same_as_train: bool = False
+    finding: str = ""
+    flagged: int = 0
+    fraction: Result | None = None
+    of_left_out: Result | None = None
+    closer: tuple[int, float] = (0, 1.0)
+    exact: ExactCopies | None = None
+    near: NearCopies | None = None
+    shape: GeneratorShape | None = None
+    yardstick: Yardstick | None = None
+    missing: str = ""
+    too_few: str = ""
+    missed: str = ""
+    where: str = ""
+
+    @property
+    def yardstick_fails(self) -> bool:
+        """Held-out images were tested, and cannot be compared with."""
+        return self.yardstick is not None and not self.yardstick.holds
+
+    @property
+    def only_series(self) -> bool:
+        """Nothing but series of training images speaks against the yardstick."""
+        series: Series | None = self.yardstick.checks.get("series") if self.yardstick else None
+        return series is not None and series.in_series and len(self.yardstick.reasons) == 1  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The verdict that follows from the evidence, by the rule above."""
+    if evidence.same_as_train:
+        sentence = (
+            "The generated and the training images are the same set, so every image is its own "
+            "copy, and this says nothing about a generator."
+        )
+        return Verdict(label="open", sentence=f"{evidence.finding} {sentence}".strip())
+    strong, weak = _strong(evidence), _weak(evidence)
+    label: Label
+    if strong:
+        label, sentence = "copying", _copying(evidence, strong)
+    elif weak:
+        label, sentence = "suspicious", _suspicious(evidence, weak)
+    elif evidence.yardstick_fails:
+        label, sentence = "no-yardstick", _no_yardstick(evidence)
+    elif evidence.missing:
+        label, sentence = "open", f"No verdict on copying: {evidence.missing}."
+        sentence = f"{evidence.finding} {sentence}".strip()
+    elif reason := evidence.too_few or _why_blind(evidence):
+        label, sentence = "open", f"No verdict on copying: {reason}."
+        sentence = f"{evidence.finding} {sentence}".strip()
+    else:
+        label, sentence = "no-sign", _no_sign(evidence)
+    if evidence.exact and evidence.exact.explanation:
+        sentence = f"{sentence} {capitalize(evidence.exact.sentence)}"
+    return Verdict(label=label, sentence=sentence, reasons=_reasons(evidence, strong + weak))
+
+
+def _excludes_zero(fraction: Result | None) -> bool:
+    return fraction is not None and fraction.interval is not None and fraction.interval.low > 0
+
+
+def _strong(evidence: Evidence) -> list[str]:
+    """Evidence of copying, a sentence each."""
+    sentences = []
+    if evidence.exact and evidence.exact.strong:
+        sentences.append(capitalize(evidence.exact.sentence))
+    if evidence.missing or evidence.too_few:
+        return sentences
+    closer = _excludes_zero(evidence.fraction)
+    if evidence.yardstick_fails:
+        if evidence.only_series and closer and _excludes_zero(evidence.of_left_out):
+            sentences.append(_left_out_sentence(evidence))
+    elif evidence.flagged or closer:
+        sentences.append(_closer_sentence(evidence))
+    return sentences
+
+
+def _weak(evidence: Evidence) -> list[str]:
+    """Evidence that makes suspicious, a sentence each."""
+    sentences = []
+    if evidence.exact and evidence.exact.weak:
+        sentences.append(capitalize(evidence.exact.sentence))
+    if evidence.near and evidence.near.suspicious and not evidence.yardstick_fails:
+        sentences.append(evidence.near.sentence)
+    if evidence.missing or evidence.too_few:
+        return sentences
+    if evidence.yardstick_fails:
+        if not evidence.only_series and _excludes_zero(evidence.of_left_out):
+            sentences.append(_left_out_sentence(evidence))
+        return sentences
+    number, chance = evidence.closer
+    if number and chance <= 2 * CHANCE and not _excludes_zero(evidence.fraction):
+        closest = "image is" if number == 1 else "images are"
+        sentences.append(
+            f"{number:,} generated {closest} closer to a training image than every held-out image; "
+            f"without copies that happens in {share(chance)} of cases."
+        )
+    shape = evidence.shape
+    if shape is not None and shape.nearer and not shape.narrower:
+        sentences.append(describe_nearer(shape))
+    return sentences
+
+
+def _closer_sentence(evidence: Evidence) -> str:
+    """How many images are closer than held-out images ever are."""
+    fraction = evidence.fraction
+    if fraction is None or fraction.interval is None or not _excludes_zero(fraction):
+        return evidence.finding
+    where = f" {evidence.where}" if evidence.where else ""
+    return (
+        f"{copied_images(fraction, fraction.interval)} are closer to training images than "
+        f"held-out images ever are{where}."
+    )
+
+
+def _left_out_sentence(evidence: Evidence) -> str:
+    """How many images are closer than training images are to each other."""
+    fraction = evidence.of_left_out
+    if fraction is None or fraction.interval is None:
+        return ""
+    return (
+        f"{copied_images(fraction, fraction.interval)} are closer to training images than these "
+        "are to each other."
+    )
+
+
+def copied_images(result: Result, interval: Interval) -> str:
+    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`."""
+    images = result.n["generated"]
+    ends = share_range(interval.low, interval.high)
+    if result.value == 1:
+        return f"All {images:,} generated images ({ends})"
+    return (
+        f"About {share(result.value)} of the generated images ({ends}), some "
+        f"{max(1, round(result.value * images)):,} of {images:,},"
+    )
+
+
+def _copying(evidence: Evidence, strong: list[str]) -> str:
+    """Exact copies first, then what is flagged, then the share."""
+    sentences = list(strong)
+    if evidence.finding and evidence.finding not in sentences and not evidence.yardstick_fails:
+        sentences.insert(0, evidence.finding)
+    if len(sentences) == 1 and sentences[0] == evidence.finding:
+        return _with_crowd(evidence, evidence.finding)
+    if sentences[-1].endswith(".") and not evidence.finding:
+        sentences[-1] = f"{sentences[-1][:-1]}: this generator copies its training data."
+    return _with_crowd(evidence, " ".join(sentences))
+
+
+def _with_crowd(evidence: Evidence, sentence: str) -> str:
+    """The sentence, and what else so many images could be."""
+    fraction = evidence.of_left_out if evidence.yardstick_fails else evidence.fraction
+    value = fraction.value if fraction is not None else 0.0
+    estimated = 0.0 if math.isnan(value) else value
+    most = max(evidence.flagged / max(1, evidence.images), estimated)
+    if most <= CROWD or evidence.yardstick is None:
+        return sentence
+    return (
+        f"{sentence} So many images at once can also mean that the held-out images come from "
+        "elsewhere, that the training images are series of a few scenes, or that a wrong folder "
+        "was given: look at the closest pairs first."
+    )
+
+
+def _suspicious(evidence: Evidence, weak: list[str]) -> str:
+    start = [_no_yardstick(evidence)] if evidence.yardstick_fails else []
+    if evidence.finding and not evidence.yardstick_fails:
+        start.append(evidence.finding)
+    advice = "Look at the closest pairs before trusting this generator."
+    return " ".join([*start, *weak, advice])
+
+
+def _no_yardstick(evidence: Evidence) -> str:
+    """What differs, and what follows for the closest images."""
+    reasons = evidence.yardstick.reasons if evidence.yardstick else ()
+    rest = f" {count(len(reasons) - 1, 'more reason')} below." if len(reasons) > 1 else ""
+    first = reasons[0] if reasons else ""
+    return (
+        f"No yardstick: {first[:1].lower()}{first[1:]}{rest} So nothing says how close is too "
+        "close: the closest images are shown, and none is accused."
+    )
+
+
+def _why_blind(evidence: Evidence) -> str:
+    """Why copies would have gone unseen, as a clause; empty if they would not."""
+    fraction = evidence.fraction
+    if fraction is None or math.isnan(fraction.value) or fraction.interval is None:
+        return "the held-out images leave no threshold to tell copies by"
+    fewest = fewest_copies(fraction)
+    if fewest is None:
+        return f"not even {evidence.images:,} copies could have been told from none"
+    if fewest > max(1, MOST_UNSEEN * evidence.images):
+        return (
+            f"fewer than {fewest:,} copies ({share(fewest / evidence.images)} of the generated "
+            "images) could not have been told from none"
+        )
+    return ""
+
+
+def _no_sign(evidence: Evidence) -> str:
+    """What was compared and passed, how many copies there can be, and what was not looked for."""
+    fraction = evidence.fraction
+    if fraction is None or fraction.interval is None:
+        raise AssertionError("without a copied fraction there is no sign of nothing")
+    where = f" {evidence.where}" if evidence.where else ""
+    finding = evidence.finding or (
+        f"No copies found{where}: the closest generated images are no closer to training images "
+        "than the closest held-out images are."
+    )
+    fewest = fewest_copies(fraction) or evidence.images
+    if evidence.shape is not None and evidence.shape.nearer:
+        finding += (
+            f" As a whole they are nearer (C_T {evidence.shape.nearness_z:.1f}), as those of a "
+            "generator of less variety are."
+        )
+    return (
+        f"{finding} At most {share(fraction.interval.high)} of the generated images are copies of "
+        f"the kinds looked for; {count(fewest, 'perfect copy', 'perfect copies')} "
+        f"({share(fewest / evidence.images)}) would have been told from none with a probability of "
+        f"{percent(POWER)}. Not looked for: {evidence.missed}."
+    )
+
+
+def _reasons(evidence: Evidence, sentences: list[str]) -> tuple[str, ...]:
+    """All that speaks for the verdict, against it, or must be known, a sentence each."""
+    yardstick = evidence.yardstick
+    return tuple(
+        dict.fromkeys(
+            [
+                *sentences,
+                *(yardstick.reasons if yardstick else ()),
+                *(describe_shape(evidence.shape) if evidence.shape else ()),
+                *(yardstick.notes if yardstick else ()),
+            ]
+        )
+    )
