@@ -54,7 +54,7 @@ def test_copies_are_called_copies_in_the_table_and_the_report(folders, capsys):
 def test_a_set_compared_with_itself_is_reported(folders, capsys):
     assert run(["score", "train", *COMMON]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("Same images: ")
+    assert captured.out.startswith("Open: The generated and the training images are the same set")
     assert "note: generated and train are the same set" in captured.err
 
 

@@ -13,8 +13,14 @@ from genmem.auditing.results import copied_images
 from genmem.report.audit import page
 from genmem.report.audit.images import Album, page_rows
 from genmem.report.audit.page import render
-from genmem.report.audit.text import duplicates_sentence, fraction_sentence, null_sentences, verdict
-from genmem.results import Interval, Result
+from genmem.report.audit.text import (
+    details,
+    duplicates_sentence,
+    fraction_sentence,
+    null_sentences,
+    verdict,
+)
+from genmem.results import Interval, Result, Yardstick
 
 from .example import build_audit
 
@@ -34,7 +40,13 @@ def flagged(audit, count):
 
 def estimate(value, low, high):
     interval = Interval(low=low, high=high, level=0.95, method="simulated")
-    return Result(name="copied_fraction", value=value, n={}, interval=interval)
+    return Result(
+        name="copied_fraction",
+        value=value,
+        n={"generated": 50},
+        parts={"below": 0, "fewest_below": 2},
+        interval=interval,
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,30 +61,39 @@ def estimate(value, low, high):
 )
 def test_the_headline_counts_the_flagged_images(count, of, expected):
     audit = flagged(build_audit(of, copies=0.0, pictures=None), count)
-    assert verdict(audit).sentence == f"{expected} at a false-discovery rate of 5 %."
+    assert verdict(audit).sentence.startswith(f"{expected} at a false-discovery rate of 5 %.")
 
 
-def test_the_verdict_follows_the_flags_then_the_estimated_share():
+def test_the_verdict_follows_the_flags_and_the_estimated_share():
     audit = build_audit(50, copies=0.0, pictures=None)
     some = replace(audit, copied_fraction=estimate(0.02, 0.01, 0.03))
     none = replace(audit, copied_fraction=estimate(0.0, 0.0, 0.01))
     assert verdict(flagged(none, 3)).level == "copying"
-    assert verdict(flagged(some, 0)).level == "doubt"
+    assert verdict(flagged(some, 0)).level == "copying"
     assert verdict(flagged(none, 0)).level == "clear"
-    assert verdict(flagged(replace(audit, copied_fraction=None), 0)).level == "clear"
-    few = replace(none, min_copies_flagged=2)
-    assert verdict(flagged(few, 0)).level == "open"
-    assert "unless 2 come as close" in verdict(flagged(few, 0)).sentence
-    assert (
-        "none of 50 images can be flagged"
-        in verdict(flagged(replace(none, min_copies_flagged=None), 0)).sentence
-    )
-    large = flagged(build_audit(5000, copies=0.0, pictures=None), 0)
-    result = verdict(replace(large, min_copies_flagged=5))
-    assert result.level == "clear"
-    assert "Fewer than 5 copies could not have been distinguished from chance." in result.sentence
     same = {role: replace(summary, digest="same") for role, summary in audit.inputs.items()}
     assert verdict(flagged(replace(audit, inputs=same), 50)).level == "open"
+
+
+def test_no_sign_of_copying_says_how_many_copies_there_can_be_and_what_was_not_looked_for():
+    audit = build_audit(50, copies=0.0, pictures=None)
+    sentence = verdict(
+        flagged(replace(audit, copied_fraction=estimate(0.0, 0.0, 0.01)), 0)
+    ).sentence
+    assert "At most 1.0 % of the generated images are copies" in sentence
+    assert "2 perfect copies (4.0 %) would have been told from none" in sentence
+    assert "Not looked for: parts of images" in sentence
+
+
+def test_a_verdict_without_a_yardstick_accuses_nobody():
+    audit = flagged(build_audit(50, copies=0.0, pictures=None), 40)
+    other = Yardstick(holds=False, reasons=("Training images are JPEG, held-out images PNG.",))
+    audit = replace(audit, yardstick=other)
+    banner = verdict(audit)
+    assert (banner.word, banner.level) == ("No yardstick", "doubt")
+    assert banner.sentence.startswith("Training images are JPEG, held-out images PNG.")
+    assert "none is accused" in banner.sentence
+    assert "flagged" not in " ".join([banner.sentence, *details(audit, copied_images(audit))])
 
 
 def test_the_estimated_share_has_its_interval():
