@@ -307,7 +307,7 @@ def test_training_images_repeated_in_an_honest_set_as_in_the_test_set_accuse_nob
     names = ["c_t", "copied_fraction", "nn_quantiles"]
     found = genmem.score(generated=honest, train=train, test=test, metrics=names)
     assert found["copied_fraction"].interval.low == 0
-    assert verdict(found).level == "clear"
+    assert verdict(found).level == "open"  # many copies could hide among so many repeats
     honest[100:200] = train[300:400]
     copied = genmem.score(generated=honest, train=train, test=test, metrics=names)
     assert copied["copied_fraction"].interval.low > 0.05

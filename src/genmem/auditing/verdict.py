@@ -13,17 +13,21 @@ from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.results import Audit, Bools
 from genmem.auditing.search import Matches
 from genmem.formatting import percent
-from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
+from genmem.metrics.copied_fraction import (
+    copied_fraction_from,
+    relative_distances,
+    snap_to_zero,
+)
 from genmem.metrics.intervals import clopper_pearson
 from genmem.results import Interval, Result, Verdict, Yardstick
-from genmem.scoring.detectable import missed_kinds
 from genmem.scoring.exact_copies import count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
+from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import CHANCE, Evidence, NearCopies, decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
-from genmem.yardstick.series import left_out_of
+from genmem.yardstick.series import left_out_of, series_of
 
 NEAR = 1 / 3
 """Near-copies are more than three times nearer to one training image than to any other."""
@@ -209,13 +213,14 @@ def _of_left_out(searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick
     """The copied fraction against training images left out, in the space that shows most."""
     results = []
     for search, yardstick in zip(searches, yardsticks, strict=False):
-        left_out = left_out_of(yardstick)
-        if left_out is None:
+        series, matches = series_of(yardstick), search.generated[UNCHANGED]
+        if series is None:
             continue
         result = copied_fraction_from(
-            generated=search.generated[UNCHANGED].distances[:, 0],
-            test=left_out,
-            train_rows=len(left_out),
+            generated=relative_distances(matches.distances),
+            test=series.left_out_closeness,
+            nearest_train=matches.train[:, 0],
+            train_rows=series.train,
         )
         p_value = result.parts.get("p_value")
         if isinstance(p_value, float) and p_value <= CHANCE / len(yardsticks):

@@ -10,7 +10,7 @@ verdict.py        the verdict of a score, from its metrics and distances
 verdict_rule.py   one rule for the verdicts of `score` and `audit`
 held_out.py       whether there are held-out images to compare with, and enough of each kind
 exact_copies.py   exact copies of training images, and what explains them
-detectable.py     what a comparison could have found, and what it does not look for
+missed_kinds.py   kinds of copies that a comparison does not look for
 closest.py        the closest generated/training pairs and their pictures
 """
 

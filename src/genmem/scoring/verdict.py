@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.metrics.copied_fraction import copied_fraction_from, snap_to_zero
+from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
-from genmem.scoring.detectable import missed_kinds
 from genmem.scoring.exact_copies import count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import (
@@ -21,13 +20,39 @@ from genmem.scoring.held_out import (
     why_no_held_out,
 )
 from genmem.scoring.metric_inputs import MetricInputs
+from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
-from genmem.yardstick.series import left_out_of
+from genmem.yardstick.series import left_out_of, series_of
 
 METRIC = "absolute_cosine"
 """The distance of `Score.nearest`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closeness:
+    """What `copied_fraction` compares.
+
+    Attributes:
+        generated, test: d1 / d5 of the images, float64 [n] and [m].
+        matches: int64 [n], the training row nearest to each generated image.
+        train_rows: size of the training set.
+    """
+
+    generated: NDArray[np.float64]
+    test: NDArray[np.float64]
+    matches: NDArray[np.int64]
+    train_rows: int
+
+    def fraction(self, honest: NDArray[np.float64]) -> Result:
+        """The copied fraction against honest images."""
+        return copied_fraction_from(
+            generated=self.generated,
+            test=honest,
+            nearest_train=self.matches,
+            train_rows=self.train_rows,
+        )
 
 
 def add_verdict(
@@ -69,7 +94,13 @@ def add_verdict(
                 seed=inputs.seed,
             )
         test_near = _test_near(score, inputs)
-    verdict = judge(score, yardstick=yardstick, shape=shape, test_near=test_near)
+    verdict = judge(
+        score,
+        yardstick=yardstick,
+        shape=shape,
+        test_near=test_near,
+        closeness=_closeness(score, inputs),
+    )
     return replace(score, verdict=verdict, yardstick=yardstick)
 
 
@@ -79,6 +110,7 @@ def judge(
     yardstick: Yardstick | None = None,
     shape: GeneratorShape | None = None,
     test_near: int | None = None,
+    closeness: Closeness | None = None,
 ) -> Verdict:
     """What a score's metrics and distances say together; exact copies count whatever was chosen.
 
@@ -87,26 +119,31 @@ def judge(
         yardstick: whether its held-out images can be compared with; None if not tested.
         shape: how the generated images lie as a whole.
         test_near: held-out images that are near-copies; None if not counted.
+        closeness: what `copied_fraction` compares; None: only that metric itself counts.
     """
     held_out = has_held_out(score)
-    left_out = left_out_of(yardstick)
     name = str(score.backbone.get("name", "features"))
     fraction = of_left_out = None
-    if held_out and score.nearest.keys() >= {"generated", "test"}:
-        fraction = score.metrics.get("copied_fraction") or _fraction(score, score.nearest["test"])
-        of_left_out = None if left_out is None else _fraction(score, left_out)
+    if held_out and closeness is not None:
+        fraction = closeness.fraction(closeness.test)
+        series = series_of(yardstick)
+        of_left_out = closeness.fraction(series.left_out_closeness) if series else None
+    elif held_out:
+        fraction = score.metrics.get("copied_fraction")
     return decide(
         Evidence(
             images=_images(score),
             same_as_train=same_set(score, "generated", "train"),
             fraction=fraction,
             of_left_out=of_left_out,
-            closer=_closer(score) if held_out else (0, 1.0),
-            exact=count_exact_copies(score.nearest, held_out=held_out, left_out=left_out),
+            closer=_closer(closeness) if closeness and held_out else (0, 1.0),
+            exact=count_exact_copies(
+                score.nearest, held_out=held_out, left_out=left_out_of(yardstick)
+            ),
             near=_near(score, test_near),
             shape=shape,
             yardstick=yardstick,
-            missing=_missing(score),
+            missing=_missing(score) or _nothing_compared(fraction, score),
             too_few="" if fraction is None else _too_few(fraction),
             missed=missed_kinds([name]),
             where="" if name == "features" else f"in {name} features",
@@ -122,26 +159,29 @@ def _enough(score: Score) -> bool:
     return min(len(distances) for distances in score.nearest.values()) >= FEWEST_IMAGES
 
 
-def _fraction(score: Score, honest: NDArray[np.float64]) -> Result:
-    """The copied fraction against the given distances of honest images."""
-    return copied_fraction_from(
-        generated=score.nearest["generated"],
-        test=honest,
-        train_rows=score.inputs["train"].count or 0,
+def _closeness(score: Score, inputs: MetricInputs) -> Closeness | None:
+    """Of the generated and the held-out images; None where one of them is missing."""
+    if inputs.train is None or not has_held_out(score) or inputs.test_closeness is None:
+        return None
+    return Closeness(
+        generated=inputs.generated_closeness,
+        test=inputs.test_closeness,
+        matches=inputs.generated_matches,
+        train_rows=inputs.train_rows,
     )
 
 
-def _closer(score: Score) -> tuple[int, float]:
-    """Generated images closer than every held-out image, and how probable so many or more are.
+def _closer(closeness: Closeness) -> tuple[int, float]:
+    """Training images copied more closely than by every held-out image, and how probable that is.
 
-    C(n, k) / C(n + m, k): the k closest of all n + m images are generated ones.
+    C(n, k) / C(n + m, k): the k closest of all n + m images are generated ones. Images that are
+    closest to one training image count once, as in `copied_fraction`.
     """
     from scipy.stats import hypergeom  # takes seconds to import
 
-    if not score.nearest.keys() >= {"generated", "test"}:
-        return 0, 1.0
-    generated, test = (snap_to_zero(score.nearest[role]) for role in ("generated", "test"))
-    closer, n, m = int((generated < test.min()).sum()), len(generated), len(test)
+    below = closeness.generated < closeness.test.min()
+    closer = len(np.unique(closeness.matches[below]))
+    n, m = len(closeness.generated), len(closeness.test)
     return closer, float(hypergeom.pmf(closer, n + m, n, closer)) if closer else 1.0
 
 
@@ -171,6 +211,12 @@ def _test_near(score: Score, inputs: MetricInputs) -> int | None:
 def _too_few(fraction: Result) -> str:
     small = too_small_sets(fraction)
     return small and f"too few images ({small}; {FEWEST_IMAGES} of each kind are needed)"
+
+
+def _nothing_compared(fraction: Result | None, score: Score) -> str:
+    if fraction is not None or not has_held_out(score):
+        return ""
+    return "no metric of this run compares with the held-out images"
 
 
 def _missing(score: Score) -> str:

@@ -20,8 +20,8 @@ import math
 from dataclasses import dataclass
 
 from genmem.formatting import capitalize, count, percent, share, share_range
+from genmem.metrics.copied_fraction import DETECTION
 from genmem.results import Interval, Label, Result, Verdict, Yardstick
-from genmem.scoring.detectable import POWER, fewest_copies
 from genmem.scoring.exact_copies import ExactCopies
 from genmem.yardstick.generator_shape import GeneratorShape, describe_nearer, describe_shape
 from genmem.yardstick.series import Series
@@ -29,7 +29,7 @@ from genmem.yardstick.series import Series
 CHANCE = 0.025
 """Weak evidence is rarer than this without copies."""
 
-MOST_UNSEEN = 0.05
+MOST_UNSEEN = 0.1
 """The largest share of perfect copies that may go unseen before a verdict stays open."""
 
 NEAR_COPIES = 0.01
@@ -305,13 +305,13 @@ def _why_blind(evidence: Evidence) -> str:
     fraction = evidence.fraction
     if fraction is None or math.isnan(fraction.value) or fraction.interval is None:
         return "the held-out images leave no threshold to tell copies by"
-    fewest = fewest_copies(fraction)
-    if fewest is None:
+    detectable = fraction.parts.get("detectable_share")
+    if not isinstance(detectable, float):
         return f"not even {evidence.images:,} copies could have been told from none"
-    if fewest > max(1, MOST_UNSEEN * evidence.images):
+    if detectable > MOST_UNSEEN and detectable > 1 / evidence.images:
         return (
-            f"fewer than {fewest:,} copies ({share(fewest / evidence.images)} of the generated "
-            "images) could not have been told from none"
+            f"less than {share(detectable)} of perfect copies among the generated images could not "
+            "have been told from none"
         )
     return ""
 
@@ -326,7 +326,7 @@ def _no_sign(evidence: Evidence) -> str:
         f"No copies found{where}: the closest generated images are no closer to training images "
         "than the closest held-out images are."
     )
-    fewest = fewest_copies(fraction) or evidence.images
+    detectable = float(fraction.parts["detectable_share"])
     if evidence.shape is not None and evidence.shape.nearer:
         finding += (
             f" As a whole they are nearer (C_T {evidence.shape.nearness_z:.1f}), as those of a "
@@ -334,9 +334,9 @@ def _no_sign(evidence: Evidence) -> str:
         )
     return (
         f"{finding} At most {share(fraction.interval.high)} of the generated images are copies of "
-        f"the kinds looked for; {count(fewest, 'perfect copy', 'perfect copies')} "
-        f"({share(fewest / evidence.images)}) would have been told from none with a probability of "
-        f"{percent(POWER)}. Not looked for: {evidence.missed}."
+        f"the kinds looked for; a share of {share(detectable)} of perfect copies would have been "
+        f"told from none with a probability of {percent(DETECTION)}. Not looked for: "
+        f"{evidence.missed}."
     )
 
 

@@ -60,8 +60,8 @@ def check_yardstick(
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
         metric: the distance between images.
-        left_out: float64 [s], distances of training images to their nearest other training image,
-            where they are known.
+        left_out: float64 [s, k], distances of training images to their nearest other ones, where
+            they are known.
         test_distances: float64 [m], distances of held-out images to their nearest training image,
             where they are known.
         seed: of samples and permutations.

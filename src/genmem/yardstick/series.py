@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import take_rows, to_numpy
-from genmem.metrics.copied_fraction import copied_fraction_from
-from genmem.neighbors import Metric, nearest, nearest_other
+from genmem.metrics.copied_fraction import (
+    NEIGHBORS,
+    copied_fraction_from,
+    relative_distances,
+)
+from genmem.neighbors import Metric, nearest
 from genmem.results import Json, Yardstick, fields_to_json
 
 ROWS = 2_000
@@ -24,7 +28,7 @@ blatant copier from being accused."""
 TEST_SHARE = 0.2
 """Held-out images come in series where this share of them adds no independent one."""
 
-_NEIGHBORS = 10
+_LINKS = 10
 """Held-out images that a held-out image can be linked with."""
 
 
@@ -45,6 +49,7 @@ class Series:
         test_in_series: a large share of the held-out images is in such groups.
         train, test: images that were compared.
         left_out: float64 [train], distances of training images to their nearest other one.
+        left_out_closeness: float64 [train], d1 / d5 of the same: what `copied_fraction` compares.
     """
 
     train_share: float
@@ -57,34 +62,40 @@ class Series:
     train: int
     test: int
     left_out: NDArray[np.float64] = field(repr=False, compare=False)
+    left_out_closeness: NDArray[np.float64] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Json]:
         """The result as plain JSON, without the distances."""
-        return fields_to_json(self, leave_out=("left_out",))
+        return fields_to_json(self, leave_out=("left_out", "left_out_closeness"))
+
+
+def series_of(yardstick: Yardstick | None) -> Series | None:
+    """The `Series` of a yardstick; None where series were not looked for."""
+    return yardstick.checks.get("series") if yardstick else None
 
 
 def left_out_of(yardstick: Yardstick | None) -> NDArray[np.float64] | None:
     """`Series.left_out` of a yardstick; None where series were not looked for."""
-    series: Series | None = yardstick.checks.get("series") if yardstick else None
+    series = series_of(yardstick)
     return None if series is None else series.left_out
 
 
-def left_out_distances(
-    train: Any, *, metric: Metric, seed: int, rows: int = ROWS
-) -> NDArray[np.float64]:
-    """Distances of training images to their nearest other training image, float64 [s].
+def left_out_distances(train: Any, *, metric: Metric, seed: int) -> NDArray[np.float64]:
+    """Distances of training images to their 5 nearest other ones, float64 [s, 5].
 
     Args:
         train: float [l, d].
         metric: the distance.
-        seed: of the sample, where there are more than `rows`.
-        rows: images to leave out in turn.
+        seed: of the sample, where there are more than `ROWS`.
     """
     count = int(train.shape[0])
-    if count <= rows:
-        return to_numpy(nearest_other(train, metric=metric))
-    positions = np.sort(np.random.default_rng(seed).choice(count, rows, replace=False))
-    return to_numpy(nearest_other(train, positions, metric=metric))
+    k = min(NEIGHBORS, count - 1)
+    if count <= ROWS:
+        return to_numpy(nearest(train, train, k=k, metric=metric, exclude_self=True).distances)
+    positions = np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
+    # Of the nearest rows the first is the row itself, or an equal one.
+    search = nearest(take_rows(train, positions), train, k=k + 1, metric=metric)
+    return to_numpy(search.distances)[:, 1:]
 
 
 def compare_series(
@@ -98,13 +109,16 @@ def compare_series(
     """Find series among the training and among the held-out images.
 
     Args:
-        left_out: float64 [s], distances of training images to their nearest other one.
+        left_out: float64 [s, k], distances of training images to their nearest other ones.
         test_distances: float64 [m], distances of held-out images to their nearest training image.
         test: float [m, d], the held-out images.
         metric: the distance of both.
         seed: of the sample of held-out images.
     """
-    share = copied_fraction_from(generated=left_out, test=test_distances, train_rows=len(left_out))
+    nearest_other = left_out[:, 0]
+    share = copied_fraction_from(
+        generated=nearest_other, test=test_distances, train_rows=len(left_out)
+    )
     low, high = (share.interval.low, share.interval.high) if share.interval else (0.0, 1.0)
     compared = int(test.shape[0])
     if compared > ROWS:
@@ -116,12 +130,13 @@ def compare_series(
         train_low=low,
         train_high=high,
         in_series=low > LARGE_SHARE,
-        farther=_probability_larger(test_distances, left_out),
+        farther=_probability_larger(test_distances, nearest_other),
         independent=independent,
         test_in_series=independent < (1 - TEST_SHARE) * compared,
         train=len(left_out),
         test=compared,
-        left_out=left_out,
+        left_out=nearest_other,
+        left_out_closeness=relative_distances(left_out),
     )
 
 
@@ -147,7 +162,7 @@ def link_images(rows: Any, *, within: float, metric: Metric) -> NDArray[np.int64
     count = int(rows.shape[0])
     if count < 3:
         return np.arange(count)
-    search = nearest(rows, rows, k=min(_NEIGHBORS, count - 1), metric=metric, exclude_self=True)
+    search = nearest(rows, rows, k=min(_LINKS, count - 1), metric=metric, exclude_self=True)
     first, column = np.nonzero(to_numpy(search.distances) <= within)
     second = to_numpy(search.indices)[first, column]
     links = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))

@@ -44,7 +44,7 @@ def estimate(value, low, high):
         name="copied_fraction",
         value=value,
         n={"generated": 50},
-        parts={"below": 0, "fewest_below": 2},
+        parts={"below": 0, "fewest_below": 2, "detectable_share": 0.04},
         interval=interval,
     )
 
@@ -81,7 +81,7 @@ def test_no_sign_of_copying_says_how_many_copies_there_can_be_and_what_was_not_l
         flagged(replace(audit, copied_fraction=estimate(0.0, 0.0, 0.01)), 0)
     ).sentence
     assert "At most 1.0 % of the generated images are copies" in sentence
-    assert "2 perfect copies (4.0 %) would have been told from none" in sentence
+    assert "a share of 4.0 % of perfect copies would have been told from none" in sentence
     assert "Not looked for: parts of images" in sentence
 
 
