@@ -4,7 +4,7 @@
 |---|---|
 | distance to the nearest training image (pixels: relative to the tenth nearest) | 1 |
 | d1/d2, in spaces of features | `RATIO_WEIGHT` |
-| distance to the nearest augmented training image, for each family | `AUGMENTED_WEIGHT` |
+| either, for each family of augmented training images | times `AUGMENTED_WEIGHT` |
 
 An image's p-value rests on its smallest score over all of them, compared with the smallest of each
 honest image. Each further statistic lowers honest images' smallest scores, so copies that others
@@ -29,8 +29,8 @@ from genmem.auditing.space_tests import Statistic
 from genmem.metrics.copied_fraction import snap_to_zero
 from genmem.neighbors import Metric
 
-RATIO_WEIGHT = 0.2
-"""Of d1/d2 in features: it finds copies that lie as far off as honest images do."""
+RATIO_WEIGHT = 0.1
+"""Of d1/d2 in features: it sees copies that lie as far off as honest images do."""
 
 AUGMENTED_WEIGHT = 0.05
 """Of each family of augmentations in each space."""
@@ -74,24 +74,27 @@ def space_statistics(search: SpaceSearch, honest: HonestUnits) -> list[Statistic
     """
     statistics = []
     for family, matches in search.generated.items():
-        generated, name = distance_statistic(matches, search.metric)
+        honest_matches = search.honest[family]
+        weight = 1.0 if family == UNCHANGED else AUGMENTED_WEIGHT
+        values, name = distance_statistic(matches, search.metric)
+        honest_values, _ = distance_statistic(honest_matches, search.metric)
         statistics.append(
             Statistic(
                 name=name,
-                generated=generated,
-                honest=honest.reduce(distance_statistic(search.honest[family], search.metric)[0]),
-                weight=1.0 if family == UNCHANGED else AUGMENTED_WEIGHT,
+                generated=values,
+                honest=honest.reduce(honest_values),
+                weight=weight,
                 family=family,
             )
         )
-    if search.metric != "euclidean":
-        statistics.append(
-            Statistic(
-                name="d1/d2",
-                generated=distance_ratio(search.generated[UNCHANGED]),
-                honest=honest.reduce(distance_ratio(search.honest[UNCHANGED])),
-                weight=RATIO_WEIGHT,
-                family=UNCHANGED,
+        if search.metric != "euclidean":
+            statistics.append(
+                Statistic(
+                    name="d1/d2",
+                    generated=distance_ratio(matches),
+                    honest=honest.reduce(distance_ratio(honest_matches)),
+                    weight=weight * RATIO_WEIGHT,
+                    family=family,
+                )
             )
-        )
     return statistics
