@@ -10,24 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.augment_option import parse_families
+from genmem.auditing.augment_option import UNCHANGED, parse_families
 from genmem.auditing.feature_spaces import SpaceSearch, search_space
 from genmem.auditing.groups import honest_units
+from genmem.auditing.local import HonestImages, local_evidence
+from genmem.auditing.local.results import STATISTIC
+from genmem.auditing.local_search import NEAREST
 from genmem.auditing.search import Matches, Queries
 from genmem.auditing.significance import compute_significance
-from genmem.auditing.space_tests import TestResult, combine_tests
+from genmem.auditing.space_tests import Statistic, TestResult, combine_tests, compute_tests
 from genmem.calibration.q_values import q_values
-from genmem.images import Augmentation, Progress
+from genmem.features.cache import default_cache, entry_key
+from genmem.images import Augmentation, Progress, open_images
 from genmem.images.disguises import DISGUISES, apply_disguise
 from genmem.images.disguises.values import Pixels
+from genmem.io.atomic import atomic_write
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, load_feature_sets
+
+FEATURES = "efficientnet-lite0"
+LOCAL_CODE = Path(local_evidence.__code__.co_filename).parent
+PART = 300
+"""Images whose local evidence is looked for, and kept, at a time."""
 
 LEVEL = 0.05
 NEIGHBORS = 5
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +110,14 @@ class Recall:
         return float(np.mean(list(self.recall.values())))
 
 
+@dataclass(frozen=True)
+class LocalStatistics:
+    """The statistic of local evidence: of all copies, float64 [c], and honest images, [h]."""
+
+    copies: Floats
+    honest: Floats
+
+
 class Searcher:
     """Loads features and searches once per space and augmentations."""
 
@@ -104,6 +125,7 @@ class Searcher:
         self._images = {"generated": sets.copies(), "train": sets.train, "test": sets.honest}
         self._stack, self._options = stack, ExtractOptions(progress=progress)
         self._sets: dict[str, FeatureSets] = {}
+        self._local: dict[tuple[str, ...], LocalStatistics] = {}
 
     def feature_sets(self, space: str) -> FeatureSets:
         """Features of copies, training and honest images in one space."""
@@ -112,6 +134,61 @@ class Searcher:
                 self._images, stack=self._stack, backbone=space, options=self._options
             )
         return self._sets[space]
+
+    def local_statistics(self, way: Way) -> LocalStatistics:
+        """Local evidence of all copies and honest images, kept in parts in the cache.
+
+        Candidates are proposed by the way's spaces, as in an audit.
+        """
+        plain = replace(way, augment=())
+        if plain.spaces not in self._local:
+            _, searches = self.search(plain)
+            candidates = [
+                np.concatenate(
+                    [getattr(search, role)[UNCHANGED].train[:, :NEAREST] for search in searches],
+                    axis=1,
+                )
+                for role in ("generated", "honest")
+            ]
+            images = [*self._images["generated"], *self._images["test"]]
+            values = self._in_parts(images, np.concatenate(candidates))
+            count = len(self._images["generated"])
+            self._local[plain.spaces] = LocalStatistics(values[:count], values[count:])
+        return self._local[plain.spaces]
+
+    def _in_parts(self, images: Sequence[Pixels], candidates: NDArray[np.int64]) -> Floats:
+        digests = [rows.summary.digest for rows in self.feature_sets(FEATURES).by_role.values()]
+        code = [path.read_text(encoding="utf-8") for path in sorted(LOCAL_CODE.glob("*.py"))]
+        folder = default_cache() / "studies" / entry_key("photographs", *digests, *code)
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = []
+        for start in range(0, len(images), PART):
+            file = folder / f"local-{start:06d}.npy"
+            if not file.is_file():
+                part = slice(start, start + PART)
+                values = self._local_evidence(images[part], candidates[part])
+                with atomic_write(file) as output:
+                    np.save(output, values)
+            parts.append(np.load(file))
+        return np.concatenate(parts)
+
+    def _local_evidence(self, images: Sequence[Pixels], candidates: NDArray[np.int64]) -> Floats:
+        """The statistic of some images; the honest image is one that is not looked at."""
+        train = self._images["train"]
+        with (
+            open_images(list(images)) as generated,
+            open_images(list(train)) as trained,
+            open_images(list(images[:1])) as one,
+        ):
+            evidence = local_evidence(
+                generated=generated,
+                train=trained,
+                honest=HonestImages(source=one, candidates=candidates[:1]),
+                candidates=candidates,
+                train_rows=np.arange(len(train)),
+                progress=self._options.progress,
+            )
+        return evidence.statistic
 
     def search(self, way: Way) -> tuple[tuple[Augmentation, ...], list[SpaceSearch]]:
         """The way's augmentations, and its search in each space."""
@@ -147,6 +224,7 @@ def measure_recall(
     images, held_out, copies = sizes
     augmentations, searches = searcher.search(way)
     spaces = [searcher.feature_sets(space) for space in way.spaces]
+    local = searcher.local_statistics(way) if way.local else None
     found: dict[str, list[float]] = {name: [] for name in DISGUISES}
     false: dict[str, list[float]] = {name: [] for name in DISGUISES}
     alarms = []
@@ -154,7 +232,15 @@ def measure_recall(
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(next(iter(searches[0].honest.values())).distances))
         null, generated = order[:held_out], order[held_out : held_out + images]
-        test = _test(searches, spaces, augmentations, null=null, honest=generated)
+        tests = _tests(searches, spaces, augmentations, null=null, honest=generated)
+        if local is not None:
+            statistic = Statistic(
+                name=STATISTIC,
+                generated=np.concatenate([local.copies, local.honest[generated]]),
+                honest=local.honest[null],
+            )
+            tests.append(compute_tests([statistic]))
+        test = combine_tests(tests)
         p_copies, p_honest = np.split(test.p_values, [len(test.p_values) - images])
         p_copies = p_copies.reshape(len(DISGUISES), sources)
         for number, name in enumerate(DISGUISES):
@@ -171,15 +257,15 @@ def measure_recall(
     )
 
 
-def _test(
+def _tests(
     searches: Sequence[SpaceSearch],
     spaces: Sequence[FeatureSets],
     augmentations: Sequence[Augmentation],
     *,
     null: NDArray[np.int64],
     honest: NDArray[np.int64],
-) -> TestResult:
-    """The audit's test of all copies and some honest images against the others."""
+) -> list[TestResult]:
+    """The audit's tests, by space, of all copies and some honest images against the others."""
     none = np.zeros(len(null), dtype=bool)
     units = honest_units(duplicates=none, biased=False, groups=None, train_rows=None)
     results = []
@@ -200,7 +286,7 @@ def _test(
             honest=units,
         )
         results.append(result)
-    return combine_tests(results)
+    return results
 
 
 def _rows(matches: Matches, rows: NDArray[np.int64]) -> Matches:

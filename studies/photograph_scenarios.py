@@ -280,6 +280,7 @@ def run_scenario(
     store: FeatureStore,
     *,
     spaces: Sequence[str],
+    local: bool | None,
     draws: int,
 ) -> Outcome:
     """Audit and score the draws of one scenario."""
@@ -288,11 +289,19 @@ def run_scenario(
         sets = scenario.draw(material, np.random.default_rng([seed, 7]))
         for contents in (sets.train, sets.test, sets.generated):
             store.place(contents)
-        arguments = {"generated": sets.generated, "train": sets.train, "test": sets.test}
-        with genmem.audit(**arguments, backbones=spaces) as result:
+        with genmem.audit(
+            generated=sets.generated,
+            train=sets.train,
+            test=sets.test,
+            backbones=spaces,
+            local=local,
+        ) as result:
             flags.append(int(result.flagged.sum()))
             verdicts = [result.verdict]
-        verdicts.append(genmem.score(**arguments, backbone=spaces[0]).verdict)
+        score = genmem.score(
+            generated=sets.generated, train=sets.train, test=sets.test, backbone=spaces[0]
+        )
+        verdicts.append(score.verdict)
         store.remove_placed()
         audits.append(_label(verdicts[0]))
         scores.append(_label(verdicts[1]))

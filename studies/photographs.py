@@ -10,7 +10,10 @@ rendered. Features are kept in the cache.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import datetime
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +21,37 @@ from pathlib import Path
 import numpy as np
 
 from genmem.cli.progress import progress_on_stderr
+from genmem.images import Progress
 from genmem.images.disguises import DISGUISES
-from studies.photograph_recall import Recall, RecallSets, Searcher, Way, measure_recall
+from genmem.io.atomic import atomic_write
+from studies.feature_store import FeatureStore
+from studies.photograph_recall import FEATURES, Recall, RecallSets, Searcher, Way, measure_recall
+from studies.photograph_scenarios import (
+    ACCUSING,
+    SCENARIOS,
+    Outcome,
+    Scenario,
+    build_material,
+    run_scenario,
+)
 from studies.photograph_sets import Photograph, read_photographs, render_scenes
 
 TRAIN, HELD_OUT, GENERATED, COPIES = 500, 250, 250, 22
 POOL = 33
 """Training images that copies are drawn from."""
 
-FEATURES, PIXELS = "efficientnet-lite0", "pixels@64"
+PIXELS = "pixels@64"
 WAYS = (
     Way(name="features", spaces=(FEATURES,)),
     Way(name="+ pixels", spaces=(FEATURES, PIXELS)),
-    Way(name="+ augmentations", spaces=(FEATURES, PIXELS), augment=("all",)),
+    Way(name="+ local evidence", spaces=(FEATURES, PIXELS), local=True),
+    Way(name="+ augmentations", spaces=(FEATURES, PIXELS), local=True, augment=("all",)),
 )
 GOAL, GOAL_FALSE, GOAL_HARD = 0.95, 0.06, 0.9
+GOAL_ACCUSED, GOAL_WARNED = 0.05, 0.9
+READING = "## Reading"
+"""First line of the hand-written part of the page, which is kept."""
+
 HARD = ("crop 40 %", "half and half", "cut-out", "pasted at 50 %", "rotate 90")
 
 
@@ -52,14 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cut", type=int, default=1, help="cut pictures into N × N patches")
     parser.add_argument("--side", type=int, default=400, help="longer side of a patch")
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--ways", nargs="+", choices=[way.name for way in WAYS])
+    parser.add_argument("--ways", nargs="*", choices=[way.name for way in WAYS])
+    parser.add_argument("--scenarios", type=int, default=20, help="draws of each; 0: leave out")
+    parser.add_argument("--other", nargs="+", default=[], help="images of another domain")
+    parser.add_argument("--no-local", dest="local", action="store_false", default=None)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
     if options.data:
         photographs = read_photographs(options.data, cut=options.cut, side=options.side)
     else:
         photographs = render_scenes(TRAIN + HELD_OUT + GENERATED + POOL, seed=0)
-    ways = [way for way in WAYS if not options.ways or way.name in options.ways]
+    ways = [way for way in WAYS if options.ways is None or way.name in options.ways]
     with ExitStack() as stack, progress_on_stderr() as progress:
         sets, sizes = draw_sets(photographs)
         searcher = Searcher(sets, stack, progress)
@@ -73,11 +95,86 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for way in ways
         }
-    lines = [describe(photographs, sizes, options.draws), "", *recall_table(results)]
-    lines += ["", *goals(results)]
-    print("\n".join(lines))
+        lines = [describe(photographs, sizes, options.draws), ""]
+        if results:
+            lines += [*recall_table(results), "", *goals(results), ""]
+            print("\n".join(lines), flush=True)
+        if options.scenarios:
+            told = tell_scenarios(photographs, sizes, options, progress)
+            print("\n".join(told), flush=True)
+            lines += told
     if options.write:
-        options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_page(options.write, lines)
+
+
+def tell_scenarios(
+    photographs: Sequence[Photograph],
+    sizes: Sizes,
+    options: argparse.Namespace,
+    progress: Progress,
+) -> list[str]:
+    """Run the honest scenarios, and tell them as a table with goals."""
+    if options.other:
+        other = read_photographs(options.other, cut=1, side=options.side)
+    else:
+        other = render_scenes(HELD_OUT, seed=1)
+    spaces = (FEATURES, PIXELS)
+    store = FeatureStore(spaces, progress=progress)
+    numbers = (sizes.train, sizes.held_out, sizes.generated)
+    material = build_material(photographs, other, store, sizes=numbers, space=FEATURES)
+    outcomes = {}
+    for scenario in SCENARIOS:
+        outcomes[scenario] = run_scenario(
+            scenario, material, store, spaces=spaces, local=options.local, draws=options.scenarios
+        )
+        print(scenario_row(scenario, outcomes[scenario]), file=sys.stderr, flush=True)
+    return scenario_table(outcomes)
+
+
+def scenario_table(outcomes: Mapping[Scenario, Outcome]) -> list[str]:
+    """A row per scenario, and the goals."""
+    columns = ("scenario", "audit says", "score says", "draws with flags", "right warning", "goal")
+    lines = [f"| {' | '.join(columns)} |", "|---|---|---|---|---|---|"]
+    lines += [scenario_row(scenario, outcome) for scenario, outcome in outcomes.items()]
+    lines += ["", "A sentence of each label:", ""]
+    for scenario, outcome in outcomes.items():
+        lines += [f"- {scenario.name}: {text}" for text in outcome.examples.values()]
+    return lines
+
+
+def scenario_row(scenario: Scenario, outcome: Outcome) -> str:
+    """One row of the table."""
+    draws = len(outcome.audit)
+    accused = sum(
+        audit in ACCUSING or score in ACCUSING
+        for audit, score in zip(outcome.audit, outcome.score, strict=True)
+    )
+    met = sum(outcome.warned) >= GOAL_WARNED * draws
+    if scenario.honest:
+        met = met and accused <= GOAL_ACCUSED * draws
+    cells = (
+        scenario.name,
+        _counts(outcome.audit),
+        _counts(outcome.score),
+        f"{sum(flags > 0 for flags in outcome.flags)} of {draws}",
+        f"{sum(outcome.warned)} of {draws}",
+        _met(met),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _counts(labels: Sequence[str]) -> str:
+    return ", ".join(f"{label} {number}" for label, number in Counter(labels).most_common())
+
+
+def write_page(path: Path, lines: Sequence[str]) -> None:
+    """Replace everything above the line `READING` of a page; what is below it is kept."""
+    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, heading, reading = kept.partition(READING)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    head = ["# Audits of photographs", "", f"`python -m studies.photographs`, {today}.", ""]
+    with atomic_write(path) as file:
+        file.write("\n".join([*head, *lines, "", heading + reading]).encode())
 
 
 def draw_sets(photographs: Sequence[Photograph]) -> tuple[RecallSets, Sizes]:
