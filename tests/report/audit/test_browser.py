@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from genmem.auditing.local import LocalEvidence, Region
+from genmem.auditing.review import read_marks, review_flags
+from genmem.formatting import share
 from genmem.report.audit.page import AUDIT, write_audit
 
 from ..browser import needs_chromium, overflow, visited
@@ -388,4 +391,121 @@ def test_no_flag_and_an_empty_reverse_table_read_sensibly(browser, tmp_path):
         assert page.locator("#copied").count() == 0
         page.get_by_label("Flagged only").check()
         expect(page.locator("#none")).to_be_visible()
+        assert complaints == []
+
+
+def test_marks_are_given_by_key_or_button_and_survive_a_reload(page, audit, by_p):
+    page.locator("#grid").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("1")
+    expect(page.locator("[data-mark=copy]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Not a copy").click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("3")
+    page.keyboard.press("3")  # taken away again
+    page.keyboard.press("Escape")
+    flagged = int(audit.flagged.sum())
+    told = f"Marked: 2 of {flagged} flagged (1 copy, 1 not, 0 unsure)"
+    expect(page.locator("#review")).to_contain_text(told)
+    page.reload()
+    expect(page.locator("#review")).to_contain_text(told)
+    expect(page.locator("#row-0 .marked")).to_have_text("a copy")
+    expect(page.locator("#row-1 .marked")).to_have_text("not a copy")
+    expect(page.locator("#row-2 .marked")).to_have_text("")
+    page.locator("#mark").select_option("not-a-copy")
+    expect(page.locator("#count")).to_have_text("1 of 10,000 images")
+    assert names(page) == ids(audit, by_p[1:2])
+
+
+def test_exported_marks_are_read_by_the_command_and_give_the_same_interval(page, audit, tmp_path):
+    page.locator("#grid").focus()
+    page.keyboard.press("Enter")
+    for key in "1131321":
+        page.keyboard.press(key)
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export marks").click()
+    path = tmp_path / "marks.json"
+    download.value.save_as(path)
+    marks = read_marks(path, digest=audit.digest())
+    assert list(marks.values()).count("copy") == 4
+    review = review_flags(marks, np.flatnonzero(audit.flagged).tolist())
+    low, high = share(review.low), share(review.high)
+    expect(page.locator("#review")).to_contain_text(f"(95 % interval: {low} to {high})")
+    expect(page.locator("#review")).to_contain_text(f"false flags: {share(review.rate)} (")
+
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    expect(page.locator("#review")).to_have_text("None of the flagged pairs is marked.")
+    page.locator("#import-file").set_input_files(path)
+    expect(page.locator("#marks-status")).to_have_text("Imported 7 marks.")
+    expect(page.locator("#review")).to_contain_text("Marked: 7 of")
+    path.write_text(path.read_text().replace(audit.digest(), "other"))
+    page.locator("#import-file").set_input_files(path)
+    expect(page.locator("#marks-status")).to_have_text("These marks belong to another audit.")
+
+
+def test_an_address_opens_its_pair(browser, path, audit, by_p):
+    with visited(browser, path) as (page, complaints):
+        row = int(by_p[7])
+        page.goto(f"{path.as_uri()}#pair={row + 1}")
+        page.reload()
+        expect(page.locator("#pair-generated")).to_have_text(audit.generated_ids[row])
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("location.hash") == f"#pair={by_p[8] + 1}"
+        page.keyboard.press("Escape")
+        assert page.evaluate("location.hash") == ""
+        page.evaluate("location.hash = '#pair=999999'")
+        expect(page.locator("#pair")).not_to_be_visible()
+        assert complaints == []
+
+
+def test_the_nearest_images_are_listed_with_their_pictures(page):
+    page.locator("#grid").press("Enter")
+    lists = page.locator("#pair-spaces ol")
+    expect(lists.first.locator("li:nth-child(-n+5) img")).to_have_count(5)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#pair-spaces img')].every((i) => i.naturalWidth)"
+    )
+
+
+def test_the_print_view_holds_the_flagged_pairs(page, audit):
+    page.emulate_media(media="print")
+    pairs = page.locator(".printed article")
+    expect(pairs).to_have_count(min(100, int(audit.flagged.sum())))
+    expect(pairs.first).to_be_visible()
+    expect(pairs.first.locator("img")).to_have_count(2)
+    expect(page.locator("#grid")).not_to_be_visible()
+
+
+def test_the_shared_region_is_outlined_in_both_pictures(browser, tmp_path):
+    audit = build_audit(20, train=100, copies=0.5, families=(), pictures=LargePictures)
+    square = np.array([[60.0, 45], [180, 45], [180, 135], [60, 135]])
+    region = Region(
+        generated=square,
+        train=square / 2,
+        transform=np.array([[0.5, 0, 0], [0, 0.5, 0]]),
+        mirrored=False,
+        sizes=((240, 180), (240, 180)),
+        share=(0.25, 0.06),
+    )
+    nearest = [audit.nearest(row)[1] for row in range(20)]
+    local = LocalEvidence(
+        statistic=np.ones(20),
+        honest=np.ones(3),
+        train=np.array(nearest),
+        inliers=np.full(20, 30),
+        honest_inliers=np.zeros(3, np.int64),
+        regions=[region] * 20,
+    )
+    write_audit(replace(audit, local=local), tmp_path)
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
+        page.locator("#grid").press("Enter")
+        for name, corner in (("generated", "0.25,0.25"), ("train", "0.125,0.125")):
+            drawn = page.locator(f"#view-{name} polygon.over")
+            points = drawn.get_attribute("points")
+            assert points is not None
+            assert points.startswith(corner)
         assert complaints == []

@@ -28,6 +28,12 @@ FULL_ROWS = 100
 FULL_PAIRS = 50
 """Pairs of duplicates, of each kind, whose images are there in full size too, nearest first."""
 
+NEIGHBOR_ROWS = 200
+"""Rows whose lists of nearest training images have pictures, the most suspicious first."""
+
+NEIGHBOR_PICTURES = 5
+"""Pictures in such a list, of each space."""
+
 FOLDER = "pictures"
 FULL = "full"
 
@@ -88,6 +94,9 @@ def write_pictures(
     if audit.thumbnails is None:
         return Album()
     shown = _images(audit, rows, copied_images, pairs=PAIRS)
+    for space in audit.spaces:
+        near = space.train[rows[:NEIGHBOR_ROWS], :NEIGHBOR_PICTURES]
+        shown["train"].update(near.ravel().tolist())
     large = _images(audit, rows[:FULL_ROWS], copied_images, pairs=FULL_PAIRS)
     pictures = dict(
         zip(

@@ -17,7 +17,7 @@ from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
 from genmem.report.audit.page_data import page_data
-from genmem.report.audit.stored_pairs import stored_pairs, write_pairs
+from genmem.report.audit.stored_pairs import StoredPair, stored_pairs, write_pairs
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
 from genmem.report.audit.text import (
     class_table,
@@ -77,8 +77,11 @@ def write_audit(audit: Audit, folder: str | Path) -> None:
         write_results(new, AUDIT, audit.to_dict(), render(audit, rows, copied, album))
 
 
+PRINTED = 100
+"""Pairs in the print view, the most suspicious first."""
+
 STYLES = ("style.css", "audit.css")
-SCRIPTS = ("audit.js", "audit_pair.js")
+SCRIPTS = ("audit.js", "audit_pair.js", "audit_marks.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +100,25 @@ class Card:
     names: tuple[str, ...]
     title: str
     aside: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintedPair:
+    """A pair of the print view, which holds no table.
+
+    Attributes:
+        row: of the generated image, as in its marks.
+        generated, train: names of the two images.
+        generated_picture, train_picture: paths; None if there is no picture.
+        line: distance, p and q.
+    """
+
+    row: int
+    generated: str
+    train: str
+    generated_picture: str | None
+    train_picture: str | None
     line: str
 
 
@@ -140,6 +162,7 @@ def render(
         shown=len(rows),
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),
+        printed=_printed(audit, rows, album),
         spaces=spaces,
         categories=audit.classes is not None,
         copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]],
@@ -168,6 +191,31 @@ def _policy(style: str, script: str) -> str:
     return (
         f"default-src 'none'; img-src 'self' file: data:; style-src {style_hash}; "
         f"script-src {script_hash}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _printed(audit: Audit, rows: NDArray[np.int64], album: Album) -> dict[str, object]:
+    """The section of the print view: the flagged pairs, or the nearest ones without any."""
+    flagged = int(audit.flagged.sum())
+    pairs = [pair for pair in stored_pairs(audit, rows, album) if pair.flagged or not flagged]
+    return {
+        "heading": "Flagged pairs" if flagged else "The nearest pairs, not flagged",
+        "lead": f"The {PRINTED:,} most suspicious of {flagged:,}." if flagged > PRINTED else "",
+        "pairs": [_printed_pair(audit, pair) for pair in pairs[:PRINTED]],
+    }
+
+
+def _printed_pair(audit: Audit, pair: StoredPair) -> PrintedPair:
+    phrase = audit.nearest(pair.row)[2].phrase
+    where = [phrase, f"in {printable(pair.space)}", f"distance {number(pair.distance)}"]
+    rates = [f"p {number(pair.p_value)}", f"q {number(pair.q_value)}"]
+    return PrintedPair(
+        row=pair.row,
+        generated=printable(pair.generated),
+        train=printable(pair.train),
+        generated_picture=pair.generated_picture,
+        train_picture=pair.train_picture,
+        line=" · ".join(filter(None, [*where, *rates])),
     )
 
 

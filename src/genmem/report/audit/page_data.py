@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genmem.auditing.results import Audit, SpaceResult
 from genmem.formatting import printable
 from genmem.report.audit.images import FOLDER, FULL, Album
+from genmem.report.audit.regions import shared_regions
 from genmem.report.audit.tables import best_match
 from genmem.results import to_json
 
@@ -38,6 +39,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
         np.concatenate([space.train[rows, :NEIGHBORS].ravel() for space in audit.spaces]), images
     )
     table = {
+        "digest": audit.digest(),
         "folder": FOLDER,
         "full": FULL,
         "suffixes": SUFFIXES,
@@ -69,7 +71,12 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
         },
     }
     pairs = {
-        "others": [printable(audit.train_ids[row]) for row in map(int, others)],
+        "others": {
+            "row": others,
+            "id": [printable(audit.train_ids[row]) for row in map(int, others)],
+            "picture": _suffixes(album.train, others),
+        },
+        "regions": [region and region.page_data() for region in shared_regions(audit, rows)],
         "spaces": [_space(space, rows, images, others) for space in audit.spaces],
     }
     return _json(table), _json(pairs)

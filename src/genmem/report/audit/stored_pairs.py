@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genmem.auditing.results import Audit
 from genmem.report.audit.images import Album
+from genmem.report.audit.regions import SharedRegion, shared_regions
 from genmem.report.audit.tables import best_match
 from genmem.report.common.templates import encode
 from genmem.results import Json, to_json
@@ -36,6 +37,7 @@ class StoredPair:
         augmentation: name of the training image's augmentation in the match.
         distance, ratio: distance to the training image; divided by that to the second nearest.
         generated_picture, train_picture: paths in the folder; None if there is no picture.
+        region: the region that both have; None where none was found.
     """
 
     row: int
@@ -52,6 +54,7 @@ class StoredPair:
     ratio: float
     generated_picture: str | None
     train_picture: str | None
+    region: SharedRegion | None
 
 
 def stored_pairs(audit: Audit, rows: NDArray[np.int64], album: Album) -> list[StoredPair]:
@@ -81,8 +84,11 @@ def stored_pairs(audit: Audit, rows: NDArray[np.int64], album: Album) -> list[St
             ratio=ratio,
             generated_picture=album.path("generated", row),
             train_picture=album.path("train", train),
+            region=region,
         )
-        for row, train, augmentation, distance, ratio in zip(chosen.tolist(), *matches, strict=True)
+        for row, train, augmentation, distance, ratio, region in zip(
+            chosen.tolist(), *matches, shared_regions(audit, chosen), strict=True
+        )
     ]
 
 
@@ -99,5 +105,16 @@ def read_pairs(document: Mapping[str, Json]) -> tuple[StoredPair, ...]:
     Raises:
         KeyError, TypeError: it is damaged.
     """
-    names = StoredPair.__dataclass_fields__
-    return tuple(StoredPair(**{name: pair[name] for name in names}) for pair in document["pairs"])
+    return tuple(_read_pair(pair) for pair in document["pairs"])
+
+
+def _read_pair(pair: Mapping[str, Json]) -> StoredPair:
+    values = {name: pair[name] for name in StoredPair.__dataclass_fields__}
+    if values["region"] is not None:
+        values["region"] = SharedRegion(
+            **{
+                name: tuple(tuple(numbers) for numbers in values["region"][name])
+                for name in SharedRegion.__dataclass_fields__
+            }
+        )
+    return StoredPair(**values)

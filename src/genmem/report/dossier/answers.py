@@ -178,9 +178,9 @@ def review_sentence(review: Review) -> str:
     estimate = "" if review.rate is None else f": {share(review.rate)}"
     return (
         f"A reviewer marked {review.marked:,} of {count(review.flagged, 'flagged pair')}: "
-        f"{review.copies:,} copies, {review.not_copies:,} not, {review.unsure:,} unsure. Reviewed "
-        f"share of false flags{estimate} ({percent(review.level)} interval: "
-        f"{share_range(review.low, review.high)}). {whole}"
+        f"{count(review.copies, 'copy', 'copies')}, {review.not_copies:,} not, "
+        f"{review.unsure:,} unsure. Reviewed share of false flags{estimate} "
+        f"({percent(review.level)} interval: {share_range(review.low, review.high)}). {whole}"
     )
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from genmem.errors import InputError
 from genmem.formatting import number, printable
 from genmem.images.augmentations import AUGMENTATIONS, Augmentation
+from genmem.report.audit.regions import Corners, SharedRegion
 from genmem.report.audit.stored_pairs import StoredPair
 from genmem.report.common.images import SMALL, Picture, data_uri, png_of
 from genmem.report.dossier.stored_audit import StoredAudit
@@ -32,6 +33,12 @@ BRIGHTER = 4
 
 MARKS = {"copy": "a copy", "not-a-copy": "not a copy", "unsure": "unsure"}
 """Marks of reviewers, and how they read."""
+
+OUTLINE = ("#10131a", "#ffd23f")
+"""Colors of a region's outline, outside and inside."""
+
+OUTSIDE = "#8a9096"
+"""Color outside the region in the picture of the difference."""
 
 _QUALITY = 88
 _BY_NAME = {item.name: item for group in AUGMENTATIONS.values() for item in group}
@@ -119,6 +126,8 @@ def _pictures(folder: Path, pair: StoredPair) -> tuple[Picture, ...]:
         return ()
     generated = _read(folder / pair.generated_picture)
     train = _read(folder / pair.train_picture)
+    if pair.region is not None:
+        return _region_pictures(generated, train, pair, pair.region)
     changed = _augmentation(pair)
     matched = Image.fromarray(changed.apply(np.asarray(train))) if changed else train
     how = f"Training image, {changed.phrase}" if changed else "Training image"
@@ -131,6 +140,55 @@ def _pictures(folder: Path, pair: StoredPair) -> tuple[Picture, ...]:
             "black where the two agree",
         ),
     )
+
+
+def _region_pictures(
+    generated: Image.Image, train: Image.Image, pair: StoredPair, region: SharedRegion
+) -> tuple[Picture, ...]:
+    """The two pictures with the shared region outlined, and their difference within it."""
+    laid_over = lay_over(train, generated.size, region)
+    apart = Image.fromarray(difference(np.asarray(generated), laid_over))
+    inside = Image.new("L", generated.size)
+    ImageDraw.Draw(inside).polygon(_in_pixels(region.generated, generated.size), fill=255)
+    apart = Image.composite(apart, Image.new("RGB", generated.size, OUTSIDE), inside)
+    return (
+        _picture(
+            _outlined(generated, region.generated), "Generated image", printable(pair.generated)
+        ),
+        _picture(_outlined(train, region.train), "Training image", printable(pair.train)),
+        _picture(apart, "Difference in the region", "black where the two agree"),
+    )
+
+
+def lay_over(train: Image.Image, size: tuple[int, int], region: SharedRegion) -> Image.Image:
+    """The training image as it lies in the generated one, by the region's affine map.
+
+    Args:
+        train: the training image, at any size.
+        size: width and height of the result.
+        region: whose map takes shares of the result's sides to shares of the training image's.
+    """
+    (a, b, c), (d, e, f) = region.to_train
+    (width, height), (wide, high) = size, train.size
+    numbers = (
+        *(a * wide / width, b * wide / height, c * wide),
+        *(d * high / width, e * high / height, f * high),
+    )
+    return train.transform(size, Image.Transform.AFFINE, numbers, Image.Resampling.BICUBIC)
+
+
+def _outlined(image: Image.Image, corners: Corners) -> Image.Image:
+    """A copy of the picture with the region's outline, light on dark: seen on any ground."""
+    drawn = image.copy()
+    points = _in_pixels(corners, image.size)
+    width = max(1, round(max(image.size) / 130))
+    for color, thick in zip(OUTLINE, (3 * width, width), strict=True):
+        ImageDraw.Draw(drawn).line([*points, *points[:2]], fill=color, width=thick, joint="curve")
+    return drawn
+
+
+def _in_pixels(corners: Corners, size: tuple[int, int]) -> list[tuple[float, float]]:
+    return [(x * (size[0] - 1), y * (size[1] - 1)) for x, y in corners]
 
 
 def difference(generated: NDArray[np.uint8], train: Image.Image) -> NDArray[np.uint8]:

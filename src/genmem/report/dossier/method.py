@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from genmem.auditing.local import LOCAL
 from genmem.formatting import count, join_words, percent, printable
 from genmem.report.dossier.stored_audit import StoredAudit
 
 _CHANGES = (
     ("flip", "mirrored copies"),
-    ("crop", "enlarged parts of whole training images"),
+    ("vflip", "copies upside down"),
+    ("crop", "enlarged parts of training images"),
+    ("rotat", "rotated copies"),
+    ("gray", "copies without color"),
 )
 """What augmentations of training images find, by the start of their names."""
 
@@ -26,9 +30,11 @@ def not_searched(audit: StoredAudit) -> list[str]:
     """What this audit did not look for, as words after "not searched for"."""
     names = [str(name) for name in audit.numbers["augmentations"]]
     flipped = any(name.startswith("flip") for name in names)
+    turned = any(name.startswith("rotat") for name in names)
     return [
         *([] if _local(audit) else ["parts of training images inside other pictures"]),
         *([] if flipped or _local(audit) else ["mirrored copies"]),
+        *([] if turned or _local(audit) else ["copies turned by a quarter or a small angle"]),
         "copies that were redrawn, repainted or set in another style",
         "copies of images that are not in the training set given here",
         "likeness of style, character or person without a copied picture",
@@ -37,7 +43,7 @@ def not_searched(audit: StoredAudit) -> list[str]:
 
 def _local(audit: StoredAudit) -> bool:
     """Whether matching regions were searched for."""
-    return bool(audit.numbers.get("local"))
+    return LOCAL in audit.numbers["spaces"]
 
 
 def power_sentence(audit: StoredAudit) -> str:

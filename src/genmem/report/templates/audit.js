@@ -138,6 +138,7 @@ function buildRow(place) {
     cell(name).lastElementChild.textContent = short(values[name](row));
   }
   cell("flag").textContent = rows.flagged[row] ? "flagged" : "";
+  cell("marked").textContent = markNames[markOf(row)] ?? "";
   mark(line, place === active);
   return line;
 }
@@ -235,10 +236,12 @@ function choose() {
   const category = element("class")?.value ?? "";
   const space = element("space")?.value ?? "";
   const flagged = element("flagged").checked;
+  const wanted = element("mark").value;
   const [q, from, to] = [limit("q", Infinity), limit("from", -Infinity), limit("to", Infinity)];
   const ordered = order(sorted.by);
   const fits = (row) =>
     (!flagged || rows.flagged[row]) &&
+    (wanted === "" || (markOf(row) ?? "none") === wanted) &&
     (space === "" || rows.space[row] === Number(space)) &&
     (category === "" || train.class[rows.nearest[row]] === Number(category)) &&
     (q === Infinity || rows.q[row] <= q) &&
@@ -348,6 +351,11 @@ new ResizeObserver(() => {
   }
   paint();
 }).observe(grid);
+
+/** Marks are in another script, which comes later and then paints again. */
+let marks = new Map();
+const markNames = { copy: "a copy", "not-a-copy": "not a copy", unsure: "unsure" };
+const markOf = (row) => marks.get(rows.row[row]);
 
 train.classes.forEach((name, place) => {
   element("class")?.append(new Option(name || "no class", place));

@@ -8,18 +8,25 @@ let pairData = null;
 function nearestImages() {
   if (!pairData && document.readyState !== "loading") {
     pairData = JSON.parse(element("pairs").textContent);
-    pairData.ids = [...train.id, ...pairData.others];
   }
   return pairData ? pairData.spaces : [];
 }
 
+/** The id of a training image in the lists, and its picture. */
+function trainImage(place) {
+  const [columns, index] =
+    place < train.id.length ? [train, place] : [pairData.others, place - train.id.length];
+  return { id: columns.id[index], picture: picturePath("train", columns, index) };
+}
+
 function openPair(place) {
   showPair(place);
-  pair.showModal();
+  if (!pair.open) pair.showModal();
   pair.querySelector(".content").focus();
 }
 
 function showPair(place) {
+  nearestImages();
   opened = place;
   const row = shown[place];
   const [image, augmentation] = [rows.nearest[row], augmentationOf(row)];
@@ -34,6 +41,26 @@ function showPair(place) {
   element("pair-spaces").replaceChildren(...nearestImages().map((_, place) => spaceTable(place, row)));
   const status = `Pair ${where}: ${rows.id[row]} is matched with ${train.id[image]}`;
   element("pair-status").textContent = status;
+  showMark(row);
+  const link = `#pair=${rows.row[row] + 1}`;
+  element("pair-link").href = link;
+  setFragment(link);
+}
+
+/** Name the open pair in the page's address, without a new entry in the history. */
+function setFragment(fragment) {
+  history.replaceState(null, "", fragment || location.pathname + location.search);
+}
+
+/** Open the pair that the address names: #pair=ROW, counted from 1. */
+function openLinked() {
+  const number = Number(/^#pair=(\d+)$/.exec(location.hash)?.[1] ?? 0);
+  const row = number ? rows.row.indexOf(number - 1) : -1;
+  if (row < 0) return;
+  if (!shown.includes(row)) clearFilters();
+  const place = shown.indexOf(row);
+  activate(place);
+  openPair(place);
 }
 
 function facts(row) {
@@ -79,6 +106,26 @@ function showPictures(row, image, augmentation) {
   // A crop was enlarged smoothly before it was compared; so is its picture, and the other.
   for (const picture of [first, second]) picture.classList.toggle("smooth", cropped);
   frame.append(layer);
+  const region = pairData?.regions[row];
+  if (!region) return;
+  outline(element("view-generated"), region[0]);
+  outline(element(changed ? "view-original" : "view-train"), region[1]);
+}
+
+/** Draw the outline of a region over a picture; its corners are shares of the picture's sides. */
+function outline(frame, corners) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("viewBox", "0 0 1 1");
+  drawing.setAttribute("preserveAspectRatio", "none");
+  drawing.setAttribute("aria-hidden", "true");
+  for (const name of ["under", "over"]) {
+    const polygon = document.createElementNS(space, "polygon");
+    polygon.setAttribute("class", name);
+    polygon.setAttribute("points", corners.map((corner) => corner.join()).join(" "));
+    drawing.append(polygon);
+  }
+  frame.append(drawing);
 }
 
 function view(id, source, alternative, augmentation) {
@@ -117,12 +164,20 @@ function spaceTable(number, row) {
   const list = document.createElement("ol");
   for (let place = row * space.k; place < (row + 1) * space.k; place++) {
     const line = document.createElement("li");
+    const near = trainImage(space.train[place]);
     const name = document.createElement("bdi");
-    name.textContent = pairData.ids[space.train[place]];
+    name.textContent = near.id;
+    const augmentation = augmentations[space.augmentation[place]];
     const changed = document.createElement("em");
-    changed.textContent = augmentations[space.augmentation[place]].phrase;
+    changed.textContent = augmentation.phrase;
     const who = document.createElement("div");
     who.append(name, changed);
+    if (near.picture) {
+      const frame = document.createElement("span");
+      frame.className = "frame";
+      put(frame, near.picture, "", augmentation);
+      line.append(frame);
+    }
     line.append(who, span(short(space.distance[place])));
     list.append(line);
   }
@@ -139,6 +194,7 @@ const step = (by) => {
 
 pair.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  if (markByKey(event.key)) return event.preventDefault();
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by) return;
   event.preventDefault();
@@ -147,7 +203,10 @@ pair.addEventListener("keydown", (event) => {
 pair.addEventListener("click", (event) => {
   if (event.target === pair) pair.close();
 });
-pair.addEventListener("close", () => grid.focus({ preventScroll: true }));
+pair.addEventListener("close", () => {
+  setFragment("");
+  grid.focus({ preventScroll: true });
+});
 element("previous").addEventListener("click", () => step(-1));
 element("next").addEventListener("click", () => step(1));
 element("close").addEventListener("click", () => pair.close());
