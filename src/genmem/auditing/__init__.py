@@ -9,8 +9,9 @@ duplicates.py      near-duplicates inside train, and between test and train
 feature_spaces.py  the search in one feature space: features of every augmentation
 search.py          the k nearest training images over all augmentations, exactly
 space_tests.py     any number of statistics, each with its null, combined to one p-value
+copied_share.py    the share of copies in each space and over all
 statistics.py      the statistics of one space and their weights
-significance.py    p-values and copied fraction of each space and of all together;
+significance.py    p-values of each space and of all together;
                    `calibration.q_values` turns p-values into q-values
 local/             local evidence: regions that images share
 local_search.py    local evidence in an audit: candidates, test, why it was not looked for

@@ -47,7 +47,7 @@ from genmem.auditing.power import compute_power, plant_copies
 from genmem.auditing.power_results import Power
 from genmem.auditing.results import Audit, Ints
 from genmem.auditing.search import Queries
-from genmem.auditing.significance import combine_copied_fractions, compute_significance
+from genmem.auditing.significance import combined_copied_fraction, compute_significance
 from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.auditing.verdict import add_verdict
@@ -432,7 +432,9 @@ class _Run:
             min_p_value=test.min_p_value,
             min_copies_flagged=min_copies,
             space=most_significant([result for _, result in pairs]),
-            copied_fraction=combine_copied_fractions(results, test, honest),
+            copied_fraction=combined_copied_fraction(
+                results, searches, [result for _, result in pairs[len(searches) :]], honest
+            ),
             duplicates=(duplicates.pairs, *excluded.duplicates),
             groups=groups,
             power=power,

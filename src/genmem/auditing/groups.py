@@ -212,6 +212,7 @@ def find_groups(
         InputError: a file or labels that do not go with the images.
         UsageError: no image lies in folders so deep.
     """
+    by_role = {role: rows for role, rows in by_role.items() if role in _ROLES}
     honest = "test" if "test" in by_role else "train"
     level = _level(option)
     if isinstance(option, Mapping):

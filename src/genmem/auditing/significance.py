@@ -11,6 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from genmem.auditing.copied_share import (
+    Closeness,
+    combine_closeness,
+    copied_share,
+    space_closeness,
+)
 from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.groups import HonestUnits
 from genmem.auditing.results import Floats, Ints, NullSample, SpaceResult
@@ -19,7 +25,6 @@ from genmem.auditing.space_tests import Statistic, TestResult, compute_tests
 from genmem.auditing.statistics import distance_ratio, space_statistics
 from genmem.calibration.null_distribution import NullDistribution
 from genmem.images import Augmentation
-from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Result
 from genmem.scoring.feature_sets import FeatureSets
 
@@ -43,15 +48,6 @@ def compute_significance(
     """
     statistics = space_statistics(search, honest)
     test = compute_tests(statistics)
-    copied_fraction = None
-    if "test" in sets.by_role:
-        several = len(statistics) > 1
-        copied_fraction = estimate_copied_fraction(
-            generated=test.scores.min(axis=0) if several else statistics[0].generated,
-            honest=test.honest_scores.min(axis=0) if several else statistics[0].honest,
-            train_rows=int(sets.by_role["train"].array.shape[0]),
-            units=honest,
-        )
     families = list(search.generated)
     tested = np.array([families.index(statistic.family) for statistic in statistics])
     family = tested[test.scores.argmin(axis=0)]
@@ -70,7 +66,11 @@ def compute_significance(
         statistic_name=statistics[0].name,
         p_values=test.p_values,
         null=_null_sample(test.nulls[0], honest),
-        copied_fraction=copied_fraction,
+        copied_fraction=copied_share(
+            space_closeness(search, honest),
+            train_rows=int(sets.by_role["train"].array.shape[0]),
+            honest=honest,
+        ),
         backbone=sets.describe_backbone(),
     )
     return result, test
@@ -97,14 +97,6 @@ def compute_evidence(
     """
     test = compute_tests([replace(statistic, honest=honest.reduce(statistic.honest))])
     images = len(statistic.generated)
-    copied_fraction = None
-    if honest.source == "test":
-        copied_fraction = estimate_copied_fraction(
-            generated=statistic.generated,
-            honest=test.nulls[0].values,
-            train_rows=train_rows,
-            units=honest,
-        )
     result = SpaceResult(
         name=space,
         metric=metric,
@@ -117,10 +109,35 @@ def compute_evidence(
         statistic_name=statistic.name,
         p_values=test.p_values,
         null=_null_sample(test.nulls[0], honest),
-        copied_fraction=copied_fraction,
+        copied_fraction=copied_share(
+            Closeness(test=test, train=train[None]), train_rows=train_rows, honest=honest
+        ),
         backbone={},
     )
     return result, test
+
+
+def combined_copied_fraction(
+    results: Sequence[SpaceResult],
+    searches: Sequence[SpaceSearch],
+    evidence: Sequence[TestResult],
+    honest: HonestUnits,
+) -> Result | None:
+    """The copied fraction over all spaces; None without held-out images.
+
+    Args:
+        results: of every space, and of evidence beside them.
+        searches: in the feature spaces.
+        evidence: tests beside the feature spaces, whose results come last.
+        honest: what counts once in the null.
+    """
+    first = results[0].copied_fraction
+    if len(results) == 1 or first is None:
+        return first
+    parts = [space_closeness(search, honest) for search in searches]
+    for result, test in zip(results[len(searches) :], evidence, strict=True):
+        parts.append(Closeness(test=test, train=result.train.T))
+    return copied_share(combine_closeness(parts), train_rows=first.n["train"], honest=honest)
 
 
 def _ratios(search: SpaceSearch, family: Ints) -> Floats:
@@ -156,50 +173,3 @@ def _listed_matches(
         places = _positions(search.families[name], augmentations)
         matches.append(replace(in_family, augmentations=places[in_family.augmentations]))
     return most_significant_first(matches, family, k)
-
-
-def combine_copied_fractions(
-    results: Sequence[SpaceResult], test: TestResult, units: HonestUnits
-) -> Result | None:
-    """The copied fraction over all spaces, from the images' smallest scores; None without test."""
-    first = results[0].copied_fraction
-    if len(results) == 1 or first is None:
-        return first
-    return estimate_copied_fraction(
-        generated=test.scores.min(axis=0),
-        honest=test.honest_scores.min(axis=0),
-        train_rows=first.n["train"],
-        units=units,
-    )
-
-
-def estimate_copied_fraction(
-    *, generated: Floats, honest: Floats, train_rows: int, units: HonestUnits
-) -> Result:
-    """`copied_fraction` of an audit.
-
-    Args:
-        generated: float64 [n], statistics or scores, small for copies.
-        honest: float64 [m], the same of held-out images.
-        train_rows: size of the training set, for the result.
-        units: what counts once. Of generated images in groups, the first of each counts, since the
-            interval is one of independent images. Where held-out images were left out for the
-            distance that is compared, the estimate counts whatever is closer than the others,
-            honest near-duplicates too, and has no interval.
-    """
-    result = copied_fraction_from(
-        generated=units.independent(generated), test=honest, train_rows=train_rows
-    )
-    if not units.biased:
-        return result
-    uncertain = ("p_value", "fewest_below")
-    return replace(
-        result,
-        interval=None,
-        parts={name: value for name, value in result.parts.items() if name not in uncertain},
-        notes=(
-            "no interval: held-out images that nearly repeat training images were left out "
-            "(--drop-duplicates), and honest generated images that do so too would count as copies "
-            "here.",
-        ),
-    )
