@@ -1,9 +1,10 @@
 """Geometric verification: whether two images share a region, and how surprising that is.
 
 Descriptors of two images are matched, and each match alone says how one image would have to be
-moved, rotated and scaled onto the other, since keypoints have a scale and an orientation. The
-hypothesis that most other matches agree with is refined to an affine map. So no random samples are
-drawn, and the result is the same on every run.
+moved, rotated and scaled onto the other, since keypoints have a scale and an orientation; pairs
+of matches say how it would have to be stretched. The hypothesis that most other matches agree with
+is refined to an affine map. So no random samples are drawn, and the result is the same on every
+run.
 
 The evidence is −log₁₀ of the number of false alarms: the expected number of hypotheses that as many
 matches of a random position would agree with as closely (Moisan and Stival 2004, "A Probabilistic
@@ -43,8 +44,12 @@ SMALLEST_ERROR = 1.0
 _MOST_ANGLE = np.pi / 6
 _MOST_LOG_SCALE = np.log(1.6)
 _MOST_HYPOTHESES = 100
+_MOST_IN_PAIRS = 40
+_MOST_LOG_STRETCH = np.log(3)
+_SMALLEST_STEP = 12.0
+_ENOUGH = 50.0
 _REFINEMENTS = 3
-_SIMILARITY, _AFFINE = 1, 3
+_SIMILARITY, _STRETCH, _AFFINE = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -126,26 +131,55 @@ def verify(query: Keypoints, train: Keypoints, background: NDArray[np.float32]) 
     unit = _unit(train)
     x, y = query.points[rows].astype(np.float64), train.points[columns].astype(np.float64)
     area = train.width * train.height / unit**2
-    models, agree = _similarities(x, y)
-    errors = _errors(models, x, y) / unit
-    errors = np.where(agree, errors, np.inf)
-    evidence, inliers = _evidence(errors, area, _SIMILARITY)
-    best = int(evidence.argmax())
-    model, result, members = models[best], float(evidence[best]), inliers[best]
-    for _ in range(_REFINEMENTS):
-        if members.sum() <= _AFFINE:
-            break
-        refined = _fit_affine(x[members, :2], y[members, :2])
-        if refined is None:
-            break
-        errors = _errors(refined[None], x, y) / unit
-        evidence, inliers = _evidence(np.where(agree[best], errors, np.inf), area, _AFFINE)
-        if evidence[0] <= result:
-            break
-        model, result, members = refined, float(evidence[0]), inliers[0]
-    if result <= 0:
+    best = _best_hypothesis(*_similarities(x, y), x, y, area=area, unit=unit, sample=_SIMILARITY)
+    if best.evidence < _ENOUGH:
+        models, agree = _stretches(x, y, smallest=_SMALLEST_STEP * unit)
+        if len(models):
+            other = _best_hypothesis(models, agree, x, y, area=area, unit=unit, sample=_STRETCH)
+            best = max(best, other, key=lambda hypothesis: hypothesis.evidence)
+    best = _refine(best, x, y, area=area, unit=unit)
+    if best.evidence <= 0:
         return NO_MATCH
-    return Verification(result, int(members.sum()), x[members, :2], y[members, :2], model)
+    members = best.members
+    return Verification(
+        best.evidence, int(members.sum()), x[members, :2], y[members, :2], best.model
+    )
+
+
+@dataclass(frozen=True)
+class _Hypothesis:
+    """A model, the matches that may agree with it, those that do, and their evidence."""
+
+    model: Floats
+    agree: Bools
+    members: Bools
+    evidence: float
+
+
+def _best_hypothesis(
+    models: Floats, agree: Bools, x: Floats, y: Floats, *, area: float, unit: float, sample: int
+) -> _Hypothesis:
+    errors = np.where(agree, _errors(models, x, y) / unit, np.inf)
+    evidence, members = _evidence(errors, area, sample)
+    best = int(evidence.argmax())
+    return _Hypothesis(models[best], agree[best], members[best], float(evidence[best]))
+
+
+def _refine(best: _Hypothesis, x: Floats, y: Floats, *, area: float, unit: float) -> _Hypothesis:
+    """The affine least-squares fit to the members, again and again while the evidence grows."""
+    for _ in range(_REFINEMENTS):
+        if best.members.sum() <= _AFFINE:
+            break
+        model = _fit_affine(x[best.members, :2], y[best.members, :2])
+        if model is None:
+            break
+        refined = _best_hypothesis(
+            model[None], best.agree[None], x, y, area=area, unit=unit, sample=_AFFINE
+        )
+        if refined.evidence <= best.evidence:
+            break
+        best = refined
+    return best
 
 
 def _similarities(x: Floats, y: Floats) -> tuple[Floats, Bools]:
@@ -168,6 +202,37 @@ def _similarities(x: Floats, y: Floats) -> tuple[Floats, Bools]:
     agree = np.abs(turn) <= _MOST_ANGLE
     agree &= np.abs(log_scale - log_scale[chosen, None]) <= _MOST_LOG_SCALE
     return np.concatenate([models, shift[:, :, None]], axis=2), agree
+
+
+def _stretches(x: Floats, y: Floats, *, smallest: float) -> tuple[Floats, Bools]:
+    """Axis-aligned stretches from pairs of upright matches: collages and banners squeeze images.
+
+    Args:
+        x: float64 [m, 4], the first image's keypoint of each match.
+        y: float64 [m, 4], the training image's.
+        smallest: distance along both axes that a pair must have, in pixels.
+
+    Returns:
+        float64 [h, 2, 3] and bool [h, m].
+    """
+    turn = (y[:, 3] - x[:, 3] + np.pi) % (2 * np.pi) - np.pi
+    is_upright = np.abs(turn) <= _MOST_ANGLE
+    first, second = np.triu_indices(min(len(x), _MOST_IN_PAIRS), k=1)
+    steps, train_steps = (k[second, :2] - k[first, :2] for k in (x, y))
+    usable = is_upright[first] & is_upright[second]
+    usable &= (np.minimum(np.abs(steps), np.abs(train_steps)) >= smallest).all(axis=1)
+    first, steps, train_steps = first[usable], steps[usable], train_steps[usable]
+    scales = train_steps / steps
+    usable = (scales > 0).all(axis=1)
+    usable &= np.abs(np.log(np.abs(scales[:, 0] / scales[:, 1]))) <= _MOST_LOG_STRETCH
+    first, scales = first[usable], scales[usable]
+    models = np.zeros((len(first), 2, 3))
+    models[:, [0, 1], [0, 1]] = scales
+    models[:, :, 2] = y[first, :2] - scales * x[first, :2]
+    log_scale = np.log(y[:, 2] / x[:, 2])
+    expected = np.log(scales).mean(axis=1)
+    agree = is_upright & (np.abs(log_scale - expected[:, None]) <= _MOST_LOG_SCALE)
+    return models, agree
 
 
 def _errors(models: Floats, x: Floats, y: Floats) -> Floats:
