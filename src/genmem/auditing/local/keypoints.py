@@ -43,7 +43,7 @@ SCALE = 512.0
 CELLS = 8
 """The image is divided into so many cells a side, and each keeps its strongest points first."""
 
-_CONTRAST = 0.006
+_CONTRAST = 0.003
 _ROW = 144
 _BATCH = 64
 
