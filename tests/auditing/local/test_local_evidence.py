@@ -55,6 +55,7 @@ def scenes():
         np.ascontiguousarray(np.rot90(train[2])),
         np.ascontiguousarray(train[3][:, ::-1]),
         np.concatenate([train[4][:, : WIDTH // 2], honest[4][:, WIDTH // 2 :]], axis=1),
+        pasted(train[5], honest[5], (0, 0, WIDTH, HEIGHT // 2)),
     ]
     return {"train": train, "test": test, "generated": [*copies, *honest]}
 
@@ -72,7 +73,7 @@ def folders(scenes, tmp_path_factory):
     return {role: write(root / role, images) for role, images in scenes.items()}
 
 
-def search(folders, *, leave_out=False):
+def search(folders, *, leave_out=False, groups=None):
     """Local evidence with useless candidates, so that only votes propose the right ones."""
     with (
         open_images(folders["generated"]) as generated,
@@ -88,6 +89,7 @@ def search(folders, *, leave_out=False):
                 source=None if leave_out else test,
                 candidates=((np.arange(count) + 5) % len(train))[:, None],
                 train_rows=rows if leave_out else None,
+                train_groups=groups,
             ),
             candidates=np.full((len(generated), 1), 15),
             train_rows=rows,
@@ -100,11 +102,11 @@ def evidence(folders):
 
 
 def test_copies_of_a_part_have_more_evidence_than_any_honest_image(evidence):
-    assert evidence.train[:5].tolist() == [0, 1, 2, 3, 4]
-    assert evidence.statistic[:5].max() < 0.5 * evidence.honest.min()
-    assert evidence.statistic[5:].min() > 2 * evidence.statistic[:5].max()
+    assert evidence.train[:6].tolist() == [0, 1, 2, 3, 4, 5]
+    assert evidence.statistic[:6].max() < 0.5 * evidence.honest.min()
+    assert evidence.statistic[6:].min() > 2 * evidence.statistic[:6].max()
     assert (evidence.statistic > 0).all()
-    assert evidence.inliers[:5].min() > 5 >= evidence.honest_inliers.max()
+    assert evidence.inliers[:6].min() > 5 >= evidence.honest_inliers.max()
 
 
 def test_the_region_of_a_crop_is_where_it_was_cut_out(evidence):
@@ -156,6 +158,30 @@ def test_left_out_training_images_are_not_compared_with_themselves(folders):
     result = search(folders, leave_out=True)
     assert len(result.honest) == 16
     assert result.honest.min() > 2 * result.statistic[:5].max()
+
+
+def test_left_out_training_images_are_not_compared_with_their_group(scenes, tmp_path):
+    burst = [*scenes["train"][:8], *(np.roll(image, 7, axis=1) for image in scenes["train"][:8])]
+    folders = {
+        "train": write(tmp_path / "train", burst),
+        "test": write(tmp_path / "test", scenes["test"][:1]),
+        "generated": write(tmp_path / "generated", scenes["generated"][:1]),
+    }
+    alone = search(folders, leave_out=True)
+    in_groups = search(folders, leave_out=True, groups=np.arange(16) % 8)
+    assert alone.honest.max() < 0.1
+    assert in_groups.honest.min() > 2 * alone.honest.max()
+
+
+def test_a_training_image_that_is_held_many_times_is_found_all_the_same(scenes, tmp_path):
+    folders = {
+        "train": write(tmp_path / "train", [*scenes["train"][:6], *[scenes["train"][0]] * 14]),
+        "test": write(tmp_path / "test", scenes["test"][:4]),
+        "generated": write(tmp_path / "generated", scenes["generated"][:1]),
+    }
+    result = search(folders)
+    assert result.train[0] in {0, *range(6, 20)}
+    assert result.statistic[0] < 0.5 * result.honest.min()
 
 
 def test_images_without_texture_have_no_keypoints_and_no_evidence(tmp_path):

@@ -10,6 +10,7 @@ looks into a few cells of the index, so it may miss; what it proposes is verifie
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,14 @@ BACKGROUND = 10
 NEIGHBORS = 24
 """Descriptors looked up for each of a query's; several may belong to one training image."""
 
-INDEX_POINTS = 4_000_000
+INDEX_POINTS = 2_000_000
 """Descriptors in the index at most, 128 bytes each: fewer an image where images are many."""
 
+_OWN = 16
+_MOST_NEIGHBORS = 256
 _PROBES = 8
 _PER_CELL = 128
-_MOST_CELLS = 8_192
+_MOST_CELLS = 4_096
 _TRAINED_ON = 40
 _ITERATIONS = 5
 _BLOCK = 65_536
@@ -57,12 +60,10 @@ class DescriptorIndex:
     Attributes:
         index: a faiss index of 8-bit vectors; None where the training images have no keypoints.
         owners: int64, the training row of each vector.
-        images: number of training images.
     """
 
     index: Any
     owners: Ints
-    images: int
 
     def vote(self, keypoints: Keypoints, *, most: int, own: Ints) -> Votes:
         """The training images that a query's descriptors vote for.
@@ -76,30 +77,38 @@ class DescriptorIndex:
         if self.index is None or not len(descriptors):
             none = np.full(len(descriptors), np.inf, np.float32)
             return Votes(np.empty(0, np.int64), none)
-        k = min(NEIGHBORS, len(self.owners))
+        k = min(NEIGHBORS + _OWN * len(own), _MOST_NEIGHBORS, len(self.owners))
         distances, found = self.index.search(descriptors.astype(np.float32), k)
         owners = np.where(found < 0, -1, self.owners[found])
+        farthest = np.where(found < 0, 0, distances).max(axis=1)
         distances = np.where((found < 0) | np.isin(owners, own), np.inf, distances)
-        return _count(distances, owners, most)
+        return _count(distances, owners, farthest, most)
 
 
-def _count(distances: NDArray[np.float32], owners: Ints, most: int) -> Votes:
-    """Votes from the neighbors of each descriptor, nearest first once the infinite are last."""
-    order = np.argsort(distances, axis=1, kind="stable")
+def _count(
+    distances: NDArray[np.float32], owners: Ints, farthest: NDArray[np.float32], most: int
+) -> Votes:
+    """Votes from the nearest neighbors of each descriptor.
+
+    Args:
+        distances: float32 [p, k], squared; infinite for neighbors that do not count.
+        owners: int64 [p, k], the training rows that they belong to.
+        farthest: float32 [p], the background where fewer images than its rank are near.
+        most: images to return at most.
+    """
+    order = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBORS]
     distances = np.take_along_axis(distances, order, axis=1)
     owners = np.take_along_axis(owners, order, axis=1)
     is_first = np.isfinite(distances)
     for column in range(1, owners.shape[1]):
         is_first[:, column] &= (owners[:, :column] != owners[:, column, None]).all(axis=1)
-    finite = np.isfinite(distances)
-    last = np.where(finite.any(axis=1), np.where(finite, distances, -np.inf).max(axis=1), np.inf)
     is_background = is_first & (np.cumsum(is_first, axis=1) == BACKGROUND)
-    has_background = is_background.any(axis=1)
     at_rank = distances[np.arange(len(distances)), is_background.argmax(axis=1)]
-    background = np.where(has_background, at_rank, last).astype(np.float32)
+    last = np.where(np.isfinite(distances), distances, -1).max(axis=1)
+    last = np.where(last < 0, farthest, last)
+    background = np.where(is_background.any(axis=1), at_rank, last).astype(np.float32)
     is_vote = is_first & (distances < background[:, None])
-    reference = np.maximum(np.where(np.isfinite(background), background, 1), 1)[:, None]
-    votes = 1 - np.where(is_vote, distances, 0) / reference
+    votes = 1 - np.where(is_vote, distances, 0) / np.maximum(background, 1)[:, None]
     images, place = np.unique(owners[is_vote], return_inverse=True)
     totals = np.bincount(place, weights=votes[is_vote], minlength=len(images))
     best = np.lexsort((images, -totals))[:most]
@@ -109,7 +118,7 @@ def _count(distances: NDArray[np.float32], owners: Ints, most: int) -> Votes:
 def build_index(
     train: KeypointSet, rows: Ints, *, seed: int, progress: Progress | None = None
 ) -> DescriptorIndex:
-    """Index the descriptors of the given training images.
+    """Index the descriptors of the given training images, of equal ones those of the first.
 
     Centroids and descriptors are whole numbers below 256, so that all products are exact in
     float32 and the index does not depend on the number of threads.
@@ -122,10 +131,11 @@ def build_index(
     """
     import faiss
 
+    rows = rows[_first_of_equals(train, rows)]
     most = max(32, INDEX_POINTS // max(1, len(rows)))
     chosen, owners = _choose(train, rows, most)
     if not len(chosen):
-        return DescriptorIndex(None, owners, len(rows))
+        return DescriptorIndex(None, owners)
     cells = int(np.clip(len(chosen) // _PER_CELL, 1, _MOST_CELLS))
     sample = np.random.default_rng(seed).permutation(len(chosen))[: cells * _TRAINED_ON]
     quantizer = faiss.IndexFlatL2(DIMENSION)
@@ -147,7 +157,19 @@ def build_index(
         index.add(train.rows[chosen[start : start + _BLOCK], 16:].astype(np.float32))
         if progress:
             progress("train: index of keypoints", min(start + _BLOCK, len(chosen)), len(chosen))
-    return DescriptorIndex(index, owners, len(rows))
+    return DescriptorIndex(index, owners)
+
+
+def _first_of_equals(train: KeypointSet, rows: Ints) -> Ints:
+    """Positions of images whose keypoints no earlier image has.
+
+    An image that the training set holds ten times would else be its own background.
+    """
+    seen: dict[bytes, int] = {}
+    for position, row in enumerate(rows.tolist()):
+        content = train.rows[train.ends[row] : train.ends[row + 1]].tobytes()
+        seen.setdefault(blake2b(content, digest_size=16).digest(), position)
+    return np.array(sorted(seen.values()), np.int64)
 
 
 def _choose(train: KeypointSet, rows: Ints, most: int) -> tuple[Ints, Ints]:
