@@ -6,6 +6,7 @@ augment_option.py  `--augment`: which of `images.augmentations` each space compa
 cost_estimate.py   the expected running time, announced before the work
 groups.py          `--groups`: bursts, scenes, products, patients, each of which counts once
 duplicates.py      near-duplicates inside train, and between test and train
+same_picture.py    whether two pictures are the same, detail by detail, or merely alike
 feature_spaces.py  the search in one feature space: features of every augmentation
 search.py          the k nearest training images over all augmentations, exactly
 space_tests.py     any number of statistics, each with its null, combined to one p-value

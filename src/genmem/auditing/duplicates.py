@@ -10,6 +10,7 @@ from genmem.arrays import check_at_least, take_rows, to_numpy
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch, distance_metric
 from genmem.auditing.results import Bools, Duplicates, Floats, Ints
+from genmem.auditing.same_picture import CALIBRATION_IMAGES, find_same_pictures
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
 from genmem.images import hash_images
 from genmem.metrics.copied_fraction import NO_DISTANCE
@@ -20,11 +21,11 @@ MOST_QUERIES = 100_000
 """Training images that are compared with all others; a seeded sample where there are more."""
 
 NEAR: dict[Metric, float] = {"absolute_cosine": 2 / 3, "euclidean": 1 / 3}
-"""Near-duplicates lie within this part of the tenth neighbor's distance, as lengths.
+"""Pairs within this part of the tenth neighbor's distance, as lengths, are listed.
 
-Judged by eye on CIFAR-10, test against train: below it practically every pair is one picture
-recompressed, recolored, mirrored or slightly cropped (`docs/detection.md` shows them). For pixels
-it is the third of Yoon et al. 2023.
+On CIFAR-10, test against train, practically every pair below it is one picture recompressed,
+recolored, mirrored or slightly cropped (`docs/detection.md` shows them); among photographs most are
+merely alike, which `same_picture` tells apart. For pixels it is the third of Yoon et al. 2023.
 """
 
 CERTAIN = 1 / 3
@@ -109,12 +110,14 @@ def find_train_duplicates(sets: FeatureSets, *, seed: int, drop: bool) -> TrainD
     order = np.argsort(distances, kind="stable")
     later, earlier = later[order], earlier[order]
     exact = _same_content(train, later, train, earlier)
+    same = _same_pictures(train, train, (later, earlier), exact, rows, matches)
     certain = exact | _is_certain(later, earlier, rows, matches, metric)
     pairs = _duplicates(
         sets,
         "train",
         (later, earlier, distances[order]),
         exact=exact,
+        same=same,
         examined=len(rows),
         dropped=int(certain.sum()) if drop else 0,
     )
@@ -141,7 +144,9 @@ def exclude_duplicates(sets: FeatureSets, search: SpaceSearch, *, drop: bool) ->
     first, second, distances = _near_pairs(np.arange(examined), matches, search.metric)
     order = np.argsort(distances, kind="stable")
     first, second = first[order], second[order]
-    exact = _same_content(sets.by_role["test"], first, sets.by_role["train"], second)
+    test, train = sets.by_role["test"], sets.by_role["train"]
+    exact = _same_content(test, first, train, second)
+    same = _same_pictures(test, train, (first, second), exact, np.arange(examined), matches)
     copies = none.copy()
     copies[first[exact]] = True
     certain = copies | (_relative(matches, search.metric) <= CERTAIN)
@@ -150,6 +155,7 @@ def exclude_duplicates(sets: FeatureSets, search: SpaceSearch, *, drop: bool) ->
         "test",
         (first, second, distances[order]),
         exact=exact,
+        same=same,
         examined=examined,
         dropped=int(certain.sum()) if drop else 0,
     )
@@ -168,6 +174,7 @@ def _duplicates(
     pairs: tuple[Ints, Ints, Floats],
     *,
     exact: Bools,
+    same: Bools,
     examined: int,
     dropped: int,
 ) -> Duplicates:
@@ -184,10 +191,39 @@ def _duplicates(
         second=second,
         distances=distances,
         exact=exact,
+        same=same,
         examined=examined,
         of=len(ids),
         dropped=dropped,
     )
+
+
+def _same_pictures(
+    first: FeatureSet,
+    second: FeatureSet,
+    pairs: tuple[Ints, Ints],
+    exact: Bools,
+    rows: Ints,
+    matches: Matches,
+) -> Bools:
+    """bool [p]: pairs that show the same picture: equal files, and those that agree in details.
+
+    What different pictures reach is seen on the images between the middle and the last of the
+    listed neighbors, which are near, but rarely repeat an image.
+    """
+    last = matches.train.shape[1] - 1
+    chosen = np.unique(np.linspace(0, len(rows) - 1, CALIBRATION_IMAGES).astype(np.int64))
+    columns = sorted({last, last // 2} - {0})
+    different = (
+        np.tile(rows[chosen], len(columns)),
+        np.concatenate([matches.train[chosen, column] for column in columns] or [chosen[:0]]),
+    )
+    same = exact.copy()
+    left = np.flatnonzero(~exact)
+    same[left] = find_same_pictures(
+        first, second, (pairs[0][left], pairs[1][left]), (different[0], different[1])
+    )
+    return same
 
 
 def _is_certain(later: Ints, earlier: Ints, rows: Ints, matches: Matches, metric: Metric) -> Bools:

@@ -141,17 +141,19 @@ class SpaceResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Near-duplicate pairs among the given images, nearest first.
+    """Pairs of images that are much alike among the given images, nearest first.
 
     Attributes:
         between: "train and train" or "test and train".
         space: feature space of the comparison.
-        rule: when two images count as duplicates, in words.
+        rule: when a pair is listed, in words.
         first_ids: the ids of the first of each pair (of test, or of train), [p].
         second_ids: the ids of the training image it repeats, [p].
         first, second: the rows, int64 [p].
         distances: float64 [p].
         exact: bool [p]: the stored images are the same to the byte.
+        same: bool [p]: they show the same picture, detail by detail (`same_picture`), or are exact;
+            the others are similar. Where features were given, the exact ones only.
         examined: images looked at (a sample where the set is very large).
         of: images in the set.
         dropped: pairs of which one image was left out of the audit: the certain ones, the same to
@@ -167,6 +169,7 @@ class Duplicates:
     second: Ints
     distances: Floats
     exact: Bools
+    same: Bools
     examined: int
     of: int
     dropped: int
@@ -180,6 +183,7 @@ class Duplicates:
                 "rule": self.rule,
                 "pairs": len(self.first),
                 "exact": int(self.exact.sum()),
+                "same_picture": int(self.same.sum()),
                 "examined": self.examined,
                 "of": self.of,
                 "dropped": self.dropped,

@@ -124,12 +124,14 @@ def print_power(power: Power) -> None:
 
 
 def _audit_notes(audit: Audit) -> Iterable[str]:
+    from genmem.report.audit.text import kinds_of_pairs
+
     for duplicates in audit.duplicates:
         if pairs := len(duplicates.first):
             dropped = f"; {duplicates.dropped:,} left out" if duplicates.dropped else ""
             yield (
-                f"{count(pairs, 'near-duplicate')} between {duplicates.between} "
-                f"({int(duplicates.exact.sum()):,} exact), in {duplicates.space}{dropped}."
+                f"{count(pairs, 'pair')} of much alike images between {duplicates.between}, in "
+                f"{duplicates.space}: {kinds_of_pairs(duplicates)}{dropped}."
             )
     yield from audit.notes
     if audit.copied_fraction is not None:

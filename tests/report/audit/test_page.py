@@ -164,7 +164,11 @@ def test_the_sentence_on_duplicates_follows_what_was_done_about_them():
     some = duplicates_sentence(replace(between, dropped=2))
     assert some.endswith("the held-out images of 2 pairs; the others stay in the audit.")
     one = replace(
-        between, first=between.first[:1], exact=between.exact[:1], distances=between.distances[:1]
+        between,
+        first=between.first[:1],
+        exact=between.exact[:1],
+        same=between.same[:1],
+        distances=between.distances[:1],
     )
     assert duplicates_sentence(replace(one, dropped=1)).endswith(
         "Its held-out image was left out of the audit."

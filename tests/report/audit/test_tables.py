@@ -175,7 +175,7 @@ def test_nothing_copied_is_a_table_without_rows(tmp_path):
     assert pq.read_table(tmp_path / "copied.parquet").num_rows == 0
     header = '"train","class","copies","closest_distance","generated"\n'
     assert (tmp_path / "copied.csv").read_text() == header
-    header = '"between","space","first","second","distance","exact"\n'
+    header = '"between","space","first","second","distance","exact","same_picture"\n'
     assert (tmp_path / "duplicates.csv").read_text() == header
 
 

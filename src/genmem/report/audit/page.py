@@ -244,6 +244,12 @@ def _duplicates_section(duplicates: Duplicates, album: Album) -> dict[str, objec
     }
 
 
+def _likeness(duplicates: Duplicates, index: int) -> str:
+    if duplicates.exact[index]:
+        return "identical to the byte"
+    return "nearly the same" if duplicates.same[index] else "similar"
+
+
 def _duplicates_card(duplicates: Duplicates, index: int, album: Album, *, first_role: str) -> Card:
     names = (printable(duplicates.first_ids[index]), printable(duplicates.second_ids[index]))
     paths = (
@@ -253,7 +259,7 @@ def _duplicates_card(duplicates: Duplicates, index: int, album: Album, *, first_
     return Card(
         pictures=tuple((path, name) for path, name in zip(paths, names, strict=True) if path),
         names=names,
-        title="identical to the byte" if duplicates.exact[index] else "nearly identical",
+        title=_likeness(duplicates, index),
         aside="",
         line=f"distance {number(float(duplicates.distances[index]))}",
     )

@@ -29,6 +29,7 @@ DUPLICATES = pa.schema(
         *((name, pa.string()) for name in ("between", "space", "first", "second")),
         ("distance", pa.float64()),
         ("exact", pa.bool_()),
+        ("same_picture", pa.bool_()),
     ]
 )
 
@@ -84,7 +85,10 @@ def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Pat
 
 
 def write_duplicates(duplicates: Sequence[Duplicates], folder: Path) -> None:
-    """Write `duplicates.csv`: one row per pair: `between`, `space`, ids, `distance`, `exact`."""
+    """Write `duplicates.csv`, one row per pair.
+
+    Columns: `between`, `space`, ids, `distance`, `exact`, `same_picture`.
+    """
     tables = [
         pa.table(
             {
@@ -94,6 +98,7 @@ def write_duplicates(duplicates: Sequence[Duplicates], folder: Path) -> None:
                 "second": _text(kind.second_ids),
                 "distance": kind.distances,
                 "exact": kind.exact,
+                "same_picture": kind.same,
             },
             schema=DUPLICATES,
         )

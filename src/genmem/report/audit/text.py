@@ -176,14 +176,23 @@ def duplicates_sentence(duplicates: Duplicates) -> str:
     pairs, space = len(duplicates.first), printable(duplicates.space)
     if not pairs:
         return f"None among {searched} {kind} images, in {space}."
-    exact = int(duplicates.exact.sum())
-    same = f", {exact:,} of them identical to the byte" if exact else ""
     shown = f" The nearest {PAIRS:,} are shown." if pairs > PAIRS else ""
     return (
-        f"{count(pairs, 'pair')} among {searched} {kind} images{same}. Two images count as "
-        f"duplicates when, in {space}, {printable(duplicates.rule)}. "
+        f"{count(pairs, 'pair')} among {searched} {kind} images: {kinds_of_pairs(duplicates)}. A "
+        f"pair is listed when, in {space}, {printable(duplicates.rule)}. "
         f"{_left_out(duplicates, kind)}{shown}"
     )
+
+
+def kinds_of_pairs(duplicates: Duplicates) -> str:
+    """How many pairs are identical, the same picture, or similar; at least one pair."""
+    exact, same = int(duplicates.exact.sum()), int(duplicates.same.sum())
+    kinds = (
+        (exact, "identical to the byte"),
+        (same - exact, "nearly the same (edges and texture agree)"),
+        (len(duplicates.first) - same, "similar"),
+    )
+    return join_words([f"{number:,} {words}" for number, words in kinds if number])
 
 
 def _left_out(duplicates: Duplicates, kind: str) -> str:

@@ -86,6 +86,7 @@ def duplicates_table(audit: StoredAudit) -> Table | None:
             _BETWEEN.get(str(kind["between"]), str(kind["between"])),
             f"{kind['pairs']:,}",
             f"{kind['exact']:,}",
+            f"{kind['same_picture'] - kind['exact']:,}" if "same_picture" in kind else "unknown",
             f"{kind['examined']:,} of {kind['of']:,}",
             f"{kind['dropped']:,}" if kind["dropped"] else "none",
         )
@@ -94,8 +95,15 @@ def duplicates_table(audit: StoredAudit) -> Table | None:
     if not rows:
         return None
     return Table(
-        caption="Near-duplicates among the sets",
-        columns=("Between", "Pairs", "Identical files", "Images examined", "Left out"),
+        caption="Duplicates and similar images among the sets",
+        columns=(
+            "Between",
+            "Similar pairs",
+            "Identical files",
+            "Nearly the same",
+            "Images examined",
+            "Left out",
+        ),
         rows=rows,
     )
 
