@@ -46,7 +46,7 @@ def test_every_command_of_the_pages_exists_with_its_options(line):
     known = typer.main.get_group(app).commands
     assert name in known
     command = known[name]
-    if isinstance(command, typer.core.TyperGroup):
+    if isinstance(command, typer.core.TyperGroup) and words:
         name, *words = words
         assert name in command.commands
         command = command.commands[name]

@@ -34,11 +34,15 @@ class StandIn(nn.Module):
         return functional.normalize(self.projection(pooled))
 
 
-def save_stand_in(path: Path, dimension: int) -> StandIn:
-    network = StandIn(dimension).eval()
+def save_script(network: nn.Module, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(network).save(path)
+
+
+def save_stand_in(path: Path, dimension: int) -> StandIn:
+    network = StandIn(dimension).eval()
+    save_script(network, path)
     return network
 
 

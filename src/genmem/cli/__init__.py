@@ -15,7 +15,7 @@ report.py              `genmem report`
 calibrate.py           `genmem calibrate`
 analyze.py             `genmem analyze`
 features.py            `genmem features`
-backbones.py           `genmem backbones`
+backbones.py           `genmem backbones`, and its `fetch` and `check`
 cheat.py               `genmem cheat`
 demo.py                `genmem demo`
 train.py               `genmem train`

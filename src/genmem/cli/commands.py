@@ -58,7 +58,7 @@ def _options(
 for _command in (score, audit, report, calibrate, analyze):
     app.command()(_command)
 app.command(cls=CheatCommand)(cheat)
-for _command in (features, backbones, submit, demo):
+for _command in (features, submit, demo):
     app.command()(_command)
-for _group in (arena, train, study):
+for _group in (arena, backbones, train, study):
     app.add_typer(_group)

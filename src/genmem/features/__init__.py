@@ -14,7 +14,8 @@ custom_models.py     custom networks: files, torch modules, callables
 exported_programs.py refuses torch.export programs that would run code
 preprocessing.py     how a decoded image becomes a network's input
 weights.py           where weights are found, downloaded and checked
-extractor.py         `load_backbone` and `FeatureExtractor`
+extractor.py         `load_backbone`, `fetch_weights` and `FeatureExtractor`
+backbone_check.py    `check_backbone`: what a backbone should give, beside what it gives here
 engines.py onnx_engine.py onnx_export.py network_engine.py torch_modules.py torch_settings.py
                      what runs a network: ONNX Runtime, torch or NumPy
 extract.py           `extract` and `Features`
@@ -28,7 +29,7 @@ _inception_network.py _state_dict.py
 from genmem.features.backbone import Backbone, Device
 from genmem.features.cache import default_cache
 from genmem.features.extract import Features, RowIds, extract, image_transform, is_cached
-from genmem.features.extractor import FeatureExtractor, load_backbone, torch_module
+from genmem.features.extractor import FeatureExtractor, fetch_weights, load_backbone, torch_module
 from genmem.features.feature_io import (
     has_statistics,
     is_feature_source,
@@ -58,6 +59,7 @@ __all__ = [
     "custom_backbone",
     "default_cache",
     "extract",
+    "fetch_weights",
     "find_backbone",
     "has_statistics",
     "image_transform",

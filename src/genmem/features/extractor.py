@@ -144,6 +144,23 @@ class FeatureExtractor:
         }
 
 
+def fetch_weights(name: BackboneLike, *, progress: Progress | None = None) -> Weights | None:
+    """Find or download the published weights of a backbone, and check their hash.
+
+    Args:
+        name: as for `load_backbone`.
+        progress: told about downloads.
+
+    Returns:
+        The file; None for a backbone without weights.
+
+    Raises:
+        UsageError: the name is unknown.
+        WeightsError: the weights are missing and cannot be downloaded, or are not the published.
+    """
+    return _obtain_weights(find_backbone(name), None, progress)
+
+
 def _obtain_weights(
     backbone: Backbone, path: str | Path | None, progress: Progress | None
 ) -> Weights | None:

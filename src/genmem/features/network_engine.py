@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 16
 
-_AGAIN, _IN_A_BATCH = 1e-3, 0.02
+ONCE_MORE, IN_A_BATCH = 1e-3, 0.02
 """The largest differences of features, over their norm, that count as rounding: of a second run of
 one image (networks on GPUs add in any order), and of a batch of another size (in bfloat16 too)."""
 
@@ -100,8 +100,8 @@ def check_repeatable(run: Callable[[NDArray], NDArray], batch: NDArray, title: s
     pair = np.concatenate([first, negative])
     alone, again, together = (run(images)[0] for images in (first, first, pair))
     norm = float(np.linalg.norm(alone))
-    differs = float(np.linalg.norm(alone - again)) > _AGAIN * norm
-    if differs or float(np.linalg.norm(alone - together)) > _IN_A_BATCH * norm:
+    differs = float(np.linalg.norm(alone - again)) > ONCE_MORE * norm
+    if differs or float(np.linalg.norm(alone - together)) > IN_A_BATCH * norm:
         raise InputError(
             f"{title}: expected an image to have the same features again, and in a batch, but "
             "those of the first image differ. The network is in training mode (dropout, batch "
