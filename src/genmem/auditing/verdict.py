@@ -12,7 +12,7 @@ from genmem.auditing.exact_copies import equal_images
 from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.results import Audit, Bools
 from genmem.auditing.search import Matches
-from genmem.formatting import percent
+from genmem.formatting import join_words, percent, share
 from genmem.metrics.copied_fraction import (
     copied_fraction_from,
     relative_distances,
@@ -28,6 +28,9 @@ from genmem.scoring.verdict_rule import CHANCE, Evidence, NearCopies, decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import left_out_of, series_of
+
+LOCAL = "local"
+"""The name of local evidence among the spaces: regions that images share."""
 
 NEAR = 1 / 3
 """Near-copies are more than three times nearer to one training image than to any other."""
@@ -99,7 +102,27 @@ def _evidence(audit: Audit) -> Evidence:
         fraction=_fraction(audit),
         missing=_missing(audit),
         too_few=_too_few(audit),
-        missed=missed_kinds([space.name for space in audit.spaces]),
+        missed=missed_kinds(
+            [space.name for space in audit.spaces if space.name != LOCAL],
+            parts=any(space.name == LOCAL for space in audit.spaces),
+        ),
+        shares=_shares(audit),
+    )
+
+
+def _shares(audit: Audit) -> str:
+    """The share of copies in each space, where they differ, as a sentence; else empty."""
+    shares = [
+        (space.name, share(space.copied_fraction.value))
+        for space in audit.spaces
+        if space.copied_fraction is not None and not np.isnan(space.copied_fraction.value)
+    ]
+    if len({value for _, value in shares}) < 2:
+        return ""
+    listed = join_words([f"{value} in {name}" for name, value in shares])
+    return (
+        f"Share of copies by feature space: {listed}. Each recognizes copies that another misses, "
+        "so each is a lower bound; a score in one of them gives that share."
     )
 
 

@@ -146,8 +146,16 @@ def judge(
             missing=_missing(score) or _nothing_compared(fraction, score),
             too_few="" if fraction is None else _too_few(fraction),
             missed=missed_kinds([name]),
+            shares=_lower_bound(name) if fraction is not None and fraction.value > 0 else "",
             where="" if name == "features" else f"in {name} features",
         )
+    )
+
+
+def _lower_bound(name: str) -> str:
+    return (
+        f"The share is a lower bound: copies that {name} does not recognize are not in it. An "
+        "audit in several feature spaces finds more of them, image by image."
     )
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from genmem.formatting import capitalize, count, percent, share, share_range
+from genmem.formatting import capitalize, count, number, percent, share, share_range
 from genmem.metrics.copied_fraction import DETECTION
 from genmem.results import Interval, Label, Result, Verdict, Yardstick
 from genmem.scoring.exact_copies import ExactCopies
@@ -114,6 +114,7 @@ class Evidence:
         too_few: why there are too few images, as a clause; empty where there are enough.
         missed: the kinds of copies that were not looked for.
         where: "in efficientnet-lite0 features"; empty where several spaces were searched.
+        shares: how the shares of copies in several spaces go together, as a sentence, or empty.
     """
 
     images: int
@@ -131,6 +132,7 @@ class Evidence:
     too_few: str = ""
     missed: str = ""
     where: str = ""
+    shares: str = ""
 
     @property
     def yardstick_fails(self) -> bool:
@@ -206,11 +208,11 @@ def _weak(evidence: Evidence) -> list[str]:
         if not evidence.only_series and _excludes_zero(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
         return sentences
-    number, chance = evidence.closer
-    if number and chance <= 2 * CHANCE and not _excludes_zero(evidence.fraction):
-        closest = "image is" if number == 1 else "images are"
+    closer, chance = evidence.closer
+    if closer and chance <= 2 * CHANCE and not _excludes_zero(evidence.fraction):
+        closest = "image is" if closer == 1 else "images are"
         sentences.append(
-            f"{number:,} generated {closest} closer to a training image than every held-out image; "
+            f"{closer:,} generated {closest} closer to a training image than every held-out image; "
             f"without copies that happens in {share(chance)} of cases."
         )
     shape = evidence.shape
@@ -328,10 +330,8 @@ def _no_sign(evidence: Evidence) -> str:
     )
     detectable = float(fraction.parts["detectable_share"])
     if evidence.shape is not None and evidence.shape.nearer:
-        finding += (
-            f" As a whole they are nearer (C_T {evidence.shape.nearness_z:.1f}), as those of a "
-            "generator of less variety are."
-        )
+        z = number(round(evidence.shape.nearness_z or 0.0, 1))
+        finding += f" As a whole they are nearer (C_T {z}), as images of less variety are."
     return (
         f"{finding} At most {share(fraction.interval.high)} of the generated images are copies of "
         f"the kinds looked for; a share of {share(detectable)} of perfect copies would have been "
@@ -347,6 +347,7 @@ def _reasons(evidence: Evidence, sentences: list[str]) -> tuple[str, ...]:
         dict.fromkeys(
             [
                 *sentences,
+                *([evidence.shares] if evidence.shares and not evidence.yardstick_fails else ()),
                 *(yardstick.reasons if yardstick else ()),
                 *(describe_shape(evidence.shape) if evidence.shape else ()),
                 *(yardstick.notes if yardstick else ()),

@@ -118,7 +118,7 @@ def _check_files(
             of_train, read_properties(generated, seed=seed), names=("training", "generated")
         )
         notes += [
-            f"{capitalize(clause)}. This can hide copies; it makes no copies of others."
+            f"{capitalize(clause)}. This can hide copies; it says nothing of the held-out images."
             for clause in own.clauses
         ]
     return differences, notes
@@ -142,7 +142,7 @@ def _judge(checks: dict[str, Any]) -> tuple[list[str], list[str]]:
     if series is None:
         return reasons, notes
     if series.in_series:
-        reasons.append(series_sentence(series))
+        reasons.append(series_sentence(series, alone=not reasons))
     elif series.farther >= FARTHER:
         reasons.append(
             "Held-out images are farther from the training images than those are from each other, "
@@ -157,11 +157,21 @@ def _judge(checks: dict[str, Any]) -> tuple[list[str], list[str]]:
     return reasons, notes
 
 
-def series_sentence(series: Series) -> str:
-    """What series in the training images mean, as a sentence."""
+def series_sentence(series: Series, *, alone: bool) -> str:
+    """What training images close to each other mean, as a sentence.
+
+    Args:
+        series: the check.
+        alone: nothing else explains it.
+    """
+    close = (
+        f"{share(series.train_share)} of the training images are closer to another training image "
+        "than held-out images ever are to any"
+    )
+    if not alone:
+        return f"{close}: because of this difference, or since they come in series."
     return (
-        f"Training images come in series: {share(series.train_share)} of them are closer to "
-        "another training image than held-out images ever are to any. New images of trained "
-        "scenes, products or patients are as close without being copies. Name the groups "
-        "(--groups), or hold out images of the same series."
+        f"Training images come in series: {close}. New images of trained scenes, products or "
+        "patients are as close without being copies. Name the groups (--groups), or hold out "
+        "images of the same series."
     )

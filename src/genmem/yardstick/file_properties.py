@@ -326,8 +326,9 @@ def _noise(first: Compared, second: Compared, names: Names) -> str:
         lambda image: max(image.noise, 0.05),
         (first, second),
         names,
-        lambda value: f"with a noise floor of about {number(round(value, 1))} of 255",
+        lambda value: f"a noise floor of about {number(round(value, 1))} of 255",
         factor=NOISE_DIFFERS,
+        verb="have",
     )
 
 
@@ -355,17 +356,18 @@ def _factor(
     words: Callable[[float], str],
     *,
     factor: float = FACTOR_DIFFERS,
+    verb: str = "are",
 ) -> str:
     """A clause where the medians of a positive number differ by a factor, and significantly."""
     values = [np.array([value(image) for image in images]) for images in sets]
     medians = [float(np.median(numbers)) for numbers in values]
     if max(medians) < factor * min(medians) or not _numbers_differ(*values):
         return ""
-    return _sentence(names, [words(median) for median in medians])
+    return _sentence(names, [words(median) for median in medians], verb=verb)
 
 
-def _sentence(names: Names, described: Sequence[str]) -> str:
-    return f"{names[0]} images are {described[0]}, {names[1]} images {described[1]}"
+def _sentence(names: Names, described: Sequence[str], *, verb: str = "are") -> str:
+    return f"{names[0]} images {verb} {described[0]}, {names[1]} images {described[1]}"
 
 
 def _shares_differ(first: Sequence[str], second: Sequence[str]) -> bool:

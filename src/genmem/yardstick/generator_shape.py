@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import as_feature_sets, row_counts, take_rows, to_numpy
+from genmem.formatting import number
 from genmem.neighbors import Metric, nearest_other
 from genmem.results import Json, to_json
 
@@ -110,18 +111,19 @@ def describe_shape(shape: GeneratorShape) -> list[str]:
     """A sentence on each thing that the generated images show as a whole; it is never copying."""
     sentences = []
     if shape.narrower:
+        z = number(round(shape.spread_z or 0.0, 1))
         by = f"median {shape.spread:.2f} times as far, " if shape.spread is not None else ""
         sentences.append(
             "Narrower: at equal counts, generated images are closer to each other than held-out "
-            f"images are ({by}{shape.spread_z:.1f} standard deviations), as of few classes or "
-            "modes, or of little variety."
+            f"images are ({by}{z} standard deviations), as of few classes or modes, or of little "
+            "variety."
         )
     if shape.nearer:
         sentences.append(describe_nearer(shape))
     if shape.farther:
         sentences.append(
             "Farther as a whole: generated images lie farther from the training images than "
-            f"held-out images do (C_T {shape.nearness_z:.1f}), as poor images do. More copies are "
+            f"held-out images do (C_T {_z(shape)}), as poor images do. More copies are "
             "needed among them to be told from chance."
         )
     return sentences
@@ -137,8 +139,12 @@ def describe_nearer(shape: GeneratorShape) -> str:
     )
     return (
         "Nearer as a whole: generated images lie nearer to the training images than held-out "
-        f"images do (C_T {shape.nearness_z:.1f}): {why}."
+        f"images do (C_T {_z(shape)}): {why}."
     )
+
+
+def _z(shape: GeneratorShape) -> str:
+    return number(round(shape.nearness_z or 0.0, 1))
 
 
 def rank_z(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
