@@ -15,8 +15,9 @@ from PIL import Image
 from genmem.auditing.review import KIND
 from genmem.errors import InputError, UsageError
 from genmem.report.audit.page import write_audit
+from genmem.report.audit.regions import SharedRegion
 from genmem.report.dossier.answers import WORDS
-from genmem.report.dossier.evidence import chance, difference
+from genmem.report.dossier.evidence import area, chance, difference, lay_over
 from genmem.report.dossier.pdf import check_pdf
 from genmem.report.dossier.stored_audit import read_audit
 from genmem.report.dossier.write import render, write_dossier
@@ -49,7 +50,7 @@ def change(folder, **values):
 
 
 def text_of(page):
-    return re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", page))
+    return re.sub(r"[\s\u00a0]+", " ", re.sub("<[^>]*>", " ", page))
 
 
 def test_the_first_page_answers_five_questions(folder):
@@ -227,3 +228,44 @@ def test_a_picture_of_the_document_is_the_stored_one(folder, audit):
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri[1]))))
     stored = Image.open(io.BytesIO(audit.thumbnails.generated(row))).convert("RGB")
     assert (shown == np.asarray(stored)).all()
+
+
+def test_a_region_s_area_is_that_of_its_polygon():
+    assert area(((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))) == 0.25
+    assert area(((0.0, 0.0), (0.0, 1.0), (1.0, 0.0))) == 0.5
+
+
+def test_a_pasted_part_laid_over_its_source_leaves_no_difference():
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.integers(0, 256, (8, 10, 3)).astype(np.uint8))
+    train = smooth.resize((200, 160), Image.Resampling.BICUBIC)
+    generated = Image.new("RGB", (120, 90), "white")
+    generated.paste(train.crop((50, 40, 110, 100)), (20, 10))
+    region = SharedRegion(
+        generated=(
+            (20 / 120, 10 / 90),
+            (80 / 120, 10 / 90),
+            (80 / 120, 70 / 90),
+            (20 / 120, 70 / 90),
+        ),
+        train=((0.25, 0.25), (0.55, 0.25), (0.55, 0.625), (0.25, 0.625)),
+        to_train=((120 / 200, 0.0, 30 / 200), (0.0, 90 / 160, 30 / 160)),
+    )
+    apart = difference(np.asarray(generated), lay_over(train, generated.size, region))
+    assert apart[12:68, 22:78].max() <= 4
+    assert apart[75:].mean() > 100
+
+
+def test_planted_copies_are_a_table(folder):
+    interval = {"low": 0.5, "high": 1.0, "level": 0.95, "method": "exact"}
+    row = {"kind": "crop", "disguise": "crop 40 %", "planted": 6, "flagged": 5, "share": 5 / 6,
+           "interval": interval, "at_most": 0.3}  # fmt: skip
+    power = {"planted": 6, "flagged": 5, "share": 5 / 6, "sentence": "At most 3 % in this table.",
+             "assumption": "Planted: six.", "disguises": [row]}  # fmt: skip
+    change(folder, power=power)
+    text = text_of(write_dossier(folder).read_text())
+    assert "5 (83.3 %) would have been flagged. At most 3 % in section 4." in text.replace(
+        "\xa0", " "
+    )
+    assert "crop 40 % 6 5 83.3 % (50.0 to 100 %)" in text
+    assert "was not measured" not in text

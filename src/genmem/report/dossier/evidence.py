@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from genmem.errors import InputError
-from genmem.formatting import number, printable
+from genmem.formatting import number, printable, share
 from genmem.images.augmentations import AUGMENTATIONS, Augmentation
 from genmem.report.audit.regions import Corners, SharedRegion
 from genmem.report.audit.stored_pairs import StoredPair
 from genmem.report.common.images import SMALL, Picture, data_uri, png_of
+from genmem.report.dossier.method import lay_name
 from genmem.report.dossier.stored_audit import StoredAudit
 
 SHOWN = 100
@@ -93,14 +94,27 @@ def evidence_of(
 def _facts(pair: StoredPair) -> tuple[tuple[str, str], ...]:
     changed = _augmentation(pair)
     return (
-        ("Matched in", printable(pair.space)),
+        ("Matched by", lay_name(pair.space)),
         *((("Training image was", changed.phrase),) if changed else ()),
         *((("Class", printable(pair.category)),) if pair.category else ()),
         ("Chance that an honest image is as close", chance(pair.p_value)),
         ("q", number(pair.q_value)),
-        ("Distance", number(pair.distance)),
+        *((("Shared region", _areas(pair.region)),) if pair.region else ()),
         ("Row in the tables", f"{pair.row + 1:,}"),
     )
+
+
+def _areas(region: SharedRegion) -> str:
+    """How much of both pictures a region covers."""
+    generated, train = (share(area(corners)) for corners in (region.generated, region.train))
+    return f"{generated} of the generated image, {train} of the training image"
+
+
+def area(corners: Corners) -> float:
+    """The area of a polygon: half the sum of x_i y_{i+1} − x_{i+1} y_i (shoelace formula)."""
+    following = (*corners[1:], *corners[:1])
+    sides = zip(corners, following, strict=True)
+    return abs(sum(x * v - u * y for (x, y), (u, v) in sides)) / 2
 
 
 def chance(p_value: float) -> str:

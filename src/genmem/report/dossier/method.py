@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genmem.auditing.local import LOCAL
-from genmem.formatting import count, join_words, percent, printable
+from genmem.formatting import count, join_words, percent, printable, share
 from genmem.report.dossier.stored_audit import StoredAudit
 
 _CHANGES = (
@@ -46,6 +46,15 @@ def _local(audit: StoredAudit) -> bool:
     return LOCAL in audit.numbers["spaces"]
 
 
+def lay_name(space: str) -> str:
+    """What a space compares, in lay words."""
+    if space == LOCAL:
+        return "shared regions"
+    if space.startswith("pixels"):
+        return "point by point"
+    return "features" if space == "features" else "what the pictures show"
+
+
 def power_sentence(audit: StoredAudit) -> str:
     """What this audit would have found, in one sentence."""
     power = audit.numbers.get("power")
@@ -54,12 +63,17 @@ def power_sentence(audit: StoredAudit) -> str:
             "How many disguised copies this audit would have found was not measured: the audit ran "
             "without its test of power."
         )
-    return printable(str(power.get("sentence", "")))
+    sentence = str(power["sentence"]).replace("in this table", "in section 4")
+    return (
+        f"Of {power['planted']:,} disguised copies of training images that were planted as a test, "
+        f"{power['flagged']:,} ({share(power['share'])}) would have been flagged. {sentence}"
+    )
 
 
 def method_sentences(audit: StoredAudit) -> list[str]:
     """How the audit decides, for readers who have never met a p-value."""
-    spaces = [printable(name) for name in audit.numbers["spaces"]]
+    spaces = list(audit.numbers["spaces"])
+    ways = [f"{lay_name(name)} ({printable(name)})" for name in audit.numbers["spaces"]]
     held_out = audit.count("test") is not None
     honest = "held-out images" if held_out else "training images, each left out in turn,"
     sentences = [
@@ -68,9 +82,8 @@ def method_sentences(audit: StoredAudit) -> list[str]:
         f"To know how close new images come by chance, it measures {honest} in the same way, and "
         "takes them as honest images. A generated image that is closer to a training image than "
         "practically all honest images are is evidence of copying.",
-        f"Closeness was measured in {count(len(spaces), 'way')}: {join_words(spaces)}. A network "
-        "compares what pictures show; pixels compare them point by point. Each finds copies that "
-        "the other misses; their results are combined into one number for each image.",
+        f"Closeness was measured in {count(len(spaces), 'way')}: {join_words(ways)}. Each finds "
+        "copies that another misses; their results are combined into one number for each image.",
         f"That number, p, is the chance that an honest image comes as close. Among "
         f"{count(audit.images, 'image')} some come close by chance, so p is corrected for the "
         f"number of images (q), and an image is flagged where q is at most "
@@ -79,14 +92,14 @@ def method_sentences(audit: StoredAudit) -> list[str]:
     ]
     if len(spaces) == 1:
         sentences[2] = (
-            f"Closeness was measured in one way: {spaces[0]}. Another way may find copies that "
+            f"Closeness was measured in one way: {ways[0]}. Another way may find copies that "
             "this one misses."
         )
     if _local(audit):
         sentences.append(
-            "In addition, small distinctive places of the pictures were matched. Where many of "
-            "them fit one common shift, turn and scale, one picture contains a part of the other; "
-            "outlines in the pictures show it."
+            "For shared regions, small distinctive places of the pictures were matched. Where "
+            "many of them fit one common shift, turn and scale, one picture contains a part of the "
+            "other; outlines in the pictures show it."
         )
     return sentences
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from genmem.formatting import count, duration, number, percent, plain, printable
+from genmem.formatting import (
+    count,
+    duration,
+    number,
+    percent,
+    plain,
+    printable,
+    share,
+    share_range,
+)
 from genmem.report.common.tables import Table
 from genmem.report.dossier.stored_audit import StoredAudit
 
@@ -75,6 +84,28 @@ def spaces_table(audit: StoredAudit) -> Table:
                 str(space["backbone"].get("weights_sha256") or "no network"),
             )
             for name, space in audit.numbers["spaces"].items()
+        ),
+    )
+
+
+def power_table(audit: StoredAudit) -> Table | None:
+    """What share of planted copies would have been flagged, by disguise; None without `power`."""
+    power = audit.numbers.get("power")
+    if not power:
+        return None
+    return Table(
+        caption="Disguised copies of training images, planted as a test",
+        columns=("Kind", "Disguise", "Planted", "Flagged", "Share flagged, 95 % interval"),
+        rows=tuple(
+            (
+                printable(str(row["kind"])),
+                printable(str(row["disguise"])),
+                f"{row['planted']:,}",
+                f"{row['flagged']:,}",
+                f"{share(row['share'])} "
+                f"({share_range(row['interval']['low'], row['interval']['high'])})",
+            )
+            for row in power["disguises"]
         ),
     )
 

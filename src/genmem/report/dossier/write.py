@@ -19,6 +19,7 @@ from genmem.report.dossier.stored_audit import StoredAudit, read_audit
 from genmem.report.dossier.tables import (
     duplicates_table,
     numbers_table,
+    power_table,
     run_table,
     sets_table,
     spaces_table,
@@ -98,6 +99,8 @@ def render(audit: StoredAudit, marks: Mapping[int, str] | None = None) -> str:
         spaces=spaces_table(audit),
         galleries=_galleries(audit, marks or {}),
         power=power_sentence(audit),
+        power_table=power_table(audit),
+        power_assumption=printable(str((audit.numbers.get("power") or {}).get("assumption", ""))),
         numbers=numbers_table(audit),
         duplicates=duplicates_table(audit),
         notes=[capitalize(printable(str(note))) for note in audit.numbers["notes"]],
