@@ -346,6 +346,7 @@ def test_the_expected_cost_is_announced_before_the_work(sets):
     said = []
     audit(**sets, backbones=["pixels@16"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
+    assert "--augment accounts for 900 of 2,640" in said[0]
     assert "comparing 900 training images with all 900 for duplicates" in said[1]
     assert "comparing 840 images with 1,800 training rows" in said[2]
 

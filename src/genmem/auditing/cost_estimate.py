@@ -37,10 +37,11 @@ def estimate_extraction(
     """
     name = extractor.backbone.name
     images = {role: source for role, source in sources.items() if isinstance(source, ImageSource)}
-    total, cached = 0, 0
+    total, cached, augmented = 0, 0, 0
     for role, source in images.items():
         for augmentation in augmentations if role == "train" else (IDENTITY,):
             total += len(source)
+            augmented += len(source) if augmentation != IDENTITY else 0
             streamed = is_streamed(extractor) and augmentation != IDENTITY
             if not streamed and is_cached(source, extractor=extractor, augmentation=augmentation):
                 cached += len(source)
@@ -50,16 +51,17 @@ def estimate_extraction(
         return f"{name}: all {total:,} images are in the cache"
     rate = _rate(extractor, next(iter(images.values())))
     expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
-    return f"{name}: {left:,} images to embed{known}{expected}"
+    price = f"; --augment accounts for {augmented:,} of {total:,}" if augmented else ""
+    return f"{name}: {left:,} images to embed{known}{expected}{price}"
 
 
 def estimate_duplicates(sets: FeatureSets) -> str:
     """The time to compare the training images with each other, as a sentence."""
-    count, dimension = (int(length) for length in sets.by_role["train"].array.shape)
-    compared = min(count, MOST_QUERIES)
-    time_needed = duration(max(1.0, search_seconds(compared * count, dimension)))
+    rows, dimension = (int(length) for length in sets.by_role["train"].array.shape)
+    compared = min(rows, MOST_QUERIES)
+    time_needed = duration(max(1.0, search_seconds(compared * rows, dimension)))
     return (
-        f"{sets.backbone}: comparing {compared:,} training images with all {count:,} for "
+        f"{sets.backbone}: comparing {compared:,} training images with all {rows:,} for "
         f"duplicates, about {time_needed}"
     )
 

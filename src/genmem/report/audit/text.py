@@ -84,6 +84,12 @@ def null_sentences(audit: Audit) -> list[str]:
             "the space with the smallest p-value; distances of different spaces cannot be compared."
         )
     sentences += _augmentation_sentences(audit)
+    if any(space.metric == "absolute_cosine" for space in spaces):
+        sentences.append(
+            "In spaces of features, d₁/d₂ is tested beside the distance. Further comparisons "
+            "(d₁/d₂, augmented training images) have a small weight, so that they hardly raise "
+            "the p-values of copies that are found without them."
+        )
     sentences.append(
         f"An image is flagged if its q-value, the p-value corrected for "
         f"{len(audit.p_values):,} comparisons (Benjamini–Hochberg), is at most "
@@ -98,6 +104,15 @@ def _honest_images(audit: Audit) -> str:
     """Which images serve as honest ones, and what that implies."""
     sizes = sorted({len(space.null.statistic) for space in audit.spaces})
     how_many = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    images, groups = audit.spaces[0].null.images, audit.groups
+    if images is not None and groups is not None:
+        kind = "held-out" if audit.spaces[0].null.source == "test" else "left-out training"
+        return (
+            f"Honest images are {images:,} {kind} images in {how_many} groups "
+            f"({printable(groups.rule)}), compared with training images of other groups. Images of "
+            "one group are close to the training images together or not at all, so each group "
+            "counts once, by its closest image."
+        )
     if all(space.null.source == "test" for space in audit.spaces):
         return (
             f"Honest images are the held-out images here: {how_many} of them were compared with "
@@ -129,10 +144,7 @@ def space_table(audit: Audit) -> Table:
                 printable(space.name),
                 METRICS.get(space.metric, printable(space.metric)),
                 printable(space.statistic_name),
-                count(
-                    len(space.null.statistic),
-                    "held-out image" if space.null.source == "test" else "training image",
-                ),
+                count(len(space.null.statistic), _unit(space)),
                 f"{space.null.dropped:,}" if space.null.dropped else "none",
                 _tail(space),
                 _short_fraction(space.copied_fraction),
@@ -140,6 +152,12 @@ def space_table(audit: Audit) -> Table:
             for space in audit.spaces
         ),
     )
+
+
+def _unit(space: SpaceResult) -> str:
+    """What counts once in the null."""
+    kind = "held-out" if space.null.source == "test" else "training"
+    return f"{kind} image" if space.null.images is None else f"group of {kind} images"
 
 
 def class_table(audit: Audit) -> Table | None:
