@@ -6,15 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from genmem.auditing.duplicates import MOST_QUERIES
 from genmem.auditing.feature_spaces import is_streamed
 from genmem.errors import InputError
 from genmem.features import FeatureExtractor, is_cached
 from genmem.formatting import duration
 from genmem.images import IDENTITY, Augmentation, ImageSource, decode, stack_images
+from genmem.images.prefetch import usable_cores
 from genmem.scoring.feature_sets import FeatureSets
 
 _TIMED_IMAGES = 32
@@ -89,21 +87,25 @@ def search_seconds(pairs: int, dimension: int) -> float:
 
 
 def _rate(extractor: FeatureExtractor, source: ImageSource) -> float | None:
-    """Images a second on one batch of the source's first images; None where none can be timed."""
-    images = []
+    """Images a second, judged by the source's first images; None where none can be timed.
+
+    Images are decoded and transformed in a thread per core, beside the network, which uses all
+    cores: the times of both add up.
+    """
+    prepared, started = [], time.perf_counter()
     for position in range(min(_TIMED_IMAGES, len(source))):
         try:
-            images.append(decode(source.content(position), name=source.id(position)))
+            pixels = decode(source.content(position), name=source.id(position))
         except InputError:  # reported when features are extracted
             continue
-    shapes = {extractor.transform(pixels).shape for pixels in images}
-    if not images or (len(shapes) > 1 and not extractor.backbone.takes_any_shape):
+        prepared.append(extractor.transform(pixels))
+    preparing = time.perf_counter() - started
+    shapes = {image.shape for image in prepared}
+    if not prepared or (len(shapes) > 1 and not extractor.backbone.takes_any_shape):
         return None
-    _run(extractor, images)
+    batch = stack_images(prepared)
+    extractor.run(batch)
     started = time.perf_counter()
-    _run(extractor, images)
-    return len(images) / max(time.perf_counter() - started, 1e-6)
-
-
-def _run(extractor: FeatureExtractor, images: Sequence[NDArray[np.uint8]]) -> None:
-    extractor.run(stack_images([extractor.transform(pixels) for pixels in images]))
+    extractor.run(batch)
+    running = time.perf_counter() - started
+    return len(prepared) / max(preparing / usable_cores() + running, 1e-6)

@@ -78,6 +78,6 @@ def encode_picture(image: Image.Image, size: int) -> bytes:
     quality, sampling = _WHOLE
     if max(image.size) > size:
         quality, sampling = _REDUCED if size <= THUMBNAIL_SIDE else _WHOLE
-        image.thumbnail((size, size))
+        image.thumbnail((size, size), Image.Resampling.HAMMING)  # twice as fast as bicubic
     pixels = np.ascontiguousarray(np.asarray(image))
     return simplejpeg.encode_jpeg(pixels, quality=quality, colorsubsampling=sampling, fastdct=False)
