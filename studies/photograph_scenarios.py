@@ -258,37 +258,45 @@ SCENARIOS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What was said in the draws of a scenario.
+    """What was said in one draw of a scenario.
 
     Attributes:
-        audit, score: labels, draw by draw.
-        flags: flagged images, draw by draw.
-        warned: draws with the right label and word, in audit and score.
-        examples: a sentence of each label.
+        labels: the verdict's label in audit and in score; "none" without a verdict.
+        said: the verdicts' sentences, with their reasons.
+        flags: flagged images.
     """
 
-    audit: tuple[str, ...]
-    score: tuple[str, ...]
-    flags: tuple[int, ...]
-    warned: tuple[bool, ...]
-    examples: Mapping[str, str]
+    labels: tuple[str, str]
+    said: tuple[str, str]
+    flags: int
+
+    @property
+    def accuses(self) -> bool:
+        """Whether audit or score accuses."""
+        return any(label in ACCUSING for label in self.labels)
+
+    def warns(self, scenario: Scenario) -> bool:
+        """Whether audit and score say what they must."""
+        return all(
+            _is_right(scenario, label, said)
+            for label, said in zip(self.labels, self.said, strict=True)
+        )
 
 
-def run_scenario(
+def run_draw(
     scenario: Scenario,
     material: Material,
     store: FeatureStore,
     *,
     spaces: Sequence[str],
     local: bool | None,
-    draws: int,
+    seed: int,
 ) -> Outcome:
-    """Audit and score the draws of one scenario."""
-    audits, scores, flags, warned, examples = [], [], [], [], {}
-    for seed in range(draws):
-        sets = scenario.draw(material, np.random.default_rng([seed, 7]))
-        for contents in (sets.train, sets.test, sets.generated):
-            store.place(contents)
+    """Audit and score one draw of a scenario."""
+    sets = scenario.draw(material, np.random.default_rng([seed, 7]))
+    for contents in (sets.train, sets.test, sets.generated):
+        store.place(contents)
+    try:
         with genmem.audit(
             generated=sets.generated,
             train=sets.train,
@@ -296,38 +304,27 @@ def run_scenario(
             backbones=spaces,
             local=local,
         ) as result:
-            flags.append(int(result.flagged.sum()))
+            flags = int(result.flagged.sum())
             verdicts = [result.verdict]
         score = genmem.score(
             generated=sets.generated, train=sets.train, test=sets.test, backbone=spaces[0]
         )
         verdicts.append(score.verdict)
+    finally:
         store.remove_placed()
-        audits.append(_label(verdicts[0]))
-        scores.append(_label(verdicts[1]))
-        warned.append(all(_warns(scenario, verdict) for verdict in verdicts))
-        for verdict in verdicts:
-            if verdict is not None:
-                examples.setdefault(verdict.label, verdict.sentence)
-    return Outcome(
-        audit=tuple(audits),
-        score=tuple(scores),
-        flags=tuple(flags),
-        warned=tuple(warned),
-        examples=examples,
-    )
+    first, second = (_told(verdict) for verdict in verdicts)
+    return Outcome(labels=(first[0], second[0]), said=(first[1], second[1]), flags=flags)
 
 
-def _label(verdict: Verdict | None) -> str:
-    return "none" if verdict is None else verdict.label
-
-
-def _warns(scenario: Scenario, verdict: Verdict | None) -> bool:
-    """Whether a verdict says what it must."""
+def _told(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
-        return False
-    said = " ".join((verdict.sentence, *verdict.reasons)).lower()
-    right_label = verdict.label == scenario.label or (
-        scenario.label is None and (verdict.label in ACCUSING) != scenario.honest
-    )
-    return right_label and (scenario.word is None or scenario.word in said)
+        return "none", ""
+    return verdict.label, " ".join((verdict.sentence, *verdict.reasons))
+
+
+def _is_right(scenario: Scenario, label: str, said: str) -> bool:
+    """Whether a verdict has the right label, and the word that it must have."""
+    right = label == scenario.label
+    if scenario.label is None:
+        right = label != "none" and (label in ACCUSING) != scenario.honest
+    return right and (scenario.word is None or scenario.word in said.lower())

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from genmem.errors import InputError
-from genmem.images import decode, open_images
+from genmem.features import extract, load_backbone
+from genmem.images import Progress, decode, open_images
 from genmem.images.disguises.values import Pixels
 
 EDGE = 10.0
@@ -78,6 +79,24 @@ def _detail(patch: Image.Image) -> float:
     gray = np.asarray(patch.convert("L"), np.float32)
     across, down = np.diff(gray, axis=1)[:-1], np.diff(gray, axis=0)[:, :-1]
     return float((np.hypot(across, down) > EDGE).mean()) if across.size else 0.0
+
+
+def set_apart(
+    photographs: Sequence[Photograph], space: str, distance: float, progress: Progress
+) -> list[Photograph]:
+    """The photographs without those that are nearer than this to an earlier one, in features.
+
+    Patches of one texture are much the same picture; photographs of different subjects are not.
+    """
+    with open_images([photograph.pixels for photograph in photographs]) as source:
+        features = extract(source, extractor=load_backbone(space), progress=progress).array
+    rows = features / np.linalg.norm(features, axis=1, keepdims=True)
+    near = 1 - rows @ rows.T < distance
+    chosen: list[int] = []
+    for row in range(len(photographs)):
+        if not near[row, chosen].any():
+            chosen.append(row)
+    return [photographs[row] for row in chosen]
 
 
 def render_scenes(count: int, *, size: tuple[int, int] = (400, 300), seed: int) -> list[Photograph]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,17 +23,18 @@ from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress
 from genmem.images.disguises import DISGUISES
 from genmem.io.atomic import atomic_write
+from studies.draw_store import DrawStore
+from studies.feature_scenarios import feature_table
 from studies.feature_store import FeatureStore
 from studies.photograph_recall import FEATURES, Recall, RecallSets, Searcher, Way, measure_recall
 from studies.photograph_scenarios import (
-    ACCUSING,
     SCENARIOS,
     Outcome,
     Scenario,
     build_material,
-    run_scenario,
+    run_draw,
 )
-from studies.photograph_sets import Photograph, read_photographs, render_scenes
+from studies.photograph_sets import Photograph, read_photographs, render_scenes, set_apart
 
 TRAIN, HELD_OUT, GENERATED, COPIES = 500, 250, 250, 22
 POOL = 33
@@ -70,11 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", nargs="+", default=[])
     parser.add_argument("--cut", type=int, default=1, help="cut pictures into N × N patches")
     parser.add_argument("--side", type=int, default=400, help="longer side of a patch")
+    parser.add_argument(
+        "--apart",
+        type=float,
+        default=0.0,
+        help="leave out patches nearer than this to another one, in features",
+    )
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--ways", nargs="*", choices=[way.name for way in WAYS])
     parser.add_argument("--scenarios", type=int, default=20, help="draws of each; 0: leave out")
     parser.add_argument("--other", nargs="+", default=[], help="images of another domain")
     parser.add_argument("--no-local", dest="local", action="store_false", default=None)
+    parser.add_argument("--resume", type=Path, help="file of the scenarios' finished draws")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args(arguments)
     if options.data:
@@ -83,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         photographs = render_scenes(TRAIN + HELD_OUT + GENERATED + POOL, seed=0)
     ways = [way for way in WAYS if options.ways is None or way.name in options.ways]
     with ExitStack() as stack, progress_on_stderr() as progress:
+        if options.apart:
+            photographs = set_apart(photographs, FEATURES, options.apart, progress)
         sets, sizes = draw_sets(photographs)
         searcher = Searcher(sets, stack, progress)
         results = {
@@ -101,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("\n".join(lines), flush=True)
         if options.scenarios:
             told = tell_scenarios(photographs, sizes, options, progress)
+            told += ["", *feature_table(options.scenarios)]
             print("\n".join(told), flush=True)
             lines += told
     if options.write:
@@ -122,42 +132,45 @@ def tell_scenarios(
     store = FeatureStore(spaces, progress=progress)
     numbers = (sizes.train, sizes.held_out, sizes.generated)
     material = build_material(photographs, other, store, sizes=numbers, space=FEATURES)
-    outcomes = {}
-    for scenario in SCENARIOS:
-        outcomes[scenario] = run_scenario(
-            scenario, material, store, spaces=spaces, local=options.local, draws=options.scenarios
-        )
-        print(scenario_row(scenario, outcomes[scenario]), file=sys.stderr, flush=True)
+    outcomes: dict[Scenario, list[Outcome]] = {scenario: [] for scenario in SCENARIOS}
+    with DrawStore(options.resume) as done:
+        for seed in range(options.scenarios):
+            for scenario in SCENARIOS:
+                outcome = done.get(scenario.name, seed)
+                if outcome is None:
+                    outcome = run_draw(
+                        scenario, material, store, spaces=spaces, local=options.local, seed=seed
+                    )
+                    done.put(scenario.name, seed, outcome)
+                outcomes[scenario].append(outcome)
     return scenario_table(outcomes)
 
 
-def scenario_table(outcomes: Mapping[Scenario, Outcome]) -> list[str]:
-    """A row per scenario, and the goals."""
+def scenario_table(outcomes: Mapping[Scenario, Sequence[Outcome]]) -> list[str]:
+    """A row per scenario, and what was said."""
     columns = ("scenario", "audit says", "score says", "draws with flags", "right warning", "goal")
     lines = [f"| {' | '.join(columns)} |", "|---|---|---|---|---|---|"]
-    lines += [scenario_row(scenario, outcome) for scenario, outcome in outcomes.items()]
-    lines += ["", "A sentence of each label:", ""]
-    for scenario, outcome in outcomes.items():
-        lines += [f"- {scenario.name}: {text}" for text in outcome.examples.values()]
+    lines += [scenario_row(scenario, draws) for scenario, draws in outcomes.items()]
+    lines += ["", "An audit's words for each label, of its first draw:", ""]
+    for scenario, draws in outcomes.items():
+        examples = {draw.labels[0]: draw.said[0] for draw in reversed(draws)}
+        lines += [f"- {scenario.name}: {said}" for said in examples.values()]
     return lines
 
 
-def scenario_row(scenario: Scenario, outcome: Outcome) -> str:
+def scenario_row(scenario: Scenario, draws: Sequence[Outcome]) -> str:
     """One row of the table."""
-    draws = len(outcome.audit)
-    accused = sum(
-        audit in ACCUSING or score in ACCUSING
-        for audit, score in zip(outcome.audit, outcome.score, strict=True)
-    )
-    met = sum(outcome.warned) >= GOAL_WARNED * draws
+    count = len(draws)
+    warned = sum(draw.warns(scenario) for draw in draws)
+    met = warned >= GOAL_WARNED * count
     if scenario.honest:
-        met = met and accused <= GOAL_ACCUSED * draws
+        met = met and sum(draw.accuses for draw in draws) <= GOAL_ACCUSED * count
     cells = (
         scenario.name,
-        _counts(outcome.audit),
-        _counts(outcome.score),
-        f"{sum(flags > 0 for flags in outcome.flags)} of {draws}",
-        f"{sum(outcome.warned)} of {draws}",
+        _counts([draw.labels[0] for draw in draws]),
+        _counts([draw.labels[1] for draw in draws]),
+        f"{sum(draw.flags > 0 for draw in draws)} of {count}",
+        f"{warned} of {count}",
         _met(met),
     )
     return f"| {' | '.join(cells)} |"
