@@ -14,6 +14,7 @@ from genmem.errors import InputError, UsageError
 from genmem.images import open_images
 from genmem.images.disguises import DISGUISES
 from genmem.metrics.intervals import clopper_pearson
+from genmem.report.audit.page import write_audit
 
 ROWS = len(disguise_names())
 
@@ -168,3 +169,11 @@ def test_a_sentence_names_bound_and_level():
     assert f"At most {percent} of the generated images are copies" in power.sentence
     assert isinstance(power.disguises[0], DisguisePower)
     assert math.isclose(power.interval.high, 1)
+
+
+def test_the_page_shows_the_table_and_its_sentences(audit, tmp_path):
+    write_audit(audit, tmp_path / "audit")
+    page = (tmp_path / "audit" / "audit.html").read_text(encoding="utf-8")
+    assert "What would have been flagged" in page
+    assert audit.power.sentence in page
+    assert all(row.disguise in page for row in audit.power.disguises)

@@ -17,6 +17,7 @@ from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
 from genmem.report.audit.page_data import page_data
+from genmem.report.audit.power import power_sentences, power_table
 from genmem.report.audit.stored_pairs import StoredPair, stored_pairs, write_pairs
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
 from genmem.report.audit.text import (
@@ -173,6 +174,8 @@ def render(
         null=null_sentences(audit),
         histograms=[drawn for space in audit.spaces if (drawn := _histogram(space))],
         space_table=space_table(audit),
+        power=audit.power and power_table(audit.power),
+        power_sentences=power_sentences(audit.power) if audit.power else (),
         provenance=_provenance(audit),
     )
 

@@ -10,7 +10,7 @@ def power_table(power: Power) -> Table:
     """A row per disguise: the share flagged with its interval, and the bound of such copies."""
     return Table(
         caption="What this audit would have flagged",
-        columns=("kind", "disguise", "flagged", "share (95 %)", "copies, at most (95 %)"),
+        columns=("disguise", "kind", "flagged", "share (95 %)", "copies, at most (95 %)"),
         rows=tuple(_cells(row) for row in power.disguises),
     )
 
@@ -28,8 +28,8 @@ def power_sentences(power: Power) -> tuple[str, ...]:
 def _cells(row: DisguisePower) -> tuple[str, ...]:
     low, high = row.interval.low, row.interval.high
     return (
-        row.kind,
         row.disguise,
+        row.kind,
         f"{row.flagged:,} of {row.planted:,}",
         f"{_percent(row.share)} ({_percent(low)} to {_percent(high)})",
         _percent(row.at_most, digits=1),
