@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from genmem.auditing import Audit as Audit
     from genmem.auditing import audit as audit
+    from genmem.deduplication import duplicates as duplicates
     from genmem.errors import GenmemError as GenmemError
     from genmem.errors import InputError as InputError
     from genmem.errors import UsageError as UsageError
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from genmem.report import write_report as write_report
     from genmem.report.audit.page import write_audit as write_audit
     from genmem.report.dossier.write import write_dossier as write_dossier
+    from genmem.report.duplicates.page import write_duplicates as write_duplicates
     from genmem.results import InputSummary as InputSummary
     from genmem.results import Interval as Interval
     from genmem.results import Pair as Pair
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "genmem.auditing": ("Audit", "audit"),
+    "genmem.deduplication": ("duplicates",),
     "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
     "genmem.features": (
         "backbones",
@@ -89,6 +92,7 @@ _MODULES = {
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
     "genmem.report.dossier.write": ("write_dossier",),
+    "genmem.report.duplicates.page": ("write_duplicates",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
     "genmem.set_statistics": ("Statistics",),

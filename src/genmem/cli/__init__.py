@@ -12,6 +12,7 @@ score.py               `genmem score`
 tau.py                 its threshold, from a number or from `genmem calibrate`
 audit.py               `genmem audit`
 report.py              `genmem report`
+duplicates.py          `genmem duplicates`
 calibrate.py           `genmem calibrate`
 analyze.py             `genmem analyze`
 features.py            `genmem features`

@@ -45,8 +45,8 @@ def write_images(audit: Audit, folder: Path) -> None:
     `local:region_generated` and `local:region_train` (corners of the shared region as JSON, x and y
     in pixels of each image) and `local:mirrored`.
     """
-    train = _text(audit.train_ids)
-    classes = None if audit.classes is None else _text(audit.classes)
+    train = text_column(audit.train_ids)
+    classes = None if audit.classes is None else text_column(audit.classes)
     blocks = (
         _image_block(audit, slice(start, start + BLOCK), train, classes)
         for start in range(0, max(len(audit.p_values), 1), BLOCK)
@@ -66,22 +66,24 @@ def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Pat
         folder: gets the two files.
     """
     train = [image.train for image in copied_images]
-    columns: dict[str, Any] = {"train": _text([audit.train_ids[row] for row in train])}
+    columns: dict[str, Any] = {"train": text_column([audit.train_ids[row] for row in train])}
     if audit.classes is not None:
-        columns["class"] = _text([audit.classes[row] for row in train])
+        columns["class"] = text_column([audit.classes[row] for row in train])
     copies = np.array([len(image.generated) for image in copied_images], np.int64)
     columns["copies"] = pa.array(copies)
     columns["closest_distance"] = pa.array(
         [image.distance for image in copied_images], pa.float64()
     )
-    ids = _text([audit.generated_ids[row] for image in copied_images for row in image.generated])
+    ids = text_column(
+        [audit.generated_ids[row] for image in copied_images for row in image.generated]
+    )
     ends = pa.array(np.concatenate([[0], np.cumsum(copies)]).astype(np.int32))
     table = pa.table({**columns, "generated": pa.ListArray.from_arrays(ends, ids)})
     pq.write_table(table, folder / "copied.parquet", compression="zstd")
     joined = pc.call_function(
         "binary_join", [pa.ListArray.from_arrays(ends, _escape_formulas(ids)), pa.scalar(" | ")]
     )
-    _write_csv(pa.table({**columns, "generated": joined}), folder / "copied.csv")
+    write_csv(pa.table({**columns, "generated": joined}), folder / "copied.csv")
 
 
 def write_duplicates(duplicates: Sequence[Duplicates], folder: Path) -> None:
@@ -94,8 +96,8 @@ def write_duplicates(duplicates: Sequence[Duplicates], folder: Path) -> None:
             {
                 "between": [kind.between] * len(kind.first),
                 "space": [kind.space] * len(kind.first),
-                "first": _text(kind.first_ids),
-                "second": _text(kind.second_ids),
+                "first": text_column(kind.first_ids),
+                "second": text_column(kind.second_ids),
                 "distance": kind.distances,
                 "exact": kind.exact,
                 "same_picture": kind.same,
@@ -104,7 +106,7 @@ def write_duplicates(duplicates: Sequence[Duplicates], folder: Path) -> None:
         )
         for kind in duplicates
     ]
-    _write_csv(pa.concat_tables([DUPLICATES.empty_table(), *tables]), folder / "duplicates.csv")
+    write_csv(pa.concat_tables([DUPLICATES.empty_table(), *tables]), folder / "duplicates.csv")
 
 
 def best_match(
@@ -136,11 +138,11 @@ def _image_block(
     nearest, augmentation, distance, ratio = best_match(audit, rows)
     names = pa.array([item.name for item in audit.augmentations], pa.string())
     columns: dict[str, pa.Array] = {
-        "generated": _text(audit.generated_ids[rows]),
+        "generated": text_column(audit.generated_ids[rows]),
         "flagged": pa.array(audit.flagged[rows]),
         "p_value": pa.array(audit.p_values[rows]),
         "q_value": pa.array(audit.q_values[rows]),
-        "space": _take(_text([space.name for space in audit.spaces]), audit.space[rows]),
+        "space": _take(text_column([space.name for space in audit.spaces]), audit.space[rows]),
         "nearest": _take(train, nearest),
         "transformation": _take(names, augmentation),
         **({} if classes is None else {"class": _take(classes, nearest)}),
@@ -158,7 +160,7 @@ def _space_columns(
     space: SpaceResult, rows: slice, train: pa.Array, names: pa.Array
 ) -> dict[str, pa.Array]:
     """The columns of one space for some rows."""
-    (name,) = _text([space.name]).to_pylist()
+    (name,) = text_column([space.name]).to_pylist()
     columns = {
         f"{name}:p_value": pa.array(space.p_values[rows]),
         f"{name}:statistic": pa.array(space.statistic[rows]),
@@ -188,7 +190,7 @@ def _take(texts: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
     return texts.take(pa.array(rows)).cast(pa.string())
 
 
-def _text(texts: Sequence[str | None]) -> pa.Array:
+def text_column(texts: Sequence[str | None]) -> pa.Array:
     """Texts as a column; bytes that are not UTF-8 are escaped."""
     try:
         return pa.array(texts if isinstance(texts, list) else list(texts), pa.string())
@@ -209,7 +211,8 @@ def _write(blocks: Iterator[pa.RecordBatch], folder: Path, name: str) -> None:
             csv.write_batch(_csv_safe(block))
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table as CSV, without text that a spreadsheet would run as a formula."""
     with pa_csv.CSVWriter(path, _csv_safe(table).schema) as csv:
         csv.write_table(_csv_safe(table))
 

@@ -1,0 +1,166 @@
+"""What a search for duplicates finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self
+
+from genmem.auditing.thumbnails import SourceThumbnails
+from genmem.results import InputSummary, Json, fields_to_json, to_json
+
+Kind = Literal["identical", "same", "part"]
+"""How two images repeat each other: the stored bytes are equal; one picture, resized, recompressed,
+recolored, mirrored, turned or slightly cropped; or one holds a part of the other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """Two images that repeat each other.
+
+    Attributes:
+        first, second: rows: training images first, then those they are compared against.
+        kind: how.
+        agreement: correlation of their edges and texture where they fit best
+            (`auditing.same_picture`), in [−1, 1].
+        evidence: −log₁₀ of the number of false alarms of a shared region (`auditing.local`); 0
+            where none was looked for or found.
+        share: area of the shared region, as a share of the first and of the second image.
+    """
+
+    first: int
+    second: int
+    kind: Kind
+    agreement: float
+    evidence: float = 0.0
+    share: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Images that show the same picture.
+
+    Attributes:
+        rows: ascending.
+        kept: of these, the images to keep: one training image, or all images that the training
+            images are compared against.
+        deleted: the others, all of them training images.
+    """
+
+    rows: tuple[int, ...]
+    kept: tuple[int, ...]
+    deleted: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFile:
+    """What is known of an image in a match.
+
+    Attributes:
+        id: its id in its set.
+        role: "train" or "against".
+        width, height: in pixels.
+        bytes: of the stored file; of the pixels for an array.
+    """
+
+    id: str
+    role: str
+    width: int
+    height: int
+    bytes: int
+
+    def to_dict(self) -> dict[str, Json]:
+        """The image as plain JSON."""
+        return fields_to_json(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateSearch:
+    """The result of `genmem.duplicates`.
+
+    Attributes:
+        images: the images in matches, by row; rows of training images come first, then those that
+            they are compared against.
+        matches: identical files, then the same pictures, then parts; by rows within each.
+        clusters: of identical files and same pictures, by their first row; matches of kind "part"
+            join none, and delete nothing.
+        train: number of training images.
+        spaces: the feature spaces that proposed pairs.
+        local: whether shared regions were looked for.
+        compared: pairs that were looked at.
+        inputs, provenance, seconds, notes: as in `Score`.
+        pictures: the images; for pages.
+    """
+
+    images: Mapping[int, ImageFile]
+    matches: tuple[Match, ...]
+    clusters: tuple[Cluster, ...]
+    train: int
+    spaces: tuple[str, ...]
+    local: bool
+    compared: int
+    inputs: Mapping[str, InputSummary]
+    provenance: Mapping[str, Json]
+    seconds: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    pictures: SourceThumbnails | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def deleted(self) -> Sequence[str]:
+        """Ids of the training images to delete, in the order of the set."""
+        rows = sorted(row for cluster in self.clusters for row in cluster.deleted)
+        return [self.images[row].id for row in rows]
+
+    def close(self) -> None:
+        """Close the image files."""
+        if self.pictures is not None:
+            self.pictures.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def to_dict(self) -> dict[str, Json]:
+        """The result as plain JSON."""
+        return to_json(
+            {
+                "kind": "genmem duplicates",
+                "images": self.train,
+                "deleted": len(self.deleted),
+                "clusters": [
+                    {
+                        "images": [self.images[row] for row in cluster.rows],
+                        "keep": [self.images[row].id for row in cluster.kept],
+                        "delete": [self.images[row].id for row in cluster.deleted],
+                    }
+                    for cluster in self.clusters
+                ],
+                "matches": [
+                    {
+                        "first": self.images[match.first].id,
+                        "second": self.images[match.second].id,
+                        "second_in": self.images[match.second].role,
+                        "kind": match.kind,
+                        "agreement": round(match.agreement, 4),
+                        "evidence": round(match.evidence, 2),
+                        "share": [round(share, 3) for share in match.share],
+                    }
+                    for match in self.matches
+                ],
+                "spaces": self.spaces,
+                "local": self.local,
+                "compared": self.compared,
+                "inputs": self.inputs,
+                "notes": self.notes,
+                "provenance": self.provenance,
+                "seconds": self.seconds,
+            }
+        )

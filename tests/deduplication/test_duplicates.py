@@ -1,0 +1,150 @@
+"""`genmem.duplicates`: what repeats what, what is kept, and what never counts as a repeat."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter, ImageOps
+
+import genmem
+from genmem.deduplication.clusters import find_clusters
+from genmem.deduplication.results import ImageFile, Match
+from genmem.errors import UsageError
+
+SPACES = ["pixels@64"]
+
+
+def scene(seed, size=(160, 120)):
+    """A picture with edges and texture at several scales."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (n, n, 3)).astype(np.uint8)).resize(
+                size, Image.Resampling.BICUBIC
+            ),
+            float,
+        )
+        for n in (4, 9, 20, 45)
+    ]
+    mixed = sum(layer * weight for layer, weight in zip(layers, (0.4, 0.3, 0.2, 0.1), strict=True))
+    return Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8))
+
+
+def jpeg(image, quality):
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(file.getvalue())).convert("RGB")
+
+
+CHANGES = {
+    "JPEG 30": lambda image: jpeg(image, 30),
+    "half the size": lambda image: image.resize((80, 60)),
+    "squeezed": lambda image: image.resize((120, 120)),
+    "mirrored": ImageOps.mirror,
+    "darker": lambda image: image.point(lambda value: int(value * 0.6)),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(1)),
+    "without color": lambda image: ImageOps.grayscale(image).convert("RGB"),
+}
+TURNED = {
+    "turned by 20°": lambda image: image.rotate(20),
+    "upside down": lambda image: image.rotate(180),
+    "cropped": lambda image: image.crop((20, 16, 290, 220)).resize((320, 240)),
+}
+
+
+def folder_of(images, folder):
+    folder.mkdir()
+    for name, image in images.items():
+        image.save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def others():
+    return {f"other-{seed:02d}": scene(100 + seed) for seed in range(12)}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_picture_is_a_repeat_and_the_larger_one_is_kept(tmp_path, others, name):
+    images = {**others, "a": scene(0), "b": CHANGES[name](scene(0))}
+    train = folder_of(images, tmp_path / "train")
+    with genmem.duplicates(train, backbones=SPACES, local=False) as result:
+        assert [result.images[row].id for row in result.clusters[0].rows] == ["a.png", "b.png"]
+        assert len(result.clusters) == 1
+        assert len(result.deleted) == 1
+        if name == "half the size":
+            assert result.deleted == ["b.png"]
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_a_turned_picture_is_found_by_its_shared_region(tmp_path, others, name):
+    pytest.importorskip("cv2")
+    images = {**others, "a": scene(0, (320, 240)), "b": TURNED[name](scene(0, (320, 240)))}
+    train = folder_of(images, tmp_path / "train")
+    with genmem.duplicates(train, backbones=["efficientnet-lite0", *SPACES]) as result:
+        kinds = {match.kind for match in result.matches}
+        assert kinds == {"same"}
+        assert len(result.clusters) == 1
+
+
+def test_different_pictures_are_no_repeats(tmp_path, others):
+    train = folder_of(others, tmp_path / "train")
+    with genmem.duplicates(train, backbones=SPACES) as result:
+        assert (result.matches, result.clusters, list(result.deleted)) == ((), (), [])
+        assert result.compared > 12
+
+
+def test_identical_files_are_found_wherever_they_lie(tmp_path, others):
+    train = folder_of({**others, "z": others["other-03"]}, tmp_path / "train")
+    with genmem.duplicates(train, backbones=SPACES, local=False) as result:
+        (match,) = result.matches
+        assert match.kind == "identical"
+        assert result.deleted == ["z.png"]  # equal in size: the first is kept
+
+
+def test_against_another_set_training_images_are_deleted_and_it_is_kept(tmp_path, others):
+    train = folder_of({**others, "a": scene(0, (320, 240))}, tmp_path / "train")
+    test = folder_of({"t": scene(0), "u": scene(900)}, tmp_path / "test")
+    with genmem.duplicates(train, against=test, backbones=SPACES, local=False) as result:
+        assert result.deleted == ["a.png"]
+        (cluster,) = result.clusters
+        assert [result.images[row].id for row in cluster.kept] == ["t.png"]
+
+
+def test_arrays_are_searched_too():
+    images = np.stack([np.asarray(scene(seed, (64, 64))) for seed in range(8)])
+    images[5] = images[2] // 2
+    with genmem.duplicates(images, backbones=SPACES, local=False) as result:
+        assert result.deleted == ["000005"]
+
+
+def test_features_and_regions_of_small_images_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="give images, not features"):
+        genmem.duplicates(np.zeros((5, 8)))
+    small = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
+    with pytest.raises(UsageError, match="shared regions cannot be looked for"):
+        genmem.duplicates(small, local=True, backbones=SPACES)
+
+
+def image(name, *, role="train", side=10, size=100):
+    return ImageFile(id=name, role=role, width=side, height=side, bytes=size)
+
+
+def match(first, second, kind="same"):
+    return Match(first=first, second=second, kind=kind, agreement=1.0)
+
+
+def test_repeats_of_repeats_form_one_cluster_and_parts_join_none():
+    images = {row: image(str(row)) for row in range(6)}
+    matches = [match(0, 1), match(1, 2), match(3, 4, "part")]
+    (cluster,) = find_clusters(matches, images, rows=6)
+    assert (cluster.rows, cluster.kept, cluster.deleted) == ((0, 1, 2), (0,), (1, 2))
+
+
+def test_kept_is_the_most_pixels_then_the_largest_file_then_the_first():
+    images = {0: image("a"), 1: image("b", side=20), 2: image("c", side=20, size=200)}
+    (cluster,) = find_clusters([match(0, 1), match(1, 2)], images, rows=3)
+    assert cluster.kept == (2,)
+    images[1] = image("b", side=20, size=200)
+    (cluster,) = find_clusters([match(0, 1), match(1, 2)], images, rows=3)
+    assert cluster.kept == (1,)
