@@ -56,7 +56,7 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 """Kinds of disguises that are planted, each in a light and a strong one."""
 
-_SHARE_OF_WORK = 0.25
+_SHARE_OF_WORK = 0.15
 _FEWEST, _MOST = 5, 20
 _SHARE_OF_COPIES = 0.05
 _RANKS = (0.0, 0.002, 0.01)
