@@ -205,6 +205,21 @@ def test_the_finals_page_saves_and_says_what_applies(teams):
     assert "not one of your team" in page
 
 
+def test_the_finals_page_lists_equal_scores_earliest_first(teams):
+    from genmem.arena.core import clock
+
+    from ..factories import captain, scored, signed_in
+
+    hour = timedelta(hours=1)
+    start = clock.now() - 10 * hour
+    names = {"second.zip": 2, "first.zip": 1, "third.zip": 3, "best.zip": 4}
+    for name, hours in names.items():
+        score = 4.0 if name == "best.zip" else 5.0
+        scored(teams[0], score, original_name=name, received_at=start + hours * hour)
+    page = signed_in(captain(teams[0])).get("/c/dogs/finals/").content.decode()
+    assert sorted(names, key=page.index) == ["best.zip", "first.zip", "second.zip", "third.zip"]
+
+
 def test_a_member_sees_their_rank_and_how_it_went(teams, time):
     from ..factories import captain, scored, signed_in
 
