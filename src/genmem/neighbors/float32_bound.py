@@ -10,6 +10,8 @@ import torch
 
 from genmem.neighbors._blocks import PRODUCT_COLUMNS, Block, Metric
 
+__all__ = ["PRODUCT_COLUMNS", "score_scale", "score_tolerance"]
+
 
 def score_tolerance(dimension: int, *, device: torch.device) -> float:
     """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.

@@ -58,6 +58,25 @@ def test_many_near_duplicates_share_their_weight_as_the_formula_says(sigma):
     assert (found - slow(x, sigma, clean)).abs().max() < 1e-5
 
 
+def test_the_nearest_of_large_plain_images_is_not_lost_to_rounding():
+    rng = np.random.default_rng(0)
+    plain = np.full((1, 3, 128, 128), 1 / 3, np.float32)
+    textured = plain + rng.uniform(-0.005, 0.005, (3, 3, 128, 128)).astype(np.float32)
+    images = np.concatenate([plain, textured, -plain, -textured])
+    clean = torch.from_numpy(images).double()
+    found = OptimalDenoiser(images).denoise(clean[:1], 1e-3)
+    assert (found - slow(clean[:1], 1e-3, clean)).abs().max() < 1e-5
+
+
+def test_images_near_the_mean_have_the_weights_of_the_formula():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 64, 64), np.uint8)
+    clean = as_clean(pixels)
+    center = clean.mean(dim=0, keepdim=True)
+    for sigma in (2.0, 1.0, 0.5):
+        found = OptimalDenoiser(pixels).denoise(center, sigma)
+        assert (found - slow(center, sigma, clean)).abs().max() < 1e-5
+
+
 def test_every_way_of_weighing_gives_the_formula(cifar10):
     clean = as_clean(cifar10.pixels)
     rows = streaming_softmax.TrainingRows(cifar10.pixels, device=torch.device("cpu"))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.features.engines import torch_device
+from genmem.neighbors.float32_bound import score_tolerance
 from genmem.training.diffusion.streaming_softmax import (
     BLOCK_BYTES,
     Queries,
@@ -148,8 +149,8 @@ class OptimalDenoiser:
         for rows in torch.arange(len(means), device=means.device).split(step):
             block = queries[rows]
             norms = torch.linalg.vector_norm(block.rows, dim=1)
-            error = _UNIT * norms * self._rows.radius
-            typical = error / block.sigma.square()
+            scale = norms * self._rows.radius + self._rows.radius**2 / 2
+            typical = _TYPICAL * scale / block.sigma.square()
             few = typical > COARSE
             for reweigh, some in (
                 (False, typical <= FINE),
@@ -162,16 +163,14 @@ class OptimalDenoiser:
                     ).double()
             chosen = few.nonzero().flatten()
             if len(chosen):
-                means[rows[chosen]] = self._near(block[chosen], error[chosen], subset)
+                means[rows[chosen]] = self._near(block[chosen], scale[chosen], subset)
         return means
 
     def _near(
-        self, queries: Queries, error: torch.Tensor, subset: torch.Tensor | None
+        self, queries: Queries, scale: torch.Tensor, subset: torch.Tensor | None
     ) -> torch.Tensor:
-        dimension = queries.rows.shape[1]
-        # Higham and Mary 2019: a sum of d products errs by λ√d·u, λ = 4, for errors of random sign.
-        bound = (4 * dimension**0.5 + 8) / _TYPICAL
-        means, crowded = near_mean(self._rows, queries, tolerance=bound * error, subset=subset)
+        tolerance = score_tolerance(queries.rows.shape[1], device=queries.rows.device) * scale
+        means, crowded = near_mean(self._rows, queries, tolerance=tolerance, subset=subset)
         rest = crowded.nonzero().flatten()
         if len(rest):
             means[rest] = dense_mean(
@@ -193,6 +192,6 @@ def _check_labels(labels: torch.Tensor, images: int) -> None:
 _LARGEST_PIXEL, _SMALLEST_SIGMA = 1e9, float(np.float32(1e-6))
 """Beyond these, squares of distances over σ² leave too little of a float64 to compare by."""
 
-_TYPICAL = 0.3
-_UNIT = _TYPICAL * 2.0**-24
-"""Typical error of a float32 product of two vectors, per unit of their norms."""
+_TYPICAL = 0.3 * 2.0**-24
+"""Typical error of a float32 score, per unit of `scale`; rows are left out by a bound that always
+holds (`score_tolerance`)."""

@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from genmem.arrays import as_array
 from genmem.errors import InputError
+from genmem.neighbors.float32_bound import PRODUCT_COLUMNS
 
 BLOCK_BYTES = 32 * 2**20
 """float32 bytes of one block of training rows, or of queries."""
@@ -215,7 +216,7 @@ def dense_mean(
         if buffer.numel() < len(rows) * len(block):
             buffer = torch.empty(len(rows) * len(block), dtype=dtype, device=rows.device)
         weights = buffer[: len(rows) * len(block)].view(len(rows), len(block))
-        torch.addmm(bias, rows, exact.T, out=weights)
+        _score(rows, exact, bias, out=weights)
         weights.mul_(per_unit)
         highest = weights.amax(dim=1, keepdim=True)
         larger = torch.maximum(largest, highest)
@@ -231,6 +232,16 @@ def dense_mean(
     if heavy:
         total, weight = _reweigh_heavy(train, queries, total, weight, largest, heavy)
     return total / weight
+
+
+def _score(
+    rows: torch.Tensor, block: torch.Tensor, bias: torch.Tensor, *, out: torch.Tensor
+) -> None:
+    """q·r plus the bias of r, [b, m], summed in parts of columns, as `float32_bound` supposes."""
+    out.copy_(bias.expand(out.shape))
+    for start in range(0, rows.shape[1], PRODUCT_COLUMNS):
+        columns = slice(start, start + PRODUCT_COLUMNS)
+        out.addmm_(rows[:, columns], block[:, columns].T)
 
 
 def _exp_(logits: torch.Tensor) -> torch.Tensor:
@@ -297,7 +308,8 @@ def near_mean(
     Args:
         train: the training rows.
         queries: rows and σ.
-        tolerance: float64 [b], bound on the float32 error of q·r − ‖r‖²/2.
+        tolerance: float64 [b], bound on the float32 error of q·r − ‖r‖²/2, where q·r is a sum of
+            products of `PRODUCT_COLUMNS` columns.
         subset: int64 positions of the rows to average; None: all.
 
     Returns:
@@ -315,7 +327,7 @@ def near_mean(
         if buffer.numel() < len(rows) * len(block):
             buffer = torch.empty(len(rows) * len(block), device=rows.device)
         scores = buffer[: len(rows) * len(block)].view(len(rows), len(block))
-        torch.addmm(bias, rows, block.T, out=scores)
+        _score(rows, block, bias, out=scores)
         candidates.add(scores, _positions(part, rows.device))
     which, positions = candidates.chosen()
     means = torch.zeros_like(queries.rows)
