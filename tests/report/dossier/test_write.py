@@ -13,16 +13,18 @@ import pytest
 from PIL import Image
 
 from genmem.auditing.review import KIND
+from genmem.auditing.verdict import judge
 from genmem.errors import InputError, UsageError
 from genmem.report.audit.page import write_audit
 from genmem.report.audit.regions import SharedRegion
-from genmem.report.dossier.answers import WORDS
+from genmem.report.common.verdict import HEADINGS
 from genmem.report.dossier.evidence import area, chance, difference, lay_over
 from genmem.report.dossier.pdf import check_pdf
 from genmem.report.dossier.stored_audit import read_audit
 from genmem.report.dossier.write import render, write_dossier
 
-from ..audit.example import LargePictures, build_audit
+from ..audit.example import LargePictures
+from ..audit.example import build_audit as build_unjudged
 
 QUESTIONS = (
     "What was searched?",
@@ -31,6 +33,12 @@ QUESTIONS = (
     "What could have been missed?",
     "What should be done?",
 )
+
+
+def build_audit(count, **settings):
+    """An audit as `genmem.audit` returns it, with its verdict."""
+    audit = build_unjudged(count, **settings)
+    return replace(audit, verdict=judge(audit))
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +79,29 @@ def test_the_first_page_answers_five_questions(folder):
         assert part in text, part
 
 
-@pytest.mark.parametrize("label", WORDS)
+@pytest.mark.parametrize("label", HEADINGS)
 def test_every_verdict_has_its_heading_and_says_what_to_do(folder, label):
-    change(folder, verdict={"label": label, "sentence": "The finding.", "reasons": ["why so"]})
+    change(folder, verdict={"label": label, "sentence": "The finding.", "reasons": ["Why so."]})
     text = text_of(write_dossier(folder).read_text())
-    assert WORDS[label][1] in text
+    assert HEADINGS[label] in text
     assert "The finding." in text
-    assert "Why so" in text
-    accuses = "do not publish the flagged images" in text
+    assert "Why so." in text
+    accuses = "publish neither the images nor the model" in text
     assert accuses == (label == "copying")
+
+
+def test_without_a_yardstick_flags_and_shares_say_nothing(folder):
+    change(
+        folder,
+        verdict={"label": "no-yardstick", "sentence": "No yardstick: other files.", "reasons": []},
+        yardstick={"holds": False, "reasons": ["the held-out images are PNG."], "notes": []},
+    )
+    text = text_of(write_dossier(folder).read_text())
+    assert "prove nothing" in text
+    assert "cannot be compared with. The held-out images are PNG." in text
+    assert "Estimated share of copies" not in text
+    assert "should be flagged by mistake" not in text
+    assert "Without a yardstick these flags say nothing" in text
 
 
 def test_sets_and_run_are_named_with_their_fingerprints(folder, audit):

@@ -6,38 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genmem.auditing.review import Review
-from genmem.formatting import count, join_words, percent, printable, share, share_range
+from genmem.formatting import capitalize, count, join_words, percent, printable, share, share_range
 from genmem.report.common.provenance import ROLE_NAMES
 from genmem.report.dossier.method import not_searched, power_sentence, searched_kinds
 from genmem.report.dossier.stored_audit import StoredAudit
 from genmem.results import Json
 
-WORDS = {
-    "copying": ("copying", "Copies found"),
-    "suspicious": ("doubt", "Suspicious"),
-    "no-sign": ("clear", "No copies found"),
-    "no-yardstick": ("open", "No verdict: nothing to compare with"),
-    "open": ("open", "Open"),
-}
-"""Tone and heading of a verdict, by its label."""
-
 _STEPS = {
     "copying": (
-        "Look at every flagged pair in this document and mark it: a copy, not a copy, or unsure.",
-        "Until that is done, do not publish the flagged images, and hold back the model.",
+        "Look at every pair in section 3 and mark it: a copy, not a copy, or unsure.",
+        "Until that is done, publish neither the images nor the model.",
         "If copies are confirmed, clarify the rights in the training images that were copied "
         "(copied.csv lists them), remove repeated images from the training set, train again or "
         "filter the outputs, and audit again.",
     ),
     "suspicious": (
-        "Treat the generator as not cleared. Look at the nearest pairs in this document.",
+        "Treat the generator as not cleared. Look at the nearest pairs in section 3.",
         "Audit again with more generated and more held-out images: weak evidence then becomes "
         "strong or disappears.",
     ),
     "no-sign": (
         "Nothing that was found speaks against the generator. The result holds for the kinds of "
         "copies that were searched for, and for these images.",
-        "Look at the nearest pairs in this document all the same: a person sees what a distance "
+        "Look at the nearest pairs in section 3 all the same: a person sees what a distance "
         "does not.",
         "Audit again when the model, its training set or its use changes.",
     ),
@@ -48,7 +39,7 @@ _STEPS = {
     ),
     "open": (
         "Do not use this audit to accuse or to clear the generator.",
-        "Give what is missing (the reasons below the finding name it), and audit again.",
+        "Give what is missing (the finding and section 5 name it), and audit again.",
     ),
 }
 
@@ -101,10 +92,15 @@ def _searched(audit: StoredAudit) -> tuple[str, ...]:
 
 def _found(audit: StoredAudit) -> tuple[str, ...]:
     copied = int(audit.numbers["copied_training_images"])
+    finding = audit.banner.sentence
+    if audit.label == "no-yardstick":
+        return (finding, "So flags and probabilities in this document prove nothing.")
     return (
-        printable(str(audit.numbers["verdict"]["sentence"])),
+        finding,
         f"The flagged images repeat {count(copied, 'training image')}." if copied else "",
-        share_sentence(audit.numbers.get("copied_fraction")),
+        ""
+        if "closer to training images" in finding
+        else share_sentence(audit.numbers.get("copied_fraction")),
     )
 
 
@@ -125,6 +121,8 @@ def share_sentence(estimate: Mapping[str, Json] | None) -> str:
 
 
 def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
+    if audit.label == "no-yardstick":
+        return (yardstick_sentence(audit),)
     level = float(audit.numbers["level"])
     false = round(level * audit.flagged)
     mistakes = f"about {false:,} at most" if false else "less than one"
@@ -161,9 +159,12 @@ def yardstick_sentence(audit: StoredAudit) -> str:
             "All of this assumes that the held-out images are of the same kind; it was not tested."
         )
     if yardstick["holds"]:
-        return "A test found no difference in kind between held-out and training images."
-    reasons = " ".join(printable(str(reason)) for reason in yardstick["reasons"])
-    return f"The held-out images are no yardstick. {reasons}"
+        notes = "".join(f" {capitalize(printable(str(note)))}" for note in yardstick["notes"])
+        return (
+            f"The held-out images were tested: nothing speaks against comparing with them.{notes}"
+        )
+    reasons = " ".join(capitalize(printable(str(reason))) for reason in yardstick["reasons"])
+    return f"The held-out images cannot be compared with. {reasons}"
 
 
 def review_sentence(review: Review) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmem.errors import InputError, UsageError, os_reason
-from genmem.formatting import percent
 from genmem.io.paths import to_path
 from genmem.report.audit import stored_pairs
 from genmem.report.audit.page import AUDIT
 from genmem.report.audit.stored_pairs import StoredPair, read_pairs
-from genmem.results import Json
+from genmem.report.common.verdict import Banner, render_verdict
+from genmem.results import Json, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,18 @@ class StoredAudit:
     def label(self) -> str:
         """The label of the verdict."""
         return str(self.numbers["verdict"]["label"])
+
+    @property
+    def banner(self) -> Banner:
+        """The verdict as the audit's page words it."""
+        verdict = self.numbers["verdict"]
+        return render_verdict(
+            Verdict(
+                label=verdict["label"],
+                sentence=str(verdict["sentence"]),
+                reasons=tuple(map(str, verdict["reasons"])),
+            )
+        )
 
     @property
     def flagged(self) -> int:
@@ -69,28 +81,17 @@ def read_audit(folder: str | Path) -> StoredAudit:
             f"{folder}."
         )
     pairs = _read(folder, stored_pairs.FILE)
-    if pairs is None:
+    if pairs is None or not numbers.get("verdict"):
         raise UsageError(
             f"{folder} holds an audit of an earlier version of genmem, without "
-            f"{stored_pairs.FILE}; run `genmem audit` again."
+            f"{stored_pairs.FILE} or a verdict; run `genmem audit` again."
         )
-    numbers["verdict"] = numbers.get("verdict") or _verdict_by_flags(numbers)
     try:
         return StoredAudit(folder=folder, numbers=numbers, pairs=read_pairs(pairs))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{folder / stored_pairs.FILE} is damaged: no {error}; run `genmem audit` again."
         ) from error
-
-
-def _verdict_by_flags(numbers: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The verdict where the audit states none: the flags, or nothing."""
-    return {
-        "label": "copying" if numbers["flagged"] else "open",
-        "sentence": f"{numbers['flagged']:,} of {numbers['images']:,} generated images are flagged "
-        f"as copies at a false-discovery rate of {percent(numbers['level'])}.",
-        "reasons": [],
-    }
 
 
 def _read(folder: Path, name: str) -> dict[str, Json] | None:

@@ -11,7 +11,7 @@ from genmem.formatting import capitalize, count, printable
 from genmem.io.atomic import atomic_write
 from genmem.report.audit.stored_pairs import StoredPair
 from genmem.report.common.templates import encode, template
-from genmem.report.dossier.answers import WORDS, answers, review_sentence
+from genmem.report.dossier.answers import answers, review_sentence
 from genmem.report.dossier.evidence import NEAREST, SHOWN, Evidence, evidence_of
 from genmem.report.dossier.method import limit_sentences, method_sentences, power_sentence
 from genmem.report.dossier.pdf import to_pdf
@@ -83,15 +83,11 @@ def render(audit: StoredAudit, marks: Mapping[int, str] | None = None) -> str:
     """
     flagged = [pair.row for pair in audit.pairs if pair.flagged]
     review = None if marks is None else review_flags(marks, flagged)
-    tone, word = WORDS[audit.label]
-    verdict, inputs = audit.numbers["verdict"], audit.numbers["inputs"]
+    banner, inputs = audit.banner, audit.numbers["inputs"]
     return template("dossier.html").render(
         title=f"{_name(inputs, 'generated')} against {_name(inputs, 'train')}",
         digest=str(audit.numbers["digest"]),
-        tone=tone,
-        word=word,
-        sentence=printable(str(verdict["sentence"])),
-        reasons=[capitalize(printable(str(reason))) for reason in verdict["reasons"]],
+        banner=banner,
         answers=answers(audit, review),
         sets=sets_table(audit),
         run=run_table(audit),
@@ -126,6 +122,8 @@ def _galleries(audit: StoredAudit, marks: Mapping[int, str]) -> list[Gallery]:
                 f"The {len(shown):,} most suspicious of {audit.flagged:,}; images.csv in the "
                 "audit's folder lists all."
             )
+        if audit.label == "no-yardstick":
+            lead += " Without a yardstick these flags say nothing of the generator."
         galleries.append(_gallery("Flagged pairs", lead, audit, shown, marks))
     if others:
         shown = others[:NEAREST]
