@@ -29,7 +29,7 @@ merely alike, which `same_picture` tells apart. For pixels it is the third of Yo
 """
 
 CERTAIN = 1 / 3
-"""Only pairs within this part, and equal files, are dropped.
+"""Only pairs within this part that show the same picture, and equal files, are dropped.
 
 In features, between it and `NEAR`, lie ordinary neighbors too where images are much alike
 (handwritten digits): a null without its closest images would accuse honest ones.
@@ -112,6 +112,8 @@ def find_train_duplicates(sets: FeatureSets, *, seed: int, drop: bool) -> TrainD
     exact = _same_content(train, later, train, earlier)
     same = _same_pictures(train, train, (later, earlier), exact, rows, matches)
     certain = exact | _is_certain(later, earlier, rows, matches, metric)
+    if train.source is not None:
+        certain &= same
     pairs = _duplicates(
         sets,
         "train",
@@ -147,9 +149,12 @@ def exclude_duplicates(sets: FeatureSets, search: SpaceSearch, *, drop: bool) ->
     test, train = sets.by_role["test"], sets.by_role["train"]
     exact = _same_content(test, first, train, second)
     same = _same_pictures(test, train, (first, second), exact, np.arange(examined), matches)
-    copies = none.copy()
+    copies, repeats = none.copy(), none.copy()
     copies[first[exact]] = True
-    certain = copies | (_relative(matches, search.metric) <= CERTAIN)
+    repeats[first[same]] = True
+    has_pictures = test.source is not None and train.source is not None
+    certain = (_relative(matches, search.metric) <= CERTAIN) & (repeats if has_pictures else True)
+    certain |= copies
     duplicates = _duplicates(
         sets,
         "test",

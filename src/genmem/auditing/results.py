@@ -157,7 +157,8 @@ class Duplicates:
         examined: images looked at (a sample where the set is very large).
         of: images in the set.
         dropped: pairs of which one image was left out of the audit: the certain ones, the same to
-            the byte or within a third of the tenth nearest's distance; 0 without dropping.
+            the byte, or the same picture and within a third of the tenth nearest's distance; 0
+            without dropping.
     """
 
     between: str

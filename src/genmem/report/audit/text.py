@@ -223,8 +223,8 @@ def _left_out(duplicates: Duplicates, kind: str) -> str:
         return f"{images} left out of the audit."
     images = f"{image} of 1 pair" if dropped == 1 else f"{image}s of {dropped:,} pairs"
     return (
-        "Only certain duplicates, identical to the byte or within a third of that distance, were "
-        f"left out: the {images}; the others stay in the audit."
+        "Only certain duplicates, identical to the byte or nearly the same and within a third of "
+        f"the tenth nearest's distance, were left out: the {images}; the others stay in the audit."
     )
 
 
