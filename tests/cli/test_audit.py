@@ -55,7 +55,7 @@ def test_an_audit_leaves_page_tables_and_pictures(genmem, tmp_path):
     )
     assert code == 0, stderr
     assert "of 215 generated images are flagged as copies" in stdout
-    assert "cost: pixels@8:" in stderr
+    assert "plan: pixels@8:" in stderr
     rows = parquet.read_table(out / "images.parquet").to_pylist()
     assert len(rows) == 215
     copies = rows[200:]
@@ -76,8 +76,8 @@ def test_costs_are_printed_before_anything_else(genmem, tmp_path):
     _, _, stderr = genmem(
         "generated", "--train", "train", "--augment", "flip,crops", "--out", tmp_path / "out"
     )
-    lines = [line for line in stderr.splitlines() if line.startswith("cost:")]
-    assert lines[0].startswith("cost: pixels@8: 7,415 images to embed")
+    lines = [line for line in stderr.splitlines() if line.startswith("plan:")]
+    assert lines[0].startswith("plan: pixels@8: 7,415 images to embed")
     assert "with 7,200 training rows" in lines[2]
 
 
@@ -135,7 +135,7 @@ def test_an_output_that_is_not_a_folder_is_refused_before_the_work(genmem, tmp_p
         code, _, stderr = genmem("generated", "--train", "train", "--out", out)
         assert code == 2
         assert message in stderr
-        assert "cost:" not in stderr
+        assert "plan:" not in stderr
 
 
 def test_missing_weights_end_with_exit_code_three(genmem, tmp_path, monkeypatch):

@@ -20,6 +20,8 @@ review.py          reviewers' marks of flagged pairs, and the share of false fla
 power.py           `--power`: planted copies, and what would have been flagged of them
 power_results.py   `Power` and its rows, frozen
 verdict.py         the verdict: flags, copied fraction and yardstick by one rule with `score`
+detectable_copies.py
+                   how few copies could be found at all, announced before the work
 exact_copies.py    images equal to a training image, to the pixel
 caveats.py         what a reader of the flags must know
 thumbnails.py      the images behind the rows, for visual inspection

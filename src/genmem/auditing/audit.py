@@ -19,6 +19,7 @@ from genmem.auditing.augment_option import (
 )
 from genmem.auditing.caveats import caveats
 from genmem.auditing.cost_estimate import estimate_duplicates, estimate_extraction, estimate_search
+from genmem.auditing.detectable_copies import announce_detectable
 from genmem.auditing.duplicates import TrainDuplicates, exclude_duplicates, find_train_duplicates
 from genmem.auditing.feature_spaces import (
     PLANTED,
@@ -281,6 +282,7 @@ class _Run:
             if extractor is not None:
                 augmentations = _flatten(self._families(extractor))
                 self.announce(estimate_extraction(extractor, opened, augmentations))
+        self._announce_detectable(opened)
         # Spaces without a network come first: they refuse images of several sizes before a network
         # has worked for hours.
         order = sorted(
@@ -298,6 +300,18 @@ class _Run:
             why = "an audit compares with several images."
             check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
         return [loaded[place] for place in range(len(extractors))]
+
+    def _announce_detectable(self, opened: Mapping[str, Any]) -> None:
+        """How few copies could be found at all; sets whose size is not known yet say nothing."""
+        counts = {
+            role: len(opened[role]) for role in self.sources if hasattr(opened[role], "__len__")
+        }
+        honest = counts.get("test") if "test" in self.sources else counts.get("train")
+        if honest and counts.get("generated"):
+            honest = honest if "test" in self.sources else min(honest, NULL_ROWS)
+            self.announce(
+                announce_detectable(images=counts["generated"], honest=honest, level=self.level)
+            )
 
     def _plant(self, opened: Mapping[str, ImageSource]) -> ImageSource:
         """Disguised copies of training images, some of them combined with held-out images."""

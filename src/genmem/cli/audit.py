@@ -142,7 +142,7 @@ def audit(
             weights=weights,
             device=device,
             skip_broken=skip_broken,
-            announce=lambda sentence: print("cost:", sentence, file=sys.stderr, flush=True),
+            announce=lambda sentence: print("plan:", sentence, file=sys.stderr, flush=True),
             progress=progress,
         )
     command = recorded_command(context)

@@ -1,0 +1,128 @@
+import json
+
+import numpy as np
+import pytest
+
+import genmem
+from genmem.auditing.detectable_copies import announce_detectable, fewest_flagged
+
+
+def rows(seed, count=400, d=16):
+    return np.random.default_rng(seed).normal(size=(count, d)).astype(np.float32)
+
+
+def both(**sets):
+    """The verdicts of the score and the audit of the same features."""
+    score = genmem.score(**sets, metrics=["copied_fraction", "c_t", "memorization_ratio"])
+    with genmem.audit(**sets) as audit:
+        return score, audit
+
+
+def with_copies(generated, train, count, noise=0.02):
+    generated = generated.copy()
+    generated[:count] = train[:count] + noise * rows(99, count)
+    return generated
+
+
+def test_score_and_audit_say_the_same_of_the_same_features():
+    train, test, honest = rows(0, 600), rows(1), rows(2)
+    cases = {
+        "no-sign": honest,
+        "copying": with_copies(honest, train, 60),
+    }
+    for label, generated in cases.items():
+        score, audit = both(generated=generated, train=train, test=test)
+        assert score.verdict.label == audit.verdict.label == label
+        assert score["copied_fraction"].value == audit.copied_fraction.value
+        assert score["copied_fraction"].interval == audit.copied_fraction.interval
+        for document in (score.to_dict(), audit.to_dict()):
+            verdict = json.loads(json.dumps(document))["verdict"]
+            assert verdict["label"] == label
+            assert verdict["sentence"]
+            assert document["yardstick"]["holds"]
+
+
+def test_held_out_images_of_another_kind_accuse_nobody_in_either():
+    score, audit = both(generated=rows(2), train=rows(0, 600), test=rows(1) + 0.7)
+    assert score.verdict.label == audit.verdict.label == "no-yardstick"
+    assert "another kind" in audit.verdict.sentence
+    assert not score.yardstick.holds
+    assert not audit.yardstick.holds
+
+
+def test_exact_copies_are_copies_also_without_a_yardstick():
+    train = rows(0, 600)
+    generated = with_copies(rows(2), train, 40, noise=0.0)
+    score, audit = both(generated=generated, train=train, test=rows(1) + 0.7)
+    assert score.verdict.label == audit.verdict.label == "copying"
+    assert "40 of 400 generated images are exact copies" in audit.verdict.sentence
+
+
+def test_six_copies_of_an_underfitting_generator_are_not_cleared():
+    """1,000 images at twice the spread, six of them training rows with 2 % noise."""
+    for seed in range(3):
+        train, test = rows(seed, 1_000, 32), rows(seed + 50, 1_000, 32)
+        generated = 2 * rows(seed + 100, 1_000, 32)
+        generated[:6] = train[:6] + 0.02 * rows(7, 6, 32)
+        score, audit = both(generated=generated, train=train, test=test)
+        for verdict in (score.verdict, audit.verdict):
+            assert verdict.label in ("suspicious", "copying")
+
+
+def test_new_frames_of_trained_bursts_accuse_nobody_and_groups_are_advised():
+    rng = np.random.default_rng(3)
+    scenes = rng.normal(size=(100, 1, 16))
+    frames = (scenes + 0.1 * rng.normal(size=(100, 8, 16))).astype(np.float32)
+    score, audit = both(
+        generated=frames[:, :3].reshape(-1, 16), train=frames[:, 3:].reshape(-1, 16), test=rows(4)
+    )
+    for verdict in (score.verdict, audit.verdict):
+        assert verdict.label == "no-yardstick"
+        assert "--groups" in verdict.sentence
+
+
+def test_a_blatant_copier_is_accused_though_a_few_training_images_repeat():
+    train = rows(0, 1_000)
+    train[:4] = train[4:8]
+    score, audit = both(generated=with_copies(rows(2), train, 120), train=train, test=rows(1))
+    assert score.verdict.label == audit.verdict.label == "copying"
+
+
+def test_training_images_that_stand_for_held_out_ones_give_an_upper_bound():
+    with genmem.audit(generated=rows(2), train=rows(0, 600)) as audit:
+        assert audit.verdict.label == "no-sign"
+        assert audit.yardstick is None
+        assert "At most" in audit.verdict.sentence
+    few = genmem.audit(generated=rows(2, 15), train=rows(0, 600))
+    assert few.verdict.label == "open"
+
+
+@pytest.mark.parametrize(
+    ("images", "honest", "words"),
+    [
+        (250, 250, "7 perfect copies (2.8 %) can be told from none, and from 20 on they can be"),
+        (250, 18, "none can be flagged one by one"),
+        (1, 30, "it can be flagged one by one"),
+        (100, 2_000, "it can be flagged one by one"),
+    ],
+)
+def test_how_few_copies_could_be_found_is_said_from_the_numbers_alone(images, honest, words):
+    assert words in announce_detectable(images=images, honest=honest, level=0.05)
+
+
+def test_the_advice_of_the_announcement_is_enough():
+    for images in (100, 250, 999):
+        sentence = announce_detectable(images=images, honest=250, level=0.05)
+        more = int(sentence.split("takes ")[1].split(" ")[0].replace(",", ""))
+        batch = int(sentence.split("at most ")[1].split(" ")[0])
+        assert fewest_flagged(images=images, honest=more, level=0.05) == 1
+        assert fewest_flagged(images=batch, honest=250, level=0.05) == 1
+        assert fewest_flagged(images=batch + 1, honest=250, level=0.05) > 1
+
+
+def test_the_announcement_agrees_with_the_audit():
+    sentences = []
+    generated, train, test = rows(0, 250), rows(1, 300), rows(2, 250)
+    audit = genmem.audit(generated=generated, train=train, test=test, announce=sentences.append)
+    assert any("from 20 on they can be flagged" in sentence for sentence in sentences)
+    assert audit.min_copies_flagged == 20

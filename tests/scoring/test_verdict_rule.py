@@ -1,0 +1,145 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.results import Yardstick
+from genmem.scoring.exact_copies import count_exact_copies
+from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
+from genmem.yardstick.generator_shape import GeneratorShape
+from genmem.yardstick.series import Series
+
+
+def fraction(below, images=1_000, held_out=1_000):
+    """A copied fraction with so many images below the threshold."""
+    generated = np.where(np.arange(images) < below, 0.5, 5.0)
+    return copied_fraction_from(
+        generated=generated, test=1 + np.linspace(0, 1, held_out), train_rows=1_000
+    )
+
+
+def series(in_series):
+    empty = np.zeros(0)
+    return Series(
+        train_share=0.9,
+        train_low=0.8,
+        train_high=1.0,
+        in_series=in_series,
+        farther=0.9,
+        independent=100,
+        test_in_series=False,
+        train=100,
+        test=100,
+        left_out=empty,
+        left_out_closeness=empty,
+    )
+
+
+OTHER = Yardstick(holds=False, reasons=("Training images are JPEG, held-out images PNG.",))
+SERIES = Yardstick(
+    holds=False, reasons=("Training images come in series: …",), checks={"series": series(True)}
+)
+NONE = Evidence(images=1_000, fraction=fraction(0), missed="parts of images", yardstick=None)
+
+
+def shape(nearness, spread=0.0):
+    return GeneratorShape(spread_z=spread, spread=0.9, nearness_z=nearness, count=500)
+
+
+def exact(copies, images=1_000, repeats=0):
+    distances = {
+        "generated": np.where(np.arange(images) < copies, 0.0, 1.0),
+        "test": np.where(np.arange(1_000) < repeats, 0.0, 1.0),
+    }
+    return count_exact_copies(distances, held_out=True)
+
+
+def near(generated, test=0):
+    return NearCopies(near=generated, images=1_000, test_near=test, test_images=1_000, low=0.0)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "label"),
+    [
+        ({}, "no-sign"),
+        ({"fraction": fraction(100)}, "copying"),
+        ({"flagged": 3, "finding": "3 images are flagged."}, "copying"),
+        ({"shape": shape(-15, spread=-10)}, "no-sign"),
+        ({"shape": shape(-15)}, "suspicious"),
+        ({"near": near(6)}, "suspicious"),
+        ({"near": near(6, test=4)}, "no-sign"),
+        ({"exact": exact(3)}, "suspicious"),
+        ({"exact": exact(30)}, "copying"),
+        ({"exact": exact(30, repeats=25)}, "no-sign"),
+        ({"yardstick": OTHER}, "no-yardstick"),
+        ({"yardstick": OTHER, "fraction": fraction(900), "flagged": 900}, "no-yardstick"),
+        ({"yardstick": OTHER, "shape": shape(-15)}, "no-yardstick"),
+        ({"yardstick": OTHER, "exact": exact(30)}, "copying"),
+        ({"yardstick": OTHER, "of_left_out": fraction(100)}, "suspicious"),
+        ({"yardstick": SERIES, "fraction": fraction(900)}, "no-yardstick"),
+        (
+            {"yardstick": SERIES, "fraction": fraction(900), "of_left_out": fraction(200)},
+            "copying",
+        ),
+        ({"missing": "no held-out images were given"}, "open"),
+        ({"missing": "no held-out images were given", "exact": exact(30)}, "copying"),
+        ({"too_few": "too few images"}, "open"),
+        ({"fraction": fraction(0, images=30, held_out=30)}, "open"),
+        ({"same_as_train": True, "exact": exact(1_000)}, "open"),
+    ],
+)
+def test_the_label_follows_from_the_evidence(evidence, label):
+    assert decide(replace(NONE, **evidence)).label == label
+
+
+def test_no_sign_names_the_bound_the_power_and_what_was_not_looked_for():
+    sentence = decide(NONE).sentence
+    assert "At most 0.37 % of the generated images are copies" in sentence
+    assert "perfect copies would have been told from none with a probability of 95 %" in sentence
+    assert "Not looked for: parts of images." in sentence
+
+
+def test_a_nearer_set_is_never_called_copying_whatever_its_z_score():
+    verdict = decide(replace(NONE, shape=shape(-40, spread=-20)))
+    assert verdict.label == "no-sign"
+    assert "As a whole they are nearer (C_T −40)" in verdict.sentence
+    assert [reason.split(":")[0] for reason in verdict.reasons] == ["Narrower", "Nearer as a whole"]
+
+
+def test_all_evidence_stands_in_the_reasons_whatever_decides():
+    verdict = decide(
+        replace(NONE, fraction=fraction(100), near=near(30), exact=exact(3), shape=shape(5))
+    )
+    text = " ".join([verdict.sentence, *verdict.reasons])
+    for words in (
+        "About 9.8 %",
+        "more than three times nearer",
+        "exact copies",
+        "Farther as a whole",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(("below", "crowd"), [(100, False), (700, True)])
+def test_more_than_half_of_all_images_can_mean_something_else(below, crowd):
+    verdict = decide(replace(NONE, fraction=fraction(below), yardstick=Yardstick(holds=True)))
+    assert verdict.label == "copying"
+    assert ("a wrong folder was given" in verdict.sentence) == crowd
+
+
+def test_without_a_yardstick_it_is_said_what_differs_and_nobody_is_accused():
+    finding = "40 of 50 generated images are flagged as copies."
+    verdict = decide(replace(NONE, yardstick=OTHER, flagged=40, finding=finding))
+    assert verdict.sentence.startswith(
+        "No yardstick: training images are JPEG, held-out images PNG."
+    )
+    assert "flagged" not in verdict.sentence
+    assert "copies" not in verdict.sentence
+
+
+def test_the_chance_of_near_copies_is_that_of_fishers_test():
+    from scipy.stats import fisher_exact
+
+    expected = fisher_exact([[6, 994], [1, 999]], alternative="greater").pvalue
+    assert near(6, test=1).p_value == pytest.approx(expected)
