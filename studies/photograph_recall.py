@@ -270,16 +270,8 @@ def _tests(
     units = honest_units(duplicates=none, biased=False, groups=None, train_rows=None)
     results = []
     for search, sets in zip(searches, spaces, strict=True):
-        part = replace(
-            search,
-            generated={
-                family: _join(matches, _rows(search.honest[family], honest))
-                for family, matches in search.generated.items()
-            },
-            honest={family: _rows(matches, null) for family, matches in search.honest.items()},
-        )
         _, result = compute_significance(
-            part,
+            divide_search(search, null=null, honest=honest),
             sets,
             k=NEIGHBORS,
             augmentations=augmentations,
@@ -287,6 +279,26 @@ def _tests(
         )
         results.append(result)
     return results
+
+
+def divide_search(
+    search: SpaceSearch, *, null: NDArray[np.int64], honest: NDArray[np.int64]
+) -> SpaceSearch:
+    """A search whose honest images are some of its own; others follow the copies as generated.
+
+    Args:
+        search: of copies and all honest images.
+        null: int64, rows of the honest images that generated ones are compared with.
+        honest: int64, rows of those that are generated.
+    """
+    return replace(
+        search,
+        generated={
+            family: _join(matches, _rows(search.honest[family], honest))
+            for family, matches in search.generated.items()
+        },
+        honest={family: _rows(matches, null) for family, matches in search.honest.items()},
+    )
 
 
 def _rows(matches: Matches, rows: NDArray[np.int64]) -> Matches:

@@ -48,7 +48,7 @@ def caveats(
     notes += _repeats(spaces, min_p_value)
     if min_copies is None or min_copies > 1:
         notes.append(
-            f"with {count(honest, 'honest image')} even a perfect copy gets a p-value of "
+            f"with {count(honest, f'honest {_unit(null)}')} even a perfect copy gets a p-value of "
             f"{min_p_value:.2g}, and {flagged_clause(images, min_copies)}. {_advice(spaces)}"
         )
     if by_power_law:
@@ -56,7 +56,7 @@ def caveats(
         some = "1 flag rests" if is_single else f"{by_power_law:,} flags rest"
         most = max(1, round(images / (honest + 1)))
         notes.append(
-            f"{some} on a power law fitted to the closest honest images: counting among "
+            f"{some} on a power law fitted to the closest honest {_unit(null)}s: counting among "
             f"{honest:,} alone would not give {'it' if is_single else 'them'}. It cannot be "
             "excluded that honest images nearly repeat training images more rarely than about one "
             f"in {honest:,}; then about {most:,} of the flags could be such. Look before you "
@@ -93,6 +93,11 @@ def _groups(null: NullSample, groups: Groups) -> list[str]:
             f"to {'its' if null.shared == 1 else 'their'} groups too."
         )
     return notes
+
+
+def _unit(null: NullSample) -> str:
+    """What counts once in the null."""
+    return "image" if null.images is None else "group"
 
 
 def flagged_clause(images: int, min_copies: int | None) -> str:
@@ -135,5 +140,5 @@ def _advice(spaces: Sequence[SpaceResult]) -> str:
     """Advice on how to learn more."""
     null = spaces[0].null
     more = f"{FEWEST_FOR_TAIL:,} or more" if len(null.statistic) < FEWEST_FOR_TAIL else "more"
-    kind = "held-out images" if null.source == "test" else "training or held-out images"
+    kind = f"held-out {_unit(null)}s" if null.source == "test" else "training or held-out images"
     return f"Look at the closest images; give {more} {kind}."

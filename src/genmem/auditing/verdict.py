@@ -139,9 +139,10 @@ def _too_few(audit: Audit) -> str:
     honest, images = len(audit.spaces[0].null.statistic), len(audit.p_values)
     if min(honest, images) >= FEWEST_IMAGES or audit.flagged.any():
         return ""
+    ones = "ones" if audit.spaces[0].null.images is None else "groups"
     return (
-        f"too few images ({images:,} generated and {honest:,} honest ones; {FEWEST_IMAGES} of each "
-        "kind are needed)"
+        f"too few images ({images:,} generated and {honest:,} honest {ones}; {FEWEST_IMAGES} of "
+        "each kind are needed)"
     )
 
 
