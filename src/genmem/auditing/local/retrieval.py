@@ -9,14 +9,14 @@ looks into a few cells of the index, so it may miss; what it proposes is verifie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.local.keypoints import DIMENSION, Keypoints, KeypointSet
+from genmem.auditing.local.keypoints import DIMENSION, SCALE, Keypoints, KeypointSet
 from genmem.images import Progress
 
 Ints = NDArray[np.int64]
@@ -26,6 +26,13 @@ BACKGROUND = 10
 
 NEIGHBORS = 24
 """Descriptors looked up for each of a query's; several may belong to one training image."""
+
+OVERLAY = 0.2
+"""Ten training images within this distance, of descriptors of length 1, hold the same thing: a
+watermark, a logo, a caption. Such descriptors match nothing."""
+
+MOST_OVERLAYS = 0.5
+"""Where more of all descriptors are of that kind (pages of text, line drawings), they are used."""
 
 INDEX_POINTS = 2_000_000
 """Descriptors in the index at most, 128 bytes each: fewer an image where images are many."""
@@ -37,6 +44,7 @@ _PER_CELL = 128
 _MOST_CELLS = 4_096
 _TRAINED_ON = 40
 _ITERATIONS = 5
+_SAMPLE = 1_000
 _BLOCK = 65_536
 
 
@@ -60,10 +68,12 @@ class DescriptorIndex:
     Attributes:
         index: a faiss index of 8-bit vectors; None where the training images have no keypoints.
         owners: int64, the training row of each vector.
+        overlay: `OVERLAY`, or 0 where most training images consist of such descriptors.
     """
 
     index: Any
     owners: Ints
+    overlay: float = 0.0
 
     def vote(self, keypoints: Keypoints, *, most: int, own: Ints) -> Votes:
         """The training images that a query's descriptors vote for.
@@ -82,11 +92,16 @@ class DescriptorIndex:
         owners = np.where(found < 0, -1, self.owners[found])
         farthest = np.where(found < 0, 0, distances).max(axis=1)
         distances = np.where((found < 0) | np.isin(owners, own), np.inf, distances)
-        return _count(distances, owners, farthest, most)
+        return _count(distances, owners, farthest, most=most, overlay=self.overlay)
 
 
 def _count(
-    distances: NDArray[np.float32], owners: Ints, farthest: NDArray[np.float32], most: int
+    distances: NDArray[np.float32],
+    owners: Ints,
+    farthest: NDArray[np.float32],
+    *,
+    most: int,
+    overlay: float,
 ) -> Votes:
     """Votes from the nearest neighbors of each descriptor.
 
@@ -95,6 +110,7 @@ def _count(
         owners: int64 [p, k], the training rows that they belong to.
         farthest: float32 [p], the background where fewer images than its rank are near.
         most: images to return at most.
+        overlay: descriptors of a nearer background match nothing.
     """
     order = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBORS]
     distances = np.take_along_axis(distances, order, axis=1)
@@ -107,6 +123,7 @@ def _count(
     last = np.where(np.isfinite(distances), distances, -1).max(axis=1)
     last = np.where(last < 0, farthest, last)
     background = np.where(is_background.any(axis=1), at_rank, last).astype(np.float32)
+    background[background < (overlay * SCALE) ** 2] = 0
     is_vote = is_first & (distances < background[:, None])
     votes = 1 - np.where(is_vote, distances, 0) / np.maximum(background, 1)[:, None]
     images, place = np.unique(owners[is_vote], return_inverse=True)
@@ -157,7 +174,17 @@ def build_index(
         index.add(train.rows[chosen[start : start + _BLOCK], 16:].astype(np.float32))
         if progress:
             progress("train: index of keypoints", min(start + _BLOCK, len(chosen)), len(chosen))
-    return DescriptorIndex(index, owners)
+    return _with_overlay(DescriptorIndex(index, owners), train, chosen)
+
+
+def _with_overlay(index: DescriptorIndex, train: KeypointSet, chosen: Ints) -> DescriptorIndex:
+    """The index with its `overlay`, from a sample of its own descriptors."""
+    sample = chosen[np.unique(np.linspace(0, len(chosen) - 1, _SAMPLE).astype(np.int64))]
+    points = np.zeros((len(sample), 4), np.float32)
+    keypoints = Keypoints(points, np.array(train.rows[sample, 16:]), 1, 1)
+    background = index.vote(keypoints, most=1, own=np.empty(0, np.int64)).background
+    share = float((background < (OVERLAY * SCALE) ** 2).mean())
+    return replace(index, overlay=OVERLAY if share <= MOST_OVERLAYS else 0.0)
 
 
 def _first_of_equals(train: KeypointSet, rows: Ints) -> Ints:
