@@ -55,9 +55,12 @@ def fewest_flagged(*, images: int, honest: int, level: float) -> int | None:
 
 
 def _advice(images: int, honest: int, level: float) -> str:
-    """How a single copy could be flagged: n / (n + m) at most the level."""
+    """How a single copy could be flagged: n / (n + m), or n / (m + 1), is at most the level."""
     ratio = (1 - level) / level
-    more = math.floor(images * ratio + 1e-9) + 1
-    batch = math.ceil(honest / ratio - 1e-9) - 1
+    more, batch = max(1, math.floor(images * ratio)), math.ceil(honest / ratio)
+    while fewest_flagged(images=images, honest=more, level=level) != 1:
+        more += 1
+    while batch and fewest_flagged(images=batch, honest=honest, level=level) != 1:
+        batch -= 1
     smaller = f", or audits of at most {count(batch, 'image')} each" if batch else ""
     return f"A single copy takes {more:,} held-out images{smaller}"
