@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from genmem.errors import UsageError
 from genmem.images import AUGMENTATIONS, IDENTITY, parse_augmentations
@@ -59,6 +60,14 @@ def test_tilts_keep_the_size_and_the_middle_and_leave_no_black_corner(tilt, shap
     marked = np.zeros((61, 61, 3), np.uint8)
     marked[26:35, 26:35] = 255
     assert (tilt.apply(marked)[28:33, 28:33] == 255).all()
+
+
+def test_tilts_are_those_of_pillow_on_an_image_reflected_at_its_edges(image):
+    smooth = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(2)))
+    mirrored = np.pad(smooth, ((20, 20), (30, 30), (0, 0)), mode="symmetric")
+    for tilt in AUGMENTATIONS["tilts"]:
+        turned = Image.fromarray(mirrored).rotate(tilt.degrees, resample=Image.BILINEAR)
+        assert (tilt.apply(smooth) == np.asarray(turned.crop((30, 20, 60, 40)))).all()
 
 
 def test_gray_takes_the_color_and_keeps_the_lightness(image):

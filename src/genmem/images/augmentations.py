@@ -7,6 +7,7 @@ augmentation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,11 +75,21 @@ def _rotated(pixels: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
     if not rest:
         return np.ascontiguousarray(np.rot90(pixels, int(quarters)))
     height, width = pixels.shape[:2]
-    reach = round(np.hypot(height, width) / 2)  # the corners reach no further than half a diagonal
-    below, beside = max(0, reach - height // 2) + 1, max(0, reach - width // 2) + 1
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    beside = math.ceil((width * (abs(cosine) - 1) + height * abs(sine)) / 2) + 2
+    below = math.ceil((height * (abs(cosine) - 1) + width * abs(sine)) / 2) + 2
+    beside, below = max(beside, 2), max(below, 2)
     padded = np.pad(pixels, ((below, below), (beside, beside), (0, 0)), mode="symmetric")
-    turned = Image.fromarray(padded).rotate(degrees, resample=Image.Resampling.BILINEAR)
-    return np.asarray(turned.crop((beside, below, beside + width, below + height)))
+    # Maps a place in the result to one in the padded image, around the middle of both.
+    right = width / 2 + beside - cosine * width / 2 + sine * height / 2
+    down = height / 2 + below - sine * width / 2 - cosine * height / 2
+    turned = Image.fromarray(padded).transform(
+        (width, height),
+        Image.Transform.AFFINE,
+        (cosine, -sine, right, sine, cosine, down),
+        resample=Image.Resampling.BILINEAR,
+    )
+    return np.asarray(turned)
 
 
 def _cropped(
