@@ -17,6 +17,8 @@ from genmem.scoring.feature_sets import FeatureSets
 
 _TIMED_IMAGES = 32
 
+_NOTABLE_GIGABYTES = 0.5
+
 
 def estimate_extraction(
     extractor: FeatureExtractor,
@@ -35,7 +37,7 @@ def estimate_extraction(
     """
     name = extractor.backbone.name
     images = {role: source for role, source in sources.items() if isinstance(source, ImageSource)}
-    total, cached, augmented = 0, 0, 0
+    total, cached, augmented, stored = 0, 0, 0, 0
     for role, source in images.items():
         for augmentation in augmentations if role == "train" else (IDENTITY,):
             total += len(source)
@@ -43,6 +45,8 @@ def estimate_extraction(
             streamed = is_streamed(extractor) and augmentation != IDENTITY
             if not streamed and is_cached(source, extractor=extractor, augmentation=augmentation):
                 cached += len(source)
+            elif not streamed:
+                stored += len(source)
     left = total - cached
     known = f" ({cached:,} more are in the cache)" if cached else ""
     if not left:
@@ -50,7 +54,15 @@ def estimate_extraction(
     rate = _rate(extractor, next(iter(images.values())))
     expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
     price = f"; --augment accounts for {augmented:,} of {total:,}" if augmented else ""
-    return f"{name}: {left:,} images to embed{known}{expected}{price}"
+    return f"{name}: {left:,} images to embed{known}{expected}{_space(extractor, stored)}{price}"
+
+
+def _space(extractor: FeatureExtractor, images: int) -> str:
+    """The room that the features of so many images take in the cache, where it is a lot."""
+    gigabytes = 4e-9 * (extractor.dimension or 0) * images
+    if gigabytes < _NOTABLE_GIGABYTES or not extractor.backbone.is_cacheable:
+        return ""
+    return f", {gigabytes:.1f} GB in the cache"
 
 
 def estimate_duplicates(sets: FeatureSets) -> str:
