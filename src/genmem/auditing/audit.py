@@ -255,7 +255,7 @@ class _Run:
             groups = self._find_groups(spaces[0])
             searches = [self._search(sets, duplicates.unique_rows, groups) for sets in spaces]
             class_names = _class_names(spaces[0].by_role["train"]) if self.classes else None
-            local = self._search_local(spaces[0], searches, duplicates.unique_rows, groups)
+            local = self._search_local(spaces[0], searches, duplicates, groups)
             result = self._compute(spaces, searches, local, duplicates, groups, class_names, stack)
             with self.timed("yardstick"):
                 result = add_verdict(result, spaces, searches, seed=self.seed)
@@ -367,7 +367,7 @@ class _Run:
         self,
         sets: FeatureSets,
         searches: Sequence[SpaceSearch],
-        train_rows: Ints,
+        duplicates: TrainDuplicates,
         groups: Groups | None,
     ) -> LocalSearch:
         with self.timed("local evidence"):
@@ -375,7 +375,8 @@ class _Run:
                 self.local,
                 sets.by_role,
                 searches,
-                train_rows=train_rows,
+                train_rows=duplicates.unique_rows,
+                duplicates=duplicates.pairs,
                 groups=groups,
                 seed=self.seed,
                 options=self.options,

@@ -20,7 +20,7 @@ from genmem.auditing.local import (
     reason_without_local,
 )
 from genmem.auditing.local.results import STATISTIC
-from genmem.auditing.results import Ints, SpaceResult
+from genmem.auditing.results import Duplicates, Ints, SpaceResult
 from genmem.auditing.search import Matches
 from genmem.auditing.significance import compute_evidence
 from genmem.auditing.space_tests import Statistic, TestResult
@@ -71,6 +71,7 @@ def search_local(
     searches: Sequence[SpaceSearch],
     *,
     train_rows: Ints,
+    duplicates: Duplicates,
     groups: Groups | None,
     seed: int,
     options: ExtractOptions,
@@ -83,6 +84,9 @@ def search_local(
         by_role: the sets.
         searches: in every feature space, for candidates.
         train_rows: int64, ascending, the training rows that are compared with.
+        duplicates: near-duplicates inside train. Pictures that repeat an earlier one are not
+            indexed: one that is there ten times would be its own background. Feature spaces still
+            propose them.
         groups: the images' groups.
         seed: of the index.
         options: broken images and progress.
@@ -116,7 +120,7 @@ def search_local(
             train_groups=groups_of_train,
         ),
         candidates=_candidates([search.generated[UNCHANGED] for search in searches]),
-        train_rows=train_rows,
+        train_rows=np.setdiff1d(train_rows, duplicates.first[duplicates.same]),
         planted=planted,
         skip_broken=options.skip_broken,
         seed=seed,

@@ -63,7 +63,7 @@ def local_evidence(
         train: all training images.
         honest: the images that generated ones are compared with.
         candidates: int64 [n, k], near training rows of each generated image in the feature spaces.
-        train_rows: int64, ascending, the training rows that are compared with.
+        train_rows: int64, ascending, the training rows that local features may propose.
         planted: planted copies and their candidates, which are compared like generated images.
         skip_broken: leave out images that cannot be decoded, as in the feature spaces.
         seed: of the index.
