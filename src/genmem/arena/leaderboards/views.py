@@ -89,11 +89,11 @@ def finals(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, "Saved." if chosen else "Saved: the default applies.")
         return redirect("finals", slug)
     scored = list(
-        Submission.objects.filter(team=viewer.team, state="scored").order_by("-received_at")
+        Submission.objects.filter(team=viewer.team, state="scored").order_by("received_at", "pk")
     )
     scores = scores_in_force(scored, private=viewer.sees_private)
     rows = [(submission, scores.get(submission.pk, {})) for submission in scored]
-    rows.sort(key=lambda row: _public_order(row[1]))
+    rows.sort(key=lambda row: _public_order(row[1]))  # of equals the one received earlier is first
     final_ids, chosen_by_team = finals_of(viewer.team)
     context = {
         "viewer": viewer,
