@@ -37,7 +37,7 @@ from studies.photograph_scenarios import (
 from studies.photograph_sets import Photograph, read_photographs, render_scenes, set_apart
 
 TRAIN, HELD_OUT, GENERATED, COPIES = 500, 250, 250, 22
-POOL = 33
+POOL = 24
 """Training images that copies are drawn from."""
 
 PIXELS = "pixels@64"
