@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -109,8 +110,8 @@ def true_pairs(folder: Path) -> set[Pair]:
     return {frozenset(pair) for names in by_original.values() for pair in combinations(names, 2)}
 
 
-def run_genmem(folder: Path, *, local: bool) -> Outcome:
-    """The pairs of images in one cluster."""
+def run_genmem(folder: Path, *, local: bool) -> list[Outcome]:
+    """The pairs of images in one cluster; with regions, also those with parts of each other."""
     started = time.perf_counter()
     with duplicates(folder, local=local) as result:
         pairs = {
@@ -118,8 +119,21 @@ def run_genmem(folder: Path, *, local: bool) -> Outcome:
             for cluster in result.clusters
             for a, b in combinations(cluster.rows, 2)
         }
-    name = "genmem duplicates" if local else "genmem duplicates --no-regions"
-    return Outcome(name=name, pairs=pairs, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    for match in result.matches:
+        names = (result.images[match.first].id, result.images[match.second].id)
+        if names[0].split("--")[0] != names[1].split("--")[0]:
+            print("wrong:", *names, match, file=sys.stderr)
+    if not local:
+        return [Outcome(name="genmem duplicates --no-regions", pairs=pairs, seconds=seconds)]
+    parts = {
+        frozenset((result.images[match.first].id, result.images[match.second].id))
+        for match in result.matches
+    }
+    return [
+        Outcome(name="genmem duplicates", pairs=pairs, seconds=seconds),
+        Outcome(name="genmem duplicates, parts too", pairs=pairs | parts, seconds=seconds),
+    ]
 
 
 def run_hash(folder: Path, name: str, threshold: int) -> Outcome:
@@ -196,7 +210,7 @@ def main() -> None:
         folder = Path(name)
         write_set(photographs, arguments.originals, folder)
         truth = true_pairs(folder)
-        outcomes = [run_genmem(folder, local=local) for local in (True, False)]
+        outcomes = [*run_genmem(folder, local=True), *run_genmem(folder, local=False)]
         hashes = (("PHash", 10), ("PHash", 20), ("DHash", 10), ("WHash", 10), ("AHash", 10))
         outcomes += [run_hash(folder, *one) for one in hashes]
         files = Counter(path.name.split("--")[1] for path in folder.iterdir())

@@ -19,12 +19,15 @@ from genmem.images.prefetch import map_in_order, usable_cores
 SIDE = 64
 """Side at which the details of pictures are compared, in pixels."""
 
-CERTAIN_AGREEMENT = 0.9
+CERTAIN_AGREEMENT = 0.97
 """Details that agree better are those of one picture, whatever else."""
 
+AGREEMENT_ALONE = 0.9
+"""The same where shared regions are not looked for. Different pictures of stripes, or with the same
+black corners, reach 0.96 (`docs/duplicates.md`)."""
+
 LEAST_AGREEMENT = 0.7
-"""Details that agree better are those of one picture if it shares a region too: stripes and other
-regular textures of different pictures reach 0.87 (`docs/duplicates.md`)."""
+"""Details that agree better are those of one picture if the two share a region too."""
 
 LEAST_EVIDENCE = 6.0
 """A shared region counts from here on: −log₁₀ of the number of false alarms."""
@@ -54,7 +57,7 @@ class Verifier:
         """How the images of a pair repeat each other; None if they do not."""
         first, second = pair
         agree = agreement(self.details(first), self.details(second))
-        if agree > CERTAIN_AGREEMENT:
+        if agree > (CERTAIN_AGREEMENT if self.keypoints else AGREEMENT_ALONE):
             return Match(first=first, second=second, kind="same", agreement=agree)
         if self.keypoints is None:
             return None
