@@ -1,4 +1,4 @@
-"""Forked processes, which inherit the memory of their parent's threads, but not the threads.
+"""Forked processes, and forks of those, which inherit the memory of threads, but not the threads.
 
 The first parallel region of an OpenMP library, and the end of an ONNX Runtime session, wait there
 for ever for threads that the parent had started. (Linux's `multiprocessing` forks by default up to
