@@ -160,3 +160,45 @@ def test_an_onnx_file_that_draws_random_numbers_is_refused(tmp_path, noise):
     extractor = features.load_backbone(str(path))
     with pytest.raises(InputError, match=r"m\.onnx: expected an image to have the same features"):
         features.extract(open_images(noise), extractor=extractor, cache=None)
+
+
+def insert_in_training_mode(path, operator, *, after):
+    """Insert a Dropout or a BatchNormalization that is active after the node `after`."""
+    model = onnx.load(path)
+    (index,) = [i for i, node in enumerate(model.graph.node) if node.op_type == after]
+    before = model.graph.node[index]
+    name, before.output[0] = before.output[0], "before"
+    if operator == "Dropout":
+        inputs = {"ratio": np.array(0.5, np.float32), "training_mode": np.array(True)}
+        node = helper.make_node("Dropout", ["before", *inputs], [name])
+    else:
+        inputs = {
+            key: np.full(3, value, np.float32)
+            for key, value in (("scale", 1), ("bias", 0), ("mean", 0), ("variance", 1))
+        }
+        outputs = [name, "new_mean", "new_variance"]
+        node = helper.make_node(operator, ["before", *inputs], outputs, training_mode=1)
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(value, key) for key, value in inputs.items()
+    )
+    model.graph.node.insert(index + 1, node)
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize(
+    ("operator", "after"), [("Dropout", "ReduceMean"), ("BatchNormalization", "Cast")]
+)
+def test_an_onnx_file_in_training_mode_is_refused(operator, after, tmp_path, noise):
+    path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])
+    insert_in_training_mode(path, operator, after=after)
+    extractor = features.load_backbone(str(path))
+    with pytest.raises(InputError, match=r"m\.onnx: expected an image to have the same features"):
+        features.extract(open_images(noise), extractor=extractor, cache=None)
+
+
+def test_a_dropout_that_onnx_runtime_removes_does_no_harm(tmp_path, noise):
+    path = onnx_file(tmp_path / "m.onnx", shape=DIMS["any"])
+    insert_in_training_mode(path, "Dropout", after="Cast")
+    extractor = features.load_backbone(str(path))
+    rows = features.extract(open_images(noise), extractor=extractor, cache=None).array
+    np.testing.assert_allclose(rows, noise.mean(axis=(1, 2)), rtol=1e-5)

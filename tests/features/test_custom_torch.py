@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -337,6 +338,37 @@ def test_an_exported_program_that_would_run_code_is_refused(tmp_path, noise, cha
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.ops.aten.__class__.mro",
+        "torch.ops.aten.__dict__.get",
+        "torch.ops.aten.add.__class__",
+        "torch.ops.aten.add.op",
+        "torch.ops.aten._dir.append",
+        "torch.ops.aten.from_file.default",
+        "torch.ops.load_library",
+        "torch.ops.aten.no_such_operator.default",
+        "torch.sym___class__",
+        "torch.sym_int.__globals__",
+        "torch.sym_fresh_size",
+        "math.__loader__",
+        "math.factorial",
+        "_operator.attrgetter",
+        "_operator.methodcaller",
+    ],
+)
+def test_a_node_may_only_call_operators(target, tmp_path, noise):
+    path = save_exported(small_network(), tmp_path / "net.pt2")
+
+    def change(program):
+        program["graph_module"]["graph"]["nodes"][0]["target"] = target
+
+    rewrite(path, lambda files, root: edit_program(files, root, change))
+    with pytest.raises(InputError, match=rf"its target holds '{re.escape(target)}'"):
+        rows_of(genmem.custom_backbone(path, preprocess="imagenet"), noise)
+
+
 def test_a_damaged_program_is_one_line(tmp_path, noise):
     path = save_exported(small_network(), tmp_path / "net.pt2")
     whole = path.read_bytes()
@@ -434,6 +466,14 @@ def test_a_network_in_training_mode_that_cannot_be_switched_is_refused(kind, tmp
     extractor = features.load_backbone(features.custom_backbone(given, preprocess="unit"))
     with pytest.raises(InputError, match=r"same features again, and in a batch.*\.eval\(\)"):
         features.extract(open_images(noise), extractor=extractor, cache=None)
+
+
+def test_chance_that_a_black_image_hides_is_noticed(noise):
+    backbone = features.custom_backbone(
+        lambda images: (images * torch.rand(1)).mean(dim=(2, 3)), preprocess="unit"
+    )
+    with pytest.raises(InputError, match="same features again"):
+        rows_of(backbone, np.concatenate([noise[:1] * 0, noise]))
 
 
 def test_features_whose_number_depends_on_the_images_are_one_line(noise):

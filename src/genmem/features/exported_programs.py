@@ -34,13 +34,14 @@ _EXPRESSION = re.compile(
     r"CeilToInt|IntTrueDiv|PowByNatural)(?=\())*"
 )
 _PLAIN_TEXT = re.compile(r"[\w.:#<>+/ -]*")
-_OPERATOR = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!from_file)\w+\.\w+|torch\.sym_\w+|math\.\w+|"
-    r"_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_)"
+_TENSOR_OPERATOR = re.compile(r"torch\.ops\.(aten|prims)\.([A-Za-z0-9_]+)\.([A-Za-z0-9_]+)")
+_SYMBOLIC_OPERATORS = re.compile(
+    r"torch\.(_sym_sqrt|sym_(int|float|max|min|not|ite|sqrt|sum))|math\.(trunc|ceil|floor)|"
+    r"_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|"
+    r"not_)"
 )
-"""What a node may call. Elsewhere torch resolves any name below `torch`, `torch.os.system` too."""
+"""What a program computes sizes with, as torch's own writer names it."""
 
-_PATTERNS = {"expr_str": _EXPRESSION, "target": _OPERATOR, "as_operator": _OPERATOR}
 _CONTAINERS = (None, "builtins.tuple", "builtins.list", "builtins.dict")
 
 
@@ -110,10 +111,33 @@ def _unsafe_texts(value: Any, key: str = "") -> Iterator[str]:
     elif isinstance(value, str):
         if key in ("in_spec", "out_spec"):
             safe = _is_plain_tree(json.loads(value)[1])
+        elif key in ("target", "as_operator"):
+            safe = _is_operator(value)
         else:
-            safe = _PATTERNS.get(key, _PLAIN_TEXT).fullmatch(value) is not None
+            pattern = _EXPRESSION if key == "expr_str" else _PLAIN_TEXT
+            safe = pattern.fullmatch(value) is not None
         if not safe:
             yield f"its {key or 'graph'} holds {value[:60]!r}"
+
+
+def _is_operator(target: str) -> bool:
+    """Whether a node calls an operator that torch has, but for `from_file`, which reads any file.
+
+    torch resolves any name below `torch` and `math`: `torch.os.system`, and, as attributes of
+    Python objects, `torch.ops.aten.__class__.mro`.
+    """
+    import torch
+
+    match = _TENSOR_OPERATOR.fullmatch(target)
+    if match is None:
+        return _SYMBOLIC_OPERATORS.fullmatch(target) is not None
+    library, name, overload = match.groups()
+    operator = getattr(getattr(torch.ops, library), name, None)
+    return (
+        isinstance(operator, torch._ops.OpOverloadPacket)
+        and overload in operator.overloads()
+        and name != "from_file"
+    )
 
 
 def _is_metadata(value: Any) -> bool:

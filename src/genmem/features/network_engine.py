@@ -85,7 +85,8 @@ def check_repeatable(run: Callable[[NDArray], NDArray], batch: NDArray, title: s
     """Refuse a network whose features of an image depend on other images, or on chance.
 
     A file or function can carry dropout or batch normalization in training mode, which nothing here
-    can switch off. The first image is given alone, once more, and together with its negative.
+    can switch off. The first image and its negative, since a plain image may hide chance, are given
+    together, once more, and alone.
 
     Args:
         run: images [b, h, w, 3] → features [b, d].
@@ -93,19 +94,21 @@ def check_repeatable(run: Callable[[NDArray], NDArray], batch: NDArray, title: s
         title: the network, for messages.
 
     Raises:
-        InputError: the features of the first image differ.
+        InputError: the features of an image differ.
     """
     first = batch[:1]
     negative = (255 if first.dtype == np.uint8 else 1) - first
     pair = np.concatenate([first, negative])
-    alone, again, together = (run(images)[0] for images in (first, first, pair))
-    norm = float(np.linalg.norm(alone))
-    differs = float(np.linalg.norm(alone - again)) > ONCE_MORE * norm
-    if differs or float(np.linalg.norm(alone - together)) > IN_A_BATCH * norm:
+    together, again = run(pair), run(pair)
+    alone = np.concatenate([run(first), run(negative)])
+    norms = np.linalg.norm(together, axis=1)
+    differs = (np.linalg.norm(together - again, axis=1) > ONCE_MORE * norms).any()
+    if differs or (np.linalg.norm(together - alone, axis=1) > IN_A_BATCH * norms).any():
         raise InputError(
             f"{title}: expected an image to have the same features again, and in a batch, but "
-            "those of the first image differ. The network is in training mode (dropout, batch "
-            "normalization) or draws random numbers: call .eval() before it is exported or used."
+            "those of the first image or its negative differ. The network is in training mode "
+            "(dropout, batch normalization) or draws random numbers: call .eval() before it is "
+            "exported or used."
         )
 
 
