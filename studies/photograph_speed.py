@@ -5,7 +5,7 @@
 Photographs of 500 × 375 are made of those in the zip (any folder or archive will do): patches at
 random places and sizes, half mirrored, jittered in brightness, contrast and color, saved as
 JPEGs of quality 90. Train, held-out and generated images come from different photographs where
-there are enough. One in fifty generated images is a training image, recompressed. Everything is
+there are enough. One in ten generated images is a training image, recompressed. Everything is
 seeded.
 
 Ways, each in a fresh process on the same folders and without a cache:
@@ -44,7 +44,7 @@ from genmem.images import decode, open_images
 
 SIZE = (500, 375)
 DEFAULT = ("efficientnet-lite0", "pixels@64")
-COPIES = 50
+COPIES = 10
 """One in so many generated images is a copy."""
 
 

@@ -99,6 +99,25 @@ class LargePictures(ExamplePictures):
         return encoded(np.asarray(image), "WEBP")
 
 
+class FullPictures(LargePictures):
+    """The same as thumbnails of 240 × 180, with full pictures of 480 × 360."""
+
+    def train(self, row: int, size: int | None = None) -> bytes:
+        return self._full(super().train(row), size)
+
+    def test(self, row: int, size: int | None = None) -> bytes:
+        return self._full(super().test(row), size)
+
+    def generated(self, row: int, size: int | None = None) -> bytes:
+        return self._full(super().generated(row), size)
+
+    def _full(self, content: bytes, size: int | None) -> bytes:
+        if size is None:
+            return content
+        image = Image.open(io.BytesIO(content)).resize((480, 360))
+        return encoded(np.asarray(image), "WEBP")
+
+
 def build_audit(
     count: int = 300,
     *,

@@ -16,7 +16,7 @@ from genmem.formatting import share
 from genmem.report.audit.page import AUDIT, write_audit
 
 from ..browser import needs_chromium, overflow, visited
-from .example import LargePictures, build_audit
+from .example import FullPictures, LargePictures, build_audit
 
 pytestmark = needs_chromium
 
@@ -353,6 +353,23 @@ def test_large_pictures_keep_their_shape(browser, tmp_path):
         box = image.bounding_box()
         assert box is not None
         assert box["width"] / box["height"] == pytest.approx(240 / 180, abs=0.01)
+        assert complaints == []
+
+
+def test_a_pair_shows_the_full_pictures_and_links_to_them(browser, tmp_path):
+    write_audit(build_audit(20, train=100, copies=0.5, pictures=FullPictures), tmp_path)
+    with visited(browser, tmp_path / AUDIT.page) as (page, complaints):
+        thumbnail = page.locator("#grid img").first
+        assert thumbnail.evaluate("image => image.decode().then(() => image.naturalWidth)") == 240
+        page.locator("#grid").press("Enter")
+        for figure, role in (("#view-generated", "generated"), ("#view-train", "train")):
+            link = page.locator(f"{figure} a")
+            path = link.get_attribute("href")
+            assert path is not None
+            assert path.startswith(f"pictures/{role}/full/")
+            assert (tmp_path / path).is_file()
+            image = link.locator("img")
+            assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 480
         assert complaints == []
 
 
