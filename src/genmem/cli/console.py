@@ -64,13 +64,13 @@ def print_score_notes(score: Score) -> None:
 def print_audit(audit: Audit) -> None:
     """Print how many images are flagged, the estimated share of copies, and the most copied."""
     from genmem.auditing import copied_images
-    from genmem.report.audit.text import fraction_sentence, verdict
+    from genmem.report.audit.text import fraction_sentence, is_accusing, verdict
 
     banner = verdict(audit)
     print(f"{banner.word}: {banner.sentence}")
     for reason in banner.reasons:
         print("-", reason)
-    accusing = audit.verdict is None or audit.verdict.label != "no-yardstick"
+    accusing = is_accusing(audit)
     if accusing:
         print(fraction_sentence(audit.copied_fraction))
     if audit.power:

@@ -312,8 +312,8 @@ def _why_blind(evidence: Evidence) -> str:
         return f"not even {evidence.images:,} copies could have been told from none"
     if detectable > MOST_UNSEEN and detectable > 1 / evidence.images:
         return (
-            f"less than {share(detectable)} of perfect copies among the generated images could not "
-            "have been told from none"
+            f"perfect copies that make up less than {share(detectable)} of the generated images "
+            "could not have been told from none"
         )
     return ""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.report.score.interpretation import interpret
-from genmem.results import Interval, Result
+from genmem.results import Interval, Result, Yardstick
 
 N = {"generated": 10_000, "train": 50_000}
 
@@ -289,3 +289,13 @@ def test_a_kernel_distance_within_the_deviation_of_its_subsets_is_barely_differe
     far = with_metric(make_score(), name="kd", value=0.01, parts={"deviation": 0.0008})
     assert "Barely different from 0" in sentences(near)["kd"]
     assert "The two sets differ by 0.01" in sentences(far)["kd"]
+
+
+def test_without_a_yardstick_no_metric_accuses_or_clears(make_score, make_copied):
+    other = Yardstick(holds=False, reasons=("Training images are JPEG, held-out images PNG.",))
+    score = with_also(replace(make_score(), yardstick=other), make_copied(0.3, low=0.2, high=0.4))
+    for name in ("copied_fraction", "c_t", "nn_quantiles"):
+        interpretation = interpret(score)[name]
+        assert interpretation.evidence == "none"
+        assert "no yardstick" in interpretation.limits
+    assert "copies" not in interpret(score)["copied_fraction"].finding

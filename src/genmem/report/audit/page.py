@@ -24,6 +24,7 @@ from genmem.report.audit.text import (
     class_table,
     details,
     duplicates_sentence,
+    is_accusing,
     null_sentences,
     space_table,
     verdict,
@@ -166,7 +167,9 @@ def render(
         printed=_printed(audit, rows, album),
         spaces=spaces,
         categories=audit.classes is not None,
-        copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]],
+        copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]]
+        if is_accusing(audit)
+        else [],
         copied_total=len(copied_images),
         classes=class_table(audit),
         duplicates=[_duplicates_section(kind, album) for kind in audit.duplicates],

@@ -26,10 +26,15 @@ def verdict(audit: Audit) -> Banner:
     return render_verdict(audit.verdict or judge(audit))
 
 
+def is_accusing(audit: Audit) -> bool:
+    """Whether flagged images count as copies: not without a yardstick."""
+    return (audit.verdict or judge(audit)).label != "no-yardstick"
+
+
 def details(audit: Audit, copied_images: Sequence[CopiedImage]) -> list[str]:
     """What follows the verdict: the estimated share of copies, and the expected errors."""
     sentences = list(verdict(audit).reasons)
-    if (audit.verdict or judge(audit)).label == "no-yardstick":
+    if not is_accusing(audit):
         return sentences
     sentences.append(fraction_sentence(audit.copied_fraction))
     if flagged := int(audit.flagged.sum()):
@@ -163,7 +168,7 @@ def _unit(space: SpaceResult) -> str:
 def class_table(audit: Audit) -> Table | None:
     """Copies by class of the training image, most first; None if no classes were requested."""
     classes = copies_by_class(audit)
-    if not classes:
+    if not classes or not is_accusing(audit):
         return None
     ordered = sorted(classes.items(), key=lambda item: (-item[1][0], -item[1][1], item[0]))
     rows = [

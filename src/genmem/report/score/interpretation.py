@@ -70,6 +70,9 @@ def value_text(name: str, value: float) -> str:
     return share(value) if metric and metric.unit == "fraction" else number(value)
 
 
+_NEED_YARDSTICK = ("copied_fraction", "c_t", "nn_quantiles")
+"""Metrics whose meaning rests on the held-out images."""
+
 _FUNCTION = re.compile(r"[\w.]+:\w+")
 """A function as "module:function"; every other interpretation is a sentence."""
 
@@ -85,6 +88,12 @@ def _interpret(name: str, result: Result, score: Score) -> Interpretation:
     else:
         sentence = metric.interpretation.replace("{value}", value_text(name, result.value))
         interpretation = Interpretation(finding=sentence)
+    if name in _NEED_YARDSTICK and score.yardstick is not None and not score.yardstick.holds:
+        return Interpretation(
+            finding=interpretation.finding.removesuffix(": copies.").rstrip(".") + ".",
+            limits="The held-out images are no yardstick (the verdict says why), so this neither "
+            "accuses nor clears.",
+        )
     if same_set(score, "generated", "train"):
         return Interpretation(
             finding=interpretation.finding,
