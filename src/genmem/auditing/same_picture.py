@@ -73,16 +73,17 @@ def picture_details(pixels: NDArray[np.uint8], side: int) -> Details:
     from scipy.ndimage import gaussian_filter
 
     gray = Image.fromarray(pixels).convert("L")
-    layers = np.zeros((len(_ZOOMS), side, side), np.float32)
+    if (factor := min(gray.size) // (2 * side)) > 1:
+        gray = gray.reduce(factor)  # large pictures cost no more than small ones
+    layers = np.empty((len(_ZOOMS), side, side), np.float32)
     for layer, zoom in zip(layers, _ZOOMS, strict=True):
         left, top = gray.width * (1 - zoom) / 2, gray.height * (1 - zoom) / 2
         box = (left, top, gray.width - left, gray.height - top)
-        values = np.asarray(gray.resize((side, side), Image.Resampling.BILINEAR, box), np.float32)
-        values = values - gaussian_filter(values, _BLUR, mode="nearest")
-        values -= values.mean()
-        norm = float(np.linalg.norm(values))
-        if norm > _FLAT * side:
-            layer[:] = values / norm
+        layer[:] = np.asarray(gray.resize((side, side), Image.Resampling.BILINEAR, box))
+    layers -= gaussian_filter(layers, (0, _BLUR, _BLUR), mode="nearest")
+    layers -= layers.mean(axis=(1, 2), keepdims=True)
+    norms = np.linalg.norm(layers, axis=(1, 2), keepdims=True)
+    layers = np.where(norms > _FLAT * side, layers / np.maximum(norms, _FLAT), np.float32(0))
     return Details(np.fft.rfft2(layers), np.fft.rfft2(layers[:, :, ::-1]), side)
 
 
