@@ -137,7 +137,7 @@ def run_cnn(folder: Path) -> dict[str, object]:
             return module.network(images.permute(0, 2, 3, 1))
 
     network = Network()
-    config = CustomModel(network, network.transform, network.name)
+    config = CustomModel(name=network.name, model=network, transform=network.transform)
     method = CNN(verbose=False, model_config=config)
     return _found_copies(method.find_duplicates(image_dir=folder, recursive=True))
 
