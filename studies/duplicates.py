@@ -197,10 +197,11 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--originals", type=int, default=40)
     parser.add_argument("--others", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of photographs")
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     with open_images(arguments.data) as source:
-        order = np.random.default_rng(0).permutation(len(source))
+        order = np.random.default_rng(arguments.seed).permutation(len(source))
         chosen = order[: arguments.originals + arguments.others].tolist()
         photographs = [
             Image.fromarray(decode(source.content(row), name=source.describe(row)))

@@ -22,7 +22,7 @@ def duplicates(
         ),
     ] = None,
     backbone: Backbones = "efficientnet-lite0,pixels@64",
-    local: Annotated[
+    regions: Annotated[
         bool | None,
         typer.Option(
             "--regions/--no-regions",
@@ -55,7 +55,7 @@ def duplicates(
             train,
             against=against,
             backbones=split_names(backbone),
-            local=local,
+            local=regions,
             weights=weights,
             device=device,
             skip_broken=skip_broken,

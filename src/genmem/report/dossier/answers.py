@@ -99,7 +99,7 @@ def _found(audit: StoredAudit) -> tuple[str, ...]:
         finding,
         f"The flagged images repeat {count(copied, 'training image')}." if copied else "",
         ""
-        if "closer to training images" in finding
+        if "of the generated images" in finding
         else share_sentence(audit.numbers.get("copied_fraction")),
     )
 

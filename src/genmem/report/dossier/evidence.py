@@ -83,7 +83,7 @@ def evidence_of(
             place=place,
             generated=printable(pair.generated),
             train=printable(pair.train),
-            facts=_facts(pair),
+            facts=_facts(pair, comparable=audit.label != "no-yardstick"),
             pictures=_pictures(audit.folder, pair),
             mark=MARKS.get(marks.get(pair.row, ""), ""),
         )
@@ -91,14 +91,18 @@ def evidence_of(
     ]
 
 
-def _facts(pair: StoredPair) -> tuple[tuple[str, str], ...]:
+def _facts(pair: StoredPair, *, comparable: bool) -> tuple[tuple[str, str], ...]:
+    """Labels and values; probabilities only if held-out images can be compared with."""
     changed = _augmentation(pair)
+    chances = (
+        ("Chance that an honest image is as close", chance(pair.p_value)),
+        ("q", number(pair.q_value)),
+    )
     return (
         ("Matched by", lay_name(pair.space)),
         *((("Training image was", changed.phrase),) if changed else ()),
         *((("Class", printable(pair.category)),) if pair.category else ()),
-        ("Chance that an honest image is as close", chance(pair.p_value)),
-        ("q", number(pair.q_value)),
+        *(chances if comparable else ()),
         *((("Shared region", _areas(pair.region)),) if pair.region else ()),
         ("Row in the tables", f"{pair.row + 1:,}"),
     )

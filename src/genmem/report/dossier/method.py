@@ -5,6 +5,7 @@ from __future__ import annotations
 from genmem.auditing.local import LOCAL
 from genmem.formatting import count, join_words, percent, printable, share
 from genmem.report.dossier.stored_audit import StoredAudit
+from genmem.scoring.missed_kinds import missed_kinds
 
 _CHANGES = (
     ("flip", "mirrored copies"),
@@ -28,13 +29,9 @@ def searched_kinds(audit: StoredAudit) -> list[str]:
 
 def not_searched(audit: StoredAudit) -> list[str]:
     """What this audit did not look for, as words after "not searched for"."""
-    names = [str(name) for name in audit.numbers["augmentations"]]
-    flipped = any(name.startswith("flip") for name in names)
-    turned = any(name.startswith("rotat") for name in names)
+    spaces = [name for name in audit.numbers["spaces"] if name != LOCAL]
     return [
-        *([] if _local(audit) else ["parts of training images inside other pictures"]),
-        *([] if flipped or _local(audit) else ["mirrored copies"]),
-        *([] if turned or _local(audit) else ["copies turned by a quarter or a small angle"]),
+        missed_kinds(spaces, parts=_local(audit)),
         "copies that were redrawn, repainted or set in another style",
         "copies of images that are not in the training set given here",
         "likeness of style, character or person without a copied picture",

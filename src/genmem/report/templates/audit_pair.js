@@ -114,17 +114,9 @@ function showPictures(row, image, augmentation) {
 
 /** Draw the outline of a region over a picture; its corners are shares of the picture's sides. */
 function outline(frame, corners) {
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "0 0 1 1");
-  drawing.setAttribute("preserveAspectRatio", "none");
-  drawing.setAttribute("aria-hidden", "true");
-  for (const name of ["under", "over"]) {
-    const polygon = document.createElementNS(space, "polygon");
-    polygon.setAttribute("class", name);
-    polygon.setAttribute("points", corners.map((corner) => corner.join()).join(" "));
-    drawing.append(polygon);
-  }
+  const drawing = element("outline").content.firstElementChild.cloneNode(true);
+  const points = corners.map((corner) => corner.join()).join(" ");
+  for (const polygon of drawing.children) polygon.setAttribute("points", points);
   frame.append(drawing);
 }
 
