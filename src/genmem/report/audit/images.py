@@ -105,10 +105,12 @@ def write_pictures(
             strict=True,
         )
     )
-    return Album(
-        **{role: _write(pictures[role], shown[role], folder / role) for role in ROLES},
-        full={role: _write_larger(pictures[role], large[role], folder / role) for role in ROLES},
-    )
+    small = {role: _write(pictures[role], shown[role], folder / role) for role in ROLES}
+    full = {
+        role: _write_larger(pictures[role], large[role], folder / role, small[role])
+        for role in ROLES
+    }
+    return Album(**small, full=full)
 
 
 def _images(
@@ -141,15 +143,19 @@ def _write(picture: Callable[[int], bytes | None], rows: Iterable[int], folder: 
 
 
 def _write_larger(
-    picture: Callable[[int, int | None], bytes | None], rows: Iterable[int], folder: Path
+    picture: Callable[[int, int | None], bytes | None],
+    rows: Iterable[int],
+    folder: Path,
+    thumbnails: Suffixes,
 ) -> Suffixes:
     """`_write` to the folder's folder `full`, of the images that are larger than thumbnails."""
 
     def larger(row: int) -> bytes | None:
         content = picture(row, FULL_SIDE)
-        return None if content == picture(row, None) else content
+        same = content == (folder / f"{row:06d}{thumbnails[row]}").read_bytes()
+        return None if same else content
 
-    return _write(larger, rows, folder / FULL)
+    return _write(larger, (row for row in rows if row in thumbnails), folder / FULL)
 
 
 def _suffix(content: bytes) -> str | None:
