@@ -170,6 +170,22 @@ def test_a_failed_training_ends_the_study_with_its_reason(study_config, tmp_path
         EmmStudy(config, tmp_path / "s", threads=1).run(InProcess(), device="cpu")
 
 
+@pytest.mark.parametrize("change", ["another image", "one image less", "another order"])
+def test_images_that_changed_since_the_study_began_are_refused(
+    change, study_config, images, tmp_path
+):
+    study = EmmStudy(study_config(sizes=(4,), seeds=1), tmp_path / "s", threads=1)
+    first = images / "a" / "00.png"
+    if change == "another image":
+        first.write_bytes((images / "b" / "01.png").read_bytes())
+    elif change == "one image less":
+        first.unlink()
+    else:
+        first.rename(images / "a" / "99.png")
+    with pytest.raises(InputError, match=r"expected the 26 images that the study began with"):
+        study.run(InProcess(), device="cpu")
+
+
 def test_the_error_of_a_worker_process_is_the_study_s_error(study_config, tmp_path):
     config = study_config(base=with_training(learning_rate=1e30), sizes=(4,), seeds=1)
     with pytest.raises(InputError, match="the loss became"):

@@ -73,6 +73,25 @@ def inspect_source(location: Any, *, progress: Progress | None = None) -> Source
         )
 
 
+def refuse_changed_source(source: SourceInfo, *, progress: Progress | None = None) -> None:
+    """Check that a source still holds the images that a study began with.
+
+    Args:
+        source: from `inspect_source`.
+        progress: told how many images are hashed.
+
+    Raises:
+        InputError: it holds others, or cannot be opened.
+    """
+    now = inspect_source(source.location, progress=progress)
+    if now.digest != source.digest:
+        raise InputError(
+            f"{source.name}: expected the {source.count:,} images that the study began with "
+            f"(digest {source.digest[:8]}…), got {now.count:,} images with digest "
+            f"{now.digest[:8]}…. Restore them, or start a new study in another folder."
+        )
+
+
 def load_trial_images(
     source: SourceInfo,
     second_source: SourceInfo | None,

@@ -25,7 +25,7 @@ from genmem.training.common.run_folder import CONFIG_FILE
 from genmem.training.diffusion import run_folder
 from genmem.training.diffusion.config import DiffusionConfig
 from genmem.training.diffusion.train import train
-from genmem.training.emm.dataset import SourceInfo, load_trial_images
+from genmem.training.emm.dataset import SourceInfo, load_trial_images, refuse_changed_source
 from genmem.training.emm.factors import TrialConfig
 from genmem.training.emm.memorized_samples import find_memorized_samples
 from genmem.training.sweep.run_spec import RunSpec
@@ -104,7 +104,7 @@ def run_trial(
 
     Raises:
         InputError, UsageError: images or a configuration that cannot be trained with (see
-            `training.diffusion.train`), or other images than the trial began with.
+            `training.diffusion.train`), or other images than the study began with.
     """
     if load_result(spec.folder) is not None:
         return True
@@ -113,6 +113,8 @@ def run_trial(
     threads = torch.get_num_threads()
     torch.set_num_threads(trial.threads)
     try:
+        for source in filter(None, (trial.source, trial.second_source)):
+            refuse_changed_source(source, progress=progress)
         data = trial.load_images(progress)
         training = train(
             data,
