@@ -114,6 +114,23 @@ def test_a_broken_image_is_named_and_can_be_left_out(tmp_path, images):
     np.testing.assert_array_equal(remaining, np.delete(images, 3, axis=0))
 
 
+def test_what_skip_broken_leaves_out_is_counted(tmp_path, images, capsys):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for place, one in enumerate(images):
+        (folder / f"{place:02d}.png").write_bytes(png(one))
+    (folder / "03.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    (folder / "04.json").write_bytes(b"{}")
+    out = str(tmp_path / "out.zip")
+    command = ["cheat", "ae", "--train", str(folder), "--samples", "4", "--out", out]
+    assert run([*command, "--skip-broken"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: 1 file that cannot be read as an image was left out.",
+        "note: 1 side file (.json, .txt, .cls) in train was left out.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

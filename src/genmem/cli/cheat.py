@@ -80,7 +80,7 @@ def cheat(
 
     from genmem.cheats import CheatOptions, generate_images, load_training_images, write_images
     from genmem.cheats.registry import check_options
-    from genmem.images import open_images, side_file_notes
+    from genmem.images import broken_file_notes, open_images, side_file_notes
 
     options = CheatOptions(mix=mix, augmentation=augmentation)
     check_options(method, count=samples, seed=seed, options=options)
@@ -90,5 +90,6 @@ def cheat(
             method, images, count=samples, seed=seed, options=options, progress=progress
         )
         write_images(generated, out, progress=progress)
-    print_notes(side_file_notes(source))
+    left_out = len(source) - len(images)
+    print_notes([*broken_file_notes(left_out), *side_file_notes(source)])
     print(f"images: {out}", file=sys.stderr)

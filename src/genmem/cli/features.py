@@ -39,8 +39,7 @@ def features(
     import numpy as np
 
     from genmem.features import extract, load_backbone
-    from genmem.formatting import count
-    from genmem.images import open_images, side_file_notes
+    from genmem.images import broken_file_notes, open_images, side_file_notes
 
     [network] = parse_backbones([backbone], preprocess)
     with progress_on_stderr() as progress, open_images(source) as images:
@@ -60,8 +59,5 @@ def features(
         )
     rows, dimension = features.array.shape
     print(f"{out}: {rows:,} rows of {dimension:,} features")
-    notes = []
-    if features.skipped:
-        files = f"{count(len(features.skipped), 'file')} that cannot be read as an image"
-        notes.append(f"{files} {'was' if len(features.skipped) == 1 else 'were'} left out.")
+    notes = broken_file_notes(len(features.skipped))
     print_notes([*notes, *side_file_notes(images)])

@@ -34,6 +34,7 @@ from genmem.images.source import (
     ImageHashes,
     ImageSource,
     Progress,
+    broken_file_notes,
     refuse_non_images,
     side_file_notes,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ImageSource",
     "Progress",
     "Transform",
+    "broken_file_notes",
     "decode",
     "hash_images",
     "image_to_rgb",

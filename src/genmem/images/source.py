@@ -103,6 +103,18 @@ def refuse_non_images(source: ImageSource) -> None:
         )
 
 
+def broken_file_notes(number: int) -> tuple[str, ...]:
+    """A sentence on the files that were left out since they cannot be decoded, if there are any.
+
+    Args:
+        number: how many.
+    """
+    if not number:
+        return ()
+    verb = "was" if number == 1 else "were"
+    return (f"{count(number, 'file')} that cannot be read as an image {verb} left out.",)
+
+
 def side_file_notes(source: ImageSource) -> tuple[str, ...]:
     """A sentence on the side files that were left out, if there are any."""
     number = source.side_file_count

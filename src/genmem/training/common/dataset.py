@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.formatting import count
-from genmem.images import ImageSource, Progress, open_images, read_classes, side_file_notes
+from genmem.images import (
+    ImageSource,
+    Progress,
+    broken_file_notes,
+    open_images,
+    read_classes,
+    side_file_notes,
+)
 from genmem.training.common.config import ImageSelection
 from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
@@ -333,9 +340,7 @@ def _notes(duplicates: int, dropped: bool | None, broken: int, cropped: int) -> 
         if dropped is False:
             note += " Repeats can be left out (--drop-duplicates)."
         notes.append(note)
-    if broken:
-        files = f"{count(broken, 'file')} that cannot be read as an image"
-        notes.append(f"{files} {_were(broken)} left out.")
+    notes += broken_file_notes(broken)
     if cropped:
         images = f"{count(cropped, 'image')} {_were(cropped)} not square"
         notes.append(f"{images}: {'its' if cropped == 1 else 'their'} central square was taken.")
