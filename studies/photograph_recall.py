@@ -34,7 +34,7 @@ from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, load_featur
 
 FEATURES = "efficientnet-lite0"
 LOCAL_CODE = Path(local_evidence.__code__.co_filename).parent
-PART = 300
+PART = 2_500
 """Images whose local evidence is looked for, and kept, at a time."""
 
 LEVEL = 0.05

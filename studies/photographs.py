@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -94,16 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             photographs = set_apart(photographs, FEATURES, options.apart, progress)
         sets, sizes = draw_sets(photographs)
         searcher = Searcher(sets, stack, progress)
-        results = {
-            way.name: measure_recall(
+        results = {}
+        for way in ways:
+            results[way.name] = measure_recall(
                 searcher,
                 way,
                 sizes=(sizes.generated, sizes.held_out, COPIES),
                 sources=POOL,
                 draws=options.draws,
             )
-            for way in ways
-        }
+            lines = [*recall_table({way.name: results[way.name]}), *goals(results)]
+            print("\n".join(lines), file=sys.stderr, flush=True)
         lines = [describe(photographs, sizes, options.draws), ""]
         if results:
             lines += [*recall_table(results), "", *goals(results), ""]
