@@ -14,6 +14,7 @@ from PIL import Image
 
 from genmem.auditing.review import KIND
 from genmem.auditing.verdict import judge
+from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.report.audit.page import write_audit
 from genmem.report.audit.regions import SharedRegion
@@ -291,3 +292,29 @@ def test_planted_copies_are_a_table(folder):
     )
     assert "crop 40 % 6 5 83.3 % (50.0 to 100 %)" in text
     assert "was not measured" not in text
+
+
+def test_the_command_writes_the_document_and_its_errors_are_one_line(folder, capsys):
+    assert run(["report", str(folder)]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "report.html")
+    assert run(["report", str(folder), "--marks", str(folder / "audit.json")]) == 2
+    assert "expected marks that an audit's page exported" in capsys.readouterr().err
+    assert run(["report", str(folder / "pictures")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_an_audit_with_pdf_records_its_command_without_folders_of_this_machine(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 12), ("test", 12), ("generated", 5)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            pixels = rng.integers(0, 256, (16, 16, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    command = ["audit", str(tmp_path / "generated"), "--train", str(tmp_path / "train")]
+    command += ["--test", str(tmp_path / "test"), "--backbone", "pixels"]
+    assert run([*command, "--out", str(tmp_path / "out"), "--pdf"]) == 0
+    numbers = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert numbers["provenance"]["command"] == (
+        "genmem audit generated --train train --out out --test test --backbone pixels --pdf"
+    )
+    assert (tmp_path / "out" / "report.pdf").read_bytes().startswith(b"%PDF")

@@ -110,11 +110,11 @@ def read_pairs(document: Mapping[str, Json]) -> tuple[StoredPair, ...]:
 
 def _read_pair(pair: Mapping[str, Json]) -> StoredPair:
     values = {name: pair[name] for name in StoredPair.__dataclass_fields__}
-    if values["region"] is not None:
+    if region := values["region"]:
+        first, second = (tuple(row) for row in region["to_train"])
         values["region"] = SharedRegion(
-            **{
-                name: tuple(tuple(numbers) for numbers in values["region"][name])
-                for name in SharedRegion.__dataclass_fields__
-            }
+            generated=tuple(tuple(corner) for corner in region["generated"]),
+            train=tuple(tuple(corner) for corner in region["train"]),
+            to_train=(first, second),
         )
     return StoredPair(**values)

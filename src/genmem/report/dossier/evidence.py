@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Evidence:
 
 
 def evidence_of(
-    audit: StoredAudit, pairs: Sequence[StoredPair], marks: dict[int, str]
+    audit: StoredAudit, pairs: Sequence[StoredPair], marks: Mapping[int, str]
 ) -> list[Evidence]:
     """These pairs with their pictures.
 

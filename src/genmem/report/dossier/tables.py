@@ -34,7 +34,7 @@ def sets_table(audit: StoredAudit) -> Table:
         columns=("Set", "Name", "Images", "Unreadable", "Fingerprint of the contents"),
         rows=tuple(
             (
-                _ROLES.get(role, role),
+                _ROLES.get(str(role), str(role)),
                 printable(str(summary["source"])),
                 f"{summary['count']:,}" if summary["count"] is not None else "unknown",
                 f"{len(summary['skipped']):,}" if summary["skipped"] else "none",
