@@ -32,7 +32,7 @@ from genmem.neighbors import Metric
 RATIO_WEIGHT = 0.1
 """Of d1/d2 in features: it sees copies that lie as far off as honest images do."""
 
-AUGMENTED_WEIGHT = 0.05
+AUGMENTED_WEIGHT = 0.02
 """Of each family of augmentations in each space."""
 
 
