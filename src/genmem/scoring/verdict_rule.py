@@ -29,6 +29,10 @@ from genmem.yardstick.series import Series
 CHANCE = 0.025
 """Weak evidence is rarer than this without copies."""
 
+LEFT_OUT_CHANCE = 0.005
+"""The same of evidence against training images left out in turn: they come in pairs that are each
+other's nearest, so that chance is larger than it is computed."""
+
 MOST_UNSEEN = 0.1
 """The largest share of perfect copies that may go unseen before a verdict stays open."""
 
@@ -179,6 +183,13 @@ def _excludes_zero(fraction: Result | None) -> bool:
     return fraction is not None and fraction.interval is not None and fraction.interval.low > 0
 
 
+def _beyond_left_out(fraction: Result | None) -> bool:
+    """Whether images are closer to training images than these are to each other."""
+    if fraction is None or not _excludes_zero(fraction):
+        return False
+    return float(fraction.parts["p_value"]) <= LEFT_OUT_CHANCE
+
+
 def _strong(evidence: Evidence) -> list[str]:
     """Evidence of copying, a sentence each."""
     sentences = []
@@ -188,7 +199,7 @@ def _strong(evidence: Evidence) -> list[str]:
         return sentences
     closer = _excludes_zero(evidence.fraction)
     if evidence.yardstick_fails:
-        if evidence.only_series and closer and _excludes_zero(evidence.of_left_out):
+        if evidence.only_series and closer and _beyond_left_out(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
     elif evidence.flagged or closer:
         sentences.append(_closer_sentence(evidence))
@@ -205,11 +216,11 @@ def _weak(evidence: Evidence) -> list[str]:
     if evidence.missing or evidence.too_few:
         return sentences
     if evidence.yardstick_fails:
-        if not evidence.only_series and _excludes_zero(evidence.of_left_out):
+        if not evidence.only_series and _beyond_left_out(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
         return sentences
     closer, chance = evidence.closer
-    if closer and chance <= 2 * CHANCE and not _excludes_zero(evidence.fraction):
+    if closer and chance <= CHANCE and not _excludes_zero(evidence.fraction):
         closest = "image is" if closer == 1 else "images are"
         sentences.append(
             f"{closer:,} generated {closest} closer to a training image than every held-out image; "
