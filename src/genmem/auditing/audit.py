@@ -38,6 +38,7 @@ from genmem.auditing.groups import (
     honest_units,
     train_groups,
 )
+from genmem.auditing.local import LOCAL
 from genmem.auditing.local_search import (
     LocalSearch,
     local_test,
@@ -227,6 +228,11 @@ class _Run:
                 f"neighbors: expected at least 1 and at most {MAX_NEIGHBORS}, got {self.neighbors}."
             )
         check_seed(self.seed)
+        if self.local is not False and any(entry.name == LOCAL for entry in self.backbones):
+            raise UsageError(
+                f"backbones: {LOCAL!r} is the name of local evidence; name the network otherwise, "
+                "or leave local evidence out with --no-local (local=False)."
+            )
         check_groups(self.groups)
         mixed = any(self.are_features.values()) and not all(self.are_features.values())
         if mixed and len(self.backbones) > 1:

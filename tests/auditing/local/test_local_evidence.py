@@ -12,6 +12,13 @@ from genmem.auditing.local.keypoints import detect_keypoints, mirrored
 from genmem.images import open_images
 
 WIDTH, HEIGHT = 240, 180
+
+
+def amount(statistic):
+    """The evidence behind the statistic exp(−evidence / 100)."""
+    return -100 * np.log(statistic)
+
+
 CROP = (100, 60, 196, 132)
 PLACE = (20, 70, 140, 160)
 
@@ -103,8 +110,8 @@ def evidence(folders):
 
 def test_copies_of_a_part_have_more_evidence_than_any_honest_image(evidence):
     assert evidence.train[:6].tolist() == [0, 1, 2, 3, 4, 5]
-    assert evidence.statistic[:6].max() < 0.5 * evidence.honest.min()
-    assert evidence.statistic[6:].min() > 2 * evidence.statistic[:6].max()
+    assert amount(evidence.statistic[:6]).min() > 2 * amount(evidence.honest).max()
+    assert amount(evidence.statistic[6:]).max() < amount(evidence.statistic[:6]).min() / 2
     assert (evidence.statistic > 0).all()
     assert evidence.inliers[:6].min() > 5 >= evidence.honest_inliers.max()
 
@@ -157,7 +164,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(folders, evidence, 
 def test_left_out_training_images_are_not_compared_with_themselves(folders):
     result = search(folders, leave_out=True)
     assert len(result.honest) == 16
-    assert result.honest.min() > 2 * result.statistic[:5].max()
+    assert amount(result.honest).max() < amount(result.statistic[:5]).min() / 2
 
 
 def test_left_out_training_images_are_not_compared_with_their_group(scenes, tmp_path):
@@ -169,8 +176,8 @@ def test_left_out_training_images_are_not_compared_with_their_group(scenes, tmp_
     }
     alone = search(folders, leave_out=True)
     in_groups = search(folders, leave_out=True, groups=np.arange(16) % 8)
-    assert alone.honest.max() < 0.1
-    assert in_groups.honest.min() > 2 * alone.honest.max()
+    assert amount(alone.honest).min() > 10
+    assert amount(in_groups.honest).max() < amount(alone.honest).min() / 2
 
 
 def test_a_training_image_that_is_held_many_times_is_found_all_the_same(scenes, tmp_path):
@@ -181,7 +188,7 @@ def test_a_training_image_that_is_held_many_times_is_found_all_the_same(scenes, 
     }
     result = search(folders)
     assert result.train[0] in {0, *range(6, 20)}
-    assert result.statistic[0] < 0.5 * result.honest.min()
+    assert amount(result.statistic[0]) > 2 * amount(result.honest).max()
 
 
 def test_images_without_texture_have_no_keypoints_and_no_evidence(tmp_path):

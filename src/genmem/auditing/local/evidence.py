@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.auditing.local.keypoints import Keypoints, KeypointSet, extract_keypoints, mirrored
-from genmem.auditing.local.results import LocalEvidence, Region
+from genmem.auditing.local.results import UNIT, LocalEvidence, Region
 from genmem.auditing.local.retrieval import DescriptorIndex, build_index
 from genmem.auditing.local.verification import NO_MATCH, Verification, verify
 from genmem.images import ImageSource, Progress
@@ -186,7 +186,8 @@ class _Search:
 
 
 def _statistic(matches: Sequence[_Match]) -> Floats:
-    return np.array([1 / (1 + match.verification.evidence) for match in matches], np.float64)
+    evidence = np.array([match.verification.evidence for match in matches], np.float64)
+    return np.exp(-evidence / UNIT)
 
 
 def _region(match: _Match, size: Ints, train_size: Ints) -> Region | None:

@@ -9,7 +9,6 @@ so that no distance depends on blocks, threads or the BLAS.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.images import ImageSource, Progress, read_batches
+from genmem.images.tempfiles import new_tempfile
+from genmem.io.paths import temporary_file_errors
 
 if TYPE_CHECKING:
     import cv2
@@ -189,20 +190,23 @@ def extract_keypoints(
 
     Raises:
         InputError: as for `read_batches`.
+        UsageError: the temporary folder cannot be written, or its disk is full.
     """
     counts: list[int] = []
     sizes: list[NDArray[np.int32]] = []
     batches = read_batches(source, transform=_pack, batch_size=_BATCH, skip_broken=skip_broken)
-    with tempfile.TemporaryFile(prefix="genmem-keypoints-") as file, closing(batches):
+    with new_tempfile() as file, closing(batches):
         for number, batch in enumerate(batches, 1):
             for packed in batch.array if len(batch.positions) else ():
                 count, *size = packed[0, :12].view(np.int32).tolist()
-                file.write(packed[1 : 1 + count].tobytes())
+                with temporary_file_errors():
+                    file.write(packed[1 : 1 + count].tobytes())
                 counts.append(count)
                 sizes.append(np.array(size, np.int32))
             if progress:
                 progress(f"{role}: keypoints", min(number * _BATCH, len(source)), len(source))
-        file.flush()
+        with temporary_file_errors():
+            file.flush()
         total = sum(counts)
         rows = np.empty((0, _ROW), np.uint8)
         if total:

@@ -13,8 +13,15 @@ from genmem.results import Json, to_json
 LOCAL = "local"
 """The name of local evidence among the feature spaces."""
 
-STATISTIC = "1 / (1 + evidence)"
-"""What is compared with honest images; the evidence is −log₁₀ of the number of false alarms."""
+UNIT = 100.0
+"""Evidence that multiplies the statistic by 1/e."""
+
+STATISTIC = "exp(−evidence / 100)"
+"""What is compared with honest images; the evidence is −log₁₀ of the number of false alarms.
+
+Below the closest honest images p-values go on along a power law (`calibration.null_distribution`):
+a power of this statistic is an exponential in the evidence, whose rate is that of honest images.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +64,7 @@ class LocalEvidence:
     """What each image shares with the training image that it shares most with.
 
     Attributes:
-        statistic: float64 [n], 1 / (1 + evidence) of the generated images: 1 without a shared
+        statistic: float64 [n], exp(−evidence / 100) of the generated images: 1 without a shared
             region, and never 0.
         honest: float64 [m], the same of honest images.
         train: int64 [n], the training row; the nearest in the first feature space where no region
