@@ -22,6 +22,7 @@ FUNCTIONS = [
     genmem.precision,
     genmem.recall,
     genmem.open_images,
+    genmem.duplicates,
 ]
 
 
