@@ -21,8 +21,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(CONTENT)
 
-    def log_message(self, *_):
-        pass
+    def log_message(self, format, *args):
+        del format, args
 
 
 @pytest.fixture(autouse=True)

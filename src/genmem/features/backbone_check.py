@@ -24,7 +24,7 @@ from genmem.images.disguises import apply_disguise
 
 SCENES = 12
 _HEIGHT, _WIDTH = 240, 320
-COPIES = ("JPEG 50", "resized to 96 px", "gray", "crop 80 %")
+COPIES: tuple[str, ...] = ("JPEG 50", "resized to 96 px", "gray", "crop 80 %")
 """The disguises of the copies."""
 
 OTHER = "another scene"
@@ -222,7 +222,7 @@ def _check_similarities(
     rows: NDArray[np.float32],
 ) -> list[CheckResult]:
     cosines, nearest = _similarities(extractor, scenes, rows)
-    recorded = dict(zip((*COPIES, OTHER), RECORDED.get(name, ()), strict=False))
+    recorded: dict[str, float] = dict(zip((*COPIES, OTHER), RECORDED.get(name, ()), strict=False))
     results = [
         CheckResult(
             what=f"cosine, {what}",
