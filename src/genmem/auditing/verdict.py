@@ -105,6 +105,7 @@ def _evidence(audit: Audit) -> Evidence:
         missed=missed_kinds(
             [space.name for space in audit.spaces if space.name != LOCAL],
             parts=any(space.name == LOCAL for space in audit.spaces),
+            turned=any(augmentation.degrees == 90 for augmentation in audit.augmentations),
         ),
         shares=_shares(audit),
     )
