@@ -163,8 +163,8 @@ def audit(
         >>> import numpy as np
         >>> import genmem
         >>> rng = np.random.default_rng(0)
-        >>> train, test = rng.normal(size=(2, 200, 8))
-        >>> generated = np.concatenate([train[:10], rng.normal(size=(90, 8))])
+        >>> train, test = rng.normal(size=(2, 200, 16))
+        >>> generated = np.concatenate([train[:10], rng.normal(size=(90, 16))])
         >>> with genmem.audit(generated=generated, train=train, test=test) as result:
         ...     print(result.flagged.nonzero()[0])
         [0 1 2 3 4 5 6 7 8 9]
