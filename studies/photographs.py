@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 sources=POOL,
                 draws=options.draws,
             )
-            lines = [*recall_table({way.name: results[way.name]}), *goals(results)]
+            alone = {way.name: results[way.name]}
+            lines = [*recall_table(alone), *goals(alone)]
             print("\n".join(lines), file=sys.stderr, flush=True)
         lines = [describe(photographs, sizes, options.draws), ""]
         if results:
