@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from genmem.results import InputSummary, Interval, Pair, Result, Score
-from genmem.scoring.verdict import judge
+from genmem.scoring.verdict_evidence import judge
 
 from .browser import chromium
 

@@ -52,7 +52,7 @@ from genmem.auditing.search import Queries
 from genmem.auditing.significance import combined_copied_fraction, compute_significance
 from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
-from genmem.auditing.verdict import add_verdict
+from genmem.auditing.verdict_evidence import add_verdict
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.errors import UsageError
 from genmem.features import Backbone, BackboneLike, Device, FeatureExtractor, is_feature_source

@@ -1,17 +1,17 @@
 """From sets of images or features to a `Score`: extraction and metrics, put together once.
 
-score.py          `genmem.score`: the whole way, in one call
-running.py        `genmem.RunningScore`: the same for images that come in batches
-plan.py           which metrics are computed, decided before any image is read
-feature_sets.py   sources of images or features → the features of each set
-metric_inputs.py  what metrics can take as inputs; shared searches and moments, computed once
-compute.py        each metric of the plan, computed as its registry entry says
-verdict.py        the verdict of a score, from its metrics and distances
-verdict_rule.py   one rule for the verdicts of `score` and `audit`
-held_out.py       whether there are held-out images to compare with, and enough of each kind
-exact_copies.py   exact copies of training images, and what explains them
-missed_kinds.py   kinds of copies that a comparison does not look for
-closest.py        the closest generated/training pairs and their pictures
+score.py              `genmem.score`: the whole way, in one call
+running.py            `genmem.RunningScore`: the same for images that come in batches
+plan.py               which metrics are computed, decided before any image is read
+feature_sets.py       sources of images or features → the features of each set
+metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
+compute.py            each metric of the plan, computed as its registry entry says
+verdict_evidence.py   what a score's metrics and distances give to the rule of the verdict
+verdict_rule.py       that rule, for `score` and `audit`
+held_out.py           whether there are held-out images to compare with, and enough of each kind
+exact_copies.py       exact copies of training images, and what explains them
+missed_kinds.py       kinds of copies that a comparison does not look for
+closest.py            the closest generated/training pairs and their pictures
 """
 
 from genmem.scoring.running import RunningScore

@@ -32,7 +32,7 @@ from genmem.scoring.feature_sets import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan, build_plan
-from genmem.scoring.verdict import add_verdict
+from genmem.scoring.verdict_evidence import add_verdict
 from genmem.set_statistics import Statistics
 
 _SAME_SETS = (

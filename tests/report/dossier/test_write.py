@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from genmem.auditing.review import KIND
-from genmem.auditing.verdict import judge
+from genmem.auditing.verdict_evidence import judge
 from genmem.cli.app import run
 from genmem.errors import InputError, UsageError
 from genmem.report.audit.page import write_audit

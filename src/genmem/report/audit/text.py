@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copies_by_class
-from genmem.auditing.verdict import judge
+from genmem.auditing.verdict_evidence import judge
 from genmem.formatting import count, join_words, number, percent, printable, share
 from genmem.images.augmentations import Augmentation
 from genmem.report.audit.images import PAIRS

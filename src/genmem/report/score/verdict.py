@@ -1,4 +1,4 @@
-"""The verdict above the metrics, as `genmem.scoring.verdict` computed it."""
+"""The verdict above the metrics, as `genmem.scoring.verdict_evidence` computed it."""
 
 from __future__ import annotations
 

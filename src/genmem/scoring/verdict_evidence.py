@@ -1,4 +1,4 @@
-"""The verdict of `genmem.score`: its metrics and distances, judged by `verdict_rule`."""
+"""The evidence of `genmem.score` for its verdict: metrics, distances and yardstick, gathered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict of `genmem.audit`: flags and copied fraction, judged by `scoring.verdict_rule`."""
+"""The evidence of `genmem.audit` for its verdict: flags, distances and yardstick, gathered."""
 
 from __future__ import annotations
 
