@@ -222,3 +222,18 @@ def test_an_image_group_closer_than_all_counts_once_in_the_exact_test():
         for count in (None, 500, 100)
     ]
     assert fewest[0] == fewest[1] > fewest[2]
+
+
+def test_a_group_whose_second_image_is_a_copy_counts_in_the_copied_fraction():
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(2, 400, 32)).astype(np.float32)
+    generated = rng.normal(size=(300, 32)).astype(np.float32)
+    generated[1::10] = train[:30] + 0.005 * rng.normal(size=(30, 32)).astype(np.float32)
+    groups = {
+        "generated": np.repeat([f"g{n}" for n in range(30)], 10),
+        "train": [f"a{n}" for n in range(400)],
+        "test": [f"t{n}" for n in range(400)],
+    }
+    result = audit(generated=generated, train=train, test=test, groups=groups)
+    assert result.copied_fraction.value > 0.9
+    assert "30 groups of generated images" in " ".join(result.copied_fraction.notes)

@@ -24,6 +24,11 @@ from genmem.results import Result
 
 _WITHOUT_INTERVAL = ("p_value", "fewest_below", "detectable_share")
 
+_OF_GROUPS = (
+    "the copied fraction is the share of the {count:,} groups of generated images whose closest "
+    "image is closer to a training image than held-out groups ever are."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Closeness:
@@ -85,20 +90,23 @@ def copied_share(closeness: Closeness, *, train_rows: int, honest: HonestUnits) 
     Args:
         closeness: of generated and honest images.
         train_rows: size of the training set, for the result.
-        honest: what counts once. Of generated images in groups, the first of each counts, since the
-            interval is one of independent images. Where held-out images were left out for the
-            distance that is compared, the estimate counts whatever is closer than the others,
+        honest: what counts once. Of generated images in groups the closest of each counts, as of
+            held-out ones, so the share is one of groups. Where held-out images were left out for
+            the distance that is compared, the estimate counts whatever is closer than the others,
             honest near-duplicates too, and has no interval.
     """
     if honest.source != "test":
         return None
     generated, held_out, train = closeness.values()
+    rows = honest.representatives(generated)
     result = copied_fraction_from(
-        generated=honest.independent(generated),
+        generated=generated[rows],
         test=held_out,
-        nearest_train=honest.independent(train),
+        nearest_train=train[rows],
         train_rows=train_rows,
     )
+    if len(rows) < len(generated):
+        result = replace(result, notes=(*result.notes, _OF_GROUPS.format(count=len(rows))))
     if not honest.biased:
         return result
     return replace(

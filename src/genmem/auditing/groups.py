@@ -107,11 +107,17 @@ class HonestUnits:
         np.minimum.at(least, self.groups, values)
         return least
 
-    def independent(self, values: Floats) -> Floats:
-        """Of the generated images' statistic [n], one of each group, its first; or all."""
+    def representatives(self, values: Floats) -> Ints:
+        """Rows of the generated images that count: each group's closest, or all; int64 [g].
+
+        Args:
+            values: float64 [n], their statistic, smaller meaning closer.
+        """
         if self.generated_groups is None:
-            return values
-        return values[np.unique(self.generated_groups, return_index=True)[1]]
+            return np.arange(len(values))
+        order = np.argsort(values, kind="stable")
+        _, first = np.unique(self.generated_groups[order], return_index=True)
+        return order[first]
 
 
 def honest_units(
