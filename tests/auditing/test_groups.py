@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from genmem.auditing import audit
-from genmem.auditing.groups import Groups, check_groups, find_groups, honest_units
+from genmem.auditing.group_labels import check_groups, find_groups
+from genmem.auditing.groups import Groups, honest_units
 from genmem.auditing.search import Queries, nearest_over_augmentations
 from genmem.calibration.q_values import min_copies_flagged, q_values
 from genmem.errors import InputError, UsageError
@@ -17,6 +18,7 @@ class Rows:
     def __init__(self, ids, array=None):
         self.ids = ids
         self.array = array
+        self.source = None
 
 
 def by_role(**ids):
@@ -60,10 +62,94 @@ def test_a_file_groups_images_by_id_and_by_set_where_sets_share_ids(tmp_path):
             labels(file, sets)
 
 
-@pytest.mark.parametrize("option", [0, "-1", "nothing.csv", {"held": []}])
+@pytest.mark.parametrize(
+    "option",
+    [
+        0,
+        "-1",
+        "--1",
+        "²",
+        "nothing.csv",
+        True,
+        False,
+        1.5,
+        {},
+        {"held": []},
+        {"test": "abc"},
+        {"test": 5},
+    ],
+)
 def test_an_option_that_means_nothing_is_refused_before_anything_is_read(option):
     with pytest.raises(UsageError, match="groups: expected"):
         check_groups(option)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Twelve images of each set, three in a folder; the folders of test are in train too."""
+    rng = np.random.default_rng(5)
+    for role in ("generated", "train", "test"):
+        for place in range(12):
+            folder = tmp_path / role / f"scene{place // 3}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{place}.png")
+    (tmp_path / "ids.csv").write_text("id,group\nz,p\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (1, "every held-out image is in a group of training images"),
+        ("ids.csv", "expected the ids of test images"),
+        ({"test": ["a"]}, "expected 12 labels of test, got 1"),
+        ({"train": ["a"] * 12}, "expected labels of test"),
+        (3, "no held-out image lies in 3 folders"),
+    ],
+)
+def test_groups_that_do_not_go_with_the_images_are_refused_before_extraction(
+    folders, monkeypatch, groups, message
+):
+    monkeypatch.chdir(folders)
+    announced = []
+    with pytest.raises((InputError, UsageError), match=message):
+        audit(
+            generated="generated",
+            train="train",
+            test="test",
+            backbones=["pixels"],
+            groups=groups,
+            announce=announced.append,
+        )
+    assert not announced
+
+
+def test_a_group_too_large_to_be_left_out_is_refused_before_extraction(folders):
+    announced = []
+    with pytest.raises(InputError, match="Give held-out images"):
+        audit(
+            generated=folders / "generated",
+            train=folders / "train" / "scene0",
+            backbones=["pixels"],
+            groups={"train": ["a"] * 3},
+            announce=announced.append,
+        )
+    assert not announced
+
+
+def test_labels_of_broken_images_that_are_left_out_are_left_out_too(folders):
+    (folders / "test" / "scene0" / "0.png").write_bytes(b"broken")
+    with audit(
+        generated=folders / "generated",
+        train=folders / "train",
+        test=folders / "test",
+        backbones=["pixels"],
+        groups={"test": ["broken", *"aabbbccdddd"]},
+        skip_broken=True,
+    ) as result:
+        assert len(result.groups.by_role["test"]) == 11
+        assert result.groups.count("test") == 4
 
 
 def test_labels_must_be_as_many_as_images():

@@ -113,3 +113,11 @@ def test_features_have_no_local_evidence():
     assert any("it needs images, not features" in note for note in result.notes)
     with pytest.raises(UsageError, match="it needs images"):
         audit(**given, local=True)
+
+
+def test_local_evidence_that_cannot_be_had_is_refused_before_extraction(sets):
+    small = {role: images[:, ::4, ::4] for role, images in sets.items()}
+    announced = []
+    with pytest.raises(UsageError, match="images under 64 have too few keypoints"):
+        audit(**small, backbones=["pixels@16"], local=True, announce=announced.append)
+    assert not announced

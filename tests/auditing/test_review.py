@@ -54,7 +54,18 @@ def test_marks_are_read_for_their_audit_only(tmp_path):
     [
         ("no JSON", "expected marks as JSON"),
         ('{"kind": "tax"}', "expected marks that an audit's page exported"),
+        ('{"kind": "genmem audit marks", "audit": "d", "marks": 5}', "a list of marks, got 5"),
+        ('{"kind": "genmem audit marks", "audit": "d"}', "a list of marks, got null"),
         ('{"kind": "genmem audit marks", "audit": "d", "marks": [7]}', "expected a row and a mark"),
+        (
+            '{"kind": "genmem audit marks", "audit": "d", "marks": [{"row": true, "mark": "copy"}]'
+            "}",
+            "expected a row and a mark",
+        ),
+        (
+            '{"kind": "genmem audit marks", "audit": "d", "marks": [{"row": 1, "mark": ["copy"]}]}',
+            "expected a row and a mark",
+        ),
         (
             '{"kind": "genmem audit marks", "audit": "d", "marks": [{"row": 1, "mark": "ok"}]}',
             "copy, not-a-copy, unsure",

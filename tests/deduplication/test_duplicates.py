@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
 
 import genmem
@@ -134,17 +136,46 @@ def match(first, second, kind="same"):
     return Match(first=first, second=second, kind=kind, agreement=1.0)
 
 
-def test_repeats_of_repeats_form_one_cluster_and_parts_join_none():
+def test_the_ends_of_a_chain_of_repeats_are_kept_and_parts_join_no_cluster():
     images = {row: image(str(row)) for row in range(6)}
     matches = [match(0, 1), match(1, 2), match(3, 4, "part")]
     (cluster,) = find_clusters(matches, images, rows=6)
-    assert (cluster.rows, cluster.kept, cluster.deleted) == ((0, 1, 2), (0,), (1, 2))
+    assert (cluster.rows, cluster.kept, cluster.deleted) == ((0, 1, 2), (0, 2), (1,))
+
+
+def test_identical_files_count_as_one_image():
+    images = {row: image(str(row)) for row in range(4)}
+    matches = [match(1, 2, "identical"), match(2, 3, "identical"), match(0, 2)]
+    (cluster,) = find_clusters(matches, images, rows=4)
+    assert (cluster.kept, cluster.deleted) == ((0,), (1, 2, 3))
+
+
+def test_a_repeat_of_a_deleted_repeat_of_another_set_is_kept():
+    images = {0: image("a"), 1: image("b"), 2: image("t", role="against")}
+    (cluster,) = find_clusters([match(0, 2), match(0, 1)], images, rows=3)
+    assert (cluster.kept, cluster.deleted) == ((1, 2), (0,))
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1])),
+    st.lists(st.integers(1, 3), min_size=10, max_size=10),
+)
+def test_each_deleted_image_matches_a_kept_one_and_no_two_kept_ones_match(pairs, sides):
+    images = {row: image(str(row), side=side) for row, side in enumerate(sides)}
+    clusters = find_clusters([match(*pair) for pair in sorted(pairs)], images, rows=10)
+    kept = {row for cluster in clusters for row in cluster.kept}
+    for cluster in clusters:
+        assert sorted([*cluster.kept, *cluster.deleted]) == list(cluster.rows)
+        for row in cluster.deleted:
+            assert any({pair[0], pair[1]} - {row} <= kept for pair in pairs if row in pair)
+    assert not any(first in kept and second in kept for first, second in pairs)
 
 
 def test_kept_is_the_most_pixels_then_the_largest_file_then_the_first():
     images = {0: image("a"), 1: image("b", side=20), 2: image("c", side=20, size=200)}
-    (cluster,) = find_clusters([match(0, 1), match(1, 2)], images, rows=3)
+    matches = [match(0, 1), match(0, 2), match(1, 2)]
+    (cluster,) = find_clusters(matches, images, rows=3)
     assert cluster.kept == (2,)
     images[1] = image("b", side=20, size=200)
-    (cluster,) = find_clusters([match(0, 1), match(1, 2)], images, rows=3)
+    (cluster,) = find_clusters(matches, images, rows=3)
     assert cluster.kept == (1,)

@@ -4,7 +4,8 @@ audit.py              `genmem.audit`: the whole way, in one call
 results.py            `Audit` and its parts, frozen
 augment_option.py     `--augment`: which of `images.augmentations` each space compares
 cost_estimate.py      the expected running time, announced before the work
-groups.py             `--groups`: bursts, scenes, products, patients, each of which counts once
+groups.py             groups of images (bursts, scenes, patients), each of which counts once
+group_labels.py       `--groups`: the group of each image, by folder, file, labels or likeness
 duplicates.py         near-duplicates inside train, and between test and train
 same_picture.py       whether two pictures are the same, detail by detail, or merely alike
 feature_spaces.py     the search in one feature space: features of every augmentation

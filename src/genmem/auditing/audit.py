@@ -29,21 +29,20 @@ from genmem.auditing.feature_spaces import (
     is_streamed,
     search_space,
 )
-from genmem.auditing.groups import (
-    Groups,
+from genmem.auditing.group_labels import (
     GroupsOption,
-    HonestUnits,
+    check_group_labels,
     check_groups,
     find_groups,
-    honest_units,
-    train_groups,
 )
+from genmem.auditing.groups import Groups, HonestUnits, honest_units, train_groups
 from genmem.auditing.local import LOCAL
 from genmem.auditing.local_search import (
     LocalSearch,
     local_test,
     planted_test,
     search_local,
+    why_not_local,
 )
 from genmem.auditing.power import compute_power, plant_copies
 from genmem.auditing.power_results import Power
@@ -281,6 +280,9 @@ class _Run:
                 "classes: the training images have none: all lie in one folder or have one label. "
                 "Put each class in a folder of its own, or leave out --classes."
             )
+        check_group_labels(self.groups, opened)
+        if self.local:
+            why_not_local(self.local, opened)
         if self.power:
             opened[PLANTED] = stack.enter_context(self._plant(opened))
         extractors = open_backbones(self.backbones, list(opened.values()), self.options)

@@ -99,11 +99,15 @@ def read_marks(path: str | Path, *, digest: str) -> dict[int, str]:
             f"{path} has the marks of another audit ({document.get('audit')}, expected {digest}); "
             "export them from this audit's page."
         )
+    entries = document.get("marks")
+    if not isinstance(entries, list):
+        raise InputError(f"{path}: expected a list of marks, got {json.dumps(entries)[:80]}.")
     marks = {}
-    for entry in document.get("marks") or ():
+    for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
         row, mark = fields.get("row"), fields.get("mark")
-        if not isinstance(row, int) or mark not in MARKS:
+        is_row = isinstance(row, int) and not isinstance(row, bool) and row >= 0
+        if not is_row or not isinstance(mark, str) or mark not in MARKS:
             raise InputError(
                 f"{path}: expected a row and a mark ({', '.join(MARKS)}) in each entry, got "
                 f"{json.dumps(entry)[:80]}."

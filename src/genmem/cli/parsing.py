@@ -69,10 +69,15 @@ def recorded_command(context: typer.Context) -> str:
     words = [context.command_path]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if value is None or (parameter.opts[0].startswith("-") and value == parameter.default):
+        is_option = parameter.opts[0].startswith("-")
+        if value is None or (is_option and value == parameter.default):
             continue
-        flag = [parameter.opts[0]] if parameter.opts[0].startswith("-") else []
-        words += flag if value is True else [*flag, shlex.quote(without_folders(str(value)))]
+        if isinstance(value, bool):
+            words += (parameter.opts if value else parameter.secondary_opts)[:1]
+            continue
+        for item in value if isinstance(value, list | tuple) else (value,):
+            text = shlex.quote(without_folders(str(item)))
+            words += [parameter.opts[0], text] if is_option else [text]
     return " ".join(words)
 
 

@@ -39,13 +39,13 @@ class Match:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Images that show the same picture.
+    """Images that repeat each other, directly or through others.
 
     Attributes:
         rows: ascending.
-        kept: of these, the images to keep: one training image, or all images that the training
-            images are compared against.
-        deleted: the others, all of them training images.
+        kept: of these, the images to keep: all images that the training images are compared
+            against, and as many training images as it takes that no two of them match.
+        deleted: the others, all of them training images that match a kept image directly.
     """
 
     rows: tuple[int, ...]
