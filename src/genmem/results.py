@@ -129,13 +129,18 @@ class Yardstick:
         holds: nothing speaks against it.
         reasons: what speaks against it, a sentence each; empty where it holds.
         notes: what a reader must know although it does not speak against it.
-        checks: the result of each check by its name: "two_sample", "file_properties", "series".
-            Each has `to_dict`. Checks that the inputs do not allow are missing.
+        failing, noted: what each reason and each note is about: "two_sample", "file_properties",
+            "series", "farther", "repeats" or "test_series".
+        checks: the result of each check by its name: "two_sample", "file_properties", "series";
+            with the space's name ("series in pixels@64") where there are several. Each has
+            `to_dict`. Checks that the inputs do not allow are missing.
     """
 
     holds: bool
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
     checks: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Json]:
@@ -209,6 +214,8 @@ class Score:
         notes: sentences about the whole comparison (the two sets are the same, …).
         verdict: what the metrics of copying say together; None where nobody asked.
         yardstick: whether the held-out images can be compared with; None without them.
+        repeats: training images that are equal to another one, and how many were looked at; None
+            where that was not needed.
     """
 
     metrics: Mapping[str, Result]
@@ -221,6 +228,7 @@ class Score:
     notes: tuple[str, ...] = ()
     verdict: Verdict | None = None
     yardstick: Yardstick | None = None
+    repeats: tuple[int, int] | None = None
 
     def __getitem__(self, name: str) -> Result:
         return self.metrics[name]

@@ -3,7 +3,12 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from genmem.neighbors import nearest
-from genmem.yardstick.series import compare_series, left_out_distances, link_images
+from genmem.yardstick.series import (
+    compare_series,
+    count_repeats,
+    left_out_distances,
+    link_images,
+)
 
 
 def rows(rng, count, d=16):
@@ -31,7 +36,41 @@ def test_left_out_distances_are_those_to_other_images():
     np.fill_diagonal(distances, np.inf)
     expected = np.sort(distances, axis=1)[:, :5]
     got = left_out_distances(train, metric="euclidean", seed=0)
-    assert got == pytest.approx(expected)
+    assert got.distances == pytest.approx(expected)
+    assert (got.repeats, got.images) == (0, 40)
+
+
+def test_of_equal_images_each_different_one_is_left_out_once():
+    train = rows(np.random.default_rng(0), 40)
+    repeated = np.concatenate([train, train[:5], np.repeat(train[:1], 30, axis=0)])
+    got = left_out_distances(repeated, metric="euclidean", seed=0)
+    expected = left_out_distances(train, metric="euclidean", seed=0)
+    assert got.distances[:, 0] == pytest.approx(expected.distances[:, 0])
+    assert (got.repeats, got.images) == (40, 75)
+    assert count_repeats(repeated, metric="euclidean", seed=0) == (40, 75)
+
+
+def test_whole_groups_are_left_out():
+    train = rows(np.random.default_rng(0), 60)
+    groups = np.repeat(np.arange(3), 20)
+    distances = cdist(train, train)
+    distances[groups[:, None] == groups] = np.inf
+    expected = np.sort(distances, axis=1)[:, :5]
+    got = left_out_distances(train, metric="euclidean", seed=0, groups=groups)
+    assert got.distances == pytest.approx(expected)
+    one = left_out_distances(train, metric="euclidean", seed=0, groups=np.zeros(60, dtype=int))
+    assert len(one.distances) == 0
+
+
+def test_exact_repeats_are_no_series_but_are_counted():
+    """20 repeats of 2,000 once took the yardstick away."""
+    for repeats in (20, 200):
+        rng = np.random.default_rng(1)
+        train = rows(rng, 2_000)
+        train = np.concatenate([train, train[:repeats]])
+        result = series_of(train, rows(rng, 1_000))
+        assert not result.in_series
+        assert result.repeats == pytest.approx(2 * repeats, rel=0.2)
 
 
 def test_independent_images_are_no_series():
@@ -51,13 +90,6 @@ def test_bursts_are_series_and_the_held_out_ones_count_as_scenes():
         assert result.train_share > 0.95
         assert result.test_in_series
         assert 45 <= result.independent <= 50
-
-
-def test_repeats_of_less_than_a_hundredth_are_no_series():
-    rng = np.random.default_rng(1)
-    train = rows(rng, 1_000)
-    train[:4] = train[4:8]
-    assert not series_of(train, rows(rng, 500)).in_series
 
 
 def test_images_are_linked_through_others():

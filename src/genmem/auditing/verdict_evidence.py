@@ -20,17 +20,20 @@ from genmem.metrics.copied_fraction import (
 )
 from genmem.metrics.intervals import clopper_pearson
 from genmem.results import Interval, Result, Verdict, Yardstick
-from genmem.scoring.exact_copies import count_exact_copies
+from genmem.scoring.exact_copies import ExactCopies, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import CHANCE, Evidence, NearCopies, decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
-from genmem.yardstick.series import left_out_of, series_of
+from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
 LOCAL = "local"
 """The name of local evidence among the spaces: regions that images share."""
+
+FILES = "file_properties"
+"""The check that looks at stored images, not at a space."""
 
 NEAR = 1 / 3
 """Near-copies are more than three times nearer to one training image than to any other."""
@@ -56,13 +59,7 @@ def add_verdict(
         ]
         evidence = replace(evidence, shape=_shape(spaces[0], searches[0], seed))
     yardstick = _merge(yardsticks, [search.name for search in searches])
-    generated, test = equal_images(spaces[0], searches)
-    exact = count_exact_copies(
-        {"generated": generated} if test is None else {"generated": generated, "test": test},
-        held_out=_held_out(audit),
-        left_out=left_out_of(yardsticks[0]) if yardsticks else None,
-        what="to the pixel" if spaces[0].by_role["train"].source is not None else "in all features",
-    )
+    exact = _exact_copies(audit, spaces[0], searches, yardsticks, seed)
     evidence = replace(
         evidence,
         yardstick=yardstick,
@@ -71,6 +68,28 @@ def add_verdict(
         near=_near_copies(audit, searches),
     )
     return replace(audit, yardstick=yardstick, verdict=decide(evidence))
+
+
+def _exact_copies(
+    audit: Audit,
+    sets: FeatureSets,
+    searches: Sequence[SpaceSearch],
+    yardsticks: Sequence[Yardstick],
+    seed: int,
+) -> ExactCopies | None:
+    """Exact copies, beside repeats among held-out and among training images."""
+    generated, test = equal_images(sets, searches)
+    repeats = repeats_of(yardsticks[0]) if yardsticks else None
+    train = sets.by_role["train"]
+    if not generated.all() and repeats is None:
+        repeats = count_repeats(train.array, metric=searches[0].metric, seed=seed)
+    return count_exact_copies(
+        {"generated": generated} if test is None else {"generated": generated, "test": test},
+        held_out=_held_out(audit),
+        comparable=all(one.holds for one in yardsticks),
+        repeats=repeats,
+        what="to the pixel" if train.source is not None else "in all features",
+    )
 
 
 def judge(audit: Audit) -> Verdict:
@@ -209,29 +228,36 @@ def _merge(yardsticks: Sequence[Yardstick], names: Sequence[str]) -> Yardstick |
         return None
     if len(yardsticks) == 1:
         return yardsticks[0]
-    checks: dict[str, object] = dict(yardsticks[0].checks)
-    failing = next((one for one in yardsticks if not one.holds), yardsticks[0])
-    checks |= failing.checks
-    checks |= {
-        f"{check} in {name}": result
-        for name, one in zip(names[1:], yardsticks[1:], strict=True)
-        for check, result in one.checks.items()
-    }
+    reasons = _distinct([(one.failing, one.reasons) for one in yardsticks], names)
+    notes = _distinct([(one.noted, one.notes) for one in yardsticks], names)
     return Yardstick(
-        holds=all(one.holds for one in yardsticks),
-        reasons=_distinct([one.reasons for one in yardsticks]),
-        notes=_distinct([one.notes for one in yardsticks]),
-        checks=checks,
+        holds=not reasons,
+        reasons=tuple(sentence for _, sentence in reasons),
+        notes=tuple(sentence for _, sentence in notes),
+        failing=tuple(check for check, _ in reasons),
+        noted=tuple(check for check, _ in notes),
+        checks={
+            check if check == FILES else f"{check} in {name}": result
+            for name, one in zip(names, yardsticks, strict=True)
+            for check, result in one.checks.items()
+        },
     )
 
 
-def _distinct(sentences: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The sentences of the first space, and of others those that start otherwise."""
-    merged: dict[str, str] = {}
-    for of_space in sentences:
-        for sentence in of_space:
-            merged.setdefault(sentence[:30], sentence)
-    return tuple(merged.values())
+def _distinct(
+    findings: Sequence[tuple[Sequence[str], Sequence[str]]], names: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Checks and their sentences, those of a check in the first space that has any."""
+    merged: list[tuple[str, str]] = []
+    for name, (checks, sentences) in zip(names, findings, strict=True):
+        earlier = {check for check, _ in merged}
+        for check, sentence in zip(checks, sentences, strict=True):
+            if check in earlier:
+                continue
+            if check not in (FILES, "repeats"):
+                sentence = f"In {name}, {sentence[:1].lower()}{sentence[1:]}"
+            merged.append((check, sentence))
+    return merged
 
 
 def _of_left_out(searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick]) -> Result | None:
@@ -285,7 +311,7 @@ def _near_copies(audit: Audit, searches: Sequence[SpaceSearch]) -> NearCopies | 
                 chance=CHANCE / len(searches),
             )
         )
-    return min(counted, key=lambda one: one.p_value)
+    return min(counted, key=lambda near: (near.p_value, -near.low))
 
 
 def _is_near(matches: Matches, search: SpaceSearch) -> Bools:

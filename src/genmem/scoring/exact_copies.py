@@ -27,18 +27,21 @@ class ExactCopies:
         copies, images: generated images that are exact copies, and all of them.
         explanation: why they say nothing; empty if nothing explains them.
         sentence: the finding, without a capital letter.
+        compared: how often images repeat in this data set is known, from held-out or training
+            images.
     """
 
     copies: int
     images: int
     explanation: str
     sentence: str
+    compared: bool = True
 
     @property
     def strong(self) -> bool:
         """So many, without an explanation, that they are copies."""
         large = self.copies == self.images or self.copies / self.images >= LARGE_SHARE
-        return large and not self.explanation
+        return large and self.compared and not self.explanation
 
     @property
     def weak(self) -> bool:
@@ -50,20 +53,24 @@ def count_exact_copies(
     distances: Mapping[str, NDArray[np.float64]],
     *,
     held_out: bool,
-    left_out: NDArray[np.float64] | None = None,
+    comparable: bool = True,
+    repeats: tuple[int, int] | None = None,
     what: str = "in this feature space",
 ) -> ExactCopies | None:
     """The generated images that are exact copies; None if there are none.
 
     Held-out images that are also training images, and training images that repeat each other, show
     that the data set contains duplicates. Then copies are evidence only if the generator repeats
-    more than those do.
+    more than those do. Training images are asked where there are no held-out ones to compare with:
+    images that an honest generator repeats are repeated in a held-out set, too.
 
     Args:
         distances: to the nearest training image, float64 [n], by role: "generated", "test".
         held_out: the held-out images are neither the training nor the generated images.
-        left_out: float64 [s], distances of training images to their nearest other one; None where
-            they are not known.
+        comparable: they are a yardstick, so that repeats in train alone explain no more copies
+            than they show.
+        repeats: training images that are equal to another one, and how many were looked at; None
+            where that is not known.
         what: in which way the images are equal, for the sentence.
     """
     copies, images = _count(distances.get("generated"))
@@ -71,19 +78,27 @@ def count_exact_copies(
         return None
     sentence = f"{_copies_clause(copies, images, 'generated')} {what}"
     test_copies, test_images = _count(distances.get("test")) if held_out else (0, 0)
-    repeats, train_images = _count(left_out)
+    equal, train_images = repeats or (0, 0)
+    as_held_out = bool(test_images) and _as_often(copies, images, test_copies, test_images)
+    asks_train = equal > 0 and (as_held_out or not (test_images and comparable))
     explanation = ""
-    if test_copies and _as_often(copies, images, test_copies, test_images):
+    if test_copies and as_held_out:
         explanation = f"{_copies_clause(test_copies, test_images, 'held-out')} too"
-    elif repeats and _as_often(copies, images, repeats, train_images):
-        explanation = f"{repeats:,} of {train_images:,} training images are equal to another one"
+    elif asks_train and _as_often(copies, images, equal, train_images):
+        explanation = f"{equal:,} of {train_images:,} training images are equal to another one"
     if explanation:
         sentence += f", but {explanation}, about as often: the data set contains duplicates."
     elif test_copies:
         sentence += f", and only {_copies_clause(test_copies, test_images, 'held-out')}."
     else:
         sentence += ", and no held-out image is." if test_images else "."
-    return ExactCopies(copies=copies, images=images, explanation=explanation, sentence=sentence)
+    return ExactCopies(
+        copies=copies,
+        images=images,
+        explanation=explanation,
+        sentence=sentence,
+        compared=bool(test_images or train_images),
+    )
 
 
 def _count(distances: NDArray[np.float64] | None) -> tuple[int, int]:

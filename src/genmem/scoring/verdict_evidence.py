@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
-from genmem.scoring.exact_copies import count_exact_copies
+from genmem.scoring.exact_copies import NO_DISTANCE, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import (
     FEWEST_IMAGES,
@@ -24,7 +24,7 @@ from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
-from genmem.yardstick.series import left_out_of, series_of
+from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
 METRIC = "absolute_cosine"
 """The distance of `Score.nearest`."""
@@ -94,6 +94,10 @@ def add_verdict(
                 seed=inputs.seed,
             )
         test_near = _test_near(score, inputs)
+    repeats = repeats_of(yardstick)
+    if repeats is None and inputs.train is not None and _has_exact_copies(score):
+        repeats = count_repeats(inputs.train, metric=METRIC, seed=inputs.seed)
+    score = replace(score, yardstick=yardstick, repeats=repeats)
     verdict = judge(
         score,
         yardstick=yardstick,
@@ -101,7 +105,7 @@ def add_verdict(
         test_near=test_near,
         closeness=_closeness(score, inputs),
     )
-    return replace(score, verdict=verdict, yardstick=yardstick)
+    return replace(score, verdict=verdict)
 
 
 def judge(
@@ -138,7 +142,10 @@ def judge(
             of_left_out=of_left_out,
             closer=_closer(closeness) if closeness and held_out else (0, 1.0),
             exact=count_exact_copies(
-                score.nearest, held_out=held_out, left_out=left_out_of(yardstick)
+                score.nearest,
+                held_out=held_out,
+                comparable=yardstick is None or yardstick.holds,
+                repeats=score.repeats,
             ),
             near=_near(score, test_near),
             shape=shape,
@@ -161,6 +168,10 @@ def _lower_bound(name: str) -> str:
 
 def _images(score: Score) -> int:
     return len(score.nearest["generated"]) if "generated" in score.nearest else 0
+
+
+def _has_exact_copies(score: Score) -> bool:
+    return bool((score.nearest["generated"] <= NO_DISTANCE).any())
 
 
 def _enough(score: Score) -> bool:

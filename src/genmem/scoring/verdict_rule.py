@@ -24,7 +24,6 @@ from genmem.metrics.copied_fraction import DETECTION
 from genmem.results import Interval, Label, Result, Verdict, Yardstick
 from genmem.scoring.exact_copies import ExactCopies
 from genmem.yardstick.generator_shape import GeneratorShape, describe_nearer, describe_shape
-from genmem.yardstick.series import Series
 
 CHANCE = 0.025
 """Weak evidence is rarer than this without copies."""
@@ -146,8 +145,7 @@ class Evidence:
     @property
     def only_series(self) -> bool:
         """Nothing but series of training images speaks against the yardstick."""
-        series: Series | None = self.yardstick.checks.get("series") if self.yardstick else None
-        return series is not None and series.in_series and len(self.yardstick.reasons) == 1  # pyright: ignore[reportOptionalMemberAccess]
+        return self.yardstick is not None and set(self.yardstick.failing) == {"series"}
 
 
 def decide(evidence: Evidence) -> Verdict:

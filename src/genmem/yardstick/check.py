@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,6 @@ def check_yardstick(
     generated_source: ImageSource | None = None,
     groups: Sequence[Any] | None = None,
     metric: Metric = "absolute_cosine",
-    left_out: NDArray[np.float64] | None = None,
     test_distances: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> Yardstick:
@@ -60,8 +60,6 @@ def check_yardstick(
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
         metric: the distance between images.
-        left_out: float64 [s, k], distances of training images to their nearest other ones, where
-            they are known.
         test_distances: float64 [m], distances of held-out images to their nearest training image,
             where they are known.
         seed: of samples and permutations.
@@ -76,39 +74,80 @@ def check_yardstick(
     arrays = as_feature_sets(train=train, test=test)
     train, test = arrays["train"], arrays["test"]
     checks: dict[str, Any] = {}
+    findings: list[_Finding] = []
     if min(row_counts(arrays).values()) >= FEWEST:
-        if left_out is None:
-            left_out = left_out_distances(train, metric=metric, seed=seed)
-        if test_distances is None:
-            test_distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
-        series = compare_series(
-            left_out=left_out, test_distances=test_distances, test=test, metric=metric, seed=seed
-        )
-        within = link(test_distances)
-        # Images of one series go to one side together, or every split by series would differ.
-        by_series = series.in_series or series.test_in_series
-        checks["two_sample"] = two_sample_test(
-            train=train,
-            test=test,
-            groups=groups,
-            linked=partial(link_images, within=within, metric=metric) if by_series else None,
-            seed=seed,
-        )
-        checks["series"] = series
-    notes: list[str] = []
+        distances = test_distances
+        if distances is None:
+            distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
+        checks = _check_features(train, test, distances, groups, metric=metric, seed=seed)
     if train_source is not None and test_source is not None:
-        checks["file_properties"], notes = _check_files(
+        checks["file_properties"], findings = _check_files(
             train_source, test_source, generated_source, seed
         )
-    reasons, more = _judge(checks)
+    findings = [*_judge(checks, has_groups=groups is not None), *findings]
+    against = [finding for finding in findings if finding.against]
+    notes = [finding for finding in findings if not finding.against]
     return Yardstick(
-        holds=not reasons, reasons=tuple(reasons), notes=(*more, *notes), checks=checks
+        holds=not against,
+        reasons=tuple(finding.sentence for finding in against),
+        notes=tuple(finding.sentence for finding in notes),
+        failing=tuple(finding.check for finding in against),
+        noted=tuple(finding.check for finding in notes),
+        checks=checks,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finding:
+    """A sentence of a check, and whether it speaks against the yardstick."""
+
+    check: str
+    sentence: str
+    against: bool = False
+
+
+def _check_features(
+    train: Any,
+    test: Any,
+    test_distances: NDArray[np.float64],
+    groups: Sequence[Any] | None,
+    *,
+    metric: Metric,
+    seed: int,
+) -> dict[str, Any]:
+    """The checks of features; without one of series where no training image can be left out."""
+    checks: dict[str, Any] = {}
+    rows, of_train, of_test = int(train.shape[0]), None, None
+    if groups is not None:
+        labels = np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
+        of_train, of_test = labels[:rows], labels[rows:]
+    left_out = left_out_distances(train, metric=metric, seed=seed, groups=of_train)
+    by_series = False
+    if len(left_out.distances) >= FEWEST:
+        checks["series"] = series = compare_series(
+            left_out=left_out,
+            test_distances=test_distances,
+            test=test,
+            metric=metric,
+            seed=seed,
+            groups=of_test,
+        )
+        # Images of one series go to one side together, or every split by series would differ.
+        by_series = series.in_series or series.test_in_series
+    within = link(test_distances)
+    checks["two_sample"] = two_sample_test(
+        train=train,
+        test=test,
+        groups=groups,
+        linked=partial(link_images, within=within, metric=metric) if by_series else None,
+        seed=seed,
+    )
+    return checks
 
 
 def _check_files(
     train: ImageSource, test: ImageSource, generated: ImageSource | None, seed: int
-) -> tuple[FileDifferences, list[str]]:
+) -> tuple[FileDifferences, list[_Finding]]:
     """The differences of the held-out images, and notes on those that are no reason."""
     of_train = read_properties(train, seed=seed)
     differences = compare_files(of_train, read_properties(test, seed=seed))
@@ -121,57 +160,83 @@ def _check_files(
             f"{capitalize(clause)}. This can hide copies; it says nothing of the held-out images."
             for clause in own.clauses
         ]
-    return differences, notes
+    return differences, [_Finding(check="file_properties", sentence=note) for note in notes]
 
 
-def _judge(checks: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _judge(checks: dict[str, Any], *, has_groups: bool) -> list[_Finding]:
     """What speaks against the yardstick, and what does not but must be known."""
-    reasons: list[str] = []
-    notes: list[str] = []
     two_sample: TwoSample | None = checks.get("two_sample")
     files: FileDifferences | None = checks.get("file_properties")
     series: Series | None = checks.get("series")
+    findings: list[_Finding] = []
     if files is not None:
-        reasons += [f"{capitalize(clause)}." for clause in files.clauses]
+        findings += [
+            _Finding(check="file_properties", sentence=f"{capitalize(clause)}.", against=True)
+            for clause in files.clauses
+        ]
     if two_sample is not None and two_sample.differs:
-        reasons.append(
+        sentence = (
             "Held-out images are of another kind than training images: their features differ "
             f"(energy distance {two_sample.size:.3f} of the spread inside the sets, p = "
             f"{two_sample.p_value:.2g})."
         )
+        findings.append(_Finding(check="two_sample", sentence=sentence, against=True))
     if series is None:
-        return reasons, notes
+        return findings
+    return [*findings, *_judge_series(series, alone=not findings, has_groups=has_groups)]
+
+
+def _judge_series(series: Series, *, alone: bool, has_groups: bool) -> list[_Finding]:
+    """What close training images, and close held-out images, say."""
+    findings: list[_Finding] = []
     if series.in_series:
-        reasons.append(series_sentence(series, alone=not reasons))
+        sentence = series_sentence(series, alone=alone, has_groups=has_groups)
+        findings.append(_Finding(check="series", sentence=sentence, against=True))
     elif series.farther >= FARTHER:
-        reasons.append(
+        sentence = (
             "Held-out images are farther from the training images than those are from each other, "
             f"in {share(series.farther)} of comparisons; 50 % is expected."
         )
+        findings.append(_Finding(check="farther", sentence=sentence, against=True))
+    if series.repeats:
+        sentence = (
+            f"{series.repeats:,} of {series.train:,} training images are equal to another one. For "
+            "the yardstick each different image counts once."
+        )
+        findings.append(_Finding(check="repeats", sentence=sentence))
     if series.test_in_series:
-        notes.append(
+        sentence = (
             f"Held-out images come in series: {series.test:,} of them form {series.independent:,} "
             "groups of much the same images. They say about as much as that many independent "
-            "images; p-values and intervals are too small. Name the groups (--groups)."
+            "images; p-values and intervals are too small. Name the groups (audit --groups)."
         )
-    return reasons, notes
+        findings.append(_Finding(check="test_series", sentence=sentence))
+    return findings
 
 
-def series_sentence(series: Series, *, alone: bool) -> str:
+def series_sentence(series: Series, *, alone: bool, has_groups: bool = False) -> str:
     """What training images close to each other mean, as a sentence.
 
     Args:
         series: the check.
         alone: nothing else explains it.
+        has_groups: whole groups were left out.
     """
+    other = "a training image of another group" if has_groups else "another training image"
     close = (
-        f"{share(series.train_share)} of the training images are closer to another training image "
-        "than held-out images ever are to any"
+        f"{share(series.train_share)} of the training images are closer to {other} than held-out "
+        "images ever are to any"
     )
     if not alone:
         return f"{close}: because of this difference, or since they come in series."
+    if has_groups:
+        return (
+            f"Training images come in series beyond the given groups: {close}. Give groups that "
+            "hold all images of a scene, product or patient (near-duplicates too), or hold out "
+            "images at random."
+        )
     return (
         f"Training images come in series: {close}. New images of trained scenes, products or "
-        "patients are as close without being copies. Name the groups (--groups), or hold out "
-        "images of the same series."
+        "patients are as close without being copies. Name the groups of an audit (--groups), or "
+        "hold out images of the same series."
     )

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from genmem.arrays import take_rows, to_numpy
 from genmem.metrics.copied_fraction import (
     NEIGHBORS,
+    NO_DISTANCE,
     copied_fraction_from,
     relative_distances,
 )
-from genmem.neighbors import Metric, nearest
+from genmem.neighbors import Metric, group_equal_rows, nearest, nearest_other
 from genmem.results import Json, Yardstick, fields_to_json
 
 ROWS = 2_000
@@ -22,8 +23,7 @@ ROWS = 2_000
 sample where there are more."""
 
 LARGE_SHARE = 0.01
-"""A share of training images in series that matters. Exact repetitions of fewer do not keep a
-blatant copier from being accused."""
+"""A share of training images in series that matters."""
 
 TEST_SHARE = 0.2
 """Held-out images come in series where this share of them adds no independent one."""
@@ -31,14 +31,34 @@ TEST_SHARE = 0.2
 _LINKS = 10
 """Held-out images that a held-out image can be linked with."""
 
+_MOST_NEIGHBORS = 1_000
+"""Neighbors that are searched for those that are no repeats, and of no training image's own group.
+An image that has none among them is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Training images, each left out in turn.
+
+    Attributes:
+        distances: float64 [r, k], k ≤ 5, of each different image to the nearest different ones;
+            where groups are given, to those of other groups.
+        repeats: images that are equal to another training image.
+        images: images that were looked at, repeats included.
+    """
+
+    distances: NDArray[np.float64]
+    repeats: int
+    images: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
     """How close training images are to each other, beside how close held-out images are to them.
 
     Attributes:
-        train_share: share of training images closer to another training image than held-out images
-            ever are to any: `copied_fraction` of the training images, each left out in turn.
+        train_share: share of training images closer to a different training image than held-out
+            images ever are to any: `copied_fraction` of the training images, each left out in turn.
         train_low, train_high: its 95 % interval; a rough one, since two images of a series are each
             other's nearest.
         in_series: that share is larger than `LARGE_SHARE`, beyond chance.
@@ -47,9 +67,11 @@ class Series:
         independent: groups that the held-out images form; images closer to each other than almost
             all are to training images are in one group.
         test_in_series: a large share of the held-out images is in such groups.
-        train, test: images that were compared.
-        left_out: float64 [train], distances of training images to their nearest other one.
-        left_out_closeness: float64 [train], d1 / d5 of the same: what `copied_fraction` compares.
+        repeats: training images that are equal to another one. They are in no series: each
+            different image is compared with the others once.
+        train, test: images that were looked at.
+        left_out: float64 [r], distances of training images to their nearest different one.
+        left_out_closeness: float64 [r], d1 / d5 of the same: what `copied_fraction` compares.
     """
 
     train_share: float
@@ -59,6 +81,7 @@ class Series:
     farther: float
     independent: int
     test_in_series: bool
+    repeats: int
     train: int
     test: int
     left_out: NDArray[np.float64] = field(repr=False, compare=False)
@@ -74,57 +97,108 @@ def series_of(yardstick: Yardstick | None) -> Series | None:
     return yardstick.checks.get("series") if yardstick else None
 
 
-def left_out_of(yardstick: Yardstick | None) -> NDArray[np.float64] | None:
-    """`Series.left_out` of a yardstick; None where series were not looked for."""
+def repeats_of(yardstick: Yardstick | None) -> tuple[int, int] | None:
+    """Training images equal to another one, of how many; None where series were not looked for."""
     series = series_of(yardstick)
-    return None if series is None else series.left_out
+    return None if series is None else (series.repeats, series.train)
 
 
-def left_out_distances(train: Any, *, metric: Metric, seed: int) -> NDArray[np.float64]:
-    """Distances of training images to their 5 nearest other ones, float64 [s, 5].
+def count_repeats(train: Any, *, metric: Metric, seed: int) -> tuple[int, int]:
+    """Training images that are equal to another one, and how many were looked at.
 
     Args:
         train: float [l, d].
         metric: the distance.
         seed: of the sample, where there are more than `ROWS`.
     """
-    count = int(train.shape[0])
-    k = min(NEIGHBORS, count - 1)
+    positions = _sample(int(train.shape[0]), seed)
+    return _equal_to_another(train, positions, metric), len(positions)
+
+
+def left_out_distances(
+    train: Any, *, metric: Metric, seed: int, groups: NDArray[np.int64] | None = None
+) -> LeftOut:
+    """Distances of training images to their 5 nearest different ones.
+
+    Args:
+        train: float [l, d].
+        metric: the distance.
+        seed: of the sample, where there are more than `ROWS`.
+        groups: int64 [l], each image's group, all of which is left out; None: each its own.
+    """
+    positions = _sample(int(train.shape[0]), seed)
+    repeats = _equal_to_another(train, positions, metric)
+    different = positions[group_equal_rows(take_rows(train, positions))[0]]
+    distances = np.full((len(different), min(NEIGHBORS, int(train.shape[0]) - 1)), np.inf)
+    most = min(int(train.shape[0]), _MOST_NEIGHBORS)
+    depth, short = min(2 * NEIGHBORS, most), np.arange(len(different))
+    while len(short):
+        rows = different[short]
+        search = nearest(take_rows(train, rows), train, k=depth, metric=metric)
+        near, indices = to_numpy(search.distances), to_numpy(search.indices)
+        own = (indices == rows[:, None]) | (near <= NO_DISTANCE)
+        if groups is not None:
+            own |= groups[indices] == groups[rows][:, None]
+        near = np.sort(np.where(own, np.inf, near), axis=1)[:, : distances.shape[1]]
+        distances[short, : near.shape[1]] = near
+        if depth == most:
+            break
+        short = short[np.isinf(distances[short]).any(axis=1)]
+        depth = min(4 * depth, most)
+    return LeftOut(distances=_filled(distances), repeats=repeats, images=len(positions))
+
+
+def _sample(count: int, seed: int) -> NDArray[np.int64]:
     if count <= ROWS:
-        return to_numpy(nearest(train, train, k=k, metric=metric, exclude_self=True).distances)
-    positions = np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
-    # Of the nearest rows the first is the row itself, or an equal one.
-    search = nearest(take_rows(train, positions), train, k=k + 1, metric=metric)
-    return to_numpy(search.distances)[:, 1:]
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
+
+
+def _equal_to_another(train: Any, positions: NDArray[np.int64], metric: Metric) -> int:
+    """How many of the rows at these positions are equal to another row."""
+    others = to_numpy(nearest_other(train, positions, metric=metric))
+    return int(np.count_nonzero(others <= NO_DISTANCE))
+
+
+def _filled(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows that have a neighbor; where they have fewer than k, the last one stands for more."""
+    distances = distances[np.isfinite(distances[:, 0])]
+    return np.minimum(
+        distances, np.where(np.isfinite(distances), distances, 0.0).max(axis=1, keepdims=True)
+    )
 
 
 def compare_series(
     *,
-    left_out: NDArray[np.float64],
+    left_out: LeftOut,
     test_distances: NDArray[np.float64],
     test: Any,
     metric: Metric,
     seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
 ) -> Series:
     """Find series among the training and among the held-out images.
 
     Args:
-        left_out: float64 [s, k], distances of training images to their nearest other ones.
+        left_out: training images, each left out in turn.
         test_distances: float64 [m], distances of held-out images to their nearest training image.
         test: float [m, d], the held-out images.
         metric: the distance of both.
         seed: of the sample of held-out images.
+        groups: int64 [m], the held-out images' groups, where they are known; they are no series
+            that nobody knows of.
     """
-    nearest_other = left_out[:, 0]
+    nearest_other = left_out.distances[:, 0]
     share = copied_fraction_from(
-        generated=nearest_other, test=test_distances, train_rows=len(left_out)
+        generated=nearest_other, test=test_distances, train_rows=len(nearest_other)
     )
     low, high = (share.interval.low, share.interval.high) if share.interval else (0.0, 1.0)
-    compared = int(test.shape[0])
-    if compared > ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(compared, ROWS, replace=False))
-        test, compared = take_rows(test, rows), ROWS
-    independent = int(link_images(test, within=link(test_distances), metric=metric).max()) + 1
+    rows = _sample(int(test.shape[0]), seed)
+    if groups is None:
+        linked = link_images(take_rows(test, rows), within=link(test_distances), metric=metric)
+    else:
+        linked = groups[rows]
+    independent = len(np.unique(linked))
     return Series(
         train_share=share.value,
         train_low=low,
@@ -132,11 +206,12 @@ def compare_series(
         in_series=low > LARGE_SHARE,
         farther=_probability_larger(test_distances, nearest_other),
         independent=independent,
-        test_in_series=independent < (1 - TEST_SHARE) * compared,
-        train=len(left_out),
-        test=compared,
+        test_in_series=groups is None and independent < (1 - TEST_SHARE) * len(rows),
+        repeats=left_out.repeats,
+        train=left_out.images,
+        test=len(rows),
         left_out=nearest_other,
-        left_out_closeness=relative_distances(left_out),
+        left_out_closeness=relative_distances(left_out.distances),
     )
 
 

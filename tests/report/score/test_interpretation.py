@@ -235,7 +235,7 @@ def with_copies(score, *, generated, test=None, of=10_000):
         if copies is not None:
             nearest[role] = np.full(of, 0.2)
             nearest[role][:copies] = 5e-13
-    score = replace(score, nearest=nearest)
+    score = replace(score, nearest=nearest, repeats=(0, 1_000))
     return without_test(score) if test is None else score
 
 

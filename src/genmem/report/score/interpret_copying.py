@@ -19,7 +19,6 @@ from genmem.scoring.held_out import (
     why_no_held_out,
 )
 from genmem.scoring.verdict_rule import NEAR_COPIES, copied_images
-from genmem.yardstick.series import left_out_of
 
 SAME_DIRECTION = (
     "The distance compares directions: an image whose features are a multiple of another's counts "
@@ -32,7 +31,8 @@ def exact_copies(score: Score) -> ExactCopies | None:
     return count_exact_copies(
         score.nearest,
         held_out=has_held_out(score),
-        left_out=left_out_of(score.yardstick),
+        comparable=score.yardstick is None or score.yardstick.holds,
+        repeats=score.repeats,
     )
 
 
