@@ -1,6 +1,10 @@
 """Which generated images are copies, of which training images, and how sure that is.
 
-audit.py              `genmem.audit`: the whole way, in one call
+audit.py              `genmem.audit`: the whole way, in one call, by the four files below
+arguments.py          the arguments, checked; limits, and the times of the stages
+loading.py            the sets, opened and loaded in every feature space
+searches.py           all searches: repetitions, groups, every feature space, local evidence
+assembly.py           from the searches to an `Audit`: tests, flags, power, notes
 results.py            `Audit` and its parts, frozen
 augment_option.py     `--augment`: which of `images.augmentations` each space compares
 cost_estimate.py      the expected running time, announced before the work

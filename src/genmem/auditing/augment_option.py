@@ -59,3 +59,10 @@ def build_families(names: Sequence[str]) -> AugmentationFamilies:
     """
     parse_augmentations(names)  # checks the names
     return {UNCHANGED: (IDENTITY,), **{name: AUGMENTATIONS[name] for name in names}}
+
+
+def flatten(families: AugmentationFamilies) -> tuple[Augmentation, ...]:
+    """The augmentations of all families, in order."""
+    return tuple(
+        augmentation for augmentations in families.values() for augmentation in augmentations
+    )
