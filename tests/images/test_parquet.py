@@ -120,3 +120,25 @@ def test_a_row_group_too_large_to_read_is_refused(pictures, tmp_path, monkeypatc
     assert limits.MAX_ROW_GROUP_BYTES == 2**31
     with open_images(path) as source, pytest.raises(InputError, match="smaller row groups"):
         source.content(0)
+
+
+def test_any_damaged_byte_of_the_footer_ends_in_images_or_one_line(tmp_path):
+    table = pa.table({"image": [b"one", b"two", b"three"], "label": [0, 1, 0]})
+    file = tmp_path / "images.parquet"
+    pq.write_table(table, file)
+    whole = file.read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little")
+    refused = 0
+    for offset in range(len(whole) - 8 - footer, len(whole) - 8):
+        for change in (0x01, 0x0E, 0x80):
+            damaged = bytearray(whole)
+            damaged[offset] ^= change
+            file.write_bytes(damaged)
+            try:
+                source = parquet.ParquetSource([file], name="images", where=str(file))
+                for position in range(min(len(source), 50)):
+                    source.content(position), source.class_name(position)
+                source.close()
+            except InputError:
+                refused += 1
+    assert refused > 100

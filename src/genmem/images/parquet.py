@@ -54,6 +54,8 @@ class ParquetSource(ImageSource):
             for group in range(file.metadata.num_row_groups)
         ]
         counts = [self._files[f].metadata.row_group(g).num_rows for f, g in self._groups]
+        if min(counts, default=0) < 0 or sum(counts) >= 2**62:
+            raise InputError(f"{where}: the numbers of rows make no sense: the file is damaged.")
         self._begins = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
         self._cached_bytes = 0
@@ -87,12 +89,20 @@ class ParquetSource(ImageSource):
         with self._lock:
             labels = self._labels
             if labels is None:
-                tables = [file.read(columns=[self._label]) for file in self._files]
-                labels = self._labels = pa.concat_tables(tables).column(0)
+                labels = self._labels = self._read_labels(self._label)
         value = labels[position].as_py()
         if isinstance(value, int) and 0 <= value < len(self._label_names):
             return self._label_names[value]
         return None if value is None else str(value)
+
+    def _read_labels(self, name: str) -> pa.ChunkedArray:
+        columns = []
+        for number, file in enumerate(self._files):
+            what = f"{self.where}: the column {name}"
+            column = self._read(number, None, name, what=what)
+            _check_length(column, file.metadata.num_rows, what=what)
+            columns.append(pa.table({name: column}))
+        return pa.concat_tables(columns).column(0)
 
     def _column_of(self, group: int, *, what: str) -> pa.ChunkedArray:
         with self._lock:
@@ -108,20 +118,32 @@ class ParquetSource(ImageSource):
     def _read_group(self, group: int, *, what: str) -> pa.ChunkedArray:
         number, index = self._groups[group]
         metadata = self._files[number].metadata.row_group(index)
-        size = sum(
-            metadata.column(i).total_uncompressed_size
-            for i in range(metadata.num_columns)
-            if metadata.column(i).path_in_schema == self._column
-        )
+        # Columns of a damaged file can end the process in pyarrow, so they are asked only if needed.
+        size = metadata.total_byte_size
+        if size > MAX_ROW_GROUP_BYTES:
+            size = sum(
+                metadata.column(i).total_uncompressed_size
+                for i in range(metadata.num_columns)
+                if metadata.column(i).path_in_schema == self._column
+            )
         if size > MAX_ROW_GROUP_BYTES:
             raise InputError(
                 f"{what}: row group {index} takes {size:,} bytes, more than "
                 f"{MAX_ROW_GROUP_BYTES:,}. Write the file again with smaller row groups."
             )
+        column = self._read(number, index, self._column, what=f"{what}: row group {index}")
+        _check_length(column, metadata.num_rows, what=f"{what}: row group {index}")
+        return column
+
+    def _read(self, number: int, index: int | None, column: str, *, what: str) -> pa.ChunkedArray:
+        """A column of one row group of a file; of the whole file where `index` is None."""
+        file = self._files[number]
         try:
-            return self._files[number].read_row_group(index, columns=[self._column]).column(0)
+            if index is None:
+                return file.read(columns=[column]).column(0)
+            return file.read_row_group(index, columns=[column]).column(0)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{what}: row group {index} cannot be read: {error}.") from error
+            raise InputError(f"{what} cannot be read: {error}.") from error
 
     def close(self) -> None:
         """Close the files."""
@@ -130,11 +152,21 @@ class ParquetSource(ImageSource):
             file.close()
 
 
+def _check_length(column: pa.ChunkedArray, rows: int, *, what: str) -> None:
+    if len(column) != rows:
+        raise InputError(
+            f"{what} holds {len(column):,} values for {rows:,} rows: the file is damaged. Write it "
+            "again."
+        )
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=False, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a parquet file, or cut short: {error}") from error
+        file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+        _ = file.schema_arrow.names  # text that is none is found here
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a parquet file, cut short or damaged: {error}") from error
+    return file
 
 
 def _image_column(schema: pa.Schema, *, where: str) -> str:
