@@ -118,7 +118,7 @@ class ParquetSource(ImageSource):
     def _read_group(self, group: int, *, what: str) -> pa.ChunkedArray:
         number, index = self._groups[group]
         metadata = self._files[number].metadata.row_group(index)
-        # Columns of a damaged file can end the process in pyarrow, so they are asked only if needed.
+        # The columns of a damaged file can end the process in pyarrow: a last resort.
         size = metadata.total_byte_size
         if size > MAX_ROW_GROUP_BYTES:
             size = sum(
@@ -165,7 +165,7 @@ def _open(path: Path) -> pq.ParquetFile:
         file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
         _ = file.schema_arrow.names  # text that is none is found here
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a parquet file, cut short or damaged: {error}") from error
+        raise InputError(f"{path}: not a parquet file, or cut short or damaged: {error}") from error
     return file
 
 
