@@ -224,6 +224,115 @@ def test_a_folder_without_a_whole_audit_is_refused(folder, name, content, messag
     assert not (folder / "report.html").exists()
 
 
+def refused(folder):
+    """The one line of the error."""
+    with pytest.raises(InputError) as error:
+        write_dossier(folder)
+    assert not (folder / "report.html").exists()
+    message = str(error.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("digest", "notes", "inputs", "spaces", "images", "flagged", "provenance", "seconds"),
+        *("duplicates", "level", "augmentations", "copied_training_images", "min_p_value"),
+    ],
+)
+def test_numbers_without_a_key_are_refused_in_one_line(folder, key):
+    path = folder / "audit.json"
+    numbers = json.loads(path.read_text())
+    del numbers[key]
+    path.write_text(json.dumps(numbers))
+    assert f"audit.json is damaged: {key}: Field required" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("verdict", {"label": "foo", "sentence": "", "reasons": []}),
+        ("verdict", "copying"),
+        ("images", "x"),
+        ("images", True),
+        ("images", -1),
+        ("images", 0),
+        ("level", 5),
+        ("spaces", {}),
+        ("spaces", {"pixels": 3}),
+        ("inputs", {"generated": {}}),
+        ("copied_fraction", {"value": "x"}),
+        ("power", {"planted": 3}),
+        ("duplicates", [{}]),
+        ("seconds", {"total": "long"}),
+        ("provenance", 3),
+        ("min_copies_flagged", "few"),
+        ("yardstick", {"holds": True}),
+        ("notes", "none"),
+    ],
+)
+def test_damaged_numbers_are_refused_in_one_line(folder, key, value):
+    change(folder, **{key: value})
+    assert "audit.json is damaged" in refused(folder)
+
+
+SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("p_value", None),
+        ("p_value", 2),
+        ("q_value", "x"),
+        ("row", -1),
+        ("row", True),
+        ("flagged", 1),
+        ("augmentation", ["x"]),
+        ("generated_picture", "../../secret.png"),
+        ("train_picture", "pictures/../../secret.png"),
+        ("train_picture", "/secret.png"),
+        ("train_picture", "pictures/train/000001.png\n"),
+        ("region", {"generated": SQUARE, "train": SQUARE, "to_train": [[1, 0, 0]]}),
+        ("region", {"generated": [], "train": SQUARE, "to_train": [[1, 0, 0], [0, 1, 0]]}),
+        ("region", {"generated": [[5, 0]] * 3, "train": SQUARE, "to_train": [[1, 0, 0]] * 2}),
+    ],
+)
+def test_damaged_pairs_are_refused_in_one_line(folder, field, value):
+    path = folder / "pairs.json"
+    document = json.loads(path.read_text())
+    document["pairs"][0][field] = value
+    path.write_text(json.dumps(document))
+    assert f"pairs.json is damaged: pairs.0.{field}" in refused(folder)
+
+
+@pytest.mark.parametrize("pairs", [5, None, "x", [3]])
+def test_pairs_that_are_no_list_are_refused_in_one_line(folder, pairs):
+    (folder / "pairs.json").write_text(json.dumps({"kind": "genmem audit pairs", "pairs": pairs}))
+    assert "pairs.json is damaged: pairs" in refused(folder)
+
+
+def test_a_picture_that_links_to_another_folder_is_not_shown(folder, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    picture = folder / json.loads((folder / "pairs.json").read_text())["pairs"][0]["train_picture"]
+    picture.unlink()
+    picture.symlink_to(secret)
+    assert "is a link out of the folder pictures" in refused(folder)
+
+
+def test_a_region_and_a_missing_ratio_are_read(folder):
+    path = folder / "pairs.json"
+    document = json.loads(path.read_text())
+    region = {"generated": SQUARE, "train": SQUARE, "to_train": [[1, 0, 0], [0, 1, 0]]}
+    document["pairs"][0] |= {"region": region, "ratio": None}
+    path.write_text(json.dumps(document))
+    pair = read_audit(folder).pairs[0]
+    assert pair.region.to_train == ((1, 0, 0), (0, 1, 0))
+    assert np.isnan(pair.ratio)
+
+
 def test_a_missing_weasyprint_is_one_line(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(UsageError, match=r"pip install 'genmem\[pdf\]'"):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from genmem.auditing.local import Region
 from genmem.auditing.results import Audit
 from genmem.results import Json
 
-Corners = tuple[tuple[float, float], ...]
+_Side = Annotated[float, Field(ge=0, le=1)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+Corners = Annotated[tuple[tuple[_Side, _Side], ...], Field(min_length=3)]
 """x and y of each corner, in 0…1: the same in a thumbnail as in the full picture."""
 
 
@@ -27,7 +31,7 @@ class SharedRegion:
 
     generated: Corners
     train: Corners
-    to_train: tuple[tuple[float, float, float], tuple[float, float, float]]
+    to_train: tuple[tuple[_Finite, _Finite, _Finite], tuple[_Finite, _Finite, _Finite]]
 
     def page_data(self) -> list[Json]:
         """The corners in both images, for the page."""

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
 
 from genmem.auditing.results import Audit
-from genmem.report.audit.images import Album
+from genmem.report.audit.images import FOLDER, FULL, ROLES, Album
 from genmem.report.audit.regions import SharedRegion, shared_regions
 from genmem.report.audit.tables import best_match
 from genmem.report.common.templates import encode
-from genmem.results import Json, to_json
+from genmem.results import to_json
 
 FILE = "pairs.json"
 
 NEAREST_UNFLAGGED = 12
 """Pairs that are stored though they are not flagged, the most suspicious first."""
+
+Row = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Number = Annotated[float, BeforeValidator(lambda value: np.nan if value is None else value)]
+"""Stored as null where it is not finite."""
+
+PicturePath = Annotated[
+    str, Field(pattern=rf"\A{FOLDER}/({'|'.join(ROLES)})/({FULL}/)?[0-9]{{1,18}}\.(png|jpg|webp)\z")
+]
+"""As `images.Album` names picture files: no path leads out of their folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,21 +52,34 @@ class StoredPair:
         region: the region that both have; None where none was found.
     """
 
-    row: int
-    train_row: int
+    row: Row
+    train_row: Row
     generated: str
     train: str
     category: str | None
     flagged: bool
-    p_value: float
-    q_value: float
+    p_value: Probability
+    q_value: Probability
     space: str
     augmentation: str
-    distance: float
-    ratio: float
-    generated_picture: str | None
-    train_picture: str | None
+    distance: Number
+    ratio: Number
+    generated_picture: PicturePath | None
+    train_picture: PicturePath | None
     region: SharedRegion | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPairs:
+    """The document `pairs.json`; `dossier.schema.check_json` reads it.
+
+    Attributes:
+        kind: what the file is.
+        pairs: smallest p-value first.
+    """
+
+    kind: Literal["genmem audit pairs"]
+    pairs: tuple[StoredPair, ...]
 
 
 def stored_pairs(audit: Audit, rows: NDArray[np.int64], album: Album) -> list[StoredPair]:
@@ -97,24 +122,3 @@ def write_pairs(pairs: Sequence[StoredPair], folder: Path) -> None:
     document = {"kind": "genmem audit pairs", "pairs": [to_json(asdict(pair)) for pair in pairs]}
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / FILE).write_bytes(encode(text))
-
-
-def read_pairs(document: Mapping[str, Json]) -> tuple[StoredPair, ...]:
-    """The pairs of `pairs.json`.
-
-    Raises:
-        KeyError, TypeError: it is damaged.
-    """
-    return tuple(_read_pair(pair) for pair in document["pairs"])
-
-
-def _read_pair(pair: Mapping[str, Json]) -> StoredPair:
-    values = {name: pair[name] for name in StoredPair.__dataclass_fields__}
-    if region := values["region"]:
-        first, second = (tuple(row) for row in region["to_train"])
-        values["region"] = SharedRegion(
-            generated=tuple(tuple(corner) for corner in region["generated"]),
-            train=tuple(tuple(corner) for corner in region["train"]),
-            to_train=(first, second),
-        )
-    return StoredPair(**values)

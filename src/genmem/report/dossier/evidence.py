@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 from genmem.errors import InputError
 from genmem.formatting import number, printable, share
 from genmem.images.augmentations import AUGMENTATIONS, Augmentation
+from genmem.report.audit.images import FOLDER
 from genmem.report.audit.regions import Corners, SharedRegion
 from genmem.report.audit.stored_pairs import StoredPair
 from genmem.report.common.images import SMALL, Picture, data_uri, png_of
@@ -142,8 +143,8 @@ def _augmentation(pair: StoredPair) -> Augmentation | None:
 def _pictures(folder: Path, pair: StoredPair) -> tuple[Picture, ...]:
     if pair.generated_picture is None or pair.train_picture is None:
         return ()
-    generated = _read(folder / pair.generated_picture)
-    train = _read(folder / pair.train_picture)
+    generated = _read(folder, pair.generated_picture)
+    train = _read(folder, pair.train_picture)
     if pair.region is not None:
         return _region_pictures(generated, train, pair, pair.region)
     changed = _augmentation(pair)
@@ -227,7 +228,11 @@ def difference(generated: NDArray[np.uint8], train: Image.Image) -> NDArray[np.u
     return np.minimum(apart * BRIGHTER, 255).astype(np.uint8)
 
 
-def _read(path: Path) -> Image.Image:
+def _read(folder: Path, name: str) -> Image.Image:
+    """A picture of the audit's folder, and of no other."""
+    path = folder / name
+    if not path.resolve().is_relative_to((folder / FOLDER).resolve()):
+        raise InputError(f"{path} is a link out of the folder {FOLDER}; run `genmem audit` again.")
     try:
         with Image.open(path) as image:
             picture = image.convert("RGB")

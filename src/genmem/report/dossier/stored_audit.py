@@ -11,8 +11,9 @@ from genmem.errors import InputError, UsageError, os_reason
 from genmem.io.paths import to_path
 from genmem.report.audit import stored_pairs
 from genmem.report.audit.page import AUDIT
-from genmem.report.audit.stored_pairs import StoredPair, read_pairs
+from genmem.report.audit.stored_pairs import StoredPair, StoredPairs
 from genmem.report.common.verdict import Banner, render_verdict
+from genmem.report.dossier.schema import AuditNumbers, check_json
 from genmem.results import Json, Verdict
 
 
@@ -86,12 +87,9 @@ def read_audit(folder: str | Path) -> StoredAudit:
             f"{folder} holds an audit of an earlier version of genmem, without "
             f"{stored_pairs.FILE} or a verdict; run `genmem audit` again."
         )
-    try:
-        return StoredAudit(folder=folder, numbers=numbers, pairs=read_pairs(pairs))
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder / stored_pairs.FILE} is damaged: no {error}; run `genmem audit` again."
-        ) from error
+    check_json(AuditNumbers, numbers, folder / AUDIT.numbers)
+    stored = check_json(StoredPairs, pairs, folder / stored_pairs.FILE)
+    return StoredAudit(folder=folder, numbers=numbers, pairs=stored.pairs)
 
 
 def _read(folder: Path, name: str) -> dict[str, Json] | None:
@@ -102,7 +100,7 @@ def _read(folder: Path, name: str) -> dict[str, Json] | None:
         return None
     except OSError as error:
         raise InputError(f"cannot read {folder / name}: {os_reason(error)}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{folder / name} is damaged: expected JSON; run `genmem audit` again."
         ) from error
