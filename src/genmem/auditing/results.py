@@ -267,6 +267,11 @@ class Audit:
     ) -> None:
         self.close()
 
+    @property
+    def accusing(self) -> bool | None:
+        """Whether flags accuse: the verdict is "copying"; None without a verdict."""
+        return self.verdict and self.verdict.label == "copying"
+
     def nearest(self, row: int) -> tuple[SpaceResult, int, Augmentation, float]:
         """Space, training row, augmentation and distance of a row's most significant match."""
         space = self.spaces[int(self.space[row])]
@@ -297,6 +302,7 @@ class Audit:
                 "digest": self.digest(),
                 "images": len(self.p_values),
                 "flagged": int(self.flagged.sum()),
+                "accusing": self.accusing,
                 "level": self.level,
                 "min_p_value": self.min_p_value,
                 "min_copies_flagged": self.min_copies_flagged,

@@ -1,6 +1,7 @@
 """What the audit's page says, before any browser sees it."""
 
 import base64
+import csv
 import hashlib
 import json
 import re
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from genmem.auditing.results import copied_images
+from genmem.auditing.verdict_evidence import judge
 from genmem.report.audit import page
 from genmem.report.audit.images import Album, page_rows
-from genmem.report.audit.page import render
+from genmem.report.audit.page import render, write_audit
 from genmem.report.audit.text import (
     details,
     duplicates_sentence,
@@ -94,6 +96,41 @@ def test_a_verdict_without_a_yardstick_accuses_nobody():
     assert banner.sentence.startswith("Training images are JPEG, held-out images PNG.")
     assert "none is accused" in banner.sentence
     assert "flagged" not in " ".join([banner.sentence, *details(audit, copied_images(audit))])
+
+
+def test_without_a_yardstick_no_part_of_the_page_or_its_files_accuses(tmp_path):
+    audit = flagged(build_audit(50, copies=0.2, pictures=None), 40)
+    other = Yardstick(holds=False, reasons=("Training images are JPEG, held-out images PNG.",))
+    audit = replace(audit, yardstick=other)
+    audit = replace(audit, verdict=judge(audit))
+    assert audit.verdict.label == "no-yardstick"
+    page = page_of(audit)
+    printed = page[page.index('class="printed"') : page.index('id="duplicates"')]
+    assert "Close pairs" in printed
+    assert "Without a yardstick they accuse nobody" in printed
+    assert "lagged" not in printed
+    assert not re.search(r"\b[pq] [0-9]", printed)
+    assert "Close only" in page
+    assert ">Flag<" not in page
+    assert "One row per copied training image" not in page
+    assert '"accusing":false' in page
+    write_audit(audit, tmp_path / "audit")
+    numbers = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    assert numbers["flagged"] == 40
+    assert numbers["accusing"] is False
+    for name in ("images.csv", "copied.csv"):
+        with (tmp_path / "audit" / name).open(newline="") as file:
+            assert {row["accusing"] for row in csv.DictReader(file)} == {"false"}
+
+
+def test_a_verdict_of_copying_keeps_flags_p_and_q():
+    audit = flagged(build_audit(50, copies=0.2, pictures=None), 40)
+    audit = replace(audit, verdict=judge(audit))
+    page = page_of(audit)
+    printed = page[page.index('class="printed"') : page.index('id="duplicates"')]
+    assert "Flagged pairs" in printed
+    assert re.search(r"\bp [0-9]", printed)
+    assert audit.to_dict()["accusing"] is True
 
 
 def test_the_estimated_share_has_its_interval():

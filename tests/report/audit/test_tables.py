@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genmem.auditing.results import copied_images
+from genmem.auditing.verdict_evidence import judge
 from genmem.report.audit import tables
 from genmem.report.audit.tables import write_copied, write_duplicates, write_images
 
@@ -53,8 +54,9 @@ def test_images_hold_every_row_in_input_order_and_full_precision(tmp_path, monke
     table = pq.read_table(tmp_path / "images.parquet")
     read = table.to_pydict()
     assert audit.classes is not None
-    assert table.column_names[:10] == [
-        *("generated", "flagged", "p_value", "q_value", "space", "nearest", "transformation"),
+    assert table.column_names[:11] == [
+        *("generated", "flagged", "accusing", "p_value", "q_value"),
+        *("space", "nearest", "transformation"),
         *("class", "distance", "ratio"),
     ]
     assert read["generated"] == list(audit.generated_ids)
@@ -79,11 +81,12 @@ def test_images_hold_every_row_in_input_order_and_full_precision(tmp_path, monke
             assert read[f"{space.name}:nearest_{place + 1}"] == names
             assert read[f"{space.name}:distance_{place + 1}"] == space.distances[:, place].tolist()
             assert read[f"{space.name}:transformation_{place + 1}"] == changes
-    assert table.num_columns == 10 + 2 * (3 + 3 * 3)
+    assert table.num_columns == 11 + 2 * (3 + 3 * 3)
 
 
 def test_csv_says_the_same_as_parquet(tmp_path):
     audit = build_audit(60, pictures=None)
+    audit = replace(audit, verdict=judge(audit))
     write_images(audit, tmp_path)
     table = pq.read_table(tmp_path / "images.parquet")
     lines = rows_of(tmp_path / "images.csv")
@@ -149,6 +152,7 @@ def test_numbers_below_zero_stay_numbers_in_csv(tmp_path):
 
 def test_copied_training_images_list_their_copies(tmp_path):
     audit = build_audit(200, train=100, copies=0.3, pictures=None)
+    audit = replace(audit, verdict=judge(audit))
     found = copied_images(audit)
     assert audit.classes is not None
     assert max(len(image.generated) for image in found) > 1
@@ -160,6 +164,7 @@ def test_copied_training_images_list_their_copies(tmp_path):
         assert row == {
             "train": audit.train_ids[image.train],
             "class": audit.classes[image.train],
+            "accusing": True,
             "copies": len(ids),
             "closest_distance": image.distance,
             "generated": ids,
@@ -173,7 +178,7 @@ def test_nothing_copied_is_a_table_without_rows(tmp_path):
     write_copied(audit, copied_images(audit), tmp_path)
     write_duplicates((), tmp_path)
     assert pq.read_table(tmp_path / "copied.parquet").num_rows == 0
-    header = '"train","class","copies","closest_distance","generated"\n'
+    header = '"train","class","accusing","copies","closest_distance","generated"\n'
     assert (tmp_path / "copied.csv").read_text() == header
     header = '"between","space","first","second","distance","exact","same_picture"\n'
     assert (tmp_path / "duplicates.csv").read_text() == header

@@ -333,6 +333,11 @@ def test_a_region_and_a_missing_ratio_are_read(folder):
     assert np.isnan(pair.ratio)
 
 
+def test_versions_of_libraries_that_are_missing_are_read(folder, audit):
+    change(folder, provenance={**audit.provenance, "versions": {"genmem": "1", "timm": None}})
+    assert "genmem 1" in text_of(write_dossier(folder).read_text())
+
+
 def test_a_missing_weasyprint_is_one_line(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(UsageError, match=r"pip install 'genmem\[pdf\]'"):

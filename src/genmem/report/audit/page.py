@@ -113,7 +113,7 @@ class PrintedPair:
         row: of the generated image, as in its marks.
         generated, train: names of the two images.
         generated_picture, train_picture: paths; None if there is no picture.
-        line: distance, p and q.
+        line: distance, and p and q where they count.
     """
 
     row: int
@@ -159,6 +159,7 @@ def render(
         title=compared(audit.inputs),
         subtitle=f"{describe_sets(audit.inputs)}, compared in {join_words(spaces)}",
         verdict=verdict(audit),
+        accusing=is_accusing(audit),
         details=details(audit, copied_images),
         notes=[capitalize(printable(note)) for note in audit.notes],
         shown=len(rows),
@@ -204,9 +205,15 @@ def _printed(audit: Audit, rows: NDArray[np.int64], album: Album) -> dict[str, o
     """The section of the print view: the flagged pairs, or the nearest ones without any."""
     flagged = int(audit.flagged.sum())
     pairs = [pair for pair in stored_pairs(audit, rows, album) if pair.flagged or not flagged]
+    heading = "Flagged pairs" if flagged else "The nearest pairs, not flagged"
+    lead = f"The {PRINTED:,} most suspicious of {flagged:,}." if flagged > PRINTED else ""
+    if not is_accusing(audit):
+        heading = "Close pairs" if flagged else "The nearest pairs"
+        lead = f"The {PRINTED:,} closest of {flagged:,}. " if flagged > PRINTED else ""
+        lead += "Without a yardstick they accuse nobody, and have no p or q."
     return {
-        "heading": "Flagged pairs" if flagged else "The nearest pairs, not flagged",
-        "lead": f"The {PRINTED:,} most suspicious of {flagged:,}." if flagged > PRINTED else "",
+        "heading": heading,
+        "lead": lead,
         "pairs": [_printed_pair(audit, pair) for pair in pairs[:PRINTED]],
     }
 
@@ -214,7 +221,9 @@ def _printed(audit: Audit, rows: NDArray[np.int64], album: Album) -> dict[str, o
 def _printed_pair(audit: Audit, pair: StoredPair) -> PrintedPair:
     phrase = audit.nearest(pair.row)[2].phrase
     where = [phrase, f"in {printable(pair.space)}", f"distance {number(pair.distance)}"]
-    rates = [f"p {number(pair.p_value)}", f"q {number(pair.q_value)}"]
+    rates = []
+    if is_accusing(audit):
+        rates = [f"p {number(pair.p_value)}", f"q {number(pair.q_value)}"]
     return PrintedPair(
         row=pair.row,
         generated=printable(pair.generated),

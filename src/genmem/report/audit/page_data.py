@@ -13,6 +13,7 @@ from genmem.formatting import printable
 from genmem.report.audit.images import FOLDER, FULL, Album
 from genmem.report.audit.regions import shared_regions
 from genmem.report.audit.tables import best_match
+from genmem.report.audit.text import is_accusing
 from genmem.results import to_json
 
 NEIGHBORS = 20
@@ -40,6 +41,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
     )
     table = {
         "digest": audit.digest(),
+        "accusing": is_accusing(audit),
         "folder": FOLDER,
         "full": FULL,
         "suffixes": SUFFIXES,

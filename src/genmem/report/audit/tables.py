@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ DUPLICATES = pa.schema(
 def write_images(audit: Audit, folder: Path) -> None:
     """Write `images.parquet` and `images.csv`: one row per generated image, in input order.
 
-    Columns: `generated`, `flagged`, `p_value`, `q_value`; `space`, `nearest`, `transformation`,
+    Columns: `generated`, `flagged`, `accusing` (whether the verdict is copying; without that, flags
+    accuse nobody), `p_value`, `q_value`; `space`, `nearest`, `transformation`,
     `class` (if classes were requested), `distance` and `ratio` in the space of the smallest
     p-value; then for every space `SPACE:p_value`, `SPACE:statistic`, `SPACE:ratio` and, for each
     of its nearest training images, `SPACE:nearest_1`, `SPACE:distance_1`,
@@ -57,8 +58,9 @@ def write_images(audit: Audit, folder: Path) -> None:
 def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Path) -> None:
     """Write `copied.parquet` and `copied.csv`: one row per copied training image.
 
-    Columns: `train`, `class` (if classes were requested), `copies`, `closest_distance` and
-    `generated`, the copies' ids: a list in Parquet, joined by " | " in CSV.
+    Columns: `train`, `class` (if classes were requested), `accusing` (whether the verdict is
+    copying; without that, these images are close, and no copies are claimed), `copies`,
+    `closest_distance` and `generated`, the copies' ids: a list in Parquet, joined by " | " in CSV.
 
     Args:
         audit: the result of `genmem.audit`.
@@ -69,6 +71,7 @@ def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Pat
     columns: dict[str, Any] = {"train": text_column([audit.train_ids[row] for row in train])}
     if audit.classes is not None:
         columns["class"] = text_column([audit.classes[row] for row in train])
+    columns["accusing"] = _accusing(audit, train)
     copies = np.array([len(image.generated) for image in copied_images], np.int64)
     columns["copies"] = pa.array(copies)
     columns["closest_distance"] = pa.array(
@@ -140,6 +143,7 @@ def _image_block(
     columns: dict[str, pa.Array] = {
         "generated": text_column(audit.generated_ids[rows]),
         "flagged": pa.array(audit.flagged[rows]),
+        "accusing": _accusing(audit, nearest),
         "p_value": pa.array(audit.p_values[rows]),
         "q_value": pa.array(audit.q_values[rows]),
         "space": _take(text_column([space.name for space in audit.spaces]), audit.space[rows]),
@@ -154,6 +158,11 @@ def _image_block(
     if audit.local is not None:
         columns |= _region_columns(audit.local, rows)
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _accusing(audit: Audit, rows: Sized) -> pa.Array:
+    """Whether the verdict is copying, for each of some rows."""
+    return pa.array([audit.accusing] * len(rows), pa.bool_())
 
 
 def _space_columns(

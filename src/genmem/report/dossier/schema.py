@@ -94,7 +94,7 @@ class _Duplicates(_Part):
 
 
 class _Provenance(_Part):
-    versions: dict[str, str] | None = None
+    versions: dict[str, str | None] | None = None
 
 
 class AuditNumbers(_Part):

@@ -4,6 +4,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { rows, train, spaces, augmentations } = data;
 const total = rows.row.length;
+// Without a yardstick nobody is accused.
+const flaggedWord = data.accusing ? "flagged" : "close";
 const allRows = Uint32Array.from({ length: total }, (_, row) => row);
 
 const element = (id) => document.getElementById(id);
@@ -124,7 +126,7 @@ function buildRow(place) {
   line.dataset.place = place;
   line.setAttribute("aria-rowindex", place + 2);
   line.style.transform = `translateY(${place * height}px)`;
-  line.classList.toggle("flagged", rows.flagged[row] === 1);
+  line.classList.toggle("flagged", data.accusing && rows.flagged[row] === 1);
   if (cell("pair")) {
     const [left, right] = cell("pair").children;
     put(left, generatedPicture(row), "");
@@ -137,7 +139,7 @@ function buildRow(place) {
   for (const name of ["distance", "ratio", "p", "q"]) {
     cell(name).lastElementChild.textContent = short(values[name](row));
   }
-  cell("flag").textContent = rows.flagged[row] ? "flagged" : "";
+  cell("flag").textContent = rows.flagged[row] ? flaggedWord : "";
   cell("marked").textContent = markNames[markOf(row)] ?? "";
   mark(line, place === active);
   return line;

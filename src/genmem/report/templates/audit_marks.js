@@ -85,7 +85,7 @@ function reviewed() {
   const others = marks.size - total;
   const beside = others ? ` ${others.toLocaleString("en")} marked without a flag.` : "";
   if (!total) {
-    const some = flaggedRows.length ? "None of the flagged pairs is marked." : "";
+    const some = flaggedRows.length ? `None of the ${flaggedWord} pairs is marked.` : "";
     return `${some}${beside}`.trim();
   }
   const decided = copies + none;
@@ -95,9 +95,9 @@ function reviewed() {
   const whole =
     total === flaggedRows.length
       ? ""
-      : " It holds for the other flagged pairs only if those to mark were chosen at random.";
+      : ` It holds for the other ${flaggedWord} pairs only if those to mark were chosen at random.`;
   return (
-    `Marked: ${total.toLocaleString("en")} of ${flaggedRows.length.toLocaleString("en")} flagged ` +
+    `Marked: ${total.toLocaleString("en")} of ${flaggedRows.length.toLocaleString("en")} ${flaggedWord} ` +
     `(${copies} ${copies === 1 ? "copy" : "copies"}, ${none} not, ${unsure} unsure). Reviewed share of false flags${rate} ` +
     `(95 % interval: ${percent(low)} to ${percent(high)}).${whole}${beside}`
   );

@@ -65,17 +65,17 @@ function openLinked() {
 
 function facts(row) {
   const flag = document.createElement("strong");
-  flag.textContent = rows.flagged[row] ? "flagged" : "not flagged";
-  flag.classList.toggle("flagged", rows.flagged[row] === 1);
+  flag.textContent = rows.flagged[row] ? flaggedWord : data.accusing ? "not flagged" : "";
+  flag.classList.toggle("flagged", data.accusing && rows.flagged[row] === 1);
   const parts = [
     phrase(row),
     `distance ${short(values.distance(row))}`,
     `d₁/d₂ ${short(values.ratio(row))}`,
-    `p ${short(rows.p[row])}`,
-    `q ${short(rows.q[row])}`,
+    data.accusing && `p ${short(rows.p[row])}`,
+    data.accusing && `q ${short(rows.q[row])}`,
     `row ${(rows.row[row] + 1).toLocaleString("en")} of the tables`,
   ];
-  return [flag, ...parts.filter(Boolean).map((text) => span(text))];
+  return [...(flag.textContent ? [flag] : []), ...parts.filter(Boolean).map((text) => span(text))];
 }
 
 function span(text) {
