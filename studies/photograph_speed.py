@@ -36,6 +36,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -92,7 +93,7 @@ def run_genmem(
     from genmem.auditing import audit
     from genmem.report.audit.page import write_audit
 
-    sets = {role: folder / role for role in ("generated", "train", "test")}
+    sets: dict[str, Any] = {role: folder / role for role in ("generated", "train", "test")}
     with audit(**sets, backbones=backbones, local=local) as result:
         started = time.perf_counter()
         write_audit(result, folder / "out")
@@ -123,7 +124,7 @@ def run_cnn(folder: Path) -> dict[str, object]:
 
     from genmem.features import load_backbone, torch_module
 
-    module = torch_module("efficientnet-lite0")
+    module: Any = torch_module("efficientnet-lite0")
     transform = load_backbone("efficientnet-lite0").transform
 
     class Network(torch.nn.Module):
@@ -144,7 +145,7 @@ def run_cnn(folder: Path) -> dict[str, object]:
 
 def run_fastdup(folder: Path) -> dict[str, object]:
     """fastdup's features and its pairs of a cosine similarity of at least 0.9."""
-    import fastdup
+    import fastdup  # pyright: ignore[reportMissingImports]
 
     work = fastdup.create(work_dir=str(folder / "fastdup"), input_dir=str(folder))
     work.run(threshold=0.9, print_summary=False)
@@ -198,7 +199,7 @@ def _processor_seconds() -> float:
 
 def main() -> None:
     """Make the sets, and run each way in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--photographs", required=True)
     parser.add_argument("--generated", type=int, default=5_000)
     parser.add_argument("--train", type=int, default=20_000)

@@ -159,8 +159,9 @@ def _level(option: object) -> int | None:
     """A folder level; None for any other option, True and False too."""
     if isinstance(option, int | np.integer) and not isinstance(option, bool):
         return int(option)
-    is_number = isinstance(option, str) and re.fullmatch(r"-?[0-9]{1,9}", option)
-    return int(option) if is_number else None
+    if isinstance(option, str) and re.fullmatch(r"-?[0-9]{1,9}", option):
+        return int(option)
+    return None
 
 
 def _is_file(option: object) -> bool:

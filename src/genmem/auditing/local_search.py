@@ -99,9 +99,10 @@ def search_local(
     note = why_not_local(option, sources)
     if note is not None:
         return LocalSearch(notes=(note,))
+    images = {role: source for role, source in sources.items() if source is not None}
     rows = searches[0].honest_rows
     honest = [search.honest[UNCHANGED] for search in searches]
-    announce(estimate_local(sources, len(honest[0].train)))
+    announce(estimate_local(images, len(honest[0].train)))
     groups_of_train = None
     if groups is not None and rows is not None:
         groups_of_train = train_groups(groups, train_rows)
@@ -111,10 +112,10 @@ def search_local(
         matches = [search.of_planted().generated[UNCHANGED] for search in searches]
         planted = (copies, _candidates(matches))
     evidence = local_evidence(
-        generated=sources["generated"],
-        train=sources["train"],
+        generated=images["generated"],
+        train=images["train"],
         honest=HonestImages(
-            source=None if rows is not None else sources["test"],
+            source=None if rows is not None else images["test"],
             candidates=_candidates(honest),
             train_rows=rows,
             train_groups=groups_of_train,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -382,12 +383,15 @@ def _shares_differ(first: Sequence[str], second: Sequence[str]) -> bool:
     table = np.array([[values.count(kind) for kind in kinds] for values in (first, second)])
     shares = table / table.sum(axis=1, keepdims=True)
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    return bool(distance >= SHARE_DIFFERS and chi2_contingency(table)[1] <= SIGNIFICANT)
+    if distance < SHARE_DIFFERS:
+        return False
+    test: Any = chi2_contingency(table)
+    return bool(test.pvalue <= SIGNIFICANT)
 
 
 def _numbers_differ(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
     """Whether two distributions differ, widely and beyond chance (Kolmogorov–Smirnov)."""
     from scipy.stats import ks_2samp  # takes seconds to import
 
-    test = ks_2samp(first, second)
+    test: Any = ks_2samp(first, second)
     return bool(test.statistic >= ORDER_DIFFERS and test.pvalue <= SIGNIFICANT)

@@ -115,8 +115,9 @@ def detect_keypoints(pixels: NDArray[np.uint8], *, most: int = MAX_POINTS) -> Ke
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         gray = cv2.resize(gray, size, interpolation=way)
-    sift = cv2.SIFT_create(contrastThreshold=_CONTRAST)
+    sift = cv2.SIFT.create(contrastThreshold=_CONTRAST)
     points = _spread(sift.detect(gray, None), gray.shape, most)
+    descriptors: Any = None
     if points:
         points, descriptors = sift.compute(gray, points)
     if not points:

@@ -271,8 +271,8 @@ def _evidence(errors: Floats, area: float, sample: int) -> tuple[Floats, Bools]:
 
 
 def _log10_choose(n: Ints | int, k: Ints | int) -> Floats:
-    n, k = np.asarray(n, np.float64), np.asarray(k, np.float64)
-    return (gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) / np.log(10)
+    total, chosen = np.asarray(n, np.float64), np.asarray(k, np.float64)
+    return (gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1)) / np.log(10)
 
 
 def _fit_affine(x: Floats, y: Floats) -> Floats | None:
@@ -282,4 +282,5 @@ def _fit_affine(x: Floats, y: Floats) -> Floats | None:
     if rank < _AFFINE:
         return None
     matrix = solution[:2].T
-    return np.column_stack([matrix, solution[2] - matrix @ x.mean(axis=0)])
+    columns = np.column_stack([matrix, solution[2] - matrix @ x.mean(axis=0)])
+    return columns.astype(np.float64, copy=False)
