@@ -102,7 +102,11 @@ def test_without_a_yardstick_flags_and_shares_say_nothing(folder):
     assert "cannot be compared with. The held-out images are PNG." in text
     assert "Estimated share of copies" not in text
     assert "should be flagged by mistake" not in text
-    assert "Without a yardstick these flags say nothing" in text
+    assert "Close pairs All" in text
+    assert "Without a yardstick they accuse nobody, and have no p or q" in text
+    assert "Flagged images" not in text
+    assert "Training images that they repeat" not in text
+    assert "Flagged pairs" not in text
 
 
 def test_sets_and_run_are_named_with_their_fingerprints(folder, audit):

@@ -143,12 +143,16 @@ def numbers_table(audit: StoredAudit) -> Table:
     """The numbers that the finding rests on."""
     numbers = audit.numbers
     fewest = numbers.get("min_copies_flagged")
+    flagged, copied = "Flagged images", "Training images that they repeat"
+    if audit.label == "no-yardstick":
+        flagged = "Images close to a training image, which accuses nobody"
+        copied = "Training images that they are close to"
     return Table(
         caption="The numbers behind the finding",
         columns=("", ""),
         rows=(
-            ("Flagged images", f"{audit.flagged:,} of {audit.images:,}"),
-            ("Training images that they repeat", f"{numbers['copied_training_images']:,}"),
+            (flagged, f"{audit.flagged:,} of {audit.images:,}"),
+            (copied, f"{numbers['copied_training_images']:,}"),
             ("False-discovery rate of the flags", percent(float(numbers["level"]))),
             ("Smallest possible p", number(float(numbers["min_p_value"]))),
             (

@@ -122,9 +122,11 @@ def _galleries(audit: StoredAudit, marks: Mapping[int, str]) -> list[Gallery]:
                 f"The {len(shown):,} most suspicious of {audit.flagged:,}; images.csv in the "
                 "audit's folder lists all."
             )
+        heading = "Flagged pairs"
         if audit.label == "no-yardstick":
-            lead += " Without a yardstick these flags say nothing of the generator."
-        galleries.append(_gallery("Flagged pairs", lead, audit, shown, marks))
+            heading = "Close pairs"
+            lead += " Without a yardstick they accuse nobody, and have no p or q."
+        galleries.append(_gallery(heading, lead, audit, shown, marks))
     if others:
         shown = others[:NEAREST]
         lead = (
