@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from genmem.auditing.groups import Groups
 from genmem.auditing.local.results import LocalEvidence
 from genmem.auditing.power_results import Power
 from genmem.images import Augmentation
+from genmem.io.closable import Closable
 from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
 
 Floats = NDArray[np.float64]
@@ -193,7 +193,7 @@ class Duplicates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit:
+class Audit(Closable):
     """The result of `genmem.audit`.
 
     Attributes:
@@ -255,17 +255,6 @@ class Audit:
         """Close the image files; the numbers stay, but thumbnails can no longer be read."""
         if self.thumbnails is not None:
             self.thumbnails.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def accusing(self) -> bool | None:

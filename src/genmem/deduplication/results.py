@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from genmem.auditing.thumbnails import SourceThumbnails
+from genmem.io.closable import Closable
 from genmem.results import InputSummary, Json, fields_to_json, to_json
 
 Kind = Literal["identical", "same", "part"]
@@ -76,7 +76,7 @@ class ImageFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DuplicateSearch:
+class DuplicateSearch(Closable):
     """The result of `genmem.duplicates`.
 
     Attributes:
@@ -116,17 +116,6 @@ class DuplicateSearch:
         """Close the image files."""
         if self.pictures is not None:
             self.pictures.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def to_dict(self) -> dict[str, Json]:
         """The result as plain JSON."""

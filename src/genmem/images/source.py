@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.formatting import count
+from genmem.io.closable import Closable
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
 
 
-class ImageSource(ABC):
+class ImageSource(Closable):
     """Images in a fixed order, each with a stable id; read one at a time, from any thread.
 
     A source decodes nothing and holds no pixels: `content` reads what is stored, `decode` turns it
@@ -66,19 +65,8 @@ class ImageSource(ABC):
         """The entry's id and its source, for the start of an error message."""
         return f"{self.id(position)} in {self.where}"
 
-    def close(self) -> None:  # noqa: B027 (most sources hold no file)
+    def close(self) -> None:
         """Close files; the source cannot be read afterwards."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def number_id(position: int, count: int) -> str:

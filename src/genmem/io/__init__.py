@@ -1,6 +1,7 @@
-"""Output files and folders that appear complete or not at all, and the standard streams.
+"""Output files and folders that appear complete or not at all, open files, standard streams.
 
 atomic.py          files: check that they can be written; write them atomically
+closable.py        what holds files open until it is closed
 documents.py       frozen dataclasses that are stored as JSON files
 npy.py             headers of .npy files
 npz_layouts.py     what the arrays of an .npz file are, by their names; whose statistics they are
