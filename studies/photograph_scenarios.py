@@ -51,6 +51,11 @@ class Material:
     other: Sequence[bytes]
     sizes: tuple[int, int, int]
 
+    @property
+    def has_scenes(self) -> bool:
+        """Whether groups hold several images each, as patches of one picture."""
+        return len(self.groups) >= 5 * len(np.unique(self.groups))
+
     def take(self, rows: Ints, form: str = "PNG") -> list[bytes]:
         """Photographs in one form."""
         return [self.forms[form][row] for row in rows.tolist()]
@@ -86,6 +91,7 @@ class Scenario:
         label: the label that the verdict must have; None: any that does not accuse.
         word: a word that the verdict's sentence or reasons must have; None without.
         honest: nothing is copied.
+        scenes: it takes several images of the same picture.
     """
 
     name: str
@@ -93,6 +99,7 @@ class Scenario:
     label: str | None = None
     word: str | None = None
     honest: bool = True
+    scenes: bool = False
 
 
 def build_material(
@@ -242,13 +249,14 @@ SCENARIOS = (
         label="no-yardstick",
     ),
     Scenario(name="narrow generator (densest fifth)", draw=_narrow, word="narrow"),
-    Scenario(name="generated of three pictures only", draw=_few_groups, word="narrow"),
+    Scenario(name="generated of three pictures only", draw=_few_groups, word="narrow", scenes=True),
     Scenario(
         name="new frames of trained scenes, held-out of others",
         draw=_new_frames,
         label="no-yardstick",
+        scenes=True,
     ),
-    Scenario(name="split by scene", draw=_split_by_group),
+    Scenario(name="split by scene", draw=_split_by_group, scenes=True),
     Scenario(name="generated JPEG 20, the others PNG", draw=_generated_in("JPEG 20")),
     Scenario(name="blurred generator", draw=_generated_in("blurred")),
     Scenario(name="20 generated, 20 held-out", draw=_few_images),

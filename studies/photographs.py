@@ -135,10 +135,11 @@ def tell_scenarios(
     store = FeatureStore(spaces, progress=progress)
     numbers = (sizes.train, sizes.held_out, sizes.generated)
     material = build_material(photographs, other, store, sizes=numbers, space=FEATURES)
-    outcomes: dict[Scenario, list[Outcome]] = {scenario: [] for scenario in SCENARIOS}
+    scenarios = [one for one in SCENARIOS if material.has_scenes or not one.scenes]
+    outcomes: dict[Scenario, list[Outcome]] = {scenario: [] for scenario in scenarios}
     with DrawStore(options.resume) as done:
         for seed in range(options.scenarios):
-            for scenario in SCENARIOS:
+            for scenario in scenarios:
                 outcome = done.get(scenario.name, seed)
                 if outcome is None:
                     outcome = run_draw(
