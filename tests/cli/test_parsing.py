@@ -35,6 +35,7 @@ def audit(
         (["g", "--no-images"], "g --no-images"),
         (["g", "--images"], "g"),
         (["/home/someone/my images.zip", "--train", "a b"], "'my images.zip' --train 'a b'"),
+        (["g", "--train", "pixels@64,/home/someone/b.onnx"], "g --train pixels@64,b.onnx"),
         (
             ["g", "--level", "0.1", "--space", "a", "--space", "b c"],
             "g --level 0.1 --space a --space 'b c'",

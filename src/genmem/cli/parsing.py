@@ -76,9 +76,16 @@ def recorded_command(context: typer.Context) -> str:
             words += (parameter.opts if value else parameter.secondary_opts)[:1]
             continue
         for item in value if isinstance(value, list | tuple) else (value,):
-            text = shlex.quote(without_folders(str(item)))
+            text = shlex.quote(_recorded(str(item)))
             words += [parameter.opts[0], text] if is_option else [text]
     return " ".join(words)
+
+
+def _recorded(text: str) -> str:
+    """A value without folders; of a list between commas, each part."""
+    if Path(text).is_absolute():
+        return without_folders(text)
+    return ",".join(without_folders(part) for part in text.split(","))
 
 
 def parse_whole_numbers(text: str, *, option: str) -> tuple[int, ...]:
