@@ -10,11 +10,14 @@ from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
 from genmem.yardstick.generator_shape import GeneratorShape
 
 
-def fraction(below, images=1_000, held_out=1_000):
-    """A copied fraction with so many images below the threshold."""
+def fraction(below, images=1_000, held_out=1_000, matched=None):
+    """A copied fraction with so many images below the threshold, of so many training images."""
     generated = np.where(np.arange(images) < below, 0.5, 5.0)
     return copied_fraction_from(
-        generated=generated, test=1 + np.linspace(0, 1, held_out), train_rows=1_000
+        generated=generated,
+        test=1 + np.linspace(0, 1, held_out),
+        nearest_train=np.arange(images) % (matched or images),
+        train_rows=1_000,
     )
 
 
@@ -66,7 +69,14 @@ def near(generated, test=0):
             {"yardstick": SERIES, "fraction": fraction(900), "of_left_out": fraction(200)},
             "copying",
         ),
+        ({"yardstick": SERIES, "near": near(20)}, "suspicious"),
+        ({"yardstick": OTHER, "near": near(20)}, "no-yardstick"),
         ({"missing": "no held-out images were given"}, "open"),
+        ({"flagged": 300, "matched": 1, "finding": "300 images are flagged."}, "suspicious"),
+        ({"flagged": 300, "matched": 2, "exact": exact(300)}, "copying"),
+        ({"flagged": 300, "matched": 3, "finding": "300 images are flagged."}, "copying"),
+        ({"fraction": fraction(300, matched=1)}, "suspicious"),
+        ({"fraction": fraction(300, matched=30)}, "copying"),
         ({"missing": "no held-out images were given", "exact": exact(30)}, "copying"),
         ({"too_few": "too few images"}, "open"),
         ({"fraction": fraction(0, images=30, held_out=30)}, "open"),
@@ -120,6 +130,59 @@ def test_without_a_yardstick_it_is_said_what_differs_and_nobody_is_accused():
     )
     assert "flagged" not in verdict.sentence
     assert "copies" not in verdict.sentence
+
+
+def test_what_does_not_count_without_a_yardstick_stands_in_the_reasons():
+    finding = "40 of 50 generated images are flagged as copies."
+    verdict = decide(
+        replace(
+            NONE,
+            yardstick=OTHER,
+            flagged=40,
+            finding=finding,
+            near=near(20),
+            fraction=fraction(40),
+        )
+    )
+    assert verdict.label == "no-yardstick"
+    reasons = " ".join(verdict.reasons)
+    for words in ("40 of 50", "accuses no image", "About 3.8 %", "three times nearer"):
+        assert words in reasons
+
+
+def test_no_flag_is_not_said_first_where_exact_copies_decide():
+    finding = "None of the 1,000 generated images is flagged as a copy."
+    verdict = decide(replace(NONE, finding=finding, exact=exact(75)))
+    assert verdict.label == "copying"
+    assert verdict.sentence.startswith("75 of 1,000 generated images are exact copies")
+    assert "flagged" not in verdict.sentence
+    weak = decide(replace(NONE, finding=finding, near=near(6)))
+    assert weak.sentence.startswith("6 generated images")
+    assert finding in weak.sentence
+
+
+def test_one_bound_stands_in_a_verdict_the_one_that_was_measured():
+    bound = "At most 9.0 % of the generated images are copies of the kinds planted."
+    assert decide(NONE).sentence.count("At most") == 1
+    sentence = decide(replace(NONE, bound=bound)).sentence
+    assert bound in sentence
+    assert sentence.count("At most") == 1
+
+
+def test_repeats_inside_train_explain_exact_copies_where_nothing_else_can_be_compared():
+    generated = {"generated": np.where(np.arange(500) < 75, 0.0, 1.0)}
+    unknown = count_exact_copies(generated, held_out=False)
+    assert not unknown.strong
+    assert unknown.weak
+    alone = count_exact_copies(generated, held_out=False, repeats=(0, 500))
+    assert alone.strong
+    explained = count_exact_copies(generated, held_out=False, repeats=(125, 500))
+    assert "125 of 500 training images are equal" in explained.explanation
+    test = generated | {"test": np.ones(1_000)}
+    contradicted = count_exact_copies(test, held_out=True, repeats=(125, 500))
+    assert contradicted.strong
+    other = count_exact_copies(test, held_out=True, comparable=False, repeats=(125, 500))
+    assert other.explanation
 
 
 def test_the_chance_of_near_copies_is_that_of_fishers_test():

@@ -98,9 +98,17 @@ class Power:
     @property
     def sentence(self) -> str:
         """The bound, as a sentence."""
+        return self.bound("in this table")
+
+    def bound(self, kinds: str) -> str:
+        """How many copies there can be, as a sentence.
+
+        Args:
+            kinds: where the kinds are named, such as "in this table".
+        """
         return (
-            f"At most {self.at_most:.1%} of the generated images are copies of the kinds in this "
-            "table, in equal parts (95 %)."
+            f"At most {self.at_most:.1%} of the generated images are copies of the kinds {kinds}, "
+            "in equal parts (95 %)."
         ).replace("%", " %", 1)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.exact_copies import equal_images
 from genmem.auditing.feature_spaces import SpaceSearch
-from genmem.auditing.results import Audit, Bools
+from genmem.auditing.results import Audit, Bools, copied_images
 from genmem.auditing.search import Matches
 from genmem.formatting import join_words, percent, share
 from genmem.metrics.copied_fraction import (
@@ -20,7 +20,7 @@ from genmem.metrics.copied_fraction import (
 )
 from genmem.metrics.intervals import clopper_pearson
 from genmem.results import Interval, Result, Verdict, Yardstick
-from genmem.scoring.exact_copies import ExactCopies, count_exact_copies
+from genmem.scoring.exact_copies import NO_DISTANCE, ExactCopies, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
@@ -118,6 +118,8 @@ def _evidence(audit: Audit) -> Evidence:
         same_as_train=same_inputs(audit.inputs, "generated", "train"),
         finding=flagged_sentence(audit),
         flagged=int(audit.flagged.sum()),
+        matched=len(copied_images(audit)),
+        bound=audit.power.bound("planted") if audit.power else "",
         fraction=_fraction(audit),
         missing=_missing(audit),
         too_few=_too_few(audit),
@@ -298,9 +300,13 @@ def _near_copies(audit: Audit, searches: Sequence[SpaceSearch]) -> NearCopies | 
     """Near-copies in the space where they are most unusual; None in the others."""
     counted = []
     for search in searches:
-        near = _is_near(search.generated[UNCHANGED], search)
+        matches = search.generated[UNCHANGED]
+        near, exact = _is_near(matches, search), np.zeros(len(matches.distances), dtype=bool)
         honest = search.honest if _held_out(audit) else {}
         test_near = _is_near(honest[UNCHANGED], search) if UNCHANGED in honest else np.zeros(0)
+        if not len(test_near):  # repeats inside train explain exact copies only
+            exact = near & (matches.distances[:, 0] <= NO_DISTANCE)
+            near = near & ~exact
         counted.append(
             NearCopies(
                 near=int(near.sum()),
@@ -309,6 +315,7 @@ def _near_copies(audit: Audit, searches: Sequence[SpaceSearch]) -> NearCopies | 
                 test_images=len(test_near),
                 low=clopper_pearson(int(near.sum()), len(near))[0],
                 chance=CHANCE / len(searches),
+                exact=int(exact.sum()),
             )
         )
     return min(counted, key=lambda near: (near.p_value, -near.low))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.metrics.copied_fraction import copied_fraction_from
+from genmem.metrics.intervals import clopper_pearson
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
 from genmem.scoring.exact_copies import NO_DISTANCE, count_exact_copies
@@ -209,12 +210,19 @@ def _near(score: Score, test_near: int | None) -> NearCopies | None:
     ratio = score.metrics.get("memorization_ratio")
     if ratio is None or ratio.interval is None:
         return None
+    images = ratio.n["generated"]
+    near, low, exact = round(ratio.value * images), ratio.interval.low, 0
+    if not has_held_out(score):  # repeats inside train explain exact copies only
+        exact = min(near, int((score.nearest["generated"] <= NO_DISTANCE).sum()))
+        near -= exact
+        low = clopper_pearson(near, images)[0]
     return NearCopies(
-        near=round(ratio.value * ratio.n["generated"]),
-        images=ratio.n["generated"],
+        near=near,
+        images=images,
         test_near=test_near or 0,
         test_images=0 if test_near is None else len(score.nearest["test"]),
-        low=ratio.interval.low,
+        low=low,
+        exact=exact,
     )
 
 

@@ -39,6 +39,10 @@ NEAR_COPIES = 0.01
 """Without held-out images, a larger share of near-copies is suspicious. Of CIFAR-10's held-out
 images, 0.1 % are near-copies: the data set contains duplicates."""
 
+FEW_MATCHED = 2
+"""Many images that match no more training images than this may be an image that the generator makes
+again and again, and that is close by chance."""
+
 CROWD = 0.5
 """From this share of the images on, a verdict says what else they could be."""
 
@@ -52,6 +56,7 @@ class NearCopies:
         test_near, test_images: of the held-out images; 0 of 0 without them.
         low: lower end of the 95 % interval of the share of generated ones.
         chance: so many must be rarer than this without copies.
+        exact: exact copies, which are not counted here; 0 where they are.
     """
 
     near: int
@@ -60,6 +65,7 @@ class NearCopies:
     test_images: int
     low: float
     chance: float = CHANCE
+    exact: int = 0
 
     @property
     def p_value(self) -> float:
@@ -88,9 +94,12 @@ class NearCopies:
             if self.test_images
             else ""
         )
+        besides = (
+            f"Besides {count(self.exact, 'exact copy', 'exact copies')}, " if self.exact else ""
+        )
         return (
-            f"{capitalize(images)} {are} more than three times nearer to one training image than "
-            f"to any other{beside}."
+            f"{besides}{images if besides else capitalize(images)} {are} more than three times "
+            f"nearer to one training image than to any other{beside}."
         )
 
 
@@ -104,6 +113,7 @@ class Evidence:
         finding: the number of flagged images, as a sentence; empty where none are flagged one by
             one.
         flagged: images flagged one by one.
+        matched: different training images that these match; None where that is not known.
         fraction: the copied fraction against held-out images; None where it cannot be estimated.
         of_left_out: the copied fraction against training images, each left out in turn.
         closer: images closer than every held-out image, and the probability of as many or more
@@ -117,6 +127,7 @@ class Evidence:
         too_few: why there are too few images, as a clause; empty where there are enough.
         missed: the kinds of copies that were not looked for.
         where: "in efficientnet-lite0 features"; empty where several spaces were searched.
+        bound: how many copies there can be, as measured with planted ones, as a sentence, or empty.
         shares: how the shares of copies in several spaces go together, as a sentence, or empty.
     """
 
@@ -124,6 +135,7 @@ class Evidence:
     same_as_train: bool = False
     finding: str = ""
     flagged: int = 0
+    matched: int | None = None
     fraction: Result | None = None
     of_left_out: Result | None = None
     closer: tuple[int, float] = (0, 1.0)
@@ -135,6 +147,7 @@ class Evidence:
     too_few: str = ""
     missed: str = ""
     where: str = ""
+    bound: str = ""
     shares: str = ""
 
     @property
@@ -146,6 +159,28 @@ class Evidence:
     def only_series(self) -> bool:
         """Nothing but series of training images speaks against the yardstick."""
         return self.yardstick is not None and set(self.yardstick.failing) == {"series"}
+
+    @property
+    def unit(self) -> str:
+        """What the copied fraction is a share of."""
+        fraction = self.fraction
+        in_groups = fraction is not None and fraction.n["generated"] < self.images
+        return "groups of generated images" if in_groups else "generated images"
+
+    @property
+    def flagged_repeats(self) -> bool:
+        """The flagged images match so few training images that they may be one image, repeated."""
+        return self.matched is not None and self.matched <= FEW_MATCHED < self.flagged
+
+    @property
+    def close_repeats(self) -> bool:
+        """The same of the images that are closer than held-out images ever are."""
+        parts = self.fraction.parts if self.fraction is not None else {}
+        below, matched = parts.get("below"), parts.get("train_images_below")
+        fewest = parts.get("fewest_below")
+        if not (isinstance(below, int) and isinstance(matched, int) and isinstance(fewest, int)):
+            return False
+        return matched <= FEW_MATCHED < below and below >= fewest
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -195,11 +230,12 @@ def _strong(evidence: Evidence) -> list[str]:
         sentences.append(capitalize(evidence.exact.sentence))
     if evidence.missing or evidence.too_few:
         return sentences
-    closer = _excludes_zero(evidence.fraction)
+    closer = _excludes_zero(evidence.fraction) and not evidence.close_repeats
+    flagged = evidence.flagged and not evidence.flagged_repeats
     if evidence.yardstick_fails:
         if evidence.only_series and closer and _beyond_left_out(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
-    elif evidence.flagged or closer:
+    elif flagged or closer:
         sentences.append(_closer_sentence(evidence))
     return sentences
 
@@ -209,7 +245,8 @@ def _weak(evidence: Evidence) -> list[str]:
     sentences = []
     if evidence.exact and evidence.exact.weak:
         sentences.append(capitalize(evidence.exact.sentence))
-    if evidence.near and evidence.near.suspicious and not evidence.yardstick_fails:
+    comparable = not evidence.yardstick_fails or evidence.only_series
+    if evidence.near and evidence.near.suspicious and comparable:
         sentences.append(evidence.near.sentence)
     if evidence.missing or evidence.too_few:
         return sentences
@@ -217,6 +254,8 @@ def _weak(evidence: Evidence) -> list[str]:
         if not evidence.only_series and _beyond_left_out(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
         return sentences
+    if evidence.flagged_repeats or evidence.close_repeats:
+        sentences.append(_repeats_sentence(evidence))
     closer, chance = evidence.closer
     if closer and chance <= CHANCE and not _excludes_zero(evidence.fraction):
         closest = "image is" if closer == 1 else "images are"
@@ -230,6 +269,34 @@ def _weak(evidence: Evidence) -> list[str]:
     return sentences
 
 
+def _repeats_sentence(evidence: Evidence) -> str:
+    """That many images match only one or two training images."""
+    parts = evidence.fraction.parts if evidence.fraction is not None else {}
+    if evidence.flagged_repeats:
+        images, matched = f"{evidence.flagged:,} flagged images", evidence.matched
+    else:
+        images, matched = f"{parts['below']:,} closest images", parts["train_images_below"]
+    same = "the same training image" if matched == 1 else f"the same {matched} training images"
+    return (
+        f"The {images} all match {same}: a generator that makes one image again and again shows "
+        "this without copying, too, where that image is close by chance."
+    )
+
+
+def _not_weighed(evidence: Evidence) -> list[str]:
+    """What does not count without a yardstick but must be known, a sentence each."""
+    if not evidence.yardstick_fails:
+        return []
+    sentences = []
+    if evidence.flagged:
+        sentences.append(f"{evidence.finding} Without a yardstick this accuses no image.")
+    if _excludes_zero(evidence.fraction):
+        sentences.append(f"Compared with these held-out images: {_closer_sentence(evidence)}")
+    if evidence.near and evidence.near.near:
+        sentences.append(evidence.near.sentence)
+    return sentences
+
+
 def _closer_sentence(evidence: Evidence) -> str:
     """How many images are closer than held-out images ever are."""
     fraction = evidence.fraction
@@ -237,8 +304,8 @@ def _closer_sentence(evidence: Evidence) -> str:
         return evidence.finding
     where = f" {evidence.where}" if evidence.where else ""
     return (
-        f"{copied_images(fraction, fraction.interval)} are closer to training images than "
-        f"held-out images ever are{where}."
+        f"{copied_images(fraction, fraction.interval, evidence.unit)} are closer to training "
+        f"images than held-out images ever are{where}."
     )
 
 
@@ -253,22 +320,29 @@ def _left_out_sentence(evidence: Evidence) -> str:
     )
 
 
-def copied_images(result: Result, interval: Interval) -> str:
-    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`."""
+def copied_images(result: Result, interval: Interval, unit: str = "generated images") -> str:
+    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`.
+
+    Args:
+        result: the copied fraction.
+        interval: of it.
+        unit: what it is a share of.
+    """
     images = result.n["generated"]
     ends = share_range(interval.low, interval.high)
     if result.value == 1:
-        return f"All {images:,} generated images ({ends})"
+        return f"All {images:,} {unit} ({ends})"
     return (
-        f"About {share(result.value)} of the generated images ({ends}), some "
+        f"About {share(result.value)} of the {unit} ({ends}), some "
         f"{max(1, round(result.value * images)):,} of {images:,},"
     )
 
 
 def _copying(evidence: Evidence, strong: list[str]) -> str:
-    """Exact copies first, then what is flagged, then the share."""
+    """What is flagged first, then exact copies, then the share; no flag decides nothing here."""
     sentences = list(strong)
-    if evidence.finding and evidence.finding not in sentences and not evidence.yardstick_fails:
+    flagged = evidence.flagged and not evidence.yardstick_fails
+    if flagged and evidence.finding not in sentences:
         sentences.insert(0, evidence.finding)
     if len(sentences) == 1 and sentences[0] == evidence.finding:
         return _with_crowd(evidence, evidence.finding)
@@ -293,11 +367,14 @@ def _with_crowd(evidence: Evidence, sentence: str) -> str:
 
 
 def _suspicious(evidence: Evidence, weak: list[str]) -> str:
-    start = [_no_yardstick(evidence)] if evidence.yardstick_fails else []
-    if evidence.finding and not evidence.yardstick_fails:
+    start, end = [], ["Look at the closest pairs before trusting this generator."]
+    if evidence.yardstick_fails:
+        start.append(_no_yardstick(evidence))
+    elif evidence.flagged:
         start.append(evidence.finding)
-    advice = "Look at the closest pairs before trusting this generator."
-    return " ".join([*start, *weak, advice])
+    elif evidence.finding and not (evidence.exact and evidence.exact.weak):
+        end.insert(0, evidence.finding)
+    return " ".join([*start, *weak, *end])
 
 
 def _no_yardstick(evidence: Evidence) -> str:
@@ -321,7 +398,7 @@ def _why_blind(evidence: Evidence) -> str:
         return f"not even {evidence.images:,} copies could have been told from none"
     if detectable > MOST_UNSEEN and detectable > 1 / evidence.images:
         return (
-            f"perfect copies that make up less than {share(detectable)} of the generated images "
+            f"perfect copies that make up less than {share(detectable)} of the {evidence.unit} "
             "could not have been told from none"
         )
     return ""
@@ -341,9 +418,12 @@ def _no_sign(evidence: Evidence) -> str:
     if evidence.shape is not None and evidence.shape.nearer:
         z = number(round(evidence.shape.nearness_z or 0.0, 1))
         finding += f" As a whole they are nearer (C_T {z}), as images of less variety are."
+    bound = evidence.bound or (
+        f"At most {share(fraction.interval.high)} of the {evidence.unit} are copies that lie "
+        "closer to training images than honest images ever do."
+    )
     return (
-        f"{finding} At most {share(fraction.interval.high)} of the generated images are copies of "
-        f"the kinds looked for; a share of {share(detectable)} of perfect copies would have been "
+        f"{finding} {bound} A share of {share(detectable)} of perfect copies would have been "
         f"told from none with a probability of {percent(DETECTION)}. Not looked for: "
         f"{evidence.missed}."
     )
@@ -356,6 +436,7 @@ def _reasons(evidence: Evidence, sentences: list[str]) -> tuple[str, ...]:
         dict.fromkeys(
             [
                 *sentences,
+                *_not_weighed(evidence),
                 *([evidence.shares] if evidence.shares and not evidence.yardstick_fails else ()),
                 *(yardstick.reasons if yardstick else ()),
                 *(describe_shape(evidence.shape) if evidence.shape else ()),
