@@ -126,3 +126,80 @@ def test_the_announcement_agrees_with_the_audit():
     audit = genmem.audit(generated=generated, train=train, test=test, announce=sentences.append)
     assert any("from 20 on they can be flagged" in sentence for sentence in sentences)
     assert audit.min_copies_flagged == 20
+
+
+def test_repeats_inside_train_take_no_yardstick_away_and_clear_no_copier():
+    train = rows(0, 1_000)
+    train[-30:] = train[:30]
+    sets = {"generated": with_copies(rows(2, 500), train, 20), "train": train, "test": rows(1, 500)}
+    for verdict in (result.verdict for result in both(**sets)):
+        assert verdict.label == "copying"
+        assert any("training images are equal to another one" in one for one in verdict.reasons)
+    for verdict in (result.verdict for result in both(**(sets | {"generated": rows(2, 500)}))):
+        assert verdict.label == "no-sign"
+
+
+def test_repeated_values_accuse_nobody_without_held_out_images():
+    def draw(seed, count):
+        rng = np.random.default_rng(seed)
+        images, repeated = rows(seed, count), rng.random(count) < 0.25
+        images[repeated] = rows(9, 100)[rng.integers(0, 100, repeated.sum())]
+        return images
+
+    generated, train = draw(0, 300), draw(1, 600)
+    score = genmem.score(generated=generated, train=train, metrics=["memorization_ratio"])
+    audit = genmem.audit(generated=generated, train=train)
+    for verdict in (score.verdict, audit.verdict):
+        assert verdict.label in ("open", "no-sign")
+        assert "training images are equal to another one, about as often" in verdict.sentence
+    with_hundred = draw(0, 300)
+    with_hundred[:150] = train[:150]
+    for verdict in (
+        genmem.score(generated=with_hundred, train=train, metrics=["memorization_ratio"]).verdict,
+        genmem.audit(generated=with_hundred, train=train).verdict,
+    ):
+        assert verdict.label == "copying"
+        assert "None of" not in verdict.sentence
+
+
+def test_one_image_again_and_again_is_suspicious_in_both():
+    train = rows(0, 600)
+    generated = train[0] + 0.01 * rows(5, 300)
+    for result in both(generated=generated, train=train, test=rows(1)):
+        assert result.verdict.label == "suspicious"
+        assert "all match the same training image" in result.verdict.sentence
+    for result in both(generated=np.repeat(train[:1], 300, axis=0), train=train, test=rows(1)):
+        assert result.verdict.label == "copying"
+
+
+def scenes(rng, count, frames=5):
+    images = rng.normal(size=(count, 1, 16)) + 0.1 * rng.normal(size=(count, frames, 16))
+    return images.reshape(-1, 16).astype(np.float32)
+
+
+def test_a_split_by_scene_with_groups_is_a_yardstick_and_copies_in_it_are_found():
+    rng = np.random.default_rng(0)
+    sets = {"train": scenes(rng, 200), "test": scenes(rng, 200), "generated": scenes(rng, 100)}
+    groups = {
+        role: [f"{role} {row // 5}" for row in range(len(images))] for role, images in sets.items()
+    }
+    honest = genmem.audit(**sets, groups=groups)
+    assert honest.yardstick.holds
+    assert honest.verdict.label in ("no-sign", "open")
+    sets["generated"][:50] = sets["train"][::20] + 0.001 * rows(3, 50)
+    groups["generated"][:50] = [f"copy {row}" for row in range(50)]
+    verdict = genmem.audit(**sets, groups=groups).verdict
+    assert verdict.label == "copying"
+    assert "groups of generated images" in verdict.sentence
+
+
+def test_dropped_duplicates_do_not_reach_the_yardstick():
+    train, test = rows(0, 600), rows(1)
+    train[-60:] = train[:60] + 0.001 * rows(3, 60)
+    sets = {"generated": rows(2), "train": train, "test": test}
+    assert not genmem.audit(**sets).yardstick.holds
+    test[:60] = train[60:120]
+    dropped = genmem.audit(**sets, drop_duplicates=True)
+    assert dropped.yardstick.holds
+    assert dropped.yardstick.checks["series"].train == 540
+    assert dropped.yardstick.checks["series"].test == 340

@@ -36,7 +36,9 @@ class _Flags:
     min_copies: int | None
 
 
-def assemble_audit(arguments: Arguments, searches: Searches, stack: ExitStack) -> Audit:
+def assemble_audit(
+    arguments: Arguments, searches: Searches, stack: ExitStack
+) -> tuple[Audit, HonestUnits]:
     """P-values, flags and everything else that follows from the searches.
 
     Args:
@@ -45,7 +47,7 @@ def assemble_audit(arguments: Arguments, searches: Searches, stack: ExitStack) -
         stack: holds the image sources open; the result's thumbnails take it over.
 
     Returns:
-        The audit without its verdict.
+        The audit without its verdict, and what counts once in its null.
     """
     by_role = searches.spaces[0].by_role
     excluded = exclude_duplicates(
@@ -61,7 +63,7 @@ def assemble_audit(arguments: Arguments, searches: Searches, stack: ExitStack) -
     test = combine_tests(tests)
     flags = _flag(test, honest, searches.groups, arguments.level)
     power = _compute_power(arguments, searches, honest, test, flags.min_copies)
-    return Audit(
+    audit = Audit(
         generated_ids=by_role["generated"].ids,
         train_ids=by_role["train"].ids,
         classes=_class_names(by_role["train"]) if arguments.classes else None,
@@ -88,6 +90,7 @@ def assemble_audit(arguments: Arguments, searches: Searches, stack: ExitStack) -
         notes=_notes(searches, results, test, flags, power, biased=excluded.biased),
         thumbnails=_thumbnails(by_role, stack),
     )
+    return audit, honest
 
 
 def _compute_tests(

@@ -146,8 +146,8 @@ def _run(arguments: Arguments) -> Audit:
     with ExitStack() as stack:
         spaces = load_spaces(arguments, stack)
         searches = search_spaces(arguments, spaces)
-        result = assemble_audit(arguments, searches, stack)
+        result, honest = assemble_audit(arguments, searches, stack)
         with arguments.timed("yardstick"):
-            result = add_verdict(result, spaces, searches.by_space, seed=arguments.seed)
+            result = add_verdict(result, searches, honest, seed=arguments.seed)
     arguments.seconds["total"] = time.perf_counter() - started
     return result

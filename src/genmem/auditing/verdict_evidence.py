@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from genmem.arrays import take_rows
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.exact_copies import equal_images
 from genmem.auditing.feature_spaces import SpaceSearch
-from genmem.auditing.results import Audit, Bools, copied_images
+from genmem.auditing.groups import HonestUnits
+from genmem.auditing.results import Audit, Bools, Ints, copied_images
 from genmem.auditing.search import Matches
+from genmem.auditing.searches import Searches
 from genmem.formatting import join_words, percent, share
 from genmem.metrics.copied_fraction import (
     copied_fraction_from,
@@ -39,50 +43,44 @@ NEAR = 1 / 3
 """Near-copies are more than three times nearer to one training image than to any other."""
 
 
-def add_verdict(
-    audit: Audit, spaces: Sequence[FeatureSets], searches: Sequence[SpaceSearch], *, seed: int
-) -> Audit:
+def add_verdict(audit: Audit, searches: Searches, honest: HonestUnits, *, seed: int) -> Audit:
     """The audit with its yardstick and its verdict.
 
     Args:
         audit: without them.
-        spaces: the sets in every feature space.
-        searches: the searches in these.
+        searches: the sets and the searches in every feature space.
+        honest: the honest images that the null keeps.
         seed: of samples and permutations.
     """
+    spaces, by_space = searches.spaces, searches.by_space
     evidence = _evidence(audit)
     yardsticks: list[Yardstick] = []
     if _held_out(audit) and _enough(audit):
-        yardsticks = [
-            _check(audit, sets, search, first=place == 0, seed=seed)
-            for place, (sets, search) in enumerate(zip(spaces, searches, strict=True))
-        ]
-        evidence = replace(evidence, shape=_shape(spaces[0], searches[0], seed))
-    yardstick = _merge(yardsticks, [search.name for search in searches])
-    exact = _exact_copies(audit, spaces[0], searches, yardsticks, seed)
+        yardsticks = [_check(searches, place, honest, seed=seed) for place in range(len(spaces))]
+        evidence = replace(evidence, shape=_shape(spaces[0], by_space[0], seed))
+    yardstick = _merge(yardsticks, [search.name for search in by_space])
+    exact = _exact_copies(audit, searches, yardsticks, seed)
     evidence = replace(
         evidence,
         yardstick=yardstick,
-        of_left_out=_of_left_out(searches, yardsticks),
+        of_left_out=_of_left_out(by_space, yardsticks),
         exact=exact,
-        near=_near_copies(audit, searches),
+        near=_near_copies(audit, by_space),
     )
     return replace(audit, yardstick=yardstick, verdict=decide(evidence))
 
 
 def _exact_copies(
-    audit: Audit,
-    sets: FeatureSets,
-    searches: Sequence[SpaceSearch],
-    yardsticks: Sequence[Yardstick],
-    seed: int,
+    audit: Audit, searches: Searches, yardsticks: Sequence[Yardstick], seed: int
 ) -> ExactCopies | None:
-    """Exact copies, beside repeats among held-out and among training images."""
-    generated, test = equal_images(sets, searches)
-    repeats = repeats_of(yardsticks[0]) if yardsticks else None
+    """Exact copies, beside repeats among held-out and among all training images."""
+    sets, by_space = searches.spaces[0], searches.by_space
+    generated, test = equal_images(sets, by_space)
     train = sets.by_role["train"]
-    if not generated.all() and repeats is None:
-        repeats = count_repeats(train.array, metric=searches[0].metric, seed=seed)
+    every = len(searches.duplicates.unique_rows) == len(train.ids)
+    repeats = repeats_of(yardsticks[0]) if yardsticks and every else None
+    if repeats is None and not generated.all():
+        repeats = count_repeats(train.array, metric=by_space[0].metric, seed=seed)
     return count_exact_copies(
         {"generated": generated} if test is None else {"generated": generated, "test": test},
         held_out=_held_out(audit),
@@ -202,26 +200,31 @@ def _fraction(audit: Audit) -> Result | None:
     return replace(result, interval=replace(result.interval, low=0.0, high=high))
 
 
-def _check(
-    audit: Audit, sets: FeatureSets, search: SpaceSearch, *, first: bool, seed: int
-) -> Yardstick:
-    """The yardstick in one space; files are looked at once."""
-    by_role = sets.by_role
-    sources = {role: rows.source if first else None for role, rows in by_role.items()}
+def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) -> Yardstick:
+    """The yardstick in one space, of the rows that are compared; files are looked at once."""
+    by_role, search = searches.spaces[place].by_role, searches.by_space[place]
+    sources = {role: rows.source if place == 0 else None for role, rows in by_role.items()}
+    rows = {"train": searches.duplicates.unique_rows, "test": np.flatnonzero(honest.kept)}
     groups = None
-    if audit.groups is not None:
-        groups = np.concatenate([audit.groups.by_role[role] for role in ("train", "test")])
+    if searches.groups is not None:
+        of_role = searches.groups.by_role
+        groups = np.concatenate([of_role[role][rows[role]] for role in rows]).tolist()
     return check_yardstick(
-        train=by_role["train"].array,
-        test=by_role["test"].array,
+        train=_take(by_role["train"].array, rows["train"]),
+        test=_take(by_role["test"].array, rows["test"]),
         train_source=sources["train"],
         test_source=sources["test"],
         generated_source=sources["generated"],
-        groups=None if groups is None else groups.tolist(),
+        groups=groups,
         metric=search.metric,
-        test_distances=search.honest[UNCHANGED].distances[:, 0],
+        test_distances=search.honest[UNCHANGED].distances[rows["test"], 0],
         seed=seed,
     )
+
+
+def _take(array: Any, rows: Ints) -> Any:
+    """Some of the rows, ascending; all of them without a copy."""
+    return array if len(rows) == int(array.shape[0]) else take_rows(array, rows)
 
 
 def _merge(yardsticks: Sequence[Yardstick], names: Sequence[str]) -> Yardstick | None:
