@@ -146,7 +146,7 @@ def test_what_does_not_count_without_a_yardstick_stands_in_the_reasons():
     )
     assert verdict.label == "no-yardstick"
     reasons = " ".join(verdict.reasons)
-    for words in ("40 of 50", "accuses no image", "About 3.8 %", "three times nearer"):
+    for words in ("40 of 1,000", "accuses none of them", "About 3.8 %", "three times nearer"):
         assert words in reasons
 
 
@@ -162,10 +162,10 @@ def test_no_flag_is_not_said_first_where_exact_copies_decide():
 
 
 def test_one_bound_stands_in_a_verdict_the_one_that_was_measured():
-    bound = "At most 9.0 % of the generated images are copies of the kinds planted."
+    bound = "At most 9.0 % of the generated images are copies of the kinds planted (95 %)."
     assert decide(NONE).sentence.count("At most") == 1
     sentence = decide(replace(NONE, bound=bound)).sentence
-    assert bound in sentence
+    assert bound[:-1] in sentence
     assert sentence.count("At most") == 1
 
 

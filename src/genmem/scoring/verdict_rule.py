@@ -289,7 +289,11 @@ def _not_weighed(evidence: Evidence) -> list[str]:
         return []
     sentences = []
     if evidence.flagged:
-        sentences.append(f"{evidence.finding} Without a yardstick this accuses no image.")
+        sentences.append(
+            f"{evidence.flagged:,} of {evidence.images:,} generated images are closer to training "
+            "images than these held-out images allow; without a yardstick that accuses none of "
+            "them."
+        )
     if _excludes_zero(evidence.fraction):
         sentences.append(f"Compared with these held-out images: {_closer_sentence(evidence)}")
     if evidence.near and evidence.near.near:
@@ -423,7 +427,7 @@ def _no_sign(evidence: Evidence) -> str:
         "closer to training images than honest images ever do."
     )
     return (
-        f"{finding} {bound} A share of {share(detectable)} of perfect copies would have been "
+        f"{finding} {bound[:-1]}; a share of {share(detectable)} of perfect copies would have been "
         f"told from none with a probability of {percent(DETECTION)}. Not looked for: "
         f"{evidence.missed}."
     )
