@@ -203,3 +203,36 @@ def test_dropped_duplicates_do_not_reach_the_yardstick():
     assert dropped.yardstick.holds
     assert dropped.yardstick.checks["series"].train == 540
     assert dropped.yardstick.checks["series"].test == 340
+
+
+def test_without_held_out_images_near_copies_count_in_whichever_space_shows_them():
+    """Ranked by a p-value, which is 1 in every space here, only the first would count."""
+    images = np.random.default_rng(0).integers(0, 256, (120, 8, 8, 3), dtype=np.uint8)
+    generated = np.random.default_rng(1).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    generated[:20] = images[:20] ^ 1
+    blind = np.random.default_rng(2).normal(size=(1, 16))
+
+    def noise(batch):
+        seeds = np.asarray(batch).reshape(len(batch), -1).sum(axis=1).astype(int)
+        return np.stack([blind[0] + np.random.default_rng(seed).normal(size=16) for seed in seeds])
+
+    audit = genmem.audit(generated=generated, train=images, backbones=[noise, "pixels"])
+    assert any("three times nearer" in reason for reason in audit.verdict.reasons)
+
+
+def test_checks_of_several_spaces_keep_the_names_of_their_spaces():
+    rng = np.random.default_rng(0)
+    train, generated = rng.integers(0, 128, (2, 60, 8, 8, 3), dtype=np.uint8)
+    test = rng.integers(100, 256, (60, 8, 8, 3), dtype=np.uint8)
+
+    def means(batch):
+        return np.asarray(batch, dtype=np.float32).reshape(len(batch), -1)[:, :16] + 1
+
+    audit = genmem.audit(generated=generated, train=train, test=test, backbones=["pixels", means])
+    yardstick = audit.yardstick
+    assert {"two_sample in pixels@64", "two_sample in means"} <= set(yardstick.checks)
+    assert "two_sample" not in yardstick.checks
+    assert yardstick.failing.count("two_sample") == 1
+    place = yardstick.failing.index("two_sample")
+    assert yardstick.reasons[place].startswith("In pixels@64, held-out images are of another kind")
+    assert audit.verdict.label == "no-yardstick"
