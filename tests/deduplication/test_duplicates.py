@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 import genmem
 from genmem.deduplication.clusters import find_clusters
@@ -179,3 +179,21 @@ def test_kept_is_the_most_pixels_then_the_largest_file_then_the_first():
     images[1] = image("b", side=20, size=200)
     (cluster,) = find_clusters(matches, images, rows=3)
     assert cluster.kept == (1,)
+
+
+def framed(image):
+    """A picture in a white frame with a caption, as a stock of photographs has them."""
+    page = Image.new("RGB", (240, 200), "white")
+    page.paste(image, (40, 20))
+    ImageDraw.Draw(page).text((40, 160), "STOCKPHOTO.COM - all rights reserved", fill="black")
+    ImageDraw.Draw(page).rectangle((34, 14, 206, 146), outline="black", width=3)
+    return page
+
+
+def test_a_frame_and_a_caption_that_all_images_share_make_no_repeats():
+    images = [np.array(framed(scene(seed))) for seed in range(30)]
+    images.append(np.array(jpeg(framed(scene(3)), 60)))
+    with genmem.duplicates(images, backbones=SPACES) as result:
+        pairs = {(match.first, match.second) for match in result.matches}
+        assert pairs == {(3, 30)}
+        assert any("share a layout" in note for note in result.notes)

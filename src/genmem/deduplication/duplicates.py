@@ -17,7 +17,7 @@ from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.deduplication.candidates import RowPair, identical_pairs, near_pairs
 from genmem.deduplication.clusters import find_clusters
 from genmem.deduplication.results import DuplicateSearch, ImageFile, Match
-from genmem.deduplication.verify import find_matches, verifier
+from genmem.deduplication.verify import Verifier, find_matches, verifier
 from genmem.errors import UsageError
 from genmem.features import BackboneLike, Device, is_feature_source
 from genmem.images import Progress, decode
@@ -103,13 +103,20 @@ def duplicates(
             notes += [note for note in sets.notes() if note not in notes]
             pairs |= near_pairs(sets)
         seconds["candidates"] = time.perf_counter() - started
-        matches = _match(by_role, pairs, local=why_not is None, progress=progress)
+        total = sum(len(features.ids) for features in by_role.values())
+        compare = verifier(lambda row: _pixels(by_role, row), rows=total, local=why_not is None)
+        matches = _match(by_role, pairs, compare, progress=progress)
         rows = {row for match in matches for row in (match.first, match.second)}
         images = {row: _image_file(by_role, row) for row in sorted(rows)}
-        total = sum(len(features.ids) for features in by_role.values())
         seconds["total"] = time.perf_counter() - started
         if why_not and local is None:
             notes.append(f"shared regions were not looked for: {why_not}.")
+        if compare.layout:
+            notes.append(
+                f"the images share a layout (a frame, a caption, a form): random pairs agree by "
+                f"{compare.layout:.2f} in their details. Only pairs that agree by more than "
+                f"{compare.certain:.2f} are called the same, and shared regions are not counted."
+            )
         return DuplicateSearch(
             images=images,
             matches=tuple(matches),
@@ -129,14 +136,13 @@ def duplicates(
 def _match(
     by_role: Mapping[str, FeatureSet],
     pairs: Iterable[RowPair],
+    compare: Verifier,
     *,
-    local: bool,
     progress: Progress | None,
 ) -> list[Match]:
     """The matches, identical files first."""
     identical = identical_pairs(by_role)
     ordered = sorted(set(pairs) - identical)
-    compare = verifier(lambda row: _pixels(by_role, row), local=local)
 
     def report(done: int) -> None:
         if progress:

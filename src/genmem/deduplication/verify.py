@@ -29,6 +29,14 @@ black corners, reach 0.96 (`docs/duplicates.md`)."""
 LEAST_AGREEMENT = 0.7
 """Details that agree better are those of one picture if the two share a region too."""
 
+SHARED_LAYOUT = 0.5
+"""Where random pairs agree better in the median, the images share a layout: a frame, a caption, a
+form. It says nothing of the pictures in it. Random pairs of photographs reach 0.2."""
+
+RANDOM_PAIRS = 60
+FEWEST_FOR_LAYOUT = 20
+"""Random pairs that are compared, and images without which none are."""
+
 LEAST_EVIDENCE = 6.0
 """A shared region counts from here on: −log₁₀ of the number of false alarms."""
 
@@ -48,18 +56,26 @@ class Verifier:
     Attributes:
         details: of a row.
         keypoints: of a row; None where shared regions are not looked for.
+        layout: how well random pairs agree if the images share a layout; else 0.
     """
 
     details: Callable[[int], Details]
     keypoints: Callable[[int], Keypoints] | None
+    layout: float = 0.0
+
+    @property
+    def certain(self) -> float:
+        """Details that agree better are those of one picture, whatever else."""
+        least = CERTAIN_AGREEMENT if self.keypoints else AGREEMENT_ALONE
+        return max(least, (1 + self.layout) / 2) if self.layout else least
 
     def match(self, pair: RowPair) -> Match | None:
         """How the images of a pair repeat each other; None if they do not."""
         first, second = pair
         agree = agreement(self.details(first), self.details(second))
-        if agree > (CERTAIN_AGREEMENT if self.keypoints else AGREEMENT_ALONE):
+        if agree > self.certain:
             return Match(first=first, second=second, kind="same", agreement=agree)
-        if self.keypoints is None:
+        if self.keypoints is None or self.layout:
             return None
         region, share = _shared(self.keypoints(first), self.keypoints(second))
         is_same = agree > LEAST_AGREEMENT or min(share) >= MOST_OF_IT
@@ -76,11 +92,12 @@ class Verifier:
         )
 
 
-def verifier(pixels: Pixels, *, local: bool) -> Verifier:
+def verifier(pixels: Pixels, *, rows: int, local: bool) -> Verifier:
     """A `Verifier` of the images that `pixels` decodes.
 
     Args:
         pixels: uint8 [H, W, 3] of a row. Thread-safe.
+        rows: number of images.
         local: look for shared regions too.
     """
 
@@ -92,7 +109,21 @@ def verifier(pixels: Pixels, *, local: bool) -> Verifier:
     def keypoints(row: int) -> Keypoints:
         return detect_keypoints(pixels(row))
 
-    return Verifier(details, keypoints if local else None)
+    return Verifier(details, keypoints if local else None, _shared_layout(details, rows))
+
+
+def _shared_layout(details: Callable[[int], Details], rows: int) -> float:
+    """The median agreement of random pairs where it shows a layout that the images share; else 0.
+
+    Most pairs of a set are of different pictures, unless it repeats one picture more than all
+    others: then few pairs are called the same, which errs on the safe side.
+    """
+    if rows < FEWEST_FOR_LAYOUT:
+        return 0.0
+    pairs = np.random.default_rng(0).integers(rows, size=(RANDOM_PAIRS, 2))
+    reached = [agreement(details(a), details(b)) for a, b in pairs.tolist() if a != b]
+    median = float(np.median(reached))
+    return median if median > SHARED_LAYOUT else 0.0
 
 
 def find_matches(
