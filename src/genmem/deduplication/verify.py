@@ -67,7 +67,7 @@ class Verifier:
     def certain(self) -> float:
         """Details that agree better are those of one picture, whatever else."""
         least = CERTAIN_AGREEMENT if self.keypoints else AGREEMENT_ALONE
-        return max(least, (1 + self.layout) / 2) if self.layout else least
+        return max(least, 1 - (1 - self.layout) / 10) if self.layout else least
 
     def match(self, pair: RowPair) -> Match | None:
         """How the images of a pair repeat each other; None if they do not."""
