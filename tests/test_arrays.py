@@ -280,6 +280,7 @@ NO_FEATURES = {
         "torch_module",
     ),  # take images or names
     *("open_images", "write_audit", "write_report", "Statistics", "load_statistics"),
+    *("duplicates", "write_dossier", "write_duplicates"),
 }
 
 

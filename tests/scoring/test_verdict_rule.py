@@ -51,6 +51,10 @@ def near(generated, test=0):
     [
         ({}, "no-sign"),
         ({"fraction": fraction(100)}, "copying"),
+        ({"fraction": fraction(12)}, "copying"),
+        ({"fraction": fraction(10)}, "suspicious"),
+        ({"fraction": fraction(10), "flagged": 3, "finding": "3 are flagged."}, "copying"),
+        ({"fraction": fraction(8)}, "no-sign"),
         ({"flagged": 3, "finding": "3 images are flagged."}, "copying"),
         ({"shape": shape(-15, spread=-10)}, "no-sign"),
         ({"shape": shape(-15)}, "suspicious"),

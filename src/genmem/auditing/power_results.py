@@ -126,8 +126,8 @@ class Power:
         if not self.missed:
             return ()
         return (
-            f"copies in these disguises would mostly have been missed: {_names(self.missed)}. The "
-            "absence of flags says nothing about them.",
+            "copies in these disguises would mostly have been missed, so flags do not tell their "
+            f"number: {_names(self.missed)}.",
         )
 
     def to_dict(self) -> dict[str, Json]:

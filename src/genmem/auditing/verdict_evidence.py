@@ -137,12 +137,14 @@ def _shares(audit: Audit) -> str:
         for space in audit.spaces
         if space.copied_fraction is not None and not np.isnan(space.copied_fraction.value)
     ]
-    if len({value for _, value in shares}) < 2:
+    whole = audit.copied_fraction
+    excludes_zero = whole is not None and whole.interval is not None and whole.interval.low > 0
+    if not excludes_zero or len({value for _, value in shares}) < 2:
         return ""
     listed = join_words([f"{value} in {name}" for name, value in shares])
     return (
-        f"Share of copies by feature space: {listed}. Each recognizes copies that another misses, "
-        "so each is a lower bound; a score in one of them gives that share."
+        f"Share of copies by feature space: {listed}. Each recognizes copies that another misses; "
+        "a score in the space of a network gives that share."
     )
 
 

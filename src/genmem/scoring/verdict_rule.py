@@ -28,6 +28,10 @@ from genmem.yardstick.generator_shape import GeneratorShape, describe_nearer, de
 CHANCE = 0.025
 """Weak evidence is rarer than this without copies."""
 
+STRONG_CHANCE = 0.005
+"""A copied fraction by which honest sets are accused must be rarer than this, where no single image
+is flagged: in 1 of 40 draws the interval of an honest set excludes 0."""
+
 LEFT_OUT_CHANCE = 0.005
 """The same of evidence against training images left out in turn: they come in pairs that are each
 other's nearest, so that chance is larger than it is computed."""
@@ -216,6 +220,13 @@ def _excludes_zero(fraction: Result | None) -> bool:
     return fraction is not None and fraction.interval is not None and fraction.interval.low > 0
 
 
+def _is_beyond_chance(fraction: Result | None) -> bool:
+    """Whether the copied fraction alone is strong evidence."""
+    if fraction is None or not _excludes_zero(fraction):
+        return False
+    return float(fraction.parts.get("p_value", 0.0)) <= STRONG_CHANCE
+
+
 def _beyond_left_out(fraction: Result | None) -> bool:
     """Whether images are closer to training images than these are to each other."""
     if fraction is None or not _excludes_zero(fraction):
@@ -230,7 +241,7 @@ def _strong(evidence: Evidence) -> list[str]:
         sentences.append(capitalize(evidence.exact.sentence))
     if evidence.missing or evidence.too_few:
         return sentences
-    closer = _excludes_zero(evidence.fraction) and not evidence.close_repeats
+    closer = _is_beyond_chance(evidence.fraction) and not evidence.close_repeats
     flagged = evidence.flagged and not evidence.flagged_repeats
     if evidence.yardstick_fails:
         if evidence.only_series and closer and _beyond_left_out(evidence.of_left_out):
@@ -256,6 +267,8 @@ def _weak(evidence: Evidence) -> list[str]:
         return sentences
     if evidence.flagged_repeats or evidence.close_repeats:
         sentences.append(_repeats_sentence(evidence))
+    elif _excludes_zero(evidence.fraction) and not _is_beyond_chance(evidence.fraction):
+        sentences.append(_closer_sentence(evidence))
     closer, chance = evidence.closer
     if closer and chance <= CHANCE and not _excludes_zero(evidence.fraction):
         closest = "image is" if closer == 1 else "images are"

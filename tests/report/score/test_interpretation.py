@@ -145,7 +145,7 @@ def test_a_copied_fraction_whose_interval_excludes_0_is_named_with_its_number(
 def test_a_copied_fraction_that_chance_could_make_says_how_often(make_score, make_copied):
     made = make_copied(0.002, low=0.0001, high=0.005, p_value=0.018)
     interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
-    assert interpretation.evidence == "copying"
+    assert interpretation.evidence == "doubt"
     assert "An honest generator reaches this in 1.8 % of cases, by chance." in interpretation.limits
 
 

@@ -192,8 +192,8 @@ def _missed(audit: StoredAudit) -> tuple[str, ...]:
         few = "With so few honest images, no image at all could have been flagged."
     elif fewest > 1:
         few = (
-            f"Fewer than {fewest:,} copies among the generated images could not have been told "
-            "from chance, even perfect ones."
+            f"Fewer than {fewest:,} copies among the generated images could not have been flagged "
+            "one by one, not even perfect ones."
         )
     return (
         few,

@@ -31,11 +31,16 @@ def not_searched(audit: StoredAudit) -> list[str]:
     """What this audit did not look for, as words after "not searched for"."""
     spaces = [name for name in audit.numbers["spaces"] if name != LOCAL]
     return [
-        missed_kinds(spaces, parts=_local(audit)),
+        missed_kinds(spaces, parts=_local(audit), turned=_turned(audit)),
         "copies that were redrawn, repainted or set in another style",
         "copies of images that are not in the training set given here",
         "likeness of style, character or person without a copied picture",
     ]
+
+
+def _turned(audit: StoredAudit) -> bool:
+    """Whether training images were compared turned by a quarter."""
+    return any(str(name) == "rotation 90" for name in audit.numbers["augmentations"])
 
 
 def _local(audit: StoredAudit) -> bool:

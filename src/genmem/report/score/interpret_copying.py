@@ -18,7 +18,7 @@ from genmem.scoring.held_out import (
     too_small_sets,
     why_no_held_out,
 )
-from genmem.scoring.verdict_rule import NEAR_COPIES, copied_images
+from genmem.scoring.verdict_rule import NEAR_COPIES, STRONG_CHANCE, copied_images
 
 SAME_DIRECTION = (
     "The distance compares directions: an image whose features are a multiple of another's counts "
@@ -118,15 +118,16 @@ def copied_fraction(result: Result, score: Score) -> Interpretation:
         return Interpretation(finding=f"Too few images to distinguish copies from chance{reason}.")
     if interval.low > 0:
         limits = "Copies farther away than the closest held-out images are not counted."
+        sure = chance is None or chance <= STRONG_CHANCE
         if chance is not None and chance > RARE:
             limits = (
                 f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"
             )
         return Interpretation(
             finding=f"{copied_images(result, interval)} are closer to training images than "
-            "held-out images ever are: copies.",
+            f"held-out images ever are: copies{'' if sure else ', or chance'}.",
             limits=limits,
-            evidence="copying",
+            evidence="copying" if sure else "doubt",
         )
     return Interpretation(
         finding=f"Close matches are no more frequent among generated than among held-out images; "
