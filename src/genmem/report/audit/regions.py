@@ -19,6 +19,10 @@ Corners = Annotated[tuple[tuple[_Side, _Side], ...], Field(min_length=3)]
 """x and y of each corner, in 0…1: the same in a thumbnail as in the full picture."""
 
 
+SMALLEST = 0.001
+"""Share of either picture below which matching places are no region: two points, or a speck."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SharedRegion:
     """A region that both pictures of a pair have.
@@ -39,7 +43,7 @@ class SharedRegion:
 
 
 def shared_regions(audit: Audit, rows: NDArray[np.int64]) -> list[SharedRegion | None]:
-    """The region of each row's match; None where local evidence has none, or of another image.
+    """The region of each row's match; None where there is none, or a speck, or of another image.
 
     Args:
         audit: the result of `genmem.audit`.
@@ -52,7 +56,8 @@ def shared_regions(audit: Audit, rows: NDArray[np.int64]) -> list[SharedRegion |
     for row in rows.tolist():
         region = local.regions[row]
         same = int(local.train[row]) == audit.nearest(row)[1]
-        regions.append(_in_shares(region) if region is not None and same else None)
+        shown = region is not None and same and min(region.share) >= SMALLEST
+        regions.append(_in_shares(region) if region is not None and shown else None)
     return regions
 
 
