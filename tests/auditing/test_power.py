@@ -177,3 +177,13 @@ def test_the_page_shows_the_table_and_its_sentences(audit, tmp_path):
     assert "What would have been flagged" in page
     assert audit.power.sentence in page
     assert all(row.disguise in page for row in audit.power.disguises)
+
+
+def test_groups_of_the_generated_images_are_none_of_the_planted_copies():
+    train, test, generated = (pictures(40, seed=seed) for seed in range(3))
+    groups = {"generated": np.repeat([f"g{n}" for n in range(20)], 2)}
+    groups |= {role: [f"{role}{n}" for n in range(40)] for role in ("train", "test")}
+    options = {"backbones": ["pixels"], "groups": groups}
+    with genmem.audit(generated=generated, train=train, test=test, power=True, **options) as result:
+        assert result.power.planted >= 5 * ROWS
+        assert result.copied_fraction.n["generated"] == 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genmem.auditing.arguments import Arguments
 from genmem.auditing.caveats import caveats
@@ -158,12 +158,11 @@ def _compute_power(
         return None
     with arguments.timed("power"):
         planted = [search.of_planted() for search in searches.by_space]
-        tests = [each for _, each in _space_tests(arguments, searches, planted, honest)]
+        alone = replace(honest, generated_groups=None)  # the groups are those of other images
+        tests = [each for _, each in _space_tests(arguments, searches, planted, alone)]
         if searches.local.evidence is not None:
             train_rows = _train_rows(searches)
-            tests.append(
-                planted_test(searches.local.evidence, train_rows=train_rows, honest=honest)
-            )
+            tests.append(planted_test(searches.local.evidence, train_rows=train_rows, honest=alone))
         return compute_power(
             combine_tests(tests).p_values,
             p_values=test.p_values,
