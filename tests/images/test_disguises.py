@@ -40,9 +40,13 @@ def test_the_same_seed_gives_the_same_pixels(name, pair):
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 40), (33, 8)])
 @pytest.mark.parametrize("name", DISGUISES)
-def test_small_images_do_not_fail(name, size):
+def test_small_images_become_images_too(name, size):
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    apply_disguise(name, image, other=image[::-1], seed=0)
+    changed = apply_disguise(name, image, other=image[::-1], seed=0)
+    assert changed.dtype == np.uint8
+    assert changed.ndim == 3
+    assert changed.shape[2] == 3
+    assert changed.size
 
 
 def test_an_unknown_disguise_is_refused():

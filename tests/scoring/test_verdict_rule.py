@@ -70,6 +70,10 @@ def near(generated, test=0):
         ({"yardstick": OTHER, "of_left_out": fraction(100)}, "suspicious"),
         ({"yardstick": SERIES, "fraction": fraction(900)}, "no-yardstick"),
         (
+            {"yardstick": SERIES, "fraction": fraction(10), "of_left_out": fraction(200)},
+            "suspicious",
+        ),
+        (
             {"yardstick": SERIES, "fraction": fraction(900), "of_left_out": fraction(200)},
             "copying",
         ),

@@ -4,8 +4,8 @@
 other. The rule:
 
 - Copying takes single images closer to training images than honest ones ever are: flagged images,
-  a copied fraction whose interval excludes 0, or many exact copies. A shift of all distances, C_T,
-  is never copying.
+  a copied fraction that chance gives in fewer than 1 of 200 honest sets, or many exact copies. A
+  shift of all distances, C_T, is never copying.
 - Where held-out images are no yardstick, no accusation rests on them. Exact copies remain; and,
   where training images come in series, images closer than training images are to each other.
 - No evidence silences other evidence: what is weaker makes the verdict suspicious, whatever the
@@ -262,7 +262,8 @@ def _weak(evidence: Evidence) -> list[str]:
     if evidence.missing or evidence.too_few:
         return sentences
     if evidence.yardstick_fails:
-        if not evidence.only_series and _beyond_left_out(evidence.of_left_out):
+        comparable = not evidence.only_series or _excludes_zero(evidence.fraction)
+        if comparable and _beyond_left_out(evidence.of_left_out):
             sentences.append(_left_out_sentence(evidence))
         return sentences
     if evidence.flagged_repeats or evidence.close_repeats:
