@@ -5,8 +5,9 @@ import pytest
 
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Yardstick
+from genmem.scoring.evidence import Evidence, NearCopies
 from genmem.scoring.exact_copies import count_exact_copies
-from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
+from genmem.scoring.verdict_rule import decide
 from genmem.yardstick.generator_shape import GeneratorShape
 
 

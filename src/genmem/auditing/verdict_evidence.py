@@ -24,11 +24,12 @@ from genmem.metrics.copied_fraction import (
 )
 from genmem.metrics.intervals import clopper_pearson
 from genmem.results import Interval, Result, Verdict, Yardstick
+from genmem.scoring.evidence import CHANCE, Evidence, NearCopies
 from genmem.scoring.exact_copies import NO_DISTANCE, ExactCopies, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
-from genmem.scoring.verdict_rule import CHANCE, Evidence, NearCopies, decide
+from genmem.scoring.verdict_rule import decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of

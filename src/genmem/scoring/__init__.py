@@ -7,6 +7,7 @@ feature_sets.py       sources of images or features → the features of each set
 metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
 compute.py            each metric of the plan, computed as its registry entry says
 verdict_evidence.py   what a score's metrics and distances give to the rule of the verdict
+evidence.py           what that rule judges
 verdict_rule.py       that rule, for `score` and `audit`
 held_out.py           whether there are held-out images to compare with, and enough of each kind
 exact_copies.py       exact copies of training images, and what explains them

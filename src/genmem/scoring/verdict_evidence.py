@@ -11,6 +11,7 @@ from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.intervals import clopper_pearson
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
+from genmem.scoring.evidence import Evidence, NearCopies
 from genmem.scoring.exact_copies import NO_DISTANCE, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import (
@@ -22,7 +23,7 @@ from genmem.scoring.held_out import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.missed_kinds import missed_kinds
-from genmem.scoring.verdict_rule import Evidence, NearCopies, decide
+from genmem.scoring.verdict_rule import decide
 from genmem.yardstick import check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of

@@ -11,6 +11,7 @@ from genmem.report.score.interpretation import (
     part,
 )
 from genmem.results import Result, Score
+from genmem.scoring.evidence import NEAR_COPIES
 from genmem.scoring.exact_copies import ExactCopies, count_exact_copies
 from genmem.scoring.held_out import (
     FEWEST_IMAGES,
@@ -18,7 +19,7 @@ from genmem.scoring.held_out import (
     too_small_sets,
     why_no_held_out,
 )
-from genmem.scoring.verdict_rule import NEAR_COPIES, STRONG_CHANCE, copied_images
+from genmem.scoring.verdict_rule import STRONG_CHANCE, copied_images
 
 SAME_DIRECTION = (
     "The distance compares directions: an image whose features are a multiple of another's counts "
