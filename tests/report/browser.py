@@ -38,6 +38,7 @@ def visited(
     """A page opened from the file system, and everything it complains about.
 
     Complaints are console messages, errors, requests that failed and requests to the network.
+    A request that a reload or the end of the visit cuts off has not failed.
 
     Args:
         browser: from `chromium`.
@@ -50,7 +51,12 @@ def visited(
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+
+    def failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":
+            complaints.append(f"failed: {request.url}: {request.failure}")
+
+    page.on("requestfailed", failed)
 
     def note(request: Request) -> None:
         if not request.url.startswith(("file:", "data:")):
