@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,9 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import genmem
 from genmem.errors import UsageError
 from genmem.training.emm.factors import TrialConfig
 
+SOURCES = Path(genmem.__file__).parent
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [
@@ -96,6 +99,34 @@ def test_the_example_metric_is_in_the_json_of_a_score(folder):
     unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (generated, train)]
     expected = np.quantile((1 - np.abs(unit[0] @ unit[1].T)).min(axis=1), 0.25)
     assert metrics["lower_quartile_distance"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_metric_of_genmem_itself_is_one_file_and_one_entry(folder, tmp_path):
+    name, package = "lower_quartile_distance", tmp_path / "genmem"
+    shutil.copytree(SOURCES, package, ignore=shutil.ignore_patterns("__pycache__"))
+    code, _, entry = example("python", "genmem_example/lower").partition("\nENTRY = ")
+    (package / "metrics" / f"{name}.py").write_text(code, encoding="utf-8")
+    built_in = package / "metrics" / "built_in.py"
+    table = built_in.read_text(encoding="utf-8")
+    entry = entry.replace("genmem_example.", "genmem.metrics.").rstrip()
+    table = table.replace("_ENTRIES = (", f"_ENTRIES = (\n{entry},")
+    built_in.write_text(table, encoding="utf-8")
+    code = (
+        "import genmem\n"
+        f"score = genmem.score(generated='generated.npy', train='train.npy', metrics=['{name}'])\n"
+        f"function = genmem.{name}\n"
+        f"print(genmem.__file__, '{name}' in dir(genmem), *score.metrics, function.__module__)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = [str(package / "__init__.py"), "True", name, f"genmem.metrics.{name}"]
+    assert result.stdout.split() == expected
 
 
 def test_the_example_backbone_is_listed(folder):

@@ -1,19 +1,36 @@
 """The one door: names, laziness, and the layers behind it."""
 
+import ast
 import copy
+import importlib
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import genmem
+from genmem.metrics import built_in
 
 
 def test_every_public_name_can_be_imported_and_is_documented():
     for name in genmem.__all__:
         assert getattr(genmem, name).__doc__, name
+
+
+def test_type_checkers_see_the_public_function_of_every_metric():
+    tree = ast.parse(Path(built_in.__file__).read_text(encoding="utf-8"))
+    imported = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and "genmem.metrics." in str(node.module)
+        for alias in node.names
+    }
+    assert sorted(built_in.BUILT_IN) == built_in.__all__
+    for name in built_in.BUILT_IN:
+        assert getattr(genmem, name) is getattr(importlib.import_module(imported[name]), name)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -1,7 +1,7 @@
 """genmem measures, ranks and reduces training-sample memorization in generative image models.
 
-All public names are here. Each is imported at first use, so that `import genmem` is fast and loads
-neither torch nor a web framework.
+All public names are here; the metrics' come from their registry. Each is imported at first use, so
+that `import genmem` is fast and loads neither torch nor a web framework.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genmem.forks import prepare_forks
 
 if TYPE_CHECKING:
+    __all__: list[str]
     __version__: str
 
     from genmem.auditing import Audit as Audit
@@ -29,23 +30,9 @@ if TYPE_CHECKING:
     from genmem.features import load_statistics as load_statistics
     from genmem.features import torch_module as torch_module
     from genmem.images import open_images as open_images
-    from genmem.metrics.authpct import authpct as authpct
-    from genmem.metrics.c_t import c_t as c_t
-    from genmem.metrics.copied_fraction import copied_fraction as copied_fraction
-    from genmem.metrics.frechet import fd as fd
-    from genmem.metrics.frechet import fd_infinity as fd_infinity
-    from genmem.metrics.inception_score import inception_score as inception_score
-    from genmem.metrics.kid import kd as kd
+    from genmem.metrics.built_in import *  # noqa: F403  # the functions of the metrics
     from genmem.metrics.memorization_distance import MemorizationDistance as MemorizationDistance
-    from genmem.metrics.memorization_distance import memorization_distance as memorization_distance
-    from genmem.metrics.memorization_ratio import memorization_ratio as memorization_ratio
-    from genmem.metrics.mifid import mifid as mifid
     from genmem.metrics.moments import Moments as Moments
-    from genmem.metrics.nearest_quantiles import nn_quantiles as nn_quantiles
-    from genmem.metrics.prdc import coverage as coverage
-    from genmem.metrics.prdc import density as density
-    from genmem.metrics.prdc import precision as precision
-    from genmem.metrics.prdc import recall as recall
     from genmem.neighbors import Nearest as Nearest
     from genmem.neighbors import NearestNeighbors as NearestNeighbors
     from genmem.neighbors import nearest as nearest
@@ -76,18 +63,8 @@ _MODULES = {
         "torch_module",
     ),
     "genmem.images": ("open_images",),
-    "genmem.metrics.authpct": ("authpct",),
-    "genmem.metrics.c_t": ("c_t",),
-    "genmem.metrics.copied_fraction": ("copied_fraction",),
-    "genmem.metrics.frechet": ("fd", "fd_infinity"),
-    "genmem.metrics.inception_score": ("inception_score",),
-    "genmem.metrics.kid": ("kd",),
-    "genmem.metrics.prdc": ("coverage", "density", "precision", "recall"),
-    "genmem.metrics.memorization_distance": ("MemorizationDistance", "memorization_distance"),
-    "genmem.metrics.memorization_ratio": ("memorization_ratio",),
-    "genmem.metrics.mifid": ("mifid",),
+    "genmem.metrics.memorization_distance": ("MemorizationDistance",),
     "genmem.metrics.moments": ("Moments",),
-    "genmem.metrics.nearest_quantiles": ("nn_quantiles",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
@@ -102,8 +79,6 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 prepare_forks()
 
-__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
-
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use; `__version__` is the installed version."""
@@ -111,12 +86,22 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("genmem")
-    if name not in _MODULE_OF:
+    if name == "__all__":
+        return sorted(_modules())
+    module = _MODULE_OF.get(name) or _modules().get(name)
+    if module is None:
         raise AttributeError(f"module 'genmem' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
 
 
+def _modules() -> dict[str, str]:
+    """The module of each public name; the names of metrics are those of their entries."""
+    from genmem.metrics.built_in import BUILT_IN
+
+    return {**_MODULE_OF, **{name: metric.module for name, metric in BUILT_IN.items()}}
+
+
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*sorted(_modules()), "__version__"]

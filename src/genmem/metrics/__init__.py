@@ -2,24 +2,17 @@
 
 Nothing here opens a file, decodes an image, prints, or reaches the network.
 
-    registry.py               the metrics by name: inputs, title, interpretation, source
+    built_in.py               genmem's metrics: the file, title and source of each
+    metric.py                 what an entry says: inputs, title, interpretation, source
+    registry.py               all metrics by name, those of plugins too
 
-    authpct.py                AuthPct
-    c_t.py                    C_T, the data-copying test, over cells and classes
-    copied_fraction.py        share of images closer to train than held-out images ever are
-    frechet.py                FD (FID), and FD∞
-    inception_score.py        Inception Score
-    kid.py                    KD (KID)
-    memorization_distance.py  mean distance to the nearest training image
-    memorization_ratio.py     share of images with d1/d2 < 1/3
-    mifid.py                  MiFID: FD times the penalty for copying
-    nearest_quantiles.py      quantiles of the distance to the nearest training image
-    prdc.py                   precision, recall, density, coverage
+The files of metrics are those that built_in.py names. What they share:
 
-    tie_correction.py         C_T's z-score with its tie correction
-    kmeans_cells.py           C_T's cells: principal components and k-means
+    frechet.py                FD (FID) and FD∞ from moments, and FD's rounding floor
     frechet_interval.py       influence of each image on FD, and FD's interval
     intervals.py              Clopper-Pearson, and the interval of a mean
+    kmeans_cells.py           C_T's cells: principal components and k-means
     moments.py                running mean and covariance
     symmetric_eigen.py        linear algebra of symmetric matrices
+    tie_correction.py         C_T's z-score with its tie correction
 """

@@ -64,8 +64,8 @@ def fd(*, generated: Any, train: Any) -> Result:
     Returns:
         value; parts: `mean_term` ‖μ_g − μ_t‖², `covariance_term` the rest, `trace_generated`,
         `trace_train`, `trace_of_root` tr (Σ_g Σ_t)^½, and `floor`, up to which FD is 0 but for
-        rounding: see `_floor`. A note where a set has no more rows than
-        dimensions, since FD is then biased upward most.
+        rounding: see `rounding_floor`. A note where a set has no more rows than dimensions, since
+        FD is then biased upward most.
 
     Raises:
         InputError: not finite floating-point features of one dimension with at least two rows.
@@ -81,7 +81,7 @@ def fd(*, generated: Any, train: Any) -> Result:
     generated_side, train_side = map(gaussian, as_sides(generated=generated, train=train))
     parts = _distance(generated_side, train_side)
     value = parts["mean_term"] + parts["covariance_term"]
-    parts["floor"] = _floor(generated_side, train_side)
+    parts["floor"] = rounding_floor(generated_side, train_side)
     notes = _bias_notes(generated=generated_side, train=train_side)
     if value < 0:
         notes += (f"rounding made the distance {value:.1e}; it is given as 0.",)
@@ -279,7 +279,7 @@ def _sum_of_singular_values(first: Gaussian, second: Gaussian) -> float:
     return float(xp.linalg.svdvals(first.factor @ second.factor.T).sum())
 
 
-def _floor(generated: Gaussian, train: Gaussian) -> float:
+def rounding_floor(generated: Gaussian, train: Gaussian) -> float:
     """The largest FD of one set of images given twice, in any order and any number of times.
 
         floor = (√c_g − √c_t)² tr S + 4dε₆₄ T + (16ε₃₂)² (T + ‖μ_g‖² + ‖μ_t‖²)

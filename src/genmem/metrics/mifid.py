@@ -54,7 +54,8 @@ class Standing(IntEnum):
 
     1. sets with s ≥ τ come first, by MiFID, which is their FD;
     2. sets with s < τ follow, by s, the largest first: the nearer the training set, the later;
-    3. last are those of them whose FD is at its floor: replays of the training set.
+    3. last are those of them whose FD is at its floor (`frechet.rounding_floor`): replays of the
+       training set.
 
     Source: Bai et al. 2021, who chose τ so that no honest entry is penalized, and disqualified what
     reviewers found to copy. Departure: their leaderboard ranks by MiFID alone, so a penalized set
@@ -78,8 +79,8 @@ def standing(*, fd: Any, distance: Any, tau: Any, floor: Any) -> NDArray[np.int8
         fd: Fréchet distances, float [n]; NaN where there is none.
         distance: memorization distances, float [n]; NaN as for `fd`.
         tau: threshold on the distance, one or [n]; a smaller distance is penalized.
-        floor: FD up to which it is 0 but for rounding (`fd`'s part `floor`), float [n] or one
-            number; NaN where it is not known, so that only FD = 0 is a replay.
+        floor: FD up to which it is 0 but for rounding, `frechet.rounding_floor` (`fd`'s part
+            `floor`), float [n] or one number; NaN where it is not known, so that only FD = 0 is a replay.
     """
     penalized = np.asarray(distance, np.float64) < tau
     floor = np.nan_to_num(np.asarray(floor, np.float64), nan=0.0)
