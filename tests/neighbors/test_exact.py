@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from genmem.errors import InputError, UsageError
-from genmem.neighbors import METRICS, NearestNeighbors, _blocks, count_balls, nearest, nearest_other
+from genmem.neighbors import (
+    METRICS,
+    NearestNeighbors,
+    _blocks,
+    count_balls,
+    distances,
+    nearest,
+    nearest_other,
+)
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 
@@ -120,7 +128,7 @@ def test_block_sizes_leave_every_byte_alone(metric, monkeypatch):
     whole = nearest(queries, references, k=4, metric=metric)
     monkeypatch.setattr(_blocks, "QUERY_BYTES", 4 * 33 * 13)
     monkeypatch.setattr(_blocks, "SCORE_BYTES", 4 * 13 * 9)
-    monkeypatch.setattr(_blocks, "PAIR_BYTES", 8 * 33 * 5)
+    monkeypatch.setattr(distances, "PAIR_BYTES", 8 * 33 * 5)
     small = nearest(queries, references, k=4, metric=metric)
     assert small.distances.tobytes() == whole.distances.tobytes()
     assert small.indices.tobytes() == whole.indices.tobytes()

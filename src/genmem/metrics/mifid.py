@@ -80,7 +80,8 @@ def standing(*, fd: Any, distance: Any, tau: Any, floor: Any) -> NDArray[np.int8
         distance: memorization distances, float [n]; NaN as for `fd`.
         tau: threshold on the distance, one or [n]; a smaller distance is penalized.
         floor: FD up to which it is 0 but for rounding, `frechet.rounding_floor` (`fd`'s part
-            `floor`), float [n] or one number; NaN where it is not known, so that only FD = 0 is a replay.
+            `floor`), float [n] or one number; NaN where it is not known, so that only FD = 0 is a
+            replay.
     """
     penalized = np.asarray(distance, np.float64) < tau
     floor = np.nan_to_num(np.asarray(floor, np.float64), nan=0.0)

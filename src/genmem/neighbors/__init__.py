@@ -1,14 +1,15 @@
 """Nearest neighbors on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
 
 exact.py           the k nearest references of each query; leave-one-out distances
+distances.py       the distances, and float64 distances of pairs
 balls.py           how many balls hold each query
 float32_bound.py   the float32 bound that makes the search exact
 equal_rows.py      groups of equal rows, which are searched once
-_blocks.py         float32 blocks of rows, and float64 distances of pairs
+_blocks.py         float32 blocks of rows and their scores
 """
 
-from genmem.neighbors._blocks import METRICS, Metric
 from genmem.neighbors.balls import count_balls
+from genmem.neighbors.distances import METRICS, Metric
 from genmem.neighbors.equal_rows import group_equal_rows
 from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest, nearest_other
 

@@ -1,4 +1,4 @@
-"""Blocks of rows in float32 on the computing device, their scores, and float64 distances of pairs.
+"""Blocks of rows in float32 on the computing device, and their scores.
 
 A block is a copy of bounded size, made on demand: a memory-mapped array of a million rows is never
 in memory at once, and nothing is written to the caller's array.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,8 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
+from genmem.neighbors.distances import Metric, unit_rows
 from genmem.neighbors.equal_rows import read_rows
-
-Metric = Literal["cosine", "absolute_cosine", "euclidean"]
-"""1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row, and orthogonal rows
-are at exactly 1."""
-
-METRICS: tuple[str, ...] = get_args(Metric)
 
 QUERY_BYTES = 128 * 2**20
 """float32 bytes of the queries of one block."""
@@ -30,16 +25,10 @@ QUERY_BYTES = 128 * 2**20
 SCORE_BYTES = 64 * 2**20
 """float32 bytes of one block of scores, queries × references."""
 
-PAIR_BYTES = 4 * 2**20
-"""float64 bytes of each side of the pairs measured together: they fit in the CPU's cache."""
-
 PRODUCT_COLUMNS = 256
 """Columns of one float32 product: its rounding is bounded by their number; see `float32_bound`."""
 
 MAXIMUM_QUERY_ROWS = 16_384
-
-_ORTHOGONAL = 2.0**-100
-"""|cos| below it is 0: float32 products of rows without a common non-zero column are exactly 0."""
 
 _TIGHT = 1 / 64
 """Radius of a set around its mean, as a part of the mean's norm, below which it is centred."""
@@ -171,13 +160,6 @@ def _centered(given: torch.Tensor, metric: Metric, center: Center) -> Block:
     return Block(rows.float(), half_squares.float(), norms.float(), zeros=zeros)
 
 
-def unit_rows(rows: torch.Tensor) -> torch.Tensor:
-    """float64 [b, d]: the rows divided by their norms; rows of norm 0 as they are."""
-    rows = rows.to(torch.float64)
-    norms = torch.linalg.vector_norm(rows, dim=1)
-    return rows / norms.masked_fill(norms == 0, 1.0)[:, None]
-
-
 def center_of(
     references: Any, queries: Any, *, metric: Metric, device: torch.device
 ) -> Center | None:
@@ -282,56 +264,3 @@ def add_products(scores: torch.Tensor, queries: Block, block: Block) -> None:
     """
     for columns in _column_parts(queries.rows.shape[1]):
         scores.addmm_(queries.rows[:, columns], block.rows[:, columns].T)
-
-
-def pair_distances(
-    queries: Any,
-    references: Any,
-    query_index: torch.Tensor,
-    reference_index: torch.Tensor,
-    *,
-    metric: Metric,
-) -> torch.Tensor:
-    """Measure the pairs (queries[i], references[j]) in float64, without cancellation.
-
-    Euclidean distances are computed from differences, cosine distances from the unit vectors u, v:
-    1 − u·v = ‖u − v‖²/2, which keeps the digits that 1 − u·v would lose.
-
-    Args:
-        queries: features [n, d], in their own precision.
-        references: features [m, d].
-        query_index: int64 [p], rows of `queries`.
-        reference_index: int64 [p], rows of `references`.
-        metric: which distance.
-
-    Returns:
-        float64 [p], on the CPU.
-    """
-    total = query_index.shape[0]
-    out = torch.empty(total, dtype=torch.float64)
-    step = max(1, PAIR_BYTES // (8 * int(queries.shape[1])))
-    for start in range(0, total, step):
-        part = slice(start, min(total, start + step))
-        a = _gather_float64(queries, query_index[part])
-        b = _gather_float64(references, reference_index[part])
-        out[part] = _distance(a, b, metric).cpu()
-    return out
-
-
-def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
-    """float64 [p] of the rows of a and b, which may be overwritten."""
-    if metric == "euclidean":
-        return torch.linalg.vector_norm(a.sub_(b), dim=1)
-    a, b = unit_rows(a), unit_rows(b)
-    cosine = torch.linalg.vecdot(a, b)
-    if metric == "absolute_cosine":
-        b[cosine < 0] = -b[cosine < 0]
-    distance = torch.linalg.vector_norm(a.sub_(b), dim=1).square_().div_(2)
-    return distance.masked_fill_(cosine.abs() < _ORTHOGONAL, 1.0)
-
-
-def _gather_float64(array: Any, index: torch.Tensor) -> torch.Tensor:
-    rows = read_rows(array, index.cpu().numpy())
-    # Apple's MPS has no float64: its pairs are compared on the CPU.
-    rows = rows.cpu() if rows.device.type == "mps" else rows
-    return rows.to(torch.float64, copy=True)

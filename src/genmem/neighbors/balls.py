@@ -18,10 +18,10 @@ from genmem.neighbors._blocks import (
     center_of,
     device_of,
     load_block,
-    pair_distances,
     query_rows,
     reference_rows,
 )
+from genmem.neighbors.distances import pair_distances
 from genmem.neighbors.equal_rows import group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 

@@ -25,20 +25,17 @@ from numpy.typing import NDArray
 from genmem.arrays import as_array, as_features, check_same_dimension, equal_rows, to_numpy
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._blocks import (
-    METRICS,
     Block,
     Center,
-    Metric,
     center_of,
     device_of,
     load_block,
-    pair_distances,
     query_rows,
     reference_rows,
     score_buffer,
     scores_of,
-    unit_rows,
 )
+from genmem.neighbors.distances import METRICS, Metric, pair_distances, unit_rows
 from genmem.neighbors.equal_rows import earlier_copies, group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 

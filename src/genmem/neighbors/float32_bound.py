@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from genmem.neighbors._blocks import PRODUCT_COLUMNS, Block, Metric
+from genmem.neighbors._blocks import PRODUCT_COLUMNS, Block
+from genmem.neighbors.distances import Metric
 
 __all__ = ["PRODUCT_COLUMNS", "score_scale", "score_tolerance"]
 
