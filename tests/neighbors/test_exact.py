@@ -101,7 +101,7 @@ def test_a_near_duplicate_keeps_the_digits_that_one_minus_cosine_loses():
     exact = 2 * np.sin(angle / 2) ** 2  # 1 − cos(angle), without cancellation
     result = nearest(query, np.vstack([turned, rng.normal(size=(20, 2048))]))
     assert result.distances[0, 0] == pytest.approx(exact, rel=1e-6, abs=0)
-    unit, turned_unit = (np.float32(v / np.linalg.norm(v)) for v in (query[0], turned[0]))
+    unit, turned_unit = ((v / np.linalg.norm(v)).astype(np.float32) for v in (query[0], turned[0]))
     assert 1 - unit @ turned_unit != pytest.approx(exact, rel=0.1, abs=0)
 
 
@@ -318,7 +318,7 @@ def test_scores_of_rows_of_few_values_are_within_the_float32_bound(dimension, me
 
 def test_the_nearest_of_large_flat_images_is_that_of_float64():
     random, dimension = np.random.default_rng(0), 3 * 512 * 512
-    for value in np.float32([0.5971511602401733, 0.2714328169822693]):
+    for value in np.array([0.5971511602401733, 0.2714328169822693], np.float32):
         queries = np.full((1, dimension), value)
         queries[:, :5] = random.random(5)
         noisy = np.full((4, dimension), value) * (1 + 0.02 * random.random((4, dimension)))
