@@ -11,10 +11,11 @@ _blocks.py         float32 blocks of rows and their scores
 from genmem.neighbors.balls import count_balls
 from genmem.neighbors.distances import METRICS, Metric
 from genmem.neighbors.equal_rows import group_equal_rows
-from genmem.neighbors.exact import Nearest, NearestNeighbors, nearest, nearest_other
+from genmem.neighbors.exact import Candidates, Nearest, NearestNeighbors, nearest, nearest_other
 
 __all__ = [
     "METRICS",
+    "Candidates",
     "Metric",
     "Nearest",
     "NearestNeighbors",

@@ -56,6 +56,21 @@ class Nearest:
     indices: Any
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """What a search of some of the references hands to `NearestNeighbors.merge` elsewhere.
+
+    Attributes:
+        distances: float64 [u, w], of the different queries, nearest first; ∞ where there are fewer.
+        indices: int64 [u, w], rows of the references; −1 where there are fewer.
+        count: references that were searched.
+    """
+
+    distances: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    count: int
+
+
 def nearest(
     queries: Any,
     references: Any,
@@ -127,6 +142,8 @@ class NearestNeighbors:
     `within` (float64 [n], a distance per query) saves work if only neighbors up to that distance
     matter. Those are all found; places beyond them may hold other neighbors, or distance ∞ and
     index −1.
+
+    `width` is the number of neighbors that are searched: k, and one more with `exclude_self`.
     """
 
     def __init__(
@@ -149,14 +166,14 @@ class NearestNeighbors:
         self.seen = 0
         count = int(queries.shape[0])
         # Leave-one-out searches for one neighbor more, and leaves the row itself out at the end.
-        self._width = k + int(exclude_self)
+        self.width = k + int(exclude_self)
         self._rows, self._groups = group_equal_rows(queries)
         self._within = None
         if within is not None:
             largest = np.full(len(self._rows), -np.inf)
             np.maximum.at(largest, self._groups, _bounds(within, count))
             self._within = torch.from_numpy(largest)
-        shape = (len(self._rows), self._width)
+        shape = (len(self._rows), self.width)
         self._distances = torch.full(shape, torch.inf, dtype=torch.float64)
         self._indices = torch.full(shape, -1, dtype=torch.int64)
 
@@ -194,18 +211,34 @@ class NearestNeighbors:
             self._search(references, first, start, min(len(self._rows), start + step), center)
         self.seen += int(references.shape[0])
 
-    def merge(self, other: NearestNeighbors) -> None:
-        """Merge another search of the same queries over other references (other offsets)."""
-        # A search that leaves nothing out keeps k neighbors, where leave-one-out takes k + 1.
-        same = (other.k, other.metric, other._width) == (self.k, self.metric, self._width)
-        if not same or not equal_rows(other.queries, self.queries):
+    def merge(self, other: NearestNeighbors | Candidates) -> None:
+        """Merge another search of the same queries over other references (other offsets).
+
+        Args:
+            other: the search; or its `candidates`, of whose queries only the number is checked.
+
+        Raises:
+            UsageError: it is of other queries, or of another k, metric or exclude_self.
+        """
+        same = True
+        if isinstance(other, NearestNeighbors):
+            # A search that leaves nothing out keeps k neighbors, where leave-one-out takes k + 1.
+            same = (other.k, other.metric) == (self.k, self.metric)
+            same = same and equal_rows(other.queries, self.queries)
+            other = other.candidates()
+        if not same or other.distances.shape != tuple(self._distances.shape):
             raise UsageError(
                 "merge: expected a search of the same queries, k, metric and exclude_self."
             )
-        count = torch.arange(self._distances.shape[0])
-        rows = count.repeat_interleave(other._width)
-        self._merge_pairs(0, rows, other._indices.flatten(), other._distances.flatten())
-        self.seen += other.seen
+        rows = torch.arange(len(other.distances)).repeat_interleave(self.width)
+        # Copies: arrays that came from another process may be read-only.
+        distances, indices = map(torch.tensor, (other.distances, other.indices))
+        self._merge_pairs(0, rows, indices.flatten(), distances.flatten())
+        self.seen += other.count
+
+    def candidates(self) -> Candidates:
+        """The nearest references so far, to be merged into another search of the same queries."""
+        return Candidates(self._distances.numpy(), self._indices.numpy(), self.seen)
 
     def compute(self) -> Nearest:
         """The k nearest of the references so far.
@@ -256,7 +289,7 @@ class NearestNeighbors:
             margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, scoring))
             zero_is_exact = scoring != "euclidean" and not (queries.signed or block.signed)
             index = torch.from_numpy(np.arange(high)[chosen]).to(device)
-            for rows, columns in _candidates(scores, best, margin, self._width, zero_is_exact):
+            for rows, columns in _candidates(scores, best, margin, self.width, zero_is_exact):
                 pending.add(rows, index[columns], scores[rows, columns])
                 if pending.count > _PENDING_PAIRS:
                     self._measure_pending(references, first, start, pending, best, margin)
@@ -279,7 +312,7 @@ class NearestNeighbors:
         first, groups = group_equal_rows(part)
         if len(first) == high - low:
             return slice(low, high)
-        return low + np.flatnonzero(earlier_copies(groups) < self._width)
+        return low + np.flatnonzero(earlier_copies(groups) < self.width)
 
     def _scores_of_best(
         self, queries: Block, start: int, stop: int, center: Center | None
@@ -320,14 +353,14 @@ class NearestNeighbors:
     ) -> None:
         """Merge measured pairs into the k nearest, by distance and then by lowest index."""
         touched, rows = rows.unique(return_inverse=True)
-        known = torch.arange(touched.shape[0]).repeat_interleave(self._width)
+        known = torch.arange(touched.shape[0]).repeat_interleave(self.width)
         all_rows = torch.cat([known, rows]).numpy()
         all_distances = torch.cat([self._distances[touched + start].flatten(), distances]).numpy()
         all_indices = torch.cat([self._indices[touched + start].flatten(), indices]).numpy()
         order = np.lexsort((all_indices, all_distances, all_rows))
         sorted_rows = all_rows[order]
         firsts = np.searchsorted(sorted_rows, np.arange(touched.shape[0]))
-        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self._width)])
+        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.width)])
         self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
         self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
 

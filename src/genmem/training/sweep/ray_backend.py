@@ -6,17 +6,16 @@ is started again on another one and continues from its checkpoint.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import Any
 
-from genmem.errors import GenmemError, InputError, UsageError
+from genmem.distributed.cluster import Cluster
+from genmem.errors import GenmemError, InputError
 from genmem.training.common.config import Device
 from genmem.training.sweep.run_spec import RunSpec, execute
 from genmem.training.sweep.runner import MAX_ATTEMPTS, StoppedError
 
 _STOP_SECONDS = 60.0
-_CONNECT_SECONDS = 5.0
 
 
 class RayBackend:
@@ -34,32 +33,21 @@ class RayBackend:
         Raises:
             UsageError: Ray is not installed, or there is no cluster at the address.
         """
-        self._ray = ray = _import_ray()
+        self._cluster = Cluster(address, alternative=", or use --processes on this machine")
+        self._ray = self._cluster.ray
         self._device, self._threads = device, threads
-        self._owns_cluster = not ray.is_initialized()
-        if self._owns_cluster:
-            _check_address(address)
-            try:
-                ray.init(
-                    address=None if address == "local" else address,
-                    include_dashboard=False if address == "local" else None,
-                    log_to_driver=False,
-                    logging_level="error",
-                )
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                raise UsageError(f"--ray {address}: {' '.join(str(error).split())}") from error
         self._specs: dict[Any, RunSpec] = {}
 
     @property
     def places(self) -> int:
         """How many runs fit on the machines that are there now."""
-        resources = self._ray.cluster_resources()
+        resources = self._cluster.resources
         gpus = 0 if self._device == "cpu" else int(resources.get("GPU", 0))
         return max(1, gpus or int(resources.get("CPU", 0)) // self._threads)
 
     def start(self, spec: RunSpec) -> None:
         """See `Backend`."""
-        on_gpu = self._device != "cpu" and self._ray.cluster_resources().get("GPU", 0) >= 1
+        on_gpu = self._device != "cpu" and self._cluster.resources.get("GPU", 0) >= 1
         task = self._ray.remote(
             num_cpus=1 if on_gpu else self._threads,
             num_gpus=1 if on_gpu else 0,
@@ -92,8 +80,7 @@ class RayBackend:
             tasks = list(self._specs)
             self._ray.wait(tasks, num_returns=len(tasks), timeout=_STOP_SECONDS)
         self._specs.clear()
-        if self._owns_cluster:
-            self._ray.shutdown()
+        self._cluster.close()
 
 
 def _execute_remotely(document: Mapping[str, Any]) -> tuple[str, str]:
@@ -103,30 +90,3 @@ def _execute_remotely(document: Mapping[str, Any]) -> tuple[str, str]:
     except GenmemError as error:
         return "failed", str(error)
     return ("finished" if finished else "stopped"), ""
-
-
-def _check_address(address: str) -> None:
-    """Raise UsageError where no cluster answers: Ray itself would try for minutes."""
-    if address in ("auto", "local"):
-        return
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and colon and port.isdecimal() and 0 < int(port) < 2**16):
-        raise UsageError(
-            f"--ray: expected HOST:PORT, ray://HOST:PORT, auto or local, got {address!r}."
-        )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"--ray {address}: no cluster answers there ({reason.lower()}). Start one with ray "
-            "start --head, or use --processes on this machine."
-        ) from error
-
-
-def _import_ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError("--ray needs Ray: pip install 'genmem[scale]'.") from error
-    return ray
