@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from genmem.errors import InputError
 from genmem.neighbors import balls as room
-from genmem.neighbors.balls import count_balls
+from genmem.neighbors.balls import ball_overlap, count_balls
 
 
 def line(count, dimension=64, seed=0):
@@ -49,3 +50,28 @@ def test_a_query_at_exactly_the_radius_is_inside(dimension):
     assert np.array_equal(
         count_balls(centers, centers, radii), slow_counts(centers, centers, radii)
     )
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "repeated rows", "along a line"])
+def test_one_pass_over_two_sets_says_what_their_distances_say(kind):
+    rng = np.random.default_rng(5)
+    queries, references = rng.normal(size=(90, 5)), rng.normal(size=(110, 5))
+    if kind == "repeated rows":
+        queries, references = queries[rng.integers(0, 20, 90)], references[rng.integers(0, 30, 110)]
+    if kind == "along a line":
+        queries, references = line(90, seed=6), line(110, seed=7)
+    gaps = np.linalg.norm(queries[:, None].astype(float) - references[None], axis=2)
+    near, far, own = (np.quantile(gaps, q, axis=axis) for q, axis in ((0.1, 0), (0.2, 0), (0.1, 1)))
+    overlap = ball_overlap(queries, references, reference_radii=[near, far], query_radii=own)
+    for kind_of_ball, radii in enumerate((near, far)):
+        assert np.array_equal(overlap.held_by[kind_of_ball], (gaps <= radii).sum(axis=1))
+        assert np.array_equal(overlap.occupied[kind_of_ball], (gaps <= radii).any(axis=0))
+    assert np.array_equal(overlap.reached, (gaps <= own[:, None]).any(axis=0))
+
+
+def test_radii_of_another_set_are_refused():
+    rows = np.ones((4, 3))
+    with pytest.raises(InputError, match="radii"):
+        ball_overlap(rows, rows[:2], reference_radii=[np.ones(4)])
+    with pytest.raises(InputError, match="radii"):
+        ball_overlap(rows, rows[:2], reference_radii=[np.ones(2)], query_radii=np.ones(2))

@@ -349,3 +349,25 @@ def test_a_search_that_leaves_nothing_out_cannot_be_merged_into_leave_one_out():
     plain.update(rows[:10])
     with pytest.raises(UsageError, match="exclude_self"):
         leave_one_out.merge(plain)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_set_searched_in_itself_has_the_neighbors_of_a_search_without_the_row(
+    metric, signed, monkeypatch
+):
+    """In blocks small enough that pairs are met within a block, across blocks, and turned."""
+    from genmem.neighbors import exact
+
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(97, 40)).astype(np.float32)
+    rows = rows if signed else np.maximum(rows, 0)
+    rows[:, 20:] *= rng.random((97, 1)) < 0.7  # of unequal norms; some rows share few columns
+    monkeypatch.setattr(exact, "query_rows", lambda dimension: 40)
+    monkeypatch.setattr(exact, "reference_rows", lambda queries, dimension: 15)
+    result = nearest(rows, rows, k=4, metric=metric, exclude_self=True)
+    for row in range(len(rows)):
+        others = np.delete(np.arange(len(rows)), row)
+        alone = nearest(rows[row : row + 1], rows[others], k=4, metric=metric)
+        assert result.distances[row].tobytes() == alone.distances[0].tobytes()
+        assert result.indices[row].tolist() == others[alone.indices[0]].tolist()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows, to_numpy
 from genmem.errors import UsageError
-from genmem.neighbors import count_balls, nearest
+from genmem.neighbors import ball_overlap, nearest
 from genmem.results import Result
 
 NAMES = ("precision", "recall", "density", "coverage")
@@ -149,25 +149,32 @@ def prdc(
         name: precision_neighborhood if name in ("precision", "recall") else density_neighborhood
         for name in names
     }
-    train_k = [k for name, k in k_of.items() if name != "recall"]
-    radii_train = _radii(train, train_k, role="train")
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
+    radii = _radii(train, [k for name, k in k_of.items() if name != "recall"], role="train")
     radii_generated = _radii(
         generated, [k for name, k in k_of.items() if name == "recall"], role="generated"
     )
+    overlap = ball_overlap(
+        generated,
+        train,
+        reference_radii=list(radii.values()),
+        query_radii=next(iter(radii_generated.values()), None),
+    )
+    held_by = dict(zip(radii, overlap.held_by, strict=True))
+    occupied = dict(zip(radii, overlap.occupied, strict=True))
     results: dict[str, Result] = {}
     for name, k in k_of.items():
         if name == "precision":
-            value = float((_counts(generated, train, radii_train[k]) > 0).mean())
+            value = (held_by[k] > 0).mean()
         elif name == "recall":
-            value = float((_counts(train, generated, radii_generated[k]) > 0).mean())
+            value = overlap.reached.mean()
         elif name == "density":
-            value = float(_counts(generated, train, radii_train[k]).mean()) / k
-        elif name == "coverage":
-            reach = to_numpy(nearest(train, generated, metric="euclidean").distances)[:, 0]
-            value = float((reach <= radii_train[k]).mean())
+            value = held_by[k].mean() / k
         else:
-            raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
-        results[name] = Result(name=name, value=value, n=n, parts={"neighborhood": k})
+            value = occupied[k].mean()
+        results[name] = Result(name=name, value=float(value), n=n, parts={"neighborhood": k})
     return results
 
 
@@ -181,10 +188,6 @@ def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
     )[name]
 
 
-def _counts(queries: Any, centers: Any, radii: NDArray[np.float64]) -> NDArray[np.int64]:
-    return to_numpy(count_balls(queries, centers, radii))
-
-
 def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[np.float64]]:
     """float64 [rows] by k: the distance from each row to its k-th nearest other row."""
     if not ks:
@@ -194,4 +197,4 @@ def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[
     check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbors.")
     search = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
     distances = to_numpy(search.distances)
-    return {k: np.ascontiguousarray(distances[:, k - 1]) for k in set(ks)}
+    return {k: np.ascontiguousarray(distances[:, k - 1]) for k in sorted(set(ks))}

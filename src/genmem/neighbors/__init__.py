@@ -2,23 +2,26 @@
 
 exact.py           the k nearest references of each query; leave-one-out distances
 distances.py       the distances, and float64 distances of pairs
-balls.py           how many balls hold each query
+balls.py           which rows of two sets lie in the balls of the other set
 float32_bound.py   the float32 bound that makes the search exact
 equal_rows.py      groups of equal rows, which are searched once
 _blocks.py         float32 blocks of rows and their scores
+_block_search.py   candidates of a block of queries, by their float32 scores
 """
 
-from genmem.neighbors.balls import count_balls
+from genmem.neighbors.balls import BallOverlap, ball_overlap, count_balls
 from genmem.neighbors.distances import METRICS, Metric
 from genmem.neighbors.equal_rows import group_equal_rows
 from genmem.neighbors.exact import Candidates, Nearest, NearestNeighbors, nearest, nearest_other
 
 __all__ = [
     "METRICS",
+    "BallOverlap",
     "Candidates",
     "Metric",
     "Nearest",
     "NearestNeighbors",
+    "ball_overlap",
     "count_balls",
     "group_equal_rows",
     "nearest",

@@ -60,6 +60,11 @@ class Block:
     signed: bool = True
     zeros: torch.Tensor | None = None
 
+    def part(self, rows: slice) -> Block:
+        """Some of the rows, in the same memory."""
+        zeros = None if self.zeros is None else self.zeros[rows]
+        return Block(self.rows[rows], self.half_squares[rows], self.norms[rows], self.signed, zeros)
+
 
 @dataclass(frozen=True)
 class Center:

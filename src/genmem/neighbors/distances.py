@@ -14,7 +14,7 @@ are at exactly 1."""
 
 METRICS: tuple[str, ...] = get_args(Metric)
 
-PAIR_BYTES = 4 * 2**20
+PAIR_BYTES = 2**20
 """float64 bytes of each side of the pairs measured together: they fit in the CPU's cache."""
 
 _ORTHOGONAL = 2.0**-100

@@ -13,8 +13,9 @@ centred (`Center`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import as_array, as_features, check_same_dimension, equal_rows, to_numpy
 from genmem.errors import InputError, UsageError
+from genmem.neighbors._block_search import BlockSearch, turn
 from genmem.neighbors._blocks import (
     Block,
     Center,
@@ -37,10 +39,7 @@ from genmem.neighbors._blocks import (
 )
 from genmem.neighbors.distances import METRICS, Metric, pair_distances, unit_rows
 from genmem.neighbors.equal_rows import earlier_copies, group_equal_rows, read_rows
-from genmem.neighbors.float32_bound import score_scale, score_tolerance
-
-_PENDING_PAIRS = 2_000_000
-"""Candidates (16 bytes each) that may wait to be measured."""
+from genmem.neighbors.float32_bound import score_tolerance
 
 
 @dataclass(frozen=True)
@@ -207,8 +206,14 @@ class NearestNeighbors:
         device = device_of(self.queries)
         center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]))
+        # Of a set in itself without equal rows a score serves both rows of its pair.
+        twice = self.exclude_self and center is None and references.shape[0] == len(self._rows)
         for start in range(0, len(self._rows), step):
-            self._search(references, first, start, min(len(self._rows), start + step), center)
+            stop = min(len(self._rows), start + step)
+            if twice:
+                self._search_itself(references, start, stop)
+            else:
+                self._search(references, first, start, stop, center)
         self.seen += int(references.shape[0])
 
     def merge(self, other: NearestNeighbors | Candidates) -> None:
@@ -273,28 +278,55 @@ class NearestNeighbors:
             device=device,
             center=center,
         )
-        scoring: Metric = self.metric if center is None else "euclidean"
-        dimension = int(queries.rows.shape[1])
-        tolerance = score_tolerance(dimension, device=device)
-        best = self._scores_of_best(queries, start, stop, center)
-        margin = torch.zeros_like(queries.norms)
-        pending = _Pending()
-        step = reference_rows(stop - start, dimension)
+        search = BlockSearch(
+            queries,
+            self._scores_of_best(queries, start, stop, center),
+            self.metric if center is None else "euclidean",
+        )
+        measure = partial(self._measure, references, first, start, search)
+        step = reference_rows(stop - start, int(queries.rows.shape[1]))
         buffer = score_buffer(stop - start, min(step, int(references.shape[0])), device=device)
         for low in range(0, int(references.shape[0]), step):
             high = min(int(references.shape[0]), low + step)
             chosen = self._reference_rows(references, low, high, center)
             block = load_block(references, chosen, metric=self.metric, device=device, center=center)
             scores = scores_of(queries, block, self.metric, buffer, center)
-            margin = torch.maximum(margin, 2 * tolerance * score_scale(queries, block, scoring))
-            zero_is_exact = scoring != "euclidean" and not (queries.signed or block.signed)
             index = torch.from_numpy(np.arange(high)[chosen]).to(device)
-            for rows, columns in _candidates(scores, best, margin, self.width, zero_is_exact):
-                pending.add(rows, index[columns], scores[rows, columns])
-                if pending.count > _PENDING_PAIRS:
-                    self._measure_pending(references, first, start, pending, best, margin)
-        if pending.count:
-            self._measure_pending(references, first, start, pending, best, margin)
+            measure(search.add(scores, block, index))
+        measure()
+
+    def _search_itself(self, rows: Any, start: int, stop: int) -> None:
+        """Search the block [start, stop) of a set in itself and the later rows, and these in it."""
+        device, count = device_of(rows), int(rows.shape[0])
+        block = load_block(rows, slice(start, stop), metric=self.metric, device=device)
+        search = self._block_search(block, start, stop)
+        measure = partial(self._measure, rows, 0, start, search)
+        step = reference_rows(stop - start, int(rows.shape[1]))
+        buffer = score_buffer(stop - start, min(step, count - start), device=device)
+        numbers = torch.arange(count, device=device)
+        for low, high in _parts(start, stop, count, step):
+            own = slice(low - start, None) if low < stop else slice(0, None)
+            queries = block.part(own)
+            other = load_block(rows, slice(low, high), metric=self.metric, device=device)
+            scores = scores_of(queries, other, self.metric, buffer)
+            measure(search.add(scores, other, numbers[low:high], rows=own))
+            if high < stop:
+                # The rest of the block meets [low, high) here only.
+                later, scores = block.part(slice(high - start, None)), scores[high - low :]
+                turned = turn(scores, later, other, self.metric)
+                part = slice(low - start, high - start)
+                measure(search.add(turned, later, numbers[high:stop], rows=part, turned=True))
+            if low < stop:
+                continue
+            turned = turn(scores, block, other, self.metric)
+            backward = self._block_search(other, low, high)
+            measure_backward = partial(self._measure, rows, 0, low, backward)
+            measure_backward(backward.add(turned, block, numbers[start:stop], turned=True))
+            measure_backward()
+        measure()
+
+    def _block_search(self, queries: Block, start: int, stop: int) -> BlockSearch:
+        return BlockSearch(queries, self._scores_of_best(queries, start, stop, None), self.metric)
 
     def _query_rows(self, start: int, stop: int) -> slice | NDArray[np.int64]:
         """Rows of the different queries [start, stop)."""
@@ -331,22 +363,30 @@ class NearestNeighbors:
         half_squares = queries.half_squares[:, None] * (1 - 2 * rounding)
         return (half_squares - distances * scale**2).to(torch.float32)
 
-    def _measure_pending(
+    def _measure(
         self,
         references: Any,
         first: int,
         start: int,
-        pending: _Pending,
-        best: torch.Tensor,
-        margin: torch.Tensor,
+        search: BlockSearch,
+        added: Iterable[None] = (None,),
     ) -> None:
-        """Measure the candidates that may be among the k nearest; keep those that are."""
-        rows, columns = pending.take(best[:, -1] - margin)
-        query_index = torch.from_numpy(self._rows)[rows.cpu() + start]
-        distances = pair_distances(
-            self.queries, references, query_index, columns, metric=self.metric
-        )
-        self._merge_pairs(start, rows.cpu(), columns.cpu() + first, distances)
+        """Measure the waiting candidates of a block, and keep those among the k nearest.
+
+        Args:
+            references: the part of the references that is searched.
+            first: the index of its first row.
+            start: the place of the first query of the block.
+            search: the block's.
+            added: measured at each step of it.
+        """
+        for _ in added:
+            rows, columns = search.take()
+            query_index = torch.from_numpy(self._rows)[rows.cpu() + start]
+            distances = pair_distances(
+                self.queries, references, query_index, columns, metric=self.metric
+            )
+            self._merge_pairs(start, rows.cpu(), columns.cpu() + first, distances)
 
     def _merge_pairs(
         self, start: int, rows: torch.Tensor, indices: torch.Tensor, distances: torch.Tensor
@@ -373,26 +413,6 @@ def _bounds(within: Any, count: int) -> NDArray[np.float64]:
     return bounds.astype(np.float64)
 
 
-class _Pending:
-    """Candidates (query row, reference row, float32 score) that wait to be measured."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-
-    def add(self, rows: torch.Tensor, columns: torch.Tensor, scores: torch.Tensor) -> None:
-        self._parts.append((rows, columns, scores))
-        self.count += rows.shape[0]
-
-    def take(self, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Empty the list; return the pairs whose score reaches their query's threshold."""
-        rows, columns, scores = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
-        keep = scores >= threshold[rows]
-        self._parts.clear()
-        self.count = 0
-        return rows[keep], columns[keep]
-
-
 def _leave_self_out(
     distances: torch.Tensor, indices: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -403,41 +423,8 @@ def _leave_self_out(
     return distances[~is_self].view(count, width - 1), indices[~is_self].view(count, width - 1)
 
 
-def _candidates(
-    scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, k: int, zero_is_exact: bool
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Pairs that may be among their query's k nearest; updates `best` [b, k].
-
-    Most queries have no better neighbor in a later block, so the block is read once (its row
-    maxima), and only rows that may have changed are read again.
-
-    Args:
-        scores: float32 [b, c].
-        best: float32 [b, k], the k best scores so far.
-        margin: float32 [b], twice the error of a score.
-        k: neighbors per query.
-        zero_is_exact: no row has a negative value, so that a score of 0 is a distance of exactly 1;
-            of such pairs the first k of each query are enough.
-    """
-    improved = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
-    some = scores if improved.shape[0] == scores.shape[0] else scores[improved]
-    top = some.topk(min(k + 1, some.shape[1]), dim=1)
-    known = torch.cat([best[improved], top.values[:, :k]], dim=1).topk(k, dim=1).values
-    best[improved] = known
-    threshold = (known[:, -1] - margin[improved])[:, None]
-    if top.values.shape[1] <= k:
-        rows, columns = (some >= threshold).nonzero(as_tuple=True)
-        yield improved[rows], columns
-        return
-    rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
-    # If the (k+1)-th is within the margin too, there may be more: read the whole row.
-    crowded = (top.values[:, k:] >= threshold).flatten()
-    lone = ~crowded[rows]
-    yield improved[rows[lone]], top.indices[rows[lone], places[lone]]
-    for part in crowded.nonzero().flatten().split(max(1, _PENDING_PAIRS // some.shape[1])):
-        inside = some[part] >= threshold[part]
-        if zero_is_exact:
-            zeros = some[part] == 0
-            inside &= ~(zeros & (zeros.cumsum(dim=1, dtype=torch.int32) > k))
-        rows, columns = inside.nonzero(as_tuple=True)
-        yield improved[part[rows]], columns
+def _parts(start: int, stop: int, count: int, step: int) -> Iterator[tuple[int, int]]:
+    """Rows from `start` on in parts of at most `step`, none of them across `stop`."""
+    for low, end in ((start, stop), (stop, count)):
+        for first in range(low, end, step):
+            yield first, min(first + step, end)

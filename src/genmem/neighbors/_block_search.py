@@ -1,0 +1,134 @@
+"""The search of one block of queries: float32 scores propose candidates, which wait to be measured.
+
+Whatever scores within the rounding error of a query's k-th best is a candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from genmem.neighbors._blocks import Block, Metric
+from genmem.neighbors.float32_bound import score_scale, score_tolerance
+
+PENDING_PAIRS = 2_000_000
+"""Candidates (16 bytes each) that may wait to be measured."""
+
+
+@dataclass
+class BlockSearch:
+    """What float32 scores say so far of the nearest neighbors of a block of queries.
+
+    Attributes:
+        queries: the block, of b rows.
+        best: float32 [b, k], scores that the k nearest have at least.
+        metric: of the scores.
+    """
+
+    queries: Block
+    best: torch.Tensor
+    metric: Metric
+    _pending: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = field(default_factory=list)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._margin = torch.zeros_like(self.queries.norms)
+        dimension = int(self.queries.rows.shape[1])
+        self._tolerance = score_tolerance(dimension, device=self.queries.rows.device)
+
+    def add(
+        self,
+        scores: torch.Tensor,
+        references: Block,
+        index: torch.Tensor,
+        *,
+        rows: slice = slice(None),
+        turned: bool = False,
+    ) -> Iterator[None]:
+        """Add the candidates of a block of references; yields when too many wait to be measured.
+
+        Args:
+            scores: float32 [r, c].
+            references: the block, of c rows.
+            index: int64 [c], what identifies the references.
+            rows: the r queries that are scored.
+            turned: the scores come from those of the other direction (`turn`).
+        """
+        queries = self.queries.part(rows)
+        scale = score_scale(queries, references, self.metric)
+        if turned:
+            scale = scale + queries.half_squares
+        margin, best = self._margin[rows], self.best[rows]
+        torch.maximum(margin, 2 * self._tolerance * scale, out=margin)
+        zero_is_exact = self.metric != "euclidean" and not (queries.signed or references.signed)
+        first = rows.start or 0
+        for own, columns in _candidates(scores, best, margin, zero_is_exact):
+            self._pending.append((own + first, index[columns], scores[own, columns]))
+            self._count += own.shape[0]
+            if self._count > PENDING_PAIRS:
+                yield
+
+    def take(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Remove the waiting pairs; those that may still be among the nearest are returned.
+
+        Returns:
+            int64 [p] each: row of the block, and what identifies the reference.
+        """
+        if not self._pending:
+            return torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
+        rows, index, scores = (torch.cat(parts) for parts in zip(*self._pending, strict=True))
+        near = scores >= (self.best[:, -1] - self._margin)[rows]
+        self._pending.clear()
+        self._count = 0
+        return rows[near], index[near]
+
+
+def turn(scores: torch.Tensor, queries: Block, references: Block, metric: Metric) -> torch.Tensor:
+    """Scores of the references as queries: of `scores` [b, c], float32 [c, b]."""
+    turned = scores.T.contiguous()
+    if metric == "euclidean":
+        turned += references.half_squares[:, None]
+        turned -= queries.half_squares
+    return turned
+
+
+def _candidates(
+    scores: torch.Tensor, best: torch.Tensor, margin: torch.Tensor, zero_is_exact: bool
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Pairs that may be among their query's k nearest; updates `best` [b, k].
+
+    Most queries have no better neighbor in a later block, so the block is read once (its row
+    maxima), and only rows that may have changed are read again.
+
+    Args:
+        scores: float32 [b, c].
+        best: float32 [b, k], the k best scores so far.
+        margin: float32 [b], twice the error of a score.
+        zero_is_exact: no row has a negative value, so that a score of 0 is a distance of exactly 1;
+            of such pairs the first k of each query are enough.
+    """
+    k = best.shape[1]
+    improved = (scores.amax(dim=1) >= best[:, -1] - margin).nonzero().flatten()
+    some = scores if improved.shape[0] == scores.shape[0] else scores[improved]
+    top = some.topk(min(k + 1, some.shape[1]), dim=1)
+    known = torch.cat([best[improved], top.values[:, :k]], dim=1).topk(k, dim=1).values
+    best[improved] = known
+    threshold = (known[:, -1] - margin[improved])[:, None]
+    if top.values.shape[1] <= k:
+        rows, columns = (some >= threshold).nonzero(as_tuple=True)
+        yield improved[rows], columns
+        return
+    rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
+    # If the (k+1)-th is within the margin too, there may be more: read the whole row.
+    crowded = (top.values[:, k:] >= threshold).flatten()
+    lone = ~crowded[rows]
+    yield improved[rows[lone]], top.indices[rows[lone], places[lone]]
+    for part in crowded.nonzero().flatten().split(max(1, PENDING_PAIRS // some.shape[1])):
+        inside = some[part] >= threshold[part]
+        if zero_is_exact:
+            zeros = some[part] == 0
+            inside &= ~(zeros & (zeros.cumsum(dim=1, dtype=torch.int32) > k))
+        rows, columns = inside.nonzero(as_tuple=True)
+        yield improved[part[rows]], columns
