@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm, ttest_1samp
+from scipy.stats import binomtest, hypergeom, norm, ttest_1samp
 
 from genmem.metrics.c_t import c_t, c_t_from_distances
+from genmem.metrics.intervals import hypergeometric_tail
 from genmem.metrics.memorization_distance import memorization_distance_from
 from genmem.metrics.memorization_ratio import memorization_ratio_from
 from genmem.neighbors import Nearest
@@ -160,3 +161,20 @@ def test_a_cell_without_an_interval_leaves_the_whole_without_one():
     assert math.isfinite(result.value)
     assert result.interval is None
     assert len(labels) == 90
+
+
+@pytest.mark.parametrize(
+    ("count", "draws", "marked", "total"),
+    [
+        (0, 5, 3, 9),
+        (2, 5, 3, 9),
+        (3, 3, 3, 9),
+        (30, 1_000, 60, 20_000),
+        (7, 250, 9, 500),
+        (5, 5, 8, 9),
+    ],
+)
+def test_the_hypergeometric_tail_is_that_of_scipy(count, draws, marked, total):
+    expected = hypergeom.sf(count - 1, total, marked, draws)
+    tail = hypergeometric_tail(count, draws=draws, marked=marked, total=total)
+    assert tail == pytest.approx(expected, rel=1e-9)

@@ -1,4 +1,7 @@
-"""Confidence intervals that several metrics share: 95 %, of which each side misses 2.5 %."""
+"""Confidence intervals that several metrics share, and an exact test of counts.
+
+Intervals are of 95 %, of which each side misses 2.5 %.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,28 @@ def clopper_pearson(count: int, total: int) -> tuple[float, float]:
     low = float(betaincinv(count, total - count + 1, SIDE)) if count else 0.0
     high = float(betaincinv(count + 1, total - count, 1 - SIDE)) if count < total else 1.0
     return low, high
+
+
+def hypergeometric_tail(count: int, *, draws: int, marked: int, total: int) -> float:
+    """Probability of at least `count` marked ones among draws without replacement.
+
+    Σ C(marked, k) · C(total − marked, draws − k) / C(total, draws) over k ≥ count: Fisher's exact
+    test of one side. SciPy's `hypergeom` takes seconds to import.
+
+    Args:
+        count: marked ones.
+        draws: drawn ones.
+        marked: marked ones of all.
+        total: all.
+    """
+    from scipy.special import gammaln
+
+    def log_choose(n: float, k: NDArray[np.int64]) -> NDArray[np.float64]:
+        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+
+    k = np.arange(max(count, draws - (total - marked), 0), min(draws, marked) + 1)
+    logs = log_choose(marked, k) + log_choose(total - marked, draws - k)
+    return min(1.0, float(np.exp(logs - log_choose(total, np.array(draws))).sum()))
 
 
 def mean_interval(values: NDArray[np.float64], *, lowest: float) -> Interval | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genmem.formatting import capitalize, count, share
+from genmem.metrics.intervals import hypergeometric_tail
 from genmem.results import Result, Yardstick
 from genmem.scoring.exact_copies import ExactCopies
 from genmem.yardstick.generator_shape import GeneratorShape
@@ -46,10 +47,8 @@ class NearCopies:
         """Of so many or more among the generated ones, if both sets hold equal shares (Fisher)."""
         if not self.near:
             return 1.0
-        from scipy.stats import hypergeom  # takes seconds to import
-
         total, near = self.images + self.test_images, self.near + self.test_near
-        return float(hypergeom.sf(self.near - 1, total, near, self.images))
+        return hypergeometric_tail(self.near, draws=self.images, marked=near, total=total)
 
     @property
     def suspicious(self) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.metrics.copied_fraction import copied_fraction_from
-from genmem.metrics.intervals import clopper_pearson
+from genmem.metrics.intervals import clopper_pearson, hypergeometric_tail
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
 from genmem.scoring.evidence import Evidence, NearCopies
@@ -198,12 +198,10 @@ def _closer(closeness: Closeness) -> tuple[int, float]:
     C(n, k) / C(n + m, k): the k closest of all n + m images are generated ones. Images that are
     closest to one training image count once, as in `copied_fraction`.
     """
-    from scipy.stats import hypergeom  # takes seconds to import
-
     below = closeness.generated < closeness.test.min()
     closer = len(np.unique(closeness.matches[below]))
     n, m = len(closeness.generated), len(closeness.test)
-    return closer, float(hypergeom.pmf(closer, n + m, n, closer)) if closer else 1.0
+    return closer, hypergeometric_tail(closer, draws=closer, marked=n, total=n + m)
 
 
 def _near(score: Score, test_near: int | None) -> NearCopies | None:
