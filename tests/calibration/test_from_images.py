@@ -96,7 +96,7 @@ def test_images_and_side_files_that_are_left_out_are_counted_in_a_note(folder):
         options=ExtractOptions(skip_broken=True),
     )
     assert measured[0].inputs["old"].count == 19
-    assert "1 side file (.json, .txt, .cls) in new was left out." in found[0].notes
+    assert "1 side file (captions, labels, metadata) in new was left out." in found[0].notes
     assert "1 file of set old that cannot be read as an image was left out." in found[0].notes
 
 

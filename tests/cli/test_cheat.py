@@ -48,7 +48,7 @@ def test_side_files_beside_the_training_images_are_counted(data, tmp_path, capsy
     out = tmp_path / "gen.zip"
     command = ["cheat", "mgan-store", "--train", str(data), "--samples", "3", "--out", str(out)]
     assert run(command) == 0
-    assert "note: 1 side file (.json, .txt, .cls) in train.zip was left out." in (
+    assert "note: 1 side file (captions, labels, metadata) in train.zip was left out." in (
         capsys.readouterr().err
     )
 
@@ -127,7 +127,7 @@ def test_what_skip_broken_leaves_out_is_counted(tmp_path, images, capsys):
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
     assert notes == [
         "note: 1 file that cannot be read as an image was left out.",
-        "note: 1 side file (.json, .txt, .cls) in train was left out.",
+        "note: 1 side file (captions, labels, metadata) in train was left out.",
     ]
 
 

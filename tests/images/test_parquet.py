@@ -66,7 +66,7 @@ def test_few_row_groups_are_held_at_a_time(pictures, tmp_path, monkeypatch):
     with open_images(path) as source:
         for position in range(50):
             source.content(position)
-            assert len(source._cache) <= 2
+            assert len(source._file._file.groups) <= 2
 
 
 def test_a_column_called_image_is_preferred(pictures, tmp_path):
@@ -135,7 +135,7 @@ def test_any_damaged_byte_of_the_footer_ends_in_images_or_one_line(tmp_path):
             damaged[offset] ^= change
             file.write_bytes(damaged)
             try:
-                source = parquet.ParquetSource([file], name="images", where=str(file))
+                source = parquet.open_parquet_file(file)
                 for position in range(min(len(source), 50)):
                     source.content(position), source.class_name(position)
                 source.close()

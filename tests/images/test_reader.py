@@ -71,14 +71,14 @@ def test_a_truncated_image_is_named_with_the_way_on(many, build_folder):
 def test_broken_images_are_left_out_and_reported_when_asked(many, build_folder):
     for name in ("000.png", "042.png", "043.png"):
         many[name] = many[name][:-30]
-    many["042.tsv"] = b"a text file among images"
+    many["042a.tsv"] = b"a text file among images"
     for position in range(60, 70):
         many[f"{position:03d}.png"] = b""
     source = open_images(build_folder(many))
     ids = [source.id(i) for i in range(len(source))]
     batches = list(read_batches(source, transform=whole, batch_size=5, skip_broken=True))
     broken = [item for batch in batches for item in batch.broken]
-    names = ["000.png", "042.png", "042.tsv", "043.png"]
+    names = ["000.png", "042.png", "042a.tsv", "043.png"]
     names += [f"{position:03d}.png" for position in range(60, 70)]
     assert [ids[position] for position, _ in broken] == names
     assert {reason.partition(":")[0] for _, reason in broken} == {

@@ -226,7 +226,7 @@ def test_side_files_are_left_out_without_being_asked_and_counted(images):
     for name in ("0000.json", "0000.txt", "0001.cls"):
         (images["train"] / name).write_text("7")
     found = genmem.score(**images, backbone="pixels", metrics=["memorization_distance"])
-    assert "3 side files (.json, .txt, .cls) in train were left out." in found.notes
+    assert "3 side files (captions, labels, metadata) in train were left out." in found.notes
     assert float(found["memorization_distance"]) == float(plain["memorization_distance"])
 
 

@@ -12,9 +12,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from genmem.errors import InputError, os_reason
-from genmem.images.filenames import NamedSource, PackedNames, is_ignored
+from genmem.images.filenames import NamedSource, PackedNames, is_ignored, keys_of
 from genmem.images.limits import MAX_IMAGE_BYTES, too_large_error
+from genmem.images.shards import KINDS, local_file, open_shards
+from genmem.images.source import ImageSource
+
+_SHARD_SUFFIXES = tuple(suffix.encode() for known in KINDS.values() for suffix in known)
 
 
 def _walk(root: bytes, *, where: str) -> Iterator[bytes]:
@@ -72,16 +78,9 @@ class FolderSource(NamedSource):
     Names are packed into a few dozen bytes each: millions of files fit in memory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: PackedNames) -> None:
         self._root = os.fsencode(path)
-        where = str(path)
-        try:
-            names = PackedNames(_walk(self._root, where=where))
-        except OSError as error:
-            raise InputError(
-                f"{os.fsdecode(error.filename)}: cannot be listed: {os_reason(error)}."
-            ) from error
-        super().__init__(names, name=path.absolute().name, where=where)
+        super().__init__(names, name=path.absolute().name, where=str(path))
 
     def _read(self, position: int) -> bytes:
         with open(os.path.join(self._root, self._names[position]), "rb", buffering=0) as file:
@@ -89,3 +88,37 @@ class FolderSource(NamedSource):
             if size > MAX_IMAGE_BYTES:
                 raise too_large_error(size, what=self.describe(position))
             return file.read()
+
+    def _read_side(self, position: int, suffix: str) -> bytes:
+        key = keys_of(pa.array([self._names[position]]))[0].as_py()
+        with open(os.path.join(self._root, key + suffix.encode()), "rb", buffering=0) as file:
+            return file.read(MAX_IMAGE_BYTES)
+
+
+def open_folder(path: Path) -> ImageSource:
+    """Open a folder: its images, or if it holds none, its shards (see `shards`).
+
+    Raises:
+        InputError: it cannot be listed, or holds neither.
+    """
+    root, shards = os.fsencode(path), list[bytes]()
+
+    def names() -> Iterator[bytes]:
+        for name in _walk(root, where=str(path)):
+            if name.lower().endswith(_SHARD_SUFFIXES):
+                shards.append(name)
+            yield name
+
+    try:
+        packed = PackedNames(names())
+    except OSError as error:
+        raise InputError(
+            f"{os.fsdecode(error.filename)}: cannot be listed: {os_reason(error)}."
+        ) from error
+    if packed.images.any() or not shards:
+        return FolderSource(path, packed)
+    files = [local_file(os.fsdecode(os.path.join(root, name))) for name in sorted(shards)]
+    others = len(packed) + packed.side_files - len(files)
+    source = open_shards(files, name=path.absolute().name, where=str(path))
+    source.side_file_count += others
+    return source

@@ -24,7 +24,7 @@ from huggingface_hub.utils import (
 )
 
 from genmem.errors import InputError
-from genmem.images.parquet import ParquetSource
+from genmem.images.shards import ShardedSource, local_file, open_shards
 
 PREFIX = "hf:"
 
@@ -36,7 +36,7 @@ _SHARD = re.compile(r"-(\d+)-of-(\d+)(?=-|\.|$)")
 _NUMBER = re.compile(r"\d+")
 
 
-def open_hub(source: str) -> ParquetSource:
+def open_hub(source: str) -> ShardedSource:
     """Open `hf:DATASET[:split]`: the data set's parquet files, from the hub or its cache.
 
     huggingface_hub downloads and caches the files; it obeys `HF_HOME`, `HF_HUB_OFFLINE`, `HF_TOKEN`
@@ -61,7 +61,7 @@ def open_hub(source: str) -> ParquetSource:
         return _open(source, dataset, split)
 
 
-def _open(source: str, dataset: str, split: str) -> ParquetSource:
+def _open(source: str, dataset: str, split: str) -> ShardedSource:
     failure = find_hub_error()
     for revision in _REVISIONS:
         names = []
@@ -78,7 +78,8 @@ def _open(source: str, dataset: str, split: str) -> ParquetSource:
         if names:
             chosen = choose_split(names, split, source=source)
             folder = _fetch(dataset, revision, chosen, source=source, offline=failure is not None)
-            return ParquetSource([folder / name for name in chosen], name=source, where=source)
+            files = [local_file(str(folder / name)) for name in chosen]
+            return open_shards(files, name=source, where=source, numbered=True)
     if failure:
         raise _unreachable(source, failure) from failure
     raise InputError(

@@ -14,10 +14,13 @@ from typing import Any
 from genmem import plugins
 from genmem.arrays import is_array_like
 from genmem.errors import InputError, os_reason
-from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive
+from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive_file
 from genmem.images.arrays import ArraySource, IterableSource, open_array_file
-from genmem.images.folder import FolderSource
-from genmem.images.parquet import ParquetSource
+from genmem.images.folder import open_folder
+from genmem.images.parquet import open_parquet_file
+from genmem.images.patterns import is_pattern
+from genmem.images.remote import is_url, without_secrets
+from genmem.images.shards import open_pattern, open_url
 from genmem.images.source import ImageSource
 from genmem.io.npz_layouts import PICKLES, pickle_refused
 from genmem.io.paths import refuse_empty
@@ -70,8 +73,11 @@ def _open_hub(source: str) -> ImageSource:
     return open_hub(source)
 
 
-def _open_parquet(path: Path) -> ImageSource:
-    return ParquetSource([Path(path)], name=Path(path).name, where=str(path))
+def _is_file_pattern(source: object) -> bool:
+    if not isinstance(source, str | os.PathLike):
+        return False
+    text = os.fspath(source)
+    return is_pattern(without_secrets(text)) and not Path(text).exists()
 
 
 FORMATS = {
@@ -81,19 +87,19 @@ FORMATS = {
             name="folder",
             description="a folder",
             accepts=_is_folder,
-            open=lambda path: FolderSource(Path(path)),
+            open=lambda path: open_folder(Path(path)),
         ),
         SourceFormat(
             name="archive",
             description=".zip, .tar (.gz, .bz2, .xz)",
             accepts=has_suffix(*ARCHIVE_SUFFIXES),
-            open=lambda path: open_archive(Path(path)),
+            open=lambda path: open_archive_file(Path(path)),
         ),
         SourceFormat(
             name="parquet",
             description=".parquet",
             accepts=has_suffix(".parquet"),
-            open=_open_parquet,
+            open=lambda path: open_parquet_file(Path(path)),
         ),
         SourceFormat(
             name="array file",
@@ -102,6 +108,15 @@ FORMATS = {
             open=lambda path: open_array_file(Path(path)),
         ),
         SourceFormat(name="hub", description="hf:DATASET[:split]", accepts=_is_hub, open=_open_hub),
+        SourceFormat(
+            name="pattern",
+            description="a pattern ('shards/{000..099}.tar', 'data/*.parquet')",
+            accepts=_is_file_pattern,
+            open=lambda pattern: open_pattern(os.fspath(pattern)),
+        ),
+        SourceFormat(
+            name="remote", description="s3://, gs:// or https://", accepts=is_url, open=open_url
+        ),
         SourceFormat(
             name="array",
             description="an array",
@@ -122,6 +137,9 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             - a folder (recursive), .zip, .tar (also .tar.gz, .tgz, .tar.bz2, .tar.xz): image files,
               in order of their paths; equal files give equal order and hashes in any of these;
             - a .parquet file with a column of encoded images (`parquet`);
+            - several archives or parquet files: a pattern with braces or wildcards, or a folder of
+              them (`patterns`, `shards`);
+            - any of these files by a URL (`remote`);
             - a .npy or .npz file with uint8 pixels [N, H, W, C], or gray [N, H, W];
             - `hf:DATASET[:split]`, a data set on the Hugging Face hub (`hub`);
             - an array or tensor of the same shapes, or with the channels first, [N, C, H, W];
@@ -151,7 +169,8 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             if source_format.accepts(source):
                 return source_format.open(source)
     except OSError as error:
-        raise InputError(f"{source}: cannot be read: {os_reason(error)}.") from error
+        shown = without_secrets(str(source))
+        raise InputError(f"{shown}: cannot be read: {os_reason(error)}.") from error
     descriptions = ", ".join(source_format.description for source_format in formats.values())
     if isinstance(source, str | os.PathLike):
         if not Path(source).exists():

@@ -29,8 +29,8 @@ class ImageSource(Closable):
         where: the source as the user gave it, for error messages.
         non_image_count: how many entries are not images by their names (see `filenames`).
         first_non_image: the id of the first of them; None if there is none.
-        side_file_count: how many side files (captions, labels) lay beside the images and were left
-            out (see `filenames`); they are no entries.
+        side_file_count: how many side files (captions, labels, metadata) lay beside the images or
+            the shards and were left out (see `filenames`); they are no entries.
         hashes: the images' content hashes; None until `hash_images` computed them.
     """
 
@@ -47,7 +47,10 @@ class ImageSource(Closable):
 
     @abstractmethod
     def id(self, position: int) -> str:
-        """The entry's stable id: its path in a folder or archive, else its number ("000123")."""
+        """The entry's stable id: its path in a folder or archive, else its number ("000123").
+
+        In a set of several shards, the shard's name stands before it ("00003/000030012.jpg").
+        """
 
     @abstractmethod
     def content(self, position: int) -> bytes | NDArray[np.uint8]:
@@ -59,6 +62,10 @@ class ImageSource(Closable):
 
     def class_name(self, position: int) -> str | None:
         """The entry's class (see `classes`); None if it has none."""
+        return None
+
+    def caption(self, position: int) -> str | None:
+        """The text that was stored with the entry; None if there is none. Read when asked for."""
         return None
 
     def describe(self, position: int) -> str:
@@ -109,7 +116,8 @@ def side_file_notes(source: ImageSource) -> tuple[str, ...]:
     if not number:
         return ()
     verb = "was" if number == 1 else "were"
-    return (f"{count(number, 'side file')} (.json, .txt, .cls) in {source.name} {verb} left out.",)
+    sides = f"{count(number, 'side file')} (captions, labels, metadata)"
+    return (f"{sides} in {source.name} {verb} left out.",)
 
 
 HASH_BYTES = 16

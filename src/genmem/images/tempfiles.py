@@ -11,6 +11,7 @@ from genmem.images.limits import refuse_bomb
 from genmem.io.paths import temporary_file_errors
 
 _CHUNK_BYTES = 2**20
+_REMOTE_CHUNK_BYTES = 2**23  # a request each in object storage
 
 
 def new_tempfile() -> IO[bytes]:
@@ -23,12 +24,12 @@ def new_tempfile() -> IO[bytes]:
         return tempfile.TemporaryFile(prefix="genmem-")
 
 
-def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[bytes]:
-    """Copy a decompressing stream into a temporary file.
+def copy_to_tempfile(stream: IO[bytes], *, compressed: int | None, what: str) -> IO[bytes]:
+    """Copy a stream that can be read only once into a temporary file.
 
     Args:
         stream: what to copy.
-        compressed: bytes that the stream decompresses.
+        compressed: bytes that the stream decompresses; None if it does not.
         what: the file they are in, for messages.
 
     Returns:
@@ -39,11 +40,13 @@ def copy_to_tempfile(stream: IO[bytes], *, compressed: int, what: str) -> IO[byt
         UsageError: the disk of the temporary folder is full.
     """
     file = new_tempfile()
+    size = _REMOTE_CHUNK_BYTES if compressed is None else _CHUNK_BYTES
     try:
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(size):
             with temporary_file_errors():
                 file.write(chunk)
-            refuse_bomb(file.tell(), compressed=compressed, what=what)
+            if compressed is not None:
+                refuse_bomb(file.tell(), compressed=compressed, what=what)
         with temporary_file_errors():
             file.seek(0)  # writes the last bytes
     except BaseException:

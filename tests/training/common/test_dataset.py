@@ -189,7 +189,7 @@ def test_no_size_and_no_count_are_refused(pixels, wrong):
 def test_side_files_beside_training_images_are_counted_in_a_note(tmp_path, pixels):
     folder = write(tmp_path / "a", pixels)
     (folder / "000.txt").write_text("a caption")
-    note = "1 side file (.json, .txt, .cls) in a was left out."
+    note = "1 side file (captions, labels, metadata) in a was left out."
     assert load_training_images(folder).notes == (note,)
     assert load_shared_images(folder, size=8).notes == (note,)
 

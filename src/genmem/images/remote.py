@@ -1,0 +1,128 @@
+"""Shards in object storage and on web servers: `s3://`, `gs://`, `https://` and others.
+
+pyarrow reads `s3://` and `gs://`; fsspec reads every other kind, `http://` and `https://` with the
+extra `remote`. Credentials come from where the storage's own tools look for them (environment,
+configuration files). Messages name a URL without its user, password and query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow.fs as pf
+
+from genmem.errors import GenmemError, InputError, UsageError
+from genmem.images.tempfiles import copy_to_tempfile
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?]*)(\?.*)?", re.DOTALL)
+_ANY_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
+_ARROW_SCHEMES = ("s3", "gs", "gcs")
+_LONGEST_REASON = 300
+
+
+def is_url(source: object) -> bool:
+    """Whether a source is a URL, `SCHEME://…`."""
+    return isinstance(source, str) and _URL.fullmatch(source) is not None
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user, password, query and fragment."""
+    match = _URL.fullmatch(url)
+    if not match:
+        return url
+    scheme, host, path, _ = match.groups()
+    return f"{scheme}://{host.rpartition('@')[2]}{path.split('#')[0]}"
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, in one line, its URLs without secrets."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return _ANY_URL.sub(lambda url: without_secrets(url[0]), text)[:_LONGEST_REASON].rstrip(".")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file in a remote file system.
+
+    Attributes:
+        url: as it was given, or listed; without secrets.
+        path: its path in the file system.
+        files: the file system.
+    """
+
+    url: str
+    path: str
+    files: pf.FileSystem
+
+    def open(self) -> Any:
+        """The file for reading by ranges."""
+        with _errors(self.url):
+            return self.files.open_input_file(self.path)
+
+    def copy(self) -> IO[bytes]:
+        """A temporary copy of the file, read once from its start to its end."""
+        with _errors(self.url), self.files.open_input_stream(self.path) as stream:
+            return copy_to_tempfile(stream, compressed=None, what=self.url)
+
+
+def connect(url: str) -> RemoteFile:
+    """The file that a URL names. Nothing is read.
+
+    Raises:
+        UsageError: fsspec or a package that it needs is missing.
+        InputError: the URL is malformed, or no file system reads its kind.
+    """
+    match = _URL.fullmatch(url)
+    assert match is not None
+    scheme, host, path, query = match.groups()
+    shown = without_secrets(url)
+    with _errors(shown):
+        if scheme.lower() in _ARROW_SCHEMES:
+            files, _ = pf.FileSystem.from_uri(f"{scheme.lower()}://{host}{query or ''}")
+            bucket = host.rpartition("@")[2]
+            return RemoteFile(shown, bucket + path, files)
+        from fsspec.core import url_to_fs
+
+        files, path = url_to_fs(url)
+        return RemoteFile(shown, path, pf.PyFileSystem(pf.FSSpecHandler(files)))
+
+
+def list_files(folder: RemoteFile) -> list[RemoteFile]:
+    """The files below a folder, at any depth, sorted by their paths."""
+    with _errors(folder.url):
+        selector = pf.FileSelector(folder.path.rstrip("/"), recursive=True)
+        infos = folder.files.get_file_info(selector)
+    root = folder.url.rstrip("/")
+    names = sorted(
+        info.path.removeprefix(selector.base_dir).lstrip("/")
+        for info in infos
+        if info.type == pf.FileType.File
+    )
+    return [
+        RemoteFile(f"{root}/{name}", f"{selector.base_dir}/{name}", folder.files) for name in names
+    ]
+
+
+@contextmanager
+def _errors(url: str) -> Iterator[None]:
+    """Turn whatever a file system raises into one line that names the URL without secrets."""
+    try:
+        yield
+    except GenmemError:
+        raise
+    except ImportError as error:
+        raise UsageError(
+            f"{url}: {reason_of(error)}. Install genmem[remote], or the package of fsspec for this "
+            "kind of URL."
+        ) from None
+    except FileNotFoundError:
+        raise InputError(f"{url}: there is no such file. Check the URL.") from None
+    except Exception as error:  # fsspec's file systems raise anything
+        raise InputError(
+            f"{url}: cannot be read: {reason_of(error)}. Check the URL, the network and "
+            "the credentials."
+        ) from None
