@@ -8,6 +8,10 @@ registry.py        `open_images`, and the registry of source formats
 source.py          `ImageSource`: what every source offers
 folder.py archives.py parquet.py arrays.py hub.py
                    the sources
+shards.py          several archives or parquet files as one source
+patterns.py        braces and wildcards that name several files
+remote.py          files in object storage and on web servers
+file_pool.py       files that are open only while they are read
 filenames.py       which files are images, by their names; names held packed
 classes.py         the class rule: the first folders in which images differ
 decode.py          encoded images and pixels → RGB, 8 bits
