@@ -1,5 +1,7 @@
 """The search of a cluster is that of one process, bit for bit."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_a_machine_that_is_lost_changes_no_bit(machines, cluster, tmp_path, rows
     queries, references = rows
     node = machines.add_node(num_cpus=2)
     while cluster.places() < 4:
-        pass
+        time.sleep(0.1)
     shards = save_shards(tmp_path, references, list(range(100, 3000, 100)))
     calls = []
 

@@ -12,13 +12,16 @@ from genmem.cli.options import (
     Backbones,
     Device,
     DropDuplicates,
+    DryRun,
     Generated,
     OutDirectory,
     Preprocess,
+    Ray,
     Seed,
     SkipBroken,
     Train,
     Weights,
+    Workers,
     option,
 )
 
@@ -95,6 +98,9 @@ def audit(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    ray: Ray = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
     pdf: Annotated[bool, option("--pdf")] = False,
 ) -> None:
     """Find the generated images that copy training images.
@@ -116,20 +122,37 @@ def audit(
     )
     from genmem.auditing import audit as compute_audit
     from genmem.cli.console import print_audit
+    from genmem.cli.workers import on_workers
     from genmem.io.result_folder import check_result_folder
     from genmem.report.audit.page import AUDIT, write_audit
     from genmem.report.dossier.pdf import check_pdf
     from genmem.report.dossier.write import write_dossier
+    from genmem.scoring.cost import audit_pairs
+    from genmem.scoring.feature_sets import ExtractOptions
 
     check_result_folder(out, AUDIT)
     if pdf:
         check_pdf()
-    with progress_on_stderr() as progress:
+    networks = parse_backbones(split_names(backbone), preprocess)
+    by_role = {"generated": generated, "train": train, "test": test}
+    with (
+        progress_on_stderr() as progress,
+        on_workers(
+            ray,
+            workers,
+            dry_run,
+            sources={role: source for role, source in by_role.items() if source is not None},
+            backbones=networks,
+            options=ExtractOptions(weights=weights, device=device, progress=progress),
+            pairs=audit_pairs,
+            progress=progress,
+        ),
+    ):
         result = compute_audit(
             generated=generated,
             train=train,
             test=test,
-            backbones=parse_backbones(split_names(backbone), preprocess),
+            backbones=networks,
             augment=split_names(augment) if augment is not None else (),
             neighbors=neighbors,
             level=level,

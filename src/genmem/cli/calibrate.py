@@ -11,14 +11,17 @@ from genmem.cli.options import (
     Backbones,
     CheatingLabels,
     Device,
+    DryRun,
     HonestLabels,
     Json,
     LabelColumn,
     OptionalTrain,
     Preprocess,
+    Ray,
     Seed,
     SkipBroken,
     Weights,
+    Workers,
     option,
 )
 
@@ -85,6 +88,9 @@ def calibrate(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    ray: Ray = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Find the threshold τ that separates copying generators from honest ones.
 
@@ -113,14 +119,29 @@ def calibrate(
         return _write(calibrations, {}, json)
     _check_set_options(train, distance, identifier)
     from genmem.calibration.from_images import ExtractOptions, calibrate_sets
+    from genmem.cli.workers import on_workers
+    from genmem.scoring.cost import calibration_pairs
 
     options = ExtractOptions(weights=weights, device=device, skip_broken=skip_broken)
-    with progress_on_stderr() as progress:
+    networks = parse_backbones(split_names(backbone), preprocess)
+    with (
+        progress_on_stderr() as progress,
+        on_workers(
+            ray,
+            workers,
+            dry_run,
+            sources={"train": train, **{source: source for source in sets}},
+            backbones=networks,
+            options=options,
+            pairs=calibration_pairs,
+            progress=progress,
+        ),
+    ):
         calibrations, distances = calibrate_sets(
             sets,
             train=train,
             labels=labels,
-            backbones=parse_backbones(split_names(backbone), preprocess),
+            backbones=networks,
             criterion=chosen,
             false_penalty_rate=false_penalty_rate,
             seed=seed,

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from genmem.cli.options import SOURCE, Backbone, Device, OutNpy, Preprocess, SkipBroken, Weights
+from genmem.cli.options import (
+    SOURCE,
+    Backbone,
+    Device,
+    DryRun,
+    OutNpy,
+    Preprocess,
+    Ray,
+    SkipBroken,
+    Weights,
+    Workers,
+)
 
 
 def features(
@@ -17,6 +28,9 @@ def features(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    ray: Ray = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Extract the features of images into a .npy file.
 
@@ -38,11 +52,25 @@ def features(
     )
     import numpy as np
 
+    from genmem.cli.workers import on_workers
     from genmem.features import extract, load_backbone
     from genmem.images import broken_file_notes, open_images, side_file_notes
+    from genmem.scoring.feature_sets import ExtractOptions
 
     [network] = parse_backbones([backbone], preprocess)
-    with progress_on_stderr() as progress, open_images(source) as images:
+    with (
+        progress_on_stderr() as progress,
+        open_images(source) as images,
+        on_workers(
+            ray,
+            workers,
+            dry_run,
+            sources={"source": images},
+            backbones=[network],
+            options=ExtractOptions(weights=weights, device=device, progress=progress),
+            progress=progress,
+        ),
+    ):
         extractor = load_backbone(network, weights=weights, device=device, progress=progress)
         features = extract(images, extractor=extractor, skip_broken=skip_broken, progress=progress)
         with atomic_write(out) as file:

@@ -50,6 +50,9 @@ HELP = {
     "--seed": "Random seed.",
     "--seeds": "Number of repetitions, with seeds 0, 1, …, N − 1.",
     "--processes": "Number of runs at the same time on this machine.",
+    "--ray": "Work on a Ray cluster whose machines all see the same files; `local` starts one.",
+    "--workers": "Number of worker processes on this machine (extra `scale`).",
+    "--dry-run": "Print what the command costs (images, bytes, pairs, time), and stop.",
     "--device": "Device to compute on.",
     "--json": "Write the results as JSON to FILE, or to standard output if FILE is `-`.",
     "--report": "Write an HTML report.",
@@ -106,6 +109,10 @@ Samples = Annotated[int, option("--samples", metavar="N", min=1, max=1_000_000)]
 Size = Annotated[int | None, option("--size", metavar="SIDE", show_default="unchanged")]
 DropDuplicates = Annotated[bool, option("--drop-duplicates")]
 SkipBroken = Annotated[bool, option("--skip-broken")]
+
+Ray = Annotated[str | None, option("--ray", metavar="ADDRESS|local")]
+Workers = Annotated[int, option("--workers", metavar="N")]
+DryRun = Annotated[bool, option("--dry-run")]
 
 Seed = Annotated[int, option("--seed", metavar="N", min=0, max=LARGEST_SEED)]
 Seeds = Annotated[int, option("--seeds", metavar="N")]

@@ -10,15 +10,18 @@ import typer
 from genmem.cli.options import (
     Backbone,
     Device,
+    DryRun,
     Generated,
     Json,
     Preprocess,
+    Ray,
     Report,
     Seed,
     SkipBroken,
     Test,
     Train,
     Weights,
+    Workers,
     option,
 )
 
@@ -51,6 +54,9 @@ def score(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    ray: Ray = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Score the quality and the memorization of generated images."""
     from genmem.cli.outputs import check_outputs
@@ -72,17 +78,35 @@ def score(
             "--tau": None if isinstance(threshold, float) else tau,
         },
     )
+    from genmem.cli.workers import on_workers
     from genmem.scoring import score as compute_score
+    from genmem.scoring.cost import score_pairs
+    from genmem.scoring.feature_sets import ExtractOptions
 
     [network] = parse_backbones([backbone], preprocess)
-    sources = [source for source in (generated, train, test) if source is not None]
-    with progress_on_stderr() as progress:
+    names = None if metrics is None else split_names(metrics)
+    by_role = {"generated": generated, "train": train, "test": test}
+    by_role = {role: source for role, source in by_role.items() if source is not None}
+    sources = list(by_role.values())
+    with (
+        progress_on_stderr() as progress,
+        on_workers(
+            ray,
+            workers,
+            dry_run,
+            sources=by_role,
+            backbones=[network],
+            options=ExtractOptions(weights=weights, device=device, progress=progress),
+            pairs=score_pairs(names),
+            progress=progress,
+        ),
+    ):
         result = compute_score(
             generated=generated,
             train=train,
             test=test,
             backbone=network,
-            metrics=None if metrics is None else split_names(metrics),
+            metrics=names,
             tau=tau_for(threshold, backbone=backbone, sources=sources),
             seed=seed,
             weights=weights,

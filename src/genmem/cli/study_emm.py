@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genmem.cli.options import Config, OutStudy, Processes, Train, TrainingDevice
-from genmem.cli.study_runs import Ray
+from genmem.cli.options import Config, OutStudy, Processes, Ray, Train, TrainingDevice
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ from genmem.cli.options import (
     Config,
     OutStudy,
     Processes,
+    Ray,
     RequiredTest,
     Seeds,
     Train,
     TrainingDevice,
     option,
 )
-from genmem.cli.study_runs import Ray
 
 if TYPE_CHECKING:
     from genmem.study_results.rejection import StudyResults, Tau

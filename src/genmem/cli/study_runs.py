@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from genmem.images import Progress
     from genmem.training.common.config import Device
     from genmem.training.sweep.runner import Backend
-
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        "--ray",
-        metavar="ADDRESS|local",
-        help="Train on a Ray cluster whose machines all see the output directory and the images.",
-    ),
-]
 
 
 def build_backend(

@@ -254,7 +254,7 @@ class _EntryWriter:
                 self._allocate(name, array.shape[1])
                 for name, array in zip(_ARRAY_FILES, rows.arrays, strict=False)
             ]
-            self._hashers = [_hasher() for _ in rows.arrays]
+            self._hashers = [new_hasher() for _ in rows.arrays]
         if not self._arrays:
             return
         start = self.state.rows if self.state else 0
@@ -262,7 +262,7 @@ class _EntryWriter:
         for array, hasher, block in zip(self._arrays, self._hashers, rows.arrays, strict=False):
             array[start:stop] = block
             if self._folder is not None:
-                _update(hasher, array[start:stop])
+                hash_rows(hasher, array[start:stop])
         self.state = EntryState(
             next_position=rows.next_position,
             rows=stop,
@@ -372,10 +372,10 @@ def _open_arrays(
             return None
         if state.done and (folder / name).stat().st_size != array.offset + array.nbytes:
             return None
-        hasher = _hasher()
+        hasher = new_hasher()
         step = max(1, _HASH_BYTES // max(1, 4 * width))
         for start in range(0, state.rows, step):
-            _update(hasher, array[start : min(start + step, state.rows)])
+            hash_rows(hasher, array[start : min(start + step, state.rows)])
         if hasher.hexdigest() != checksum:
             return None
         arrays.append(array)
@@ -383,11 +383,13 @@ def _open_arrays(
     return arrays, hashers
 
 
-def _hasher() -> hashlib.blake2b:
+def new_hasher() -> hashlib.blake2b:
+    """The hash of rows; feed it with `hash_rows`."""
     return hashlib.blake2b(digest_size=16)
 
 
-def _update(hasher: hashlib.blake2b, rows: NDArray[np.float32]) -> None:
+def hash_rows(hasher: hashlib.blake2b, rows: NDArray[np.float32]) -> None:
+    """Add float32 rows [b, d] to a hash."""
     hasher.update(np.ascontiguousarray(rows, dtype="<f4").data)
 
 

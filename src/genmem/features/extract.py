@@ -6,15 +6,16 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
 from genmem.features.cache import (
+    Compute,
     Entry,
     EntryState,
     Rows,
@@ -91,7 +92,7 @@ class Features:
     from_cache: bool
 
 
-def _check_none_broken(source: ImageSource, broken: Broken) -> None:
+def check_none_broken(source: ImageSource, broken: Broken) -> None:
     """Raise InputError for the first of the images that were left out, if any were."""
     if broken:
         position, reason = broken[0]
@@ -129,59 +130,94 @@ def is_cached(
     return is_done(default_cache() / "features" / key)
 
 
-def _compute_rows(
-    state: EntryState | None,
-    *,
-    source: ImageSource,
-    extractor: FeatureExtractor,
-    augmentation: Augmentation,
-    batch_size: int,
-    skip_broken: bool,
-    progress: Progress | None,
-) -> Generator[Rows, None, None]:
-    """The features of the images that `state` does not have yet, batch by batch."""
-    count = len(source)
-    stage = f"features of {source.name}"
-    if augmentation.phrase:
-        stage += f", {augmentation.phrase}"
-    position, broken = (state.next_position, state.broken) if state else (0, ())
-    shape = state.shape if state else None
-    if not skip_broken:
-        _check_none_broken(source, broken)  # an interrupted run may have skipped them
-    if progress is not None:
-        progress(stage, position, count)
-    batches = read_batches(
-        source,
-        transform=image_transform(extractor, augmentation),
-        batch_size=batch_size,
-        skip_broken=skip_broken,
-        start=position,
-        any_shape=extractor.backbone.takes_any_shape,
-    )
-    with closing(batches):
-        for batch in batches:
-            broken = (*broken, *batch.broken)
-            position = min(position + batch_size, count)
-            arrays: Sequence[NDArray[np.float32]] = ()
-            if len(batch.positions):
-                size = () if extractor.backbone.takes_any_shape else batch.array.shape[1:]
-                shape = shape or size
-                if size != shape:
-                    raise InputError(
-                        f"{source.id(int(batch.positions[0]))} has shape "
-                        f"{list(batch.array.shape[1:])}, the images before it {list(shape)}: "
-                        f"{extractor.backbone.name} needs images of one size."
-                    )
-                features, logits = extractor.run(batch.array)
-                arrays = (features,) if logits is None else (features, logits)
-            yield Rows(
-                arrays=arrays, next_position=position, shape=shape or (), broken=tuple(broken)
-            )
-            if progress is not None:
-                progress(stage, position, count)
-    if shape is None:
-        first = f"; the first: {source.id(broken[0][0])}: {broken[0][1]}" if broken else ""
-        raise InputError(f"{source.name} holds no image that can be read{first}.")
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """One extraction: what is computed of which images, and how.
+
+    Attributes:
+        source, extractor, augmentation, skip_broken, progress: as for `extract`.
+        batch_size: images per call of the network.
+    """
+
+    source: ImageSource
+    extractor: FeatureExtractor
+    augmentation: Augmentation
+    batch_size: int
+    skip_broken: bool
+    progress: Progress | None
+
+    @property
+    def stage(self) -> str:
+        """What `progress` is told."""
+        phrase = self.augmentation.phrase
+        return f"features of {self.source.name}" + (f", {phrase}" if phrase else "")
+
+    def compute(self, state: EntryState | None) -> Generator[Rows, None, None]:
+        """The features of the images that `state` does not have yet, batch by batch.
+
+        Raises:
+            InputError: an image is broken (without `skip_broken`), or their sizes differ where the
+                backbone needs one size.
+        """
+        source, extractor, count = self.source, self.extractor, len(self.source)
+        position, broken = (state.next_position, state.broken) if state else (0, ())
+        shape = state.shape if state else None
+        if not self.skip_broken:
+            check_none_broken(source, broken)  # an interrupted run may have skipped them
+        if self.progress is not None:
+            self.progress(self.stage, position, count)
+        batches = read_batches(
+            source,
+            transform=image_transform(extractor, self.augmentation),
+            batch_size=self.batch_size,
+            skip_broken=self.skip_broken,
+            start=position,
+            any_shape=extractor.backbone.takes_any_shape,
+        )
+        with closing(batches):
+            for batch in batches:
+                broken = (*broken, *batch.broken)
+                position = min(position + self.batch_size, count)
+                arrays: Sequence[NDArray[np.float32]] = ()
+                if len(batch.positions):
+                    size = () if extractor.backbone.takes_any_shape else batch.array.shape[1:]
+                    shape = shape or size
+                    first = source.id(int(batch.positions[0]))
+                    check_one_shape(size, shape, first, extractor)
+                    features, logits = extractor.run(batch.array)
+                    arrays = (features,) if logits is None else (features, logits)
+                yield Rows(
+                    arrays=arrays, next_position=position, shape=shape or (), broken=tuple(broken)
+                )
+                if self.progress is not None:
+                    self.progress(self.stage, position, count)
+
+
+def check_one_shape(
+    shape: tuple[int, ...], earlier: tuple[int, ...], name: str, extractor: FeatureExtractor
+) -> None:
+    """Raise InputError if the images from `name` on have another shape than the images before."""
+    if shape != earlier:
+        raise InputError(
+            f"{name} has shape {list(shape)}, the images before it {list(earlier)}: "
+            f"{extractor.backbone.name} needs images of one size."
+        )
+
+
+def _check_some_rows(compute: Compute, source: ImageSource) -> Compute:
+    """The same, which ends with InputError if no image at all could be read."""
+
+    def checked(state: EntryState | None) -> Generator[Rows, None, None]:
+        some, broken = state is not None, ()
+        with closing(compute(state)) as parts:
+            for rows in parts:
+                some, broken = some or bool(rows.arrays), rows.broken
+                yield rows
+        if not some:
+            first = f"; the first: {source.id(broken[0][0])}: {broken[0][1]}" if broken else ""
+            raise InputError(f"{source.name} holds no image that can be read{first}.")
+
+    return checked
 
 
 def extract(
@@ -224,8 +260,7 @@ def extract(
         )
     started = time.perf_counter()
     hashes = hash_images(source, progress=progress)
-    compute = partial(
-        _compute_rows,
+    extraction = Extraction(
         source=source,
         extractor=extractor,
         augmentation=augmentation,
@@ -234,13 +269,17 @@ def extract(
         progress=progress,
     )
     if cache is None or not extractor.backbone.is_cacheable:
+        compute = _check_some_rows(extraction.compute, source)
         entry, from_cache = compute_in_memory(len(source), compute), False
     else:
         key = features_key(hashes, extractor, augmentation)
         folder = cache_folder(cache) / "features" / key
+        backend = active_backend()
+        elsewhere = backend.extract(extraction, folder) if backend is not None else None
+        compute = _check_some_rows(elsewhere or extraction.compute, source)
         entry, from_cache = open_or_compute(folder, len(source), compute, progress=progress)
     if not skip_broken:
-        _check_none_broken(source, entry.broken)
+        check_none_broken(source, entry.broken)
     features = _describe_rows(entry, source, hashes, extractor)
     return replace(features, seconds=time.perf_counter() - started, from_cache=from_cache)
 

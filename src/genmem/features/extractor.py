@@ -77,6 +77,11 @@ class FeatureExtractor:
         return self  # one engine serves all copies in a process
 
     @property
+    def opened_engine(self) -> str | None:
+        """Name of the engine of this process, which may differ from that of `engine`'s process."""
+        return self._engine.name if self._engine is not None else None
+
+    @property
     def weights_hash(self) -> str | None:
         """SHA-256 of the weights file, hex; of a module, hash of its weights; None without any."""
         return self.backbone.digest() if self.backbone.digest else self._sha256

@@ -7,6 +7,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.backend import active_backend
 from genmem.errors import InputError
 from genmem.images.formats import unsupported_reason
 from genmem.images.prefetch import map_in_order, usable_cores
@@ -30,11 +31,16 @@ def hash_images(source: ImageSource, *, progress: Progress | None = None) -> Ima
         The hashes; `source.hashes` keeps them.
     """
     if source.hashes is None:
-        source.hashes = _digest(source, progress)
+        backend = active_backend()
+        per_image = backend.hash_images(source) if backend else None
+        if per_image is None:
+            per_image = hash_entries(source, progress)
+        source.hashes = ImageHashes(per_image=per_image)
     return source.hashes
 
 
-def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
+def hash_entries(source: ImageSource, progress: Progress | None = None) -> NDArray[np.uint8]:
+    """The hashes of `ImageHashes`, computed in this process."""
     count = len(source)
     per_image = np.empty((count, HASH_BYTES), np.uint8)
     chunks = (range(i, min(i + _CHUNK, count)) for i in range(0, count, _CHUNK))
@@ -51,7 +57,7 @@ def _digest(source: ImageSource, progress: Progress | None) -> ImageHashes:
         done += len(rows)
         if progress:
             progress(f"reading {source.name}", done, count)
-    return ImageHashes(per_image=per_image)
+    return per_image
 
 
 def _hash(source: ImageSource, position: int) -> bytes:

@@ -16,8 +16,19 @@ MAX_THREADS = 16
 """More threads than this would wait for the interpreter lock instead of reading."""
 
 
+_core_limit: int | None = None
+
+
+def limit_cores(cores: int) -> None:
+    """Let this process use so many cores, though it may run on more: it has others beside it."""
+    global _core_limit
+    _core_limit = cores
+
+
 def usable_cores() -> int:
-    """The number of cores this process may run on."""
+    """The number of cores this process may use."""
+    if _core_limit is not None:
+        return _core_limit
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

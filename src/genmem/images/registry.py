@@ -167,7 +167,10 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     try:
         for source_format in formats.values():
             if source_format.accepts(source):
-                return source_format.open(source)
+                opened = source_format.open(source)
+                if isinstance(source, str | os.PathLike):
+                    opened.origin = _origin(os.fspath(source))
+                return opened
     except OSError as error:
         shown = without_secrets(str(source))
         raise InputError(f"{shown}: cannot be read: {os_reason(error)}.") from error
@@ -188,3 +191,8 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
         f"images: expected one of: {descriptions}, or an iterable of images; got "
         f"{type(source).__name__}."
     )
+
+
+def _origin(source: str) -> str:
+    """A path in full, so that it means the same in other folders; an address as it is."""
+    return str(Path(source).absolute()) if Path(source).exists() else source

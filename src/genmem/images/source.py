@@ -31,6 +31,8 @@ class ImageSource(Closable):
         first_non_image: the id of the first of them; None if there is none.
         side_file_count: how many side files (captions, labels, metadata) lay beside the images or
             the shards and were left out (see `filenames`); they are no entries.
+        origin: what `open_images` opens it from again, elsewhere too: a path or an address; None if
+            it is in memory.
         hashes: the images' content hashes; None until `hash_images` computed them.
     """
 
@@ -39,6 +41,7 @@ class ImageSource(Closable):
     non_image_count: int = 0
     first_non_image: str | None = None
     side_file_count: int = 0
+    origin: str | None = None
     hashes: ImageHashes | None = None
 
     @abstractmethod

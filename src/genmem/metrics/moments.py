@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,11 @@ from genmem.arrays import (
     to_numpy,
     too_large,
 )
+from genmem.backend import active_backend
 from genmem.errors import InputError
+
+RUN_BLOCKS = 16
+"""Blocks whose moments are added up before they are merged with those of other runs."""
 
 
 def moments(features: Any) -> Moments:
@@ -28,9 +33,31 @@ def moments(features: Any) -> Moments:
     Raises:
         InputError: not [n, d] floating-point features, or not finite.
     """
-    accumulator = Moments()
-    accumulator.update(features)
-    return accumulator
+    features = as_features(features, role="features")
+    backend = active_backend()
+    if backend is not None and (merged := backend.moments(features)) is not None:
+        return merged
+    total = Moments()
+    for blocks in block_runs(int(features.shape[0]), int(features.shape[1])):
+        run = Moments()
+        for rows in blocks:
+            run.add_rows(features[rows])
+        total.merge(run)
+    return total
+
+
+def block_runs(count: int, dimension: int) -> Iterator[list[slice]]:
+    """Yield the blocks of each run whose moments `moments` merges, in order.
+
+    Workers that take whole runs get the bits of one process.
+
+    Args:
+        count: rows of the array.
+        dimension: its columns.
+    """
+    blocks = list(block_slices(count, dimension))
+    for start in range(0, len(blocks), RUN_BLOCKS):
+        yield blocks[start : start + RUN_BLOCKS]
 
 
 @dataclass
@@ -67,8 +94,12 @@ class Moments:
                 than the rows before.
         """
         block = as_features(block, role="features")
+        self._check_dimension(int(block.shape[1]))
+        self.add_rows(block)
+
+    def add_rows(self, block: Any) -> None:
+        """`update` with rows that are checked already."""
         dimension = int(block.shape[1])
-        self._check_dimension(dimension)
         for rows in block_slices(int(block.shape[0]), dimension):
             centred = copy_float64(block, rows)
             with np.errstate(over="ignore", invalid="ignore"):  # `compute` says so

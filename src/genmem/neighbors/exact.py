@@ -24,6 +24,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import as_array, as_features, check_same_dimension, equal_rows, to_numpy
+from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._block_search import BlockSearch, turn
 from genmem.neighbors._blocks import (
@@ -203,6 +204,19 @@ class NearestNeighbors:
                 "exclude_self compares a set with itself, but the references are other rows than "
                 "the queries."
             )
+        if (backend := active_backend()) is not None:
+            parts = backend.search(
+                self.queries,
+                references,
+                k=self.width,
+                metric=self.metric,
+                within=None if self._within is None else self._within.numpy()[self._groups],
+                first=first,
+            )
+            if parts is not None:
+                for part in parts:
+                    self.merge(part)
+                return
         device = device_of(self.queries)
         center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]))

@@ -5,6 +5,7 @@ running.py            `genmem.RunningScore`: the same for images that come in ba
 plan.py               which metrics are computed, decided before any image is read
 feature_sets.py       sources of images or features → the features of each set
 metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
+cost.py               what a comparison costs, estimated before it starts
 compute.py            each metric of the plan, computed as its registry entry says
 verdict_evidence.py   what a score's metrics and distances give to the rule of the verdict
 evidence.py           what that rule judges

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genmem.arrays import as_feature_sets, as_source, check_at_least, check_same_dimension
+from genmem.distributed import use_workers
 from genmem.features import (
     BackboneLike,
     Device,
@@ -55,6 +56,8 @@ def score(
     weights: str | Path | None = None,
     device: Device = "auto",
     skip_broken: bool = False,
+    ray: str | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Score:
     """Score the quality of generated images and how much they copy the training set.
@@ -73,6 +76,9 @@ def score(
         weights: weights file of the backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps".
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
+        ray: address of a Ray cluster that does the work, or "local"; None: this machine. Its
+            machines see the images and the cache folder under the same names.
+        workers: processes of this machine that do the work, where there is no address.
         progress: called with (stage, done, total or None).
 
     Returns:
@@ -104,7 +110,7 @@ def score(
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
     )
-    with ExitStack() as stack:
+    with use_workers(ray, workers, progress=progress), ExitStack() as stack:
         sets = load_feature_sets(
             sources, stack=stack, backbone=backbone, options=options, statistics=True
         )
