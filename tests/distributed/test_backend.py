@@ -38,8 +38,8 @@ def files(tmp_path):
 
 
 def numbers(document):
-    """A result without times."""
-    return {key: value for key, value in document.items() if key != "seconds"}
+    """A result without times and the time of day."""
+    return {key: value for key, value in document.items() if key not in ("seconds", "provenance")}
 
 
 def test_a_score_has_the_same_numbers(cluster, files, everything):
@@ -78,8 +78,13 @@ def test_a_dry_run_prints_the_cost_and_does_nothing(files, capsys, tmp_path):
     for command in (
         ["score", files["generated"], "--train", files["train"]],
         ["audit", files["generated"], "--train", files["train"], "--out", str(tmp_path / "audit")],
-        ["calibrate", f"{files['test']}=honest", f"{files['generated']}=mgan"]
-        + ["--train", files["train"]],
+        [
+            "calibrate",
+            f"{files['test']}=honest",
+            f"{files['generated']}=mgan",
+            "--train",
+            files["train"],
+        ],
     ):
         assert run([*command, "--dry-run"]) == 0
         assert "pairs of rows to compare; about" in capsys.readouterr().out

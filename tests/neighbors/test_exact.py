@@ -371,3 +371,26 @@ def test_a_set_searched_in_itself_has_the_neighbors_of_a_search_without_the_row(
         alone = nearest(rows[row : row + 1], rows[others], k=4, metric=metric)
         assert result.distances[row].tobytes() == alone.distances[0].tobytes()
         assert result.indices[row].tolist() == others[alone.indices[0]].tolist()
+
+
+def test_a_mapped_file_is_compared_part_by_part_with_all_queries(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(500, 8)).astype(np.float32)
+    queries = np.concatenate([rows[::10], rng.normal(size=(50, 8)).astype(np.float32)])
+    expected = nearest(queries, rows, k=3)
+    np.save(tmp_path / "rows.npy", rows)
+    monkeypatch.setattr(_blocks, "MAXIMUM_QUERY_ROWS", 30)
+    monkeypatch.setattr("genmem.neighbors.exact.PART_BYTES", 64 * 8 * 4)
+    searched = []
+    search = NearestNeighbors._search
+
+    def record(self, references, first, *rest):
+        searched.append((first, len(references)))
+        search(self, references, first, *rest)
+
+    monkeypatch.setattr(NearestNeighbors, "_search", record)
+    result = nearest(queries, np.load(tmp_path / "rows.npy", mmap_mode="r"), k=3)
+    assert result.distances.tobytes() == expected.distances.tobytes()
+    assert result.indices.tobytes() == expected.indices.tobytes()
+    parts = [(start, min(64, 500 - start)) for start in range(0, 500, 64)]
+    assert searched == [part for part in parts for _ in range(4)]

@@ -42,6 +42,9 @@ from genmem.neighbors.distances import METRICS, Metric, pair_distances, unit_row
 from genmem.neighbors.equal_rows import earlier_copies, group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_tolerance
 
+PART_BYTES = 2**30
+"""Bytes of a mapped file of references that all queries are compared with in turn."""
+
 
 @dataclass(frozen=True)
 class Nearest:
@@ -192,9 +195,14 @@ class NearestNeighbors:
         references = as_array(references, role="references")
         if references.ndim == 2 and not references.shape[0]:
             return
+        first = self.seen if offset is None else offset
+        if self._wants_parts(references):
+            step = max(1, PART_BYTES * int(references.shape[0]) // references.nbytes)
+            for start in range(0, int(references.shape[0]), step):
+                self.update(references[start : start + step], offset=first + start)
+            return
         references = as_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)
-        first = self.seen if offset is None else offset
         if first < 0:
             raise UsageError(f"offset: expected a row number from 0, got {first}.")
         if self.exclude_self and not equal_rows(
@@ -229,6 +237,16 @@ class NearestNeighbors:
             else:
                 self._search(references, first, start, stop, center)
         self.seen += int(references.shape[0])
+
+    def _wants_parts(self, references: Any) -> bool:
+        """Whether a mapped file is compared part by part with all queries, so that it is read once.
+
+        Otherwise every block of queries reads all of it.
+        """
+        if not isinstance(references, np.memmap) or references.ndim != 2 or self.exclude_self:
+            return False
+        blocks = len(self._rows) > query_rows(int(self.queries.shape[1]))
+        return blocks and references.nbytes > PART_BYTES and active_backend() is None
 
     def merge(self, other: NearestNeighbors | Candidates) -> None:
         """Merge another search of the same queries over other references (other offsets).
