@@ -170,7 +170,7 @@ class Shared:
 
 
 _HELD: dict[str, Any] = {}
-_MOST_HELD = 4
+_MOST_HELD = 3
 """Shared objects that a worker process holds; the oldest is let go first."""
 
 

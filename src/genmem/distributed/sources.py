@@ -76,7 +76,7 @@ def open_on_worker(origin: str, count: int) -> ImageSource:
     source = _opened(origin)
     if len(source) != count:
         raise InputError(
-            f"{origin}: a worker sees {len(source):,} images there, expected {count:,}. All "
+            f"{source.where}: a worker sees {len(source):,} images there, expected {count:,}. All "
             "machines must see the same files under this name."
         )
     return source

@@ -194,5 +194,6 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
 
 
 def _origin(source: str) -> str:
-    """A path in full, so that it means the same in other folders; an address as it is."""
-    return str(Path(source).absolute()) if Path(source).exists() else source
+    """A path or pattern in full, for processes in other folders; an address as it is."""
+    is_path = not is_url(source) and (is_pattern(source) or Path(source).exists())
+    return str(Path(source).absolute()) if is_path else source
