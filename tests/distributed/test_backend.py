@@ -63,7 +63,7 @@ def test_commands_print_the_same_on_a_cluster_and_their_cost_first(
     assert outputs[0] == outputs[1]
     out = ["--out", str(tmp_path / "audit")]
     assert run(["audit", *options, *out, "--ray", "local"]) == 0
-    assert "plan: 8e+04 pairs of rows to compare; about 1 s with" in capsys.readouterr().err
+    assert "plan: 8e+04 pairs of rows to compare; about 1.0 s with" in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_the_cost_and_does_nothing(files, capsys, tmp_path):
@@ -73,7 +73,7 @@ def test_a_dry_run_prints_the_cost_and_does_nothing(files, capsys, tmp_path):
     command = ["features", str(tmp_path / "images.npy"), "--backbone", "pixels", "--out", str(out)]
     assert run([*command, "--dry-run"]) == 0
     line = capsys.readouterr().out
-    assert line.startswith("plan: at most 30 images to embed; 0.0 GB of features; about 1 s with")
+    assert line.startswith("plan: at most 30 images to embed; 0.0 GB of features; about 1.0 s with")
     assert not out.exists()
     for command in (
         ["score", files["generated"], "--train", files["train"]],
@@ -95,7 +95,6 @@ def test_workers_are_of_this_machine_or_of_a_cluster():
     for arguments, words in (
         ((None, 0), "at least 1, got 0"),
         (("head:6379", 2), "a cluster at an address has its own"),
-        (("nowhere", 1), "expected HOST:PORT"),
     ):
         with pytest.raises(UsageError, match=words), use_workers(*arguments):
             pass

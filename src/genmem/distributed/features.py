@@ -14,7 +14,6 @@ the images and the cache folder under the same names.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from genmem.distributed.cluster import Cluster, Shared
 from genmem.distributed.sources import SourceSlice, open_on_worker
 from genmem.distributed.threads import one_thread
 from genmem.errors import UsageError
-from genmem.features.cache import Compute, EntryState, Rows, hash_rows, new_hasher
+from genmem.features.cache import Compute, EntryState, Rows, hash_rows, new_hasher, shards_folder
 from genmem.features.extract import Extraction, check_none_broken, check_one_shape
 from genmem.images.hashing import hash_images
 from genmem.images.prefetch import limit_cores
@@ -75,7 +74,7 @@ def compute_on_cluster(extraction: Extraction, folder: Path, cluster: Cluster) -
     """
 
     def compute(state: EntryState | None) -> Generator[Rows, None, None]:
-        yield from _rows(extraction, folder.with_name(f"{folder.name}.shards"), cluster, state)
+        yield from _rows(extraction, shards_folder(folder), cluster, state)
 
     return compute
 
@@ -114,7 +113,6 @@ def _rows(
         yield Rows(arrays=arrays, next_position=stop, shape=shape, broken=broken)
         if progress:
             progress(extraction.stage, stop, count)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _computed(

@@ -194,12 +194,24 @@ def open_or_compute(
             return entry, True
         _fill(_EntryWriter(folder, count), compute)
         entry = _open_entry(folder, count)
+        if entry is not None:
+            remove_shards(folder)
     if entry is None:
         raise UsageError(
             f"the cache folder {folder.parent} does not keep what is written to it. Set "
             "$GENMEM_CACHE to another folder."
         )
     return entry, False
+
+
+def shards_folder(folder: Path) -> Path:
+    """Where workers put the shards of a set until it is complete (`genmem.distributed`)."""
+    return folder.with_name(f"{folder.name}.shards")
+
+
+def remove_shards(folder: Path) -> None:
+    """Remove the shards of a complete set."""
+    shutil.rmtree(shards_folder(folder), ignore_errors=True)
 
 
 def is_done(folder: Path) -> bool:
