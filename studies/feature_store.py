@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.features import extract, load_backbone
-from genmem.features.cache import Rows, default_cache, open_or_compute
+from genmem.features.cache import default_cache
 from genmem.features.cache_key import features_key
+from genmem.features.feature_cache import Rows, open_or_compute
 from genmem.images import Progress, hash_images, open_images
 
 

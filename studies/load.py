@@ -34,7 +34,8 @@ import numpy as np
 from PIL import Image
 
 from studies import arenas
-from studies.replay import add_submissions, served, table_rows
+from studies.competition_rows import add_submissions, table_rows
+from studies.replay import served
 
 if TYPE_CHECKING:
     from genmem.arena.competitions.models import Competition

@@ -11,7 +11,7 @@ from django.test import Client
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import Competition, Split
 from genmem.arena.core import clock
-from genmem.arena.leaderboards.scores import add_score
+from genmem.arena.leaderboards.scores import Scores, add_score
 from genmem.arena.submissions.models import STEPS, Step, Submission
 from genmem.arena.submissions.services import receive
 from genmem.arena.teams.models import Membership, Team
@@ -98,5 +98,5 @@ def scored(team: Team, public: float | None, private: float | None = None, **cha
         Step.objects.create(submission=made, name=name, state="done", log=f"log of {name}")
     for kind, score in (("public", public), ("private", private)):
         split = Split.objects.filter(competition=team.competition, kind=kind).latest("version")
-        add_score(made, split, fd=score, distance=0.5, score=score)
+        add_score(made, split, Scores(fd=score, distance=0.5, score=score))
     return made

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .images import a_zip
+from .images import COUNT, a_zip
 from .live_server import free_port
 from .submissions.tus.test_killed import SETUP
 
@@ -23,14 +23,14 @@ JUDGE = """
 import sys, time
 from genmem.arena import load
 load(sys.argv[1])
-from genmem.arena.leaderboards.scores import add_score
+from genmem.arena.leaderboards.scores import Scores, add_score
 from genmem.arena.competitions.models import Split
 from genmem.arena.submissions.models import Submission
 while not (found := Submission.objects.filter(original_name=sys.argv[2]).first()):
     time.sleep(0.1)
 if sys.argv[3] == "scored":
     split = Split.objects.get(kind="public")
-    add_score(found, split, fd=21.5, distance=0.5, score=21.5)
+    add_score(found, split, Scores(fd=21.5, distance=0.5, score=21.5))
 found.state, found.message = sys.argv[3], "wrong.png is no image" * (sys.argv[3] == "refused")
 found.save()
 """
@@ -137,7 +137,7 @@ def test_a_connection_that_breaks_again_and_again_is_taken_up_by_itself(
     arena_folder, arena_url, token, tmp_path
 ):
     noise = random.Random(1).randbytes(9_000_000)
-    file = a_zip(tmp_path / "dogs.zip", **{"notes.txt": noise})
+    file = a_zip(tmp_path / "dogs.zip", COUNT, **{"notes.txt": noise})
     with cutting(arena_url, [3_000_000, 100_000, 4_000_000]) as (address, remaining):
         done = submit(file, f"{address}/c/dogs/", "--json", "-", token=token)
         assert remaining == []
@@ -149,7 +149,7 @@ def test_run_again_after_an_interruption_it_goes_on_where_it_stopped(
     arena_folder, arena_url, token, tmp_path
 ):
     noise = random.Random(2).randbytes(9_000_000)
-    file = a_zip(tmp_path / "dogs.zip", **{"notes.txt": noise})
+    file = a_zip(tmp_path / "dogs.zip", COUNT, **{"notes.txt": noise})
     with cutting(arena_url, [5_000_000, *[1000] * 99]) as (address, remaining):
         command = [sys.executable, "-c", "from genmem.cli.app import main; main()", "submit"]
         process = subprocess.Popen(

@@ -17,7 +17,7 @@ submission_id,public_score,private_score,FID_public,FID_private,distance_public,
 
 @pytest.fixture
 def rows(tmp_path):
-    from studies.replay import table_rows
+    from studies.competition_rows import table_rows
 
     (tmp_path / "t.csv").write_text(TABLE)
     return table_rows(tmp_path / "t.csv")
@@ -26,7 +26,7 @@ def rows(tmp_path):
 def test_a_table_becomes_a_competition_with_its_scores_and_labels(rows):
     from genmem.arena.leaderboards.leaderboard import leaderboard_rows
     from genmem.arena.moderation.selectors import queue_of
-    from studies.replay import fill
+    from studies.competition_rows import fill
 
     competition = fill(rows, slug="table")
     assert [row.score for row in leaderboard_rows(competition, "public")] == [
@@ -60,7 +60,7 @@ def test_the_penalty_saves_reviews(rows):
 
 
 def test_resampled_submissions_keep_to_the_number_of_teams(rows):
-    from studies.replay import resample
+    from studies.competition_rows import resample
 
     sample = resample(rows, submissions=50, teams=7)
     assert len(sample.ids) == len(set(sample.ids)) == 50

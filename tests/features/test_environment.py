@@ -9,7 +9,7 @@ import pytest
 
 import genmem.features as features
 from genmem.errors import UsageError, WeightsError
-from genmem.features import cache, weights
+from genmem.features import cache, feature_cache, weights
 from genmem.images import open_images
 
 from ..environments import no_home as no_home
@@ -70,7 +70,7 @@ def test_the_advice_fits_what_is_wrong_with_the_cache(number, advice, tmp_path, 
 
 
 def test_a_cache_removed_during_a_run_is_named_so(tmp_path, pixels, monkeypatch):
-    monkeypatch.setattr(cache, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(feature_cache, "FLUSH_SECONDS", 0.0)
     images = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 3), np.uint8)
 
     def remove(stage, done, total):

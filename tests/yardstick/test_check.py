@@ -78,9 +78,11 @@ def test_only_differences_of_the_held_out_images_speak_against_it(test, generate
     yardstick = check_yardstick(
         train=rows(0, 30),
         test=rows(1, 30),
-        train_source=pictures(0, 20),
-        test_source=pictures(1, test),
-        generated_source=pictures(2, generated),
+        sources={
+            "train": pictures(0, 20),
+            "test": pictures(1, test),
+            "generated": pictures(2, generated),
+        },
     )
     assert yardstick.holds == holds
     assert words in "".join(yardstick.reasons)

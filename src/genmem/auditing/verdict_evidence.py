@@ -206,7 +206,7 @@ def _fraction(audit: Audit) -> Result | None:
 def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) -> Yardstick:
     """The yardstick in one space, of the rows that are compared; files are looked at once."""
     by_role, search = searches.spaces[place].by_role, searches.by_space[place]
-    sources = {role: rows.source if place == 0 else None for role, rows in by_role.items()}
+    sources = {role: rows.source for role, rows in by_role.items()} if place == 0 else None
     rows = {"train": searches.duplicates.unique_rows, "test": np.flatnonzero(honest.kept)}
     groups = None
     if searches.groups is not None:
@@ -215,9 +215,7 @@ def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) ->
     return check_yardstick(
         train=_take(by_role["train"].array, rows["train"]),
         test=_take(by_role["test"].array, rows["test"]),
-        train_source=sources["train"],
-        test_source=sources["test"],
-        generated_source=sources["generated"],
+        sources=sources,
         groups=groups,
         metric=search.metric,
         test_distances=search.honest[UNCHANGED].distances[rows["test"], 0],

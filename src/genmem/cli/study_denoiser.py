@@ -77,11 +77,11 @@ def denoiser(
             progress=progress,
         )
         print_notes(images.notes)
-        held_out = None
-        if test is not None:
-            held_out = load_test_for(
-                opened, test, images, skip_broken=skip_broken, progress=progress
-            )
+        held_out = (
+            load_test_for(opened, test, images, skip_broken=skip_broken, progress=progress)
+            if test is not None
+            else None
+        )
         evaluation = evaluate_denoiser(
             opened.denoiser,
             images,

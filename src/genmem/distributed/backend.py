@@ -18,8 +18,8 @@ from genmem.distributed.search import search_shards
 from genmem.distributed.shards import shards_of
 from genmem.distributed.sources import hash_on_cluster
 from genmem.errors import UsageError
-from genmem.features.cache import Compute
 from genmem.features.extract import Extraction
+from genmem.features.feature_cache import Compute
 from genmem.images import ImageSource, Progress
 from genmem.metrics.moments import Moments
 from genmem.neighbors import Candidates, Metric

@@ -27,8 +27,15 @@ from genmem.distributed.cluster import Cluster, Shared
 from genmem.distributed.sources import SourceSlice, open_on_worker
 from genmem.distributed.threads import one_thread
 from genmem.errors import UsageError
-from genmem.features.cache import Compute, EntryState, Rows, hash_rows, new_hasher, shards_folder
 from genmem.features.extract import Extraction, check_none_broken, check_one_shape
+from genmem.features.feature_cache import (
+    Compute,
+    EntryState,
+    Rows,
+    hash_rows,
+    new_hasher,
+    shards_folder,
+)
 from genmem.images.hashing import hash_images
 from genmem.images.prefetch import limit_cores
 from genmem.io.atomic import atomic_write

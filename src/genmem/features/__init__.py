@@ -20,7 +20,8 @@ engines.py onnx_engine.py onnx_export.py network_engine.py torch_modules.py torc
                      what runs a network: ONNX Runtime, torch or NumPy
 extract.py           `extract` and `Features`
 cache_key.py         `features_key`: everything that decides features
-cache.py             the cache folder and the feature sets in it
+cache.py             the cache folder: keys, locks, single arrays
+feature_cache.py     the feature sets in the cache
 feature_io.py        features and statistics of sets from .npy and .npz files
 _inception_network.py _state_dict.py
                      torch-fidelity's network; reading weights files safely

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from genmem.features.cache import (
-    entry_key,
-)
+from genmem.features.cache import entry_key
 from genmem.features.extractor import FeatureExtractor
 from genmem.images import (
     DECODE_RULE,

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 
 from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
-from genmem.features.cache import (
+from genmem.features.cache import cache_folder, default_cache
+from genmem.features.cache_key import features_key
+from genmem.features.extractor import FeatureExtractor
+from genmem.features.feature_cache import (
     Compute,
     Entry,
     EntryState,
     Rows,
-    cache_folder,
     compute_in_memory,
-    default_cache,
     is_done,
     open_or_compute,
 )
-from genmem.features.cache_key import features_key
-from genmem.features.extractor import FeatureExtractor
 from genmem.images import (
     IDENTITY,
     Augmentation,

@@ -236,9 +236,32 @@ def load_features(
         raise InputError(
             f"{name} is empty: shape {tuple(stored.shape)}; expected rows of features."
         )
-    count, width = stored.shape
+    count = len(stored)
     path = expand_home(source) if isinstance(source, str | Path) else None
     sidecar = _sidecar(path, count) if path else None
+    array, digest = _as_float32(stored, name)
+    positions = np.arange(count, dtype=np.int64)
+    return Features(
+        array=array,
+        logits=None,
+        ids=sidecar.ids if sidecar else RowIds(positions, None),
+        positions=positions,
+        digest=digest,
+        skipped=sidecar.skipped if sidecar else (),
+        shape=None,
+        backbone=sidecar.backbone if sidecar else None,
+        seconds=time.perf_counter() - started,
+        from_cache=False,
+    )
+
+
+def _as_float32(stored: NDArray, name: str) -> tuple[NDArray[np.float32], str]:
+    """The rows as float32, without a copy where they are, and the hash of what is stored.
+
+    Raises:
+        InputError: a row is not finite; the first is named.
+    """
+    count, width = stored.shape
     plain = stored.dtype == np.float32 and stored.dtype.isnative
     array = stored if plain else np.empty((count, width), np.float32)
     hasher = hashlib.blake2b(f"{stored.dtype.str} {stored.shape}".encode(), digest_size=16)
@@ -255,16 +278,4 @@ def load_features(
                 f"{name}: row {begin + int(bad[0])} holds NaN, infinity or a value too large for "
                 "float32. Remove such rows or compute them again."
             )
-    positions = np.arange(count, dtype=np.int64)
-    return Features(
-        array=array,
-        logits=None,
-        ids=sidecar.ids if sidecar else RowIds(positions, None),
-        positions=positions,
-        digest=hasher.hexdigest(),
-        skipped=sidecar.skipped if sidecar else (),
-        shape=None,
-        backbone=sidecar.backbone if sidecar else None,
-        seconds=time.perf_counter() - started,
-        from_cache=False,
-    )
+    return array, hasher.hexdigest()

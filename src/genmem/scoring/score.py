@@ -162,15 +162,7 @@ def score_feature_sets(
     by_role = sets.by_role
     generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
     statistics = _statistics_of_train(train, backbone=sets.backbone)
-    as_feature_sets(**{role: one.array for role, one in by_role.items() if one.array is not None})
-    if statistics is not None:
-        check_same_dimension(generated=generated.array, train=statistics.sigma)
-    if not plan.chosen:
-        for role in ("generated", "train"):
-            summary = by_role[role].summary
-            why = f"one image is no set to compare. Give more in {summary.source}."
-            if summary.count is not None:
-                check_at_least(summary.count, 2, role=role, why=why)
+    _check_sets(by_role, plan, statistics)
     inputs = MetricInputs(
         generated=generated.array,
         train=train.array,
@@ -206,6 +198,22 @@ def score_feature_sets(
         ),
     )
     return add_verdict(result, sets, inputs, yardstick=yardstick)
+
+
+def _check_sets(
+    by_role: Mapping[str, FeatureSet], plan: Plan, statistics: Statistics | None
+) -> None:
+    """Raise InputError unless the sets have one dimension, and images enough for the plan."""
+    rows = {role: features.array for role, features in by_role.items()}
+    as_feature_sets(**{role: array for role, array in rows.items() if array is not None})
+    if statistics is not None:
+        check_same_dimension(generated=rows["generated"], train=statistics.sigma)
+    if not plan.chosen:
+        for role in ("generated", "train"):
+            summary = by_role[role].summary
+            why = f"one image is no set to compare. Give more in {summary.source}."
+            if summary.count is not None:
+                check_at_least(summary.count, 2, role=role, why=why)
 
 
 _OF_STATISTICS = "inception"

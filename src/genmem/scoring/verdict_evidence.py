@@ -76,13 +76,10 @@ def add_verdict(
     if inputs.train is not None and has_held_out(score) and _enough(score):
         with inputs.timed("yardstick"):
             if yardstick is None:
-                sources = {role: one.source for role, one in sets.by_role.items()}
                 yardstick = check_yardstick(
                     train=inputs.train,
                     test=inputs.test,
-                    train_source=sources["train"],
-                    test_source=sources["test"],
-                    generated_source=sources["generated"],
+                    sources={role: features.source for role, features in sets.by_role.items()},
                     metric=METRIC,
                     test_distances=score.nearest["test"],
                     seed=inputs.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,9 +37,7 @@ def check_yardstick(
     *,
     train: Any,
     test: Any,
-    train_source: ImageSource | None = None,
-    test_source: ImageSource | None = None,
-    generated_source: ImageSource | None = None,
+    sources: Mapping[str, ImageSource | None] | None = None,
     groups: Sequence[Any] | None = None,
     metric: Metric = "absolute_cosine",
     test_distances: NDArray[np.float64] | None = None,
@@ -53,10 +51,9 @@ def check_yardstick(
     Args:
         train: float [l, d], features of the training images; NumPy (memory-mapped too) or torch.
         test: float [m, d], features of the held-out images.
-        train_source: the stored training images; None where only features are given.
-        test_source: the stored held-out images; as for train.
-        generated_source: the stored generated images. Where they differ from both others this is
-            said in a note, since it is no fault of the yardstick.
+        sources: the stored images of "train", "test" and "generated", where there are more than
+            features. Where the generated ones differ from both others this is said in a note, since
+            it is no fault of the yardstick.
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
         metric: the distance between images.
@@ -80,10 +77,9 @@ def check_yardstick(
         if distances is None:
             distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
         checks = _check_features(train, test, distances, groups, metric=metric, seed=seed)
-    if train_source is not None and test_source is not None:
-        checks["file_properties"], findings = _check_files(
-            train_source, test_source, generated_source, seed
-        )
+    stored = {role: source for role, source in (sources or {}).items() if source is not None}
+    if {"train", "test"} <= stored.keys():
+        checks["file_properties"], findings = _check_files(stored, seed)
     findings = [*_judge(checks, has_groups=groups is not None), *findings]
     against = [finding for finding in findings if finding.against]
     notes = [finding for finding in findings if not finding.against]
@@ -146,15 +142,15 @@ def _check_features(
 
 
 def _check_files(
-    train: ImageSource, test: ImageSource, generated: ImageSource | None, seed: int
+    sources: Mapping[str, ImageSource], seed: int
 ) -> tuple[FileDifferences, list[_Finding]]:
     """The differences of the held-out images, and notes on those that are no reason."""
-    of_train = read_properties(train, seed=seed)
-    differences = compare_files(of_train, read_properties(test, seed=seed))
+    properties = {role: read_properties(source, seed=seed) for role, source in sources.items()}
+    differences = compare_files(properties["train"], properties["test"])
     notes = [f"{capitalize(clause)}: hardly a difference." for clause in differences.minor]
-    if generated is not None:
+    if "generated" in properties:
         own = compare_files(
-            of_train, read_properties(generated, seed=seed), names=("training", "generated")
+            properties["train"], properties["generated"], names=("training", "generated")
         )
         notes += [
             f"{capitalize(clause)}. This can hide copies; it says nothing of the held-out images."

@@ -53,18 +53,15 @@ def a_scored(
 ) -> Submission:
     """A submission scored by the house's own rule on both splits."""
     from genmem.arena.competitions.models import split_in_force
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     team = a_team(competition, people=2)
     submission = scored(team, None, received_at=received_at)
     for kind in ("public", "private"):
         split = split_in_force(competition, kind)
-        add_score(
-            submission,
-            split,
-            fd=fd,
-            distance=distance,
-            score=fd / distance if distance < split.tau else fd,
-            reason="first real one",
+        assert split is not None
+        scores = Scores(
+            fd=fd, distance=distance, score=fd / distance if distance < split.tau else fd
         )
+        add_score(submission, split, scores, reason="first real one")
     return submission

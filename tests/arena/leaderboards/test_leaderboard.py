@@ -93,7 +93,7 @@ def test_a_team_that_takes_its_choice_back_has_the_default_again(competition, te
 
 def test_a_new_score_version_replaces_the_old_one_at_once_and_both_are_kept(competition, teams):
     from genmem.arena.leaderboards.models import ScoreVersion
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     from ..factories import scored
 
@@ -101,14 +101,14 @@ def test_a_new_score_version_replaces_the_old_one_at_once_and_both_are_kept(comp
     scored(teams[1], 7.0)
     assert [name for _, name, _ in shown(competition, "public")] == ["alpha", "beta"]
     split = ScoreVersion.objects.filter(submission=made, split__kind="public").get().split
-    add_score(made, split, fd=5.0, distance=0.05, score=100.0, reason="new τ")
+    add_score(made, split, Scores(fd=5.0, distance=0.05, score=100.0), reason="new τ")
     assert [name for _, name, _ in shown(competition, "public")] == ["beta", "alpha"]
     assert ScoreVersion.objects.filter(submission=made, split__kind="public").count() == 2
 
 
 def test_a_version_of_a_split_supersedes_scores_of_the_one_before(competition, teams):
     from genmem.arena.competitions.models import Split
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     from ..factories import scored
 
@@ -116,7 +116,7 @@ def test_a_version_of_a_split_supersedes_scores_of_the_one_before(competition, t
     newer = Split.objects.create(
         competition=competition, kind="public", version=2, backbone="pixels", train="/t", tau=0.2
     )
-    add_score(made, newer, fd=5.0, distance=0.5, score=6.0)
+    add_score(made, newer, Scores(fd=5.0, distance=0.5, score=6.0))
     assert shown(competition, "public") == [(1, "alpha", 6.0)]
 
 

@@ -21,7 +21,7 @@ ENTRIES = {
 @pytest.fixture
 def entries(competition, time):
     from genmem.arena.competitions.models import split_in_force
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     from ..factories import a_team, scored
 
@@ -32,14 +32,10 @@ def entries(competition, time):
         made[name] = scored(team, None, private=None, received_at=at)
         for kind in ("public", "private"):
             split = split_in_force(competition, kind)
-            add_score(
-                made[name],
-                split,
-                fd=fd,
-                distance=distance,
-                fd_floor=1e-9,
-                score=fd / (distance + 1e-15) if distance < split.tau else fd,
-            )
+            assert split is not None
+            score = fd / (distance + 1e-15) if distance < split.tau else fd
+            scores = Scores(fd=fd, distance=distance, fd_floor=1e-9, score=score)
+            add_score(made[name], split, scores)
     return made
 
 
@@ -86,7 +82,7 @@ def test_the_history_of_ranks_follows_the_same_rule(competition, entries):
 def test_a_replay_is_no_teams_default_final(competition, entries):
     from genmem.arena.competitions.models import split_in_force
     from genmem.arena.leaderboards.finals import finals_of
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     from ..factories import scored
 
@@ -96,8 +92,8 @@ def test_a_replay_is_no_teams_default_final(competition, entries):
     second = scored(team, None, private=None)
     for kind in ("public", "private"):
         split = split_in_force(competition, kind)
-        numbers = {"fd": 0.0, "distance": 0.0, "fd_floor": 1e-9, "score": 0.0}
-        add_score(second, split, **numbers)
+        assert split is not None
+        add_score(second, split, Scores(fd=0.0, distance=0.0, fd_floor=1e-9, score=0.0))
     assert finals_of(team) == ({entries["honest"].pk}, False)
 
 
@@ -108,7 +104,9 @@ def test_a_moved_threshold_keeps_replays_last_in_the_preview_and_after_it(compet
 
     from ..scoring.factories import new_split_version
 
-    shown = preview(split_scores(competition, "public"), 0.01)
+    scores = split_scores(competition, "public")
+    assert scores is not None
+    shown = preview(scores, 0.01)
     names = ["noisier", "honest", "poor", "noisy", "exact", "zero"]
     assert [row.name for row in shown] == names
     assert [row.standing.label for row in shown][3:] == ["penalized", REPLAY, REPLAY]

@@ -9,7 +9,8 @@ import numpy as np
 
 from genmem.arena.accounts.models import User
 from genmem.arena.competitions.models import split_in_force
-from genmem.arena.leaderboards.scores import add_score
+from genmem.arena.leaderboards.models import ScoreVersion
+from genmem.arena.leaderboards.scores import Scores, add_score
 from genmem.arena.moderation.decisions import decide, rebut
 from genmem.arena.moderation.models import Rebuttal
 from genmem.arena.moderation.reviews import add_label
@@ -46,13 +47,11 @@ def keep_distances(submission: Submission, *, kind: str = "private") -> None:
     Submission.objects.filter(pk=submission.pk).update(file=f"submissions/{submission.pk}.zip")
     split = split_in_force(submission.team.competition, kind)
     assert split is not None
-    current = submission.scores.get(split__kind=kind, superseded_by=None)
+    current = ScoreVersion.objects.get(submission=submission, split__kind=kind, superseded_by=None)
     add_score(
         submission,
         split,
-        fd=current.fd,
-        distance=current.distance,
-        score=current.score,
+        Scores(fd=current.fd, distance=current.distance, score=current.score),
         distances=name,
         reason="distances kept",
     )

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("database")
 def board(competition):
     """Six teams; the first three lie near the training images, on both splits."""
     from genmem.arena.competitions.models import split_in_force
-    from genmem.arena.leaderboards.scores import add_score
+    from genmem.arena.leaderboards.scores import Scores, add_score
 
     from ..factories import a_team, scored
 
@@ -24,13 +24,9 @@ def board(competition):
         fd, distance = 20.0 + number, 0.2 + 0.05 * number
         for kind in ("public", "private"):
             split = split_in_force(competition, kind)
-            add_score(
-                submission,
-                split,
-                fd=fd,
-                distance=distance,
-                score=fd / distance if distance < split.tau else fd,
-            )
+            assert split is not None
+            score = fd / distance if distance < split.tau else fd
+            add_score(submission, split, Scores(fd=fd, distance=distance, score=score))
         made.append(submission)
     return made
 
@@ -133,6 +129,7 @@ def test_applying_tau_is_a_recorded_change_with_new_scores_and_old_ones_kept(
     answer = client.post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
     assert "6 submissions were rescored" in answer.content.decode()
     split = split_in_force(competition, "private")
+    assert split is not None
     assert (split.version, split.tau) == (2, 0.38)
     assert ScoreVersion.objects.count() == before + 6
     for one in board:
@@ -164,7 +161,9 @@ def test_a_tau_that_cannot_be_applied_is_refused(competition, board, organizer, 
 
     answer = organizer[1].post("/c/dogs/moderation/distances/private/apply/", form, follow=True)
     assert words in answer.content.decode()
-    assert split_in_force(competition, "private").version == 1
+    split = split_in_force(competition, "private")
+    assert split is not None
+    assert split.version == 1
 
 
 def test_the_labels_suggest_a_tau_and_say_how_many_they_are(board, organizer):

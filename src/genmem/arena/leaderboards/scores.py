@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -58,14 +59,30 @@ def scored_submissions(
     return [submission for submission in submissions if submission.id not in disqualified]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """A score and its parts; None is N/A.
+
+    Attributes:
+        fd: Fréchet distance.
+        distance: memorization distance.
+        fd_floor: FD up to which it is 0 but for rounding; None also where it is not known.
+        score: MiFID, FD with the penalty.
+        note: why there is no score; "" if there is one.
+    """
+
+    fd: float | None = None
+    distance: float | None = None
+    fd_floor: float | None = None
+    score: float | None = None
+    note: str = ""
+
+
 def add_score(
     submission: Submission,
     split: Split,
+    scores: Scores,
     *,
-    fd: float | None,
-    distance: float | None,
-    score: float | None,
-    fd_floor: float | None = None,
     weights_sha256: str = "",
     distances: str = "",
     reason: str = "",
@@ -75,10 +92,7 @@ def add_score(
     Args:
         submission: whose score.
         split: the split under which it was scored.
-        fd: Fréchet distance.
-        distance: memorization distance.
-        score: FD with the penalty; None is N/A.
-        fd_floor: FD up to which it is 0 but for rounding; None where it is not known.
+        scores: the score and its parts.
         weights_sha256: of the backbone's weights; "" for a backbone without a file.
         distances: path of the per-image distances, relative to the storage folder; "" for none.
         reason: why there is a new version; "" the first time.
@@ -98,10 +112,10 @@ def add_score(
         return ScoreVersion.objects.create(
             submission=submission,
             split=split,
-            fd=fd,
-            distance=distance,
-            fd_floor=fd_floor,
-            score=score,
+            fd=scores.fd,
+            distance=scores.distance,
+            fd_floor=scores.fd_floor,
+            score=scores.score,
             tau=split.tau,
             epsilon=split.epsilon,
             backbone=split.backbone,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import shutil
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from genmem.arena.competitions.models import Split
+from genmem.arena.leaderboards.scores import Scores
 from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.reference_features import (
     Space,
@@ -38,25 +38,6 @@ from genmem.metrics.memorization_distance import memorization_distance_from, zer
 from genmem.metrics.mifid import mifid_from
 from genmem.metrics.moments import moments
 from genmem.neighbors import nearest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """A score and its parts; None is N/A.
-
-    Attributes:
-        fd: Fréchet distance.
-        distance: memorization distance.
-        fd_floor: FD up to which it is 0 but for rounding.
-        score: MiFID.
-        note: why there is no score; "" if there is one.
-    """
-
-    fd: float | None = None
-    distance: float | None = None
-    fd_floor: float | None = None
-    score: float | None = None
-    note: str = ""
 
 
 def compute_features(

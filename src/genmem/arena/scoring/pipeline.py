@@ -10,7 +10,7 @@ from django.db import transaction
 from genmem.arena.competitions.models import Split, split_in_force
 from genmem.arena.core.heartbeat import beat
 from genmem.arena.leaderboards.models import ScoreVersion
-from genmem.arena.leaderboards.scores import add_score
+from genmem.arena.leaderboards.scores import Scores, add_score
 from genmem.arena.scoring import evaluate, reference_features
 from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.scoring.steps import Attempt, finish, show_progress
@@ -115,7 +115,7 @@ def save_score(
     submission: Submission,
     split: Split,
     space: reference_features.Space,
-    scores: evaluate.Scores,
+    scores: Scores,
     *,
     reason: str = "",
 ) -> None:
@@ -131,10 +131,7 @@ def save_score(
     add_score(
         submission,
         split,
-        fd=scores.fd,
-        distance=scores.distance,
-        fd_floor=scores.fd_floor,
-        score=scores.score,
+        scores,
         weights_sha256=space.weights_sha256,
         distances=distances_name(submission.pk, space.name),
         reason=reason,

@@ -103,11 +103,7 @@ def train(
     accelerator, main = trainer.accelerator, trainer.accelerator.is_main_process
     missing = missing_outputs(folder, config, trainer.step_count) if resume else set[str]()
     accelerator.wait_for_everyone()
-    log = None
-    if main:
-        create_run_folder(folder, "samples")
-        write_config(folder, config)
-        log = RunLog(folder / LOG_FILE, resumed_at=trainer.step_count or None)
+    log = _open_log(folder, config, resumed_at=trainer.step_count or None) if main else None
     loop = _TrainingLoop(
         trainer,
         folder,
@@ -120,6 +116,13 @@ def train(
     result = loop.run(missing)
     accelerator.wait_for_everyone()  # what the main process wrote is there when any returns
     return result
+
+
+def _open_log(folder: Path, config: GanConfig, *, resumed_at: int | None) -> RunLog:
+    """The log of a run in its folder, which is made, with the configuration in it."""
+    create_run_folder(folder, "samples")
+    write_config(folder, config)
+    return RunLog(folder / LOG_FILE, resumed_at=resumed_at)
 
 
 def setup(
