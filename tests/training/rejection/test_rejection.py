@@ -1,7 +1,5 @@
 """Memorization rejection against a slow version written from the paper's definition."""
 
-import gc
-
 import numpy as np
 import pytest
 import torch
@@ -10,75 +8,23 @@ from torch import nn
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.training import MemorizationRejection, RejectsEverythingError, ramp
 
-
-class Projection(nn.Module):
-    """A stand-in embedding: uint8 images → 24 features, and a count of the images seen."""
-
-    def __init__(self):
-        super().__init__()
-        weight = torch.randn(3 * 6 * 6, 24, generator=torch.Generator().manual_seed(1))
-        self.weight = nn.Parameter(weight)
-        self.seen = 0
-
-    def forward(self, images):
-        assert images.dtype == torch.uint8
-        self.seen += len(images)
-        return images.flatten(1).float() @ self.weight
-
-
-def as_float(pixels):
-    return torch.from_numpy(pixels).float() / 127.5 - 1
-
-
-def random_pixels(count, seed):
-    return np.random.default_rng(seed).integers(0, 256, (count, 3, 6, 6), dtype=np.uint8)
-
-
-@pytest.fixture
-def train():
-    return random_pixels(40, 0)
-
-
-@pytest.fixture
-def near(train):
-    """Generated images, float in [−1, 1], from copies of training images to noise."""
-    noise = random_pixels(30, 1).astype(float)
-    blend = np.linspace(0, 1, 30)[:, None, None, None]
-    mixed = (1 - blend) * train[:30] + blend * noise
-    return as_float(mixed.round().astype(np.uint8))
-
-
-def features(images, embedding):
-    pixels = ((images + 1) * 127.5).round().flatten(1).double()
-    return (pixels @ embedding.weight.double()).detach().numpy()
-
-
-def slow_distances(generated, train, embedding):
-    """d(x) = min over training images x' of 1 − cos(f(x), f(x')), one pair at a time."""
-    reference = features(as_float(train), embedding)
-    out = []
-    for row in features(generated, embedding):
-        cosines = [row @ r / np.sqrt((row @ row) * (r @ r)) for r in reference]
-        out.append(min(1 - cosine for cosine in cosines))
-    return np.array(out)
-
-
-def threshold(distances):
-    """A τ in the middle of the widest gap of the middle half: no tie with rounding."""
-    middle = np.sort(distances)[len(distances) // 4 : -len(distances) // 4]
-    widest = np.diff(middle).argmax()
-    return float(middle[widest : widest + 2].mean())
-
-
-def make(train, tau, **options):
-    return MemorizationRejection(train, backbone=Projection(), tau=tau, **options)
+from .factories import (
+    Projection,
+    as_float,
+    features,
+    make,
+    random_pixels,
+    slow_distances,
+    threshold,
+)
 
 
 def test_distances_and_choice_are_those_of_the_definition(train, near):
     slow = slow_distances(near, train, Projection())
     tau = threshold(slow)
     judged = make(train, tau)(near)
-    np.testing.assert_allclose(judged.distances, slow, atol=1e-5)
+    assert judged.distances is not None
+    np.testing.assert_allclose(judged.distances.numpy(), slow, atol=1e-5)
     np.testing.assert_array_equal(judged.keep, slow > tau)
 
 
@@ -87,6 +33,7 @@ def test_an_image_at_the_threshold_itself_is_rejected():
     module = nn.Flatten()
     rejection = MemorizationRejection(rows[1:], backbone=module, tau=1.0)
     judged = rejection(torch.tensor([[[[1]], [[0]], [[0]], [[0]]]], dtype=torch.uint8))
+    assert judged.distances is not None
     assert judged.distances.tolist() == [1.0]
     assert not judged.keep.item()
 
@@ -96,10 +43,12 @@ def test_every_search_makes_the_choice_of_the_definition(train, near, search):
     slow = slow_distances(near, train, Projection())
     tau = threshold(slow)
     judged = make(train, tau, search=search)(near)
+    assert judged.distances is not None
+    distances = judged.distances.numpy()
     np.testing.assert_array_equal(judged.keep, slow > tau)
     rejected = slow <= tau
-    np.testing.assert_allclose(judged.distances[rejected], slow[rejected], atol=1e-5)
-    assert (judged.distances[~rejected].numpy() > tau).all()
+    np.testing.assert_allclose(distances[rejected], slow[rejected], atol=1e-5)
+    assert (distances[~rejected] > tau).all()
 
 
 def test_filter_goes_on_with_the_survivors_of_one_batch(train, near):
@@ -199,34 +148,9 @@ def test_no_gradient_flows_through_the_embedding_or_the_choice(train, near):
     assert scale.grad is not None
     torch.testing.assert_close(scale.grad, survivors.mean())
     assert embedding.weight.grad is None
-    assert not rejection(near).distances.requires_grad
-
-
-def test_auto_is_the_mean_leave_one_out_distance(train):
-    reference = as_float(train)
-    slow = [
-        slow_distances(reference[i : i + 1], np.delete(train, i, axis=0), Projection())[0]
-        for i in range(len(train))
-    ]
-    assert make(train, "auto").tau == pytest.approx(np.mean(slow), abs=1e-6)
-
-
-def test_auto_within_classes_leaves_other_classes_out(train):
-    labels = np.arange(40) % 4
-    slow = []
-    for i in range(len(train)):
-        others = train[(labels == labels[i]) & (np.arange(40) != i)]
-        slow += [*slow_distances(as_float(train[i : i + 1]), others, Projection())]
-    rejection = make(train, "auto", categories=labels)
-    assert rejection.tau == pytest.approx(np.mean(slow), abs=1e-6)
-
-
-def test_auto_takes_a_sample_of_a_large_set(train, monkeypatch):
-    whole = make(train, "auto").tau
-    monkeypatch.setattr("genmem.training.rejection.threshold.TAU_ROWS", 30)
-    sampled = make(train, "auto").tau
-    assert sampled != whole
-    assert sampled == pytest.approx(whole, rel=0.3)
+    distances = rejection(near).distances
+    assert distances is not None
+    assert not distances.requires_grad
 
 
 def test_within_classes_only_copies_of_the_same_class_are_rejected(train):
@@ -293,50 +217,6 @@ def test_a_threshold_that_rejects_everything_stops_with_acceptance_and_a_hint(tr
     message = str(caught.value)
     for words in ("40 generated images", "tau = 2", "acceptance 0 %", "Lower tau"):
         assert words in message
-
-
-def test_statistics_are_those_of_the_images_judged(train, near):
-    slow = slow_distances(near, train, Projection())
-    tau = threshold(slow)
-    rejection = make(train, tau)
-    rejection(near[:10])
-    rejection(near[10:])
-    found = rejection.pop_statistics()
-    assert found.images == 30
-    assert found.acceptance == pytest.approx((slow > tau).mean())
-    assert found.distance_mean == pytest.approx(slow.mean(), abs=1e-5)
-    assert found.distance_lowest == pytest.approx(slow.min(), abs=1e-5)
-    assert found.to_dict()["tau"] == tau
-    assert rejection.pop_statistics().acceptance is None
-
-
-def test_statistics_that_nobody_asks_for_take_no_memory(train, near):
-    rejection = make(train, 0.1)
-
-    def tensors():
-        gc.collect()
-        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
-
-    rejection(near)
-    before = tensors()
-    for _ in range(20):
-        rejection(near)
-    assert tensors() == before
-
-
-def test_statistics_of_several_processes_are_those_of_all_their_images(train, near):
-    slow = slow_distances(near, train, Projection())
-    tau = threshold(slow)
-    here, there = make(train, tau), make(train, tau)
-    here(near[:10])
-    there(near[10:])
-    rows = []
-    there.pop_statistics(lambda row: rows.append(row) or row)
-    found = here.pop_statistics(lambda row: torch.cat([row, *rows]))
-    assert found.images == 30
-    assert found.acceptance == pytest.approx((slow > tau).mean())
-    assert found.distance_mean == pytest.approx(slow.mean(), abs=1e-5)
-    assert found.distance_lowest == pytest.approx(slow.min(), abs=1e-5)
 
 
 def test_the_hint_after_tau_auto_is_a_lower_number(train):
