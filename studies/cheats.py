@@ -285,15 +285,18 @@ def margins_table(margins: Sequence[Calibration], sizes: Sizes) -> str:
         "| d(M), relative |",
         "|---|---|---|---|---|---|---|",
     ]
-    for one in sorted(margins, key=lambda one: -one.image_margins.auc if one.image_margins else 0):
-        images, chosen = one.image_margins, one.thresholds[one.chosen]
+    for calibration in sorted(
+        margins,
+        key=lambda calibration: -calibration.image_margins.auc if calibration.image_margins else 0,
+    ):
+        images, chosen = calibration.image_margins, calibration.thresholds[calibration.chosen]
         assert images is not None
         inside = images.auc_interval
         between = f" [{inside.low:.3f}, {inside.high:.3f}]" if inside else ""
         lines.append(
-            f"| {one.space} | {one.tau:.4f} | {chosen.caught} of {chosen.cheating} "
-            f"| {one.margins.normalized_gap:.2f} | {images.auc:.3f}{between} "
-            f"| {images.d_prime:.2f} | {one.margins.dispersion.relative_variance:.2f} |"
+            f"| {calibration.space} | {calibration.tau:.4f} | {chosen.caught} of {chosen.cheating} "
+            f"| {calibration.margins.normalized_gap:.2f} | {images.auc:.3f}{between} "
+            f"| {images.d_prime:.2f} | {calibration.margins.dispersion.relative_variance:.2f} |"
         )
     return "\n".join(lines)
 

@@ -68,7 +68,7 @@ def table_rows(path: Path) -> Rows:
         teams=range(len(table)),
         fd={kind: table.numbers[pair[0]] for kind, pair in columns.items()},
         distance={kind: table.numbers[pair[1]] for kind, pair in columns.items()},
-        labels=[LABELS.get(one, "") for one in table.labels],
+        labels=[LABELS.get(label, "") for label in table.labels],
     )
 
 
@@ -209,14 +209,14 @@ def fill(rows: Rows, *, slug: str, labelled: bool = True) -> Competition:
             for n in (1, 2)
         ]
         Role.objects.bulk_create(
-            Role(competition=competition, user=one, role="reviewer") for one in reviewers
+            Role(competition=competition, user=reviewer, role="reviewer") for reviewer in reviewers
         )
         if labelled:
             Label.objects.bulk_create(
                 [
-                    Label(submission=submission, reviewer=one, label=label, reason="replayed")
+                    Label(submission=submission, reviewer=reviewer, label=label, reason="replayed")
                     for submission, label in zip(submissions, rows.labels, strict=True)
-                    for one in reviewers
+                    for reviewer in reviewers
                     if label
                 ],
                 batch_size=1000,

@@ -117,9 +117,9 @@ def main() -> None:
             simulate(data, generator, rows=rows, copies=0.0, draws=draws)[0] / draws
             for rows in (1_000, 5_000)
         )
-        found, holds = simulate(data, generator, rows=1_000, copies=COPIES, draws=draws)
+        excludes, holds = simulate(data, generator, rows=1_000, copies=COPIES, draws=draws)
         print(
-            f"| {name} | {few:.0%} | {many:.0%} | {found / draws:.0%} | {holds / draws:.0%} |",
+            f"| {name} | {few:.0%} | {many:.0%} | {excludes / draws:.0%} | {holds / draws:.0%} |",
             flush=True,
         )
 

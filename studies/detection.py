@@ -69,7 +69,7 @@ Comparison = Mapping[str, Sequence[str]]
 class Rates:
     """Means over the draws, of one comparison and one disguise."""
 
-    found: float
+    recall: float
     false: float
 
 
@@ -120,7 +120,7 @@ def search_all(
 ) -> SearchResults:
     """Search copies and held-out images in all augmentations of the training images."""
     count = int(inputs.by_role["train"].array.shape[0])
-    found = search_space(
+    results = search_space(
         inputs,
         families=build_families(families),
         honest=Queries(array=inputs.by_role["test"].array),
@@ -129,17 +129,17 @@ def search_all(
         options=ExtractOptions(progress=progress),
     )
     copies = {
-        family: distance_statistic(matches, found.metric)[0].reshape(len(DISGUISES), -1)
-        for family, matches in found.generated.items()
+        family: distance_statistic(matches, results.metric)[0].reshape(len(DISGUISES), -1)
+        for family, matches in results.generated.items()
     }
-    nearest = found.generated[UNCHANGED].train[:, 0].reshape(len(DISGUISES), -1)
+    nearest = results.generated[UNCHANGED].train[:, 0].reshape(len(DISGUISES), -1)
     return SearchResults(
         copies={
             family: dict(zip(DISGUISES, values, strict=True)) for family, values in copies.items()
         },
         honest={
-            family: distance_statistic(matches, found.metric)[0]
-            for family, matches in found.honest.items()
+            family: distance_statistic(matches, results.metric)[0]
+            for family, matches in results.honest.items()
         },
         nearest_is_source=dict(
             zip(DISGUISES, (nearest == copied).mean(axis=1).tolist(), strict=True)
@@ -171,12 +171,12 @@ def draw(
     which = rng.choice(COPIES, copies, replace=False)
     tests, own = [], []
     for space, families in comparison.items():
-        one = searches[space]
+        results = searches[space]
         for family in families:
-            distribution = null_distribution(one.honest[family][null])
-            values = [one.copies[family][disguise][which], one.honest[family][honest]]
+            distribution = null_distribution(results.honest[family][null])
+            values = [results.copies[family][disguise][which], results.honest[family][honest]]
             tests.append(distribution.scores(np.concatenate(values)))
-            own.append(distribution.leave_one_out_scores(one.honest[family][null]))
+            own.append(distribution.leave_one_out_scores(results.honest[family][null]))
     return q_values(*combined_p_values(np.stack(tests), np.stack(own)))
 
 
@@ -189,12 +189,12 @@ def rates(
     draws: int,
 ) -> Rates:
     """The share of copies that are flagged, and the realized false-discovery rate."""
-    found, false = [], []
+    recall, false = [], []
     for seed in range(draws):
         flagged = draw(searches, comparison, disguise, copies, seed) <= LEVEL
-        found.append(flagged[:copies].mean())
+        recall.append(flagged[:copies].mean())
         false.append(flagged[copies:].sum() / max(1, flagged.sum()))
-    return Rates(found=float(np.mean(found)), false=float(np.mean(false)))
+    return Rates(recall=float(np.mean(recall)), false=float(np.mean(false)))
 
 
 def print_flags(searches: Mapping[str, SearchResults]) -> None:
@@ -205,17 +205,19 @@ def print_flags(searches: Mapping[str, SearchResults]) -> None:
     print(f"|---|---|{'---|' * (len(compared) + 1)}")
     last = comparisons(searches)["both, augmented"]
     for disguise in DISGUISES:
-        nearest = ", ".join(f"{searches[one].nearest_is_source[disguise]:.2f}" for one in SPACES)
-        found = [
+        nearest = ", ".join(
+            f"{searches[space].nearest_is_source[disguise]:.2f}" for space in SPACES
+        )
+        by_comparison = [
             rates(searches, comparison, disguise, copies=IMAGES // 20, draws=DRAWS)
             for comparison in compared.values()
         ]
-        cells = " | ".join(f"{one.found:.2f}" for one in found)
-        print(f"| {disguise} | {nearest} | {cells} | {found[-1].false:.3f} |", flush=True)
+        cells = " | ".join(f"{means.recall:.2f}" for means in by_comparison)
+        print(f"| {disguise} | {nearest} | {cells} | {by_comparison[-1].false:.3f} |", flush=True)
     for share in (100, 500):
         few = rates(searches, last, "JPEG 90", copies=IMAGES // share, draws=DRAWS)
         print(
-            f"\n{IMAGES // share} copies (JPEG 90), both augmented: found {few.found:.2f}, "
+            f"\n{IMAGES // share} copies (JPEG 90), both augmented: found {few.recall:.2f}, "
             f"false {few.false:.3f}."
         )
     for name, comparison in compared.items():
@@ -240,13 +242,13 @@ def print_copied_fraction(searches: SearchResults) -> None:
             order = rng.permutation(len(honest))
             which = rng.choice(COPIES, copies, replace=False)
             values = [saved[which], honest[order[: IMAGES - copies]]]
-            found = copied_fraction_from(
+            interval = copied_fraction_from(
                 generated=np.concatenate(values),
                 test=honest[order[IMAGES : 2 * IMAGES]],
                 train_rows=50_000,
             ).interval
-            assert found is not None
-            intervals.append((found.low, found.high))
+            assert interval is not None
+            intervals.append((interval.low, interval.high))
         low, high = np.array(intervals).T
         holds = ((low <= share) & (share <= high)).sum()
         print(
@@ -262,8 +264,8 @@ def print_others(spaces: Mapping[str, FeatureSets], searches: SearchResults) -> 
     print(f"Other metrics, {IMAGES:,} images of which 5 % are copies, one draw.\n")
     print("| set | memorization distance s | C_T | AuthPct | 1/3 ratio (pixels) |")
     print("|---|---|---|---|---|")
-    features = {role: one.array for role, one in spaces[SPACES[0]].by_role.items()}
-    pixels = {role: one.array for role, one in spaces[SPACES[1]].by_role.items()}
+    features = {role: features.array for role, features in spaces[SPACES[0]].by_role.items()}
+    pixels = {role: features.array for role, features in spaces[SPACES[1]].by_role.items()}
     honest_authentic = float(authpct(generated=features["test"], train=features["train"]))
     honest_ratio = float(memorization_ratio(generated=pixels["test"], train=pixels["train"]))
     held_out = searches.honest[UNCHANGED]

@@ -38,8 +38,8 @@ class DrawStore:
         if draw is None:
             return None
         first, second = draw["labels"]
-        said, also = draw["said"]
-        return Outcome(labels=(first, second), said=(said, also), flags=draw["flags"])
+        audit, score = draw["said"]
+        return Outcome(labels=(first, second), said=(audit, score), flags=draw["flags"])
 
     def put(self, scenario: str, seed: int, outcome: Outcome) -> None:
         """Keep the outcome of a draw."""

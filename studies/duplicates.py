@@ -149,10 +149,10 @@ def run_hash(folder: Path, name: str, threshold: int) -> Outcome:
     started = time.perf_counter()
     method = getattr(methods, name)(verbose=False)
     codes = method.encode_images(image_dir=folder, num_enc_workers=0)
-    found = method.find_duplicates(
+    matches = method.find_duplicates(
         encoding_map=codes, max_distance_threshold=threshold, num_dist_workers=0
     )
-    pairs = {frozenset((first, other)) for first, others in found.items() for other in others}
+    pairs = {frozenset((first, other)) for first, repeats in matches.items() for other in repeats}
     seconds = time.perf_counter() - started
     return Outcome(name=f"imagededup {name}, distance ≤ {threshold}", pairs=pairs, seconds=seconds)
 
@@ -163,12 +163,12 @@ def table(outcomes: list[Outcome], truth: set[Pair]) -> list[str]:
         "| method | precision of pairs | recall of pairs | wrong pairs | seconds |",
         "|---|---|---|---|---|",
     ]
-    for one in outcomes:
-        right = len(one.pairs & truth)
-        precision = f"{right / len(one.pairs):.3f}" if one.pairs else "–"
+    for outcome in outcomes:
+        right = len(outcome.pairs & truth)
+        precision = f"{right / len(outcome.pairs):.3f}" if outcome.pairs else "–"
         lines.append(
-            f"| {one.name} | {precision} | {right / len(truth):.3f} | "
-            f"{len(one.pairs) - right:,} | {one.seconds:.0f} |"
+            f"| {outcome.name} | {precision} | {right / len(truth):.3f} | "
+            f"{len(outcome.pairs) - right:,} | {outcome.seconds:.0f} |"
         )
     return lines
 
@@ -176,17 +176,17 @@ def table(outcomes: list[Outcome], truth: set[Pair]) -> list[str]:
 def recall_table(outcomes: list[Outcome], originals: int) -> list[str]:
     """Recall of the pair of the original and its copy, by transformation."""
     lines = [
-        f"| transformation | {' | '.join(one.name for one in outcomes)} |",
+        f"| transformation | {' | '.join(outcome.name for outcome in outcomes)} |",
         f"|---|{'---|' * len(outcomes)}",
     ]
     for name in TRANSFORMS:
         cells = []
-        for one in outcomes:
-            wanted = [
+        for outcome in outcomes:
+            pairs = [
                 frozenset((f"{number:04d}--original.jpg", f"{number:04d}--{_slug(name)}.jpg"))
                 for number in range(originals)
             ]
-            cells.append(f"{sum(pair in one.pairs for pair in wanted) / originals:.2f}")
+            cells.append(f"{sum(pair in outcome.pairs for pair in pairs) / originals:.2f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
@@ -213,7 +213,7 @@ def main() -> None:
         truth = true_pairs(folder)
         outcomes = [*run_genmem(folder, local=True), *run_genmem(folder, local=False)]
         hashes = (("PHash", 10), ("PHash", 20), ("DHash", 10), ("WHash", 10), ("AHash", 10))
-        outcomes += [run_hash(folder, *one) for one in hashes]
+        outcomes += [run_hash(folder, *method) for method in hashes]
         files = Counter(path.name.split("--")[1] for path in folder.iterdir())
     text = "\n".join(
         [

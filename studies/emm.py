@@ -119,8 +119,8 @@ def differences(results: EmmResults) -> list[str]:
         for other, another in places[number + 1 :]:
             if (other is curve) == (another == size):
                 continue
-            one, two = ratios_of(curve, size), ratios_of(other, another)
-            paired = [two[seed] - one[seed] for seed in sorted(one.keys() & two.keys())]
+            first, second = ratios_of(curve, size), ratios_of(other, another)
+            paired = [second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())]
             if len(paired) < 2:
                 continue
             interval = clip_interval(t_interval(paired), -1.0, 1.0)

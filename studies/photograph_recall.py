@@ -178,12 +178,12 @@ class Searcher:
         with (
             open_images(list(images)) as generated,
             open_images(list(train)) as trained,
-            open_images(list(images[:1])) as one,
+            open_images(list(images[:1])) as honest,
         ):
             evidence = local_evidence(
                 generated=generated,
                 train=trained,
-                honest=HonestImages(source=one, candidates=candidates[:1]),
+                honest=HonestImages(source=honest, candidates=candidates[:1]),
                 candidates=candidates,
                 train_rows=np.arange(len(train)),
                 progress=self._options.progress,
@@ -225,7 +225,7 @@ def measure_recall(
     augmentations, searches = searcher.search(way)
     spaces = [searcher.feature_sets(space) for space in way.spaces]
     local = searcher.local_statistics(way) if way.local else None
-    found: dict[str, list[float]] = {name: [] for name in DISGUISES}
+    recall: dict[str, list[float]] = {name: [] for name in DISGUISES}
     false: dict[str, list[float]] = {name: [] for name in DISGUISES}
     alarms = []
     for seed in range(draws):
@@ -247,11 +247,11 @@ def measure_recall(
             chosen = p_copies[number, rng.choice(sources, copies, replace=False)]
             p = np.concatenate([chosen, p_honest[: images - copies]])
             flagged = q_values(p, test.honest_p_values) <= LEVEL
-            found[name].append(float(flagged[:copies].mean()))
+            recall[name].append(float(flagged[:copies].mean()))
             false[name].append(float(flagged[copies:].sum() / max(1, flagged.sum())))
         alarms.append(bool((q_values(p_honest, test.honest_p_values) <= LEVEL).any()))
     return Recall(
-        recall={name: float(np.mean(values)) for name, values in found.items()},
+        recall={name: float(np.mean(values)) for name, values in recall.items()},
         false={name: float(np.mean(values)) for name, values in false.items()},
         alarms=float(np.mean(alarms)),
     )

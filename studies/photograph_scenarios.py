@@ -222,8 +222,8 @@ def _few_images(material: Material, rng: np.random.Generator) -> Sets:
 def _copying(material: Material, rng: np.random.Generator) -> Sets:
     train, test, generated = material.split(rng)
     copies = len(generated) // 10
-    made = [*material.take(train[:copies], "JPEG 20"), *material.take(generated[copies:])]
-    return Sets(material.take(train), material.take(test), made)
+    images = [*material.take(train[:copies], "JPEG 20"), *material.take(generated[copies:])]
+    return Sets(material.take(train), material.take(test), images)
 
 
 SCENARIOS = (
@@ -286,8 +286,8 @@ class Outcome:
     def warns(self, scenario: Scenario) -> bool:
         """Whether audit and score say what they must."""
         return all(
-            _is_right(scenario, label, said)
-            for label, said in zip(self.labels, self.said, strict=True)
+            _is_right(scenario, label, sentences)
+            for label, sentences in zip(self.labels, self.said, strict=True)
         )
 
 
@@ -320,19 +320,19 @@ def run_draw(
         verdicts.append(score.verdict)
     finally:
         store.remove_placed()
-    first, second = (_told(verdict) for verdict in verdicts)
+    first, second = (_describe(verdict) for verdict in verdicts)
     return Outcome(labels=(first[0], second[0]), said=(first[1], second[1]), flags=flags)
 
 
-def _told(verdict: Verdict | None) -> tuple[str, str]:
+def _describe(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
         return "none", ""
     return verdict.label, " ".join((verdict.sentence, *verdict.reasons))
 
 
-def _is_right(scenario: Scenario, label: str, said: str) -> bool:
+def _is_right(scenario: Scenario, label: str, sentences: str) -> bool:
     """Whether a verdict has the right label, and the word that it must have."""
     right = label == scenario.label
     if scenario.label is None:
         right = label != "none" and (label in ACCUSING) != scenario.honest
-    return right and (scenario.word is None or scenario.word in said.lower())
+    return right and (scenario.word is None or scenario.word in sentences.lower())

@@ -110,10 +110,10 @@ def run_phash(folder: Path) -> dict[str, object]:
     """imagededup's perceptual hashes, over both sets."""
     from imagededup.methods import PHash
 
-    found = PHash(verbose=False).find_duplicates(
+    matches = PHash(verbose=False).find_duplicates(
         image_dir=folder, recursive=True, num_enc_workers=2, num_dist_workers=2
     )
-    return _found_copies(found)
+    return _count_copies(matches)
 
 
 def run_cnn(folder: Path) -> dict[str, object]:
@@ -140,7 +140,7 @@ def run_cnn(folder: Path) -> dict[str, object]:
     network = Network()
     config = CustomModel(name=network.name, model=network, transform=network.transform)
     method = CNN(verbose=False, model_config=config)
-    return _found_copies(method.find_duplicates(image_dir=folder, recursive=True))
+    return _count_copies(method.find_duplicates(image_dir=folder, recursive=True))
 
 
 def run_fastdup(folder: Path) -> dict[str, object]:
@@ -152,10 +152,10 @@ def run_fastdup(folder: Path) -> dict[str, object]:
     return {"pairs": len(work.similarity())}
 
 
-def _found_copies(found: dict[str, list[str]]) -> dict[str, object]:
+def _count_copies(matches: dict[str, list[str]]) -> dict[str, object]:
     """How many copies were found with their training image among the duplicates."""
-    copies = sorted(name for name in found if name.startswith("generated/"))[::COPIES]
-    hits = sum(name.replace("generated", "train") in found[name] for name in copies)
+    copies = sorted(name for name in matches if name.startswith("generated/"))[::COPIES]
+    hits = sum(name.replace("generated", "train") in matches[name] for name in copies)
     return {"copies found": f"{hits} of {len(copies)}"}
 
 

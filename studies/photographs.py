@@ -112,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             lines += [*recall_table(results), "", *goals(results), ""]
             print("\n".join(lines), flush=True)
         if options.scenarios:
-            told = tell_scenarios(photographs, sizes, options, progress)
-            told += ["", *feature_table(options.scenarios)]
-            print("\n".join(told), flush=True)
-            lines += told
+            rows = tell_scenarios(photographs, sizes, options, progress)
+            rows += ["", *feature_table(options.scenarios)]
+            print("\n".join(rows), flush=True)
+            lines += rows
     if options.write:
         write_page(options.write, lines)
 
@@ -135,7 +135,7 @@ def tell_scenarios(
     store = FeatureStore(spaces, progress=progress)
     numbers = (sizes.train, sizes.held_out, sizes.generated)
     material = build_material(photographs, other, store, sizes=numbers, space=FEATURES)
-    scenarios = [one for one in SCENARIOS if material.has_scenes or not one.scenes]
+    scenarios = [scenario for scenario in SCENARIOS if material.has_scenes or not scenario.scenes]
     outcomes: dict[Scenario, list[Outcome]] = {scenario: [] for scenario in scenarios}
     with DrawStore(options.resume) as done:
         for seed in range(options.scenarios):
@@ -158,7 +158,7 @@ def scenario_table(outcomes: Mapping[Scenario, Sequence[Outcome]]) -> list[str]:
     lines += ["", "An audit's words for each label, of its first draw:", ""]
     for scenario, draws in outcomes.items():
         examples = {draw.labels[0]: draw.said[0] for draw in reversed(draws)}
-        lines += [f"- {scenario.name}: {said}" for said in examples.values()]
+        lines += [f"- {scenario.name}: {sentence}" for sentence in examples.values()]
     return lines
 
 
@@ -186,8 +186,8 @@ def _counts(labels: Sequence[str]) -> str:
 
 def write_page(path: Path, lines: Sequence[str]) -> None:
     """Replace everything above the line `READING` of a page; what is below it is kept."""
-    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
-    _, heading, reading = kept.partition(READING)
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, heading, reading = page.partition(READING)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     head = ["# Audits of photographs", "", f"`python -m studies.photographs`, {today}.", ""]
     with atomic_write(path) as file:

@@ -84,12 +84,12 @@ class Timing:
 
 def time_calls(repeats: int, call: Callable[[int], object]) -> Timing:
     """Time `call(0)`, `call(1)`, …"""
-    found = []
+    times = []
     for number in range(repeats):
         start = time.perf_counter()
         call(number)
-        found.append(1000 * (time.perf_counter() - start))
-    return Timing(float(np.median(found)), float(np.percentile(found, 95)))
+        times.append(1000 * (time.perf_counter() - start))
+    return Timing(float(np.median(times)), float(np.percentile(times, 95)))
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
             f"/c/{slug}/moderation/distances/private/preview/?tau={taus[number]:.4f}"
         ),
     }
-    found = {}
+    timings = {}
     for name, where in pages.items():
         signed_in = "" if "signed out" in name else cookie
         fetch(address, where(0), signed_in)
@@ -159,8 +159,8 @@ def measure_pages(address: str, slug: str, cookie: str, repeats: int) -> dict[st
             start = time.perf_counter()
             fetch(address, where(number), signed_in)
             cold.append(1000 * (time.perf_counter() - start))
-        found[name] = [warm, Timing(float(np.median(cold)), float(np.percentile(cold, 95)))]
-    return found
+        timings[name] = [warm, Timing(float(np.median(cold)), float(np.percentile(cold, 95)))]
+    return timings
 
 
 def measure_ranking(competition: Competition, repeats: int) -> dict[str, Timing]:
@@ -186,10 +186,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Replay a competition in a scratch arena.")
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=50)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     from genmem.arena.core.configuration import write_new
 
-    rows = table_rows(given.table)
+    rows = table_rows(arguments.table)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "arena"
         write_new(folder)
@@ -205,11 +205,11 @@ def main() -> None:
         client.force_login(user)
         cookie = f"sessionid={client.cookies['sessionid'].value}"
         print_reviews(rows)
-        for slug, one in (("table", rows), ("full", resample(rows))):
-            competition = fill(one, slug=slug)
+        for slug, submissions in (("table", rows), ("full", resample(rows))):
+            competition = fill(submissions, slug=slug)
             with served(folder) as address:
-                pages = measure_pages(address, slug, cookie, given.repeats)
-            print_times(slug, one, pages, measure_ranking(competition, given.repeats))
+                pages = measure_pages(address, slug, cookie, arguments.repeats)
+            print_times(slug, submissions, pages, measure_ranking(competition, arguments.repeats))
 
 
 def print_reviews(rows: Rows) -> None:
@@ -236,12 +236,10 @@ def print_times(
     print(f"\n{slug}: {len(rows.ids):,} submissions, {len(set(rows.teams)):,} teams, ms (p95)\n")
     print("| | requested again | after a change |")
     print("|---|---|---|")
-    for name, found in pages.items():
-        print(
-            f"| {name} | " + " | ".join(f"{one.median:.0f} ({one.p95:.0f})" for one in found) + " |"
-        )
-    for name, one in ranking.items():
-        print(f"| {name} | {one.median:.1f} ({one.p95:.1f}) | |")
+    for name, timings in pages.items():
+        print(f"| {name} | " + " | ".join(f"{t.median:.0f} ({t.p95:.0f})" for t in timings) + " |")
+    for name, timing in ranking.items():
+        print(f"| {name} | {timing.median:.1f} ({timing.p95:.1f}) | |")
     sys.stdout.flush()
 
 

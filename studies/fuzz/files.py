@@ -104,8 +104,8 @@ def array(rng: random.Random) -> np.ndarray:
     if dtype.kind in "fc" and values.size and rng.random() < 1 / 3:
         values.flat[rng.randrange(values.size)] = rng.choice((np.nan, np.inf, -np.inf, 1e300))
     with np.errstate(all="ignore"):
-        kept = values.astype("i8").astype(dtype) if dtype.kind in "Miu" else values.astype(dtype)
-    return np.asfortranarray(kept) if rng.random() < 1 / 8 else kept
+        values = values.astype("i8").astype(dtype) if dtype.kind in "Miu" else values.astype(dtype)
+    return np.asfortranarray(values) if rng.random() < 1 / 8 else values
 
 
 def array_file(rng: random.Random) -> tuple[bytes, str]:

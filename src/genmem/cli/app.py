@@ -122,7 +122,7 @@ def _refuse_repeated_sets(command: Any, arguments: Sequence[str]) -> None:
         if option.param_type_name == "option" and not option.is_flag
         for flag in option.opts
     }
-    given = set()
+    names = set()
     rest = iter(arguments[place:])
     for argument in rest:
         if argument == "--":
@@ -131,9 +131,9 @@ def _refuse_repeated_sets(command: Any, arguments: Sequence[str]) -> None:
         option = options.get(flag)
         if option is None:
             continue
-        if option.name in given and flag in ("--train", "--test"):
+        if option.name in names and flag in ("--train", "--test"):
             raise UsageError(f"{flag}: expected once, got it twice or more. Give one value.")
-        given.add(option.name)
+        names.add(option.name)
         if not equals:
             next(rest, None)
 

@@ -114,8 +114,8 @@ def c_t(
         score, notes = _weighted_mean(table)
     else:
         table, by_category, notes = _score_categories(arrays, categories, counts, options)
-        parts["categories"] = {name: one and one.z for name, one in by_category.items()}
-        defined = [one for one in by_category.values() if one is not None]
+        parts["categories"] = {name: row and row.z for name, row in by_category.items()}
+        defined = [row for row in by_category.values() if row is not None]
         score = tie_correction.combine(defined, [1.0] * len(defined))
     parts["cells"] = [row.to_dict() for row in table]
     if score is None:
@@ -145,8 +145,8 @@ def c_t_from_distances(
         InputError: not one-dimensional, empty, or not finite.
     """
     distances = {
-        role: as_distances(given, role=role)
-        for role, given in (("generated", generated), ("test", test))
+        role: as_distances(values, role=role)
+        for role, values in (("generated", generated), ("test", test))
     }
     row = _score_cell(0, distances, train_rows=train_rows, fewest=0)
     return Result(

@@ -161,16 +161,16 @@ def as_sides(*, generated: Any, train: Any) -> tuple[Any, Any]:
         InputError: they are not features, not of one dimension, or of fewer than two rows.
     """
     sides, shaped = [], {}
-    for role, given in (("generated", generated), ("train", train)):
-        if isinstance(given, Statistics):
-            shaped[role] = given.sigma
-            sides.append(given)
-        elif isinstance(given, Moments):
-            check_at_least(given.count, 2, role=role, why="a covariance takes two.")
-            shaped[role] = given.scatter
-            sides.append(given)
+    for role, side in (("generated", generated), ("train", train)):
+        if isinstance(side, Statistics):
+            shaped[role] = side.sigma
+            sides.append(side)
+        elif isinstance(side, Moments):
+            check_at_least(side.count, 2, role=role, why="a covariance takes two.")
+            shaped[role] = side.scatter
+            sides.append(side)
         else:
-            shaped[role] = as_features(given, role=role)
+            shaped[role] = as_features(side, role=role)
             check_at_least(int(shaped[role].shape[0]), 2, role=role, why="a covariance takes two.")
             sides.append(shaped[role])
     check_same_dimension(**shaped)
@@ -199,29 +199,29 @@ def _counts(**sides: Gaussian) -> dict[str, int]:
     return {role: side.count for role, side in sides.items() if side.count is not None}
 
 
-def gaussian(given: Any, rows: NDArray[np.int64] | None = None) -> Gaussian:
-    """The normal distribution of `given`, or of some of its rows.
+def gaussian(features: Any, rows: NDArray[np.int64] | None = None) -> Gaussian:
+    """The normal distribution of `features`, or of some of its rows.
 
     Args:
-        given: features [n, d], `Moments` or `Statistics`.
+        features: features [n, d], `Moments` or `Statistics`.
         rows: of features, int64 indices [m]; None for all.
     """
-    if isinstance(given, Statistics):
-        return Gaussian(given.count, given.mu, covariance=given.sigma)
-    if isinstance(given, Moments):
-        mean, covariance = given.compute()
-        return Gaussian(given.count, mean, covariance=covariance)
-    count = int(given.shape[0]) if rows is None else len(rows)
-    dimension = int(given.shape[1])
+    if isinstance(features, Statistics):
+        return Gaussian(features.count, features.mu, covariance=features.sigma)
+    if isinstance(features, Moments):
+        mean, covariance = features.compute()
+        return Gaussian(features.count, mean, covariance=covariance)
+    count = int(features.shape[0]) if rows is None else len(rows)
+    dimension = int(features.shape[1])
     if count <= dimension:
-        centred = copy_float64(given, slice(0, count) if rows is None else rows)
+        centred = copy_float64(features, slice(0, count) if rows is None else rows)
         mean = centred.mean(0)
         centred -= mean
         centred /= (count - 1) ** 0.5
         return Gaussian(count, mean, root=centred)
     accumulator = Moments()
     for part in block_slices(count, dimension):
-        accumulator.update(given[part] if rows is None else take_rows(given, rows[part]))
+        accumulator.update(features[part] if rows is None else take_rows(features, rows[part]))
     return gaussian(accumulator)
 
 
@@ -356,9 +356,9 @@ class Gaussian:
         # Σ = VΛVᵀ restricted to its range, where Λ is above rounding.
         spectrum, vectors = array_namespace(self.covariance).linalg.eigh(self.covariance)
         lowest = self.dimension * EPSILON * float(spectrum[-1])
-        kept = max(1, min(self.rank, int((spectrum > lowest).sum())))
-        scale = spectrum[-kept:].clip(0) ** 0.5
-        return (vectors[:, -kept:] * scale).T
+        rank = max(1, min(self.rank, int((spectrum > lowest).sum())))
+        scale = spectrum[-rank:].clip(0) ** 0.5
+        return (vectors[:, -rank:] * scale).T
 
     def on_cpu(self) -> Gaussian:
         """The same with NumPy arrays."""

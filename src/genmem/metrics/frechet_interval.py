@@ -135,8 +135,8 @@ def _derivative(ours: Gaussian, theirs: Gaussian) -> Any:
     S_g = ours.covariance
     M = congruence(A, S_g) if A is theirs.cholesky else A @ S_g @ A.T
     spectrum, V = eigenvectors(M)
-    kept = spectrum > ours.dimension**0.5 * EPSILON * max(float(spectrum[-1]), 0.0)
-    S = (V[:, kept] * spectrum[kept] ** -0.25).T @ A
+    above = spectrum > ours.dimension**0.5 * EPSILON * max(float(spectrum[-1]), 0.0)
+    S = (V[:, above] * spectrum[above] ** -0.25).T @ A
     gradient = -(S.T @ S)
     gradient[range(ours.dimension), range(ours.dimension)] += 1.0
     return gradient

@@ -37,8 +37,8 @@ def nn_quantiles(
     Raises:
         InputError: the arrays are not features of one backbone.
     """
-    given = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
-    sets = as_feature_sets(**given)
+    roles = {"generated": generated, "train": train} | ({} if test is None else {"test": test})
+    sets = as_feature_sets(**roles)
     distances = {
         role: to_numpy(nearest(sets[role], sets["train"], metric=metric).distances)[:, 0]
         for role in sets

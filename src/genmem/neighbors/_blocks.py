@@ -121,13 +121,13 @@ def load_block(
     Raises:
         InputError: a norm is outside `NORM_RANGE`.
     """
-    given = read_rows(array, rows)
-    values = given.to(device=device, dtype=torch.float32)
+    source = read_rows(array, rows)
+    values = source.to(device=device, dtype=torch.float32)
     squares = _squared_norms(values)
     norms = squares.sqrt()
-    _check_norms(norms, given, rows)
+    _check_norms(norms, source, rows)
     if center is not None:
-        return _centered(given.to(device), metric, center)
+        return _centered(source.to(device), metric, center)
     if metric == "euclidean":
         return Block(values, (squares / 2).float(), norms.float())
     inverse = torch.where(norms > 0, 1 / norms, torch.zeros_like(norms)).float()
@@ -151,10 +151,10 @@ def _squared_norms(values: torch.Tensor) -> torch.Tensor:
     return squares
 
 
-def _centered(given: torch.Tensor, metric: Metric, center: Center) -> Block:
-    rows, zeros = given.to(torch.float64), None
+def _centered(source: torch.Tensor, metric: Metric, center: Center) -> Block:
+    rows, zeros = source.to(torch.float64), None
     if metric != "euclidean":
-        zeros = (given == 0).all(dim=1)
+        zeros = (source == 0).all(dim=1)
         rows = unit_rows(rows)
     rows = (rows - center.point).mul_(center.scale)
     half_squares = torch.linalg.vecdot(rows, rows) / 2
@@ -213,14 +213,16 @@ def _parts(array: Any) -> Iterator[torch.Tensor]:
         yield read_rows(array, slice(start, start + step))
 
 
-def _check_norms(norms: torch.Tensor, given: torch.Tensor, rows: slice | NDArray[np.int64]) -> None:
+def _check_norms(
+    norms: torch.Tensor, source: torch.Tensor, rows: slice | NDArray[np.int64]
+) -> None:
     low, high = NORM_RANGE
     outside = ((norms > 0) & ((norms < low) | (norms > high))) | ~norms.isfinite()
     # A row that is 0 in float32 must be 0 in the array, not only too small for float32.
     zeros = norms == 0
     if bool(zeros.any()):
-        there = zeros.to(given.device)
-        outside[zeros] = (given[there] != 0).any(dim=1).to(norms.device)
+        there = zeros.to(source.device)
+        outside[zeros] = (source[there] != 0).any(dim=1).to(norms.device)
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         number = rows.start + row if isinstance(rows, slice) else int(rows[row])

@@ -92,14 +92,16 @@ class RunningScore:
                 sources, stack=stack, backbone=backbone, options=options, statistics=True
             )
             # The sources are closed after this, so closest pairs have no pictures.
-            self._fixed = {role: _without_source(one) for role, one in sets.by_role.items()}
+            self._fixed = {
+                role: _without_source(features) for role, features in sets.by_role.items()
+            }
         self._yardstick: Yardstick | None = None
         self._extractor = sets.extractor
         if of_statistics and sets.extractor is None:
             self._extractor = load_backbone(
                 backbone, weights=weights, device=device, progress=progress
             )
-        check_same_dimension(**{role: one.matrix for role, one in self._fixed.items()})
+        check_same_dimension(**{role: features.matrix for role, features in self._fixed.items()})
         self.reset()
 
     def reset(self) -> None:
@@ -167,7 +169,7 @@ class RunningScore:
         """What two scores must share to be merged: the fixed sets and the feature space."""
         described = self._extractor.describe() if self._extractor else {}
         space = [described.get(key) for key in ("name", "preprocessing", "weights_sha256")]
-        digests = {role: one.summary.digest for role, one in self._fixed.items()}
+        digests = {role: features.summary.digest for role, features in self._fixed.items()}
         return digests, space, self._fixed["train"].matrix.shape
 
     def compute(self) -> Score:
@@ -202,7 +204,7 @@ class RunningScore:
         return score
 
 
-def _without_source(one: FeatureSet) -> FeatureSet:
+def _without_source(features: FeatureSet) -> FeatureSet:
     # A memory map is pickled whole, but as an array that no file is behind any more.
-    array = np.asarray(one.array) if isinstance(one.array, np.memmap) else one.array
-    return replace(one, array=array, source=None, ids=RowIds(one.positions, None))
+    array = np.asarray(features.array) if isinstance(features.array, np.memmap) else features.array
+    return replace(features, array=array, source=None, ids=RowIds(features.positions, None))

@@ -178,7 +178,7 @@ def score_feature_sets(
         results = _with_inception_names(results)
     result = Score(
         metrics=results,
-        inputs={role: one.summary for role, one in by_role.items()},
+        inputs={role: features.summary for role, features in by_role.items()},
         backbone=sets.describe_backbone(),
         provenance={
             **provenance(seed=plan.seed),
@@ -231,22 +231,22 @@ def _statistics_source(train: FeatureSet) -> str:
 
 def _statistics_notes(by_role: Mapping[str, FeatureSet], *, backbone: str) -> Iterator[str]:
     """Sentences on files that hold statistics: what is computed from them and what is not."""
-    for role, one in by_role.items():
-        if one.statistics is None:
+    for role, features in by_role.items():
+        if features.statistics is None:
             continue
-        if one.array is None:
+        if features.array is None:
             yield (
-                f"fd is computed from the {_statistics_source(one)}. The file does not say which "
-                f"backbone they are of; they are taken as those of {backbone}."
+                f"fd is computed from the {_statistics_source(features)}. The file does not say "
+                f"which backbone they are of; they are taken as those of {backbone}."
             )
         elif role == "train" and backbone == _OF_STATISTICS:
             yield (
-                f"fd is computed from the {_statistics_source(one)}, which describe the whole "
-                f"data set; everything else from its {len(one.array):,} images."
+                f"fd is computed from the {_statistics_source(features)}, which describe the whole "
+                f"data set; everything else from its {len(features.array):,} images."
             )
         else:
             why = "FD takes them of train" if role != "train" else f"FD is of {backbone} features"
-            yield f"the {_statistics_source(one)} ({_OF_STATISTICS}) are not used: {why}."
+            yield f"the {_statistics_source(features)} ({_OF_STATISTICS}) are not used: {why}."
 
 
 def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:

@@ -35,14 +35,14 @@ class Pseudonyms:
     def person(self, user: User, *, agreed: bool = False) -> str:
         """The name of who agreed to it, here or in the list; else a pseudonym."""
         if self.names or agreed or user.email.lower() in self._agreed:
-            return user.display_name or self._made("person", user.pk)
-        return self._made("person", user.pk)
+            return user.display_name or self._pseudonym("person", user.pk)
+        return self._pseudonym("person", user.pk)
 
     def team(self, team: Team) -> str:
         """The pseudonym of a team; its name is a column of its own where names are wanted."""
-        return self._made("team", team.pk)
+        return self._pseudonym("team", team.pk)
 
-    def _made(self, kind: str, number: int) -> str:
+    def _pseudonym(self, kind: str, number: int) -> str:
         text = f"release {self._competition.pk} {kind} {number}"
         key = settings.SECRET_KEY.encode()
         return f"{kind}-{hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:12]}"

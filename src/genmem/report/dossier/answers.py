@@ -61,7 +61,7 @@ def answers(audit: StoredAudit, review: Review | None) -> list[Answer]:
     """
     sections = (
         ("What was searched?", _searched(audit)),
-        ("What was found?", _found(audit)),
+        ("What was found?", _results(audit)),
         ("How sure is that?", _certainty(audit, review)),
         ("What could have been missed?", _missed(audit)),
         ("What should be done?", _STEPS[audit.label]),
@@ -90,7 +90,7 @@ def _searched(audit: StoredAudit) -> tuple[str, ...]:
     )
 
 
-def _found(audit: StoredAudit) -> tuple[str, ...]:
+def _results(audit: StoredAudit) -> tuple[str, ...]:
     copied = int(audit.numbers["copied_training_images"])
     finding = audit.banner.sentence
     if audit.label == "no-yardstick":
