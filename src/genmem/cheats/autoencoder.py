@@ -34,7 +34,7 @@ class Autoencoder(nn.Module):
     """Images [b, 3, H, W] in [0, 1] → their reconstructions, not clipped to [0, 1].
 
     Encoder and decoder each are a linear map of a cell and a correction to it that sees the cell's
-    neighbors: the linear part is learnt within seconds, the correction sharpens it.
+    neighbors: the linear part is learned within seconds, the correction sharpens it.
     """
 
     def __init__(self) -> None:

@@ -49,7 +49,7 @@ def generate_against_classifier(
         images: uint8 [n, H, W, 3].
         members: int64 [m], the place in `images` of the seed of each output; they may repeat.
         rng: for noise and starts.
-        progress: told how many members D and G have learnt.
+        progress: told how many members D and G have learned.
 
     Returns:
         uint8 [m, H, W, 3].

@@ -29,7 +29,7 @@ def memorize_in_store(
     Args:
         images: uint8 [n, H, W, 3].
         rng: for the start of G.
-        progress: told how many images G has learnt.
+        progress: told how many images G has learned.
 
     Returns:
         uint8 [n, H, W, 3], in the same order.

@@ -118,7 +118,7 @@ CHEATS: dict[str, Cheat] = {
         default_mix=0.999,
     ),
     "sup": Cheat(
-        description="a learnt mapping from codes to training images",
+        description="a learned mapping from codes to training images",
         generate=lambda request: _mix_memorized(memorize_by_mapping, request, 0.99),
         default_mix=0.99,
     ),

@@ -25,7 +25,7 @@ def memorize_by_mapping(
     Args:
         images: uint8 [n, H, W, 3].
         rng: for the start of the layer.
-        progress: told how many images are learnt.
+        progress: told how many images are learned.
 
     Returns:
         uint8 [n, H, W, 3], in the same order.

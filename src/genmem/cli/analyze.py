@@ -48,7 +48,7 @@ Top = Annotated[
     typer.Option(
         metavar="K",
         min=1,
-        help="How many of the top entries must be free of cheats after a review.",
+        help="Number of top entries that a review must clear of cheats.",
     ),
 ]
 

@@ -108,9 +108,9 @@ def audit(
     The default backbones need no download and take images of any size. `pixels@SIDE` compares
     images stretched to SIDE x SIDE pixels, and here `pixels` is `pixels@64`.
 
-    Prints how long each stage will take, roughly, before the stage starts. With
-    `--drop-duplicates`, repeated training images include near-duplicates, and held-out images that
-    repeat a training image are left out too.
+    Prints an estimate of each stage's duration before it starts. With `--drop-duplicates`,
+    near-duplicates among the training images are left out too, and so are held-out images that
+    repeat a training image.
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import parse_backbones, recorded_command, split_names

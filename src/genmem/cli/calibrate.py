@@ -94,8 +94,9 @@ def calibrate(
 ) -> None:
     """Find the threshold τ that separates copying generators from honest ones.
 
-    Each SOURCE is one generator's output and LABEL says whether it is honest; τ is compared with
-    its mean distance to the training set. `genmem score --tau` reads the JSON file.
+    Each SOURCE is the output of one generator, and LABEL says whether that generator is honest. τ
+    is a threshold on the mean distance of an output to the training set. `genmem score --tau` reads
+    the JSON file.
     """
     from genmem.calibration import calibrate_table
     from genmem.cli.parsing import parse_backbones, parse_labels, split_names

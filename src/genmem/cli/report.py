@@ -20,9 +20,9 @@ def report(
         typer.Option(metavar="FILE.json", help="Reviewers' marks, exported by the audit's page."),
     ] = None,
 ) -> None:
-    """Write an audit as a document for readers who are no statisticians.
+    """Write an audit as a document for readers without a statistics background.
 
-    Without `--pdf` it is report.html. It is rendered from the audit's directory alone.
+    Writes report.html, or report.pdf with `--pdf`. Needs only the audit's directory.
     """
     from genmem.report.dossier.write import write_dossier
 

@@ -23,7 +23,7 @@ def gan(
 ) -> None:
     """Train a GAN, with or without memorization rejection.
 
-    The first folder level at which the images differ gives their classes. With `--tau`, the
+    Classes are the folders at the first level where the images' paths differ. With `--tau`, the
     generator does not learn from images that are too close to a training image.
 
     Use `accelerate launch` to train on several GPUs, and

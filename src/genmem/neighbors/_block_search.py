@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from genmem.neighbors._blocks import Block, Metric
+from genmem.neighbors._blocks import Block
+from genmem.neighbors.distances import Metric
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 
 PENDING_PAIRS = 2_000_000

@@ -78,6 +78,7 @@ def test_a_share_comes_from_the_second_source_and_classes_are_united(images, sec
     labelled = replace(with_training(labels="true"), second_share=0.5)
     both = load(source, 8, second=replace(source, name="again"), config=labelled)
     assert both.classes == ("a", "b", "c")
+    assert both.labels is not None
     for identity, label in zip(both.ids, both.labels, strict=True):
         assert both.classes[label] == identity[0]
 
@@ -134,7 +135,7 @@ def test_images_in_both_sources_are_counted_and_said(overlapping):
     distinct = len({image.tobytes() for image in result.pixels})
     assert result.duplicates == 20 - distinct > 4
     assert any(
-        "of two.npy are in one.npy too and are learnt more readily" in n for n in result.notes
+        "of two.npy are in one.npy too and are learned more readily" in n for n in result.notes
     )
 
 

@@ -336,7 +336,7 @@ def _notes(duplicates: int, dropped: bool | None, broken: int, cropped: int) -> 
         if dropped:
             note += f" and {_were(duplicates)} left out."
         else:
-            note += ": duplicates are learnt more readily, and the set is smaller than it seems."
+            note += ": duplicates are learned more readily, and the set is smaller than it seems."
         if dropped is False:
             note += " Repeats can be left out (--drop-duplicates)."
         notes.append(note)

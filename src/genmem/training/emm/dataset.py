@@ -224,4 +224,4 @@ def _notes(
     note = f"{count(repeats, 'image')} of {second.name} {verb} in {first.name} too"
     if dropped:
         return (f"{note} and {'was' if repeats == 1 else 'were'} left out.",)
-    return (f"{note} and are learnt more readily. They can be left out (--drop-duplicates).",)
+    return (f"{note} and are learned more readily. They can be left out (--drop-duplicates).",)
