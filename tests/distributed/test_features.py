@@ -65,7 +65,7 @@ def test_a_run_that_was_killed_computes_only_the_shards_that_are_not_done(
     cluster, images, tmp_path, small_shards, monkeypatch
 ):
     expected = extract_on(None, images, tmp_path / "one")
-    monkeypatch.setattr("genmem.features.cache.remove_shards", lambda folder: None)
+    monkeypatch.setattr("genmem.features.feature_cache.remove_shards", lambda folder: None)
     extract_on(cluster, images, tmp_path / "killed")
     [entry] = (tmp_path / "killed" / "features").glob("*/entry.json")
     entry.unlink()  # as if the process that joins the shards was killed before its first flush
