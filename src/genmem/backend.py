@@ -22,7 +22,7 @@ class Backend(Protocol):
         ...
 
     def extract(self, extraction: Any, folder: Path) -> Any | None:
-        """`features.cache.Compute` of an `Extraction` into a folder of the cache."""
+        """`features.feature_cache.Compute` of an `Extraction` into a folder of the cache."""
         ...
 
     def moments(self, features: Any) -> Any | None:
