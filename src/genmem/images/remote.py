@@ -20,6 +20,10 @@ from genmem.images.tempfiles import copy_to_tempfile
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?]*)(\?.*)?", re.DOTALL)
 _ANY_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
+TIMEOUT_SECONDS = 30.0
+"""How long a web server may take to answer, or to send more."""
+
+_HTTP = ("http://", "https://")
 _ARROW_SCHEMES = ("s3", "gs", "gcs")
 _LONGEST_REASON = 300
 
@@ -38,7 +42,7 @@ def without_secrets(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{path.split('#')[0]}"
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What an error says, in one line, its URLs without secrets."""
     text = " ".join(str(error).split()) or type(error).__name__
     return _ANY_URL.sub(lambda url: without_secrets(url[0]), text)[:_LONGEST_REASON].rstrip(".")
@@ -61,12 +65,19 @@ class RemoteFile:
     def open(self) -> Any:
         """The file for reading by ranges."""
         with _errors(self.url):
+            if isinstance(self.files, pf.PyFileSystem):  # which would swallow errors
+                return self.files.handler.fs.open(self.path, "rb")
             return self.files.open_input_file(self.path)
 
     def copy(self) -> IO[bytes]:
         """A temporary copy of the file, read once from its start to its end."""
-        with _errors(self.url), self.files.open_input_stream(self.path) as stream:
+        with _errors(self.url), self._stream() as stream:
             return copy_to_tempfile(stream, compressed=None, what=self.url)
+
+    def _stream(self) -> Any:
+        if self.url.lower().startswith(_HTTP):  # one request, whether or not the server has ranges
+            return self.files.handler.fs.open(self.path, "rb", block_size=0)
+        return self.files.open_input_stream(self.path)
 
 
 def connect(url: str) -> RemoteFile:
@@ -87,14 +98,31 @@ def connect(url: str) -> RemoteFile:
             return RemoteFile(shown, bucket + path, files)
         from fsspec.core import url_to_fs
 
-        files, path = url_to_fs(url)
+        options = _http_options() if shown.lower().startswith(_HTTP) else {}
+        files, path = url_to_fs(url, **options)
         return RemoteFile(shown, path, pf.PyFileSystem(pf.FSSpecHandler(files)))
 
 
-def list_files(folder: RemoteFile) -> list[RemoteFile]:
-    """The files below a folder, at any depth, sorted by their paths."""
+def _http_options() -> dict[str, Any]:
+    """No limit on the whole of a download, which fsspec sets to five minutes."""
+    from aiohttp import ClientTimeout
+
+    timeout = ClientTimeout(sock_connect=TIMEOUT_SECONDS, sock_read=TIMEOUT_SECONDS)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
+def list_files(folder: RemoteFile, *, recursive: bool = True) -> list[RemoteFile]:
+    """The files in a folder, sorted by their paths.
+
+    Args:
+        folder: where to look.
+        recursive: list its folders too.
+
+    Raises:
+        InputError: there is no such folder, or it cannot be listed.
+    """
     with _errors(folder.url):
-        selector = pf.FileSelector(folder.path.rstrip("/"), recursive=True)
+        selector = pf.FileSelector(folder.path.rstrip("/"), recursive=recursive)
         infos = folder.files.get_file_info(selector)
     root = folder.url.rstrip("/")
     names = sorted(
@@ -119,10 +147,12 @@ def _errors(url: str) -> Iterator[None]:
             f"{url}: {reason_of(error)}. Install genmem[remote], or the package of fsspec for this "
             "kind of URL."
         ) from None
-    except FileNotFoundError:
-        raise InputError(f"{url}: there is no such file. Check the URL.") from None
     except Exception as error:  # fsspec's file systems raise anything
+        # fsspec's HTTP says "not found" of every failure, and has the failure itself as its cause.
+        reason = error.__cause__ if isinstance(error, FileNotFoundError) else error
+        if reason is None or getattr(reason, "status", None) == 404:
+            raise InputError(f"{url}: there is no such file. Check the URL.") from None
         raise InputError(
-            f"{url}: cannot be read: {reason_of(error)}. Check the URL, the network and "
-            "the credentials."
+            f"{url}: cannot be read: {reason_of(reason)}. Check the URL, the network and the "
+            "credentials."
         ) from None

@@ -187,11 +187,12 @@ def _expand_url(url: str) -> Iterator[ShardFile]:
     if not has_wildcards(url, url=True):
         yield _remote_file(connect(url))
         return
-    parts = url.split("/")
+    path, mark, query = url.partition("?")
+    parts = path.split("/")
     fixed = next(number for number, part in enumerate(parts) if has_wildcards(part))
-    folder = connect("/".join(parts[:fixed]) + "/")
-    for file in list_files(folder):
-        if matches(file.url, without_secrets(url)):
+    folder = connect("/".join(parts[:fixed]) + "/" + mark + query)
+    for file in list_files(folder, recursive=fixed < len(parts) - 1):
+        if matches(file.url, without_secrets(path)):
             yield _remote_file(file)
 
 
@@ -201,7 +202,7 @@ def _remote_file(file: RemoteFile) -> ShardFile:
 
 
 def open_url(url: str) -> ImageSource:
-    """Open one remote archive or parquet file, or a remote folder of them (with a final slash).
+    """Open one remote archive or parquet file, or a remote folder of them.
 
     Raises:
         InputError: it cannot be read, or holds no shards.
@@ -209,6 +210,11 @@ def open_url(url: str) -> ImageSource:
     shown = without_secrets(url)
     if _kind(shown) is not None:
         return _open(_remote_file(connect(url)), FilePool())
+    if PurePosixPath(shown).suffix and not shown.endswith("/"):
+        raise InputError(
+            f"{shown}: expected a tar, zip or parquet file, or a folder of them (with a final "
+            "slash). Download other files first."
+        )
     files = [_remote_file(file) for file in list_files(connect(url))]
     if not files:
         raise InputError(f"{shown}: expected a folder of tar, zip or parquet files, found nothing.")
