@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from genmem.errors import InputError, UsageError
 from genmem.images import hash_images, open_images, remote, shards
-from genmem.images.remote import is_url, reason_of, without_secrets
+from genmem.images.remote import reason_of
 
 
 def ids_of(source):
@@ -185,11 +185,8 @@ def test_a_server_out_of_reach_is_one_line_without_secrets(name):
 
 
 def test_a_password_and_a_signature_are_in_no_message():
-    shown = without_secrets("https://user:word@host/a.tar?signature=secret#part")
-    assert shown == "https://host/a.tar"
     error = ValueError("404, url='https://user:word@host/a.tar?signature=secret'\nmore")
     assert reason_of(error) == "404, url='https://host/a.tar' more"
-    assert not any(map(is_url, ["a.tar", "hf:x/y", "C:/x", "/a://b"]))
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):

@@ -58,13 +58,17 @@ def resume_command(kind: str, out: Path, *, device: str, processes: int = 1) -> 
 
 
 def absolute(source: str) -> str:
-    """A source that means the same in other processes and folders; a hub dataset stays as it is."""
-    return source if source.startswith("hf:") else str(Path(source).absolute())
+    """A source that means the same in other processes and folders; URLs and hub data sets do."""
+    from genmem.io.urls import is_remote
+
+    return source if is_remote(source) else str(Path(source).absolute())
 
 
 def local_path(source: str | None) -> str | None:
-    """A source that may be a path; None for a hub dataset."""
-    return None if source is None or source.startswith("hf:") else source
+    """A source that may be a path; None for a URL and a data set on a hub."""
+    from genmem.io.urls import is_remote
+
+    return None if source is None or is_remote(source) else source
 
 
 def torch_device(device: str) -> str:

@@ -19,11 +19,11 @@ from genmem.images.arrays import ArraySource, IterableSource, open_array_file
 from genmem.images.folder import open_folder
 from genmem.images.parquet import open_parquet_file
 from genmem.images.patterns import is_pattern
-from genmem.images.remote import is_url, without_secrets
 from genmem.images.shards import open_pattern, open_url
 from genmem.images.source import ImageSource
 from genmem.io.npz_layouts import PICKLES, pickle_refused
 from genmem.io.paths import refuse_empty
+from genmem.io.urls import is_url, without_secrets
 
 GROUP = "genmem.image_sources"
 """The group of the entry points by which other packages add image sources (`genmem.plugins`)."""

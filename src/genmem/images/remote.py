@@ -7,7 +7,6 @@ configuration files). Messages name a URL without its user, password and query.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ import pyarrow.fs as pf
 
 from genmem.errors import GenmemError, InputError, UsageError
 from genmem.images.tempfiles import copy_to_tempfile
+from genmem.io.urls import URL, without_secrets
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?]*)(\?.*)?", re.DOTALL)
-_ANY_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 TIMEOUT_SECONDS = 30.0
 """How long a web server may take to answer, or to send more."""
 
@@ -28,24 +26,10 @@ _ARROW_SCHEMES = ("s3", "gs", "gcs")
 _LONGEST_REASON = 300
 
 
-def is_url(source: object) -> bool:
-    """Whether a source is a URL, `SCHEME://…`."""
-    return isinstance(source, str) and _URL.fullmatch(source) is not None
-
-
-def without_secrets(url: str) -> str:
-    """A URL without user, password, query and fragment."""
-    match = _URL.fullmatch(url)
-    if not match:
-        return url
-    scheme, host, path, _ = match.groups()
-    return f"{scheme}://{host.rpartition('@')[2]}{path.split('#')[0]}"
-
-
 def reason_of(error: BaseException) -> str:
     """What an error says, in one line, its URLs without secrets."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return _ANY_URL.sub(lambda url: without_secrets(url[0]), text)[:_LONGEST_REASON].rstrip(".")
+    return without_secrets(text)[:_LONGEST_REASON].rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -87,7 +71,7 @@ def connect(url: str) -> RemoteFile:
         UsageError: fsspec or a package that it needs is missing.
         InputError: the URL is malformed, or no file system reads its kind.
     """
-    match = _URL.fullmatch(url)
+    match = URL.fullmatch(url)
     assert match is not None
     scheme, host, path, query = match.groups()
     shown = without_secrets(url)

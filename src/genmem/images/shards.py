@@ -32,8 +32,9 @@ from genmem.images.filenames import IMAGE_SUFFIXES, NamedSource, is_ignored
 from genmem.images.hashing import hash_images
 from genmem.images.parquet import ParquetSource
 from genmem.images.patterns import expand_braces, has_wildcards, matches
-from genmem.images.remote import RemoteFile, connect, is_url, list_files, without_secrets
+from genmem.images.remote import RemoteFile, connect, list_files
 from genmem.images.source import ImageHashes, ImageSource, number_id
+from genmem.io.urls import is_url, without_secrets
 
 KINDS = {
     "tar": (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"),

@@ -8,4 +8,5 @@ npz_layouts.py     what the arrays of an .npz file are, by their names; whose st
 paths.py           paths: never empty, `~` expanded; the folder of temporary files
 result_folder.py   folders with a page, its numbers and its images
 streams.py         stdout and stderr in any encoding
+urls.py            what of a URL may be shown
 """

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 from django.core.cache import caches
@@ -150,9 +150,7 @@ def _training(train: str, rows: list[int], names: list[str]) -> tuple[list[_Name
     """
     try:
         with ExitStack() as stack:
-            source = stack.enter_context(
-                open_images(train if train.startswith("hf:") else Path(train))
-            )
+            source = stack.enter_context(open_images(train))
             positions = _positions(source, rows, names)
             images: list[_NamedImage] = [
                 (names[row], None)
