@@ -206,7 +206,7 @@ def test_a_program_that_reads_a_url_ends_without_a_warning(web):
         "with open_images(sys.argv[1]) as source: print(len(source), source.id(4))"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", code, f"{web}/{{000..001}}.tar"],
+        [sys.executable, "-W", "error", "-c", code, f"{web}/{{000..001}}.tar"],
         capture_output=True,
         text=True,
         timeout=120,
