@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from genmem.neighbors import Nearest as Nearest
     from genmem.neighbors import NearestNeighbors as NearestNeighbors
     from genmem.neighbors import nearest as nearest
+    from genmem.reference import Reference as Reference
+    from genmem.reference import build_reference as build_reference
+    from genmem.reference import open_reference as open_reference
     from genmem.report import write_report as write_report
     from genmem.report.audit.page import write_audit as write_audit
     from genmem.report.dossier.write import write_dossier as write_dossier
@@ -66,6 +69,7 @@ _MODULES = {
     "genmem.metrics.memorization_distance": ("MemorizationDistance",),
     "genmem.metrics.moments": ("Moments",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
+    "genmem.reference": ("Reference", "build_reference", "open_reference"),
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
     "genmem.report.dossier.write": ("write_dossier",),

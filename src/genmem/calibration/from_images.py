@@ -26,6 +26,7 @@ from genmem.scoring.feature_sets import (
     load_feature_sets,
     open_backbones,
 )
+from genmem.scoring.stored_sets import open_references
 
 _TRAIN = "train"
 
@@ -82,7 +83,7 @@ def calibrate_sets(
         WeightsError: a backbone's weights are missing and cannot be obtained.
     """
     options = options or ExtractOptions()
-    train = as_source(train, role=_TRAIN)
+    train = open_references({_TRAIN: as_source(train, role=_TRAIN)}, held_out=False)[_TRAIN]
     _check_labels(sets, labels)
     entries = find_backbones(backbones, weights=options.weights)
     is_honest, _ = labels.masks(list(sets.values()))
@@ -132,6 +133,7 @@ def set_distances(
         _TRAIN: as_source(train, role=_TRAIN),
         **{f"set {source}": source for source in sources},
     }
+    by_role = open_references(by_role, held_out=False)
     with ExitStack() as stack:
         sets = load_feature_sets(by_role, stack=stack, backbone=backbone, options=options)
         train_rows = sets.by_role[_TRAIN].array

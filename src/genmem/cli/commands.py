@@ -20,6 +20,7 @@ from genmem.cli.cheat import CheatCommand, cheat
 from genmem.cli.demo import demo
 from genmem.cli.duplicates import duplicates
 from genmem.cli.features import features
+from genmem.cli.reference import reference
 from genmem.cli.report import report
 from genmem.cli.score import score
 from genmem.cli.study import study
@@ -61,5 +62,5 @@ for _command in (score, audit, report, duplicates, calibrate, analyze):
 app.command(cls=CheatCommand)(cheat)
 for _command in (features, submit, demo):
     app.command()(_command)
-for _group in (arena, backbones, train, study):
+for _group in (reference, arena, backbones, train, study):
     app.add_typer(_group)

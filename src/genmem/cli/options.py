@@ -89,6 +89,10 @@ Test = Annotated[str | None, option("--test", metavar="SOURCE")]
 RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
 
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
+ReferenceBackbone = Annotated[
+    str | None,
+    option("--backbone", metavar="NAME", show_default="inception, or the first of a reference"),
+]
 Backbones = Annotated[
     str,
     typer.Option(

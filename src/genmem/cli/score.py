@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genmem.cli.options import (
-    Backbone,
     Device,
     DryRun,
     Generated,
     Json,
     Preprocess,
     Ray,
+    ReferenceBackbone,
     Report,
     Seed,
     SkipBroken,
@@ -44,7 +44,7 @@ def score(
     generated: Generated,
     train: Train,
     test: Test = None,
-    backbone: Backbone = "inception",
+    backbone: ReferenceBackbone = None,
     metrics: MetricNames = None,
     tau: Tau = None,
     seed: Seed = 0,
@@ -82,8 +82,9 @@ def score(
     from genmem.scoring import score as compute_score
     from genmem.scoring.cost import score_pairs
     from genmem.scoring.feature_sets import ExtractOptions
+    from genmem.scoring.stored_sets import default_backbone
 
-    [network] = parse_backbones([backbone], preprocess)
+    [network] = parse_backbones([backbone or default_backbone(train)], preprocess)
     names = None if metrics is None else split_names(metrics)
     by_role = {"generated": generated, "train": train, "test": test}
     by_role = {role: source for role, source in by_role.items() if source is not None}
@@ -105,9 +106,9 @@ def score(
             generated=generated,
             train=train,
             test=test,
-            backbone=network,
+            backbone=None if backbone is None else network,
             metrics=names,
-            tau=tau_for(threshold, backbone=backbone, sources=sources),
+            tau=tau_for(threshold, backbone=backbone or default_backbone(train), sources=sources),
             seed=seed,
             weights=weights,
             skip_broken=skip_broken,

@@ -77,9 +77,13 @@ def tau_for(
     if tau is None or isinstance(tau, int | float):
         return tau
     from genmem.features import find_backbone, is_feature_source, is_statistics
+    from genmem.reference import is_reference
 
-    candidates = [find_backbone(backbone).name]
-    if all(is_statistics(source) or is_feature_source(source) for source in sources):
+    candidates = [backbone if backbone == FEATURES else find_backbone(backbone).name]
+    if all(
+        is_reference(source) or is_statistics(source) or is_feature_source(source)
+        for source in sources
+    ):
         candidates.insert(0, FEATURES)
     for space in candidates:
         if space in tau:

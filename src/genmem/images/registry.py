@@ -25,6 +25,9 @@ from genmem.io.npz_layouts import PICKLES, pickle_refused
 from genmem.io.paths import refuse_empty
 from genmem.io.urls import is_url, without_secrets
 
+REFERENCE = ".genmem"
+"""The suffix of folders that describe a training set (`genmem.reference`)."""
+
 GROUP = "genmem.image_sources"
 """The group of the entry points by which other packages add image sources (`genmem.plugins`)."""
 
@@ -163,6 +166,11 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     if isinstance(source, ImageSource):
         return source
     refuse_empty(source, name="images")
+    if isinstance(source, str | os.PathLike) and Path(source).suffix == REFERENCE:
+        raise InputError(
+            f"{source}: is a reference (`genmem reference`), which holds no images. Give the "
+            "images; `--train` of score and calibrate takes a reference, too."
+        )
     formats = plugins.extend(FORMATS, group=GROUP, kind=SourceFormat)
     try:
         for source_format in formats.values():

@@ -101,14 +101,22 @@ def check_threshold(threshold: float) -> None:
         raise UsageError(f"threshold: expected a ratio in (0, 1], got {threshold}.")
 
 
-def two_nearest_different(generated: Any, train: Any) -> tuple[Nearest, int]:
+def two_nearest_different(
+    generated: Any, train: Any, *, different: NDArray[np.int64] | None = None
+) -> tuple[Nearest, int]:
     """The two nearest training rows that differ from each other, and the duplicates set aside.
+
+    Args:
+        generated: float [n, d].
+        train: float [m, d].
+        different: rows of train that equal no earlier one, int64 [u], ascending; None where they
+            are not known.
 
     Returns:
         `Nearest` with k = 2, Euclidean, indices into `train`; and the number of training rows
         identical to an earlier one.
     """
-    first, _ = group_equal_rows(train)
+    first = group_equal_rows(train)[0] if different is None else different
     duplicates = int(train.shape[0]) - len(first)
     check_at_least(
         len(first), 2, role="train", why="d1/d2 needs two different training images to compare."

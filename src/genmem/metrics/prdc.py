@@ -88,7 +88,12 @@ def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBOR
 
 
 def prdc_on_subsets(
-    *, generated: Any, train: Any, seed: int = 0, names: Sequence[str] = NAMES
+    *,
+    generated: Any,
+    train: Any,
+    seed: int = 0,
+    names: Sequence[str] = NAMES,
+    train_distances: NDArray[np.float64] | None = None,
 ) -> dict[str, Result]:
     """`prdc` on equally large random subsets of at most `SUBSET_ROWS` rows.
 
@@ -98,17 +103,22 @@ def prdc_on_subsets(
     Args:
         generated: float [n, d].
         train: float [m, d].
-        seed: of the subsets.
+        seed: of the subsets; that of train does not depend on the generated rows.
         names: which of the four.
+        train_distances: of train's subset, as in `prdc`, where they are known.
 
     Raises:
         InputError: as for `precision`.
     """
     rows = {"generated": int(generated.shape[0]), "train": int(train.shape[0])}
     size = min(SUBSET_ROWS, *rows.values())
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 1])  # other draws than train's
+    subset = np.sort(rng.choice(rows["generated"], size, replace=False))
     results = prdc(
-        generated=_subset(generated, size, rng), train=_subset(train, size, rng), names=names
+        generated=_take(generated, subset),
+        train=_take(train, train_subset(rows["train"], size, seed=seed)),
+        names=names,
+        train_distances=train_distances,
     )
     notes = tuple(
         f"on a random {size:,} of {count:,} {role} rows: the four compare sets of equal size."
@@ -118,11 +128,19 @@ def prdc_on_subsets(
     return {name: replace(result, notes=notes, seed=seed) for name, result in results.items()}
 
 
-def _subset(features: Any, size: int, rng: np.random.Generator) -> Any:
-    count = int(features.shape[0])
-    if count == size:
-        return features
-    return take_rows(features, np.sort(rng.choice(count, size, replace=False)))
+def train_subset(count: int, size: int, *, seed: int) -> NDArray[np.int64]:
+    """The training rows that `prdc_on_subsets` compares, int64 [size], ascending.
+
+    Args:
+        count: training rows.
+        size: of the subset.
+        seed: of the subset.
+    """
+    return np.sort(np.random.default_rng(seed).choice(count, size, replace=False))
+
+
+def _take(features: Any, rows: NDArray[np.int64]) -> Any:
+    return features if len(rows) == int(features.shape[0]) else take_rows(features, rows)
 
 
 def prdc(
@@ -132,6 +150,7 @@ def prdc(
     names: Sequence[str] = NAMES,
     precision_neighborhood: int = PRECISION_NEIGHBORHOOD,
     density_neighborhood: int = DENSITY_NEIGHBORHOOD,
+    train_distances: NDArray[np.float64] | None = None,
 ) -> dict[str, Result]:
     """Several of the four by name, sharing one search of each set in itself.
 
@@ -141,6 +160,8 @@ def prdc(
         names: which of "precision", "recall", "density", "coverage".
         precision_neighborhood: k of precision and recall.
         density_neighborhood: k of density and coverage.
+        train_distances: float64 [m, k], from each row of train to its nearest other rows, Euclidean
+            and ascending, k at least the largest neighborhood; None where they are not known.
     """
     sets = as_feature_sets(generated=generated, train=train)
     generated, train = sets.values()
@@ -152,7 +173,8 @@ def prdc(
     for name in names:
         if name not in NAMES:
             raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
-    radii = _radii(train, [k for name, k in k_of.items() if name != "recall"], role="train")
+    train_k = [k for name, k in k_of.items() if name != "recall"]
+    radii = _radii(train, train_k, role="train", distances=train_distances)
     radii_generated = _radii(
         generated, [k for name, k in k_of.items() if name == "recall"], role="generated"
     )
@@ -188,13 +210,20 @@ def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
     )[name]
 
 
-def _radii(features: Any, ks: Sequence[int], *, role: str) -> dict[int, NDArray[np.float64]]:
+def _radii(
+    features: Any,
+    ks: Sequence[int],
+    *,
+    role: str,
+    distances: NDArray[np.float64] | None = None,
+) -> dict[int, NDArray[np.float64]]:
     """float64 [rows] by k: the distance from each row to its k-th nearest other row."""
     if not ks:
         return {}
     largest = max(ks)
     rows = int(features.shape[0])
     check_at_least(rows, largest + 1, role=role, why=f"each row needs {largest} neighbors.")
-    search = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
-    distances = to_numpy(search.distances)
+    if distances is None:
+        search = nearest(features, features, k=largest, metric="euclidean", exclude_self=True)
+        distances = to_numpy(search.distances)
     return {k: np.ascontiguousarray(distances[:, k - 1]) for k in sorted(set(ks))}

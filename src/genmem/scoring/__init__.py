@@ -4,6 +4,7 @@ score.py              `genmem.score`: the whole way, in one call
 running.py            `genmem.RunningScore`: the same for images that come in batches
 plan.py               which metrics are computed, decided before any image is read
 feature_sets.py       sources of images or features → the features of each set
+stored_sets.py        references in the place of train and test
 metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
 cost.py               what a comparison costs, estimated before it starts
 compute.py            each metric of the plan, computed as its registry entry says

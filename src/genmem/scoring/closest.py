@@ -22,15 +22,20 @@ MAXIMUM_SIDE = 256
 def row_image(
     features: FeatureSet, row: int, *, largest_side: int | None = MAXIMUM_SIDE
 ) -> Image.Image | None:
-    """The image of a row; None where the set came as features.
+    """The image of a row; None where there is none, as of features.
 
     Args:
         features: the set.
         row: of the set.
         largest_side: a larger image is reduced to it, in pixels; None: it is not reduced.
+
+    Returns:
+        Of a reference its thumbnail, if it has one.
     """
     if features.source is None:
-        return None
+        picture = features.thumbnail(row)
+        name = f"the thumbnail of {features.ids[row]}"
+        return None if picture is None else Image.fromarray(decode(picture, name=name))
     position = int(features.positions[row])
     pixels = decode(features.source.content(position), name=features.source.describe(position))
     image = Image.fromarray(pixels)

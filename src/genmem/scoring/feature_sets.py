@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +33,11 @@ from genmem.features.engines import choose_device
 from genmem.formatting import count
 from genmem.images import ArraySource, ImageSource, Progress, open_images, side_file_notes
 from genmem.io.paths import refuse_empty
+from genmem.reference import Reference
 from genmem.results import InputSummary, Json
+from genmem.scoring.stored_sets import StoredSet
 from genmem.set_statistics import Statistics
+from genmem.yardstick.file_properties import FileProperties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,8 @@ class FeatureSet:
         backbone: what made the features, as far as that is known; None for bare arrays.
         statistics: mean and covariance that came with the set and describe all of it, of which the
             rows may be a part; None for most sets.
+        stored: the set of a reference that this is; None for most sets. It has no `source`: its
+            images are not here, only what the reference says of them.
     """
 
     array: Any
@@ -87,6 +92,20 @@ class FeatureSet:
     shape: tuple[int, ...] | None = None
     backbone: Mapping[str, Json] | None = None
     statistics: Statistics | None = None
+    stored: StoredSet | None = None
+
+    @property
+    def stored_images(self) -> ImageSource | Sequence[FileProperties] | None:
+        """The stored images, or what a reference knows of them; None of features."""
+        if self.stored is None:
+            return self.source
+        return self.stored.reference.properties(self.stored.role)
+
+    def thumbnail(self, row: int) -> bytes | None:
+        """The encoded small picture that a reference has of a row; None without one."""
+        if self.stored is None:
+            return None
+        return self.stored.reference.thumbnail(self.stored.role, row)
 
     @property
     def matrix(self) -> Any:
@@ -161,7 +180,7 @@ def open_backbones(
     Returns:
         One extractor per name; [None] where all sets are features already.
     """
-    if all(map(is_feature_source, sources)):
+    if all(isinstance(source, StoredSet) or is_feature_source(source) for source in sources):
         return [None]
     return [
         load_backbone(
@@ -211,24 +230,34 @@ def load_feature_sets(
     for role, source in sources.items():
         refuse_empty(source, name=role)
         may_be_statistics = statistics and role == "train"
-        is_read_later = (may_be_statistics and is_statistics(source)) or is_feature_source(source)
+        is_read_later = (
+            isinstance(source, StoredSet)
+            or (may_be_statistics and is_statistics(source))
+            or is_feature_source(source)
+        )
         opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = None
     if isinstance(backbone, FeatureExtractor):
         extractor = backbone
     elif images and backbone is not None:
+        _check_spaces(opened.values(), find_backbone(backbone).name)
         [extractor] = open_backbones([backbone], images, options)
-    by_role = {}
-    for role, source in opened.items():
+    by_role: dict[str, FeatureSet] = {}
+    # Features decide the space of a reference, where no backbone does.
+    for role in sorted(opened, key=lambda role: isinstance(opened[role], StoredSet)):
+        source = opened[role]
         if isinstance(source, ImageSource) and extractor is not None:
             by_role[role] = _extract(source, extractor, role=role, options=options)
+        elif isinstance(source, StoredSet):
+            by_role[role] = _stored_set(source, extractor, by_role.values())
         elif is_statistics(source):
             by_role[role] = _statistics_set(source)
         else:
             by_role[role] = _load(source, role)
         if statistics and isinstance(source, ImageSource) and has_statistics(sources[role]):
             by_role[role] = replace(by_role[role], statistics=load_statistics(sources[role]))
+    by_role = {role: by_role[role] for role in opened}
     _refuse_other_backbones(by_role)
     check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
@@ -282,6 +311,48 @@ def _load(source: Any, role: str) -> FeatureSet:
     # Tensors stay on their device; everything else is NumPy, memory-mapped when it is a file.
     array = source if is_torch_array(source) else features.array
     return _feature_set(features, name, "features", array=array)
+
+
+def _check_spaces(sources: Iterable[Any], name: str) -> None:
+    """Refuse a backbone that a reference lacks, before its weights are looked for."""
+    for source in sources:
+        if isinstance(source, StoredSet):
+            source.reference.space(name)
+
+
+def _stored_set(
+    stored: StoredSet, extractor: FeatureExtractor | None, others: Iterable[FeatureSet]
+) -> FeatureSet:
+    """A set of a reference, in the feature space of the other sets."""
+    if extractor is not None:
+        space = stored.reference.space(extractor.backbone.name)
+    else:
+        space = stored.reference.space(_space_of(stored.reference, others))
+    entry = stored.reference.manifest.sets[stored.role]
+    return FeatureSet(
+        array=space.features(stored.role),
+        logits=None,
+        ids=stored.reference.ids(stored.role),
+        summary=InputSummary(
+            source=stored.reference.name,
+            kind=entry.kind,
+            count=entry.count,
+            digest=entry.digest,
+        ),
+        source=None,
+        positions=np.arange(entry.count),
+        shape=space.entry.shape,
+        backbone=space.entry.backbone,
+        stored=replace(stored, space=space),
+    )
+
+
+def _space_of(reference: Reference, others: Iterable[FeatureSet]) -> str | None:
+    """The space that features belong to: the one their file names, or of their dimension."""
+    for one in others:
+        if one.backbone is not None and one.stored is None:
+            return str(one.backbone.get("name"))
+    return None
 
 
 def _statistics_set(source: Any) -> FeatureSet:

@@ -22,8 +22,12 @@ from genmem.metrics.frechet_interval import fd_influence
 from genmem.metrics.memorization_distance import zero_rows
 from genmem.metrics.memorization_ratio import two_nearest_different
 from genmem.metrics.moments import moments
+from genmem.metrics.prdc import SUBSET_ROWS
 from genmem.neighbors import Nearest, nearest
+from genmem.reference.description import SEED
+from genmem.reference.reference import ReferenceSpace
 from genmem.set_statistics import Statistics
+from genmem.yardstick.two_sample import TwoSample
 
 
 @dataclass
@@ -39,6 +43,9 @@ class MetricInputs:
         tau: MiFID's threshold, or None.
         seed: seed of everything random.
         statistics: of the training set, which take the place of the moments of `train`; or None.
+        space: of the reference that `train` is the training set of, whose stored results take the
+            place of searches; None where train is no reference.
+        is_held_out: `test` is the held-out set of the same reference.
         progress: called with each stage.
         seconds: wall-clock seconds by stage, filled as the work is done.
     """
@@ -50,6 +57,8 @@ class MetricInputs:
     tau: float | None = None
     seed: int = 0
     statistics: Statistics | None = None
+    space: ReferenceSpace | None = None
+    is_held_out: bool = False
     progress: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -72,6 +81,8 @@ class MetricInputs:
         """What FD takes of train: its statistics, its `Moments`, or (n ≤ d) train itself."""
         if self.statistics is not None:
             return self.statistics
+        if self.space is not None and self.train.shape[0] > self.train.shape[1]:
+            return self.space.moments
         with self.timed("moments of train"):
             return _moments_or_rows(self.train)
 
@@ -103,6 +114,8 @@ class MetricInputs:
         """The same of each test row; None without test."""
         if self.test is None:
             return None
+        if self.space is not None and self.is_held_out:
+            return self.space.test_cosine
         with self.timed("nearest training images of test, cosine"):
             return _search(self.test, self.train)
 
@@ -148,8 +161,10 @@ class MetricInputs:
         """As `two_nearest`, of each test row; None without test."""
         if self.test is None:
             return None
+        if self.space is not None and self.is_held_out:
+            return self.space.test_euclidean
         with self.timed("nearest training images of test, Euclidean"):
-            return two_nearest_different(self.test, self.train)[0]
+            return two_nearest_different(self.test, self.train, different=self._different)[0]
 
     @property
     def train_duplicates(self) -> int:
@@ -159,7 +174,36 @@ class MetricInputs:
     @cached_property
     def _two_nearest(self) -> tuple[Nearest, int]:
         with self.timed("nearest training images of generated, Euclidean"):
-            return two_nearest_different(self.generated, self.train)
+            return two_nearest_different(self.generated, self.train, different=self._different)
+
+    @property
+    def _different(self) -> NDArray[np.int64] | None:
+        """Training rows that equal no earlier one, where they are known."""
+        return None if self.space is None else self.space.different_rows
+
+    @property
+    def train_gaps(self) -> NDArray[np.float64] | None:
+        """Distance of each training row to the nearest other, Euclidean, where it is known."""
+        return None if self.space is None else self.space.euclidean.distances[:, 0]
+
+    @property
+    def subset_distances(self) -> NDArray[np.float64] | None:
+        """What `prdc_on_subsets` takes of train's subset, where it is known."""
+        if self.space is None:
+            return None
+        rows = min(SUBSET_ROWS, self.train_rows, int(self.generated.shape[0]))
+        return self.space.subset_distances(rows=rows, seed=self.seed)
+
+    @property
+    def train_others(self) -> Nearest | None:
+        """The nearest other training rows of each, by absolute cosine, where they are known."""
+        return None if self.space is None else self.space.cosine
+
+    @property
+    def two_sample(self) -> TwoSample | None:
+        """The two-sample test of train and test with this seed, where it is known."""
+        known = self.space is not None and self.is_held_out and self.seed == SEED
+        return self.space.two_sample if known and self.space is not None else None
 
     def nearest_distances(self) -> dict[str, NDArray[np.float64]]:
         """Cosine distances to the nearest training row, float64 [n], by role."""

@@ -37,6 +37,7 @@ from genmem.scoring.feature_sets import (
     load_feature_sets,
 )
 from genmem.scoring.score import plan_for, score_feature_sets
+from genmem.scoring.stored_sets import StoredSet, default_backbone, open_references
 
 
 class RunningScore:
@@ -58,7 +59,7 @@ class RunningScore:
         *,
         train: Any,
         test: Any = None,
-        backbone: BackboneLike = "inception",
+        backbone: BackboneLike | None = None,
         metrics: Sequence[str] | None = None,
         tau: float | None = None,
         seed: int = 0,
@@ -70,15 +71,17 @@ class RunningScore:
         """Prepare the fixed sets; arguments and errors as for `genmem.score`.
 
         The generated images are assumed to come as train does: images or features. Where train is
-        statistics (`Statistics`, or a file of them) the backbone is loaded, so that images can
-        come; features may.
+        statistics (`Statistics`, or a file of them) or a reference of images the backbone is
+        loaded, so that images can come; features may.
         """
         sources = {"train": as_source(train, role="train")}
         if test is not None:
             sources["test"] = as_source(test, role="test")
-        of_statistics = is_statistics(sources["train"])
+        sources = open_references(sources)
+        backbone = default_backbone(sources["train"]) if backbone is None else backbone
+        takes_images = is_statistics(sources["train"]) or _is_of_images(sources["train"])
         self._plan = plan_for(
-            {"generated": () if of_statistics else sources["train"], **sources},
+            {"generated": () if takes_images else sources["train"], **sources},
             metrics=metrics,
             tau=tau,
             seed=seed,
@@ -97,7 +100,7 @@ class RunningScore:
             }
         self._yardstick: Yardstick | None = None
         self._extractor = sets.extractor
-        if of_statistics and sets.extractor is None:
+        if takes_images and sets.extractor is None:
             self._extractor = load_backbone(
                 backbone, weights=weights, device=device, progress=progress
             )
@@ -202,6 +205,11 @@ class RunningScore:
         score = score_feature_sets(sets, plan, yardstick=self._yardstick)
         self._yardstick = score.yardstick  # train and test stay the same
         return score
+
+
+def _is_of_images(train: Any) -> bool:
+    """Whether a reference was made of images, which may come, too."""
+    return isinstance(train, StoredSet) and train.reference.manifest.train.kind == "images"
 
 
 def _without_source(features: FeatureSet) -> FeatureSet:

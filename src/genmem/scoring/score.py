@@ -33,6 +33,13 @@ from genmem.scoring.feature_sets import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan, build_plan
+from genmem.scoring.stored_sets import (
+    StoredSet,
+    default_backbone,
+    open_references,
+    reference_notes,
+    reference_provenance,
+)
 from genmem.scoring.verdict_evidence import add_verdict
 from genmem.set_statistics import Statistics
 
@@ -49,7 +56,7 @@ def score(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbone: BackboneLike = "inception",
+    backbone: BackboneLike | None = None,
     metrics: Sequence[str] | None = None,
     tau: float | None = None,
     seed: int = 0,
@@ -66,10 +73,13 @@ def score(
         generated: a folder, .zip, .tar, .parquet, .npy/.npz or `hf:DATASET[:split]`; uint8 images
             [n, H, W, 3] or float features [n, d] in memory; or an iterable of images.
         train: the training set, in any of these forms; or its mean and covariance (`Statistics`, or
-            an .npz file with mu and sigma), which serve FD only.
-        test: held-out images of the same kind; None leaves out the metrics that need them.
+            an .npz file with mu and sigma), which serve FD only; or a reference
+            (`genmem.open_reference`, or its folder), which takes the place of the images.
+        test: held-out images of the same kind; None takes those of a reference, and without any
+            leaves out the metrics that need them.
         backbone: feature space: a name (`genmem backbones` lists them), or a network of your own as
             a file, torch module, callable or `custom_backbone`; unused where features are given.
+            None takes the first of a reference, else "inception".
         metrics: names or aliases of metrics; None for all that the data allow.
         tau: MiFID's threshold; None for the backbone's published one, if there is one.
         seed: seed of everything random.
@@ -106,6 +116,8 @@ def score(
     if test is not None:
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
+    sources = open_references(sources)
+    backbone = default_backbone(sources["train"]) if backbone is None else backbone
     plan = plan_for(sources, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
@@ -132,7 +144,9 @@ def plan_for(
     """The plan for the sets given by role, decided by what they are, before any is read."""
     of_statistics = is_statistics(sources["train"])
     are_features = {
-        role: (role == "train" and of_statistics) or is_feature_source(source)
+        role: (role == "train" and of_statistics)
+        or isinstance(source, StoredSet)
+        or is_feature_source(source)
         for role, source in sources.items()
     }
     name = "features" if all(are_features.values()) else find_backbone(backbone).name
@@ -171,6 +185,8 @@ def score_feature_sets(
         tau=plan.tau,
         seed=plan.seed,
         statistics=statistics,
+        space=None if train.stored is None else train.stored.space,
+        is_held_out=test is not None and test.stored is not None,
         progress=progress,
     )
     results, left_out = compute_metrics(inputs, plan)
@@ -183,6 +199,7 @@ def score_feature_sets(
         provenance={
             **provenance(seed=plan.seed),
             **({"train_moments": _statistics_source(train)} if statistics is not None else {}),
+            **reference_provenance(train.stored),
         },
         seconds=inputs.seconds,
         nearest=inputs.nearest_distances(),
@@ -192,6 +209,11 @@ def score_feature_sets(
         notes=(
             *set_notes(by_role),
             *_statistics_notes(by_role, backbone=sets.backbone),
+            *reference_notes(
+                train.stored,
+                None if test is None else test.stored,
+                pictures=generated.source is not None,
+            ),
             *sets.notes(),
             *plan.left_out,
             *left_out,

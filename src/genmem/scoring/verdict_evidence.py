@@ -79,9 +79,11 @@ def add_verdict(
                 yardstick = check_yardstick(
                     train=inputs.train,
                     test=inputs.test,
-                    sources={role: features.source for role, features in sets.by_role.items()},
+                    sources={role: rows.stored_images for role, rows in sets.by_role.items()},
                     metric=METRIC,
                     test_distances=score.nearest["test"],
+                    others=inputs.train_others,
+                    two_sample=inputs.two_sample,
                     seed=inputs.seed,
                 )
             shape = generator_shape(
@@ -95,7 +97,9 @@ def add_verdict(
         test_near = _test_near(score, inputs)
     repeats = repeats_of(yardstick)
     if repeats is None and inputs.train is not None and _has_exact_copies(score):
-        repeats = count_repeats(inputs.train, metric=METRIC, seed=inputs.seed)
+        repeats = count_repeats(
+            inputs.train, metric=METRIC, seed=inputs.seed, others=inputs.train_others
+        )
     score = replace(score, yardstick=yardstick, repeats=repeats)
     verdict = judge(
         score,

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from genmem.arrays import as_feature_sets, row_counts, to_numpy
 from genmem.formatting import capitalize, share
 from genmem.images import ImageSource
-from genmem.neighbors import Metric, nearest
+from genmem.neighbors import Metric, Nearest, nearest
 from genmem.results import Yardstick
-from genmem.yardstick.file_properties import FileDifferences, compare_files, read_properties
+from genmem.yardstick.file_properties import (
+    FileDifferences,
+    FileProperties,
+    compare_files,
+    read_properties,
+)
 from genmem.yardstick.series import (
     Series,
     compare_series,
@@ -24,6 +29,9 @@ from genmem.yardstick.series import (
     link_images,
 )
 from genmem.yardstick.two_sample import TwoSample, two_sample_test
+
+StoredImages = ImageSource | Sequence[FileProperties]
+"""Stored images, or what `read_properties` said of them."""
 
 FEWEST = 20
 """Rows of each set that say something about its distribution."""
@@ -37,10 +45,12 @@ def check_yardstick(
     *,
     train: Any,
     test: Any,
-    sources: Mapping[str, ImageSource | None] | None = None,
+    sources: Mapping[str, StoredImages | None] | None = None,
     groups: Sequence[Any] | None = None,
     metric: Metric = "absolute_cosine",
     test_distances: NDArray[np.float64] | None = None,
+    others: Nearest | None = None,
+    two_sample: TwoSample | None = None,
     seed: int = 0,
 ) -> Yardstick:
     """Test whether held-out images say how close honest images come to the training images.
@@ -52,13 +62,17 @@ def check_yardstick(
         train: float [l, d], features of the training images; NumPy (memory-mapped too) or torch.
         test: float [m, d], features of the held-out images.
         sources: the stored images of "train", "test" and "generated", where there are more than
-            features. Where the generated ones differ from both others this is said in a note, since
-            it is no fault of the yardstick.
+            features, or what `read_properties` said of them. Where the generated ones differ from
+            both others this is said in a note, since it is no fault of the yardstick.
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
         metric: the distance between images.
         test_distances: float64 [m], distances of held-out images to their nearest training image,
             where they are known.
+        others: the nearest other training rows of each training row, by `metric`, where they are
+            known; at least 10.
+        two_sample: of the same rows and seed, without groups, where it is known. It is computed
+            again where images come in series.
         seed: of samples and permutations.
 
     Returns:
@@ -76,7 +90,8 @@ def check_yardstick(
         distances = test_distances
         if distances is None:
             distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
-        checks = _check_features(train, test, distances, groups, metric=metric, seed=seed)
+        known = _Known(distances, others, None if groups is not None else two_sample)
+        checks = _check_features(train, test, known, groups, metric=metric, seed=seed)
     stored = {role: source for role, source in (sources or {}).items() if source is not None}
     if {"train", "test"} <= stored.keys():
         checks["file_properties"], findings = _check_files(stored, seed)
@@ -93,6 +108,15 @@ def check_yardstick(
     )
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is computed already."""
+
+    test_distances: NDArray[np.float64]
+    others: Nearest | None
+    two_sample: TwoSample | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Finding:
     """A sentence of a check, and whether it speaks against the yardstick."""
@@ -105,7 +129,7 @@ class _Finding:
 def _check_features(
     train: Any,
     test: Any,
-    test_distances: NDArray[np.float64],
+    known: _Known,
     groups: Sequence[Any] | None,
     *,
     metric: Metric,
@@ -117,7 +141,10 @@ def _check_features(
     if groups is not None:
         labels = np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
         of_train, of_test = labels[:rows], labels[rows:]
-    left_out = left_out_distances(train, metric=metric, seed=seed, groups=of_train)
+    test_distances = known.test_distances
+    left_out = left_out_distances(
+        train, metric=metric, seed=seed, groups=of_train, others=known.others
+    )
     by_series = False
     if len(left_out.distances) >= FEWEST:
         checks["series"] = series = compare_series(
@@ -130,6 +157,8 @@ def _check_features(
         )
         # Images of one series go to one side together, or every split by series would differ.
         by_series = series.in_series or series.test_in_series
+    if known.two_sample is not None and not by_series:
+        return {**checks, "two_sample": known.two_sample}
     within = link(test_distances)
     checks["two_sample"] = two_sample_test(
         train=train,
@@ -142,10 +171,13 @@ def _check_features(
 
 
 def _check_files(
-    sources: Mapping[str, ImageSource], seed: int
+    sources: Mapping[str, StoredImages], seed: int
 ) -> tuple[FileDifferences, list[_Finding]]:
     """The differences of the held-out images, and notes on those that are no reason."""
-    properties = {role: read_properties(source, seed=seed) for role, source in sources.items()}
+    properties = {
+        role: read_properties(source, seed=seed) if isinstance(source, ImageSource) else source
+        for role, source in sources.items()
+    }
     differences = compare_files(properties["train"], properties["test"])
     notes = [f"{capitalize(clause)}: hardly a difference." for clause in differences.minor]
     if "generated" in properties:

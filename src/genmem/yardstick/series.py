@@ -15,7 +15,7 @@ from genmem.metrics.copied_fraction import (
     copied_fraction_from,
     relative_distances,
 )
-from genmem.neighbors import Metric, group_equal_rows, nearest, nearest_other
+from genmem.neighbors import Metric, Nearest, group_equal_rows, nearest, nearest_other
 from genmem.results import Json, Yardstick, fields_to_json
 
 ROWS = 2_000
@@ -103,20 +103,28 @@ def repeats_of(yardstick: Yardstick | None) -> tuple[int, int] | None:
     return None if series is None else (series.repeats, series.train)
 
 
-def count_repeats(train: Any, *, metric: Metric, seed: int) -> tuple[int, int]:
+def count_repeats(
+    train: Any, *, metric: Metric, seed: int, others: Nearest | None = None
+) -> tuple[int, int]:
     """Training images that are equal to another one, and how many were looked at.
 
     Args:
         train: float [l, d].
         metric: the distance.
         seed: of the sample, where there are more than `ROWS`.
+        others: the nearest other training rows of each, by `metric`; None where they are not known.
     """
     positions = _sample(int(train.shape[0]), seed)
-    return _equal_to_another(train, positions, metric), len(positions)
+    return _equal_to_another(train, positions, metric, others), len(positions)
 
 
 def left_out_distances(
-    train: Any, *, metric: Metric, seed: int, groups: NDArray[np.int64] | None = None
+    train: Any,
+    *,
+    metric: Metric,
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
+    others: Nearest | None = None,
 ) -> LeftOut:
     """Distances of training images to their 5 nearest different ones.
 
@@ -125,17 +133,21 @@ def left_out_distances(
         metric: the distance.
         seed: of the sample, where there are more than `ROWS`.
         groups: int64 [l], each image's group, all of which is left out; None: each its own.
+        others: as in `count_repeats`; searched first where it lists as many as this function would.
     """
     positions = _sample(int(train.shape[0]), seed)
-    repeats = _equal_to_another(train, positions, metric)
+    repeats = _equal_to_another(train, positions, metric, others)
     different = positions[group_equal_rows(take_rows(train, positions))[0]]
     distances = np.full((len(different), min(NEIGHBORS, int(train.shape[0]) - 1)), np.inf)
     most = min(int(train.shape[0]), _MOST_NEIGHBORS)
     depth, short = min(2 * NEIGHBORS, most), np.arange(len(different))
     while len(short):
         rows = different[short]
-        search = nearest(take_rows(train, rows), train, k=depth, metric=metric)
-        near, indices = to_numpy(search.distances), to_numpy(search.indices)
+        if others is not None and others.indices.shape[1] >= depth - 1:
+            near, indices = others.distances[rows], others.indices[rows]
+        else:
+            search = nearest(take_rows(train, rows), train, k=depth, metric=metric)
+            near, indices = to_numpy(search.distances), to_numpy(search.indices)
         own = (indices == rows[:, None]) | (near <= NO_DISTANCE)
         if groups is not None:
             own |= groups[indices] == groups[rows][:, None]
@@ -154,10 +166,15 @@ def _sample(count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, ROWS, replace=False))
 
 
-def _equal_to_another(train: Any, positions: NDArray[np.int64], metric: Metric) -> int:
+def _equal_to_another(
+    train: Any, positions: NDArray[np.int64], metric: Metric, others: Nearest | None
+) -> int:
     """How many of the rows at these positions are equal to another row."""
-    others = to_numpy(nearest_other(train, positions, metric=metric))
-    return int(np.count_nonzero(others <= NO_DISTANCE))
+    if others is not None:
+        distances = others.distances[positions, 0]
+    else:
+        distances = to_numpy(nearest_other(train, positions, metric=metric))
+    return int(np.count_nonzero(distances <= NO_DISTANCE))
 
 
 def _filled(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,114 @@
+"""What metrics need of the training rows alone, and of held-out rows beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.arrays import check_at_least, to_numpy
+from genmem.metrics.copied_fraction import NEIGHBORS
+from genmem.metrics.memorization_ratio import distance_ratios, two_nearest_different
+from genmem.metrics.moments import moments
+from genmem.metrics.prdc import DENSITY_NEIGHBORHOOD, SUBSET_ROWS, train_subset
+from genmem.neighbors import Nearest, group_equal_rows, nearest
+
+SEED = 0
+"""Of the subset whose distances are stored: the default of every command."""
+
+EUCLIDEAN_NEIGHBORS = 5
+COSINE_NEIGHBORS = 10
+"""Other training rows that are listed for each training row, by Euclidean distance and by absolute
+cosine. A page of the yardstick looks at 5 different ones."""
+
+NEAR = 1 / 3
+"""Two training rows are near-duplicates where d1/d2 of one to the others is below this."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def describe_train(train: Any) -> tuple[Arrays, dict[str, int]]:
+    """Describe training rows; the two searches of all rows among each other take by far longest.
+
+    Args:
+        train: float32 [n, d], memory-mapped too.
+
+    Returns:
+        Arrays by the names of `manifest.DERIVED`, and the lengths of their sides.
+
+    Raises:
+        InputError: fewer than two different rows.
+    """
+    rows = int(train.shape[0])
+    first, _ = group_equal_rows(train)
+    check_at_least(len(first), 2, role="train", why="distances take two different training images.")
+    seen = moments(train)
+    euclidean = _among(train, EUCLIDEAN_NEIGHBORS, "euclidean")
+    cosine = _among(train, COSINE_NEIGHBORS, "absolute_cosine")
+    subset = train[train_subset(rows, min(rows, SUBSET_ROWS), seed=SEED)]
+    inside = _among(subset, DENSITY_NEIGHBORHOOD, "euclidean")
+    arrays = {
+        "mean": seen.mean,
+        "scatter": seen.scatter,
+        "euclidean_distances": euclidean.distances,
+        "euclidean_indices": euclidean.indices,
+        "cosine_distances": cosine.distances,
+        "cosine_indices": cosine.indices,
+        "repeats": np.setdiff1d(np.arange(rows), first),
+        "near_duplicates": near_duplicates(euclidean),
+        "subset_distances": inside.distances,
+    }
+    sizes = {
+        "euclidean": euclidean.indices.shape[1],
+        "cosine": cosine.indices.shape[1],
+        "repeats": len(arrays["repeats"]),
+        "pairs": len(arrays["near_duplicates"]),
+        "subset": len(subset),
+        "subset_neighbors": inside.indices.shape[1],
+    }
+    return arrays, sizes
+
+
+def describe_test(test: Any, train: Any) -> tuple[Arrays, dict[str, int]]:
+    """Describe held-out rows by their nearest training rows.
+
+    Args:
+        test: float32 [m, d].
+        train: float32 [n, d].
+
+    Returns:
+        Arrays by the names of `manifest.DERIVED_OF_TEST`, and the lengths of their sides.
+    """
+    k = min(NEIGHBORS, int(train.shape[0]))
+    cosine = nearest(test, train, k=k, metric="absolute_cosine")
+    euclidean, _ = two_nearest_different(test, train)
+    arrays = {
+        "test_cosine_distances": to_numpy(cosine.distances),
+        "test_cosine_indices": to_numpy(cosine.indices),
+        "test_euclidean_distances": euclidean.distances,
+        "test_euclidean_indices": euclidean.indices,
+    }
+    return arrays, {"test_cosine": k}
+
+
+def near_duplicates(search: Nearest) -> NDArray[np.int64]:
+    """Pairs of training rows that nearly repeat each other, int64 [p, 2], ascending.
+
+    Args:
+        search: each row's nearest other rows, Euclidean, k ≥ 1.
+    """
+    distances = search.distances
+    near = distances[:, 0] == 0
+    if distances.shape[1] > 1:
+        near |= distance_ratios(search) < NEAR
+    rows = np.flatnonzero(near)
+    pairs = np.stack([rows, search.indices[rows, 0]], axis=1)
+    return np.unique(np.sort(pairs, axis=1), axis=0).astype(np.int64).reshape(-1, 2)
+
+
+def _among(rows: Any, k: int, metric: Any) -> Nearest:
+    """The k nearest other rows of each row, as far as there are so many."""
+    k = min(k, int(rows.shape[0]) - 1)
+    search = nearest(rows, rows, k=k, metric=metric, exclude_self=True)
+    return Nearest(to_numpy(search.distances), to_numpy(search.indices))

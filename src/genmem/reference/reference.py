@@ -1,0 +1,335 @@
+"""`open_reference`: a reference's spaces, rows and pictures, read when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genmem.arrays import rows_not_finite
+from genmem.errors import InputError, UsageError
+from genmem.features.cache import EntryState, Rows, default_cache, entry_key, open_or_compute
+from genmem.formatting import join_words
+from genmem.metrics.moments import Moments
+from genmem.neighbors import Nearest
+from genmem.reference.contents import StoredIds, check_indices, read_array, shard_slices
+from genmem.reference.description import SEED
+from genmem.reference.folder import check_sizes
+from genmem.reference.manifest import (
+    DERIVED,
+    DERIVED_OF_TEST,
+    MANIFEST,
+    Manifest,
+    SetEntry,
+    Space,
+    expected_files,
+    read_manifest,
+    shard_file,
+)
+from genmem.yardstick.file_properties import FileProperties
+from genmem.yardstick.two_sample import TwoSample
+
+Role = Literal["train", "test"]
+
+_ROWS_PER_CHECK = 16_384
+
+
+def is_reference(source: object) -> bool:
+    """Whether `source` is a reference, or a folder with the manifest of one."""
+    if isinstance(source, Reference):
+        return True
+    if not isinstance(source, str | Path):
+        return False
+    path = Path(source).expanduser()
+    try:
+        if not path.is_dir():
+            return False
+        if path.suffix == ".genmem":
+            return True
+        with (path / MANIFEST).open("rb") as file:
+            return b'"genmem reference"' in file.read(4096)
+    except (OSError, ValueError):
+        return False
+
+
+def open_reference(path: str | Path) -> Reference:
+    """Open a reference. Its manifest is read, and the names and sizes of its files are checked.
+
+    Args:
+        path: the folder that `genmem reference` wrote.
+
+    Raises:
+        InputError: it is no reference, incomplete, damaged, or of a newer genmem.
+
+    Example:
+        >>> import tempfile, numpy as np, genmem
+        >>> rng = np.random.default_rng(0)
+        >>> train, generated = rng.normal(size=(2, 50, 4)).astype("float32")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     reference = genmem.build_reference(train=train, out=f"{folder}/train.genmem")
+        ...     score = genmem.score(generated=generated, train=reference, metrics=["authpct"])
+        >>> len(reference), float(score["authpct"]) > 50
+        (50, True)
+    """
+    from genmem.io.paths import expand_home, refuse_empty
+
+    refuse_empty(path, name="the reference")
+    folder = expand_home(path)
+    manifest = read_manifest(folder)
+    check_sizes(folder, manifest)
+    return Reference(folder, manifest)
+
+
+class Reference:
+    """A training set described once. It can be sent to other processes.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what it holds.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    def __len__(self) -> int:
+        return self.manifest.train.count
+
+    @property
+    def name(self) -> str:
+        """The folder's name, safe in reports."""
+        return self.folder.resolve().name
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """Names of the feature spaces, the default one first."""
+        return tuple(space.name for space in self.manifest.spaces)
+
+    @property
+    def has_test(self) -> bool:
+        """Whether it holds held-out rows."""
+        return "test" in self.manifest.sets
+
+    def space(self, name: str | None = None) -> ReferenceSpace:
+        """A feature space.
+
+        Args:
+            name: of the backbone; None for the first.
+
+        Raises:
+            UsageError: the reference lacks it.
+        """
+        entry = self.manifest.spaces[0] if name is None else self.manifest.space(name)
+        if entry is None:
+            only = self.spaces == ("features",)
+            raise UsageError(
+                f"{self.name} has no features of {name}; it has {join_words(self.spaces)}. "
+                + (
+                    "It was made of features: give features of the same kind (`genmem features`)."
+                    if only
+                    else f"Choose one of these (--backbone {self.spaces[0]}), or make a reference "
+                    f"with {name} (`genmem reference TRAIN --backbone {name}`)."
+                )
+            )
+        return ReferenceSpace(self, entry)
+
+    def ids(self, role: Role) -> StoredIds:
+        """Ids and classes of the rows of a set."""
+        return StoredIds(self.folder, role, self.manifest.sets[role].shards)
+
+    def properties(self, role: Role) -> list[FileProperties] | None:
+        """Of a sample of the stored files of a set; None where features were given.
+
+        Raises:
+            InputError: the manifest is damaged.
+        """
+        given = self.manifest.sets[role].properties
+        try:
+            return None if given is None else [FileProperties(**one) for one in given]
+        except TypeError as error:
+            raise InputError(
+                f"{self.folder / MANIFEST}: the properties of {role} are damaged."
+            ) from error
+
+    def thumbnail(self, role: Role, row: int) -> bytes | None:
+        """The encoded small picture of a row; None where the reference holds none.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        entry = self.manifest.sets[role]
+        if not entry.thumbnails:
+            return None
+        for number, part in shard_slices(entry.shards):
+            if part.start <= row < part.stop:
+                return self._picture(role, number, row - part.start, part.stop - part.start)
+        raise IndexError(row)
+
+    def _picture(self, role: Role, number: int, row: int, rows: int) -> bytes:
+        path = self.folder / shard_file(role, "thumbnail-ends", number, ".npy")
+        ends = read_array(path, (rows,), "int64")
+        path = self.folder / shard_file(role, "thumbnails", number, ".npy")
+        data = read_array(path, (int(ends[-1]),), "uint8", mapped=True)
+        begin = int(ends[row - 1]) if row else 0
+        if not 0 <= begin <= int(ends[row]) <= len(data):
+            raise InputError(f"{path}: the pictures are damaged. Get the reference again.")
+        return data[begin : int(ends[row])].tobytes()
+
+    def hashes(self, role: Role) -> NDArray[np.uint8] | None:
+        """Content hashes of the images of a set, uint8 [n, 16]; None where features were given."""
+        entry = self.manifest.sets[role]
+        if entry.kind != "images":
+            return None
+        parts = [
+            read_array(
+                self.folder / shard_file(role, "hashes", number, ".npy"), (rows, 16), "uint8"
+            )
+            for number, rows in enumerate(entry.shards)
+        ]
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class ReferenceSpace:
+    """One feature space of a reference: rows, and what metrics need of them, read at first use."""
+
+    reference: Reference
+    entry: Space
+
+    @property
+    def folder(self) -> Path:
+        """Of the space's files."""
+        return self.reference.folder / self.entry.folder
+
+    def _set(self, role: Role) -> SetEntry:
+        return self.reference.manifest.sets[role]
+
+    def features(self, role: Role) -> NDArray[np.float32]:
+        """The rows of a set, float32 [n, d], memory-mapped.
+
+        Several shards, and float16, are written once more as one float32 array to the cache.
+
+        Raises:
+            InputError: a file is damaged or holds NaN or infinity.
+        """
+        entry = self._set(role)
+        paths = [
+            self.folder / shard_file(role, "features", number, ".npy")
+            for number in range(len(entry.shards))
+        ]
+        arrays = [
+            read_array(path, (rows, self.entry.dimension), self.entry.dtype, mapped=True)
+            for path, rows in zip(paths, entry.shards, strict=True)
+        ]
+        for path, array in zip(paths, arrays, strict=True):
+            for start in range(0, len(array), _ROWS_PER_CHECK):
+                if len(bad := rows_not_finite(array[start : start + _ROWS_PER_CHECK])):
+                    raise InputError(f"{path}: row {start + int(bad[0])} holds NaN or infinity.")
+        if len(arrays) == 1 and self.entry.dtype == "float32":
+            return arrays[0]
+        return self._joined(arrays, paths)
+
+    def _joined(self, arrays: Sequence[Any], paths: Sequence[Path]) -> NDArray[np.float32]:
+        files = self.reference.manifest.files
+        names = [path.relative_to(self.reference.folder).as_posix() for path in paths]
+        key = entry_key("rows of a reference 1", *(files[name].sha256 for name in names))
+        total = sum(map(len, arrays))
+
+        def compute(state: EntryState | None) -> Generator[Rows, None, None]:
+            position = 0
+            for array in arrays:
+                for start in range(0, len(array), _ROWS_PER_CHECK):
+                    block = np.asarray(array[start : start + _ROWS_PER_CHECK], np.float32)
+                    position += len(block)
+                    if state is None or position > state.next_position:
+                        yield Rows(arrays=(block,), next_position=position, shape=(), broken=())
+
+        entry, _ = open_or_compute(
+            default_cache() / "features" / key, total, compute, progress=None
+        )
+        return entry.features
+
+    @property
+    def array_names(self) -> list[str]:
+        """The names of all arrays that `array` gives."""
+        return [*DERIVED, *(DERIVED_OF_TEST if self.reference.has_test else {})]
+
+    def array(self, name: str) -> NDArray[Any]:
+        """An array of `manifest.DERIVED` or `DERIVED_OF_TEST`.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        path = self.folder / f"{name}.npy"
+        expected = expected_files(self.reference.manifest)[f"{self.entry.folder}/{name}.npy"]
+        if expected is None:
+            raise AssertionError(name)
+        array = read_array(path, *expected)
+        return check_indices(array, self._set("train").count, path) if name_is_rows(name) else array
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Count, mean and scatter of the training rows."""
+        count = self._set("train").count
+        return Moments(count=count, mean=self.array("mean"), scatter=self.array("scatter"))
+
+    @cached_property
+    def euclidean(self) -> Nearest:
+        """The nearest other training rows of each training row, Euclidean."""
+        return Nearest(self.array("euclidean_distances"), self.array("euclidean_indices"))
+
+    @cached_property
+    def cosine(self) -> Nearest:
+        """The same by absolute cosine."""
+        return Nearest(self.array("cosine_distances"), self.array("cosine_indices"))
+
+    @cached_property
+    def different_rows(self) -> NDArray[np.int64]:
+        """Training rows that equal no earlier one, int64 [u], ascending."""
+        return np.setdiff1d(np.arange(self._set("train").count), self.array("repeats"))
+
+    def subset_distances(self, *, rows: int, seed: int) -> NDArray[np.float64] | None:
+        """Distances of `prdc.train_subset` to its nearest other rows; None of another subset.
+
+        Args:
+            rows: of the subset.
+            seed: of the subset.
+        """
+        if seed != SEED or rows != self.entry.sizes.get("subset"):
+            return None
+        return self.array("subset_distances")
+
+    @cached_property
+    def test_cosine(self) -> Nearest:
+        """The training rows nearest to each held-out row, by absolute cosine."""
+        return Nearest(self.array("test_cosine_distances"), self.array("test_cosine_indices"))
+
+    @cached_property
+    def test_euclidean(self) -> Nearest:
+        """The two nearest different training rows of each held-out row, Euclidean."""
+        return Nearest(self.array("test_euclidean_distances"), self.array("test_euclidean_indices"))
+
+    @property
+    def two_sample(self) -> TwoSample | None:
+        """The two-sample test of the yardstick, for the default seed; None without it.
+
+        Raises:
+            InputError: the manifest is damaged.
+        """
+        given = self.entry.two_sample
+        try:
+            return None if given is None else TwoSample(**given)
+        except TypeError as error:
+            raise InputError(
+                f"{self.reference.folder / MANIFEST}: the two-sample test is damaged."
+            ) from error
+
+
+def name_is_rows(name: str) -> bool:
+    """Whether an array holds row numbers of the training set."""
+    return name.endswith("indices") or name in ("repeats", "near_duplicates")
