@@ -47,7 +47,11 @@ def test_every_command_of_the_pages_exists_with_its_options(line):
     assert name in known
     command = known[name]
     if isinstance(command, typer.core.TyperGroup) and words:
-        name, *words = words
+        default = getattr(command, "default_command", None)
+        if default is None or words[0] in command.commands:
+            name, *words = words
+        else:
+            name = default
         assert name in command.commands
         command = command.commands[name]
     options = {option for one in command.params for option in one.opts}

@@ -37,9 +37,10 @@ def test_adding_rows_equals_building_all(tmp_path, features):
 
 
 def test_merging_images_equals_building_all(tmp_path, images):
-    options = {"backbone": ["pixels@8", "pixels"]}
     for name, role in (("a", "train"), ("b", "test")):
-        build_reference(train=images[role], out=tmp_path / f"{name}.genmem", **options)
+        build_reference(
+            train=images[role], out=tmp_path / f"{name}.genmem", backbone=["pixels@8", "pixels"]
+        )
     merged = merge_references(
         [tmp_path / "a.genmem", tmp_path / "b.genmem"], out=tmp_path / "merged.genmem"
     )

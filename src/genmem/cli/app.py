@@ -114,6 +114,10 @@ def _refuse_repeated_sets(command: Any, arguments: Sequence[str]) -> None:
     """
     place = 0
     while hasattr(command, "commands") and place < len(arguments):
+        default = getattr(command, "default_command", None)
+        if default is not None and arguments[place] not in command.commands:
+            command = command.commands[default]
+            break
         command = command.commands.get(arguments[place], command)
         place += 1
     options = {

@@ -26,10 +26,12 @@ _HELP = "Describe a training set once, so that later commands need neither its i
 class ReferenceGroup(typer.core.TyperGroup):
     """`genmem reference TRAIN …` is `genmem reference build TRAIN …`."""
 
+    default_command = "build"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; what names no subcommand is built."""
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["build", *args]
+            args = [self.default_command, *args]
         return super().parse_args(ctx, args)
 
 
