@@ -5,7 +5,6 @@ import pytest
 
 from genmem.cli.app import run
 
-
 AUDIT = ["audit", "generated.npy", "--backbone", "pixels", "--out", "audit"]
 
 

@@ -19,6 +19,7 @@ from genmem.features import (
 from genmem.formatting import count, duration
 from genmem.images import ImageSource, decode, stack_images
 from genmem.images.prefetch import usable_cores
+from genmem.reference import is_reference, open_reference
 from genmem.scoring.feature_sets import ExtractOptions, open_backbones, open_set
 
 _TIMED_IMAGES = 32
@@ -113,6 +114,8 @@ def estimate_cost(
         for role, source in sources.items():
             if is_statistics(source):
                 continue
+            if is_reference(source):
+                source = open_reference(source).space().features("train")
             if is_feature_source(source):
                 rows = load_features(source, role=role).array
                 counts[role], dimension = len(rows), rows.shape[1]
