@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from genmem.arrays import rows_not_finite
 from genmem.errors import InputError, UsageError
-from genmem.features.cache import EntryState, Rows, default_cache, entry_key, open_or_compute
+from genmem.features.cache import default_cache, entry_key
+from genmem.features.feature_cache import EntryState, Rows, open_or_compute
 from genmem.formatting import join_words
 from genmem.metrics.moments import Moments
 from genmem.neighbors import Nearest
