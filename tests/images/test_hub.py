@@ -166,6 +166,14 @@ def test_a_data_set_is_fetched_once_and_read_offline_after(hub):
     assert hub("hf:someone/pictures:train", HF_HUB_OFFLINE="1") == expected
 
 
+def test_several_splits_are_read_one_after_the_other(hub):
+    count, first = hub("hf:someone/pictures:test+train").split()[1:3]
+    assert (count, first) == ("6", "test/000000")
+    assert "has no split valid. Choose one, as hf:someone/pictures:SPLIT" in hub(
+        "hf:someone/pictures:train+valid"
+    )
+
+
 def test_offline_and_not_cached_is_one_clear_line(hub):
     message = hub("hf:someone/pictures:train", HF_HUB_OFFLINE="1")
     assert message.startswith(

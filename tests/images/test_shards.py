@@ -1,8 +1,10 @@
 """Several shards as one set: what is read is what each shard holds, one after the other."""
 
+import gc
 import io
 import json
 import tarfile
+import tracemalloc
 
 import numpy as np
 import psutil
@@ -201,6 +203,31 @@ def test_more_shards_than_may_be_open_are_read(images, build_tar):
         assert contents_of(source) == images
         assert contents_of(source)[::-1] == images[::-1]
         assert open_files() <= before + file_pool.MAX_OPEN
+
+
+def test_entries_of_shards_are_no_objects(images, tmp_path):
+    count, shards = 2000, 5
+    for shard in range(shards):
+        with tarfile.open(tmp_path / f"{shard}.tar", "w") as archive:
+            for number in range(count):
+                for suffix in ("jpg", "txt"):
+                    archive.addfile(tarfile.TarInfo(f"{number:09d}.{suffix}"))
+    open_images(tmp_path).close()
+    gc.collect()
+    objects, arrow = len(gc.get_objects()), pa.total_allocated_bytes()
+    tracemalloc.start()
+    try:
+        source = open_images(tmp_path)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    held += pa.total_allocated_bytes() - arrow
+    gc.collect()
+    assert len(source) == shards * count
+    assert len(gc.get_objects()) - objects < 100 * shards
+    # names of 13 bytes and 4 for where they end, 8 of the image and of its caption, 4 between them
+    assert held < (13 + 4 + 8 + 8 + 4 + 1 + 10) * len(source)
+    source.close()
 
 
 def test_equal_names_in_several_shards_have_different_ids():

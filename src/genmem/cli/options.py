@@ -15,7 +15,10 @@ import typer
 
 from genmem.metrics.registry import BUILT_IN, LARGEST_SEED
 
-SOURCE = "folder, .zip, .tar, .parquet, .npy/.npz, or hf:DATASET[:split]"
+SOURCE = (
+    "folder, .zip, .tar, .parquet, .npy/.npz, pattern ('shards/{000..099}.tar'), URL, or "
+    "hf:DATASET[:split]"
+)
 
 HELP = {
     "--train": f"Training images: a {SOURCE}.",

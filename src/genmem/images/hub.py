@@ -1,12 +1,12 @@
-"""Data sets on the Hugging Face hub: `hf:DATASET[:split]`."""
+"""Data sets on the Hugging Face hub: `hf:DATASET[:split]`, `hf:DATASET:split+split`."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from glob import escape
 from pathlib import Path, PurePosixPath
 
@@ -46,7 +46,7 @@ def open_hub(source: str) -> ShardedSource:
     Args:
         source: `hf:`, the data set's name (`uoft-cs/cifar10`), and one of its splits if it has
             several (`:train`), with its folder if several have a split of that name
-            (`:plain_text/train`).
+            (`:plain_text/train`); `:train+test` is one split after the other.
 
     Raises:
         InputError: the data set or split does not exist or has no images, or the hub is unreachable
@@ -76,16 +76,31 @@ def _open(source: str, dataset: str, split: str) -> ShardedSource:
             names = _list_cached(dataset, revision)
         names = [name for name in names if name.endswith(".parquet")]
         if names:
-            chosen = choose_split(names, split, source=source)
-            folder = _fetch(dataset, revision, chosen, source=source, offline=failure is not None)
-            files = [local_file(str(folder / name)) for name in chosen]
-            return open_shards(files, name=source, where=source, numbered=True)
+            splits = split.split("+")
+            chosen = [choose_split(names, part, source=source) for part in splits]
+            wanted = [name for part in chosen for name in part]
+            folder = _fetch(dataset, revision, wanted, source=source, offline=failure is not None)
+            return _open_splits(folder, dict(zip(splits, chosen, strict=True)), source)
     if failure:
         raise _unreachable(source, failure) from failure
     raise InputError(
         f"{source}: has no parquet files, on its main branch or on {_REVISIONS[1]}. Download its "
         "images and give the folder."
     )
+
+
+def _open_splits(folder: Path, splits: Mapping[str, Sequence[str]], source: str) -> ShardedSource:
+    """The rows of each split in turn, numbered within it; of several, its name stands before."""
+    with ExitStack() as stack:
+        opened = []
+        for names in splits.values():
+            files = [local_file(str(folder / name)) for name in names]
+            shards = open_shards(files, name=source, where=source, numbered=True)
+            opened.append(stack.enter_context(shards))
+        stack.pop_all()
+    if len(opened) == 1:
+        return opened[0]
+    return ShardedSource(opened, names=list(splits), name=source, where=source)
 
 
 def find_hub_error() -> Exception | None:
@@ -155,7 +170,7 @@ def choose_split(names: Iterable[str], split: str, *, source: str) -> list[str]:
             if matches
             else f"has no split {split}"
         )
-        dataset = source.removesuffix(f":{split}")
+        dataset = ":".join(source.split(":")[:2])
         choices = ", ".join(sorted(splits))
         raise InputError(f"{source}: {problem}. Choose one, as {dataset}:SPLIT, of {choices}.")
     chosen = splits[matches[0]]

@@ -70,7 +70,8 @@ def score(
     """Score the quality of generated images and how much they copy the training set.
 
     Args:
-        generated: a folder, .zip, .tar, .parquet, .npy/.npz or `hf:DATASET[:split]`; uint8 images
+        generated: a folder, .zip, .tar, .parquet, .npy/.npz, several of them by a pattern, a URL or
+            `hf:DATASET[:split]` (`docs/sources.md`); uint8 images
             [n, H, W, 3] or float features [n, d] in memory; or an iterable of images.
         train: the training set, in any of these forms; or its mean and covariance (`Statistics`, or
             an .npz file with mu and sigma), which serve FD only; or a reference
