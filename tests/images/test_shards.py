@@ -265,6 +265,15 @@ def test_a_pattern_that_is_no_set_is_refused_in_one_line(pattern, message, shard
     assert "\n" not in str(caught.value)
 
 
+def test_a_shard_without_entries_adds_none_and_a_set_of_them_is_refused(shards, images, build_tar):
+    build_tar({"0.json": b"{}"}, "00003.tar")
+    build_tar({}, "00004.tar")
+    with open_images(shards) as source:
+        assert contents_of(source) == images
+    with pytest.raises(InputError, match=r"00004\.tar: expected images .*, found nothing"):
+        open_images(shards / "0000[34].tar")
+
+
 def test_a_folder_of_unlike_shards_is_refused(shards, tmp_path):
     pq.write_table(pa.table({"image": [b"x"]}), shards / "other.parquet")
     with pytest.raises(InputError, match=r"found 3 tar files .* and 1 parquet file"):

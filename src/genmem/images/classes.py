@@ -28,5 +28,7 @@ def shared_folder(first: bytes, last: bytes) -> bytes:
 
 def read_classes(source: ImageSource) -> list[str | None]:
     """The class of each entry of a source; None for all unless they are of two classes or more."""
-    names = [source.class_name(position) for position in range(len(source))]
-    return names if len({*names} - {None}) > 1 else [None] * len(names)
+    unique: dict[str | None, str | None] = {}  # one text for each class, however many images
+    names = (source.class_name(position) for position in range(len(source)))
+    classes = [unique.setdefault(name, name) for name in names]
+    return classes if len(unique.keys() - {None}) > 1 else [None] * len(classes)

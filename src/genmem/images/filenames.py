@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from genmem.errors import InputError, os_reason
 from genmem.formatting import count, printable
 from genmem.images.classes import shared_folder
-from genmem.images.source import ImageSource
+from genmem.images.source import ImageSource, NoImagesError
 
 IMAGE_SUFFIXES = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm avif heic heif jxl"
 SIDE_SUFFIXES = "json txt cls parquet"
@@ -176,7 +176,8 @@ class NamedSource(ImageSource):
             sides = count(names.side_files, "side file")
             parts = [files] * bool(names) + [sides] * bool(names.side_files)
             actual = " and ".join(parts) or "nothing"
-            raise InputError(
+            kind = InputError if names else NoImagesError
+            raise kind(
                 f"{where}: expected images ({IMAGE_SUFFIXES}), found {actual}. Check the path."
             )
 

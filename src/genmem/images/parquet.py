@@ -18,7 +18,7 @@ from genmem.images.file_pool import FilePool, PooledFile
 from genmem.images.filenames import CAPTION_FIELDS
 from genmem.images.limits import MAX_IMAGE_BYTES, MAX_ROW_GROUP_BYTES, too_large_error
 from genmem.images.remote import reason_of
-from genmem.images.source import ImageSource, number_id
+from genmem.images.source import ImageSource, NoImagesError, number_id
 
 IMAGE_COLUMNS = ("image", "img")
 """Preferred names of the image column, in this order, when several columns could be it."""
@@ -105,7 +105,7 @@ class ParquetSource(ImageSource):
             )
         self._begins = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         if not len(self):
-            raise InputError(f"{self.where}: expected images, it has no rows.")
+            raise NoImagesError(f"{self.where}: expected images, it has no rows.")
 
     @property
     def column(self) -> str:

@@ -33,7 +33,7 @@ from genmem.images.hashing import hash_images
 from genmem.images.parquet import ParquetSource
 from genmem.images.patterns import expand_braces, has_wildcards, matches
 from genmem.images.remote import RemoteFile, connect, list_files
-from genmem.images.source import ImageHashes, ImageSource, number_id
+from genmem.images.source import ImageHashes, ImageSource, NoImagesError, number_id
 from genmem.io.urls import is_url, without_secrets
 
 KINDS = {
@@ -239,14 +239,21 @@ def open_shards(
     kind, shards, left_out = choose_shards(list(files), where=where)
     pool = FilePool(max_open=_MAX_OPEN_PARQUET) if kind == "parquet" else FilePool()
     opened: list[ImageSource] = []
+    paths: list[str] = []
     try:
         for file in shards:
-            source = _open(file, pool)
+            try:
+                source = _open(file, pool)
+            except NoImagesError:  # of a shard whose downloads failed, for example
+                if file is shards[-1] and not opened:
+                    raise
+                continue
             opened.append(source)
+            paths.append(file.path)
             if kind != "parquet" and file.is_copied:
                 hash_images(source)
         _refuse_unlike_columns(opened)
-        names = None if numbered else shard_names([file.path for file in shards])
+        names = None if numbered else shard_names(paths)
         joined = ShardedSource(opened, names=names, name=name, where=where)
     except BaseException:
         for source in opened:

@@ -14,6 +14,11 @@ from genmem.errors import InputError
 from genmem.formatting import count
 from genmem.io.closable import Closable
 
+
+class NoImagesError(InputError):
+    """A file or folder holds no entry at all: nothing but side files, if those."""
+
+
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
 
