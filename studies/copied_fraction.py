@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.formatting import share
 from genmem.metrics.copied_fraction import copied_fraction
 
 Rows = NDArray[np.float32]
@@ -109,7 +110,7 @@ def main() -> None:
     draws = parser.parse_args().draws
     print(
         f"| honest generator, {draws} draws | excludes 0: n = m = 1,000 | n = m = 5,000 | "
-        f"with {COPIES:.0%} copies, n = m = 1,000: excludes 0 | holds the share |"
+        f"with {share(COPIES)} copies, n = m = 1,000: excludes 0 | holds the share |"
     )
     print("|---|---|---|---|---|")
     for name, (data, generator) in HONEST.items():
@@ -119,7 +120,8 @@ def main() -> None:
         )
         excludes, holds = simulate(data, generator, rows=1_000, copies=COPIES, draws=draws)
         print(
-            f"| {name} | {few:.0%} | {many:.0%} | {excludes / draws:.0%} | {holds / draws:.0%} |",
+            f"| {name} | {share(few)} | {share(many)} | {share(excludes / draws)} | "
+            f"{share(holds / draws)} |",
             flush=True,
         )
 

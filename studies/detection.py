@@ -252,8 +252,8 @@ def print_copied_fraction(searches: SearchResults) -> None:
         low, high = np.array(intervals).T
         holds = ((low <= share) & (share <= high)).sum()
         print(
-            f"| {share:.1%} | {(low > 0).sum()} of {DRAWS} | {holds} of {DRAWS} "
-            f"| {low.mean():.2%} to {high.mean():.2%} |",
+            f"| {100 * share:.1f} % | {(low > 0).sum()} of {DRAWS} | {holds} of {DRAWS} "
+            f"| {100 * low.mean():.2f} to {100 * high.mean():.2f} % |",
             flush=True,
         )
     print()
@@ -274,7 +274,7 @@ def print_others(spaces: Mapping[str, FeatureSets], searches: SearchResults) -> 
     c_t = float(c_t_from_distances(generated=honest, test=null))
     print(
         f"| no copies | {honest.mean():.4f} | {c_t:.2f} | {honest_authentic:.1f} "
-        f"| {honest_ratio:.2%} |"
+        f"| {100 * honest_ratio:.2f} % |"
     )
     count = IMAGES // 20
     for place, disguise in enumerate(DISGUISES):
@@ -288,7 +288,7 @@ def print_others(spaces: Mapping[str, FeatureSets], searches: SearchResults) -> 
             f"| 5 % {disguise} | {values.mean():.4f} "
             f"| {float(c_t_from_distances(generated=values, test=null)):.2f} "
             f"| {0.95 * honest_authentic + 0.05 * authentic:.1f} "
-            f"| {0.95 * honest_ratio + 0.05 * ratio:.2%} |",
+            f"| {95 * honest_ratio + 5 * ratio:.2f} % |",
             flush=True,
         )
     print()

@@ -144,11 +144,12 @@ def format_mean(mean: SeedMean, form: str) -> str:
     if mean.mean is None:
         return "–"
     if mean.low is None or mean.high is None:
-        return form.format(mean.mean)
+        return form.format(mean.mean).replace("%", " %")
     low, high = mean.low, mean.high
     if form.endswith("%}"):  # Student's t knows no bounds
         low, high = max(low, 0.0), min(high, 1.0)
-    return f"{form.format(mean.mean)} ({form.format(low)} to {form.format(high)})"
+    text = f"{form.format(mean.mean)} ({form.format(low)} to {form.format(high)})"
+    return text.replace("%", " %")
 
 
 def table(

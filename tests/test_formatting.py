@@ -1,15 +1,21 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import genmem
 from genmem.formatting import (
     count,
     duration,
+    in_space,
     join_words,
     number,
     percent,
     plain,
     printable,
+    set_name,
     share,
 )
 
@@ -60,6 +66,22 @@ def test_terminal_escapes_and_broken_utf8_in_file_names_are_shown_not_sent():
 @pytest.mark.parametrize("path", ["/home/ann/models/net.onnx", "C:\\Users\\ann\\net.onnx"])
 def test_an_absolute_path_loses_its_folders(path):
     assert plain({"weights": path}) == "weights net.onnx"
+
+
+def test_sets_and_spaces_have_names_in_sentences():
+    assert set_name("test") == "held-out images"
+    assert set_name("planted") == "planted copies"
+    assert set_name("other.zip") == "other.zip"
+    assert in_space("pixels@64") == "in pixels@64"
+    assert in_space("features") == "in the given features"
+
+
+def test_no_module_formats_percentages_by_itself():
+    """`formatting.share` and `percent` put a space before the sign."""
+    sources = {path: path.read_text() for path in Path(genmem.__file__).parent.rglob("*.py")}
+    own = [path for path, text in sources.items() if re.search(r"(?m)^(?!.*>>>).*:\.\d%\}", text)]
+    assert len(sources) > 100
+    assert not own
 
 
 def test_lists_and_plurals_read_as_words():

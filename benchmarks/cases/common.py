@@ -38,8 +38,10 @@ def speedup_cell(comparison: Comparison, sizes: Sizes, *, minimum: float | None 
 def share_cell(comparison: Comparison, sizes: Sizes, *, minimum: float) -> Cell:
     """The ratio as "84 % (82–85)"; `minimum` is the target as a fraction."""
     low, high = comparison.span
-    text = f"{comparison.ratio:.1%} ({low:.1%}–{high:.1%})"
-    return Cell(text, f"≥ {minimum:.0%}", comparison.ratio >= minimum if sizes.evaluated else None)
+    text = f"{100 * comparison.ratio:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+    return Cell(
+        text, f"≥ {100 * minimum:.0f} %", comparison.ratio >= minimum if sizes.evaluated else None
+    )
 
 
 def difference_cell(comparison: Comparison, sizes: Sizes, *, maximum: float | None = None) -> Cell:

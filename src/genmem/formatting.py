@@ -81,6 +81,24 @@ def count(value: int, singular: str, plural: str | None = None) -> str:
     return f"{value:,} {singular if value == 1 else plural or f'{singular}s'}"
 
 
+_SETS = {
+    "generated": "generated images",
+    "train": "training images",
+    "test": "held-out images",
+    "planted": "planted copies",
+}
+
+
+def set_name(role: str) -> str:
+    """A set's name in sentences: `held-out images` of "test"; other roles as they are."""
+    return _SETS.get(role, role)
+
+
+def in_space(name: str) -> str:
+    """`in efficientnet-lite0`; `in the given features` where features were given."""
+    return "in the given features" if name == "features" else f"in {printable(name)}"
+
+
 def join_words(words: Sequence[str], last: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`.
 

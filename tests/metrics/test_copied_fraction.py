@@ -260,7 +260,7 @@ def test_tensors_give_what_arrays_give_and_the_metric_can_be_chosen():
     ("n", "m", "words"),
     [
         (3, 2, "too few to tell any share"),
-        (300, 300, r"fewer than 7 images below the threshold \(2.3%\)"),
+        (300, 300, r"fewer than 7 images \(2.3 %\) closer than"),
         (10_000, 10_000, None),
     ],
 )

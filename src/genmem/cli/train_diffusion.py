@@ -159,6 +159,7 @@ def _refuse_other_options(context: typer.Context, options: dict[str, Any]) -> No
 def _print_ratios(out: Path) -> None:
     """The memorization ratios of the snapshots as a table."""
     from genmem.cli.console import print_table
+    from genmem.formatting import share, share_range
     from genmem.report.common.terminal import new_table
     from genmem.training.diffusion import run_folder
 
@@ -168,7 +169,7 @@ def _print_ratios(out: Path) -> None:
         for column in ("step", "memorization ratio", "interval"):
             table.add_column(column, justify="right", no_wrap=True)
         for ratio in ratios:
-            interval = f"{ratio['low']:.1%}–{ratio['high']:.1%}"
-            table.add_row(f"{ratio['step']:,}", f"{ratio['ratio']:.1%}", interval)
+            interval = share_range(ratio["low"], ratio["high"])
+            table.add_row(f"{ratio['step']:,}", share(ratio["ratio"]), interval)
         print_table(table)
     print(f"run: {out}", file=sys.stderr)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genmem.errors import UsageError
+from genmem.formatting import percent
 
 CROP_SCALES = (0.9, 0.8)
 """Sides of the crops, as shares of the image's own."""
@@ -118,7 +119,7 @@ def _crop(scale: float, place: str) -> Augmentation:
     left, top = across * (1 - scale), down * (1 - scale)
     return Augmentation(
         name=f"crop {scale:g} {place}",
-        phrase=f"cropped to {scale:.0%} ({place})".replace("%", " %"),
+        phrase=f"cropped to {percent(scale)} ({place})",
         box=(left, top, left + scale, top + scale),
     )
 

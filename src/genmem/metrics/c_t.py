@@ -19,6 +19,7 @@ from genmem.arrays import (
     to_numpy,
 )
 from genmem.errors import InputError, UsageError
+from genmem.formatting import share
 from genmem.metrics import tie_correction
 from genmem.metrics.kmeans_cells import fit_cells, project
 from genmem.metrics.tie_correction import ZScore
@@ -308,10 +309,10 @@ def _weighted_mean(table: Sequence[_Cell]) -> tuple[ZScore | None, tuple[str, ..
     weight = sum(row.test for row in used)
     notes: tuple[str, ...] = ()
     if len(used) < len(table):
-        share = 1 - weight / max(1, sum(row.test for row in table))
+        left_out = 1 - weight / max(1, sum(row.test for row in table))
         notes = (
             f"{len(table) - len(used)} of {len(table)} cells were left out (20 or fewer generated "
-            f"rows, or no test or training rows); they hold {share:.1%} of the test rows.",
+            f"rows, or no test or training rows); they hold {share(left_out)} of the test rows.",
         )
     scores = [row.score for row in used if row.score is not None]
     return tie_correction.combine(scores, [float(row.test) for row in used]), notes

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincc, betaincinv, ndtr
 
 from genmem.arrays import as_distances, as_feature_sets, to_numpy
+from genmem.formatting import share as as_percentage
 from genmem.metrics.intervals import LEVEL, SIDE, clopper_pearson
 from genmem.neighbors import Metric, nearest
 from genmem.results import Interval, Result
@@ -242,11 +243,12 @@ def _notes(
     if low == 0 and fewest > 1 and fewest / images >= WORTH_A_NOTE:
         notes = (
             f"with {images:,} generated and {held_out:,} held-out images, fewer than {fewest:,} "
-            f"images below the threshold ({fewest / images:.1%}) cannot be told from none.",
+            f"images ({as_percentage(fewest / images)}) closer than held-out images ever are "
+            "cannot be told from none.",
         )
     if low == 0 and distinct < fewest <= below:
         notes += (
-            f"{below:,} images are below the threshold, but they are closest to only "
+            f"{below:,} images are closer than held-out images ever are, but to only "
             f"{distinct:,} different training {'image' if distinct == 1 else 'images'}: a "
             "generator that makes the same images again and again gives this without copying, too. "
             "Look at these pairs.",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.errors import UsageError
+from genmem.formatting import share
 from genmem.metrics.intervals import LEVEL, NO_INTERVAL, SIDE
 from genmem.results import Interval, Result
 
@@ -246,7 +247,7 @@ def mifid_with_interval(
     notes = result.notes
     if 0 < below < 1:
         notes += (
-            f"the mean distance is below τ = {tau:g} in {below:.1%} of the resamples and not in "
+            f"the mean distance is below τ = {tau:g} in {share(below)} of the resamples and not in "
             "the others: whether it is penalized is a matter of chance.",
         )
     interval = Interval(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.formatting import number
+from genmem.formatting import number, percent
 
 ROLES = ("generated", "test")
 """The sets that are drawn, in this order."""
@@ -136,7 +136,7 @@ def _draw(
             for tick in x_step * np.arange(math.floor(right / x_step) + 1)
         ),
         y_ticks=tuple(
-            Mark(at=100 - 100 * tick / top, label=f"{100 * tick:.6g} %")
+            Mark(at=100 - 100 * tick / top, label=percent(tick))
             for tick in y_step * np.arange(1, math.floor(top / y_step) + 1)
         ),
         marks=tuple(sorted(marks, key=lambda mark: mark.at)),

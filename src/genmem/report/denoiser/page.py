@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.formatting import count, number, printable, share
+from genmem.formatting import count, number, percent, printable, share
 from genmem.io.result_folder import ResultKind, atomic_result_folder, check_result_folder
 from genmem.report.common.images import PictureGroup, picture, pictures, png_of
 from genmem.report.common.provenance import Provenance, Source, pairs, times
@@ -138,7 +138,7 @@ def verdict(document: Mapping[str, Json]) -> dict[str, str]:
         bound, confidence = share(ratio["interval"]["high"]), ratio["interval"]["level"]
         sentence = (
             f"None of {samples} copies a training image; the share is at most {bound}, at "
-            f"{confidence:.0%} confidence."
+            f"{percent(confidence)} confidence."
         )
     return {"level": level, "word": word, "sentence": sentence}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genmem.formatting import number, printable, share_range
+from genmem.formatting import number, percent, printable, share_range
 from genmem.metrics.registry import metrics
 from genmem.report.common.provenance import ROLE_NAMES
 from genmem.report.common.tables import Table
@@ -86,7 +86,7 @@ def quantile_table(score: Score) -> Table | None:
         caption="Distance within which the closest images lie",
         columns=("Share", *(ROLE_NAMES[role] for role in roles)),
         rows=tuple(
-            (QUANTILE_NAMES.get(level, f"{100 * level:g} %"), *map(number, values))
+            (QUANTILE_NAMES.get(level, percent(level)), *map(number, values))
             for level, *values in zip(result.parts["levels"], *columns, strict=True)
         ),
     )
@@ -102,7 +102,7 @@ def _row(name: str, result: Result, interpretation: Interpretation) -> Row:
         title=title,
         value=value_text(name, result.value),
         interval=_interval_text(name, interval) if interval else "",
-        method=f"{100 * interval.level:g} %, {printable(interval.method)}" if interval else "",
+        method=f"{percent(interval.level)}, {printable(interval.method)}" if interval else "",
         better=better,
         interpretation=interpretation,
         notes=tuple(map(printable, result.notes)),
