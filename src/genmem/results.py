@@ -110,11 +110,19 @@ class Verdict:
             (nothing to compare with, or not enough images).
         sentence: the finding, for a reader who sees nothing else.
         reasons: the evidence, and what else must be known, a sentence each.
+        comparable: whether honest images say how close is too close; without that, p- and q-values
+            and shares of copies mean nothing, and exact copies are the only ones that accuse.
     """
 
     label: Label
     sentence: str
     reasons: tuple[str, ...] = ()
+    comparable: bool = True
+
+    @property
+    def tells_share(self) -> bool:
+        """Whether the data can tell how large the share of copies is."""
+        return self.comparable and self.label != "open"
 
     def to_dict(self) -> dict[str, Json]:
         """The verdict as plain JSON."""

@@ -346,6 +346,7 @@ def test_the_expected_cost_is_announced_before_the_work(sets):
     said = []
     audit(**sets, backbones=["pixels@16"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
+    assert not any("local evidence" in text for text in said)  # its images are small
     assert "--augment accounts for 900 of 2,640" in said[0]
     assert any("comparing 900 training images with all 900 for duplicates" in text for text in said)
     assert any("comparing 840 images with 1,800 training rows" in text for text in said)

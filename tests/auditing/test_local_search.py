@@ -48,8 +48,27 @@ def sets():
 
 
 @pytest.fixture(scope="module")
-def result(sets):
-    return audit(**sets, backbones=["pixels@16"])
+def reports():
+    """What the audit announced and the stages of its progress, in order."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(sets, reports):
+    return audit(
+        **sets,
+        backbones=["pixels@16"],
+        announce=reports.append,
+        progress=lambda stage, done, total: reports.append(stage),
+    )
+
+
+def test_the_cost_is_announced_before_any_work_and_stages_name_their_set(result, reports):
+    place = next(i for i, text in enumerate(reports) if text.startswith("local evidence: "))
+    assert "keypoints of 84 images, and 60 images to match" in reports[place]
+    assert not any("features in" in text for text in reports[:place])
+    for name in ("generated images", "training images", "held-out images"):
+        assert {f"{name}: features in pixels@16", f"{name}: keypoints"} <= set(reports[place:])
 
 
 def test_pasted_copies_are_flagged_by_local_evidence(result):

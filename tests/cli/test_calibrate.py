@@ -164,7 +164,7 @@ def test_every_backbone_is_checked_before_the_first_extraction(folder, capsys, m
     sets = ["honest.npy=honest", "copies.npy=mgan", "--train", "train.npy", "--backbone"]
     for spaces, code in (("pixels,pixls", 2), ("pixels,inception", 3)):
         assert run(["calibrate", *sets, spaces]) == code
-        assert "features of" not in capsys.readouterr().err
+        assert "features in" not in capsys.readouterr().err
     assert not (folder / "cache" / "features").exists()
 
 

@@ -368,7 +368,7 @@ def test_progress_counts_up_to_all_images(noise_source, pixels, tmp_path):
         batch_size=5,
         progress=lambda *now: calls.append(now),
     )
-    mine = [now for now in calls if now[0].startswith("features of")]
+    mine = [now for now in calls if now[0].startswith("features in")]
     assert [now[1] for now in mine] == [0, 5, 10, 12]
     assert {now[2] for now in mine} == {12}
 
@@ -389,7 +389,7 @@ def test_an_image_that_changes_after_it_was_hashed_stops_the_run_and_is_not_cach
     honest, other = file.read_bytes(), (folder_with_one_broken / "4.png").read_bytes()
 
     def change(stage, done, total):
-        if stage.startswith("features of"):
+        if stage.startswith("features in"):
             if broken:
                 file.unlink(missing_ok=True)
             else:

@@ -48,6 +48,6 @@ def test_progress_is_told_up_to_the_end(count):
     images = np.arange(count * 4, dtype=np.uint32).view(np.uint8).reshape(count, 4, 4, 1)
     sidecar = []
     result = hash_images(open_images(images), progress=lambda *args: sidecar.append(args))
-    assert sidecar[-1] == ("reading array", count, count)
+    assert sidecar[-1] == ("reading images", count, count)
     assert [done for _, done, _ in sidecar] == sorted({done for _, done, _ in sidecar})
     assert len(np.unique(result.per_image, axis=0)) == count

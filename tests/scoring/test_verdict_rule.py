@@ -7,7 +7,7 @@ from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.results import Yardstick
 from genmem.scoring.evidence import Evidence, NearCopies
 from genmem.scoring.exact_copies import count_exact_copies
-from genmem.scoring.verdict_rule import decide
+from genmem.scoring.verdict_rule import closer_images, decide
 from genmem.yardstick.generator_shape import GeneratorShape
 
 
@@ -28,7 +28,15 @@ OTHER = Yardstick(
     failing=("file_properties",),
 )
 SERIES = Yardstick(holds=False, reasons=("Training images come in series: …",), failing=("series",))
-NONE = Evidence(images=1_000, fraction=fraction(0), missed="parts of images", yardstick=None)
+NONE = Evidence(
+    images=1_000,
+    fraction=fraction(0),
+    missed="parts of images",
+    yardstick=None,
+    where="in lite0 or pixels@64",
+    where_shape="in lite0",
+    where_left_out="in sscd",
+)
 
 
 def shape(nearness, spread=0.0):
@@ -40,11 +48,18 @@ def exact(copies, images=1_000, repeats=0):
         "generated": np.where(np.arange(images) < copies, 0.0, 1.0),
         "test": np.where(np.arange(1_000) < repeats, 0.0, 1.0),
     }
-    return count_exact_copies(distances, held_out=True)
+    return count_exact_copies(distances, held_out=True, what="to the pixel")
 
 
 def near(generated, test=0):
-    return NearCopies(near=generated, images=1_000, test_near=test, test_images=1_000, low=0.0)
+    return NearCopies(
+        near=generated,
+        images=1_000,
+        test_near=test,
+        test_images=1_000,
+        low=0.0,
+        where="in pixels@64",
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,6 +137,37 @@ def test_all_evidence_stands_in_the_reasons_whatever_decides():
         "Farther as a whole",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        ({"fraction": fraction(100)}, "than held-out images ever are in lite0 or pixels@64"),
+        ({"near": near(30)}, "are in pixels@64 more than three times nearer"),
+        ({"shape": shape(-15)}, "lie in lite0 nearer to the training images"),
+        ({"shape": shape(15)}, "lie in lite0 farther from the training images"),
+        ({"shape": shape(0, spread=-10)}, "are in lite0 closer to each other"),
+        ({"closer": (5, 0.001)}, "than every held-out image in lite0 or pixels@64;"),
+        ({"yardstick": OTHER, "of_left_out": fraction(100)}, "are to each other in sscd."),
+    ],
+)
+def test_evidence_names_its_feature_space(evidence, words):
+    verdict = decide(replace(NONE, **evidence))
+    assert words in " ".join([verdict.sentence, *verdict.reasons])
+
+
+@pytest.mark.parametrize(
+    ("below", "images", "words"),
+    [
+        (1, 1, "The only one of the generated images"),
+        (50, 50, "All 50 generated images (8"),
+        (1, 50, "one of 50, are closer"),
+        (20, 50, "some 20 of 50, are closer"),
+    ],
+)
+def test_numbers_of_closer_images_read_as_words(below, images, words):
+    result = fraction(below, images=images)
+    assert words in closer_images(result, result.interval)
 
 
 @pytest.mark.parametrize(("below", "crowd"), [(100, False), (700, True)])

@@ -28,7 +28,7 @@ def shape_of(generated, seed=0):
 )
 def test_the_spread_of_a_generator_is_said_in_sentences(spread, words):
     generated = spread * np.random.default_rng(9).normal(size=(600, 16))
-    sentences = describe_shape(shape_of(generated))
+    sentences = describe_shape(shape_of(generated), "in features")
     assert [sentence.split(":")[0] for sentence in sentences] == words
     assert not any("copies its" in sentence for sentence in sentences)
 

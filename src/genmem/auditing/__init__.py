@@ -5,7 +5,8 @@ arguments.py          the arguments, checked; limits, and the times of the stage
 loading.py            the sets, opened and loaded in every feature space
 searches.py           all searches: repetitions, groups, every feature space, local evidence
 assembly.py           from the searches to an `Audit`: tests, flags, power, notes
-results.py            `Audit` and its parts, frozen
+results.py            `Audit` and the copied training images, frozen
+space_results.py      `SpaceResult`, `NullSample` and `Duplicates`: what one space says, frozen
 augment_option.py     `--augment`: which of `images.augmentations` each space compares
 cost_estimate.py      the expected running time, announced before the work
 groups.py             groups of images (bursts, scenes, patients), each of which counts once
@@ -34,16 +35,8 @@ thumbnails.py         the images behind the rows, for visual inspection
 
 from genmem.auditing.audit import audit
 from genmem.auditing.power_results import DisguisePower, Power
-from genmem.auditing.results import (
-    Audit,
-    CopiedImage,
-    Duplicates,
-    NullSample,
-    SpaceResult,
-    Thumbnails,
-    copied_images,
-    copies_by_class,
-)
+from genmem.auditing.results import Audit, CopiedImage, Thumbnails, copied_images, copies_by_class
+from genmem.auditing.space_results import Duplicates, NullSample, SpaceResult
 
 __all__ = [
     "Audit",

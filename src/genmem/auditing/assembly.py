@@ -14,9 +14,10 @@ from genmem.auditing.groups import Groups, HonestUnits, honest_units
 from genmem.auditing.local_search import local_test, planted_test
 from genmem.auditing.power import compute_power
 from genmem.auditing.power_results import Power
-from genmem.auditing.results import Audit, Bools, Floats, SpaceResult
+from genmem.auditing.results import Audit
 from genmem.auditing.searches import Searches
 from genmem.auditing.significance import combined_copied_fraction, compute_significance
+from genmem.auditing.space_results import Bools, Floats, SpaceResult
 from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmem.auditing.groups import Groups
-from genmem.auditing.results import NullSample, SpaceResult
+from genmem.auditing.space_results import NullSample, SpaceResult
 from genmem.calibration.null_distribution import FEWEST_FOR_TAIL
 from genmem.formatting import count
 

@@ -16,7 +16,7 @@ import numpy as np
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.groups import HonestUnits
-from genmem.auditing.results import Floats, Ints
+from genmem.auditing.space_results import Floats, Ints
 from genmem.auditing.space_tests import Statistic, TestResult, combine_tests, compute_tests
 from genmem.auditing.statistics import AUGMENTED_WEIGHT
 from genmem.metrics.copied_fraction import copied_fraction_from, relative_distances

@@ -8,11 +8,14 @@ from typing import Any
 from genmem.auditing.duplicates import MOST_QUERIES
 from genmem.auditing.feature_spaces import is_streamed
 from genmem.features import FeatureExtractor, is_cached
-from genmem.formatting import duration
+from genmem.formatting import count, duration
 from genmem.images import IDENTITY, Augmentation, ImageSource
 from genmem.images.prefetch import usable_cores
 from genmem.scoring.cost import images_per_second, search_seconds
 from genmem.scoring.feature_sets import FeatureSets
+
+_TIMED_SHARE = 20
+"""One in so many of the images to embed is timed first."""
 
 _NOTABLE_GIGABYTES = 0.5
 
@@ -47,11 +50,13 @@ def estimate_extraction(
     left = total - cached
     known = f" ({cached:,} more are in the cache)" if cached else ""
     if not left:
-        return f"{name}: all {total:,} images are in the cache"
-    rate = images_per_second(extractor, next(iter(images.values())))
+        return f"{name}: all {count(total, 'image')} are in the cache"
+    most = -(-left // _TIMED_SHARE)
+    rate = images_per_second(extractor, next(iter(images.values())), most=most)
     expected = "" if rate is None else f", about {duration(max(1.0, left / rate))}"
     price = f"; --augment accounts for {augmented:,} of {total:,}" if augmented else ""
-    return f"{name}: {left:,} images to embed{known}{expected}{_space(extractor, stored)}{price}"
+    left_images = count(left, "image")
+    return f"{name}: {left_images} to embed{known}{expected}{_space(extractor, stored)}{price}"
 
 
 def _space(extractor: FeatureExtractor, images: int) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 from genmem.arrays import check_at_least, take_rows, to_numpy
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch, distance_metric
-from genmem.auditing.results import Bools, Duplicates, Floats, Ints
 from genmem.auditing.same_picture import CALIBRATION_IMAGES, find_same_pictures
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
+from genmem.auditing.space_results import Bools, Duplicates, Floats, Ints
 from genmem.images import hash_images
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric

@@ -8,8 +8,8 @@ import numpy as np
 
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import SpaceSearch
-from genmem.auditing.results import Bools, Floats
 from genmem.auditing.search import Matches
+from genmem.auditing.space_results import Bools, Floats
 from genmem.errors import InputError
 from genmem.images import decode
 from genmem.scoring.exact_copies import NO_DISTANCE

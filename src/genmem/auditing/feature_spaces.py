@@ -12,8 +12,8 @@ import numpy as np
 
 from genmem.arrays import take_rows
 from genmem.auditing.augment_option import AugmentationFamilies
-from genmem.auditing.results import Ints
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
+from genmem.auditing.space_results import Ints
 from genmem.features import (
     Backbone,
     BackboneLike,
@@ -25,7 +25,7 @@ from genmem.features import (
 )
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
 from genmem.neighbors import Metric
-from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones, name_set
 
 PLANTED = "planted"
 """The role of planted copies among an audit's sets (`power`)."""
@@ -152,7 +152,7 @@ def _augmented_features(
     """Features of the given training rows under one augmentation, part by part."""
     train, extractor = sets.by_role["train"], sets.extractor
     if options.progress:
-        phrase = f" with train {augmentation.phrase}" if augmentation.phrase else ""
+        phrase = f" with training images {augmentation.phrase}" if augmentation.phrase else ""
         options.progress(f"comparing{phrase}, in {sets.backbone}", 0, None)
     if augmentation == IDENTITY:
         yield from _blocks(train.array, train_rows)
@@ -166,7 +166,7 @@ def _augmented_features(
             extractor=extractor,
             augmentation=augmentation,
             skip_broken=options.skip_broken,
-            progress=options.progress,
+            progress=name_set(options.progress, "train"),
         )
         yield from _blocks(features.array, train_rows)
 

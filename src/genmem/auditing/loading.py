@@ -13,6 +13,7 @@ from genmem.auditing.cost_estimate import estimate_extraction
 from genmem.auditing.detectable_copies import announce_detectable
 from genmem.auditing.feature_spaces import PLANTED, is_streamed
 from genmem.auditing.group_labels import check_group_labels
+from genmem.auditing.local import estimate_local
 from genmem.auditing.local_search import why_not_local
 from genmem.auditing.power import plant_copies
 from genmem.errors import UsageError
@@ -50,8 +51,7 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
             "Put each class in a folder of its own, or leave out --classes."
         )
     check_group_labels(arguments.groups, opened)
-    if arguments.local:
-        why_not_local(arguments.local, opened)
+    why_no_local = why_not_local(arguments.local, opened)
     if arguments.power:
         opened[PLANTED] = stack.enter_context(_plant(arguments, opened))
     extractors = open_backbones(arguments.backbones, list(opened.values()), arguments.options)
@@ -59,6 +59,9 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
         if extractor is not None:
             augmentations = flatten(arguments.families_of(extractor))
             arguments.announce(estimate_extraction(extractor, opened, augmentations))
+    if why_no_local is None:
+        left_out = 0 if "test" in opened else min(len(opened["train"]), NULL_ROWS)
+        arguments.announce(estimate_local(opened, left_out=left_out))
     _announce_detectable(arguments, opened)
     # Spaces without a network come first: they refuse images of several sizes before a network
     # has worked for hours.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +15,13 @@ from genmem.auditing.local import (
     LOCAL,
     HonestImages,
     LocalEvidence,
-    estimate_local,
     local_evidence,
     reason_without_local,
 )
 from genmem.auditing.local.results import STATISTIC
-from genmem.auditing.results import Duplicates, Ints, SpaceResult
 from genmem.auditing.search import Matches
 from genmem.auditing.significance import compute_evidence
+from genmem.auditing.space_results import Duplicates, Ints, SpaceResult
 from genmem.auditing.space_tests import Statistic, TestResult
 from genmem.errors import UsageError
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSet
@@ -75,7 +74,6 @@ def search_local(
     groups: Groups | None,
     seed: int,
     options: ExtractOptions,
-    announce: Callable[[str], None],
 ) -> LocalSearch:
     """Local evidence of the generated and the honest images of an audit.
 
@@ -90,7 +88,6 @@ def search_local(
         groups: the images' groups.
         seed: of the index.
         options: broken images and progress.
-        announce: told the expected time.
 
     Raises:
         UsageError: it is asked for and cannot be had.
@@ -102,7 +99,6 @@ def search_local(
     images = {role: source for role, source in sources.items() if source is not None}
     rows = searches[0].honest_rows
     honest = [search.honest[UNCHANGED] for search in searches]
-    announce(estimate_local(images, len(honest[0].train)))
     groups_of_train = None
     if groups is not None and rows is not None:
         groups_of_train = train_groups(groups, train_rows)

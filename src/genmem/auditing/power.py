@@ -31,7 +31,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genmem.auditing.power_results import DisguisePower, Power
-from genmem.auditing.results import Bools, Floats, Ints
+from genmem.auditing.space_results import Bools, Floats, Ints
 from genmem.calibration.q_values import counted_p_values, q_values
 from genmem.errors import InputError
 from genmem.images import ImageSource, decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genmem.formatting import count
+from genmem.formatting import count, percent, share
 from genmem.results import Interval, Json, to_json
 
 MOSTLY_MISSED = 0.5
@@ -107,9 +107,9 @@ class Power:
             kinds: where the kinds are named, such as "in this table".
         """
         return (
-            f"At most {self.at_most:.1%} of the generated images are copies of the kinds {kinds}, "
-            "in equal parts (95 %)."
-        ).replace("%", " %", 1)
+            f"At most {share(self.at_most)} of the generated images are copies of the kinds "
+            f"{kinds}, in equal parts (95 %)."
+        )
 
     @property
     def assumption(self) -> str:
@@ -118,7 +118,7 @@ class Power:
             f"Planted: {count(self.planted, 'disguised copy', 'disguised copies')} of randomly "
             f"chosen training images, tested like the generated images; flagged where "
             f"{self.copies:,} of {self.images:,} generated images are copies in that disguise, at "
-            f"a false-discovery rate of {self.level:g}."
+            f"a false-discovery rate of {percent(self.level)}."
         )
 
     def caveats(self) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from genmem.auditing.feature_spaces import SpaceSearch, distance_metric, search_
 from genmem.auditing.group_labels import find_groups
 from genmem.auditing.groups import Groups, train_groups
 from genmem.auditing.local_search import LocalSearch, search_local
-from genmem.auditing.results import Ints
 from genmem.auditing.search import Queries
+from genmem.auditing.space_results import Ints
 from genmem.scoring.feature_sets import FeatureSets
 
 
@@ -123,7 +123,6 @@ def _search_local(
             groups=groups,
             seed=arguments.seed,
             options=arguments.options,
-            announce=arguments.announce,
         )
 
 

@@ -19,8 +19,8 @@ from genmem.auditing.copied_share import (
 )
 from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.groups import HonestUnits
-from genmem.auditing.results import Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.search import Matches, most_significant_first
+from genmem.auditing.space_results import Floats, Ints, NullSample, SpaceResult
 from genmem.auditing.space_tests import Statistic, TestResult, compute_tests
 from genmem.auditing.statistics import distance_ratio, space_statistics
 from genmem.calibration.null_distribution import NullDistribution

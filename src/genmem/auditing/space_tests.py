@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genmem.auditing.results import Floats, Ints
+from genmem.auditing.space_results import Floats, Ints
 from genmem.calibration.null_distribution import (
     NullDistribution,
     combined_p_values,

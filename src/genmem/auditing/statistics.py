@@ -23,8 +23,8 @@ import numpy as np
 from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch
 from genmem.auditing.groups import HonestUnits
-from genmem.auditing.results import Floats
 from genmem.auditing.search import Matches
+from genmem.auditing.space_results import Floats
 from genmem.auditing.space_tests import Statistic
 from genmem.metrics.copied_fraction import snap_to_zero
 from genmem.neighbors import Metric

@@ -13,10 +13,11 @@ from genmem.auditing.augment_option import UNCHANGED
 from genmem.auditing.exact_copies import equal_images
 from genmem.auditing.feature_spaces import SpaceSearch
 from genmem.auditing.groups import HonestUnits
-from genmem.auditing.results import Audit, Bools, Ints, copied_images
+from genmem.auditing.results import Audit, copied_images
 from genmem.auditing.search import Matches
 from genmem.auditing.searches import Searches
-from genmem.formatting import join_words, percent, share
+from genmem.auditing.space_results import Bools, Ints
+from genmem.formatting import in_space, join_words, percent, printable, share
 from genmem.metrics.copied_fraction import (
     copied_fraction_from,
     relative_distances,
@@ -61,10 +62,12 @@ def add_verdict(audit: Audit, searches: Searches, honest: HonestUnits, *, seed: 
         evidence = replace(evidence, shape=_shape(spaces[0], by_space[0], seed))
     yardstick = _merge(yardsticks, [search.name for search in by_space])
     exact = _exact_copies(audit, searches, yardsticks, seed)
+    of_left_out, where_left_out = _of_left_out(by_space, yardsticks)
     evidence = replace(
         evidence,
         yardstick=yardstick,
-        of_left_out=_of_left_out(by_space, yardsticks),
+        of_left_out=of_left_out,
+        where_left_out=where_left_out,
         exact=exact,
         near=_near_copies(audit, by_space),
     )
@@ -125,10 +128,20 @@ def _evidence(audit: Audit) -> Evidence:
         missed=missed_kinds(
             [space.name for space in audit.spaces if space.name != LOCAL],
             parts=any(space.name == LOCAL for space in audit.spaces),
-            turned=any(augmentation.degrees == 90 for augmentation in audit.augmentations),
+            augmentations=[augmentation.name for augmentation in audit.augmentations],
         ),
         shares=_shares(audit),
+        where=_where(audit),
+        where_shape=in_space(audit.spaces[0].name),
     )
+
+
+def _where(audit: Audit) -> str:
+    """The spaces of `_fraction`, as a clause."""
+    fraction = audit.copied_fraction
+    if fraction is None or fraction.interval is None or len(audit.spaces) == 1:
+        return in_space(audit.spaces[0].name)
+    return f"in {join_words([printable(space.name) for space in audit.spaces], last='or')}"
 
 
 def _shares(audit: Audit) -> str:
@@ -266,9 +279,11 @@ def _distinct(
     return merged
 
 
-def _of_left_out(searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick]) -> Result | None:
+def _of_left_out(
+    searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick]
+) -> tuple[Result | None, str]:
     """The copied fraction against training images left out, in the space that shows most."""
-    results = []
+    results: list[tuple[Result, str]] = []
     for search, yardstick in zip(searches, yardsticks, strict=False):
         series, matches = series_of(yardstick), search.generated[UNCHANGED]
         if series is None:
@@ -281,8 +296,8 @@ def _of_left_out(searches: Sequence[SpaceSearch], yardsticks: Sequence[Yardstick
         )
         p_value = result.parts.get("p_value")
         if isinstance(p_value, float) and p_value <= CHANCE / len(yardsticks):
-            results.append(result)
-    return max(results, key=lambda result: _low(result.interval)) if results else None
+            results.append((result, in_space(search.name)))
+    return max(results, key=lambda item: _low(item[0].interval), default=(None, ""))
 
 
 def _low(interval: Interval | None) -> float:
@@ -318,6 +333,7 @@ def _near_copies(audit: Audit, searches: Sequence[SpaceSearch]) -> NearCopies | 
                 test_near=int(test_near.sum()),
                 test_images=len(test_near),
                 low=clopper_pearson(int(near.sum()), len(near))[0],
+                where=in_space(search.name),
                 chance=CHANCE / len(searches),
                 exact=int(exact.sum()),
             )

@@ -108,6 +108,8 @@ def audit(
     The default backbones need no download and take images of any size. `pixels@SIDE` compares
     images stretched to SIDE x SIDE pixels, and here `pixels` is `pixels@64`.
 
+    Images are compared as they are stored; the EXIF orientation of photographs is ignored.
+
     Prints an estimate of each stage's duration before it starts. With `--drop-duplicates`,
     near-duplicates among the training images are left out too, and so are held-out images that
     repeat a training image.

@@ -14,7 +14,7 @@ from genmem.formatting import count, number, printable
 from genmem.report import score_table
 from genmem.report.common.terminal import new_table
 from genmem.report.common.verdict import render_verdict
-from genmem.results import Score
+from genmem.results import Score, Verdict
 
 if TYPE_CHECKING:
     from genmem.auditing import Audit, Power
@@ -64,17 +64,23 @@ def print_score_notes(score: Score) -> None:
 def print_audit(audit: Audit) -> None:
     """Print how many images are flagged, the estimated share of copies, and the most copied."""
     from genmem.auditing import copied_images
-    from genmem.report.audit.text import fraction_sentence, is_accusing, verdict
+    from genmem.report.audit.text import (
+        estimated_share,
+        is_comparable,
+        judged,
+        verdict,
+        why_incomparable,
+    )
 
     banner = verdict(audit)
     print(f"{banner.word}: {banner.sentence}")
     for reason in banner.reasons:
         print("-", reason)
-    accusing = is_accusing(audit)
-    if accusing:
-        print(fraction_sentence(audit.copied_fraction))
+    accusing = is_comparable(audit)
+    for sentence in filter(None, (estimated_share(audit), why_incomparable(audit))):
+        print(sentence)
     if audit.power:
-        print_power(audit.power)
+        print_power(audit.power, judged(audit))
     copied_images = copied_images(audit)
     if copied_images:
         number_of = f"{len(copied_images):,}"
@@ -110,7 +116,7 @@ def print_audit(audit: Audit) -> None:
     print_notes(_audit_notes(audit))
 
 
-def print_power(power: Power) -> None:
+def print_power(power: Power, verdict: Verdict) -> None:
     """Print what an audit would have flagged of planted copies."""
     from genmem.report.audit.power import power_sentences, power_table
 
@@ -120,19 +126,17 @@ def print_power(power: Power) -> None:
     for row in content.rows:
         table.add_row(*row)
     print_table(table)
-    print(*power_sentences(power), sep="\n")
+    print(*power_sentences(power, verdict), sep="\n")
 
 
 def _audit_notes(audit: Audit) -> Iterable[str]:
-    from genmem.report.audit.text import kinds_of_pairs
+    from genmem.report.audit.text import kinds_of_pairs, notes, sets_of
 
     for duplicates in audit.duplicates:
         if pairs := len(duplicates.first):
             dropped = f"; {duplicates.dropped:,} left out" if duplicates.dropped else ""
             yield (
-                f"{count(pairs, 'pair')} of much alike images between {duplicates.between}, in "
+                f"{count(pairs, 'pair')} of much alike {sets_of(duplicates)}, in "
                 f"{duplicates.space}: {kinds_of_pairs(duplicates)}{dropped}."
             )
-    yield from audit.notes
-    if audit.copied_fraction is not None:
-        yield from audit.copied_fraction.notes
+    yield from notes(audit)

@@ -149,7 +149,7 @@ class Extraction:
     def stage(self) -> str:
         """What `progress` is told."""
         phrase = self.augmentation.phrase
-        return f"features of {self.source.name}" + (f", {phrase}" if phrase else "")
+        return f"features in {self.extractor.backbone.name}" + (f", {phrase}" if phrase else "")
 
     def compute(self, state: EntryState | None) -> Generator[Rows, None, None]:
         """The features of the images that `state` does not have yet, batch by batch.

@@ -56,7 +56,7 @@ def hash_entries(source: ImageSource, progress: Progress | None = None) -> NDArr
         per_image[done : done + len(rows)] = rows
         done += len(rows)
         if progress:
-            progress(f"reading {source.name}", done, count)
+            progress("reading images", done, count)
     return per_image
 
 

@@ -156,14 +156,21 @@ def search_seconds(pairs: int, dimension: int) -> float:
     return seconds / side**2 * pairs * 1.3
 
 
-def images_per_second(extractor: FeatureExtractor, source: ImageSource) -> float | None:
+def images_per_second(
+    extractor: FeatureExtractor, source: ImageSource, *, most: int = _TIMED_IMAGES
+) -> float | None:
     """Images a second, judged by the source's first images; None where none can be timed.
 
     Images are decoded and transformed in a thread per core, beside the network, which uses all
     cores: the times of both add up.
+
+    Args:
+        extractor: from `load_backbone`.
+        source: the images.
+        most: images to time, at most; never more than 32.
     """
     prepared, started = [], time.perf_counter()
-    for position in range(min(_TIMED_IMAGES, len(source))):
+    for position in range(min(_TIMED_IMAGES, most, len(source))):
         try:
             pixels = decode(source.content(position), name=source.id(position))
         except InputError:  # reported when features are extracted

@@ -30,6 +30,7 @@ class NearCopies:
         near, images: of the generated images, and all of them.
         test_near, test_images: of the held-out images; 0 of 0 without them.
         low: lower end of the 95 % interval of the share of generated ones.
+        where: the feature space, as a clause: "in efficientnet-lite0".
         chance: so many must be rarer than this without copies.
         exact: exact copies, which are not counted here; 0 where they are.
     """
@@ -39,6 +40,7 @@ class NearCopies:
     test_near: int
     test_images: int
     low: float
+    where: str
     chance: float = CHANCE
     exact: int = 0
 
@@ -71,8 +73,8 @@ class NearCopies:
             f"Besides {count(self.exact, 'exact copy', 'exact copies')}, " if self.exact else ""
         )
         return (
-            f"{besides}{images if besides else capitalize(images)} {are} more than three times "
-            f"nearer to one training image than to any other{beside}."
+            f"{besides}{images if besides else capitalize(images)} {are} {self.where} more than "
+            f"three times nearer to one training image than to any other{beside}."
         )
 
 
@@ -99,7 +101,9 @@ class Evidence:
             does.
         too_few: why there are too few images, as a clause; empty where there are enough.
         missed: the kinds of copies that were not looked for.
-        where: "in efficientnet-lite0 features"; empty where several spaces were searched.
+        where: the feature spaces of `fraction` and `closer`, as a clause: "in efficientnet-lite0".
+        where_shape: the one of `shape`.
+        where_left_out: the one of `of_left_out`.
         bound: how many copies there can be, as measured with planted ones, as a sentence, or empty.
         shares: how the shares of copies in several spaces go together, as a sentence, or empty.
     """
@@ -120,6 +124,8 @@ class Evidence:
     too_few: str = ""
     missed: str = ""
     where: str = ""
+    where_shape: str = ""
+    where_left_out: str = ""
     bound: str = ""
     shares: str = ""
 
@@ -127,6 +133,11 @@ class Evidence:
     def yardstick_fails(self) -> bool:
         """Held-out images were tested, and cannot be compared with."""
         return self.yardstick is not None and not self.yardstick.holds
+
+    @property
+    def comparable(self) -> bool:
+        """Honest images say how close is too close."""
+        return not (self.same_as_train or self.missing or self.yardstick_fails)
 
     @property
     def only_series(self) -> bool:

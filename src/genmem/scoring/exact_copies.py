@@ -55,7 +55,7 @@ def count_exact_copies(
     held_out: bool,
     comparable: bool = True,
     repeats: tuple[int, int] | None = None,
-    what: str = "in this feature space",
+    what: str,
 ) -> ExactCopies | None:
     """The generated images that are exact copies; None if there are none.
 

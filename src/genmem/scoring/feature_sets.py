@@ -30,7 +30,7 @@ from genmem.features import (
     load_statistics,
 )
 from genmem.features.engines import choose_device
-from genmem.formatting import count
+from genmem.formatting import count, set_name
 from genmem.images import ArraySource, ImageSource, Progress, open_images, side_file_notes
 from genmem.io.paths import refuse_empty
 from genmem.reference import Reference
@@ -300,7 +300,7 @@ def _extract(
         source,
         extractor=extractor,
         skip_broken=options.skip_broken,
-        progress=_with_role(options.progress, role),
+        progress=name_set(options.progress, role),
     )
     return _feature_set(features, source.name, "images", source=source)
 
@@ -399,7 +399,8 @@ def _feature_set(
     )
 
 
-def _with_role(progress: Progress | None, role: str) -> Progress | None:
+def name_set(progress: Progress | None, role: str) -> Progress | None:
+    """Progress whose stages name the set they are of."""
     if progress is None:
         return None
-    return lambda stage, done, total: progress(f"{role}: {stage}", done, total)
+    return lambda stage, done, total: progress(f"{set_name(role)}: {stage}", done, total)

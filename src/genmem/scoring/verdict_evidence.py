@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.formatting import in_space
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.intervals import clopper_pearson, hypergeometric_tail
 from genmem.metrics.memorization_ratio import distance_ratios
@@ -130,6 +131,7 @@ def judge(
     """
     held_out = has_held_out(score)
     name = str(score.backbone.get("name", "features"))
+    where = in_space(name)
     fraction = of_left_out = None
     if held_out and closeness is not None:
         fraction = closeness.fraction(closeness.test)
@@ -149,15 +151,18 @@ def judge(
                 held_out=held_out,
                 comparable=yardstick is None or yardstick.holds,
                 repeats=score.repeats,
+                what=where,
             ),
-            near=_near(score, test_near),
+            near=_near(score, test_near, where),
             shape=shape,
             yardstick=yardstick,
             missing=_missing(score) or _nothing_compared(fraction, score),
             too_few="" if fraction is None else _too_few(fraction),
             missed=missed_kinds([name]),
             shares=_lower_bound(name) if fraction is not None and fraction.value > 0 else "",
-            where="" if name == "features" else f"in {name} features",
+            where=where,
+            where_shape=where,
+            where_left_out=where,
         )
     )
 
@@ -205,7 +210,7 @@ def _closer(closeness: Closeness) -> tuple[int, float]:
     return closer, hypergeometric_tail(closer, draws=closer, marked=n, total=n + m)
 
 
-def _near(score: Score, test_near: int | None) -> NearCopies | None:
+def _near(score: Score, test_near: int | None, where: str) -> NearCopies | None:
     """Near-copies among the generated images, beside those among the held-out ones."""
     ratio = score.metrics.get("memorization_ratio")
     if ratio is None or ratio.interval is None:
@@ -222,6 +227,7 @@ def _near(score: Score, test_near: int | None) -> NearCopies | None:
         test_near=test_near or 0,
         test_images=0 if test_near is None else len(score.nearest["test"]),
         low=low,
+        where=where,
         exact=exact,
     )
 

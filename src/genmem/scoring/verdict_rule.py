@@ -46,7 +46,7 @@ def decide(evidence: Evidence) -> Verdict:
             "The generated and the training images are the same set, so every image is its own "
             "copy, and this says nothing about a generator."
         )
-        return Verdict(label="open", sentence=f"{evidence.finding} {sentence}".strip())
+        return Verdict(label="open", sentence=sentence, comparable=False)
     strong, weak = _strong(evidence), _weak(evidence)
     label: Label
     if strong:
@@ -57,7 +57,6 @@ def decide(evidence: Evidence) -> Verdict:
         label, sentence = "no-yardstick", _no_yardstick(evidence)
     elif evidence.missing:
         label, sentence = "open", f"No verdict on copying: {evidence.missing}."
-        sentence = f"{evidence.finding} {sentence}".strip()
     elif reason := evidence.too_few or _why_blind(evidence):
         label, sentence = "open", f"No verdict on copying: {reason}."
         sentence = f"{evidence.finding} {sentence}".strip()
@@ -65,7 +64,12 @@ def decide(evidence: Evidence) -> Verdict:
         label, sentence = "no-sign", _no_sign(evidence)
     if evidence.exact and evidence.exact.explanation:
         sentence = f"{sentence} {capitalize(evidence.exact.sentence)}"
-    return Verdict(label=label, sentence=sentence, reasons=_reasons(evidence, strong + weak))
+    return Verdict(
+        label=label,
+        sentence=sentence,
+        reasons=_reasons(evidence, strong + weak),
+        comparable=evidence.comparable,
+    )
 
 
 def _excludes_zero(fraction: Result | None) -> bool:
@@ -126,12 +130,12 @@ def _weak(evidence: Evidence) -> list[str]:
     if closer and chance <= CHANCE and not _excludes_zero(evidence.fraction):
         closest = "image is" if closer == 1 else "images are"
         sentences.append(
-            f"{closer:,} generated {closest} closer to a training image than every held-out image; "
-            f"without copies that happens in {share(chance)} of cases."
+            f"{closer:,} generated {closest} closer to a training image than every held-out image "
+            f"{evidence.where}; without copies that happens in {share(chance)} of cases."
         )
     shape = evidence.shape
     if shape is not None and shape.nearer and not shape.narrower:
-        sentences.append(describe_nearer(shape))
+        sentences.append(describe_nearer(shape, evidence.where_shape))
     return sentences
 
 
@@ -156,9 +160,9 @@ def _not_weighed(evidence: Evidence) -> list[str]:
     sentences = []
     if evidence.flagged:
         sentences.append(
-            f"{evidence.flagged:,} of {evidence.images:,} generated images are closer to training "
-            "images than these held-out images allow; without a yardstick that accuses none of "
-            "them."
+            f"{evidence.flagged:,} of {evidence.images:,} generated images "
+            f"{'is' if evidence.flagged == 1 else 'are'} closer to training images than these "
+            "held-out images allow; without a yardstick that accuses none of them."
         )
     if _excludes_zero(evidence.fraction):
         sentences.append(f"Compared with these held-out images: {_closer_sentence(evidence)}")
@@ -172,10 +176,9 @@ def _closer_sentence(evidence: Evidence) -> str:
     fraction = evidence.fraction
     if fraction is None or fraction.interval is None or not _excludes_zero(fraction):
         return evidence.finding
-    where = f" {evidence.where}" if evidence.where else ""
     return (
-        f"{copied_images(fraction, fraction.interval, evidence.unit)} are closer to training "
-        f"images than held-out images ever are{where}."
+        f"{closer_images(fraction, fraction.interval, evidence.unit)} than held-out images ever "
+        f"are {evidence.where}."
     )
 
 
@@ -185,33 +188,40 @@ def _left_out_sentence(evidence: Evidence) -> str:
     if fraction is None or fraction.interval is None:
         return ""
     return (
-        f"{copied_images(fraction, fraction.interval)} are closer to training images than these "
-        "are to each other."
+        f"{closer_images(fraction, fraction.interval)} than these are to each other "
+        f"{evidence.where_left_out}."
     )
 
 
-def copied_images(result: Result, interval: Interval, unit: str = "generated images") -> str:
-    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000,`.
+def closer_images(result: Result, interval: Interval, unit: str = "generated images") -> str:
+    """`About 1.2 % of the generated images (0.85 to 1.7 %), some 120 of 10,000, are closer to …`.
 
     Args:
         result: the copied fraction.
         interval: of it.
         unit: what it is a share of.
+
+    Returns:
+        The start of a sentence, up to "are closer to training images".
     """
     images = result.n["generated"]
     ends = share_range(interval.low, interval.high)
+    if images == 1:
+        return f"The only one of the {unit} ({ends}) is closer to training images"
     if result.value == 1:
-        return f"All {images:,} {unit} ({ends})"
+        return f"All {images:,} {unit} ({ends}) are closer to training images"
+    copies = max(1, round(result.value * images))
+    some = f"some {copies:,}" if copies > 1 else "one"
     return (
-        f"About {share(result.value)} of the {unit} ({ends}), some "
-        f"{max(1, round(result.value * images)):,} of {images:,},"
+        f"About {share(result.value)} of the {unit} ({ends}), {some} of {images:,}, are closer to "
+        "training images"
     )
 
 
 def _copying(evidence: Evidence, strong: list[str]) -> str:
     """What is flagged first, then exact copies, then the share; no flag decides nothing here."""
     sentences = list(strong)
-    flagged = evidence.flagged and not evidence.yardstick_fails
+    flagged = evidence.flagged and evidence.comparable
     if flagged and evidence.finding not in sentences:
         sentences.insert(0, evidence.finding)
     if len(sentences) == 1 and sentences[0] == evidence.finding:
@@ -240,9 +250,9 @@ def _suspicious(evidence: Evidence, weak: list[str]) -> str:
     start, end = [], ["Look at the closest pairs before trusting this generator."]
     if evidence.yardstick_fails:
         start.append(_no_yardstick(evidence))
-    elif evidence.flagged:
+    elif evidence.flagged and evidence.comparable:
         start.append(evidence.finding)
-    elif evidence.finding and not (evidence.exact and evidence.exact.weak):
+    elif evidence.finding and evidence.comparable and not (evidence.exact and evidence.exact.weak):
         end.insert(0, evidence.finding)
     return " ".join([*start, *weak, *end])
 
@@ -268,8 +278,8 @@ def _why_blind(evidence: Evidence) -> str:
         return f"not even {evidence.images:,} copies could have been told from none"
     if detectable > MOST_UNSEEN and detectable > 1 / evidence.images:
         return (
-            f"perfect copies that make up less than {share(detectable)} of the {evidence.unit} "
-            "could not have been told from none"
+            f"too few images; only a share of {share(detectable)} of perfect copies or more would "
+            f"have been told from none with a probability of {percent(DETECTION)}"
         )
     return ""
 
@@ -279,10 +289,9 @@ def _no_sign(evidence: Evidence) -> str:
     fraction = evidence.fraction
     if fraction is None or fraction.interval is None:
         raise AssertionError("without a copied fraction there is no sign of nothing")
-    where = f" {evidence.where}" if evidence.where else ""
     finding = evidence.finding or (
-        f"No copies found{where}: the closest generated images are no closer to training images "
-        "than the closest held-out images are."
+        f"No copies found {evidence.where}: the closest generated images are no closer to "
+        "training images than the closest held-out images are."
     )
     detectable = float(fraction.parts["detectable_share"])
     if evidence.shape is not None and evidence.shape.nearer:
@@ -307,9 +316,9 @@ def _reasons(evidence: Evidence, sentences: list[str]) -> tuple[str, ...]:
             [
                 *sentences,
                 *_not_weighed(evidence),
-                *([evidence.shares] if evidence.shares and not evidence.yardstick_fails else ()),
+                *([evidence.shares] if evidence.shares and evidence.comparable else ()),
                 *(yardstick.reasons if yardstick else ()),
-                *(describe_shape(evidence.shape) if evidence.shape else ()),
+                *(describe_shape(evidence.shape, evidence.where_shape) if evidence.shape else ()),
                 *(yardstick.notes if yardstick else ()),
             ]
         )

@@ -107,30 +107,40 @@ def generator_shape(
     )
 
 
-def describe_shape(shape: GeneratorShape) -> list[str]:
-    """A sentence on each thing that the generated images show as a whole; it is never copying."""
+def describe_shape(shape: GeneratorShape, where: str) -> list[str]:
+    """A sentence on each thing that the generated images show as a whole; it is never copying.
+
+    Args:
+        shape: of the generated images.
+        where: the feature space, as a clause: "in efficientnet-lite0".
+    """
     sentences = []
     if shape.narrower:
         z = number(round(shape.spread_z or 0.0, 1))
         by = f"median {shape.spread:.2f} times as far, " if shape.spread is not None else ""
         sentences.append(
-            "Narrower: at equal counts, generated images are closer to each other than held-out "
-            f"images are ({by}{z} standard deviations), as of few classes or modes, or of little "
-            "variety."
+            f"Narrower: at equal counts, generated images are {where} closer to each other than "
+            f"held-out images are ({by}{z} standard deviations), as of few classes or "
+            "modes, or of little variety."
         )
     if shape.nearer:
-        sentences.append(describe_nearer(shape))
+        sentences.append(describe_nearer(shape, where))
     if shape.farther:
         sentences.append(
-            "Farther as a whole: generated images lie farther from the training images than "
-            f"held-out images do (C_T {_z(shape)}), as poor images do. More copies are "
+            f"Farther as a whole: generated images lie {where} farther from the training images "
+            f"than held-out images do (C_T {_z(shape)}), as poor images do. More copies are "
             "needed among them to be told from chance."
         )
     return sentences
 
 
-def describe_nearer(shape: GeneratorShape) -> str:
-    """That generated images are nearer to the training images, and why that is no copying."""
+def describe_nearer(shape: GeneratorShape, where: str) -> str:
+    """That generated images are nearer to the training images, and why that is no copying.
+
+    Args:
+        shape: of the generated images.
+        where: as of `describe_shape`.
+    """
     why = (
         "a generator of less variety is nearer without copying"
         if shape.narrower
@@ -138,8 +148,8 @@ def describe_nearer(shape: GeneratorShape) -> str:
         "the same effect as loose copying"
     )
     return (
-        "Nearer as a whole: generated images lie nearer to the training images than held-out "
-        f"images do (C_T {_z(shape)}): {why}."
+        f"Nearer as a whole: generated images lie {where} nearer to the training images than "
+        f"held-out images do (C_T {_z(shape)}): {why}."
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from genmem.auditing.results import Audit, Duplicates, NullSample, SpaceResult
+from genmem.auditing.results import Audit
+from genmem.auditing.space_results import Duplicates, NullSample, SpaceResult
 from genmem.images.augmentations import Augmentation, parse_augmentations
 from genmem.results import InputSummary, Interval, Result
 

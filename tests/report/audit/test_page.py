@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import genmem
 from genmem.auditing.results import copied_images
 from genmem.auditing.verdict_evidence import judge
 from genmem.report.audit import page
@@ -18,11 +19,12 @@ from genmem.report.audit.page import render, write_audit
 from genmem.report.audit.text import (
     details,
     duplicates_sentence,
-    fraction_sentence,
+    estimated_share,
     null_sentences,
+    space_table,
     verdict,
 )
-from genmem.results import Interval, Result, Yardstick
+from genmem.results import Interval, Result, Verdict, Yardstick
 
 from .example import build_audit
 
@@ -107,13 +109,13 @@ def test_without_a_yardstick_no_part_of_the_page_or_its_files_accuses(tmp_path):
     page = page_of(audit)
     printed = page[page.index('class="printed"') : page.index('id="duplicates"')]
     assert "Close pairs" in printed
-    assert "Without a yardstick they accuse nobody" in printed
+    assert "Without a yardstick, p and q are not available" in printed
     assert "lagged" not in printed
     assert not re.search(r"\b[pq] [0-9]", printed)
     assert "Close only" in page
     assert ">Flag<" not in page
     assert "One row per copied training image" not in page
-    assert '"accusing":false' in page
+    assert '"comparable":false' in page
     write_audit(audit, tmp_path / "audit")
     numbers = json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert numbers["flagged"] == 40
@@ -133,13 +135,83 @@ def test_a_verdict_of_copying_keeps_flags_p_and_q():
     assert audit.to_dict()["accusing"] is True
 
 
+SUSPICIOUS = Verdict(label="suspicious", sentence="Three images are near.")
+EXACT = Verdict(label="copying", sentence="30 are exact copies.", comparable=False)
+
+
+def shares(audit, verdict=SUSPICIOUS, **fraction):
+    fraction = estimate(**fraction) if fraction else None
+    return estimated_share(replace(audit, verdict=verdict, copied_fraction=fraction))
+
+
 def test_the_estimated_share_has_its_interval():
-    result = fraction_sentence(estimate(0.05, 0.041, 0.06))
+    audit = build_audit(30, pictures=None)
+    result = shares(audit, value=0.05, low=0.041, high=0.06)
     assert "about 5.0 % of the generated images" in result
-    assert "(95 % interval: 4.1 % to 6.0 %)" in result
-    assert "so it may be none" in fraction_sentence(estimate(0.001, 0.0, 0.01))
-    assert "about none" in fraction_sentence(estimate(0.0, 0.0, 0.01))
-    assert "cannot be estimated" in fraction_sentence(None)
+    assert "(95 % interval: 4.1 to 6.0 %)" in result
+    assert "so it may be none" in shares(audit, value=0.001, low=0.0, high=0.01)
+    assert "copies: none of the" in shares(audit, value=0.0, low=0.0, high=0.01)
+    assert "copies: under 0.01 % of the" in shares(audit, value=1e-6, low=0.0, high=0.01)
+    assert shares(audit) == ""
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(label="open", sentence="Too few images."),
+        Verdict(label="open", sentence="Nothing to compare with.", comparable=False),
+        Verdict(label="no-yardstick", sentence="No yardstick.", comparable=False),
+        Verdict(label="no-sign", sentence="At most 6.0 % are copies."),
+        Verdict(label="copying", sentence="About 5.0 % are closer than held-out images ever are."),
+        EXACT,
+    ],
+)
+def test_no_share_is_estimated_where_the_data_cannot_tell_or_the_verdict_says_it(verdict):
+    audit = build_audit(30, pictures=None)
+    assert shares(audit, verdict, value=0.05, low=0.041, high=0.06) == ""
+    audit = replace(audit, verdict=verdict)
+    assert "Estimated share" not in page_of(audit)
+    table = space_table(audit)
+    shown = [row[-1] for row in table.rows]
+    assert (set(shown) == {"cannot be told"}) == (not verdict.tells_share)
+
+
+def test_exact_copies_without_a_yardstick_accuse_without_p_and_q():
+    audit = replace(flagged(build_audit(50, copies=0.2, pictures=None), 40), verdict=EXACT)
+    page = page_of(audit)
+    printed = page[page.index('class="printed"') : page.index('id="duplicates"')]
+    assert "Close pairs" in printed
+    assert not re.search(r"\b[pq] [0-9]", printed)
+    assert page.count("p and q are not available") == 3  # table, print view and explanation
+    assert "Exact copies need neither" in page
+    assert "should be flagged by mistake" not in page
+    assert audit.accusing is False
+
+
+def test_held_out_images_that_are_the_generated_ones_give_no_share_and_no_p():
+    rng = np.random.default_rng(0)
+    train, generated = rng.normal(size=(2, 80, 16))
+    with genmem.audit(generated=generated, train=train, test=generated) as audit:
+        page = page_of(audit)
+    assert "the held-out images are the generated images, so this says nothing" in page
+    assert "Estimated share" not in page
+    assert "flagged as a copy" not in page
+    assert "Without honest images to compare with, p and q are not available" in page
+
+
+def test_notes_of_the_copied_fraction_stand_on_the_page():
+    rng = np.random.default_rng(0)
+    train, generated, test = rng.normal(size=(3, 60, 16))
+    with genmem.audit(generated=generated, train=train, test=test) as audit:
+        (note,) = audit.copied_fraction.notes
+        page = page_of(audit)
+    assert f"W{note[1:]}" in page
+
+
+def test_one_flagged_image_is_worded_as_one():
+    audit = replace(flagged(build_audit(30, pictures=None), 1), verdict=SUSPICIOUS)
+    sentences = details(audit, copied_images(audit))
+    assert "The flagged image repeats 1 training image." in sentences
 
 
 def test_the_null_distribution_is_explained():

@@ -1,6 +1,7 @@
 """The document of an audit: what it says, of which folders, and that it is the same each time."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -72,6 +73,7 @@ def test_the_first_page_answers_five_questions(folder):
         "Each of 60 generated images (generated.zip) was compared with 200 training images",
         "40 held-out images",
         "mirrored copies",
+        "Copies: 6 of 60 generated images are closer to a training image",
         "The flagged images repeat",
         "should be flagged by mistake",
         "Distances do not show membership privacy",
@@ -103,10 +105,51 @@ def test_without_a_yardstick_flags_and_shares_say_nothing(folder):
     assert "Estimated share of copies" not in text
     assert "should be flagged by mistake" not in text
     assert "Close pairs All" in text
-    assert "Without a yardstick they accuse nobody, and have no p or q" in text
+    assert "Without a yardstick, p and q are not available" in text
+    assert "Smallest possible p not available without a yardstick" in text
     assert "Flagged images" not in text
     assert "Training images that they repeat" not in text
     assert "Flagged pairs" not in text
+
+
+def test_exact_copies_without_a_yardstick_accuse_without_p_and_q(folder):
+    verdict = {"label": "copying", "sentence": "30 are exact copies.", "reasons": []}
+    change(
+        folder,
+        verdict=verdict | {"comparable": False},
+        yardstick={"holds": False, "reasons": ["the held-out images are PNG."], "notes": []},
+    )
+    text = text_of(write_dossier(folder).read_text())
+    assert "Close pairs" in text
+    assert "Chance that an honest image is as close" not in text
+    assert "Without a yardstick, p and q are not available" in text
+    assert "Exact copies need no error rate" in text
+    assert "Every copy that is not exact: nothing says how close is too close." in text
+    assert "Estimated share" not in text
+
+
+@pytest.mark.parametrize("comparable", [True, False])
+def test_an_open_audit_estimates_no_share_and_says_that_nothing_counts(folder, comparable):
+    verdict = {"label": "open", "sentence": "No verdict.", "reasons": []}
+    change(folder, verdict=verdict | {"comparable": comparable}, flagged=0)
+    text = text_of(write_dossier(folder).read_text())
+    assert "Estimated share" not in text
+    assert ("too few to tell copies from chance" in text) == comparable
+    assert ("there was nothing to compare with" in text) == (not comparable)
+
+
+def test_notes_of_the_copied_fraction_stand_in_the_document(folder):
+    numbers = json.loads((folder / "audit.json").read_text())
+    change(folder, copied_fraction=numbers["copied_fraction"] | {"notes": ["few images: look."]})
+    assert "Few images: look." in text_of(write_dossier(folder).read_text())
+
+
+def test_pairs_that_are_left_out_are_counted_and_it_is_said_where_they_are(folder, monkeypatch):
+    monkeypatch.setattr("genmem.report.dossier.write.SHOWN", 2)
+    text = text_of(write_dossier(folder).read_text())
+    assert "The 2 most suspicious of 6. The other 4 are left out here; images.csv" in text
+    rows = list(csv.DictReader((folder / "images.csv").open(newline="")))
+    assert sum(row["flagged"] == "true" for row in rows) == 6
 
 
 def test_sets_and_run_are_named_with_their_fingerprints(folder, audit):
@@ -401,13 +444,15 @@ def test_planted_copies_are_a_table(folder):
     interval = {"low": 0.5, "high": 1.0, "level": 0.95, "method": "exact"}
     row = {"kind": "crop", "disguise": "crop 40 %", "planted": 6, "flagged": 5, "share": 5 / 6,
            "interval": interval, "at_most": 0.3}  # fmt: skip
-    power = {"planted": 6, "flagged": 5, "share": 5 / 6, "sentence": "At most 3 % in this table.",
-             "assumption": "Planted: six.", "disguises": [row]}  # fmt: skip
+    power = {"copies": 4, "images": 60, "planted": 6, "flagged": 5, "share": 5 / 6,
+             "sentence": "At most 3 % in this table.", "assumption": "Planted: six.",
+             "disguises": [row]}  # fmt: skip
     change(folder, power=power)
     text = text_of(write_dossier(folder).read_text())
-    assert "5 (83.3 %) would have been flagged. At most 3 % in section 4." in text.replace(
-        "\xa0", " "
-    )
+    assert (
+        "5 of them (83.3 %) would have been flagged if 4 of the 60 generated images were copies of "
+        "one kind. At most 3 % in section 4."
+    ) in text
     assert "crop 40 % 6 5 83.3 % (50.0 to 100 %)" in text
     assert "was not measured" not in text
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genmem.errors import InputError
-from genmem.formatting import duration
+from genmem.formatting import count, duration
 from genmem.images import ImageSource, decode
 from genmem.images.prefetch import usable_cores
 
@@ -43,18 +43,18 @@ def reason_without_local(sources: Mapping[str, Any]) -> str | None:
     return None
 
 
-def estimate_local(sources: Mapping[str, Any], honest: int) -> str:
+def estimate_local(sources: Mapping[str, ImageSource], *, left_out: int = 0) -> str:
     """The time that local evidence takes, as a sentence.
 
     Args:
-        sources: the sets by role.
-        honest: number of honest images.
+        sources: the sets by role, opened; all but the training images are matched.
+        left_out: training images that are matched with the others, each left out in turn.
     """
     from genmem.auditing.local.keypoints import detect_keypoints
 
     total = sum(map(len, sources.values()))
     images = _sample(sources["train"])
-    queries = len(sources["generated"]) + honest
+    queries = total - len(sources["train"]) + left_out
     expected = ""
     if images:
         detect_keypoints(images[0])
@@ -65,8 +65,8 @@ def estimate_local(sources: Mapping[str, Any], honest: int) -> str:
         seconds = (total * each + queries * _MATCHING_SECONDS) / usable_cores()
         expected = f", about {duration(max(1.0, seconds))}"
     return (
-        f"local evidence: keypoints of {total:,} images, and {queries:,} images to match"
-        f"{expected} (--no-local leaves it out)"
+        f"local evidence: keypoints of {count(total, 'image')}, and {count(queries, 'image')} to "
+        f"match{expected} (--no-local leaves it out)"
     )
 
 

@@ -12,6 +12,7 @@ from genmem.auditing.local.keypoints import Keypoints, KeypointSet, extract_keyp
 from genmem.auditing.local.results import UNIT, LocalEvidence, Region
 from genmem.auditing.local.retrieval import DescriptorIndex, build_index
 from genmem.auditing.local.verification import NO_MATCH, Verification, verify
+from genmem.formatting import set_name
 from genmem.images import ImageSource, Progress
 from genmem.images.prefetch import map_in_order, usable_cores
 
@@ -128,7 +129,7 @@ class _Search:
                 honest.source, skip_broken=skip_broken, progress=progress, role="test"
             )
             rows = None
-        role = "train, each image left out" if rows is not None else "test"
+        role = "training images, each left out" if rows is not None else "test"
         matches = self.run(
             queries, honest.candidates, rows=rows, groups=honest.train_groups,
             progress=progress, role=role,
@@ -169,7 +170,7 @@ class _Search:
         results = map_in_order(match, range(count), workers=workers, ahead=16 * workers)
         for number, result in enumerate(results, 1):
             if progress and (number % 16 == 0 or number == count):
-                progress(f"{role}: shared regions", number, count)
+                progress(f"{set_name(role)}: shared regions", number, count)
             yield result
 
     def match(self, keypoints: Keypoints, candidates: Ints, own: Ints) -> _Match:

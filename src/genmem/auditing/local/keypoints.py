@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.formatting import set_name
 from genmem.images import ImageSource, Progress, read_batches
 from genmem.images.tempfiles import new_tempfile
 from genmem.io.paths import temporary_file_errors
@@ -205,7 +206,9 @@ def extract_keypoints(
                 counts.append(count)
                 sizes.append(np.array(size, np.int32))
             if progress:
-                progress(f"{role}: keypoints", min(number * _BATCH, len(source)), len(source))
+                progress(
+                    f"{set_name(role)}: keypoints", min(number * _BATCH, len(source)), len(source)
+                )
         with temporary_file_errors():
             file.flush()
         total = sum(counts)

@@ -12,7 +12,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copied_images
+from genmem.auditing.results import Audit, CopiedImage, copied_images
+from genmem.auditing.space_results import Duplicates, SpaceResult
 from genmem.formatting import capitalize, join_words, number, printable
 from genmem.io.result_folder import ResultKind, atomic_result_folder
 from genmem.report.audit.images import COPIED, FOLDER, PAIRS, Album, page_rows, write_pictures
@@ -24,10 +25,13 @@ from genmem.report.audit.text import (
     class_table,
     details,
     duplicates_sentence,
-    is_accusing,
+    is_comparable,
+    judged,
+    notes,
     null_sentences,
     space_table,
     verdict,
+    why_incomparable,
 )
 from genmem.report.common.histogram import Histogram, enlarged_left_end, histogram
 from genmem.report.common.provenance import (
@@ -159,9 +163,10 @@ def render(
         title=compared(audit.inputs),
         subtitle=f"{describe_sets(audit.inputs)}, compared in {join_words(spaces)}",
         verdict=verdict(audit),
-        accusing=is_accusing(audit),
+        comparable=is_comparable(audit),
+        incomparable=why_incomparable(audit),
         details=details(audit, copied_images),
-        notes=[capitalize(printable(note)) for note in audit.notes],
+        notes=[capitalize(printable(note)) for note in notes(audit)],
         shown=len(rows),
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),
@@ -169,7 +174,7 @@ def render(
         spaces=spaces,
         categories=audit.classes is not None,
         copied=[_copied_card(audit, image, album) for image in copied_images[:COPIED]]
-        if is_accusing(audit)
+        if is_comparable(audit)
         else [],
         copied_total=len(copied_images),
         classes=class_table(audit),
@@ -179,7 +184,7 @@ def render(
         histograms=[drawn for space in audit.spaces if (drawn := _histogram(space))],
         space_table=space_table(audit),
         power=audit.power and power_table(audit.power),
-        power_sentences=power_sentences(audit.power) if audit.power else (),
+        power_sentences=power_sentences(audit.power, judged(audit)) if audit.power else (),
         provenance=_provenance(audit),
     )
 
@@ -206,11 +211,19 @@ def _printed(audit: Audit, rows: NDArray[np.int64], album: Album) -> dict[str, o
     flagged = int(audit.flagged.sum())
     pairs = [pair for pair in stored_pairs(audit, rows, album) if pair.flagged or not flagged]
     heading = "Flagged pairs" if flagged else "The nearest pairs, not flagged"
-    lead = f"The {PRINTED:,} most suspicious of {flagged:,}." if flagged > PRINTED else ""
-    if not is_accusing(audit):
+    lead = (
+        f"The {PRINTED:,} most suspicious of {flagged:,}; images.csv holds all."
+        if flagged > PRINTED
+        else ""
+    )
+    if not is_comparable(audit):
         heading = "Close pairs" if flagged else "The nearest pairs"
-        lead = f"The {PRINTED:,} closest of {flagged:,}. " if flagged > PRINTED else ""
-        lead += "Without a yardstick they accuse nobody, and have no p or q."
+        lead = (
+            f"The {PRINTED:,} closest of {flagged:,}; images.csv holds all. "
+            if flagged > PRINTED
+            else ""
+        )
+        lead += why_incomparable(audit)
     return {
         "heading": heading,
         "lead": lead,
@@ -222,7 +235,7 @@ def _printed_pair(audit: Audit, pair: StoredPair) -> PrintedPair:
     phrase = audit.nearest(pair.row)[2].phrase
     where = [phrase, f"in {printable(pair.space)}", f"distance {number(pair.distance)}"]
     rates = []
-    if is_accusing(audit):
+    if is_comparable(audit):
         rates = [f"p {number(pair.p_value)}", f"q {number(pair.q_value)}"]
     return PrintedPair(
         row=pair.row,

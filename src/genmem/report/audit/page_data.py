@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, SpaceResult
+from genmem.auditing.results import Audit
+from genmem.auditing.space_results import SpaceResult
 from genmem.formatting import printable
 from genmem.report.audit.images import FOLDER, FULL, Album
 from genmem.report.audit.regions import shared_regions
 from genmem.report.audit.tables import best_match
-from genmem.report.audit.text import is_accusing
+from genmem.report.audit.text import is_comparable
 from genmem.results import to_json
 
 NEIGHBORS = 20
@@ -41,7 +42,7 @@ def page_data(audit: Audit, rows: NDArray[np.int64], album: Album) -> tuple[str,
     )
     table = {
         "digest": audit.digest(),
-        "accusing": is_accusing(audit),
+        "comparable": is_comparable(audit),
         "folder": FOLDER,
         "full": FULL,
         "suffixes": SUFFIXES,

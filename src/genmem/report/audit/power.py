@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from genmem.auditing.power_results import DisguisePower, Power
+from genmem.formatting import share, share_range
 from genmem.report.common.tables import Table
+from genmem.results import Verdict
 
 
 def power_table(power: Power) -> Table:
@@ -15,14 +17,25 @@ def power_table(power: Power) -> Table:
     )
 
 
-def power_sentences(power: Power) -> tuple[str, ...]:
-    """The overall share, how it was measured, and the bound."""
+def power_sentences(power: Power, verdict: Verdict) -> tuple[str, ...]:
+    """The overall share, how it was measured, and the bound where the data can tell one.
+
+    Args:
+        power: of the audit.
+        verdict: of the same audit.
+    """
+    if not verdict.comparable:
+        return (
+            power.assumption,
+            "The table says nothing, since nothing says how close is too close.",
+        )
     low, high = power.interval.low, power.interval.high
     overall = (
         f"Of {power.planted:,} planted copies {power.flagged:,} would be flagged: "
-        f"{_percent(power.share)} ({_percent(low)} to {_percent(high)})."
+        f"{share(power.share)} ({share_range(low, high)})."
     )
-    return (overall, power.assumption, power.sentence)
+    bound = (power.sentence,) if verdict.tells_share else ()
+    return (overall, power.assumption, *bound)
 
 
 def _cells(row: DisguisePower) -> tuple[str, ...]:
@@ -31,10 +44,6 @@ def _cells(row: DisguisePower) -> tuple[str, ...]:
         row.disguise,
         row.kind,
         f"{row.flagged:,} of {row.planted:,}",
-        f"{_percent(row.share)} ({_percent(low)} to {_percent(high)})",
-        _percent(row.at_most, digits=1),
+        f"{share(row.share)} ({share_range(low, high)})",
+        share(row.at_most),
     )
-
-
-def _percent(share: float, *, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"

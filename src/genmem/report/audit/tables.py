@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genmem.auditing.local import LOCAL, LocalEvidence
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult
+from genmem.auditing.results import Audit, CopiedImage
+from genmem.auditing.space_results import Duplicates, SpaceResult
 
 BLOCK = 1 << 16
 """Rows per block."""
@@ -37,8 +38,9 @@ DUPLICATES = pa.schema(
 def write_images(audit: Audit, folder: Path) -> None:
     """Write `images.parquet` and `images.csv`: one row per generated image, in input order.
 
-    Columns: `generated`, `flagged`, `accusing` (whether the verdict is copying; without that, flags
-    accuse nobody), `p_value`, `q_value`; `space`, `nearest`, `transformation`,
+    Columns: `generated`, `flagged`, `accusing` (whether the verdict is copying and rests on flags;
+    without that, flags accuse nobody), `p_value`, `q_value` (empty where no honest images say how
+    close is too close); `space`, `nearest`, `transformation`,
     `class` (if classes were requested), `distance` and `ratio` in the space of the smallest
     p-value; then for every space `SPACE:p_value`, `SPACE:statistic`, `SPACE:ratio` and, for each
     of its nearest training images, `SPACE:nearest_1`, `SPACE:distance_1`,
@@ -144,8 +146,8 @@ def _image_block(
         "generated": text_column(audit.generated_ids[rows]),
         "flagged": pa.array(audit.flagged[rows]),
         "accusing": _accusing(audit, nearest),
-        "p_value": pa.array(audit.p_values[rows]),
-        "q_value": pa.array(audit.q_values[rows]),
+        "p_value": _probabilities(audit, audit.p_values[rows]),
+        "q_value": _probabilities(audit, audit.q_values[rows]),
         "space": _take(text_column([space.name for space in audit.spaces]), audit.space[rows]),
         "nearest": _take(train, nearest),
         "transformation": _take(names, augmentation),
@@ -154,7 +156,7 @@ def _image_block(
         "ratio": pa.array(ratio),
     }
     for space in audit.spaces:
-        columns |= _space_columns(space, rows, train, names)
+        columns |= _space_columns(audit, space, rows, train, names)
     if audit.local is not None:
         columns |= _region_columns(audit.local, rows)
     return pa.RecordBatch.from_pydict(columns)
@@ -165,13 +167,19 @@ def _accusing(audit: Audit, rows: Sized) -> pa.Array:
     return pa.array([audit.accusing] * len(rows), pa.bool_())
 
 
+def _probabilities(audit: Audit, values: NDArray[np.float64]) -> pa.Array:
+    """p- or q-values; empty where no honest images give them a meaning."""
+    known = audit.verdict is None or audit.verdict.comparable
+    return pa.array(values, mask=np.full(len(values), not known))
+
+
 def _space_columns(
-    space: SpaceResult, rows: slice, train: pa.Array, names: pa.Array
+    audit: Audit, space: SpaceResult, rows: slice, train: pa.Array, names: pa.Array
 ) -> dict[str, pa.Array]:
     """The columns of one space for some rows."""
     (name,) = text_column([space.name]).to_pylist()
     columns = {
-        f"{name}:p_value": pa.array(space.p_values[rows]),
+        f"{name}:p_value": _probabilities(audit, space.p_values[rows]),
         f"{name}:statistic": pa.array(space.statistic[rows]),
         f"{name}:ratio": pa.array(space.ratio[rows]),
     }

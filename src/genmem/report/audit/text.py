@@ -6,14 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genmem.auditing.results import Audit, CopiedImage, Duplicates, SpaceResult, copies_by_class
+from genmem.auditing.results import Audit, CopiedImage, copies_by_class
+from genmem.auditing.space_results import Duplicates, SpaceResult
 from genmem.auditing.verdict_evidence import judge
-from genmem.formatting import count, join_words, number, percent, printable, share
+from genmem.formatting import count, join_words, number, percent, printable, share, share_range
 from genmem.images.augmentations import Augmentation
 from genmem.report.audit.images import PAIRS
 from genmem.report.common.tables import Table
-from genmem.report.common.verdict import Banner, render_verdict
-from genmem.results import Result
+from genmem.report.common.verdict import (
+    Banner,
+    render_verdict,
+    share_sentence,
+    without_p_values,
+)
+from genmem.results import Result, Verdict
 
 CLASSES = 60
 """Classes in the table; the others are summed up in one row."""
@@ -21,53 +27,65 @@ CLASSES = 60
 METRICS = {"absolute_cosine": "absolute cosine distance", "euclidean": "Euclidean distance"}
 
 
+def judged(audit: Audit) -> Verdict:
+    """The verdict of an audit, from its numbers alone where none is stored."""
+    return audit.verdict or judge(audit)
+
+
 def verdict(audit: Audit) -> Banner:
     """The verdict of an audit with its style and heading."""
-    return render_verdict(audit.verdict or judge(audit))
+    return render_verdict(judged(audit))
 
 
-def is_accusing(audit: Audit) -> bool:
-    """Whether flagged images count as copies: not without a yardstick."""
-    return (audit.verdict or judge(audit)).label != "no-yardstick"
+def is_comparable(audit: Audit) -> bool:
+    """Whether honest images say how close is too close, so that p, q and flags count."""
+    return (judged(audit)).comparable
+
+
+def why_incomparable(audit: Audit) -> str:
+    """Why there are no p- and q-values, in a sentence; empty where there are."""
+    fails = audit.yardstick is not None and not audit.yardstick.holds
+    return without_p_values(judged(audit), yardstick=fails)
 
 
 def details(audit: Audit, copied_images: Sequence[CopiedImage]) -> list[str]:
-    """What follows the verdict: the estimated share of copies, and the expected errors."""
-    sentences = list(verdict(audit).reasons)
-    if not is_accusing(audit):
-        return sentences
-    sentences.append(fraction_sentence(audit.copied_fraction))
-    if flagged := int(audit.flagged.sum()):
-        false = round(audit.level * flagged)
-        mistakes = f"about {false:,} at most" if false else "less than one"
-        sentences.append(
-            f"The flagged images repeat {count(len(copied_images), 'training image')}. Of the "
-            f"{flagged:,}, {mistakes} should be flagged by mistake."
-        )
-    return sentences
+    """What follows the verdict: its reasons, the share of copies, and the expected errors."""
+    sentences = [*verdict(audit).reasons, estimated_share(audit)]
+    flagged = int(audit.flagged.sum())
+    if flagged and is_comparable(audit):
+        sentences.append(_repeated(audit, flagged, len(copied_images)))
+    return [sentence for sentence in sentences if sentence]
 
 
-def fraction_sentence(estimate: Result | None) -> str:
-    """The estimated share of copies with its interval."""
-    if estimate is None or np.isnan(estimate.value):
-        return "The share of copies cannot be estimated from these images."
-    about = "about none" if estimate.value <= 0 else f"about {share(estimate.value)}"
-    sentence = (
-        f"Estimated share of copies: {about} of the generated images are closer to training images "
-        "than honest images ever are"
-    )
-    interval = estimate.interval
-    if interval is None:
-        return f"{sentence}."
-    zero = ", so it may be none" if interval.low <= 0 < estimate.value else ""
+def _repeated(audit: Audit, flagged: int, copied: int) -> str:
+    """How many training images the flagged ones repeat, and how many flags are mistakes."""
+    repeat = "image repeats" if flagged == 1 else "images repeat"
+    false = round(audit.level * flagged)
+    mistakes = f"about {false:,} at most" if false else "less than one"
+    of_these = f"Of the {flagged:,}, {mistakes} should be flagged by mistake."
     return (
-        f"{sentence} ({percent(interval.level)} interval: {share(interval.low)} to "
-        f"{share(interval.high)}{zero})."
-    )
+        f"The flagged {repeat} {count(copied, 'training image')}. {of_these if flagged > 1 else ''}"
+    ).strip()
+
+
+def estimated_share(audit: Audit) -> str:
+    """The share of copies; empty where the data cannot tell, or the verdict says it."""
+    estimate = audit.copied_fraction
+    if estimate is None:
+        return ""
+    return share_sentence(judged(audit), estimate.value, estimate.interval)
+
+
+def notes(audit: Audit) -> list[str]:
+    """What must be known of the sets, the flags and the copied fraction."""
+    estimate = audit.copied_fraction
+    return [*audit.notes, *(estimate.notes if estimate is not None else ())]
 
 
 def null_sentences(audit: Audit) -> list[str]:
     """What the p-values compare with, for readers who have never met one."""
+    if why := why_incomparable(audit):
+        return [why]
     spaces = audit.spaces
     sentences = [
         "A p-value is the probability that an honest image comes as close to a training image. "
@@ -133,6 +151,7 @@ def _honest_images(audit: Audit) -> str:
 
 def space_table(audit: Audit) -> Table:
     """One row per feature space."""
+    tells_share = (judged(audit)).tells_share
     return Table(
         caption="The feature spaces, and the honest images in each",
         columns=(
@@ -152,7 +171,7 @@ def space_table(audit: Audit) -> Table:
                 count(len(space.null.statistic), _unit(space)),
                 f"{space.null.dropped:,}" if space.null.dropped else "none",
                 _tail(space),
-                _short_fraction(space.copied_fraction),
+                _short_fraction(space.copied_fraction if tells_share else None),
             )
             for space in audit.spaces
         ),
@@ -168,7 +187,7 @@ def _unit(space: SpaceResult) -> str:
 def class_table(audit: Audit) -> Table | None:
     """Copies by class of the training image, most first; None if no classes were requested."""
     classes = copies_by_class(audit)
-    if not classes or not is_accusing(audit):
+    if not classes or not is_comparable(audit):
         return None
     ordered = sorted(classes.items(), key=lambda item: (-item[1][0], -item[1][1], item[0]))
     rows = [
@@ -199,12 +218,18 @@ def duplicates_sentence(duplicates: Duplicates) -> str:
     pairs, space = len(duplicates.first), printable(duplicates.space)
     if not pairs:
         return f"None among {searched} {kind} images, in {space}."
-    shown = f" The nearest {PAIRS:,} are shown." if pairs > PAIRS else ""
+    shown = f" The nearest {PAIRS:,} are shown; duplicates.csv lists all." if pairs > PAIRS else ""
     return (
         f"{count(pairs, 'pair')} among {searched} {kind} images: {kinds_of_pairs(duplicates)}. A "
         f"pair is listed when, in {space}, {printable(duplicates.rule)}. "
         f"{_left_out(duplicates, kind)}{shown}"
     )
+
+
+def sets_of(duplicates: Duplicates) -> str:
+    """The sets that the pairs are of: `training images`, `held-out and training images`."""
+    first = "held-out and " if duplicates.between.startswith("test") else ""
+    return f"{first}training images"
 
 
 def kinds_of_pairs(duplicates: Duplicates) -> str:
@@ -241,11 +266,11 @@ def _tail(space: SpaceResult) -> str:
 
 def _short_fraction(estimate: Result | None) -> str:
     if estimate is None or np.isnan(estimate.value):
-        return "unknown"
+        return "cannot be told"
     value = share(max(estimate.value, 0.0))
     if estimate.interval is None:
         return value
-    return f"{value} ({share(estimate.interval.low)} to {share(estimate.interval.high)})"
+    return f"{value} ({share_range(estimate.interval.low, estimate.interval.high)})"
 
 
 def _augmentation_sentences(audit: Audit) -> list[str]:

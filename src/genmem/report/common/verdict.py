@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genmem.formatting import capitalize, printable
-from genmem.results import Label, Verdict
+from genmem.formatting import capitalize, percent, printable, share, share_range
+from genmem.results import Interval, Label, Verdict
 
 Level = Literal["copying", "doubt", "clear", "open"]
 
@@ -28,7 +28,9 @@ HEADINGS: dict[Label, str] = {
 }
 """The heading of each label."""
 
-NOT_JUDGED = Verdict(label="open", sentence="No verdict on copying: none was computed.")
+NOT_JUDGED = Verdict(
+    label="open", sentence="No verdict on copying: none was computed.", comparable=False
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,4 +63,52 @@ def render_verdict(verdict: Verdict | None) -> Banner:
             for reason in verdict.reasons
             if reason.rstrip(".").lower() not in verdict.sentence.lower()
         ),
+    )
+
+
+def share_sentence(verdict: Verdict, value: float, interval: Interval | None) -> str:
+    """The estimated share of copies; empty where the data cannot tell, or the verdict says it.
+
+    Args:
+        verdict: of the same audit.
+        value: the copied fraction; NaN where there is none.
+        interval: of it.
+    """
+    words = " ".join([verdict.sentence, *verdict.reasons])
+    known = verdict.label == "no-sign" or "than held-out images ever are" in words
+    if known or not verdict.tells_share or value != value:
+        return ""
+    text = share(value) if value > 0 else "none"
+    about = text if text.startswith(("none", "under")) else f"about {text}"
+    sentence = (
+        f"Estimated share of copies: {about} of the generated images are closer to training images "
+        "than honest images ever are"
+    )
+    if interval is None:
+        return f"{sentence}."
+    zero = ", so it may be none" if interval.low <= 0 < value else ""
+    return (
+        f"{sentence} ({percent(interval.level)} interval: "
+        f"{share_range(interval.low, interval.high)}{zero})."
+    )
+
+
+def without_p_values(verdict: Verdict, *, yardstick: bool) -> str:
+    """Why there are no p- and q-values, in a sentence; empty where there are.
+
+    Args:
+        verdict: of the same audit.
+        yardstick: whether the held-out images were tested to be one, and failed.
+    """
+    if verdict.comparable:
+        return ""
+    without = "Without a yardstick" if yardstick else "Without honest images to compare with"
+    exact = (
+        " Exact copies need neither: they are at distance 0, and the finding counts them."
+        if verdict.label == "copying"
+        else ""
+    )
+    return (
+        f"{without}, p and q are not available: nothing says how close honest images come by "
+        f"chance. That images are close accuses nobody.{exact}"
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 
 from genmem.auditing.review import Review
 from genmem.formatting import capitalize, count, join_words, percent, printable, share, share_range
 from genmem.report.common.provenance import ROLE_NAMES
+from genmem.report.common.verdict import share_sentence
 from genmem.report.dossier.method import not_searched, power_sentence, searched_kinds
 from genmem.report.dossier.stored_audit import StoredAudit
-from genmem.results import Json
+from genmem.results import Interval
 
 _STEPS = {
     "copying": (
@@ -42,6 +43,14 @@ _STEPS = {
         "Give what is missing (the finding and section 5 name it), and audit again.",
     ),
 }
+
+
+_NO_REVIEW = "No reviewer's marks were given with this document."
+
+_EXACT = (
+    "Exact copies need no error rate: the images are equal. The finding says how often images "
+    "repeat in these sets without a generator, where that is known."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,49 +100,73 @@ def _searched(audit: StoredAudit) -> tuple[str, ...]:
 
 
 def _results(audit: StoredAudit) -> tuple[str, ...]:
+    """The finding above in lay words, and what it does not say."""
+    estimate = audit.numbers.get("copied_fraction") or {}
+    value = estimate.get("value")
+    limits = estimate.get("interval")
+    interval = Interval(**{"method": "", **limits}) if limits else None
     copied = int(audit.numbers["copied_training_images"])
-    finding = audit.banner.sentence
-    if audit.label == "no-yardstick":
-        return (finding, "So flags and probabilities in this document prove nothing.")
+    repeat = "image repeats" if audit.flagged == 1 else "images repeat"
+    counted = audit.flagged and audit.verdict.comparable
     return (
-        finding,
-        f"The flagged images repeat {count(copied, 'training image')}." if copied else "",
-        ""
-        if "of the generated images" in finding
-        else share_sentence(audit.numbers.get("copied_fraction")),
+        _lay_finding(audit),
+        f"The flagged {repeat} {count(copied, 'training image')}." if counted else "",
+        share_sentence(audit.verdict, math.nan if value is None else float(value), interval),
     )
 
 
-def share_sentence(estimate: Mapping[str, Json] | None) -> str:
-    """The estimated share of copies among all generated images."""
-    if estimate is None or estimate["value"] is None:
-        return "The share of copies among the generated images cannot be estimated from these sets."
-    value = max(float(estimate["value"]), 0.0)
-    about = f"about {share(value)}" if value else "none"
-    interval = estimate.get("interval")
-    if not interval:
-        return f"Estimated share of copies among all generated images: {about}."
-    low, high = max(float(interval["low"]), 0.0), float(interval["high"])
+def _lay_finding(audit: StoredAudit) -> str:
+    """The finding for readers who skip its numbers."""
+    images = count(audit.images, "generated image")
+    if audit.label == "no-yardstick":
+        return "Nothing that counts: flags and probabilities in this document prove nothing."
+    if audit.label == "open" and not audit.verdict.comparable:
+        return "Nothing that counts: there was nothing to compare with. The finding above says why."
+    if audit.label == "open":
+        return (
+            f"No copies, but this says little: {images} and the honest images here are too few to "
+            "tell copies from chance."
+        )
+    if audit.label == "no-sign":
+        return f"No copies: none of {images} is closer to a training image than chance explains."
+    if audit.label == "suspicious":
+        return "Signs of copying that are too weak to accuse anybody; the finding above names them."
+    if not audit.verdict.comparable:
+        return "Copies: the finding above says how many images are certain, and how."
+    if audit.flagged:
+        are = "is" if audit.flagged == 1 else "are"
+        return (
+            f"Copies: {audit.flagged:,} of {images} {are} closer to a training image than chance "
+            "explains."
+        )
     return (
-        f"Estimated share of copies among all generated images: {about}; with "
-        f"{percent(float(interval['level']))} confidence {share_range(low, high)}."
+        f"Copies: more of {images} are close to training images than chance explains. Which ones "
+        "are copies cannot be said one by one."
     )
 
 
 def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
-    if audit.label == "no-yardstick":
-        return (yardstick_sentence(audit),)
+    reviewed = review_sentence(review) if review else _NO_REVIEW
+    if not audit.verdict.comparable:
+        return (
+            "No error rate can be given.",
+            yardstick_sentence(audit) if audit.numbers.get("yardstick") else "",
+            _EXACT if audit.label == "copying" else "",
+            reviewed,
+        )
     level = float(audit.numbers["level"])
     false = round(level * audit.flagged)
     mistakes = f"about {false:,} at most" if false else "less than one"
-    flags = (
-        f"Of the {count(audit.flagged, 'flagged image')}, {mistakes} should be flagged by mistake: "
+    rule = (
         f"images are flagged so that on average no more than {percent(level)} of the flagged ones "
         "are honest."
-        if audit.flagged
-        else f"Images are flagged so that on average no more than {percent(level)} of the flagged "
-        "ones are honest."
     )
+    flags = capitalize(rule)
+    if audit.flagged > 1:
+        flags = (
+            f"Of the {audit.flagged:,} flagged images, {mistakes} should be flagged by mistake: "
+            f"{rule}"
+        )
     by_law = int(audit.numbers["flagged_by_power_law"])
     return (
         flags,
@@ -142,7 +175,7 @@ def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
         if by_law
         else "",
         yardstick_sentence(audit),
-        review_sentence(review) if review else "No reviewer's marks were given with this document.",
+        reviewed,
     )
 
 
@@ -188,7 +221,9 @@ def review_sentence(review: Review) -> str:
 def _missed(audit: StoredAudit) -> tuple[str, ...]:
     fewest = audit.numbers.get("min_copies_flagged")
     few = ""
-    if fewest is None:
+    if not audit.verdict.comparable:
+        few = "Every copy that is not exact: nothing says how close is too close."
+    elif fewest is None:
         few = "With so few honest images, no image at all could have been flagged."
     elif fewest > 1:
         few = (

@@ -84,7 +84,7 @@ def evidence_of(
             place=place,
             generated=printable(pair.generated),
             train=printable(pair.train),
-            facts=_facts(pair, comparable=audit.label != "no-yardstick"),
+            facts=_facts(pair, comparable=audit.verdict.comparable),
             pictures=_pictures(audit.folder, pair),
             mark=MARKS.get(marks.get(pair.row, ""), ""),
         )

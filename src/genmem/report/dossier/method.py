@@ -31,16 +31,13 @@ def not_searched(audit: StoredAudit) -> list[str]:
     """What this audit did not look for, as words after "not searched for"."""
     spaces = [name for name in audit.numbers["spaces"] if name != LOCAL]
     return [
-        missed_kinds(spaces, parts=_local(audit), turned=_turned(audit)),
+        missed_kinds(
+            spaces, parts=_local(audit), augmentations=list(audit.numbers["augmentations"])
+        ),
         "copies that were redrawn, repainted or set in another style",
         "copies of images that are not in the training set given here",
         "likeness of style, character or person without a copied picture",
     ]
-
-
-def _turned(audit: StoredAudit) -> bool:
-    """Whether training images were compared turned by a quarter."""
-    return any(str(name) == "rotation 90" for name in audit.numbers["augmentations"])
 
 
 def _local(audit: StoredAudit) -> bool:
@@ -65,11 +62,15 @@ def power_sentence(audit: StoredAudit) -> str:
             "How many disguised copies this audit would have found was not measured: the audit ran "
             "without its test of power."
         )
-    sentence = str(power["sentence"]).replace("in this table", "in section 4")
+    planted = f"{power['planted']:,} disguised copies of training images were planted as a test."
+    if not audit.verdict.comparable:
+        return f"{planted} They say nothing, since nothing says how close is too close."
+    bound = str(power["sentence"]).replace("in this table", "in section 4")
     return (
-        f"Of {power['planted']:,} disguised copies of training images that were planted as a test, "
-        f"{power['flagged']:,} ({share(power['share'])}) would have been flagged. {sentence}"
-    )
+        f"{planted} {power['flagged']:,} of them ({share(power['share'])}) would have been flagged "
+        f"if {power['copies']:,} of the {power['images']:,} generated images were copies of one "
+        f"kind. {bound if audit.verdict.tells_share else ''}"
+    ).strip()
 
 
 def method_sentences(audit: StoredAudit) -> list[str]:

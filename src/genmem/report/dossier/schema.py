@@ -25,6 +25,7 @@ class _Verdict(_Part):
     label: Label
     sentence: str
     reasons: list[str]
+    comparable: bool = True
 
 
 class _Yardstick(_Part):
@@ -63,6 +64,7 @@ class _Interval(_Limits):
 class _Estimate(_Part):
     value: float | None
     interval: _Interval | None = None
+    notes: list[str] = []
 
 
 class _Disguise(_Part):
@@ -75,6 +77,8 @@ class _Disguise(_Part):
 
 
 class _Power(_Part):
+    copies: Count
+    images: Count
     planted: Count
     flagged: Count
     share: Share

@@ -12,7 +12,7 @@ from genmem.io.paths import to_path
 from genmem.report.audit import stored_pairs
 from genmem.report.audit.page import AUDIT
 from genmem.report.audit.stored_pairs import StoredPair, StoredPairs
-from genmem.report.common.verdict import Banner, render_verdict
+from genmem.report.common.verdict import Banner, render_verdict, without_p_values
 from genmem.report.dossier.schema import AuditNumbers, check_json
 from genmem.results import Json, Verdict
 
@@ -37,16 +37,34 @@ class StoredAudit:
         return str(self.numbers["verdict"]["label"])
 
     @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        verdict = self.numbers["verdict"]
+        comparable = bool(verdict.get("comparable", True))
+        return Verdict(
+            label=verdict["label"],
+            sentence=str(verdict["sentence"]),
+            reasons=tuple(map(str, verdict["reasons"])),
+            comparable=comparable and verdict["label"] != "no-yardstick",
+        )
+
+    @property
     def banner(self) -> Banner:
         """The verdict as the audit's page words it."""
-        verdict = self.numbers["verdict"]
-        return render_verdict(
-            Verdict(
-                label=verdict["label"],
-                sentence=str(verdict["sentence"]),
-                reasons=tuple(map(str, verdict["reasons"])),
-            )
-        )
+        return render_verdict(self.verdict)
+
+    @property
+    def why_incomparable(self) -> str:
+        """Why there are no p- and q-values, in a sentence; empty where there are."""
+        yardstick = self.numbers.get("yardstick")
+        fails = yardstick is not None and not yardstick["holds"]
+        return without_p_values(self.verdict, yardstick=fails or self.label == "no-yardstick")
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known of the sets, the flags and the copied fraction."""
+        estimate = self.numbers.get("copied_fraction") or {}
+        return [str(note) for note in (*self.numbers["notes"], *estimate.get("notes", ()))]
 
     @property
     def flagged(self) -> int:

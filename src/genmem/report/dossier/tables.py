@@ -144,7 +144,8 @@ def numbers_table(audit: StoredAudit) -> Table:
     numbers = audit.numbers
     fewest = numbers.get("min_copies_flagged")
     flagged, copied = "Flagged images", "Training images that they repeat"
-    if audit.label == "no-yardstick":
+    missing = "" if audit.verdict.comparable else "not available without a yardstick"
+    if missing:
         flagged = "Images close to a training image, which accuses nobody"
         copied = "Training images that they are close to"
     return Table(
@@ -153,11 +154,11 @@ def numbers_table(audit: StoredAudit) -> Table:
         rows=(
             (flagged, f"{audit.flagged:,} of {audit.images:,}"),
             (copied, f"{numbers['copied_training_images']:,}"),
-            ("False-discovery rate of the flags", percent(float(numbers["level"]))),
-            ("Smallest possible p", number(float(numbers["min_p_value"]))),
+            ("False-discovery rate of the flags", missing or percent(float(numbers["level"]))),
+            ("Smallest possible p", missing or number(float(numbers["min_p_value"]))),
             (
                 "Copies needed before any is flagged",
-                "none suffices" if fewest is None else f"{fewest:,}",
+                missing or ("none suffices" if fewest is None else f"{fewest:,}"),
             ),
         ),
     )

@@ -99,7 +99,7 @@ def render(audit: StoredAudit, marks: Mapping[int, str] | None = None) -> str:
         power_assumption=printable(str((audit.numbers.get("power") or {}).get("assumption", ""))),
         numbers=numbers_table(audit),
         duplicates=duplicates_table(audit),
-        notes=[capitalize(printable(str(note))) for note in audit.numbers["notes"]],
+        notes=[capitalize(printable(str(note))) for note in audit.notes],
         limits=limit_sentences(audit),
         review=review_sentence(review) if review else "",
     )
@@ -116,16 +116,15 @@ def _galleries(audit: StoredAudit, marks: Mapping[int, str]) -> list[Gallery]:
     galleries = []
     if flagged:
         shown = flagged[:SHOWN]
-        lead = f"All {audit.flagged:,}, the most suspicious first."
+        lead = f"All {audit.flagged:,}, the most suspicious first." if len(shown) > 1 else ""
         if audit.flagged > len(shown):
             lead = (
-                f"The {len(shown):,} most suspicious of {audit.flagged:,}; images.csv in the "
-                "audit's folder lists all."
+                f"The {len(shown):,} most suspicious of {audit.flagged:,}. The other "
+                f"{audit.flagged - len(shown):,} are left out here; images.csv in the audit's "
+                "folder holds all of them (column flagged)."
             )
-        heading = "Flagged pairs"
-        if audit.label == "no-yardstick":
-            heading = "Close pairs"
-            lead += " Without a yardstick they accuse nobody, and have no p or q."
+        heading = "Flagged pairs" if audit.verdict.comparable else "Close pairs"
+        lead = f"{lead} {audit.why_incomparable}".strip()
         galleries.append(_gallery(heading, lead, audit, shown, marks))
     if others:
         shown = others[:NEAREST]

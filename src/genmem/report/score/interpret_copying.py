@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genmem.formatting import capitalize, number, share
+from genmem.formatting import capitalize, in_space, number, percent, share
 from genmem.metrics.mifid import REPLAY
 from genmem.report.score.interpretation import (
     CLEAR_Z,
@@ -19,7 +19,7 @@ from genmem.scoring.held_out import (
     too_small_sets,
     why_no_held_out,
 )
-from genmem.scoring.verdict_rule import STRONG_CHANCE, copied_images
+from genmem.scoring.verdict_rule import STRONG_CHANCE, closer_images
 
 SAME_DIRECTION = (
     "The distance compares directions: an image whose features are a multiple of another's counts "
@@ -34,6 +34,7 @@ def exact_copies(score: Score) -> ExactCopies | None:
         held_out=has_held_out(score),
         comparable=score.yardstick is None or score.yardstick.holds,
         repeats=score.repeats,
+        what=in_space(str(score.backbone.get("name", "features"))),
     )
 
 
@@ -125,8 +126,8 @@ def copied_fraction(result: Result, score: Score) -> Interpretation:
                 f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"
             )
         return Interpretation(
-            finding=f"{copied_images(result, interval)} are closer to training images than "
-            f"held-out images ever are: copies{'' if sure else ', or chance'}.",
+            finding=f"{closer_images(result, interval)} than held-out images ever are: copies"
+            f"{'' if sure else ', or chance'}.",
             limits=limits,
             evidence="copying" if sure else "doubt",
         )
@@ -228,7 +229,7 @@ def _quantiles(result: Result, score: Score) -> Interpretation:
     level, closer = tail
     finding = (
         f"{share(closer)} of the generated images are closer to a training image than the closest "
-        f"{100 * level:g} % of the held-out images are; about {100 * level:g} % is expected."
+        f"{percent(level)} of the held-out images are; about {percent(level)} is expected."
     )
     if closer >= TAIL_EXCESS * level and not _has_copied_fraction(score):
         return Interpretation(

@@ -5,7 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const { rows, train, spaces, augmentations } = data;
 const total = rows.row.length;
 // Without a yardstick nobody is accused.
-const flaggedWord = data.accusing ? "flagged" : "close";
+const flaggedWord = data.comparable ? "flagged" : "close";
 const allRows = Uint32Array.from({ length: total }, (_, row) => row);
 
 const element = (id) => document.getElementById(id);
@@ -126,7 +126,7 @@ function buildRow(place) {
   line.dataset.place = place;
   line.setAttribute("aria-rowindex", place + 2);
   line.style.transform = `translateY(${place * height}px)`;
-  line.classList.toggle("flagged", data.accusing && rows.flagged[row] === 1);
+  line.classList.toggle("flagged", data.comparable && rows.flagged[row] === 1);
   if (cell("pair")) {
     const [left, right] = cell("pair").children;
     put(left, generatedPicture(row), "");
@@ -137,7 +137,8 @@ function buildRow(place) {
   cell("phrase").textContent = phrase(row);
   if (cell("class")) cell("class").textContent = values.class(row) || "–";
   for (const name of ["distance", "ratio", "p", "q"]) {
-    cell(name).lastElementChild.textContent = short(values[name](row));
+    const known = data.comparable || (name !== "p" && name !== "q");
+    cell(name).lastElementChild.textContent = known ? short(values[name](row)) : "–";
   }
   cell("flag").textContent = rows.flagged[row] ? flaggedWord : "";
   cell("marked").textContent = markNames[markOf(row)] ?? "";

@@ -65,14 +65,14 @@ function openLinked() {
 
 function facts(row) {
   const flag = document.createElement("strong");
-  flag.textContent = rows.flagged[row] ? flaggedWord : data.accusing ? "not flagged" : "";
-  flag.classList.toggle("flagged", data.accusing && rows.flagged[row] === 1);
+  flag.textContent = rows.flagged[row] ? flaggedWord : data.comparable ? "not flagged" : "";
+  flag.classList.toggle("flagged", data.comparable && rows.flagged[row] === 1);
   const parts = [
     phrase(row),
     `distance ${short(values.distance(row))}`,
     `d₁/d₂ ${short(values.ratio(row))}`,
-    data.accusing && `p ${short(rows.p[row])}`,
-    data.accusing && `q ${short(rows.q[row])}`,
+    data.comparable && `p ${short(rows.p[row])}`,
+    data.comparable && `q ${short(rows.q[row])}`,
     `row ${(rows.row[row] + 1).toLocaleString("en")} of the tables`,
   ];
   return [...(flag.textContent ? [flag] : []), ...parts.filter(Boolean).map((text) => span(text))];
@@ -149,7 +149,7 @@ function spaceTable(number, row) {
   const said = document.createElement("p");
   said.className = "facts";
   said.append(
-    span(`p ${short(space.p[row])}`),
+    ...(data.comparable ? [span(`p ${short(space.p[row])}`)] : []),
     span(`${space.statistic} ${short(space.value[row])}`),
     span(`d₁/d₂ ${short(space.ratio[row])}`),
   );
