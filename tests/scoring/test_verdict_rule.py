@@ -160,7 +160,7 @@ def test_evidence_names_its_feature_space(evidence, words):
     ("below", "images", "words"),
     [
         (1, 1, "The only one of the generated images"),
-        (50, 50, "All 50 generated images (8"),
+        (50, 50, "All 50 generated images (92.9 to 100 %) are closer"),
         (1, 50, "one of 50, are closer"),
         (20, 50, "some 20 of 50, are closer"),
     ],
@@ -226,17 +226,21 @@ def test_one_bound_stands_in_a_verdict_the_one_that_was_measured():
 
 def test_repeats_inside_train_explain_exact_copies_where_nothing_else_can_be_compared():
     generated = {"generated": np.where(np.arange(500) < 75, 0.0, 1.0)}
-    unknown = count_exact_copies(generated, held_out=False)
+    unknown = count_exact_copies(generated, held_out=False, what="to the pixel")
     assert not unknown.strong
     assert unknown.weak
-    alone = count_exact_copies(generated, held_out=False, repeats=(0, 500))
+    alone = count_exact_copies(generated, held_out=False, repeats=(0, 500), what="to the pixel")
     assert alone.strong
-    explained = count_exact_copies(generated, held_out=False, repeats=(125, 500))
+    explained = count_exact_copies(
+        generated, held_out=False, repeats=(125, 500), what="to the pixel"
+    )
     assert "125 of 500 training images are equal" in explained.explanation
     test = generated | {"test": np.ones(1_000)}
-    contradicted = count_exact_copies(test, held_out=True, repeats=(125, 500))
+    contradicted = count_exact_copies(test, held_out=True, repeats=(125, 500), what="to the pixel")
     assert contradicted.strong
-    other = count_exact_copies(test, held_out=True, comparable=False, repeats=(125, 500))
+    other = count_exact_copies(
+        test, held_out=True, comparable=False, repeats=(125, 500), what="to the pixel"
+    )
     assert other.explanation
 
 

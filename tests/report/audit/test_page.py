@@ -152,7 +152,7 @@ def test_the_estimated_share_has_its_interval():
     assert "so it may be none" in shares(audit, value=0.001, low=0.0, high=0.01)
     assert "copies: none of the" in shares(audit, value=0.0, low=0.0, high=0.01)
     assert "copies: under 0.01 % of the" in shares(audit, value=1e-6, low=0.0, high=0.01)
-    assert shares(audit) == ""
+    assert "cannot be estimated" in shares(audit)
 
 
 @pytest.mark.parametrize(

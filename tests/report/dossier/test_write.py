@@ -148,7 +148,7 @@ def test_pairs_that_are_left_out_are_counted_and_it_is_said_where_they_are(folde
     monkeypatch.setattr("genmem.report.dossier.write.SHOWN", 2)
     text = text_of(write_dossier(folder).read_text())
     assert "The 2 most suspicious of 6. The other 4 are left out here; images.csv" in text
-    rows = list(csv.DictReader((folder / "images.csv").open(newline="")))
+    rows = list(csv.DictReader((folder / "images.csv").read_text().splitlines()))
     assert sum(row["flagged"] == "true" for row in rows) == 6
 
 

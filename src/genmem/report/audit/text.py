@@ -72,7 +72,7 @@ def estimated_share(audit: Audit) -> str:
     """The share of copies; empty where the data cannot tell, or the verdict says it."""
     estimate = audit.copied_fraction
     if estimate is None:
-        return ""
+        return share_sentence(judged(audit), np.nan, None)
     return share_sentence(judged(audit), estimate.value, estimate.interval)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,8 +77,10 @@ def share_sentence(verdict: Verdict, value: float, interval: Interval | None) ->
     """
     words = " ".join([verdict.sentence, *verdict.reasons])
     known = verdict.label == "no-sign" or "than held-out images ever are" in words
-    if known or not verdict.tells_share or value != value:
+    if known or not verdict.tells_share:
         return ""
+    if math.isnan(value):
+        return "The share of copies cannot be estimated from these images."
     text = share(value) if value > 0 else "none"
     about = text if text.startswith(("none", "under")) else f"about {text}"
     sentence = (
