@@ -64,7 +64,7 @@ _ENTRIES = (
         function="genmem.metrics.c_t:c_t_from_distances",
         inputs=by_keyword("train_rows", generated="generated_distances", test="test_distances"),
         title="Data-copying test C_T",
-        better="near 0; negative is copying",
+        better="near 0; negative is nearer",
         group="copying",
         interpretation="genmem.report.score.interpret_copying:c_t",
         source="Meehan, Chaudhuri and Dasgupta 2020 (arXiv 2004.05675), section 3",

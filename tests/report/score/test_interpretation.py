@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.report.score.interpretation import interpret
-from genmem.results import Interval, Result, Yardstick
+from genmem.results import Interval, Result, Verdict, Yardstick
 
 N = {"generated": 10_000, "train": 50_000}
 
@@ -156,6 +156,30 @@ def test_a_copied_fraction_whose_interval_holds_0_is_clear_and_tells_the_most(
     interpretation = interpret(replace(make_score(), metrics={made.name: made}))[made.name]
     assert interpretation.evidence == "clear"
     assert "at most 0.31 % of the generated images are copies" in interpretation.finding
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence", "low", "words"),
+    [
+        ("open", "Too few images.", 0.0, "says little of so few images"),
+        (
+            "copying",
+            "About 1.2 % of the generated images (0.83 to 1.7 %), some 121 of 10,000, are closer "
+            "to training images than held-out images ever are.",
+            0.0083,
+            "The share that the verdict names is closer",
+        ),
+    ],
+)
+def test_a_copied_fraction_neither_contradicts_nor_repeats_the_verdict(
+    make_score, make_copied, label, sentence, low, words
+):
+    made = make_copied(0.0121, low=low, high=0.0172)
+    verdict = Verdict(label=label, sentence=sentence)
+    score = replace(make_score(), metrics={made.name: made}, verdict=verdict)
+    finding = interpret(score)[made.name].finding
+    assert words in finding
+    assert "%" not in finding
 
 
 def test_a_set_of_copies_only_is_all_of_it(make_score, make_copied):

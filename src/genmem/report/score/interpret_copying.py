@@ -125,11 +125,20 @@ def copied_fraction(result: Result, score: Score) -> Interpretation:
             limits = (
                 f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"
             )
+        closer = closer_images(result, interval)
+        if score.verdict is not None and closer in score.verdict.sentence:
+            closer = "The share that the verdict names is closer to training images"
         return Interpretation(
-            finding=f"{closer_images(result, interval)} than held-out images ever are: copies"
+            finding=f"{closer} than held-out images ever are: copies"
             f"{'' if sure else ', or chance'}.",
             limits=limits,
             evidence="copying" if sure else "doubt",
+        )
+    if score.verdict is not None and score.verdict.label == "open":
+        return Interpretation(
+            finding="Close matches are no more frequent among generated than among held-out "
+            "images, which says little of so few images.",
+            limits="The verdict says how large a share of copies would have been told from none.",
         )
     return Interpretation(
         finding=f"Close matches are no more frequent among generated than among held-out images; "
