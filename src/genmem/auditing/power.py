@@ -56,8 +56,8 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 """Kinds of disguises that are planted, each in a light and a strong one."""
 
-_SHARE_OF_WORK = 0.15
-_FEWEST, _MOST = 5, 20
+_SHARE_OF_WORK = 0.12
+_FEWEST, _MOST = 4, 20
 _SHARE_OF_COPIES = 0.05
 _RANKS = (0.0, 0.002, 0.01)
 
@@ -72,7 +72,7 @@ def plant_copies(
 ) -> list[Pixels]:
     """Disguised copies of randomly chosen training images.
 
-    So few that an audit takes little longer for them: 5 to 20 in each disguise.
+    So few that an audit takes little longer for them: 4 to 20 in each disguise.
 
     Args:
         train: the training images.
