@@ -24,6 +24,9 @@ from genmem.errors import InputError, UsageError
 BLOCK_BYTES = 160 * 2**20
 """float64 bytes of one block of rows: the usual 10,000 rows of 2,048 features are one block."""
 
+LARGEST_GPU_BLOCK = 2**30
+"""Bytes of one block of a search on a GPU, where they are free: fewer, larger steps wait less."""
+
 _ROWS_PER_CHECK = 16_384
 
 
@@ -336,14 +339,40 @@ def block_slices(count: int, dimension: int) -> Iterator[slice]:
         yield slice(start, min(count, start + step))
 
 
+def block_bytes(device: Any, least: int) -> int:
+    """Bytes of one block where results do not depend on the blocks.
+
+    Args:
+        device: a `torch.device`.
+        least: on a CPU, whose caches it suits.
+
+    Returns:
+        `least`; on CUDA the largest power of two up to an eighth of the memory that is free there,
+        and up to `LARGEST_GPU_BLOCK`, if that is more.
+    """
+    if device.type != "cuda":
+        return least
+    import torch
+
+    free = torch.cuda.mem_get_info(device)[0] // 8
+    return max(least, min(LARGEST_GPU_BLOCK, 1 << max(0, free.bit_length() - 1)))
+
+
+def float64_device(device: Any) -> Any:
+    """Where float64 numbers of a device are computed: on the CPU for MPS, which has none."""
+    import torch
+
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def equal_rows(first: Any, second: Any) -> bool:
     """Whether two feature arrays hold the same numbers, looked at block by block."""
     if first is second or first.shape != second.shape:
         return first is second
-    return all(
-        np.array_equal(to_numpy(first[part]), to_numpy(second[part]))
-        for part in block_slices(int(first.shape[0]), int(first.shape[1]))
-    )
+    parts = block_slices(int(first.shape[0]), int(first.shape[1]))
+    if is_torch_array(first) and is_torch_array(second) and first.device == second.device:
+        return all(bool((first[part] == second[part]).all()) for part in parts)
+    return all(np.array_equal(to_numpy(first[part]), to_numpy(second[part])) for part in parts)
 
 
 def too_large(role: str) -> InputError:

@@ -312,7 +312,7 @@ def test_scores_of_rows_of_few_values_are_within_the_float32_bound(dimension, me
     expected = exact @ exact.T
     if metric == "euclidean":
         expected -= (exact**2).sum(axis=1) / 2
-    allowed = score_tolerance(dimension, device=cpu) * score_scale(block, block, metric).numpy()
+    allowed = score_tolerance(dimension) * score_scale(block, block, metric).numpy()
     assert (np.abs(scores - expected) <= allowed[:, None]).all()
 
 

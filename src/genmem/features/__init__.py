@@ -16,7 +16,7 @@ preprocessing.py     how a decoded image becomes a network's input
 weights.py           where weights are found, downloaded and checked
 extractor.py         `load_backbone`, `fetch_weights` and `FeatureExtractor`
 backbone_check.py    `check_backbone`: what a backbone should give, beside what it gives here
-engines.py onnx_engine.py onnx_export.py network_engine.py torch_modules.py torch_settings.py
+engines.py onnx_engine.py onnx_export.py network_engine.py torch_modules.py
                      what runs a network: ONNX Runtime, torch or NumPy
 extract.py           `extract` and `Features`
 cache_key.py         `features_key`: everything that decides features

@@ -156,10 +156,10 @@ class TorchEngine:
         """Preprocessed images → features and logits."""
         import torch
 
-        from genmem.features.torch_settings import default_torch_settings
+        from genmem.torch_settings import default_torch_settings
 
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device)
-        with torch.inference_mode(), default_torch_settings(self.device):
+        with torch.inference_mode(), default_torch_settings():
             output = self.network(images)
         features, logits = output if isinstance(output, tuple) else (output, None)
         rows = as_rows(features.float().cpu().numpy(), len(batch), self.title)
@@ -195,7 +195,7 @@ def open_network_engine(
             return OnnxEngine(model, title=backbone.name, batch_size=backbone.batch_size)
     else:
         failure = None
-    from genmem.features.torch_settings import default_torch_settings
+    from genmem.torch_settings import default_torch_settings
 
     with default_torch_settings():
         network = backbone.network(weights)

@@ -225,7 +225,7 @@ def torch_module(name: BackboneLike, *, weights: str | Path | None = None) -> to
         WeightsError: as for `load_backbone`.
     """
     from genmem.features.torch_modules import ChannelsFirst, TorchBackbone, freeze
-    from genmem.features.torch_settings import default_torch_settings
+    from genmem.torch_settings import default_torch_settings
 
     backbone = find_backbone(name)
     obtained = _obtain_weights(backbone, weights, None)

@@ -47,13 +47,13 @@ class NetworkEngine:
     def _run(self, batch: NDArray) -> NDArray[np.float32]:
         import torch
 
-        from genmem.features.torch_settings import default_torch_settings
+        from genmem.torch_settings import default_torch_settings
 
         images = torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), order="C"))
         try:
             with (
                 torch.inference_mode(),
-                default_torch_settings(self._device),
+                default_torch_settings(),
                 _evaluation_mode(self._network),
             ):
                 output = self._network(images.to(self._device))

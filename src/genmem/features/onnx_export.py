@@ -63,7 +63,7 @@ def export_to_onnx(
         return None, "run by torch: the network is too large for one ONNX file"
     with temporary_file_errors(), tempfile.TemporaryDirectory(prefix="genmem-export-") as scratch:
         exported = Path(scratch) / "model.onnx"
-        from genmem.features.torch_settings import default_torch_settings
+        from genmem.torch_settings import default_torch_settings
 
         with default_torch_settings():
             failure = _export(backbone, weights, exported)

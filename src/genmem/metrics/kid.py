@@ -9,7 +9,14 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows, too_large
+from genmem.arrays import (
+    as_feature_sets,
+    check_at_least,
+    row_counts,
+    take_rows,
+    to_numpy,
+    too_large,
+)
 from genmem.errors import UsageError
 from genmem.results import Result
 
@@ -73,14 +80,14 @@ def kd(
         )
     size = min(subset_size, *counts.values())
     random = np.random.RandomState(seed)
-    values = np.empty(subsets)
-    for position in range(subsets):
+    drawn: list[Any] = []
+    for _ in range(subsets):
         chosen = random.choice(counts["generated"], size, replace=False)
         chosen_train = random.choice(counts["train"], size, replace=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            values[position] = _mmd(
-                _take(sets["generated"], chosen), _take(sets["train"], chosen_train)
-            )
+            drawn.append(_mmd(_take(sets["generated"], chosen), _take(sets["train"], chosen_train)))
+    # A GPU computes all subsets before it is waited for.
+    values = to_numpy(torch.stack(drawn)) if is_torch_array(drawn[0]) else np.array(drawn)
     if not np.isfinite(values).all():
         raise too_large("generated and train")
     notes = ()
@@ -110,8 +117,11 @@ def _take(features: Any, rows: NDArray[np.int64]) -> Any:
     return taken if taken.dtype == np.float64 else taken.astype(np.float32, copy=False)
 
 
-def _mmd(x: Any, y: Any) -> float:
-    """The unbiased MMD² of two subsets of m rows, from one symmetric product of z = (x, y)."""
+def _mmd(x: Any, y: Any) -> Any:
+    """The unbiased MMD² of two subsets of m rows, from one symmetric product of z = (x, y).
+
+    A float; for tensors a float64 scalar on their device.
+    """
     size, dimension = (int(length) for length in x.shape)
     z, along, offset = _centred(x, y)
     column_bias = along + (dimension + offset)
@@ -125,13 +135,13 @@ def _mmd(x: Any, y: Any) -> float:
         across += _sum_of_cubes(x_rows[:, size:], row_bias[:split], column_bias[size:])
         within += _sum_of_cubes(y_rows[:, size:], row_bias[split:], column_bias[size:])
         diagonal = products[:, start:stop].diagonal() + along[start:stop] + column_bias[start:stop]
-        within -= float((diagonal**3).sum())
+        within -= (diagonal**3).sum()
     # The kernel's 1/d³ stands outside the sums.
     return (within / (size * (size - 1)) - 2 * across / size**2) / dimension**3
 
 
-def _sum_of_cubes(products: Any, row_bias: Any, column_bias: Any) -> float:
-    """Σ (products_ij + row_bias_i + column_bias_j)³ in float64."""
+def _sum_of_cubes(products: Any, row_bias: Any, column_bias: Any) -> Any:
+    """Σ (products_ij + row_bias_i + column_bias_j)³ in float64, a scalar like `products`."""
     total = 0.0
     rows = int(products.shape[0])
     step = _CACHED_ROWS if isinstance(products, np.ndarray) else max(1, rows)
@@ -139,7 +149,7 @@ def _sum_of_cubes(products: Any, row_bias: Any, column_bias: Any) -> float:
         kernel = products[start : start + step] + column_bias
         kernel += row_bias[start : start + step, None]
         kernel = kernel.reshape(-1)
-        total += float((kernel * kernel) @ kernel)
+        total += (kernel * kernel) @ kernel
     return total
 
 

@@ -36,8 +36,7 @@ class BlockSearch:
 
     def __post_init__(self) -> None:
         self._margin = torch.zeros_like(self.queries.norms)
-        dimension = int(self.queries.rows.shape[1])
-        self._tolerance = score_tolerance(dimension, device=self.queries.rows.device)
+        self._tolerance = score_tolerance(int(self.queries.rows.shape[1]))
 
     def add(
         self,
@@ -124,9 +123,11 @@ def _candidates(
     rows, places = (top.values[:, :k] >= threshold).nonzero(as_tuple=True)
     # If the (k+1)-th is within the margin too, there may be more: read the whole row.
     crowded = (top.values[:, k:] >= threshold).flatten()
-    lone = ~crowded[rows]
-    yield improved[rows[lone]], top.indices[rows[lone], places[lone]]
-    for part in crowded.nonzero().flatten().split(max(1, PENDING_PAIRS // some.shape[1])):
+    lone = (~crowded[rows]).nonzero().flatten()
+    rows, places = rows[lone], places[lone]
+    yield improved[rows], top.indices[rows, places]
+    together = max(1, PENDING_PAIRS // some.shape[1])
+    for part in crowded.nonzero().flatten().split(together):
         inside = some[part] >= threshold[part]
         if zero_is_exact:
             zeros = some[part] == 0

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.arrays import block_bytes
 from genmem.errors import InputError
 from genmem.neighbors.distances import Metric, unit_rows
-from genmem.neighbors.equal_rows import read_rows
+from genmem.neighbors.equal_rows import device_of, read_rows
 
 QUERY_BYTES = 128 * 2**20
-"""float32 bytes of the queries of one block."""
+"""float32 bytes of the queries of one block; both on a CPU, see `block_bytes`."""
 
 SCORE_BYTES = 64 * 2**20
 """float32 bytes of one block of scores, queries × references."""
@@ -83,20 +83,16 @@ class Center:
     scale: float
 
 
-def device_of(array: Any) -> torch.device:
-    """The device of a feature array; NumPy arrays are on the CPU."""
-    return array.device if is_torch_array(array) else torch.device("cpu")
-
-
-def query_rows(dimension: int) -> int:
+def query_rows(dimension: int, device: torch.device) -> int:
     """Queries of `dimension` float32 columns per block."""
-    return max(1, min(MAXIMUM_QUERY_ROWS, QUERY_BYTES // (4 * dimension)))
+    return max(1, min(MAXIMUM_QUERY_ROWS, block_bytes(device, QUERY_BYTES) // (4 * dimension)))
 
 
-def reference_rows(queries: int, dimension: int) -> int:
+def reference_rows(queries: int, dimension: int, device: torch.device) -> int:
     """References of `dimension` float32 columns per block, beside `queries` queries."""
-    by_scores = SCORE_BYTES // (4 * queries)
-    by_copy = SCORE_BYTES // (4 * dimension)
+    size = block_bytes(device, SCORE_BYTES)
+    by_scores = size // (4 * queries)
+    by_copy = size // (4 * dimension)
     return max(1, min(by_scores, by_copy))
 
 
@@ -122,7 +118,7 @@ def load_block(
         InputError: a norm is outside `NORM_RANGE`.
     """
     source = read_rows(array, rows)
-    values = source.to(device=device, dtype=torch.float32)
+    values = source.to(torch.float32).to(device)
     squares = _squared_norms(values)
     norms = squares.sqrt()
     _check_norms(norms, source, rows)
@@ -180,7 +176,7 @@ def center_of(
     if device.type == "mps" or count < _SAMPLE_ROWS:
         return None
     chosen = np.linspace(0, count - 1, _SAMPLE_ROWS).astype(np.int64)
-    rows = read_rows(references, chosen).to(device=device, dtype=torch.float64)
+    rows = read_rows(references, chosen).to(device).to(torch.float64)
     if metric != "euclidean":
         rows = unit_rows(rows[rows.any(dim=1)])
     if rows.shape[0] < _SAMPLE_ROWS // 2:
@@ -208,7 +204,7 @@ def _largest_norm(array: Any) -> float:
 
 
 def _parts(array: Any) -> Iterator[torch.Tensor]:
-    step = max(1, SCORE_BYTES // (8 * int(array.shape[1])))
+    step = max(1, block_bytes(device_of(array), SCORE_BYTES) // (8 * int(array.shape[1])))
     for start in range(0, int(array.shape[0]), step):
         yield read_rows(array, slice(start, start + step))
 
@@ -220,9 +216,10 @@ def _check_norms(
     outside = ((norms > 0) & ((norms < low) | (norms > high))) | ~norms.isfinite()
     # A row that is 0 in float32 must be 0 in the array, not only too small for float32.
     zeros = norms == 0
-    if bool(zeros.any()):
-        there = zeros.to(source.device)
-        outside[zeros] = (source[there] != 0).any(dim=1).to(norms.device)
+    if not bool((zeros | outside).any()):
+        return
+    there = zeros.to(source.device)
+    outside[zeros] = (source[there] != 0).any(dim=1).to(norms.device)
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         number = rows.start + row if isinstance(rows, slice) else int(rows[row])
@@ -265,9 +262,6 @@ def scores_of(
 
 
 def add_products(scores: torch.Tensor, queries: Block, block: Block) -> None:
-    """Add q·r to the scores, float32 [b, c], a part of the columns at a time.
-
-    In place, which a caller's `torch.autocast` leaves in float32.
-    """
+    """Add q·r to the scores, float32 [b, c], a part of the columns at a time."""
     for columns in _column_parts(queries.rows.shape[1]):
         scores.addmm_(queries.rows[:, columns], block.rows[:, columns].T)

@@ -15,20 +15,21 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
+from genmem.arrays import block_bytes
 from genmem.errors import InputError
 from genmem.neighbors._blocks import (
     Block,
     Center,
     add_products,
     center_of,
-    device_of,
     load_block,
     query_rows,
     reference_rows,
 )
 from genmem.neighbors.distances import pair_distances
-from genmem.neighbors.equal_rows import group_equal_rows, read_rows
+from genmem.neighbors.equal_rows import device_of, group_equal_rows, read_rows
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
+from genmem.torch_settings import ieee_float32
 
 WORTH_A_PRODUCT = 1 / 256
 """Share of open pairs from which a float64 product costs less than measuring each of them."""
@@ -60,7 +61,7 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
 
     Args:
         queries: features [n, d], NumPy or torch.
-        centers: features [m, d], the same kind of array.
+        centers: features [m, d]. Where one set is on a GPU, the other's rows are moved there.
         radii: float [m], in the unit of the features.
 
     Returns:
@@ -75,6 +76,7 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
     return count
 
 
+@ieee_float32()
 def ball_overlap(
     queries: Any, references: Any, *, reference_radii: Sequence[Any], query_radii: Any = None
 ) -> BallOverlap:
@@ -82,7 +84,7 @@ def ball_overlap(
 
     Args:
         queries: features [n, d], NumPy or torch.
-        references: features [m, d], the same kind of array.
+        references: features [m, d], as for `count_balls`.
         reference_radii: float [m] each, radii of the balls around the references, in the unit of
             the features.
         query_radii: float [n], radii of the balls around the queries; None: these are not wanted.
@@ -101,10 +103,10 @@ def ball_overlap(
             f"{', '.join(str(values.shape) for values in (*radii, *around_queries))}."
         )
     overlap = _Overlap(_distinct(queries, around_queries), _distinct(references, radii))
-    device = device_of(queries)
+    device = device_of(queries, references)
     center = center_of(references, queries, metric="euclidean", device=device)
     rows = overlap.queries.rows
-    step = query_rows(int(queries.shape[1]))
+    step = query_rows(int(queries.shape[1]), device)
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))
         block = load_block(queries, rows[part], metric="euclidean", device=device, center=center)
@@ -167,7 +169,8 @@ class _Overlap:
     def add(self, part: slice, block: Block, center: Center | None) -> None:
         """Compare the queries of one block with all references."""
         device, (count, dimension) = block.rows.device, block.rows.shape
-        step = min(reference_rows(count, dimension), max(1, _SCORE_BYTES // (4 * count)))
+        size = block_bytes(device, _SCORE_BYTES)
+        step = min(reference_rows(count, dimension, device), max(1, size // (4 * count)))
         scores, margins = (torch.empty(count * step, device=device) for _ in range(2))
         for low in range(0, len(self.references.rows), step):
             columns = slice(low, min(low + step, len(self.references.rows)))
@@ -270,7 +273,7 @@ class _PairBlock:
         half = torch.from_numpy(radii**2 / 2).to(torch.float32).to(self.scores.device)
         torch.add(self.scores, half[None] if axis else half[:, None], out=self.margins)
         scale = score_scale(self.queries, self.references, "euclidean")
-        tolerance = score_tolerance(self.queries.rows.shape[1], device=self.scores.device)
+        tolerance = score_tolerance(int(self.queries.rows.shape[1]))
         doubt = tolerance * (scale + self.queries.half_squares + (half.max() if axis else half))
         surely = self.margins > doubt[:, None]
         excess = self.margins.abs_()

@@ -6,7 +6,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from genmem.neighbors.equal_rows import read_rows
+from genmem.arrays import block_bytes, float64_device
+from genmem.neighbors.equal_rows import device_of, read_rows
 
 Metric = Literal["cosine", "absolute_cosine", "euclidean"]
 """1 − cos, 1 − |cos|, or ‖a − b‖₂. A row of norm 0 has cosine 0 with every row, and orthogonal rows
@@ -15,7 +16,7 @@ are at exactly 1."""
 METRICS: tuple[str, ...] = get_args(Metric)
 
 PAIR_BYTES = 2**20
-"""float64 bytes of each side of the pairs measured together: they fit in the CPU's cache."""
+"""float64 bytes of each side of the pairs measured together; on a CPU, see `block_bytes`."""
 
 _ORTHOGONAL = 2.0**-100
 """|cos| below it is 0: float32 products of rows without a common non-zero column are exactly 0."""
@@ -46,11 +47,12 @@ def pair_distances(
     """
     total = query_index.shape[0]
     out = torch.empty(total, dtype=torch.float64)
-    step = max(1, PAIR_BYTES // (8 * int(queries.shape[1])))
+    device = float64_device(device_of(queries, references))
+    step = max(1, block_bytes(device, PAIR_BYTES) // (8 * int(queries.shape[1])))
     for start in range(0, total, step):
         part = slice(start, min(total, start + step))
-        a = _gather_float64(queries, query_index[part])
-        b = _gather_float64(references, reference_index[part])
+        a = _gather_float64(queries, query_index[part], device)
+        b = _gather_float64(references, reference_index[part], device)
         out[part] = _distance(a, b, metric).cpu()
     return out
 
@@ -74,8 +76,5 @@ def _distance(a: torch.Tensor, b: torch.Tensor, metric: Metric) -> torch.Tensor:
     return distance.masked_fill_(cosine.abs() < _ORTHOGONAL, 1.0)
 
 
-def _gather_float64(array: Any, index: torch.Tensor) -> torch.Tensor:
-    rows = read_rows(array, index.cpu().numpy())
-    # Apple's MPS has no float64: its pairs are compared on the CPU.
-    rows = rows.cpu() if rows.device.type == "mps" else rows
-    return rows.to(torch.float64, copy=True)
+def _gather_float64(array: Any, index: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return read_rows(array, index.cpu().numpy()).to(device).to(torch.float64, copy=True)

@@ -1,6 +1,7 @@
 """Rows that are equal: sets of black or repeated images hold thousands of them.
 
-Equal rows have equal distances, so the search and the ball counts read one row of each group.
+Equal rows have equal distances, so the search and the ball counts read one row of each group. Also
+how rows are read, and on which device.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ def group_equal_rows(array: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         source[rows[differs.cpu().numpy()]] = rows[differs.cpu().numpy()]
     first, groups = np.unique(source, return_inverse=True)
     return first, groups
+
+
+def device_of(*arrays: Any) -> torch.device:
+    """Where to compute: on the first device but the CPU that an array is on, else on the CPU."""
+    devices = [array.device for array in arrays if is_torch_array(array)]
+    return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))
 
 
 def earlier_copies(groups: NDArray[np.int64]) -> NDArray[np.int64]:

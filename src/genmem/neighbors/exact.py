@@ -23,7 +23,14 @@ import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import as_array, as_features, check_same_dimension, equal_rows, to_numpy
+from genmem.arrays import (
+    as_array,
+    as_features,
+    check_same_dimension,
+    equal_rows,
+    float64_device,
+    to_numpy,
+)
 from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
 from genmem.neighbors._block_search import BlockSearch, turn
@@ -31,7 +38,6 @@ from genmem.neighbors._blocks import (
     Block,
     Center,
     center_of,
-    device_of,
     load_block,
     query_rows,
     reference_rows,
@@ -39,8 +45,14 @@ from genmem.neighbors._blocks import (
     scores_of,
 )
 from genmem.neighbors.distances import METRICS, Metric, pair_distances, unit_rows
-from genmem.neighbors.equal_rows import earlier_copies, group_equal_rows, read_rows
+from genmem.neighbors.equal_rows import (
+    device_of,
+    earlier_copies,
+    group_equal_rows,
+    read_rows,
+)
 from genmem.neighbors.float32_bound import score_tolerance
+from genmem.torch_settings import ieee_float32
 
 PART_BYTES = 2**30
 """Bytes of a mapped file of references that all queries are compared with in turn."""
@@ -86,14 +98,15 @@ def nearest(
 
     Args:
         queries: features [n, d]; NumPy (memory-mapped too) or torch, any floating dtype.
-        references: features [m, d], the same kind of array.
+        references: features [m, d]. Where one set is on a GPU, the other's rows are moved there, a
+            block at a time.
         k: neighbors per query.
         metric: "cosine" (1 − cos), "absolute_cosine" (1 − |cos|) or "euclidean".
         exclude_self: leave-one-out: `queries` and `references` are the same rows, and no row is
             its own neighbor (an identical row elsewhere still is).
 
     Returns:
-        NumPy arrays for NumPy input; tensors on the same device for torch input (on the CPU for
+        NumPy arrays for NumPy queries; for tensors, tensors on the queries' device (on the CPU for
         MPS, which has no float64).
 
     Raises:
@@ -180,6 +193,7 @@ class NearestNeighbors:
         self._distances = torch.full(shape, torch.inf, dtype=torch.float64)
         self._indices = torch.full(shape, -1, dtype=torch.int64)
 
+    @ieee_float32()
     def update(self, references: Any, *, offset: int | None = None) -> None:
         """Search another part of the references.
 
@@ -225,9 +239,9 @@ class NearestNeighbors:
                 for part in parts:
                     self.merge(part)
                 return
-        device = device_of(self.queries)
+        device = device_of(self.queries, references)
         center = center_of(references, self.queries, metric=self.metric, device=device)
-        step = query_rows(int(self.queries.shape[1]))
+        step = query_rows(int(self.queries.shape[1]), device)
         # Of a set in itself without equal rows a score serves both rows of its pair.
         twice = self.exclude_self and center is None and references.shape[0] == len(self._rows)
         for start in range(0, len(self._rows), step):
@@ -293,8 +307,7 @@ class NearestNeighbors:
         if self.exclude_self:
             distances, indices = _leave_self_out(distances, indices)
         if is_torch_array(self.queries):
-            device = device_of(self.queries)
-            home = torch.device("cpu") if device.type == "mps" else device
+            home = float64_device(device_of(self.queries))
             return Nearest(distances.to(home), indices.to(home))
         return Nearest(distances.numpy(), indices.numpy())
 
@@ -302,7 +315,7 @@ class NearestNeighbors:
         self, references: Any, first: int, start: int, stop: int, center: Center | None
     ) -> None:
         """Search the different queries [start, stop) in references that begin at row `first`."""
-        device = device_of(self.queries)
+        device = device_of(self.queries, references)
         queries = load_block(
             self.queries,
             self._query_rows(start, stop),
@@ -316,24 +329,24 @@ class NearestNeighbors:
             self.metric if center is None else "euclidean",
         )
         measure = partial(self._measure, references, first, start, search)
-        step = reference_rows(stop - start, int(queries.rows.shape[1]))
+        step = reference_rows(stop - start, int(queries.rows.shape[1]), device)
         buffer = score_buffer(stop - start, min(step, int(references.shape[0])), device=device)
         for low in range(0, int(references.shape[0]), step):
             high = min(int(references.shape[0]), low + step)
             chosen = self._reference_rows(references, low, high, center)
             block = load_block(references, chosen, metric=self.metric, device=device, center=center)
             scores = scores_of(queries, block, self.metric, buffer, center)
-            index = torch.from_numpy(np.arange(high)[chosen]).to(device)
+            index = _row_numbers(chosen).to(device)
             measure(search.add(scores, block, index))
         measure()
 
     def _search_itself(self, rows: Any, start: int, stop: int) -> None:
         """Search the block [start, stop) of a set in itself and the later rows, and these in it."""
-        device, count = device_of(rows), int(rows.shape[0])
+        device, count = device_of(self.queries, rows), int(rows.shape[0])
         block = load_block(rows, slice(start, stop), metric=self.metric, device=device)
         search = self._block_search(block, start, stop)
         measure = partial(self._measure, rows, 0, start, search)
-        step = reference_rows(stop - start, int(rows.shape[1]))
+        step = reference_rows(stop - start, int(rows.shape[1]), device)
         buffer = score_buffer(stop - start, min(step, count - start), device=device)
         numbers = torch.arange(count, device=device)
         for low, high in _parts(start, stop, count, step):
@@ -385,15 +398,16 @@ class NearestNeighbors:
         distances = self._distances[start:stop]
         if self._within is not None:
             distances = torch.minimum(distances, self._within[start:stop, None])
-        distances = distances.to(queries.rows.device)
+        device = queries.rows.device
+        distances = distances.to(float64_device(device))
         if self.metric == "euclidean":
             distances = distances.square() / 2
         elif center is None:
-            return (1 - distances).to(torch.float32)
+            return (1 - distances).to(torch.float32).to(device)
         scale = 1.0 if center is None else center.scale
-        rounding = score_tolerance(queries.rows.shape[1], device=queries.rows.device)
-        half_squares = queries.half_squares[:, None] * (1 - 2 * rounding)
-        return (half_squares - distances * scale**2).to(torch.float32)
+        rounding = score_tolerance(int(queries.rows.shape[1]))
+        half_squares = (queries.half_squares[:, None] * (1 - 2 * rounding)).to(distances.device)
+        return (half_squares - distances * scale**2).to(torch.float32).to(device)
 
     def _measure(
         self,
@@ -435,6 +449,13 @@ class NearestNeighbors:
         chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.width)])
         self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
         self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
+
+
+def _row_numbers(rows: slice | NDArray[np.int64]) -> torch.Tensor:
+    """int64 [m]: the numbers of some rows."""
+    if isinstance(rows, slice):
+        return torch.arange(rows.start, rows.stop)
+    return torch.from_numpy(rows)
 
 
 def _bounds(within: Any, count: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from genmem.neighbors.distances import Metric
 __all__ = ["PRODUCT_COLUMNS", "score_scale", "score_tolerance"]
 
 
-def score_tolerance(dimension: int, *, device: torch.device) -> float:
+def score_tolerance(dimension: int) -> float:
     """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.
 
     A sum of m products in any order errs by at most mu·Σ|xᵢyᵢ| in precision u. Scores are sums of
@@ -22,16 +22,11 @@ def score_tolerance(dimension: int, *, device: torch.device) -> float:
     rows. Bounds that grow with √d hold for errors of random sign only: long rows of equal values,
     as of images with a plain background, are biased beyond them.
 
-    Where the caller lets CUDA multiply in TF32, u = 2⁻¹¹ is that of the factors and errors are far
-    below the bound of Higham and Mary 2019, "A new approach to probabilistic rounding error
-    analysis": λ√d·u, λ = 4.
+    u = 2⁻²⁴: whoever computes scores does so in `ieee_float32`.
 
     Args:
         dimension: length of the rows, d.
-        device: where the product is computed.
     """
-    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
-        return (4.0 * dimension**0.5 + 8.0) * 2.0**-11
     parts = -(-dimension // PRODUCT_COLUMNS)
     return (min(dimension, PRODUCT_COLUMNS) + parts + 8.0) * 2.0**-24
 

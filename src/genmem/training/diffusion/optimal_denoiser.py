@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genmem.arrays import float64_device
 from genmem.errors import InputError, UsageError
 from genmem.features.engines import torch_device
 from genmem.neighbors.float32_bound import score_tolerance
+from genmem.torch_settings import ieee_float32
 from genmem.training.diffusion.streaming_softmax import (
     BLOCK_BYTES,
     Queries,
@@ -54,12 +56,13 @@ class OptimalDenoiser:
                 [−1, 1]; NumPy, memory-mapped too, or torch. They are not copied; a GPU takes NumPy
                 arrays whole if they fit into half of its free memory, else block by block.
             labels: int [n], the class of each image, for denoising within classes.
-            device: where to compute. Results are returned on the device of the queries.
+            device: where to compute (for MPS, which has no float64, the CPU). Results are returned
+                on the device of the queries.
 
         Raises:
             InputError: they are not images, or the labels are not one whole number per image.
         """
-        self._rows = TrainingRows(images, device=torch_device(device))
+        self._rows = TrainingRows(images, device=float64_device(torch_device(device)))
         self._order = self._sorted = None
         if labels is not None:
             labels = torch.as_tensor(labels).cpu()
@@ -75,6 +78,7 @@ class OptimalDenoiser:
         return self._rows.shape
 
     @torch.no_grad()
+    @ieee_float32()
     def denoise(
         self,
         x: torch.Tensor,
@@ -98,16 +102,18 @@ class OptimalDenoiser:
             UsageError: labels are given, but the training images have none.
         """
         queries = self._queries(x, sigma)
+        scale, effort = self._effort(queries)
+        means = torch.empty_like(queries.rows)
         if labels is None:
-            means = self._means(queries, subset=None)
+            self._fill(means, queries, torch.arange(len(x)), scale, effort, subset=None)
         else:
             _check_labels(labels, len(x))
-            means = torch.empty_like(queries.rows)
-            labels = labels.to(queries.rows.device)
+            labels = labels.cpu()
             for label in labels.unique().tolist():
                 some = (labels == label).nonzero().flatten()
-                means[some] = self._means(queries[some], subset=self._of_class(label))
-        return self._rows.to_images(means).to(x.device, x.dtype)
+                subset = self._of_class(label)
+                self._fill(means, queries, some, scale, effort, subset=subset)
+        return self._rows.to_images(means).to(x.dtype).to(x.device)
 
     __call__ = denoise
 
@@ -123,6 +129,8 @@ class OptimalDenoiser:
                 "or infinity."
             )
         rows = self._rows.to_rows(x)
+        if isinstance(sigma, torch.Tensor):
+            sigma = sigma.to(rows.device)
         sigmas = torch.as_tensor(sigma, dtype=torch.float64, device=rows.device).flatten()
         fit = (sigmas.float() >= _SMALLEST_SIGMA) & sigmas.isfinite()
         if len(sigmas) not in (1, len(x)) or not bool(fit.all()):
@@ -142,34 +150,46 @@ class OptimalDenoiser:
             raise InputError(f"labels: no training image has label {label}.")
         return self._order[bounds[0] : bounds[1]]
 
-    def _means(self, queries: Queries, subset: torch.Tensor | None) -> torch.Tensor:
-        """Centred rows float64 [b, d], a block of queries at a time."""
-        means = torch.empty_like(queries.rows)
-        step = max(1, BLOCK_BYTES // (4 * queries.rows.shape[1]))
-        for rows in torch.arange(len(means), device=means.device).split(step):
-            block = queries[rows]
-            norms = torch.linalg.vector_norm(block.rows, dim=1)
-            scale = norms * self._rows.radius + self._rows.radius**2 / 2
-            typical = _TYPICAL * scale / block.sigma.square()
-            few = typical > COARSE
-            for reweigh, some in (
-                (False, typical <= FINE),
-                (True, (typical > FINE) & ~few),
-            ):
-                chosen = some.nonzero().flatten()
-                if len(chosen):
-                    means[rows[chosen]] = dense_mean(
-                        self._rows, block[chosen], subset=subset, reweigh=reweigh
-                    ).double()
-            chosen = few.nonzero().flatten()
-            if len(chosen):
-                means[rows[chosen]] = self._near(block[chosen], scale[chosen], subset)
-        return means
+    def _effort(self, queries: Queries) -> tuple[torch.Tensor, torch.Tensor]:
+        """What float32 leaves of a query's logits.
+
+        Returns:
+            float64 [b] on the device, the scale of the errors; and int [b] on the CPU: 0 for
+            logits finer than `FINE`, 2 for coarser than `COARSE`, 1 between them.
+        """
+        norms = torch.linalg.vector_norm(queries.rows, dim=1)
+        scale = norms * self._rows.radius + self._rows.radius**2 / 2
+        typical = _TYPICAL * scale / queries.sigma.square()
+        return scale, ((typical > FINE).int() + (typical > COARSE).int()).cpu()
+
+    def _fill(
+        self,
+        means: torch.Tensor,
+        queries: Queries,
+        some: torch.Tensor,
+        scale: torch.Tensor,
+        effort: torch.Tensor,
+        *,
+        subset: torch.Tensor | None,
+    ) -> None:
+        """Write the centred rows of some queries (positions on the CPU), a block at a time."""
+        step = max(1, BLOCK_BYTES // (4 * means.shape[1]))
+        for rows in some.split(step):
+            for least in (0, 1, 2):
+                chosen = rows[effort[rows] == least].to(means.device)
+                if not len(chosen):
+                    continue
+                if least == 2:
+                    means[chosen] = self._near(queries[chosen], scale[chosen], subset)
+                    continue
+                means[chosen] = dense_mean(
+                    self._rows, queries[chosen], subset=subset, reweigh=least == 1
+                ).double()
 
     def _near(
         self, queries: Queries, scale: torch.Tensor, subset: torch.Tensor | None
     ) -> torch.Tensor:
-        tolerance = score_tolerance(queries.rows.shape[1], device=queries.rows.device) * scale
+        tolerance = score_tolerance(int(queries.rows.shape[1])) * scale
         means, crowded = near_mean(self._rows, queries, tolerance=tolerance, subset=subset)
         rest = crowded.nonzero().flatten()
         if len(rest):

@@ -27,12 +27,12 @@ import torch
 from array_api_compat import is_torch_array
 from torch.nn import functional
 
-from genmem.arrays import as_array
+from genmem.arrays import as_array, block_bytes
 from genmem.errors import InputError
 from genmem.neighbors.float32_bound import PRODUCT_COLUMNS
 
 BLOCK_BYTES = 32 * 2**20
-"""float32 bytes of one block of training rows, or of queries."""
+"""float32 bytes of one block of training rows (on a CPU: see `block_bytes`), or of queries."""
 
 Part = slice | torch.Tensor
 """Rows: a slice, or int64 positions."""
@@ -68,6 +68,7 @@ class TrainingRows:
         whole = "uint8" in str(images.dtype)
         self.scale, self.shift = (1 / 127.5, -1.0) if whole else (1.0, 0.0)
         dimension = int(np.prod(self.shape))
+        self._block_rows = max(1, block_bytes(device, BLOCK_BYTES) // (4 * dimension))
         total = torch.zeros(dimension, dtype=torch.float64, device=device)
         self.mean = torch.zeros_like(total)
         for part in self.blocks():
@@ -87,20 +88,16 @@ class TrainingRows:
     def __len__(self) -> int:
         return int(self._images.shape[0])
 
-    def block_size(self) -> int:
-        """TrainingRows a block."""
-        return max(1, BLOCK_BYTES // (4 * int(np.prod(self.shape))))
-
     def blocks(self, positions: torch.Tensor | None = None) -> Iterator[Part]:
         """Blocks that cover all rows, or those at `positions`."""
         count = len(self) if positions is None else len(positions)
-        for start in range(0, count, self.block_size()):
-            stop = min(count, start + self.block_size())
+        for start in range(0, count, self._block_rows):
+            stop = min(count, start + self._block_rows)
             yield slice(start, stop) if positions is None else positions[start:stop]
 
     def row_buffer(self, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         """Memory for one block, to be reused: allocating pages costs as much as the work."""
-        return torch.empty(min(self.block_size(), len(self)), len(self.mean), dtype=dtype).to(
+        return torch.empty(min(self._block_rows, len(self)), len(self.mean), dtype=dtype).to(
             self.device
         )
 
@@ -121,7 +118,7 @@ class TrainingRows:
 
     def to_rows(self, images: torch.Tensor) -> torch.Tensor:
         """Images [b, ...] as centred rows, float64 [b, d]."""
-        rows = images.to(self.device, torch.float64).flatten(start_dim=1)
+        rows = images.to(self.device).to(torch.float64).flatten(start_dim=1)
         return (rows - self.shift) / self.scale - self.mean
 
     def to_images(self, rows: torch.Tensor) -> torch.Tensor:
@@ -283,7 +280,7 @@ def _reweigh_heavy(
     which, positions, logits = (torch.cat(parts) for parts in zip(*heavy, strict=True))
     peak = largest.flatten().double()[which]
     before = (logits - peak).exp_()
-    still = before >= HEAVY * weight.flatten()[which]
+    still = (before >= HEAVY * weight.flatten()[which]).nonzero().flatten()
     which, positions, before, peak = which[still], positions[still], before[still], peak[still]
     total, weight = total.double(), weight.clone()
     squares = queries.rows.square().sum(dim=1) / 2
@@ -375,11 +372,11 @@ class _Candidates:
     def _prune(self) -> None:
         which, positions, scores = (torch.cat(parts) for parts in zip(*self._parts, strict=True))
         keep = scores >= (self._best - self._margin)[which]
-        counts = torch.bincount(which[keep], minlength=len(self._best))
+        counts = torch.zeros_like(self._best, dtype=torch.int64).index_add_(0, which, keep.long())
         self.crowded |= counts > CROWDED
-        keep &= ~self.crowded[which]
-        self._parts = [(which[keep], positions[keep], scores[keep])]
-        self._count = int(keep.sum())
+        left = (keep & ~self.crowded[which]).nonzero().flatten()
+        self._parts = [(which[left], positions[left], scores[left])]
+        self._count = len(left)
 
     def chosen(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries and rows of the remaining pairs."""
@@ -390,7 +387,8 @@ class _Candidates:
 
 def _pairs(train: TrainingRows, queries: Queries, which: torch.Tensor, positions: torch.Tensor):
     """For some pairs at a time: which, their rows float64 [p, d], and ‖q − r‖²/2 [p]."""
-    step = max(1, PAIR_BYTES // (8 * queries.rows.shape[1]))
+    size = block_bytes(train.device, PAIR_BYTES)
+    step = max(1, size // (8 * queries.rows.shape[1]))
     for start in range(0, len(which), step):
         part = slice(start, min(len(which), start + step))
         rows = train.block(positions[part], torch.float64)

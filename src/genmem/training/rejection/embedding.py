@@ -19,6 +19,7 @@ from genmem.features.extractor import torch_module
 from genmem.features.network_engine import weights_digest
 from genmem.features.registry import find_backbone
 from genmem.images import Progress
+from genmem.torch_settings import ieee_float32
 
 VERSION = "training features 2"
 """Part of the cache key; to be raised when the same images would give other features."""
@@ -76,7 +77,7 @@ def embed(module: nn.Module, images: torch.Tensor, *, half: bool = False) -> tor
     """
     kind = images.device.type
     dtype = torch.float16 if kind == "cuda" else torch.bfloat16
-    with torch.no_grad(), torch.autocast(kind, dtype=dtype, enabled=half):
+    with torch.no_grad(), ieee_float32(), torch.autocast(kind, dtype=dtype, enabled=half):
         output = module(images)
     if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(images):
         shape = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__

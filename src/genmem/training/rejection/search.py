@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
+from genmem.torch_settings import ieee_float32
 from genmem.training.rejection.options import SearchKind, check_search
 
 SCORE_BYTES = 64 * 2**20
@@ -81,6 +82,7 @@ class ExactSearch:
         self._rows = self._rows.to(device, dtype)
         self._classes = {key: part.to(device, dtype) for key, part in self._classes.items()}
 
+    @ieee_float32()
     def distances(
         self, queries: torch.Tensor, *, within: float, labels: torch.Tensor | None = None
     ) -> torch.Tensor:
@@ -96,6 +98,7 @@ class ExactSearch:
                 f"{list(labels.shape)}."
             )
         out = queries.new_empty(len(queries), dtype=torch.float32)
+        labels = labels.cpu()  # a GPU is waited for once, not for every class
         for label in labels.unique().tolist():
             if label not in self._classes:
                 known = ", ".join(str(key) for key in sorted(self._classes)[:20])
@@ -103,7 +106,7 @@ class ExactSearch:
                     f"rejection within classes: no training image has label {label}; the labels "
                     f"are {known}."
                 )
-            chosen = (labels == label).nonzero().flatten()
+            chosen = (labels == label).nonzero().flatten().to(out.device)
             out[chosen] = _nearest(queries[chosen], self._classes[label])
         return out
 
@@ -131,6 +134,7 @@ class PrunedSearch:
 
     exact = False
 
+    @ieee_float32()
     def __init__(self, rows: torch.Tensor, *, head: int = HEAD) -> None:
         """Take unit rows float32 [n, d] and find their principal directions."""
         self._rows = rows
@@ -152,6 +156,7 @@ class PrunedSearch:
         rest = (1 - head.square().sum(dim=1, keepdim=True)).clamp_min(0).sqrt()
         return torch.cat([head, rest], dim=1)
 
+    @ieee_float32()
     def distances(
         self, queries: torch.Tensor, *, within: float, labels: torch.Tensor | None = None
     ) -> torch.Tensor:
