@@ -42,7 +42,7 @@ def build_backend(
     """
     from genmem.cli.training import print_stopping
     from genmem.errors import UsageError
-    from genmem.training.sweep.local_backend import InProcess, LocalBackend
+    from genmem.training.sweep.local_backend import InProcess, LocalBackend, visible_gpus
 
     if ray is not None:
         if processes != 1:
@@ -52,9 +52,7 @@ def build_backend(
         return RayBackend(ray, device=device, threads=threads)
     if processes == 1 and in_process:
         return InProcess(progress=progress, on_stop=print_stopping)
-    import torch
-
-    gpus = 0 if device == "cpu" else torch.cuda.device_count()
+    gpus = [] if device == "cpu" else visible_gpus()
     return LocalBackend(processes, gpus=gpus, progress=progress, on_stop=print_stopping)
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from genmem.errors import InputError
-from genmem.training.sweep.local_backend import LocalBackend
+from genmem.training.sweep.local_backend import LocalBackend, visible_gpus
 from genmem.training.sweep.run_spec import RunSpec
 from genmem.training.sweep.runner import MAX_ATTEMPTS, run_all
 
@@ -20,6 +20,7 @@ from genmem.training.common.signals import stop_signals
 
 def run(spec, *, progress=None, on_stop=None):
     print("a library's output")
+    (spec.folder / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
     task = spec.config["task"]
     (spec.folder / f"attempt-{time.time_ns()}").touch()
     if task == "fail":
@@ -97,3 +98,34 @@ def test_a_backend_that_is_stopped_lets_its_runs_save(spec, tmp_path):
     backend.stop()
     assert (waiting.folder / "saved").exists()
     assert stops == ["stopping"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "count", "expected"),
+    [
+        (None, 2, ["0", "1"]),
+        (None, 0, []),
+        ("3", 1, ["3"]),
+        ("5,2", 2, ["5", "2"]),
+        ("GPU-8932f937, GPU-1f2e", 2, ["GPU-8932f937", "GPU-1f2e"]),
+        ("2,-1,1", 1, ["2"]),  # what follows an invalid number is not visible
+        ("", 0, []),
+    ],
+)
+def test_the_gpus_are_those_that_cuda_visible_devices_names(setting, count, expected, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    assert visible_gpus() == expected
+
+
+def test_worker_processes_take_the_gpus_in_turn(spec, tmp_path):
+    specs = [spec(name, "wait") for name in "abc"]
+    backend = LocalBackend(3, gpus=["5", "2"])
+    for one in specs:
+        backend.start(one)
+    while not all((one.folder / "ready").exists() for one in specs):
+        time.sleep(0.01)
+    backend.stop()
+    assert [(one.folder / "gpu").read_text() for one in specs] == ["5", "2", "5"]

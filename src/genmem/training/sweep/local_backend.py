@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -73,7 +73,7 @@ class LocalBackend:
         self,
         processes: int,
         *,
-        gpus: int = 0,
+        gpus: Sequence[str] = (),
         progress: Progress | None = None,
         on_stop: Callable[[], None] | None = None,
     ) -> None:
@@ -81,7 +81,7 @@ class LocalBackend:
 
         Args:
             processes: how many runs at the same time.
-            gpus: how many GPUs the processes share.
+            gpus: the GPUs that the processes share in turn; see `visible_gpus`.
             progress: told how far each run is, under the name of its folder.
             on_stop: called when runs are asked to save and end, which may take a while.
 
@@ -159,8 +159,19 @@ class LocalBackend:
         for name in _THREAD_VARIABLES:
             environment.setdefault(name, str(max(1, usable_cores() // self.places)))
         if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = str(place % self._gpus)
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[place % len(self._gpus)]
         return environment
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, in the words of `CUDA_VISIBLE_DEVICES`."""
+    import torch
+
+    count = torch.cuda.device_count()
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if names is None:
+        return [str(number) for number in range(count)]
+    return [name.strip() for name in names.split(",")][:count]
 
 
 class _Answer(NamedTuple):
