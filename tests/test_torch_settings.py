@@ -22,10 +22,28 @@ def precisions():
     return [setting.fp32_precision for setting in PRECISIONS]
 
 
+def older_settings():
+    """Their values; None for one that torch refuses to tell."""
+    readers = (
+        torch.get_float32_matmul_precision,
+        lambda: BACKENDS.cuda.matmul.allow_tf32,
+        lambda: BACKENDS.cudnn.allow_tf32,
+    )
+    values = []
+    for read in readers:
+        try:
+            values.append(read())
+        except RuntimeError:
+            values.append(None)
+    return values
+
+
 @pytest.fixture(autouse=True)
 def _restored():
     before = precisions()
     yield
+    torch.set_float32_matmul_precision("highest")
+    BACKENDS.cudnn.allow_tf32 = True
     for setting, precision in zip(PRECISIONS, before, strict=True):
         setting.fp32_precision = precision
 
@@ -39,15 +57,38 @@ def allow_tf32_by_backend():
     BACKENDS.cudnn.conv.fp32_precision = "tf32"
 
 
-@pytest.mark.parametrize("allow", [allow_tf32_by_name, allow_tf32_by_backend])
+def allow_tf32_in_matrix_products_alone():
+    BACKENDS.cuda.matmul.fp32_precision = "tf32"
+    BACKENDS.cudnn.conv.fp32_precision = "ieee"
+
+
+def forbid_tf32_by_backend():
+    BACKENDS.cudnn.conv.fp32_precision = "ieee"
+    BACKENDS.cudnn.rnn.fp32_precision = "ieee"
+    BACKENDS.cuda.matmul.fp32_precision = "tf32"
+
+
+PROGRAMS = [
+    allow_tf32_by_name,
+    allow_tf32_by_backend,
+    allow_tf32_in_matrix_products_alone,
+    forbid_tf32_by_backend,
+]
+
+
+@pytest.mark.parametrize("allow", PROGRAMS)
 @pytest.mark.parametrize("settings", [ieee_float32, default_torch_settings])
 def test_products_are_ieee_inside_and_as_the_program_set_them_outside(settings, allow):
     allow()
     before = precisions()
     assert "tf32" in before
+    older = older_settings()
     with settings():
         assert set(precisions()) == {"ieee"}
+        # torch's own code reads these too, and raises where old and new contradict each other.
+        assert older_settings() == ["highest", False, False]
     assert precisions() == before
+    assert older_settings() == older
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -8,7 +8,7 @@ TF32, would be other ones.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,8 +18,8 @@ _DEVICES = ("cpu", "cuda", "mps")
 
 _lock = threading.Lock()
 _depth = 0
-_before: list[tuple[Any, str]] = []
-"""The precision settings of the process, and their values before the first thread set them."""
+_before = ExitStack()
+"""Closing it restores the settings of the process."""
 
 
 @contextmanager
@@ -57,19 +57,9 @@ def default_torch_settings() -> Iterator[None]:
 
 def _set_precision() -> None:
     global _depth
-    backends: Any = torch.backends
-    settings = (
-        backends.cuda.matmul,
-        backends.cudnn.conv,
-        backends.cudnn.rnn,
-        backends.mkldnn.matmul,
-        backends.mkldnn.conv,
-    )
     with _lock:
         if _depth == 0:
-            _before[:] = [(setting, setting.fp32_precision) for setting in settings]
-            for setting in settings:
-                setting.fp32_precision = "ieee"
+            _allow_nothing_less()
         _depth += 1
 
 
@@ -78,5 +68,46 @@ def _restore_precision() -> None:
     with _lock:
         _depth -= 1
         if _depth == 0:
-            for setting, precision in _before:
-                setting.fp32_precision = precision
+            _before.close()
+
+
+def _allow_nothing_less() -> None:
+    """Set IEEE float32 for the process.
+
+    torch has two generations of these settings, and its own code (`torch.export`) raises where they
+    contradict each other. The older ones, which overwrite the newer, are therefore set first.
+    """
+    backends: Any = torch.backends
+    newer = (
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.cudnn.rnn,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+    )
+    before = [setting.fp32_precision for setting in newer]
+
+    def write(matmul: str, cudnn: bool, precisions: Sequence[str]) -> None:
+        torch.set_float32_matmul_precision(matmul)
+        backends.cudnn.allow_tf32 = cudnn
+        for setting, precision in zip(newer, precisions, strict=True):
+            setting.fp32_precision = precision
+
+    _before.callback(write, *_older_settings(conv=before[1], rnn=before[2]), before)
+    write("highest", False, ["ieee"] * len(newer))
+
+
+def _older_settings(*, conv: str, rnn: str) -> tuple[str, bool]:
+    """`float32_matmul_precision` and cuDNN's `allow_tf32`.
+
+    Where torch refuses to tell, the newer settings contradict them: the program left them as they
+    were, or cuDNN's at the contrary.
+    """
+    try:
+        matmul = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        matmul = "highest"
+    try:
+        return matmul, torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        return matmul, not conv == rnn == "tf32"
