@@ -14,6 +14,8 @@ from genmem import features
 from genmem.errors import UsageError
 from genmem.features.engines import TorchEngine
 
+from ..emulated_devices import EmulatedDevice
+
 
 def test_running_a_network_writes_nothing_to_the_home_folder(tmp_path):
     home = tmp_path / "home"
@@ -96,12 +98,13 @@ def test_a_space_that_is_computed_on_the_cpu_says_so_where_another_device_was_as
     monkeypatch, noise
 ):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    chosen, automatic = (
-        genmem.score(
-            generated=noise, train=noise + 1, backbone="pixels", device=device, metrics=["kd"]
+    with EmulatedDevice("cuda"):
+        chosen, automatic = (
+            genmem.score(
+                generated=noise, train=noise + 1, backbone="pixels", device=device, metrics=["kd"]
+            )
+            for device in ("cuda", "auto")
         )
-        for device in ("cuda", "auto")
-    )
     assert "pixels is computed on the CPU: device='cuda' has no effect on it." in chosen.notes
     assert not any("device" in note for note in automatic.notes)
     assert float(chosen["kd"]) == float(automatic["kd"])

@@ -363,8 +363,8 @@ def test_a_set_searched_in_itself_has_the_neighbors_of_a_search_without_the_row(
     rows = rng.normal(size=(97, 40)).astype(np.float32)
     rows = rows if signed else np.maximum(rows, 0)
     rows[:, 20:] *= rng.random((97, 1)) < 0.7  # of unequal norms; some rows share few columns
-    monkeypatch.setattr(exact, "query_rows", lambda dimension: 40)
-    monkeypatch.setattr(exact, "reference_rows", lambda queries, dimension: 15)
+    monkeypatch.setattr(exact, "query_rows", lambda dimension, device: 40)
+    monkeypatch.setattr(exact, "reference_rows", lambda queries, dimension, device: 15)
     result = nearest(rows, rows, k=4, metric=metric, exclude_self=True)
     for row in range(len(rows)):
         others = np.delete(np.arange(len(rows)), row)

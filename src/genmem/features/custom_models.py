@@ -45,7 +45,7 @@ from genmem.features.network_engine import (
     check_repeatable,
     weights_digest,
 )
-from genmem.features.onnx_engine import OnnxEngine
+from genmem.features.onnx_engine import OnnxEngine, onnx_runs_on_cuda
 from genmem.features.preprocessing import Crop, Identity, Preprocessing, Scaled, ShorterSide
 from genmem.features.timm_models import CLIP, HALF, IMAGENET
 from genmem.features.weights import Candidate
@@ -125,8 +125,8 @@ class LocalFile:
 class FileOnnxEngine(OnnxEngine):
     """A custom ONNX file; batches are converted to what its input declares."""
 
-    def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
-        super().__init__(path, title=path.name, batch_size=BATCH_SIZE)
+    def __init__(self, path: Path, preprocessing: Preprocessing, *, cuda: bool = False) -> None:
+        super().__init__(path, title=path.name, batch_size=BATCH_SIZE, cuda=cuda)
         self.outputs = self.outputs[:1]
         self._is_checked = False
         self.channels_last = _channels_last(self.input.shape)
@@ -209,10 +209,12 @@ def _onnx_input_size(path: Path) -> int | None:
 def _open_onnx(
     backbone: Backbone, weights: Path | None, sha256: str | None, device: Device
 ) -> OnnxEngine:
-    """Open ONNX Runtime on the CPU, whatever the device."""
+    """Open ONNX Runtime: on CUDA where it is asked for and installed, else on the CPU."""
     del sha256
     if weights is None:
         raise UsageError(f"{backbone.name}: expected an ONNX file, got none.")
+    if choose_device(device) == "cuda" and onnx_runs_on_cuda():
+        return FileOnnxEngine(weights, backbone.preprocessing, cuda=True)
     engine = FileOnnxEngine(weights, backbone.preprocessing)
     engine.note = cpu_note(device, backbone.name)
     return engine

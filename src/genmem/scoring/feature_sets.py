@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import is_array_like
+from genmem.arrays import block_slices, is_array_like
 from genmem.errors import InputError, UsageError
 from genmem.features import (
     Backbone,
@@ -261,6 +261,38 @@ def load_feature_sets(
     _refuse_other_backbones(by_role)
     check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
+
+
+def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:
+    """The sets, with the rows that fit there on the GPU, so that what is computed of them is too.
+
+    Args:
+        sets: the features by role.
+        device: the option; "auto" is CUDA where there is one. MPS, which has no float64, takes no
+            rows.
+    """
+    import torch
+
+    in_fork = device == "auto" and torch.cuda._is_in_bad_fork()
+    if in_fork or choose_device(device) != "cuda":
+        return sets
+    by_role = sets.by_role.items()
+    return replace(
+        sets, by_role={role: replace(one, array=_rows_on_gpu(one.array)) for role, one in by_role}
+    )
+
+
+def _rows_on_gpu(array: Any) -> Any:
+    """NumPy rows as a tensor on CUDA, if they take at most a quarter of what is free there."""
+    import torch
+
+    if not isinstance(array, np.ndarray) or array.nbytes > torch.cuda.mem_get_info()[0] // 4:
+        return array
+    like = torch.from_numpy(np.empty(0, array.dtype))
+    rows = torch.empty(array.shape, dtype=like.dtype, device="cuda")
+    for part in block_slices(len(array), array.shape[1]):
+        rows[part] = torch.from_numpy(np.array(array[part])).to(rows.device)
+    return rows
 
 
 def _refuse_other_backbones(by_role: dict[str, FeatureSet]) -> None:

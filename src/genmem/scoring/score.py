@@ -30,6 +30,7 @@ from genmem.scoring.feature_sets import (
     FeatureSets,
     left_out_notes,
     load_feature_sets,
+    on_gpu,
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan, build_plan
@@ -85,7 +86,8 @@ def score(
         tau: MiFID's threshold; None for the backbone's published one, if there is one.
         seed: seed of everything random.
         weights: weights file of the backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" or "mps": where the backbone runs. On CUDA searches, FD and KD
+            are computed there too, as far as the rows fit.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
         ray: address of a Ray cluster that does the work, or "local"; None: this machine. Its
             machines see the images and the cache folder under the same names.
@@ -128,7 +130,7 @@ def score(
             sources, stack=stack, backbone=backbone, options=options, statistics=True
         )
         extracted = time.perf_counter()
-        result = score_feature_sets(sets, plan, progress=progress)
+        result = score_feature_sets(on_gpu(sets, device), plan, progress=progress)
     total = time.perf_counter() - started
     seconds = {"features": extracted - started, **result.seconds, "total": total}
     return replace(result, seconds=seconds)

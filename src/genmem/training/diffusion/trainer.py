@@ -79,6 +79,8 @@ class DiffusionTrainer:
         self.labels = None if labels is None else torch.from_numpy(labels).to(self.device)
         torch.manual_seed(combined_seed(config.seed, 2))
         model = run_folder.build_denoiser(config).to(self.device)
+        if self.device.type == "cuda":
+            model.to(memory_format=torch.channels_last)  # of tensor cores' convolutions
         self.ema = Ema(model, config.ema_decay)
         optimizer = torch.optim.Adam(
             model.parameters(), weight_decay=config.weight_decay, fused=True
@@ -129,6 +131,7 @@ class DiffusionTrainer:
                 "step": self.step_count,
                 "scaler": None if scaler is None else scaler.state_dict(),
                 "processes": self.accelerator.num_processes,
+                "device": self.device.type,
                 **state,
             },
         )

@@ -180,6 +180,7 @@ class GanTrainer:
             lr=config.learning_rate,
             betas=(config.beta1, config.beta2),
             eps=config.adam_eps,
+            fused=True if self.device.type == "cuda" else None,
         )
         return self.accelerator.prepare(adam)
 
@@ -334,6 +335,7 @@ class GanTrainer:
             "rejection": None if self.rejection is None else self.rejection.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
             "processes": self.accelerator.num_processes,
+            "device": self.device.type,
         }
 
     def load(self, checkpoint: Checkpoint) -> None:
