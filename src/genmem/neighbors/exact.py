@@ -259,7 +259,7 @@ class NearestNeighbors:
         """
         if not isinstance(references, np.memmap) or references.ndim != 2 or self.exclude_self:
             return False
-        blocks = len(self._rows) > query_rows(int(self.queries.shape[1]))
+        blocks = len(self._rows) > query_rows(int(self.queries.shape[1]), device_of(self.queries))
         return blocks and references.nbytes > PART_BYTES and active_backend() is None
 
     def merge(self, other: NearestNeighbors | Candidates) -> None:

@@ -14,6 +14,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import block_slices, is_array_like
+from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
 from genmem.features import (
     Backbone,
@@ -269,12 +270,12 @@ def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:
     Args:
         sets: the features by role.
         device: the option; "auto" is CUDA where there is one. MPS, which has no float64, takes no
-            rows.
+            rows, and where other machines search, this one's GPU does not.
     """
     import torch
 
     in_fork = device == "auto" and torch.cuda._is_in_bad_fork()
-    if in_fork or choose_device(device) != "cuda":
+    if in_fork or active_backend() is not None or choose_device(device) != "cuda":
         return sets
     by_role = sets.by_role.items()
     return replace(
