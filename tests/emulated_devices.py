@@ -32,7 +32,7 @@ TRANSFERS = {"to", "copy_", "cpu", "as_tensor", "tensor", "type_as"}
 class DeviceTensor(torch.Tensor):
     """A tensor on the CPU that a mode reports as one of another device."""
 
-    def as_subclass(self, kind):
+    def as_subclass(self, cls):
         """Itself: as a plain tensor it would lie on the CPU."""
         return self
 

@@ -1,13 +1,14 @@
 """The settings of torch under which genmem multiplies."""
 
 import threading
+from typing import Any
 
 import pytest
 import torch
 
 from genmem.torch_settings import default_torch_settings, ieee_float32
 
-BACKENDS = torch.backends
+BACKENDS: Any = torch.backends
 
 PRECISIONS = (
     BACKENDS.cuda.matmul,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from genmem.features.backbone import Device
+from genmem.training.common.config import Device, Precision
 from studies.gpu_check.checks import (
     BACKBONES,
     CPU_SIZES,
@@ -39,13 +39,14 @@ def rows(device: Device, folder: Path) -> Iterator[Row]:
         ),
         ("nearest", lambda: [check_nearest(device, sizes)]),
         ("score", lambda: [check_score(device, sizes)]),
-        *(
-            (f"training in {one}", lambda one=one: check_training(device, one, folder / one))
-            for one in PRECISIONS
-        ),
+        *((f"training in {one}", _training(device, one, folder)) for one in PRECISIONS),
         ("workers", lambda: [check_workers(device, folder)]),
     ):
         yield from _results(name, check)
+
+
+def _training(device: Device, precision: Precision, folder: Path) -> Callable[[], list[Row]]:
+    return lambda: check_training(device, precision, folder / precision)
 
 
 def _results(name: str, check: Callable[[], list[Row]]) -> list[Row]:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 import genmem
-from genmem.features.backbone import Device
 from genmem.images import ArraySource
 from genmem.torch_settings import default_torch_settings
+from genmem.training.common.config import Device
 
 BACKBONES = ("efficientnet-lite0", "pixels@32")
 """They need no download."""
@@ -156,13 +156,15 @@ def _seconds(work: Callable[[], Any], device: Device) -> float:
 def check_score(device: Device, sizes: Sizes) -> Row:
     """A score of tensors on the device equals that of arrays on the CPU to 1e-9."""
     rng = np.random.default_rng(0)
-    sets = {
+    sets: dict[str, Any] = {
         role: rng.normal(size=(sizes.rows, 64)).astype(np.float32)
         for role in ("generated", "train", "test")
     }
     sets["generated"][:20] = sets["train"][:20] * np.float32(1.0001)
     expected = genmem.score(**sets, device="cpu")
-    on_device = {role: torch.from_numpy(rows).to(device) for role, rows in sets.items()}
+    on_device: dict[str, Any] = {
+        role: torch.from_numpy(rows).to(device) for role, rows in sets.items()
+    }
     started = time.perf_counter()
     score = genmem.score(**on_device, device=device)
     seconds = time.perf_counter() - started

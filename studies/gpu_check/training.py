@@ -22,10 +22,10 @@ from genmem.errors import GenmemError
 from genmem.training.common.config import Device, Precision
 from genmem.training.common.dataset import load_training_images
 from genmem.training.common.run_log import read_log
-from genmem.training.diffusion import train as diffusion
 from genmem.training.diffusion.config import DiffusionConfig, UNetConfig
-from genmem.training.gan import train as gan
+from genmem.training.diffusion.train import train as train_diffusion
 from genmem.training.gan.config import GanConfig
+from genmem.training.gan.train import train as train_gan
 from genmem.training.sweep.local_backend import LocalBackend, visible_gpus
 from genmem.training.sweep.run_spec import RunSpec
 from studies.gpu_check.checks import CPU_SIZES, GPU_SIZES, Row, Sizes, random_images
@@ -99,8 +99,8 @@ def _train_gan(
         **narrow,
     )
     out, half = folder / f"{model}-{precision}", sizes.steps // 2
-    gan.train(config, out, device=device, stop=lambda step: step == half)
-    if gan.train(config, out, device=device, resume=True).step != sizes.steps:
+    train_gan(config, out, device=device, stop=lambda step: step == half)
+    if train_gan(config, out, device=device, resume=True).step != sizes.steps:
         return []
     return [line["generator_loss"] for line in read_log(out / "log.jsonl")]
 
@@ -121,8 +121,8 @@ def _train_diffusion(
     )
     data = load_training_images(str(folder / _IMAGES))
     out = folder / f"{model}-{precision}"
-    diffusion.train(data, out, config, device=device, stop_after=sizes.steps // 2)
-    if diffusion.train(data, out, config, device=device, resume=True).step != sizes.steps:
+    train_diffusion(data, out, config, device=device, stop_after=sizes.steps // 2)
+    if train_diffusion(data, out, config, device=device, resume=True).step != sizes.steps:
         return []
     return [line["loss"] for line in read_log(out / "log.jsonl") if "loss" in line]
 

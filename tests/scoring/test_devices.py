@@ -1,5 +1,7 @@
 """`score` of rows on a GPU, which is emulated."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from genmem.scoring import feature_sets
 from ..emulated_devices import EmulatedDevice
 
 RANDOM = np.random.default_rng(0)
-SETS = {
+SETS: dict[str, Any] = {
     role: RANDOM.normal(size=(count, 16)).astype(np.float32)
     for role, count in (("generated", 300), ("train", 400), ("test", 300))
 }

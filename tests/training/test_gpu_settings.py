@@ -1,6 +1,7 @@
 """What trainings do otherwise on a GPU, as far as a CPU can tell."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,9 @@ IMAGES = TrainingImages(
 NETWORK = UNetConfig(image_size=16, channels=8, multipliers=(1, 2), blocks=1, attention=(8,))
 
 
-def gan_trainer():
-    config = GanConfig(model="dcgan", train="noise", size=16, width=4, z_dim=8, batch_size=4)
+def gan_trainer() -> Any:
+    values = {"model": "dcgan", "train": "noise", "size": 16, "width": 4, "batch_size": 4}
+    config = GanConfig(**values)
     return GanTrainer(config, IMAGES, cpu_accelerator(config), None)
 
 
