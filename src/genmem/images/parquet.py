@@ -195,10 +195,12 @@ def open_parquet_file(path: Path, *, pool: FilePool | None = None) -> ParquetSou
 
 def _read(file: pq.ParquetFile, group: int | None, column: str, *, what: str) -> pa.ChunkedArray:
     """A column of one row group of a file; of the whole file where `group` is None."""
+    # One column gains nothing by threads, and threads of pyarrow that hold a file of Python's when
+    # the process ends abort it.
     try:
         if group is None:
-            return file.read(columns=[column]).column(0)
-        return file.read_row_group(group, columns=[column]).column(0)
+            return file.read(columns=[column], use_threads=False).column(0)
+        return file.read_row_group(group, columns=[column], use_threads=False).column(0)
     except Exception as error:  # the file may lie in a file system of another package
         raise InputError(f"{what} cannot be read: {reason_of(error)}.") from None
 

@@ -155,6 +155,8 @@ class ShardFile:
 
 def local_file(path: str) -> ShardFile:
     """A shard on this machine."""
+    if _kind(path) == "parquet":
+        return ShardFile(path, lambda: path)  # pyarrow opens it
     return ShardFile(path, partial(Path(path).open, "rb"))
 
 
