@@ -21,6 +21,7 @@ def everything(monkeypatch):
     """Nothing is too small for the cluster."""
     monkeypatch.setattr(backend, "LEAST_PAIR_VALUES", 0)
     monkeypatch.setattr(backend, "LEAST_VALUES", 0)
+    monkeypatch.setattr("genmem.distributed.shards._LEAST_ROWS", 1)
 
 
 @pytest.fixture
@@ -66,6 +67,17 @@ def test_commands_print_the_same_on_a_cluster_and_their_cost_first(
     assert "plan: 8e+04 pairs of rows to compare; about 1.0 s with" in capsys.readouterr().err
 
 
+def test_features_on_a_cluster_are_the_same_file(cluster, capsys, tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, size=(20, 8, 8, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", pixels)
+    for name, more in (("here", []), ("there", ["--ray", "local"])):
+        monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / name / "cache"))
+        out = ["--out", str(tmp_path / f"{name}.npy"), "--backbone", "pixels"]
+        assert run(["features", str(tmp_path / "images.npy"), *out, *more]) == 0
+    assert (tmp_path / "here.npy").read_bytes() == (tmp_path / "there.npy").read_bytes()
+    assert "plan: at most 20 images to embed" in capsys.readouterr().err
+
+
 def test_a_dry_run_prints_the_cost_and_does_nothing(files, capsys, tmp_path):
     pixels = np.zeros((30, 8, 8, 3), np.uint8)
     np.save(tmp_path / "images.npy", pixels)
@@ -100,7 +112,7 @@ def test_workers_are_of_this_machine_or_of_a_cluster():
             pass
 
 
-def test_a_memory_map_and_its_slices_stay_in_their_file(cluster, tmp_path):
+def test_a_memory_map_and_its_slices_stay_in_their_file(cluster, tmp_path, everything):
     rows = np.arange(600, dtype=np.float32).reshape(100, 6)
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")

@@ -24,7 +24,7 @@ from genmem.images import ImageSource, Progress
 from genmem.metrics.moments import Moments
 from genmem.neighbors import Candidates, Metric
 
-LEAST_PAIR_VALUES = 2e10
+LEAST_PAIR_VALUES = 2e11
 LEAST_VALUES = 1e8
 """Pairs × columns of a search, and values of an array, below which this process is done sooner."""
 

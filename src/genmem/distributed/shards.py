@@ -24,7 +24,9 @@ PART_BYTES = 256 * 2**20
 
 _SHARD_BYTES = 2 * 2**30
 _TASKS_PER_PLACE = 4
-"""An array is cut into shards of at most so many bytes, and into several for each place."""
+_LEAST_ROWS = 16_384
+"""An array is cut into shards of at most so many bytes, and into several for each place; but a
+shard has its own k nearest rows to measure, so that small ones cost more than they give."""
 
 
 class Shard(ABC):
@@ -137,8 +139,8 @@ def shards_of(array: Any, cluster: Cluster) -> list[Shard]:
     """
     count, dimension = array.shape
     row_bytes = dimension * array.dtype.itemsize
-    step = max(1, _SHARD_BYTES // row_bytes)
-    step = min(step, -(-count // (_TASKS_PER_PLACE * cluster.places())))
+    fair = -(-count // (_TASKS_PER_PLACE * cluster.places()))
+    step = max(1, min(_SHARD_BYTES // row_bytes, max(fair, _LEAST_ROWS)))
     bounds = [(start, min(step, count - start)) for start in range(0, count, step)]
     if (offset := _file_offset(array)) is not None:
         path = str(Path(array.filename).absolute())

@@ -101,7 +101,7 @@ def estimate_cost(
     """Open the sets, and estimate what it costs to embed and to compare them.
 
     Args:
-        sources: the sets by role, as for `genmem.score`.
+        sources: the sets by role, as for `genmem.score`; an opened source stays open.
         backbones: the feature spaces.
         options: weights and device.
         pairs: pairs of rows compared in one space; None: none.
@@ -120,7 +120,10 @@ def estimate_cost(
                 rows = load_features(source, role=role).array
                 counts[role], dimension = len(rows), rows.shape[1]
                 continue
-            opened[role] = stack.enter_context(open_set(source, role))
+            if isinstance(source, ImageSource):
+                opened[role] = source
+            else:
+                opened[role] = stack.enter_context(open_set(source, role))
             counts[role] = len(opened[role])
         per_space = pairs(counts) if pairs else 0
         images = sum(map(len, opened.values()))
