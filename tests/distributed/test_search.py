@@ -82,7 +82,7 @@ def test_what_is_wrong_with_a_shard_is_said_in_one_line(cluster, tmp_path, rows)
     np.save(tmp_path / "narrow.npy", references[:50, :5])
     np.save(tmp_path / "ints.npy", np.zeros((3, 24), int))
     for name, words in (
-        ("bad", "row 7 holds NaN"),
+        ("bad", "references: row 7 holds NaN"),
         ("narrow", "a shard of the references has 5"),
         ("ints", "expected a shard of features"),
         ("missing", "cannot read"),

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from genmem.arrays import check_same_dimension, rows_not_finite
+from genmem.arrays import check_same_dimension
 from genmem.distributed.cluster import Cluster
-from genmem.distributed.shards import Shard, first_rows, open_shard
+from genmem.distributed.shards import Shard, check_finite, first_rows, open_shard
 from genmem.distributed.threads import one_thread
-from genmem.errors import InputError
 from genmem.images import Progress
 from genmem.metrics.moments import Moments, block_runs
 
@@ -75,11 +74,7 @@ def _moments_of_run(pieces: list[Piece], blocks: list[slice]) -> Moments:
     with one_thread():
         for rows in blocks:
             block = _read(pieces, rows.start - first, rows.stop - first)
-            if len(bad := rows_not_finite(block)):
-                raise InputError(
-                    f"features: row {rows.start + int(bad[0])} holds NaN or infinity; every "
-                    "feature must be finite. Recompute it or leave it out."
-                )
+            check_finite(block, rows.start, role="features")
             run.add_rows(block)
     return run
 

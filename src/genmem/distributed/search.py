@@ -20,7 +20,7 @@ import numpy as np
 
 from genmem.arrays import as_features, to_numpy
 from genmem.distributed.cluster import Cluster, Shared
-from genmem.distributed.shards import Shard, first_rows, open_shard, parts_of
+from genmem.distributed.shards import Shard, check_finite, first_rows, open_shard, parts_of
 from genmem.distributed.threads import one_thread
 from genmem.errors import InputError
 from genmem.images import Progress
@@ -113,5 +113,6 @@ def _search_shard(shared: Shared, shard: Shard, first: int, k: int, metric: Metr
     with one_thread():
         nearest_rows = NearestNeighbors(queries, k=k, metric=metric, within=within)
         for start, rows in parts_of(shard):
+            check_finite(rows, first + start, role="references")
             nearest_rows.update(np.asarray(rows), offset=first + start)
         return nearest_rows.candidates()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genmem.arrays import rows_not_finite
 from genmem.distributed.cluster import Cluster, Shared
 from genmem.errors import InputError, os_reason
 from genmem.io.npy import read_npy_header
@@ -158,6 +159,21 @@ def parts_of(shard: Shard) -> Iterator[tuple[int, Any]]:
     step = max(1, PART_BYTES // shard.row_bytes)
     for start in range(0, shard.rows, step):
         yield start, array[start : min(shard.rows, start + step)]
+
+
+def check_finite(rows: Any, first: int, *, role: str) -> None:
+    """Raise InputError if a row holds NaN or infinity.
+
+    Args:
+        rows: float [b, d].
+        first: the number of the first among all rows.
+        role: what they are, for the message.
+    """
+    if len(bad := rows_not_finite(rows)):
+        raise InputError(
+            f"{role}: row {first + int(bad[0])} holds NaN or infinity; every feature must be "
+            "finite. Recompute the features of that image or leave it out."
+        )
 
 
 def first_rows(shards: Sequence[Shard]) -> list[int]:

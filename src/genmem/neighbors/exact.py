@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from genmem.arrays import (
     as_array,
     as_features,
+    check_floating,
     check_same_dimension,
     equal_rows,
     float64_device,
@@ -210,6 +211,10 @@ class NearestNeighbors:
         if references.ndim == 2 and not references.shape[0]:
             return
         first = self.seen if offset is None else offset
+        if first < 0:
+            raise UsageError(f"offset: expected a row number from 0, got {first}.")
+        if not self.exclude_self and self._search_elsewhere(references, first):
+            return
         if self._wants_parts(references):
             step = max(1, PART_BYTES * int(references.shape[0]) // references.nbytes)
             for start in range(0, int(references.shape[0]), step):
@@ -217,8 +222,6 @@ class NearestNeighbors:
             return
         references = as_features(references, role="references")
         check_same_dimension(queries=self.queries, references=references)
-        if first < 0:
-            raise UsageError(f"offset: expected a row number from 0, got {first}.")
         if self.exclude_self and not equal_rows(
             self.queries[first : first + int(references.shape[0])], references
         ):
@@ -226,19 +229,8 @@ class NearestNeighbors:
                 "exclude_self compares a set with itself, but the references are other rows than "
                 "the queries."
             )
-        if (backend := active_backend()) is not None:
-            parts = backend.search(
-                self.queries,
-                references,
-                k=self.width,
-                metric=self.metric,
-                within=None if self._within is None else self._within.numpy()[self._groups],
-                first=first,
-            )
-            if parts is not None:
-                for part in parts:
-                    self.merge(part)
-                return
+        if self.exclude_self and self._search_elsewhere(references, first):
+            return
         device = device_of(self.queries, references)
         center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]), device)
@@ -252,6 +244,28 @@ class NearestNeighbors:
                 self._search(references, first, start, stop, center)
         self.seen += int(references.shape[0])
 
+    def _search_elsewhere(self, references: Any, first: int) -> bool:
+        """Let the active backend search references that begin at row `first`; False: not done.
+
+        It checks the rows, which need not be read here.
+        """
+        backend = active_backend()
+        if backend is None or references.ndim != 2:
+            return False
+        check_floating(references, role="references")
+        check_same_dimension(queries=self.queries, references=references)
+        parts = backend.search(
+            self.queries,
+            references,
+            k=self.width,
+            metric=self.metric,
+            within=None if self._within is None else self._within.numpy()[self._groups],
+            first=first,
+        )
+        for part in parts or ():
+            self.merge(part)
+        return parts is not None
+
     def _wants_parts(self, references: Any) -> bool:
         """Whether a mapped file is compared part by part with all queries, so that it is read once.
 
@@ -260,7 +274,7 @@ class NearestNeighbors:
         if not isinstance(references, np.memmap) or references.ndim != 2 or self.exclude_self:
             return False
         blocks = len(self._rows) > query_rows(int(self.queries.shape[1]), device_of(self.queries))
-        return blocks and references.nbytes > PART_BYTES and active_backend() is None
+        return blocks and references.nbytes > PART_BYTES
 
     def merge(self, other: NearestNeighbors | Candidates) -> None:
         """Merge another search of the same queries over other references (other offsets).
