@@ -90,6 +90,7 @@ def test_a_dry_run_prints_the_cost_and_does_nothing(files, capsys, tmp_path):
     for command in (
         ["score", files["generated"], "--train", files["train"]],
         ["audit", files["generated"], "--train", files["train"], "--out", str(tmp_path / "audit")],
+        ["reference", files["train"], "--out", str(tmp_path / "train.genmem")],
         [
             "calibrate",
             f"{files['test']}=honest",

@@ -13,10 +13,13 @@ from genmem.cli.options import (
     SOURCE,
     Backbones,
     Device,
+    DryRun,
     Preprocess,
+    Ray,
     SkipBroken,
     Test,
     Weights,
+    Workers,
     out_option,
 )
 
@@ -84,6 +87,9 @@ def build(
     preprocess: Preprocess = None,
     device: Device = "auto",
     skip_broken: SkipBroken = False,
+    ray: Ray = None,
+    workers: Workers = 1,
+    dry_run: DryRun = False,
 ) -> None:
     """Write a reference. `build` can be left out: `genmem reference TRAIN --out DIR.genmem`."""
     from genmem.cli.outputs import check_folder
@@ -91,10 +97,26 @@ def build(
     from genmem.cli.progress import progress_on_stderr
 
     check_folder(out, inputs={"TRAIN": train, "--test": test, "--weights": weights})
+    from genmem.cli.workers import on_workers
     from genmem.reference import build_reference
+    from genmem.scoring.cost import reference_pairs
+    from genmem.scoring.feature_sets import ExtractOptions
 
     networks = parse_backbones(parse_names(backbone, option="--backbone"), preprocess)
-    with progress_on_stderr() as progress:
+    by_role = {"train": train, "test": test}
+    with (
+        progress_on_stderr() as progress,
+        on_workers(
+            ray,
+            workers,
+            dry_run,
+            sources={role: source for role, source in by_role.items() if source is not None},
+            backbones=networks,
+            options=ExtractOptions(weights=weights, device=device, progress=progress),
+            pairs=reference_pairs,
+            progress=progress,
+        ),
+    ):
         built = build_reference(
             train=train,
             test=test,

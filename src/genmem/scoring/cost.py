@@ -52,6 +52,11 @@ def audit_pairs(counts: Mapping[str, int]) -> int:
     return (counts["generated"] + honest) * counts["train"]
 
 
+def reference_pairs(counts: Mapping[str, int]) -> int:
+    """The pairs that `genmem reference` compares: training rows with each other and with test."""
+    return counts["train"] ** 2 + 2 * counts.get("test", 0) * counts["train"]
+
+
 def calibration_pairs(counts: Mapping[str, int]) -> int:
     """The pairs that `genmem calibrate` compares in one space."""
     return sum(number for role, number in counts.items() if role != "train") * counts["train"]
