@@ -49,11 +49,16 @@ def on_workers(
         yield
         return
     from genmem.distributed import use_workers
+    from genmem.distributed.backend import check_workers
     from genmem.scoring.cost import estimate_cost
 
+    check_workers(ray, workers)
+    cost = estimate_cost(sources, backbones=backbones, options=options, pairs=pairs)
+    if dry_run and ray in (None, "local"):  # nothing to ask a cluster
+        print("plan:", cost.describe(workers if workers > 1 else usable_cores()))
+        raise typer.Exit(0)
     with use_workers(ray, workers, progress=progress) as cluster:
-        places = usable_cores() if cluster is None else cluster.places()
-        cost = estimate_cost(sources, backbones=backbones, options=options, pairs=pairs)
+        places = workers if cluster is None else cluster.places()
         print("plan:", cost.describe(places), file=None if dry_run else sys.stderr, flush=True)
         if dry_run:
             raise typer.Exit(0)

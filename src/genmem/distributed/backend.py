@@ -79,6 +79,14 @@ class RayBackend:
         )
 
 
+def check_workers(ray: str | None, workers: int) -> None:
+    """Raise UsageError unless the arguments of `use_workers` go together."""
+    if workers < 1:
+        raise UsageError(f"workers: expected at least 1, got {workers}.")
+    if ray not in (None, "local") and workers > 1:
+        raise UsageError("--workers is of this machine; a cluster at an address has its own.")
+
+
 @contextmanager
 def use_workers(
     ray: str | None, workers: int = 1, *, progress: Progress | None = None
@@ -95,10 +103,7 @@ def use_workers(
         UsageError: fewer than 1 worker, workers for a cluster that has its own, Ray is not
             installed, or there is no cluster at the address.
     """
-    if workers < 1:
-        raise UsageError(f"workers: expected at least 1, got {workers}.")
-    if ray not in (None, "local") and workers > 1:
-        raise UsageError("--workers is of this machine; a cluster at an address has its own.")
+    check_workers(ray, workers)
     if ray is None and workers == 1:
         yield None
         return

@@ -183,7 +183,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--ray needs Ray: pip install 'genmem[scale]'.") from error
+        raise UsageError("--ray and --workers need Ray: pip install 'genmem[scale]'.") from error
     return ray
 
 
