@@ -104,3 +104,12 @@ def test_nan_is_refused():
     features[3, 2] = np.nan
     with pytest.raises(InputError, match="row 3"):
         moments(features)
+
+
+def test_rows_are_taken_out_of_moments():
+    rows = np.random.default_rng(0).normal(3.0, 2.0, (70, 5))
+    rest = moments(rows).without(moments(rows[:30]))
+    expected = moments(rows[30:])
+    assert rest.count == 40
+    np.testing.assert_allclose(rest.mean, expected.mean, rtol=1e-13)
+    np.testing.assert_allclose(rest.scatter, expected.scatter, rtol=1e-11, atol=1e-11)

@@ -27,7 +27,7 @@ from genmem.arrays import (
     to_numpy,
     too_large,
 )
-from genmem.metrics.moments import Moments
+from genmem.metrics.moments import Moments, moments
 from genmem.metrics.symmetric_eigen import cholesky, congruence, eigenvalues
 from genmem.results import Result
 from genmem.set_statistics import Statistics
@@ -126,10 +126,11 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     largest = min(count, _MOST)
     sizes = np.linspace(min(_FEWEST, largest // 2), largest, _POINTS).astype(np.int64)
     random = np.random.default_rng(seed)
+    whole = moments(generated) if int(sizes[-1]) > generated.shape[1] else None
     values = []
     for size in sizes:
-        rows = np.sort(random.permutation(count)[:size])
-        parts = _distance(gaussian(generated, rows), train_side)
+        order = random.permutation(count)
+        parts = _distance(_subset(generated, order, int(size), whole), train_side)
         values.append(parts["mean_term"] + parts["covariance_term"])
     slope, intercept = np.polyfit(1.0 / sizes, values, 1)
     residuals = np.asarray(values) - (intercept + slope / sizes)
@@ -152,6 +153,22 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
         seed=seed,
         notes=notes,
     )
+
+
+def _subset(generated: Any, order: NDArray[np.int64], size: int, whole: Moments | None) -> Gaussian:
+    """The normal distribution of the first `size` rows in an order.
+
+    Where they are most of the rows, their moments are those of all without those of the others.
+    """
+    if whole is None or size <= int(generated.shape[1]) or 2 * size <= len(order):
+        return gaussian(generated, np.sort(order[:size]))
+    if size == len(order):
+        return gaussian(whole)
+    others = Moments()
+    rest = np.sort(order[size:])
+    for part in block_slices(len(rest), int(generated.shape[1])):
+        others.update(take_rows(generated, rest[part]))
+    return gaussian(whole.without(others))
 
 
 def as_sides(*, generated: Any, train: Any) -> tuple[Any, Any]:

@@ -117,6 +117,18 @@ class Moments:
             self._check_dimension(int(other.mean.shape[0]))
             self._add(other.count, other.mean, other.scatter)
 
+    def without(self, part: Moments) -> Moments:
+        """The moments of the rows that are not in `part`, some of the rows seen here.
+
+        `merge` solved for one of its two sides.
+        """
+        count = self.count - part.count
+        mean = self.mean + (self.mean - part.mean) * (part.count / count)
+        delta = part.mean - mean
+        scatter = self.scatter - part.scatter
+        scatter -= (delta * (count * part.count / self.count))[:, None] * delta[None, :]
+        return Moments(count=count, mean=mean, scatter=scatter)
+
     def compute(self) -> tuple[Any, Any]:
         """Mean, float64 [d], and unbiased covariance scatter / (n − 1), float64 [d, d].
 
