@@ -142,6 +142,11 @@ class Cluster:
         except self.ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, GenmemError):
                 raise error.cause from None
+            if "failed to import on the worker" in str(error):
+                raise UsageError(
+                    "a worker cannot import genmem: install the same version of it, with the extra "
+                    f"scale, on all machines ({str(error).strip().splitlines()[-1][:200]})."
+                ) from None
             raise
         except self.ray.exceptions.RayError as error:
             raise InputError(
