@@ -31,7 +31,7 @@ from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import decide
-from genmem.yardstick import check_yardstick
+from genmem.yardstick import Precomputed, check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
@@ -231,7 +231,7 @@ def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) ->
         sources=sources,
         groups=groups,
         metric=search.metric,
-        test_distances=search.honest[UNCHANGED].distances[rows["test"], 0],
+        precomputed=Precomputed(test_distances=search.honest[UNCHANGED].distances[rows["test"], 0]),
         seed=seed,
     )
 

@@ -209,20 +209,24 @@ def score_feature_sets(
         closest=()
         if train.array is None
         else closest_pairs(inputs.generated_nearest, generated=generated, train=train),
-        notes=(
-            *set_notes(by_role),
-            *_statistics_notes(by_role, backbone=sets.backbone),
-            *reference_notes(
-                train.stored,
-                None if test is None else test.stored,
-                pictures=generated.source is not None,
-            ),
-            *sets.notes(),
-            *plan.left_out,
-            *left_out,
-        ),
+        notes=(*_notes(sets), *plan.left_out, *left_out),
     )
     return add_verdict(result, sets, inputs, yardstick=yardstick)
+
+
+def _notes(sets: FeatureSets) -> tuple[str, ...]:
+    """Notes on the sets, whatever the metrics."""
+    train, test = sets.by_role["train"], sets.by_role.get("test")
+    return (
+        *set_notes(sets.by_role),
+        *_statistics_notes(sets.by_role, backbone=sets.backbone),
+        *reference_notes(
+            train.stored,
+            None if test is None else test.stored,
+            pictures=sets.by_role["generated"].source is not None,
+        ),
+        *sets.notes(),
+    )
 
 
 def _check_sets(

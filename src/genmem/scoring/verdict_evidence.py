@@ -25,7 +25,7 @@ from genmem.scoring.held_out import (
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import decide
-from genmem.yardstick import check_yardstick
+from genmem.yardstick import Precomputed, check_yardstick
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
@@ -82,9 +82,11 @@ def add_verdict(
                     test=inputs.test,
                     sources={role: rows.stored_images for role, rows in sets.by_role.items()},
                     metric=METRIC,
-                    test_distances=score.nearest["test"],
-                    others=inputs.train_others,
-                    two_sample=inputs.two_sample,
+                    precomputed=Precomputed(
+                        test_distances=score.nearest["test"],
+                        others=inputs.train_others,
+                        two_sample=inputs.two_sample,
+                    ),
                     seed=inputs.seed,
                 )
             shape = generator_shape(

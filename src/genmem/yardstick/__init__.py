@@ -8,6 +8,6 @@ generator_shape.py  copies, narrower, nearer as a whole, farther: what the gener
 """
 
 from genmem.results import Yardstick
-from genmem.yardstick.check import check_yardstick
+from genmem.yardstick.check import Precomputed, check_yardstick
 
-__all__ = ["Yardstick", "check_yardstick"]
+__all__ = ["Precomputed", "Yardstick", "check_yardstick"]

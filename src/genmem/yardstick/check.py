@@ -41,6 +41,22 @@ FARTHER = 0.8
 honest splits show, where this holds of as many pairs of them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Precomputed:
+    """What is known of training and held-out rows before they are checked.
+
+    Attributes:
+        test_distances: float64 [m], of held-out images to their nearest training image.
+        others: the nearest other training rows of each training row; at least 10.
+        two_sample: of the same rows and seed, without groups. It is computed again where images
+            come in series.
+    """
+
+    test_distances: NDArray[np.float64] | None = None
+    others: Nearest | None = None
+    two_sample: TwoSample | None = None
+
+
 def check_yardstick(
     *,
     train: Any,
@@ -48,9 +64,7 @@ def check_yardstick(
     sources: Mapping[str, StoredImages | None] | None = None,
     groups: Sequence[Any] | None = None,
     metric: Metric = "absolute_cosine",
-    test_distances: NDArray[np.float64] | None = None,
-    others: Nearest | None = None,
-    two_sample: TwoSample | None = None,
+    precomputed: Precomputed | None = None,
     seed: int = 0,
 ) -> Yardstick:
     """Test whether held-out images say how close honest images come to the training images.
@@ -67,12 +81,7 @@ def check_yardstick(
         groups: a label for each row of train, then of test, [l + m]: images of one group (a scene,
             a product, a patient) are not independent; None where each image stands for itself.
         metric: the distance between images.
-        test_distances: float64 [m], distances of held-out images to their nearest training image,
-            where they are known.
-        others: the nearest other training rows of each training row, by `metric`, where they are
-            known; at least 10.
-        two_sample: of the same rows and seed, without groups, where it is known. It is computed
-            again where images come in series.
+        precomputed: what is known of these rows already.
         seed: of samples and permutations.
 
     Returns:
@@ -87,10 +96,7 @@ def check_yardstick(
     checks: dict[str, Any] = {}
     findings: list[_Finding] = []
     if min(row_counts(arrays).values()) >= FEWEST:
-        distances = test_distances
-        if distances is None:
-            distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
-        known = _Known(distances, others, None if groups is not None else two_sample)
+        known = precomputed or Precomputed()
         checks = _check_features(train, test, known, groups, metric=metric, seed=seed)
     stored = {role: source for role, source in (sources or {}).items() if source is not None}
     if {"train", "test"} <= stored.keys():
@@ -108,15 +114,6 @@ def check_yardstick(
     )
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is computed already."""
-
-    test_distances: NDArray[np.float64]
-    others: Nearest | None
-    two_sample: TwoSample | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Finding:
     """A sentence of a check, and whether it speaks against the yardstick."""
@@ -129,7 +126,7 @@ class _Finding:
 def _check_features(
     train: Any,
     test: Any,
-    known: _Known,
+    known: Precomputed,
     groups: Sequence[Any] | None,
     *,
     metric: Metric,
@@ -142,6 +139,8 @@ def _check_features(
         labels = np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
         of_train, of_test = labels[:rows], labels[rows:]
     test_distances = known.test_distances
+    if test_distances is None:
+        test_distances = to_numpy(nearest(test, train, metric=metric).distances)[:, 0]
     left_out = left_out_distances(
         train, metric=metric, seed=seed, groups=of_train, others=known.others
     )
@@ -157,7 +156,7 @@ def _check_features(
         )
         # Images of one series go to one side together, or every split by series would differ.
         by_series = series.in_series or series.test_in_series
-    if known.two_sample is not None and not by_series:
+    if known.two_sample is not None and groups is None and not by_series:
         return {**checks, "two_sample": known.two_sample}
     within = link(test_distances)
     checks["two_sample"] = two_sample_test(
