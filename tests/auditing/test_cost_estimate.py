@@ -15,7 +15,7 @@ def images():
 
 @pytest.mark.parametrize(("side", "room"), [(16, ""), (512, ", 0.9 GB in the cache")])
 def test_room_in_the_cache_is_announced_where_it_is_a_lot(images, side, room, monkeypatch):
-    monkeypatch.setattr("genmem.auditing.cost_estimate.images_per_second", lambda *_: 100.0)
+    monkeypatch.setattr("genmem.auditing.cost_estimate.images_per_second", lambda *_, most: 100.0)
     with open_images(images) as source:
         sentence = estimate_extraction(
             load_backbone(f"pixels@{side}"), {"train": source}, (IDENTITY,)
