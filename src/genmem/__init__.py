@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from genmem.neighbors import Nearest as Nearest
     from genmem.neighbors import NearestNeighbors as NearestNeighbors
     from genmem.neighbors import nearest as nearest
+    from genmem.querying import Query as Query
+    from genmem.querying import query as query
     from genmem.reference import Reference as Reference
     from genmem.reference import build_reference as build_reference
     from genmem.reference import open_reference as open_reference
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from genmem.report.audit.page import write_audit as write_audit
     from genmem.report.dossier.write import write_dossier as write_dossier
     from genmem.report.duplicates.page import write_duplicates as write_duplicates
+    from genmem.report.query.page import write_query as write_query
     from genmem.results import InputSummary as InputSummary
     from genmem.results import Interval as Interval
     from genmem.results import Pair as Pair
@@ -69,11 +72,13 @@ _MODULES = {
     "genmem.metrics.memorization_distance": ("MemorizationDistance",),
     "genmem.metrics.moments": ("Moments",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),
+    "genmem.querying": ("Query", "query"),
     "genmem.reference": ("Reference", "build_reference", "open_reference"),
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
     "genmem.report.dossier.write": ("write_dossier",),
     "genmem.report.duplicates.page": ("write_duplicates",),
+    "genmem.report.query.page": ("write_query",),
     "genmem.results": ("InputSummary", "Interval", "Pair", "Result", "Score"),
     "genmem.scoring": ("RunningScore", "score"),
     "genmem.set_statistics": ("Statistics",),

@@ -14,6 +14,7 @@ from genmem.cli.options import (
     DropDuplicates,
     DryRun,
     Generated,
+    Neighbors,
     OutDirectory,
     Preprocess,
     Ray,
@@ -58,9 +59,6 @@ Local = Annotated[
         help="Also look for regions shared with a training image: crops, collages, cut-outs. On "
         "for images of 64 pixels or more where the extra `local` is installed.",
     ),
-]
-Neighbors = Annotated[
-    int, typer.Option(metavar="K", min=1, help="Nearest training images to list per image.")
 ]
 Level = Annotated[
     float,

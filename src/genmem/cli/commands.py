@@ -20,6 +20,7 @@ from genmem.cli.cheat import CheatCommand, cheat
 from genmem.cli.demo import demo
 from genmem.cli.duplicates import duplicates
 from genmem.cli.features import features
+from genmem.cli.query import query
 from genmem.cli.reference import reference
 from genmem.cli.report import report
 from genmem.cli.score import score
@@ -57,7 +58,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, report, duplicates, calibrate, analyze):
+for _command in (score, audit, query, report, duplicates, calibrate, analyze):
     app.command()(_command)
 app.command(cls=CheatCommand)(cheat)
 for _command in (features, submit, demo):

@@ -28,6 +28,7 @@ HELP = {
     "--preprocess": "Scale and size of the images for a network file: SCALE or SCALE,SIZE, such as "
     "`imagenet,288`. SCALE is uint8, unit, symmetric, imagenet or clip; SIZE is a shorter side or "
     "288x288.",
+    "--neighbors": "Nearest training images to list per image.",
     "--metrics": f"Metrics to compute: {', '.join(BUILT_IN)}, or metrics of installed plugins. "
     "`fid` and `kid` are aliases of `fd` and `kd`.",
     "--samples": "Number of images to generate.",
@@ -90,6 +91,8 @@ Train = Annotated[str, option("--train", metavar="SOURCE")]
 OptionalTrain = Annotated[str | None, option("--train", metavar="SOURCE")]
 Test = Annotated[str | None, option("--test", metavar="SOURCE")]
 RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
+
+Neighbors = Annotated[int, option("--neighbors", metavar="K", min=1)]
 
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
 ReferenceBackbone = Annotated[

@@ -4,6 +4,7 @@ score/             the report of `genmem score`
 audit/             the folder of `genmem audit`
 dossier/           `genmem report`: that folder as a document to read and sign
 duplicates/        the folder of `genmem duplicates`
+query/             the table and page of `genmem query`
 competition/       the folder of `genmem analyze`
 denoiser/          the folder of `genmem study denoiser`
 emm/               the page of `genmem study emm`

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 
 SMALL = 128
 """Pictures up to this many pixels wide or high are enlarged without smoothing."""
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +57,19 @@ class PictureGroup:
     emphasized: bool = False
 
 
-def picture(png: bytes | None, alt: str, *caption: str) -> Picture | None:
-    """A PNG file for the page; None if it is not a PNG."""
-    if png is None or len(png) < 24 or not png.startswith(_PNG_SIGNATURE):
+def picture(content: bytes | None, alt: str, *caption: str) -> Picture | None:
+    """A PNG or JPEG file for the page; None if it is neither."""
+    if content is None:
         return None
-    width, height = struct.unpack(">II", png[16:24])
-    return Picture(uri=data_uri(png), width=width, height=height, alt=alt, caption=caption)
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            (width, height), kind = image.size, (image.format or "").lower()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    uri = data_uri(content, kind)
+    return Picture(uri=uri, width=width, height=height, alt=alt, caption=caption)
 
 
 def pictures(*candidates: Picture | None) -> tuple[Picture, ...]:
