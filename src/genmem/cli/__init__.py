@@ -13,6 +13,7 @@ workers.py             `--ray`, `--workers` and `--dry-run`
 tau.py                 its threshold, from a number or from `genmem calibrate`
 audit.py               `genmem audit`
 report.py              `genmem report`
+query.py               `genmem query`
 reference.py           `genmem reference`, and its `add`, `merge`, `verify`, `show` and `export`
 duplicates.py          `genmem duplicates`
 calibrate.py           `genmem calibrate`

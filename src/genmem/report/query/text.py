@@ -48,8 +48,8 @@ def finding(image: QueriedImage) -> str:
             f"{printable(space.space)}. Look at both: close is not yet copied."
         )
     return (
-        f"is no closer than held-out images come: {evidence(nearest, space)} are as close to a "
-        f"training image as it is to {name}, in {printable(space.space)}."
+        f"is no closer than held-out images come: {evidence(nearest, space)} are as close "
+        f"to a training image as it is to {name}, in {printable(space.space)}."
     )
 
 
@@ -68,7 +68,7 @@ def evidence(neighbor: NearTrainImage, space: SpaceNeighbors) -> str:
     if neighbor.closer is None or not space.held_out:
         return "unknown"
     part = share(neighbor.closer / space.held_out)
-    return f"{neighbor.closer:,} of {space.held_out:,} held-out images ({part})"
+    return f"{neighbor.closer:,} of {space.held_out:,} ({part})"
 
 
 def neighbor_table(images: Sequence[QueriedImage]) -> Table:
