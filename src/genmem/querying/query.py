@@ -161,7 +161,7 @@ def _describe_space(
         held_out=None if null is None else len(null),
         neighbors=tuple(
             NearTrainImage(
-                train_id=ids[train_row],
+                train_id=ids[int(train_row)],
                 row=train_row,
                 distance=distance,
                 closer=None if null is None else int(np.searchsorted(null, distance, "right")),
