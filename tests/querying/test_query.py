@@ -11,12 +11,14 @@ from genmem.errors import InputError, UsageError
 from genmem.features import extract, load_backbone
 from genmem.images import open_images
 
-SPACES = ("pixels@8", "pixels")
+SPACES = ("pixels@8", "pixels@6")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENMEM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def smooth(rng, count, side=64):
@@ -34,9 +36,10 @@ def save(folder, pixels):
     return folder
 
 
-@pytest.fixture
-def sets(tmp_path):
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
     """Folders of train, test, and of queries: a new image, a copy, and a recompressed copy."""
+    tmp_path = tmp_path_factory.mktemp("sets")
     rng = np.random.default_rng(0)
     train = save(tmp_path / "train", smooth(rng, 60))
     test = save(tmp_path / "test", smooth(rng, 30))
@@ -46,11 +49,10 @@ def sets(tmp_path):
     return {"train": train, "test": test, "asked": asked}
 
 
-@pytest.fixture
-def reference(sets, tmp_path):
-    return build_reference(
-        train=sets["train"], test=sets["test"], out=tmp_path / "r.genmem", backbone=SPACES
-    )
+@pytest.fixture(scope="module")
+def reference(sets, own_cache, tmp_path_factory):
+    out = tmp_path_factory.mktemp("reference") / "r.genmem"
+    return build_reference(train=sets["train"], test=sets["test"], out=out, backbone=SPACES)
 
 
 def features(folder, backbone):
@@ -124,10 +126,12 @@ def test_without_held_out_images_closeness_is_not_judged(sets, tmp_path):
 
 
 def test_held_out_images_of_another_kind_are_no_yardstick(sets, tmp_path):
+    test = tmp_path / "test"
+    test.mkdir()
     for path in sets["test"].iterdir():
-        Image.open(path).resize((32, 32)).save(path)
+        Image.open(path).resize((32, 32)).save(test / path.name)
     reference = build_reference(
-        train=sets["train"], test=sets["test"], out=tmp_path / "r.genmem", backbone="pixels@8"
+        train=sets["train"], test=test, out=tmp_path / "r.genmem", backbone="pixels@8"
     )
     result = query(sets["asked"], train=reference)
     assert result.images[0].spaces[0].held_out is None

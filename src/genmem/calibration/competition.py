@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from genmem.arrays import as_distances
 from genmem.calibration.results import Agreement, Bools, Correlation, Floats, Review, Sweep
@@ -97,8 +96,10 @@ def correlation(*, fd: Floats, distance: Floats, group: str) -> Correlation:
     pearson = _pearson(fd, distance)
     interval = None
     if n > 3 and abs(pearson) < 1:
+        from scipy.stats import norm  # takes seconds to import
+
         middle = math.atanh(pearson)
-        reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(n - 3)
+        reach = float(norm.ppf((1 + LEVEL) / 2)) / math.sqrt(n - 3)
         interval = Interval(
             low=math.tanh(middle - reach),
             high=math.tanh(middle + reach),
@@ -129,7 +130,9 @@ def agreement(
         group: name of the group of entries, for the result.
         tops: the k of the top-k overlaps; those above n are left out.
     """
-    ranks = [stats.rankdata(values) for values in (first, second)]
+    from scipy.stats import rankdata  # takes seconds to import
+
+    ranks = [rankdata(values) for values in (first, second)]
     places = [np.argsort(values, kind="stable") for values in (first, second)]
     return Agreement(
         boards=boards,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from genmem.calibration.results import Dispersion, Floats, Margins
 from genmem.calibration.thresholds import check_distances
@@ -54,8 +53,10 @@ def margins(*, honest: Floats, cheating: Floats, seed: int = 0) -> Margins:
 
 def auc(*, honest: Floats, cheating: Floats) -> float:
     """P(honest s > cheating s) + ½ P(equal): the area under the ROC curve (Mann-Whitney)."""
+    from scipy.stats import rankdata  # takes seconds to import
+
     honest, cheating = check_distances(honest, "honest"), check_distances(cheating, "cheating")
-    ranks = stats.rankdata(np.concatenate([honest, cheating]))[: len(honest)]
+    ranks = rankdata(np.concatenate([honest, cheating]))[: len(honest)]
     wins = ranks.sum() - len(honest) * (len(honest) + 1) / 2
     return float(wins / (len(honest) * len(cheating)))
 

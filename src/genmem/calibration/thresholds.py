@@ -9,7 +9,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from genmem.arrays import as_distances
 from genmem.calibration.results import Criterion, Floats, Threshold
@@ -115,11 +114,13 @@ def check_distances(values: Floats, group: str) -> Floats:
 
 
 def _by_false_penalty(honest: Floats, cheating: Floats, rate: float) -> Threshold:
+    from scipy.stats import binomtest  # takes seconds to import
+
     # The small term absorbs the rounding of products such as 0.29 · 100.
     allowed = math.floor(rate * len(honest) + 1e-9)
     tau = float(np.sort(honest)[allowed])
     at_tau = evaluate_threshold(tau, honest=honest, cheating=cheating, criterion="false_penalty")
-    test = stats.binomtest(at_tau.caught, at_tau.cheating)
+    test = binomtest(at_tau.caught, at_tau.cheating)
     low, high = test.proportion_ci(confidence_level=LEVEL, method="exact")
     return replace(
         at_tau,
