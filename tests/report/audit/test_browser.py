@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from genmem.auditing.local import LocalEvidence, Region
+from genmem.auditing.results import most_suspicious_first
 from genmem.auditing.review import read_marks, review_flags
 from genmem.formatting import share
 from genmem.report.audit.page import AUDIT, write_audit
@@ -54,7 +55,7 @@ def page(browser, path):
 
 @pytest.fixture(scope="module")
 def by_p(audit):
-    return np.argsort(audit.p_values, kind="stable")
+    return most_suspicious_first(audit)
 
 
 def column(page, name):
@@ -116,7 +117,7 @@ def test_the_most_suspicious_rows_stand_on_top(page, audit, by_p):
 def test_every_column_sorts_both_ways(page, audit):
     distances = np.array([audit.nearest(row)[3] for row in range(ROWS)])
     ratios = np.stack([space.ratio for space in audit.spaces])[audit.space, np.arange(ROWS)]
-    by_p = np.argsort(audit.p_values, kind="stable")
+    by_p = most_suspicious_first(audit)
     for name, keys in (
         ("distance", distances),
         ("ratio", ratios.round(6)),

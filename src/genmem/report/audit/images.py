@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genmem.auditing.results import Audit, CopiedImage
+from genmem.auditing.results import Audit, CopiedImage, most_suspicious_first
 from genmem.auditing.thumbnails import FULL_SIDE
 from genmem.images.prefetch import map_in_order, usable_cores
 
@@ -72,8 +72,8 @@ class Album:
 
 
 def page_rows(audit: Audit) -> NDArray[np.int64]:
-    """The rows on the page, smallest p-value first, ties in input order: int64 [at most ROWS]."""
-    return np.argsort(audit.p_values, kind="stable")[:ROWS].astype(np.int64)
+    """The rows on the page, most suspicious first: int64 [at most ROWS]."""
+    return most_suspicious_first(audit)[:ROWS].astype(np.int64)
 
 
 def write_pictures(
