@@ -158,7 +158,7 @@ def _shares(audit: Audit) -> str:
     listed = join_words([f"{value} in {name}" for name, value in shares])
     return (
         f"Share of copies by feature space: {listed}. Each recognizes copies that another misses; "
-        "a score in the space of a network gives that share."
+        "a score gives the share of its own space only."
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import html
 import json
 import re
 from dataclasses import replace
@@ -20,10 +21,12 @@ from genmem.report.audit.text import (
     details,
     duplicates_sentence,
     estimated_share,
+    judged,
     null_sentences,
     space_table,
     verdict,
 )
+from genmem.report.common.next_steps import next_steps
 from genmem.results import Interval, Result, Verdict, Yardstick
 
 from .example import build_audit
@@ -311,3 +314,14 @@ def test_many_classes_are_summed_up(monkeypatch):
     assert table is not None
     assert [row[0] for row in table.rows][-1] == "7 more classes"
     assert table.rows[-1][3] == "700"
+
+
+@pytest.mark.parametrize("label", ["copying", "suspicious", "no-sign", "no-yardstick", "open"])
+def test_the_page_says_what_to_do(label):
+    audit = replace(build_audit(20), verdict=Verdict(label=label, sentence="As said."))
+    shown = html.unescape(page_of(audit))
+    steps = next_steps(
+        judged(audit).label, pairs="below", missing="the finding and the notes name it"
+    )
+    assert steps
+    assert all(step in shown for step in steps)

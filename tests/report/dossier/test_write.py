@@ -77,7 +77,7 @@ def test_the_first_page_answers_five_questions(folder):
         "Copies: 6 of 60 generated images are closer to a training image",
         "The flagged images repeat",
         "should be flagged by mistake",
-        "Distances do not show membership privacy",
+        "distances do not show membership privacy",
         "How many disguised copies this audit would have found was not measured",
     ):
         assert part in text, part

@@ -34,6 +34,7 @@ from genmem.report.audit.text import (
     why_incomparable,
 )
 from genmem.report.common.histogram import Histogram, enlarged_left_end, histogram
+from genmem.report.common.next_steps import next_steps
 from genmem.report.common.provenance import (
     Provenance,
     compared,
@@ -167,6 +168,9 @@ def render(
         incomparable=why_incomparable(audit),
         details=details(audit, copied_images),
         notes=[capitalize(printable(note)) for note in notes(audit)],
+        steps=next_steps(
+            judged(audit).label, pairs="below", missing="the finding and the notes name it"
+        ),
         shown=len(rows),
         total=len(audit.p_values),
         pictures=bool(album.generated or album.train),

@@ -62,7 +62,10 @@ def _repeated(audit: Audit, flagged: int, copied: int) -> str:
     repeat = "image repeats" if flagged == 1 else "images repeat"
     false = round(audit.level * flagged)
     mistakes = f"about {false:,} at most" if false else "less than one"
-    of_these = f"Of the {flagged:,}, {mistakes} should be flagged by mistake."
+    of_these = (
+        f"Of the {flagged:,}, {mistakes} should be flagged by mistake on average; a single audit "
+        "can have more."
+    )
     return (
         f"The flagged {repeat} {count(copied, 'training image')}. {of_these if flagged > 1 else ''}"
     ).strip()

@@ -7,45 +7,19 @@ from dataclasses import dataclass
 
 from genmem.auditing.review import Review
 from genmem.formatting import capitalize, count, join_words, percent, printable, share, share_range
+from genmem.report.common.next_steps import next_steps
 from genmem.report.common.provenance import ROLE_NAMES
 from genmem.report.common.verdict import share_sentence
 from genmem.report.dossier.method import not_searched, power_sentence, searched_kinds
 from genmem.report.dossier.stored_audit import StoredAudit
 from genmem.results import Interval
 
-_STEPS = {
-    "copying": (
-        "Look at every pair in section 3 and mark it: a copy, not a copy, or unsure.",
-        "Until that is done, publish neither the images nor the model.",
-        "If copies are confirmed, clarify the rights in the training images that were copied "
-        "(copied.csv lists them), remove repeated images from the training set, train again or "
-        "filter the outputs, and audit again.",
-    ),
-    "suspicious": (
-        "Treat the generator as not cleared. Look at the nearest pairs in section 3.",
-        "Audit again with more generated and more held-out images: weak evidence then becomes "
-        "strong or disappears.",
-    ),
-    "no-sign": (
-        "Nothing that was found speaks against the generator. The result holds for the kinds of "
-        "copies that were searched for, and for these images.",
-        "Look at the nearest pairs in section 3 all the same: a person sees what a distance "
-        "does not.",
-        "Audit again when the model, its training set or its use changes.",
-    ),
-    "no-yardstick": (
-        "Do not use this audit to accuse or to clear the generator.",
-        "Take held-out images from the same source as the training images, processed in the same "
-        "way, and audit again.",
-    ),
-    "open": (
-        "Do not use this audit to accuse or to clear the generator.",
-        "Give what is missing (the finding and section 5 name it), and audit again.",
-    ),
-}
-
-
 _NO_REVIEW = "No reviewer's marks were given with this document."
+
+_ESTIMATED = (
+    "The estimated share differs from the share of flagged images: it takes off what chance gives, "
+    "and counts copies that are not flagged."
+)
 
 _EXACT = (
     "Exact copies need no error rate: the images are equal. The finding says how often images "
@@ -73,7 +47,14 @@ def answers(audit: StoredAudit, review: Review | None) -> list[Answer]:
         ("What was found?", _results(audit)),
         ("How sure is that?", _certainty(audit, review)),
         ("What could have been missed?", _missed(audit)),
-        ("What should be done?", _STEPS[audit.label]),
+        (
+            "What should be done?",
+            next_steps(
+                audit.verdict.label,
+                pairs="in section 3",
+                missing="the finding and section 5 name it",
+            ),
+        ),
     )
     return [
         Answer(question=question, sentences=tuple(filter(None, sentences)))
@@ -111,6 +92,7 @@ def _results(audit: StoredAudit) -> tuple[str, ...]:
     return (
         _lay_finding(audit),
         f"The flagged {repeat} {count(copied, 'training image')}." if counted else "",
+        _ESTIMATED if counted and interval and audit.verdict.tells_share else "",
         share_sentence(audit.verdict, math.nan if value is None else float(value), interval),
     )
 
@@ -164,8 +146,8 @@ def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
     flags = capitalize(rule)
     if audit.flagged > 1:
         flags = (
-            f"Of the {audit.flagged:,} flagged images, {mistakes} should be flagged by mistake: "
-            f"{rule}"
+            f"Of the {audit.flagged:,} flagged images, {mistakes} should be flagged by mistake on "
+            f"average, and in a single audit perhaps more: {rule}"
         )
     by_law = int(audit.numbers["flagged_by_power_law"])
     return (
@@ -194,7 +176,8 @@ def yardstick_sentence(audit: StoredAudit) -> str:
     if yardstick["holds"]:
         notes = "".join(f" {capitalize(printable(str(note)))}" for note in yardstick["notes"])
         return (
-            f"The held-out images were tested: nothing speaks against comparing with them.{notes}"
+            "The held-out images were tested: nothing speaks against comparing with them. That "
+            f"they were kept out of training is for their owner to confirm.{notes}"
         )
     reasons = " ".join(capitalize(printable(str(reason))) for reason in yardstick["reasons"])
     return f"The held-out images cannot be compared with. {reasons}"
@@ -227,15 +210,15 @@ def _missed(audit: StoredAudit) -> tuple[str, ...]:
         few = "With so few honest images, no image at all could have been flagged."
     elif fewest > 1:
         few = (
-            f"Fewer than {fewest:,} copies among the generated images could not have been flagged "
-            "one by one, not even perfect ones."
+            f"Had fewer than {fewest:,} of the generated images been copies, none would have been "
+            "flagged, not even an exact copy: for that there are too few honest images."
         )
     return (
         few,
         power_sentence(audit),
         f"Not searched for: {join_words(not_searched(audit), last='or')}.",
-        "Distances do not show membership privacy: that an image was used for training can leak "
-        "without any copy of it.",
+        "Whether an image was used for training: that can leak without any copy of it (distances "
+        "do not show membership privacy).",
     )
 
 

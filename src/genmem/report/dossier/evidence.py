@@ -84,7 +84,7 @@ def evidence_of(
             place=place,
             generated=printable(pair.generated),
             train=printable(pair.train),
-            facts=_facts(pair, comparable=audit.verdict.comparable),
+            facts=_facts(pair, audit),
             pictures=_pictures(audit.folder, pair),
             mark=MARKS.get(marks.get(pair.row, ""), ""),
         )
@@ -92,18 +92,20 @@ def evidence_of(
     ]
 
 
-def _facts(pair: StoredPair, *, comparable: bool) -> tuple[tuple[str, str], ...]:
+def _facts(pair: StoredPair, audit: StoredAudit) -> tuple[tuple[str, str], ...]:
     """Labels and values; probabilities only if held-out images can be compared with."""
     changed = _augmentation(pair)
+    least = pair.p_value <= float(audit.numbers["min_p_value"])
+    smallest = ", the smallest that so few honest images can show" if least else ""
     chances = (
-        ("Chance that an honest image is as close", chance(pair.p_value)),
+        ("Chance that an honest image is as close", f"{chance(pair.p_value)}{smallest}"),
         ("q", number(pair.q_value)),
     )
     return (
         ("Matched by", lay_name(pair.space)),
         *((("Training image was", changed.phrase),) if changed else ()),
         *((("Class", printable(pair.category)),) if pair.category else ()),
-        *(chances if comparable else ()),
+        *(chances if audit.verdict.comparable else ()),
         *((("Shared region", _areas(pair.region)),) if pair.region else ()),
         ("Row in the tables", f"{pair.row + 1:,}"),
     )

@@ -130,8 +130,8 @@ def _galleries(audit: StoredAudit, marks: Mapping[int, str]) -> list[Gallery]:
         shown = others[:NEAREST]
         lead = (
             f"{count(len(shown), 'image')} closest to a training image among those that are not "
-            "flagged. They show how similar honest images can be, or what the audit did not dare "
-            "to flag: judge for yourself."
+            "flagged. They show how similar honest images can be, or are copies that "
+            "the test was too weak to flag: judge for yourself."
         )
         galleries.append(_gallery("The nearest unflagged pairs", lead, audit, shown, marks))
     return galleries
