@@ -34,7 +34,6 @@ def caveats(
         groups: the images' groups, where they count.
     """
     null = spaces[0].null
-    honest = len(null.statistic)
     notes = []
     if null.source == "train":
         notes.append(
@@ -47,21 +46,13 @@ def caveats(
         notes += _groups(null, groups)
     notes += _repeats(spaces, min_p_value)
     if min_copies is None or min_copies > 1:
+        honest = count(len(null.statistic), f"honest {_unit(null)}")
         notes.append(
-            f"with {count(honest, f'honest {_unit(null)}')} even a perfect copy gets a p-value of "
-            f"{min_p_value:.2g}, and {flagged_clause(images, min_copies)}. {_advice(spaces)}"
+            f"with {honest} even a perfect copy gets a p-value of {min_p_value:.2g}, and "
+            f"{flagged_clause(images, min_copies)}. {_advice(spaces)}"
         )
     if by_power_law:
-        is_single = by_power_law == 1
-        some = "1 flag rests" if is_single else f"{by_power_law:,} flags rest"
-        most = max(1, round(images / (honest + 1)))
-        notes.append(
-            f"{some} on a power law fitted to the closest honest {_unit(null)}s: counting among "
-            f"{honest:,} alone would not give {'it' if is_single else 'them'}. It cannot be "
-            "excluded that honest images nearly repeat training images more rarely than about one "
-            f"in {honest:,}; then about {most:,} of the flags could be such. Look before you "
-            "accuse."
-        )
+        notes.append(_extrapolated(null, by_power_law, images))
     if null.dropped:
         notes.append(
             f"{count(null.dropped, 'held-out image')} that nearly "
@@ -75,6 +66,19 @@ def caveats(
             "training images as often as held-out images do is not cleared."
         )
     return notes
+
+
+def _extrapolated(null: NullSample, flags: int, images: int) -> str:
+    """What flags that rest on the power law leave open."""
+    honest = len(null.statistic)
+    some = "1 flag rests" if flags == 1 else f"{flags:,} flags rest"
+    most = max(1, round(images / (honest + 1)))
+    return (
+        f"{some} on a power law fitted to the closest honest {_unit(null)}s: counting among "
+        f"{honest:,} alone would not give {'it' if flags == 1 else 'them'}. It cannot be excluded "
+        "that honest images nearly repeat training images more rarely than about one in "
+        f"{honest:,}; then about {most:,} of the flags could be such. Look before you accuse."
+    )
 
 
 def _groups(null: NullSample, groups: Groups) -> list[str]:

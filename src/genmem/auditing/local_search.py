@@ -24,6 +24,7 @@ from genmem.auditing.significance import compute_evidence
 from genmem.auditing.space_results import Duplicates, Ints, SpaceResult
 from genmem.auditing.space_tests import Statistic, TestResult
 from genmem.errors import UsageError
+from genmem.images import ImageSource
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSet
 
 NEAREST = 3
@@ -102,11 +103,6 @@ def search_local(
     groups_of_train = None
     if groups is not None and rows is not None:
         groups_of_train = train_groups(groups, train_rows)
-    planted = None
-    copies = by_role[PLANTED].source if PLANTED in by_role else None
-    if copies is not None:
-        matches = [search.of_planted().generated[UNCHANGED] for search in searches]
-        planted = (copies, _candidates(matches))
     evidence = local_evidence(
         generated=images["generated"],
         train=images["train"],
@@ -118,12 +114,22 @@ def search_local(
         ),
         candidates=_candidates([search.generated[UNCHANGED] for search in searches]),
         train_rows=np.setdiff1d(train_rows, duplicates.first[duplicates.same]),
-        planted=planted,
+        planted=_planted(by_role, searches),
         skip_broken=options.skip_broken,
         seed=seed,
         progress=options.progress,
     )
     return LocalSearch(evidence=evidence)
+
+
+def _planted(
+    by_role: Mapping[str, FeatureSet], searches: Sequence[SpaceSearch]
+) -> tuple[ImageSource, Ints] | None:
+    """Planted copies and their candidates; None where there are none."""
+    copies = by_role[PLANTED].source if PLANTED in by_role else None
+    if copies is None:
+        return None
+    return copies, _candidates([search.of_planted().generated[UNCHANGED] for search in searches])
 
 
 def _candidates(matches: Sequence[Matches]) -> Ints:
