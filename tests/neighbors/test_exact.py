@@ -1,5 +1,7 @@
 """The blocked search equals brute force, ties go by index, near duplicates keep their digits."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -394,3 +396,29 @@ def test_a_mapped_file_is_compared_part_by_part_with_all_queries(tmp_path, monke
     assert result.indices.tobytes() == expected.indices.tobytes()
     parts = [(start, min(64, 500 - start)) for start in range(0, 500, 64)]
     assert searched == [part for part in parts for _ in range(4)]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("cuts", [[3], [2, 4], [1, 2, 3, 4, 5]])
+def test_leave_one_out_over_parts_is_that_of_the_whole_set(metric, cuts):
+    """Also where a part has as many rows as the set has different ones."""
+    rows = np.array([[0.0, 1], [0, 1], [0, 1], [1, 0], [5, 2], [5, 2]])
+    whole = nearest(rows, rows, k=1, metric=metric, exclude_self=True)
+    bounds = [0, *cuts, len(rows)]
+    parts = list(pairwise(bounds))
+    for order in (parts, parts[::-1]):
+        search = NearestNeighbors(rows, k=1, metric=metric, exclude_self=True)
+        for start, stop in order:
+            search.update(rows[start:stop], offset=start)
+        assert search.compute().indices.tolist() == whole.indices.tolist()
+        assert search.compute().distances.tobytes() == whole.distances.tobytes()
+
+
+def test_candidates_do_not_change_with_the_search_they_came_from():
+    rows = np.random.default_rng(9).normal(size=(20, 4))
+    search = NearestNeighbors(rows[:5], k=2)
+    search.update(rows[5:12])
+    candidates = search.candidates()
+    before = candidates.distances.copy()
+    search.update(rows[12:])
+    assert (candidates.distances == before).all()

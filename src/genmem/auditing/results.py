@@ -165,6 +165,10 @@ class Audit(Closable):
         )
 
 
+_NO_DISTANCE = 1e-12
+"""Statistics below it are those of equal images."""
+
+
 def most_suspicious_first(audit: Audit) -> Ints:
     """All rows by p-value, int64 [n].
 
@@ -172,7 +176,7 @@ def most_suspicious_first(audit: Audit) -> Ints:
     comes first whose statistic is a smaller part of the smallest honest one, in any space.
     """
     parts = [
-        space.statistic / max(float(space.null.statistic[0]), np.finfo(np.float64).tiny)
+        space.statistic / max(float(space.null.statistic[0]), _NO_DISTANCE)
         for space in audit.spaces
     ]
     return np.lexsort((np.min(parts, axis=0), audit.p_values))

@@ -235,7 +235,9 @@ class NearestNeighbors:
         center = center_of(references, self.queries, metric=self.metric, device=device)
         step = query_rows(int(self.queries.shape[1]), device)
         # Of a set in itself without equal rows a score serves both rows of its pair.
-        twice = self.exclude_self and center is None and references.shape[0] == len(self._rows)
+        rows = int(self.queries.shape[0])
+        whole = self.exclude_self and rows == int(references.shape[0]) == len(self._rows)
+        twice = whole and center is None
         for start in range(0, len(self._rows), step):
             stop = min(len(self._rows), start + step)
             if twice:
@@ -303,7 +305,8 @@ class NearestNeighbors:
 
     def candidates(self) -> Candidates:
         """The nearest references so far, to be merged into another search of the same queries."""
-        return Candidates(self._distances.numpy(), self._indices.numpy(), self.seen)
+        distances, indices = self._distances.numpy().copy(), self._indices.numpy().copy()
+        return Candidates(distances, indices, self.seen)
 
     def compute(self) -> Nearest:
         """The k nearest of the references so far.
