@@ -98,6 +98,9 @@ class Result:
 Label = Literal["copying", "suspicious", "no-sign", "no-yardstick", "open"]
 """What a verdict says of a generator."""
 
+Basis = Literal["flags", "share", "exact", "left-out"]
+"""What a verdict of copying rests on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -111,13 +114,19 @@ class Verdict:
         sentence: the finding, for a reader who sees nothing else.
         reasons: the evidence, and what else must be known, a sentence each.
         comparable: whether honest images say how close is too close; without that, p- and q-values
-            and shares of copies mean nothing, and exact copies are the only ones that accuse.
+            mean nothing, and only exact copies and left-out training images accuse.
+        basis: all that "copying" rests on: "flags" (single images are flagged), "share" (more
+            images than chance allows are closer than held-out ones ever are), "exact" (exact
+            copies), "left-out" (more images than chance allows are closer to training images than
+            these are to each other, each left out in turn: which ones are copies cannot be told
+            one by one). Empty under every other label.
     """
 
     label: Label
     sentence: str
     reasons: tuple[str, ...] = ()
     comparable: bool = True
+    basis: tuple[Basis, ...] = ()
 
     @property
     def tells_share(self) -> bool:

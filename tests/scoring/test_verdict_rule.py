@@ -111,6 +111,31 @@ def test_the_label_follows_from_the_evidence(evidence, label):
     assert decide(replace(NONE, **evidence)).label == label
 
 
+@pytest.mark.parametrize(
+    ("evidence", "basis"),
+    [
+        ({"fraction": fraction(10)}, ()),
+        ({"fraction": fraction(100)}, ("share",)),
+        ({"flagged": 3}, ("flags",)),
+        (
+            {"flagged": 3, "fraction": fraction(100), "exact": exact(30)},
+            ("exact", "flags", "share"),
+        ),
+        ({"flagged": 300, "matched": 2, "exact": exact(300)}, ("exact",)),
+        ({"flagged": 300, "yardstick": OTHER, "exact": exact(30)}, ("exact",)),
+        (
+            {"yardstick": SERIES, "fraction": fraction(900), "of_left_out": fraction(200)},
+            ("left-out",),
+        ),
+        ({"same_as_train": True, "exact": exact(1_000)}, ()),
+    ],
+)
+def test_a_verdict_of_copying_names_all_that_it_rests_on_and_no_other_does(evidence, basis):
+    verdict = decide(replace(NONE, **evidence))
+    assert verdict.basis == basis
+    assert bool(verdict.basis) == (verdict.label == "copying")
+
+
 def test_no_sign_names_the_bound_the_power_and_what_was_not_looked_for():
     sentence = decide(NONE).sentence
     assert "At most 0.37 % of the generated images are copies" in sentence

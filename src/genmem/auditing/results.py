@@ -109,9 +109,10 @@ class Audit(Closable):
 
     @property
     def accusing(self) -> bool | None:
-        """Whether flags accuse: the verdict is "copying", and not for exact copies alone.
+        """Whether flags accuse: the verdict is "copying", and honest images can be compared with.
 
-        None without a verdict.
+        None without a verdict. Where it is False under "copying", `verdict.basis` is exact copies,
+        left-out training images, or both: the generator is accused, and a flag says nothing.
         """
         return self.verdict and self.verdict.label == "copying" and self.verdict.comparable
 

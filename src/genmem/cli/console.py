@@ -64,19 +64,14 @@ def print_score_notes(score: Score) -> None:
 def print_audit(audit: Audit) -> None:
     """Print how many images are flagged, the estimated share of copies, and the most copied."""
     from genmem.auditing import copied_images
-    from genmem.report.audit.text import (
-        estimated_share,
-        is_comparable,
-        judged,
-        verdict,
-        why_incomparable,
-    )
+    from genmem.report.audit.text import estimated_share, judged, verdict, why_incomparable
+    from genmem.report.common.verdict import which_are_copies
 
     banner = verdict(audit)
     print(f"{banner.word}: {banner.sentence}")
     for reason in banner.reasons:
         print("-", reason)
-    accusing = is_comparable(audit)
+    comparable = judged(audit).comparable
     for sentence in filter(None, (estimated_share(audit), why_incomparable(audit))):
         print(sentence)
     if audit.power:
@@ -86,13 +81,13 @@ def print_audit(audit: Audit) -> None:
         number_of = f"{len(copied_images):,}"
         print(
             f"Training images copied: {number_of}. The most copied:"
-            if accusing
-            else f"Training images that unusually many lie close to: {number_of}. No copies are "
-            "claimed:"
+            if comparable
+            else f"Training images that unusually many lie close to: {number_of}. "
+            f"{which_are_copies(judged(audit))}"
         )
         table = new_table(
             *(
-                "copies" if accusing else "close",
+                "copies" if comparable else "close",
                 "training image",
                 "closest copy",
                 "augmentation",

@@ -20,7 +20,7 @@ import math
 
 from genmem.formatting import capitalize, count, number, percent, share, share_range
 from genmem.metrics.copied_fraction import DETECTION
-from genmem.results import Interval, Label, Result, Verdict
+from genmem.results import Basis, Interval, Label, Result, Verdict
 from genmem.scoring.evidence import CHANCE, Evidence
 from genmem.yardstick.generator_shape import describe_nearer, describe_shape
 
@@ -47,9 +47,10 @@ def decide(evidence: Evidence) -> Verdict:
             "copy, and this says nothing about a generator."
         )
         return Verdict(label="open", sentence=sentence, comparable=False)
-    strong, weak = _strong(evidence), _weak(evidence)
+    basis = _basis(evidence)
+    strong, weak = _strong(evidence, basis), _weak(evidence)
     label: Label
-    if strong:
+    if basis:
         label, sentence = "copying", _copying(evidence, strong)
     elif weak:
         label, sentence = "suspicious", _suspicious(evidence, weak)
@@ -69,6 +70,7 @@ def decide(evidence: Evidence) -> Verdict:
         sentence=sentence,
         reasons=_reasons(evidence, strong + weak),
         comparable=evidence.comparable,
+        basis=basis,
     )
 
 
@@ -90,19 +92,33 @@ def _beyond_left_out(fraction: Result | None) -> bool:
     return float(fraction.parts["p_value"]) <= LEFT_OUT_CHANCE
 
 
-def _strong(evidence: Evidence) -> list[str]:
-    """Evidence of copying, a sentence each."""
-    sentences = []
+def _basis(evidence: Evidence) -> tuple[Basis, ...]:
+    """What a verdict of copying rests on; empty where nothing is strong enough for one."""
+    basis: list[Basis] = []
     if evidence.exact and evidence.exact.strong:
-        sentences.append(capitalize(evidence.exact.sentence))
+        basis.append("exact")
     if evidence.missing or evidence.too_few:
-        return sentences
+        return tuple(basis)
     closer = _is_beyond_chance(evidence.fraction) and not evidence.close_repeats
-    flagged = evidence.flagged and not evidence.flagged_repeats
     if evidence.yardstick_fails:
         if evidence.only_series and closer and _beyond_left_out(evidence.of_left_out):
-            sentences.append(_left_out_sentence(evidence))
-    elif flagged or closer:
+            basis.append("left-out")
+        return tuple(basis)
+    if evidence.flagged and not evidence.flagged_repeats:
+        basis.append("flags")
+    if closer:
+        basis.append("share")
+    return tuple(basis)
+
+
+def _strong(evidence: Evidence, basis: tuple[Basis, ...]) -> list[str]:
+    """Evidence of copying, a sentence each."""
+    sentences = []
+    if evidence.exact and "exact" in basis:
+        sentences.append(capitalize(evidence.exact.sentence))
+    if "left-out" in basis:
+        sentences.append(_left_out_sentence(evidence))
+    elif "flags" in basis or "share" in basis:
         sentences.append(_closer_sentence(evidence))
     return sentences
 
@@ -162,7 +178,7 @@ def _not_weighed(evidence: Evidence) -> list[str]:
         sentences.append(
             f"{evidence.flagged:,} of {evidence.images:,} generated images "
             f"{'is' if evidence.flagged == 1 else 'are'} closer to training images than these "
-            "held-out images allow; without a yardstick that accuses none of them."
+            "held-out images allow; without a yardstick that alone accuses none of them."
         )
     if _excludes_zero(evidence.fraction):
         sentences.append(f"Compared with these held-out images: {_closer_sentence(evidence)}")

@@ -139,7 +139,9 @@ def test_a_verdict_of_copying_keeps_flags_p_and_q():
 
 
 SUSPICIOUS = Verdict(label="suspicious", sentence="Three images are near.")
-EXACT = Verdict(label="copying", sentence="30 are exact copies.", comparable=False)
+EXACT = Verdict(
+    label="copying", sentence="30 are exact copies.", comparable=False, basis=("exact",)
+)
 
 
 def shares(audit, verdict=SUSPICIOUS, **fraction):

@@ -117,7 +117,7 @@ def test_exact_copies_without_a_yardstick_accuse_without_p_and_q(folder):
     verdict = {"label": "copying", "sentence": "30 are exact copies.", "reasons": []}
     change(
         folder,
-        verdict=verdict | {"comparable": False},
+        verdict=verdict | {"comparable": False, "basis": ["exact"]},
         yardstick={"holds": False, "reasons": ["the held-out images are PNG."], "notes": []},
     )
     text = text_of(write_dossier(folder).read_text())
@@ -127,6 +127,13 @@ def test_exact_copies_without_a_yardstick_accuse_without_p_and_q(folder):
     assert "Exact copies need no error rate" in text
     assert "Every copy that is not exact: nothing says how close is too close." in text
     assert "Estimated share" not in text
+
+
+def test_a_folder_that_does_not_say_what_an_accusation_rests_on_is_refused(folder):
+    verdict = {"label": "copying", "sentence": "About 30 %.", "reasons": [], "comparable": False}
+    change(folder, verdict=verdict)
+    with pytest.raises(UsageError, match=r"earlier version of genmem.*verdict\.basis"):
+        read_audit(folder)
 
 
 @pytest.mark.parametrize("comparable", [True, False])

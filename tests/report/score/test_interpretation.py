@@ -323,3 +323,17 @@ def test_without_a_yardstick_no_metric_accuses_or_clears(make_score, make_copied
         assert interpretation.evidence == "none"
         assert "no yardstick" in interpretation.limits
     assert "copies" not in interpret(score)["copied_fraction"].finding
+
+
+@pytest.mark.parametrize("p_value", [0.0001, 0.02])
+def test_without_a_yardstick_a_share_is_called_neither_copies_nor_chance(
+    make_score, make_copied, p_value
+):
+    other = Yardstick(holds=False, reasons=("Training images are JPEG, held-out images PNG.",))
+    copied = make_copied(0.3, low=0.2, high=0.4)
+    copied = replace(copied, parts={**copied.parts, "p_value": p_value})
+    named = interpret(with_also(make_score(), copied))["copied_fraction"].finding
+    assert named.endswith(": copies, or chance." if p_value > 0.005 else ": copies.")
+    score = with_also(replace(make_score(), yardstick=other), copied)
+    finding = interpret(score)["copied_fraction"].finding
+    assert finding.endswith("than held-out images ever are.")

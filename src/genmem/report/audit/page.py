@@ -44,6 +44,7 @@ from genmem.report.common.provenance import (
     times,
 )
 from genmem.report.common.templates import template, write_results
+from genmem.report.common.verdict import which_are_copies
 
 AUDIT = ResultKind(
     name="audit",
@@ -166,6 +167,7 @@ def render(
         verdict=verdict(audit),
         comparable=is_comparable(audit),
         incomparable=why_incomparable(audit),
+        which_are_copies=which_are_copies(judged(audit)),
         details=details(audit, copied_images),
         notes=[capitalize(printable(note)) for note in notes(audit)],
         steps=next_steps(

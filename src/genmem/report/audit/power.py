@@ -27,7 +27,7 @@ def power_sentences(power: Power, verdict: Verdict) -> tuple[str, ...]:
     if not verdict.comparable:
         return (
             power.assumption,
-            "The table says nothing, since nothing says how close is too close.",
+            "The table counts flags, which say nothing here.",
         )
     low, high = power.interval.low, power.interval.high
     overall = (

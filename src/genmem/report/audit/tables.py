@@ -38,12 +38,12 @@ DUPLICATES = pa.schema(
 def write_images(audit: Audit, folder: Path) -> None:
     """Write `images.parquet` and `images.csv`: one row per generated image, in input order.
 
-    Columns: `generated`, `flagged`, `accusing` (whether the verdict is copying and rests on flags;
-    without that, flags accuse nobody), `p_value`, `q_value` (empty where no honest images say how
-    close is too close); `space`, `nearest`, `transformation`,
-    `class` (if classes were requested), `distance` and `ratio` in the space of the smallest
-    p-value; then for every space `SPACE:p_value`, `SPACE:statistic`, `SPACE:ratio` and, for each
-    of its nearest training images, `SPACE:nearest_1`, `SPACE:distance_1`,
+    Columns: `generated`, `flagged`, `accusing` (whether flags accuse, `Audit.accusing`:
+    without that they are no evidence, whatever else a verdict of copying rests on), `p_value`,
+    `q_value` (empty where no honest images say how close is too close); `space`, `nearest`,
+    `transformation`, `class` (if classes were requested), `distance` and `ratio` in the space of
+    the smallest p-value; then for every space `SPACE:p_value`, `SPACE:statistic`, `SPACE:ratio`
+    and, for each of its nearest training images, `SPACE:nearest_1`, `SPACE:distance_1`,
     `SPACE:transformation_1` and so on. With local evidence also `local:inliers`,
     `local:region_generated` and `local:region_train` (corners of the shared region as JSON, x and y
     in pixels of each image) and `local:mirrored`.
@@ -60,8 +60,8 @@ def write_images(audit: Audit, folder: Path) -> None:
 def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Path) -> None:
     """Write `copied.parquet` and `copied.csv`: one row per copied training image.
 
-    Columns: `train`, `class` (if classes were requested), `accusing` (whether the verdict is
-    copying; without that, these images are close, and no copies are claimed), `copies`,
+    Columns: `train`, `class` (if classes were requested), `accusing` (whether flags accuse,
+    `Audit.accusing`; without that, `copies` are flagged images that are only close), `copies`,
     `closest_distance` and `generated`, the copies' ids: a list in Parquet, joined by " | " in CSV.
 
     Args:
@@ -163,7 +163,7 @@ def _image_block(
 
 
 def _accusing(audit: Audit, rows: Sized) -> pa.Array:
-    """Whether the verdict is copying, for each of some rows."""
+    """Whether flags accuse, for each of some rows."""
     return pa.array([audit.accusing] * len(rows), pa.bool_())
 
 

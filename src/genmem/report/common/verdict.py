@@ -29,6 +29,12 @@ HEADINGS: dict[Label, str] = {
 }
 """The heading of each label."""
 
+LEFT_OUT = (
+    "The finding compares with training images, each left out in turn, and estimates a share of "
+    "copies."
+)
+"""How a verdict is reached that rests on left-out training images."""
+
 NOT_JUDGED = Verdict(
     label="open", sentence="No verdict on copying: none was computed.", comparable=False
 )
@@ -108,10 +114,29 @@ def without_p_values(verdict: Verdict, *, yardstick: bool) -> str:
     without = "Without a yardstick" if yardstick else "Without honest images to compare with"
     exact = (
         " Exact copies need neither: they are at distance 0, and the finding counts them."
-        if verdict.label == "copying"
+        if "exact" in verdict.basis
         else ""
     )
+    if "left-out" in verdict.basis:
+        return (
+            f"{without}, p and q of single images are not available.{exact} {LEFT_OUT} "
+            f"{which_are_copies(verdict)}"
+        )
     return (
         f"{without}, p and q are not available: nothing says how close honest images come by "
         f"chance. That images are close accuses nobody.{exact}"
     )
+
+
+def which_are_copies(verdict: Verdict) -> str:
+    """What can be said of single images, in a sentence, where nothing can be compared with.
+
+    Args:
+        verdict: one that is not `comparable`.
+    """
+    if verdict.label != "copying":
+        return "No copies are claimed."
+    if "left-out" not in verdict.basis:
+        return "Only the exact copies are certain."
+    which = "Apart from the exact ones, which" if "exact" in verdict.basis else "Which"
+    return f"{which} images are copies cannot be told one by one: look at the closest pairs."

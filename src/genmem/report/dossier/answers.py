@@ -9,7 +9,7 @@ from genmem.auditing.review import Review
 from genmem.formatting import capitalize, count, join_words, percent, printable, share, share_range
 from genmem.report.common.next_steps import next_steps
 from genmem.report.common.provenance import ROLE_NAMES
-from genmem.report.common.verdict import share_sentence
+from genmem.report.common.verdict import LEFT_OUT, share_sentence, which_are_copies
 from genmem.report.dossier.method import not_searched, power_sentence, searched_kinds
 from genmem.report.dossier.stored_audit import StoredAudit
 from genmem.results import Interval
@@ -113,8 +113,13 @@ def _lay_finding(audit: StoredAudit) -> str:
         return f"No copies: none of {images} is closer to a training image than chance explains."
     if audit.label == "suspicious":
         return "Signs of copying that are too weak to accuse anybody; the finding above names them."
+    if "left-out" in audit.verdict.basis:
+        return (
+            f"Copies: of {images}, more than chance explains are closer to training images than "
+            f"these are to each other. {which_are_copies(audit.verdict)}"
+        )
     if not audit.verdict.comparable:
-        return "Copies: the finding above says how many images are certain, and how."
+        return f"Copies: the finding above counts them. {which_are_copies(audit.verdict)}"
     if audit.flagged:
         are = "is" if audit.flagged == 1 else "are"
         return (
@@ -133,7 +138,8 @@ def _certainty(audit: StoredAudit, review: Review | None) -> tuple[str, ...]:
         return (
             "No error rate can be given.",
             yardstick_sentence(audit) if audit.numbers.get("yardstick") else "",
-            _EXACT if audit.label == "copying" else "",
+            _EXACT if "exact" in audit.verdict.basis else "",
+            LEFT_OUT if "left-out" in audit.verdict.basis else "",
             reviewed,
         )
     level = float(audit.numbers["level"])
@@ -204,7 +210,12 @@ def review_sentence(review: Review) -> str:
 def _missed(audit: StoredAudit) -> tuple[str, ...]:
     fewest = audit.numbers.get("min_copies_flagged")
     few = ""
-    if not audit.verdict.comparable:
+    if "left-out" in audit.verdict.basis:
+        few = (
+            "Copies that are no closer to a training image than training images of one series are "
+            "to each other."
+        )
+    elif not audit.verdict.comparable:
         few = "Every copy that is not exact: nothing says how close is too close."
     elif fewest is None:
         few = "With so few honest images, no image at all could have been flagged."

@@ -64,7 +64,7 @@ def power_sentence(audit: StoredAudit) -> str:
         )
     planted = f"{power['planted']:,} disguised copies of training images were planted as a test."
     if not audit.verdict.comparable:
-        return f"{planted} They say nothing, since nothing says how close is too close."
+        return f"{planted} They say nothing, since flags say nothing here."
     bound = str(power["sentence"]).replace("in this table", "in section 4")
     return (
         f"{planted} {power['flagged']:,} of them ({share(power['share'])}) would have been flagged "

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from genmem.errors import InputError
-from genmem.results import Json, Label
+from genmem.results import Basis, Json, Label
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,6 +26,7 @@ class _Verdict(_Part):
     sentence: str
     reasons: list[str]
     comparable: bool = True
+    basis: list[Basis] = []
 
 
 class _Yardstick(_Part):

@@ -46,6 +46,7 @@ class StoredAudit:
             sentence=str(verdict["sentence"]),
             reasons=tuple(map(str, verdict["reasons"])),
             comparable=comparable and verdict["label"] != "no-yardstick",
+            basis=tuple(verdict.get("basis", ())),
         )
 
     @property
@@ -107,7 +108,14 @@ def read_audit(folder: str | Path) -> StoredAudit:
         )
     check_json(AuditNumbers, numbers, folder / AUDIT.numbers)
     stored = check_json(StoredPairs, pairs, folder / stored_pairs.FILE)
-    return StoredAudit(folder=folder, numbers=numbers, pairs=stored.pairs)
+    audit = StoredAudit(folder=folder, numbers=numbers, pairs=stored.pairs)
+    verdict = audit.verdict
+    if verdict.label == "copying" and not (verdict.comparable or verdict.basis):
+        raise UsageError(
+            f"{folder} holds an audit of an earlier version of genmem, whose {AUDIT.numbers} does "
+            "not say what the verdict rests on (verdict.basis); run `genmem audit` again."
+        )
+    return audit
 
 
 def _read(folder: Path, name: str) -> dict[str, Json] | None:

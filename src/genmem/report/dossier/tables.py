@@ -146,7 +146,7 @@ def numbers_table(audit: StoredAudit) -> Table:
     flagged, copied = "Flagged images", "Training images that they repeat"
     missing = "" if audit.verdict.comparable else "not available without a yardstick"
     if missing:
-        flagged = "Images close to a training image, which accuses nobody"
+        flagged = "Images close to a training image, which alone accuses nobody"
         copied = "Training images that they are close to"
     return Table(
         caption="The numbers behind the finding",

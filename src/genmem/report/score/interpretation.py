@@ -76,6 +76,9 @@ _NEED_YARDSTICK = ("copied_fraction", "c_t", "nn_quantiles")
 _FUNCTION = re.compile(r"[\w.]+:\w+")
 """A function as "module:function"; every other interpretation is a sentence."""
 
+_ACCUSATION = re.compile(r": copies(, or chance)?\.$")
+"""What a copied fraction above 0 is called at the end of its finding."""
+
 
 def _interpret(name: str, result: Result, score: Score) -> Interpretation:
     if not math.isfinite(result.value):
@@ -90,7 +93,7 @@ def _interpret(name: str, result: Result, score: Score) -> Interpretation:
         interpretation = Interpretation(finding=sentence)
     if name in _NEED_YARDSTICK and score.yardstick is not None and not score.yardstick.holds:
         return Interpretation(
-            finding=interpretation.finding.removesuffix(": copies.").rstrip(".") + ".",
+            finding=_ACCUSATION.sub(".", interpretation.finding),
             limits="The held-out images are no yardstick (the verdict says why), so this neither "
             "accuses nor clears.",
         )

@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { rows, train, spaces, augmentations } = data;
 const total = rows.row.length;
-// Without a yardstick nobody is accused.
+// Without a yardstick flags accuse nobody.
 const flaggedWord = data.comparable ? "flagged" : "close";
 const allRows = Uint32Array.from({ length: total }, (_, row) => row);
 
