@@ -1,6 +1,11 @@
+import hashlib
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
+
+from genmem import build_reference
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +53,35 @@ def features():
     sets["generated"][:5] = sets["train"][:5] + np.float32(0.01)
     sets["train"][31] = sets["train"][30]
     return sets
+
+
+@pytest.fixture
+def reference(tmp_path, features):
+    """A reference of features with held-out rows."""
+    return build_reference(
+        train=features["train"], test=features["test"], out=tmp_path / "train.genmem"
+    )
+
+
+@pytest.fixture
+def forge(reference):
+    """Change an array of the reference, or its space in the manifest, and write its digests anew.
+
+    `forge(name, change)`: `change` takes the array and returns another, or changes the document.
+    """
+    path = reference.folder / "manifest.json"
+
+    def forge_files(name, change):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if name == "manifest":
+            change(document["spaces"][0])
+        else:
+            file = reference.folder / "features" / f"{name}.npy"
+            np.save(file, change(np.load(file)))
+        for file in document["files"]:
+            content = (reference.folder / file).read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            document["files"][file] = {"bytes": len(content), "sha256": digest}
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+    return forge_files

@@ -12,14 +12,6 @@ from genmem.neighbors import nearest
 from genmem.reference.verify import verify_reference
 
 
-@pytest.fixture
-def reference(tmp_path, features):
-    """A reference of features with held-out rows."""
-    return build_reference(
-        train=features["train"], test=features["test"], out=tmp_path / "train.genmem"
-    )
-
-
 def change_manifest(reference, change):
     """Write the manifest again after `change` changed its document."""
     path = reference.folder / "manifest.json"
@@ -105,7 +97,7 @@ def extra_file(document):
 
 
 def other_dimension(document):
-    document["spaces"][0]["dimension"] = 10**9
+    document["spaces"][0]["dimension"] = 13
 
 
 def more_rows(document):
@@ -132,24 +124,8 @@ def test_a_hostile_manifest_is_refused_in_one_line(reference, change):
 
 def test_an_array_of_another_shape_than_the_manifest_says_is_refused(reference):
     change_manifest(reference, other_dimension)
-    with pytest.raises(InputError, match=r"expected float32 \[100, 1000000000\]"):
+    with pytest.raises(InputError, match=r"expected float32 \[100, 13\]"):
         open_reference(reference.folder).space().features("train")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("euclidean_distances", np.nan, "NaN or infinity"),
-        ("cosine_indices", 100, "names row 100 of 100"),
-    ],
-)
-def test_values_that_make_no_sense_are_refused(reference, name, value, message):
-    path = reference.folder / "features" / f"{name}.npy"
-    array = np.load(path)
-    array[3, 0] = value
-    np.save(path, array)
-    with pytest.raises(InputError, match=message):
-        reference.space().array(name)
 
 
 def test_pickled_arrays_are_never_loaded(reference):

@@ -8,6 +8,7 @@ import pytest
 from genmem import build_reference, open_reference, score
 from genmem.errors import InputError, UsageError
 from genmem.metrics.registry import BUILT_IN
+from genmem.reference.verify import verify_reference
 from genmem.scoring import RunningScore
 
 
@@ -61,6 +62,17 @@ def test_more_rows_than_the_subset_of_precision_and_recall_are_the_same(tmp_path
     for rows in (90, 30):
         sets = {"generated": generated[:rows], "metrics": names}
         assert_same(score(**sets, train=reference), score(**sets, train=train))
+
+
+def test_a_space_of_many_features_stores_no_moments_and_gives_the_same(
+    tmp_path, features, monkeypatch
+):
+    monkeypatch.setattr("genmem.reference.manifest.MOMENTS_DIMENSION", 11)
+    reference = build_reference(train=features["train"], out=tmp_path / "train.genmem")
+    assert not (reference.folder / "features" / "scatter.npy").exists()
+    sets = {"generated": features["generated"]}
+    assert_same(score(**sets, train=reference), score(**sets, train=features["train"]))
+    verify_reference(reference.folder)
 
 
 def test_a_score_of_images_needs_no_training_image(tmp_path, images):

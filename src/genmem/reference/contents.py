@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genmem.errors import InputError
 from genmem.formatting import printable
@@ -146,17 +145,4 @@ def read_array(path: Path, shape: tuple[int, ...], dtype: str, *, mapped: bool =
         raise InputError(f"{path}: cannot be read: {reason}.") from error
     if not mapped and array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"{path}: holds NaN or infinity. Get the reference again.")
-    return array
-
-
-def check_indices(array: NDArray[np.int64], count: int, path: Path) -> NDArray[np.int64]:
-    """Row numbers that all exist.
-
-    Raises:
-        InputError: one does not.
-    """
-    if array.size and not (array.min() >= 0 and array.max() < count):
-        raise InputError(
-            f"{path}: names row {int(array.max())} of {count:,}. Get the reference again."
-        )
     return array

@@ -13,6 +13,7 @@ from genmem.metrics.memorization_ratio import distance_ratios, two_nearest_diffe
 from genmem.metrics.moments import moments
 from genmem.metrics.prdc import DENSITY_NEIGHBORHOOD, SUBSET_ROWS, train_subset
 from genmem.neighbors import Nearest, group_equal_rows, nearest
+from genmem.reference.manifest import stores_moments
 
 SEED = 0
 """Of the subset whose distances are stored: the default of every command."""
@@ -28,6 +29,22 @@ NEAR = 1 / 3
 Arrays = dict[str, NDArray[Any]]
 
 
+def neighbor_counts(rows: int) -> dict[str, int]:
+    """How many neighbors a reference lists, and rows of the subset, by names of `Space.sizes`.
+
+    Args:
+        rows: of the training set.
+    """
+    subset = min(rows, SUBSET_ROWS)
+    return {
+        "euclidean": min(EUCLIDEAN_NEIGHBORS, rows - 1),
+        "cosine": min(COSINE_NEIGHBORS, rows - 1),
+        "subset": subset,
+        "subset_neighbors": min(DENSITY_NEIGHBORHOOD, subset - 1),
+        "test_cosine": min(NEIGHBORS, rows),
+    }
+
+
 def describe_train(train: Any) -> tuple[Arrays, dict[str, int]]:
     """Describe training rows; the two searches of all rows among each other take by far longest.
 
@@ -35,7 +52,7 @@ def describe_train(train: Any) -> tuple[Arrays, dict[str, int]]:
         train: float32 [n, d], memory-mapped too.
 
     Returns:
-        Arrays by the names of `manifest.DERIVED`, and the lengths of their sides.
+        Arrays by the names of `manifest.derived_arrays`, and the lengths of their sides.
 
     Raises:
         InputError: fewer than two different rows.
@@ -43,14 +60,16 @@ def describe_train(train: Any) -> tuple[Arrays, dict[str, int]]:
     rows = int(train.shape[0])
     first, _ = group_equal_rows(train)
     check_at_least(len(first), 2, role="train", why="distances take two different training images.")
-    seen = moments(train)
-    euclidean = _among(train, EUCLIDEAN_NEIGHBORS, "euclidean")
-    cosine = _among(train, COSINE_NEIGHBORS, "absolute_cosine")
-    subset = train[train_subset(rows, min(rows, SUBSET_ROWS), seed=SEED)]
-    inside = _among(subset, DENSITY_NEIGHBORHOOD, "euclidean")
-    arrays = {
-        "mean": seen.mean,
-        "scatter": seen.scatter,
+    counts = neighbor_counts(rows)
+    euclidean = _among(train, counts["euclidean"], "euclidean")
+    cosine = _among(train, counts["cosine"], "absolute_cosine")
+    subset = train[train_subset(rows, counts["subset"], seed=SEED)]
+    inside = _among(subset, counts["subset_neighbors"], "euclidean")
+    arrays: Arrays = {}
+    if stores_moments(int(train.shape[1])):
+        seen = moments(train)
+        arrays |= {"mean": seen.mean, "scatter": seen.scatter}
+    arrays |= {
         "euclidean_distances": euclidean.distances,
         "euclidean_indices": euclidean.indices,
         "cosine_distances": cosine.distances,
@@ -59,15 +78,9 @@ def describe_train(train: Any) -> tuple[Arrays, dict[str, int]]:
         "near_duplicates": near_duplicates(euclidean),
         "subset_distances": inside.distances,
     }
-    sizes = {
-        "euclidean": euclidean.indices.shape[1],
-        "cosine": cosine.indices.shape[1],
-        "repeats": len(arrays["repeats"]),
-        "pairs": len(arrays["near_duplicates"]),
-        "subset": len(subset),
-        "subset_neighbors": inside.indices.shape[1],
-    }
-    return arrays, sizes
+    del counts["test_cosine"]
+    lengths = {"repeats": len(arrays["repeats"]), "pairs": len(arrays["near_duplicates"])}
+    return arrays, counts | lengths
 
 
 def describe_test(test: Any, train: Any) -> tuple[Arrays, dict[str, int]]:
@@ -80,7 +93,7 @@ def describe_test(test: Any, train: Any) -> tuple[Arrays, dict[str, int]]:
     Returns:
         Arrays by the names of `manifest.DERIVED_OF_TEST`, and the lengths of their sides.
     """
-    k = min(NEIGHBORS, int(train.shape[0]))
+    k = neighbor_counts(int(train.shape[0]))["test_cosine"]
     cosine = nearest(test, train, k=k, metric="absolute_cosine")
     euclidean, _ = two_nearest_different(test, train)
     arrays = {
@@ -108,7 +121,6 @@ def near_duplicates(search: Nearest) -> NDArray[np.int64]:
 
 
 def _among(rows: Any, k: int, metric: Any) -> Nearest:
-    """The k nearest other rows of each row, as far as there are so many."""
-    k = min(k, int(rows.shape[0]) - 1)
+    """The k nearest other rows of each row."""
     search = nearest(rows, rows, k=k, metric=metric, exclude_self=True)
     return Nearest(to_numpy(search.distances), to_numpy(search.indices))

@@ -109,6 +109,25 @@ def file_entry(path: Path) -> File:
         raise InputError(f"{path}: cannot be read: {os_reason(error)}.") from error
 
 
+def check_digest(folder: Path, manifest: Manifest, name: str) -> None:
+    """Refuse a file whose content is not the one that the manifest names.
+
+    Args:
+        folder: of the reference.
+        manifest: of the reference.
+        name: the file's path in the folder.
+
+    Raises:
+        InputError: it was changed or damaged, or cannot be read.
+    """
+    expected, actual = manifest.files[name].sha256, file_entry(folder / name).sha256
+    if actual != expected:
+        raise InputError(
+            f"{folder / name}: expected SHA-256 {expected}, got {actual}: the file was changed or "
+            "damaged. Get the reference again."
+        )
+
+
 def list_files(folder: Path) -> dict[str, File]:
     """`file_entry` of every file in a folder but the manifest, by path in it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -35,6 +35,10 @@ DERIVED = {
 }
 """Arrays that describe the training rows of a space, and their shapes by name."""
 
+MOMENTS_DIMENSION = 4_096
+"""A space of more features stores no `mean` and `scatter`, which are computed when they are needed:
+the scatter of 12,288 pixels takes 1.2 GB."""
+
 DERIVED_OF_TEST = {
     "test_cosine_distances": ("test", "test_cosine"),
     "test_cosine_indices": ("test", "test_cosine"),
@@ -156,6 +160,19 @@ def shard_file(role: str, what: str, number: int, suffix: str) -> str:
     return f"{role}-{what}-{number:05d}{suffix}"
 
 
+def stores_moments(dimension: int) -> bool:
+    """Whether a space of so many features stores `mean` and `scatter`."""
+    return dimension <= MOMENTS_DIMENSION
+
+
+def derived_arrays(manifest: Manifest, space: Space) -> dict[str, tuple[str | int, ...]]:
+    """The arrays of `DERIVED` and `DERIVED_OF_TEST` that a space has."""
+    arrays: dict[str, tuple[str | int, ...]] = {**DERIVED}
+    if not stores_moments(space.dimension):
+        del arrays["mean"], arrays["scatter"]
+    return arrays | (DERIVED_OF_TEST if "test" in manifest.sets else {})
+
+
 def expected_files(manifest: Manifest) -> dict[str, tuple[tuple[int, ...], str] | None]:
     """Every file that a manifest implies, by path: shape and dtype of an array, None of others.
 
@@ -170,7 +187,6 @@ def expected_files(manifest: Manifest) -> dict[str, tuple[tuple[int, ...], str] 
             if one.thumbnails:
                 files[shard_file(role, "thumbnails", number, ".npy")] = None
                 files[shard_file(role, "thumbnail-ends", number, ".npy")] = ((rows,), "int64")
-    derived = DERIVED | (DERIVED_OF_TEST if "test" in manifest.sets else {})
     for space in manifest.spaces:
         for role, one in manifest.sets.items():
             for number, rows in enumerate(one.shards):
@@ -181,7 +197,7 @@ def expected_files(manifest: Manifest) -> dict[str, tuple[tuple[int, ...], str] 
             **{role: one.count for role, one in manifest.sets.items()},
             "d": space.dimension,
         }
-        for name, shape in derived.items():
+        for name, shape in derived_arrays(manifest, space).items():
             numbers = tuple(lengths.get(n, 0) if isinstance(n, str) else n for n in shape)
             is_index = name.endswith("indices") or name in ("repeats", "near_duplicates")
             files[f"{space.folder}/{name}.npy"] = (numbers, "int64" if is_index else "float64")

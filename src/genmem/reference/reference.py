@@ -16,21 +16,22 @@ from genmem.errors import InputError, UsageError
 from genmem.features.cache import default_cache, entry_key
 from genmem.features.feature_cache import EntryState, Rows, open_or_compute
 from genmem.formatting import join_words
-from genmem.metrics.moments import Moments
+from genmem.metrics.moments import Moments, moments
 from genmem.neighbors import Nearest
-from genmem.reference.contents import StoredIds, check_indices, read_array, shard_slices
+from genmem.reference.checks import check_values, check_widths, parse_entry
+from genmem.reference.contents import StoredIds, read_array, shard_slices
 from genmem.reference.description import SEED
-from genmem.reference.folder import check_sizes
+from genmem.reference.folder import check_digest, check_sizes
 from genmem.reference.manifest import (
-    DERIVED,
-    DERIVED_OF_TEST,
     MANIFEST,
     Manifest,
     SetEntry,
     Space,
+    derived_arrays,
     expected_files,
     read_manifest,
     shard_file,
+    stores_moments,
 )
 from genmem.yardstick.file_properties import FileProperties
 from genmem.yardstick.two_sample import TwoSample
@@ -59,7 +60,9 @@ def is_reference(source: object) -> bool:
 
 
 def open_reference(path: str | Path) -> Reference:
-    """Open a reference. Its manifest is read, and the names and sizes of its files are checked.
+    """Open a reference: its manifest, and the names and sizes of its files, are checked.
+
+    A file that describes the rows is compared with its digest where it is first used.
 
     Args:
         path: the folder that `genmem reference` wrote.
@@ -83,7 +86,13 @@ def open_reference(path: str | Path) -> Reference:
     folder = expand_home(path)
     manifest = read_manifest(folder)
     check_sizes(folder, manifest)
-    return Reference(folder, manifest)
+    check_widths(manifest, folder)
+    reference = Reference(folder, manifest)
+    for role in manifest.sets:
+        reference.properties(role)
+    for name in reference.spaces:
+        _ = reference.space(name).two_sample
+    return reference
 
 
 class Reference:
@@ -92,11 +101,13 @@ class Reference:
     Attributes:
         folder: where it lies.
         manifest: what it holds.
+        checked: paths of the arrays whose digest and values were checked.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.checked: set[str] = set()
 
     def __len__(self) -> int:
         return self.manifest.train.count
@@ -149,13 +160,10 @@ class Reference:
         Raises:
             InputError: the manifest is damaged.
         """
-        given = self.manifest.sets[role].properties
-        try:
-            return None if given is None else [FileProperties(**one) for one in given]
-        except TypeError as error:
-            raise InputError(
-                f"{self.folder / MANIFEST}: the properties of {role} are damaged."
-            ) from error
+        stored = self.manifest.sets[role].properties
+        if stored is None:
+            return None
+        return [parse_entry(FileProperties, image, self.folder / MANIFEST) for image in stored]
 
     def thumbnail(self, role: Role, row: int) -> bytes | None:
         """The encoded small picture of a row; None where the reference holds none.
@@ -213,10 +221,12 @@ class ReferenceSpace:
     def features(self, role: Role) -> NDArray[np.float32]:
         """The rows of a set, float32 [n, d], memory-mapped.
 
-        Several shards, and float16, are written once more as one float32 array to the cache.
+        Several shards, and float16, are written once more as one float32 array to the cache. The
+        arrays of the space are checked here too: a score must not leave out the metrics of a
+        damaged one and give the others.
 
         Raises:
-            InputError: a file is damaged or holds NaN or infinity.
+            InputError: a file of the space is damaged or holds NaN or infinity.
         """
         entry = self._set(role)
         paths = [
@@ -227,6 +237,8 @@ class ReferenceSpace:
             read_array(path, (rows, self.entry.dimension), self.entry.dtype, mapped=True)
             for path, rows in zip(paths, entry.shards, strict=True)
         ]
+        for name in self.array_names:
+            self.array(name)
         for path, array in zip(paths, arrays, strict=True):
             for start in range(0, len(array), _ROWS_PER_CHECK):
                 if len(bad := rows_not_finite(array[start : start + _ROWS_PER_CHECK])):
@@ -236,12 +248,16 @@ class ReferenceSpace:
         return self._joined(arrays, paths)
 
     def _joined(self, arrays: Sequence[Any], paths: Sequence[Path]) -> NDArray[np.float32]:
-        files = self.reference.manifest.files
-        names = [path.relative_to(self.reference.folder).as_posix() for path in paths]
-        key = entry_key("rows of a reference 1", *(files[name].sha256 for name in names))
+        folder, manifest = self.reference.folder, self.reference.manifest
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        key = entry_key("rows of a reference 2", *(manifest.files[name].sha256 for name in names))
         total = sum(map(len, arrays))
 
         def compute(state: EntryState | None) -> Generator[Rows, None, None]:
+            # All digests before the first row: an interrupted entry is resumed, by whatever
+            # reference claims these digests.
+            for name in names:
+                check_digest(folder, manifest, name)
             position = 0
             for array in arrays:
                 for start in range(0, len(array), _ROWS_PER_CHECK):
@@ -258,24 +274,31 @@ class ReferenceSpace:
     @property
     def array_names(self) -> list[str]:
         """The names of all arrays that `array` gives."""
-        return [*DERIVED, *(DERIVED_OF_TEST if self.reference.has_test else {})]
+        return [*derived_arrays(self.reference.manifest, self.entry)]
 
     def array(self, name: str) -> NDArray[Any]:
         """An array of `manifest.DERIVED` or `DERIVED_OF_TEST`.
 
         Raises:
-            InputError: its file is damaged.
+            InputError: its file is damaged, or its numbers make no sense.
         """
-        path = self.folder / f"{name}.npy"
-        expected = expected_files(self.reference.manifest)[f"{self.entry.folder}/{name}.npy"]
+        file = f"{self.entry.folder}/{name}.npy"
+        expected = expected_files(self.reference.manifest)[file]
         if expected is None:
             raise AssertionError(name)
+        path = self.reference.folder / file
         array = read_array(path, *expected)
-        return check_indices(array, self._set("train").count, path) if name_is_rows(name) else array
+        if file not in self.reference.checked:
+            check_digest(self.reference.folder, self.reference.manifest, file)
+            check_values(name, array, path, rows=self._set("train").count)
+            self.reference.checked.add(file)
+        return array
 
     @cached_property
     def moments(self) -> Moments:
-        """Count, mean and scatter of the training rows."""
+        """Count, mean and scatter of the training rows; computed where they are not stored."""
+        if not stores_moments(self.entry.dimension):
+            return moments(self.features("train"))
         count = self._set("train").count
         return Moments(count=count, mean=self.array("mean"), scatter=self.array("scatter"))
 
@@ -322,15 +345,7 @@ class ReferenceSpace:
         Raises:
             InputError: the manifest is damaged.
         """
-        given = self.entry.two_sample
-        try:
-            return None if given is None else TwoSample(**given)
-        except TypeError as error:
-            raise InputError(
-                f"{self.reference.folder / MANIFEST}: the two-sample test is damaged."
-            ) from error
-
-
-def name_is_rows(name: str) -> bool:
-    """Whether an array holds row numbers of the training set."""
-    return name.endswith("indices") or name in ("repeats", "near_duplicates")
+        stored = self.entry.two_sample
+        if stored is None:
+            return None
+        return parse_entry(TwoSample, stored, self.reference.folder / MANIFEST)
