@@ -1,6 +1,8 @@
 """Every public function that takes features, given every kind of array: right, or refused."""
 
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +74,14 @@ def loaded(g=G, t=T):
     return float(sum(genmem.load_features(rows).array.sum() for rows in (g, t)))
 
 
+def reference(g=G, t=T):
+    with tempfile.TemporaryDirectory() as folder:
+        built = genmem.build_reference(train=t, test=g, out=Path(folder) / "train.genmem")
+        return float(
+            sum(built.space("features").features(role).sum() for role in ("train", "test"))
+        )
+
+
 DOORS = {
     "authpct": with_metric("authpct"),
     "c_t": with_metric("c_t", test=H),
@@ -99,6 +109,7 @@ DOORS = {
     "RunningScore": running_score,
     "audit": audit,
     "MemorizationRejection": rejection,
+    "build_reference": reference,
 }
 """Public functions and classes: rows of generated images and of training images → one number."""
 
@@ -113,7 +124,8 @@ NO_FEATURES = {
         "torch_module",
     ),  # take images or names
     *("open_images", "write_audit", "write_report", "Statistics", "load_statistics"),
-    *("duplicates", "write_dossier", "write_duplicates"),
+    *("duplicates", "write_dossier", "write_duplicates", "query", "write_query"),
+    *("Query", "Reference", "open_reference"),
 }
 
 
@@ -143,7 +155,9 @@ def test_every_other_kind_is_refused_in_one_line_that_names_the_kind(door):
             assert re.fullmatch(f".*({reason}).*", refusal(compute, **{role: make(rows)})), kind
 
 
-@pytest.mark.parametrize("door", [d for d in DOORS if d not in ("score", "RunningScore", "audit")])
+@pytest.mark.parametrize(
+    "door", [d for d in DOORS if d not in ("score", "RunningScore", "audit", "build_reference")]
+)
 def test_what_is_no_array_is_refused_with_the_way_to_make_one(door):
     for given in (G.tolist(), None, "rows", 3.0, {"a": G}):
         with pytest.raises((InputError, UsageError)):
