@@ -98,7 +98,9 @@ class Cluster:
     ) -> Iterator[tuple[int, Any]]:
         """Run `function(*job)` for every job; a job whose machine is lost runs again.
 
-        No more tasks are started than keep all places busy, so that results do not pile up.
+        No more tasks are started than keep all places busy, so that results do not pile up. If the
+        caller stops early, those that run end unheard: a task that is cancelled while it ends makes
+        Ray 2.60 abort this process ("Tried to complete task that was not pending").
 
         Args:
             function: of a module; everything that it takes and returns travels between machines.
@@ -119,22 +121,18 @@ class Cluster:
         running: dict[Any, int] = {}
         ready: dict[int, Any] = {}
         started, delivered = 0, 0
-        try:
-            while delivered < len(jobs):
-                window = 2 * self.places(gpu=gpu)
-                while started < len(jobs) and started - delivered < window:
-                    running[task.remote(*jobs[started])] = started
-                    started += 1
-                if running:
-                    [reference], _ = self.ray.wait(list(running), num_returns=1)
-                    ready[running.pop(reference)] = self._result(reference)
-                for number in [delivered] if ordered else list(ready):
-                    if number in ready:
-                        delivered += 1
-                        yield number, ready.pop(number)
-        finally:
-            for reference in running:
-                self.ray.cancel(reference)
+        while delivered < len(jobs):
+            window = 2 * self.places(gpu=gpu)
+            while started < len(jobs) and started - delivered < window:
+                running[task.remote(*jobs[started])] = started
+                started += 1
+            if running:
+                [reference], _ = self.ray.wait(list(running), num_returns=1)
+                ready[running.pop(reference)] = self._result(reference)
+            for number in [delivered] if ordered else list(ready):
+                if number in ready:
+                    delivered += 1
+                    yield number, ready.pop(number)
 
     def _result(self, reference: Any) -> Any:
         try:
