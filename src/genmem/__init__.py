@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from genmem.auditing import Audit as Audit
     from genmem.auditing import audit as audit
+    from genmem.comparison import Comparison as Comparison
+    from genmem.comparison import compare as compare
     from genmem.deduplication import duplicates as duplicates
     from genmem.errors import GenmemError as GenmemError
     from genmem.errors import InputError as InputError
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from genmem.reference import open_reference as open_reference
     from genmem.report import write_report as write_report
     from genmem.report.audit.page import write_audit as write_audit
+    from genmem.report.comparison.page import write_comparison as write_comparison
+    from genmem.report.comparison.tables import comparison_latex as comparison_latex
+    from genmem.report.comparison.tables import comparison_markdown as comparison_markdown
     from genmem.report.dossier.write import write_dossier as write_dossier
     from genmem.report.duplicates.page import write_duplicates as write_duplicates
     from genmem.report.query.page import write_query as write_query
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "genmem.auditing": ("Audit", "audit"),
+    "genmem.comparison": ("Comparison", "compare"),
     "genmem.deduplication": ("duplicates",),
     "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
     "genmem.features": (
@@ -76,6 +82,8 @@ _MODULES = {
     "genmem.reference": ("Reference", "build_reference", "open_reference"),
     "genmem.report": ("write_report",),
     "genmem.report.audit.page": ("write_audit",),
+    "genmem.report.comparison.page": ("write_comparison",),
+    "genmem.report.comparison.tables": ("comparison_latex", "comparison_markdown"),
     "genmem.report.dossier.write": ("write_dossier",),
     "genmem.report.duplicates.page": ("write_duplicates",),
     "genmem.report.query.page": ("write_query",),

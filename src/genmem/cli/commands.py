@@ -17,6 +17,7 @@ from genmem.cli.audit import audit
 from genmem.cli.backbones import backbones
 from genmem.cli.calibrate import calibrate
 from genmem.cli.cheat import CheatCommand, cheat
+from genmem.cli.compare import compare
 from genmem.cli.demo import demo
 from genmem.cli.duplicates import duplicates
 from genmem.cli.features import features
@@ -58,7 +59,7 @@ def _options(
     """Measure training-sample memorization in generative image models."""
 
 
-for _command in (score, audit, query, report, duplicates, calibrate, analyze):
+for _command in (score, compare, audit, query, report, duplicates, calibrate, analyze):
     app.command()(_command)
 app.command(cls=CheatCommand)(cheat)
 for _command in (features, submit, demo):

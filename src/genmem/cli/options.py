@@ -107,6 +107,17 @@ Backbones = Annotated[
         help="Backbones that compute the features (see `genmem backbones`).",
     ),
 ]
+MetricNames = Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")]
+Tau = Annotated[
+    str | None,
+    typer.Option(
+        metavar="T|FILE",
+        help="Threshold on the memorization distance below which MiFID penalizes: a number, or the "
+        "JSON file of `genmem calibrate`.",
+        show_default="the published τ of the backbone, if there is one",
+    ),
+]
+
 Weights = Annotated[str | None, option("--weights", metavar="FILE")]
 Preprocess = Annotated[
     str | None, option("--preprocess", metavar="SCALE[,SIZE]", show_default="of the file")

@@ -70,12 +70,16 @@ def check_folder(folder: str | Path, *, inputs: Mapping[str, str | None]) -> Non
 
 def write_json(document: Json, output: str) -> None:
     """Write `document` to the file `output` atomically, or to stdout if it is "-"."""
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", output)
+
+
+def write_text(text: str, output: str) -> None:
+    """Write `text` to the file `output` atomically, or to stdout if it is "-"."""
     if output == STDOUT:
         sys.stdout.write(text)
         return
     with atomic_write(output) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _resolve(inputs: Mapping[str, str | None]) -> dict[str, Path]:

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from genmem.cli.options import (
     Device,
     DryRun,
     Generated,
     Json,
+    MetricNames,
     Preprocess,
     Ray,
     ReferenceBackbone,
     Report,
     Seed,
     SkipBroken,
+    Tau,
     Test,
     Train,
     Weights,
     Workers,
-    option,
 )
 
 if TYPE_CHECKING:
     from genmem.results import Score
-
-MetricNames = Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")]
-Tau = Annotated[
-    str | None,
-    typer.Option(
-        metavar="T|FILE",
-        help="Threshold on the memorization distance below which MiFID penalizes: a number, or the "
-        "JSON file of `genmem calibrate`.",
-        show_default="the published τ of the backbone, if there is one",
-    ),
-]
 
 
 def score(

@@ -1,6 +1,7 @@
 """Results as pages and terminal tables. Nothing is computed here.
 
 score/             the report of `genmem score`
+comparison/        the table and page of `genmem compare`
 audit/             the folder of `genmem audit`
 dossier/           `genmem report`: that folder as a document to read and sign
 duplicates/        the folder of `genmem duplicates`

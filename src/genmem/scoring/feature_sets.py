@@ -214,7 +214,7 @@ def load_feature_sets(
     """Open every set before any work is done, then extract the features of those with images.
 
     Args:
-        sources: by role, whatever `genmem.score` takes.
+        sources: by role, whatever `genmem.score` takes; or a `FeatureSet` loaded before.
         stack: closes the image sources when the caller is done with them.
         backbone: the backbone for sets that are images, as for `load_backbone` or opened; None
             where all sets are features.
@@ -229,6 +229,9 @@ def load_feature_sets(
     """
     opened: dict[str, Any] = {}
     for role, source in sources.items():
+        if isinstance(source, FeatureSet):
+            opened[role] = source
+            continue
         refuse_empty(source, name=role)
         may_be_statistics = statistics and role == "train"
         is_read_later = (
@@ -248,7 +251,9 @@ def load_feature_sets(
     # Features decide the space of a reference, where no backbone does.
     for role in sorted(opened, key=lambda role: isinstance(opened[role], StoredSet)):
         source = opened[role]
-        if isinstance(source, ImageSource) and extractor is not None:
+        if isinstance(source, FeatureSet):
+            by_role[role] = source
+        elif isinstance(source, ImageSource) and extractor is not None:
             by_role[role] = _extract(source, extractor, role=role, options=options)
         elif isinstance(source, StoredSet):
             by_role[role] = _stored_set(source, extractor, by_role.values())

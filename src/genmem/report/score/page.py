@@ -58,7 +58,7 @@ def render(score: Score) -> str:
         roles=[role for role in ("generated", "test") if role in score.nearest],
         role_names=ROLE_NAMES,
         quantiles=quantile_table(score),
-        closest=_closest(score.closest),
+        closest=closest_pictures(score.closest),
         provenance=Provenance(
             sources=tuple(describe_source(*item) for item in score.inputs.items()),
             lists=(
@@ -77,7 +77,7 @@ def _subtitle(score: Score) -> str:
     return describe_sets(score.inputs) + space
 
 
-def _closest(closest: Sequence[Pair]) -> list[PictureGroup]:
+def closest_pictures(closest: Sequence[Pair]) -> list[PictureGroup]:
     """The first `CLOSEST_SHOWN` pairs for the gallery, in the order given (nearest first)."""
     groups = []
     for rank, pair in enumerate(closest[:CLOSEST_SHOWN], start=1):

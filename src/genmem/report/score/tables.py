@@ -101,7 +101,7 @@ def _row(name: str, result: Result, interpretation: Interpretation) -> Row:
         name=name,
         title=title,
         value=value_text(name, result.value),
-        interval=_interval_text(name, interval) if interval else "",
+        interval=interval_text(name, interval) if interval else "",
         method=f"{percent(interval.level)}, {printable(interval.method)}" if interval else "",
         better=better,
         interpretation=interpretation,
@@ -109,7 +109,7 @@ def _row(name: str, result: Result, interpretation: Interpretation) -> Row:
     )
 
 
-def _interval_text(name: str, interval: Interval) -> str:
+def interval_text(name: str, interval: Interval) -> str:
     """The ends of a metric's interval, with three significant digits: `0.85 to 1.5 %`."""
     metric = metric_of(name)
     if metric and metric.unit == "fraction":
