@@ -98,7 +98,7 @@ def functions():
 ENTRY_POINTS = {
     *("auditing/audit.py:audit", "calibration/analyze.py:analyze", "scoring/score.py:score"),
     *("deduplication/duplicates.py:duplicates", "scoring/running.py:__init__"),
-    "reference/build.py:build_reference",
+    *("reference/build.py:build_reference", "comparison/compare.py:compare"),
     "querying/query.py:query",
     *("features/extract.py:extract", "images/registry.py:open_images"),
     *("metrics/c_t.py:c_t", "metrics/copied_fraction.py:copied_fraction", "metrics/kid.py:kd"),

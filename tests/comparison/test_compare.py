@@ -62,7 +62,7 @@ def test_a_reference_takes_the_place_of_train_and_test(tmp_path):
     rng = np.random.default_rng(2)
     train, test, first, second = rng.integers(0, 256, (4, 40, 8, 8, 3), dtype=np.uint8)
     reference = genmem.build_reference(
-        train=train, test=test, out=tmp_path / "t.genmem", backbones=["pixels"]
+        train=train, test=test, out=tmp_path / "t.genmem", backbone="pixels"
     )
     stored = genmem.compare({"a": first, "b": second}, train=reference)
     direct = genmem.compare({"a": first, "b": second}, train=train, test=test, backbone="pixels")

@@ -9,6 +9,7 @@ console.py             results and notes on the terminal
 progress.py            progress on stderr
 exit_codes.py          exit codes of commands that do not complete
 score.py               `genmem score`
+compare.py             `genmem compare`
 workers.py             `--ray`, `--workers` and `--dry-run`
 tau.py                 its threshold, from a number or from `genmem calibrate`
 audit.py               `genmem audit`

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +24,9 @@ from genmem.cli.options import (
     Weights,
 )
 from genmem.errors import UsageError
+
+if TYPE_CHECKING:
+    from genmem.comparison import Comparison
 
 Models = Annotated[
     list[str],
@@ -64,7 +68,7 @@ def compare(
     Each metric is shown with its interval and the places that the differences between the models
     leave open. Example: genmem compare dcgan.zip biggan.zip --train train.zip --test heldout.zip
     """
-    from genmem.cli.outputs import STDOUT, check_outputs, write_json, write_text
+    from genmem.cli.outputs import STDOUT, check_outputs
     from genmem.cli.parsing import parse_backbones, split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
@@ -82,14 +86,7 @@ def compare(
     on_stdout = [name for name, value in outputs.items() if value == STDOUT]
     if len(on_stdout) > 1:
         raise UsageError(f"{' and '.join(on_stdout)} both write to stdout; give one a file.")
-    from genmem.cli.console import print_notes, print_table
     from genmem.comparison import compare as compare_models
-    from genmem.report.comparison.page import write_comparison
-    from genmem.report.comparison.tables import (
-        comparison_latex,
-        comparison_markdown,
-        comparison_table,
-    )
     from genmem.scoring.stored_sets import default_backbone
 
     [network] = parse_backbones([backbone or default_backbone(train)], preprocess)
@@ -111,14 +108,29 @@ def compare(
             skip_broken=skip_broken,
             progress=progress,
         )
-    if report is not None:
+    _write(result, outputs)
+
+
+def _write(result: Comparison, outputs: Mapping[str, str | None]) -> None:
+    """Write what was asked for, by option; print the table where nothing else goes to stdout."""
+    from genmem.cli.console import print_notes, print_table
+    from genmem.cli.outputs import STDOUT, write_json, write_output
+    from genmem.report.comparison.page import write_comparison
+    from genmem.report.comparison.tables import (
+        comparison_latex,
+        comparison_markdown,
+        comparison_table,
+    )
+
+    if (report := outputs["--report"]) is not None:
         write_comparison(result, report)
-    if json is not None:
+    if (json := outputs["--json"]) is not None:
         write_json(result.to_dict(), json)
-    for render, output in ((comparison_markdown, markdown), (comparison_latex, latex)):
-        if output is not None:
-            write_text(render(result), output)
-    if not on_stdout:
+    if (markdown := outputs["--markdown"]) is not None:
+        write_output(comparison_markdown(result), markdown)
+    if (latex := outputs["--latex"]) is not None:
+        write_output(comparison_latex(result), latex)
+    if STDOUT not in outputs.values():
         print_table(comparison_table(result))
     print_notes(result.notes)
     if report is not None:

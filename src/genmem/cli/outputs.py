@@ -70,10 +70,10 @@ def check_folder(folder: str | Path, *, inputs: Mapping[str, str | None]) -> Non
 
 def write_json(document: Json, output: str) -> None:
     """Write `document` to the file `output` atomically, or to stdout if it is "-"."""
-    write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", output)
+    write_output(json.dumps(document, indent=2, allow_nan=False) + "\n", output)
 
 
-def write_text(text: str, output: str) -> None:
+def write_output(text: str, output: str) -> None:
     """Write `text` to the file `output` atomically, or to stdout if it is "-"."""
     if output == STDOUT:
         sys.stdout.write(text)

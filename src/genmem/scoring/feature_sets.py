@@ -227,19 +227,7 @@ def load_feature_sets(
         UsageError: the backbone is unknown.
         WeightsError: its weights are not here and cannot be obtained.
     """
-    opened: dict[str, Any] = {}
-    for role, source in sources.items():
-        if isinstance(source, FeatureSet):
-            opened[role] = source
-            continue
-        refuse_empty(source, name=role)
-        may_be_statistics = statistics and role == "train"
-        is_read_later = (
-            isinstance(source, StoredSet)
-            or (may_be_statistics and is_statistics(source))
-            or is_feature_source(source)
-        )
-        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
+    opened = _open_sets(sources, stack, statistics=statistics)
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = None
     if isinstance(backbone, FeatureExtractor):
@@ -267,6 +255,24 @@ def load_feature_sets(
     _refuse_other_backbones(by_role)
     check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
+
+
+def _open_sets(sources: Mapping[str, Any], stack: ExitStack, *, statistics: bool) -> dict[str, Any]:
+    """Image sources opened; what is read later (features, statistics, references) as it is."""
+    opened: dict[str, Any] = {}
+    for role, source in sources.items():
+        if isinstance(source, FeatureSet):
+            opened[role] = source
+            continue
+        refuse_empty(source, name=role)
+        may_be_statistics = statistics and role == "train"
+        is_read_later = (
+            isinstance(source, StoredSet)
+            or (may_be_statistics and is_statistics(source))
+            or is_feature_source(source)
+        )
+        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
+    return opened
 
 
 def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:

@@ -70,7 +70,7 @@ class SetsMetric(Metric):
         """Add a batch.
 
         Args:
-            images: [b, 3, H, W] or [b, H, W, 3], uint8, or floats in [0, 1] with `normalize`; or
+            images: [b, 3, H, W] or [b, 1, H, W], uint8, or floats in [0, 1] with `normalize`; or
                 features, float [b, d], of the same backbone.
             real: whether these are training images.
 
@@ -89,7 +89,7 @@ class SetsMetric(Metric):
 
     def reset(self) -> None:
         """Forget the images; the real ones stay where `reset_real_features` is False."""
-        real = self.real
+        real = list(self.real)  # torchmetrics clears the list itself
         super().reset()
         if not self.reset_real_features:
             self.real = real
@@ -98,13 +98,18 @@ class SetsMetric(Metric):
         images = torch.as_tensor(images)
         if images.ndim == 2:
             return as_features(images, role="images").detach().to(self.device, torch.float32)
+        if images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise InputError(
+                "images: expected [b, 3, H, W] or [b, 1, H, W], or features [b, d], got "
+                f"{list(images.shape)}."
+            )
         if self.normalize:
             images = _as_bytes(images)
         elif images.is_floating_point():
             raise InputError(
                 "images: expected uint8, got floats. Pass normalize=True where they lie in [0, 1]."
             )
-        with open_images(images.cpu().numpy()) as source:
+        with open_images(images.permute(0, 2, 3, 1).cpu().numpy()) as source:
             rows = extract(source, extractor=self._extractor, cache=None).array
         return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import genmem
 from genmem.cli.app import run
+from genmem.report.comparison.page import render
 
 from ..browser import needs_chromium, overflow, visited
 
@@ -58,13 +59,19 @@ def test_the_page_opens_without_complaint_and_fits(comparison, browser, tmp_path
         )
 
 
+def test_a_difference_of_shares_has_its_sign(comparison):
+    page = render(comparison)
+    assert '<td class="value">−50.0 %</td>' in page
+    assert '<td class="value">under' not in page
+
+
 def test_markdown_has_a_column_a_model(comparison):
     lines = genmem.comparison_markdown(comparison).splitlines()
     assert lines[0] == r"| metric | a\_model | 50 % & \<b>copies\</b>\| |"
     assert lines[1] == "|---|--:|--:|"
-    assert lines[2] == "| verdict | No sign of copying | Copying |"
+    assert lines[2] == "| verdict | Open | Copying |"
     [copied] = [line for line in lines if line.startswith("| Copied fraction")]
-    assert "**0 %** (0 to" in copied
+    assert re.search(r"\*\*[\d.]+ %\*\* \(0 to [\d.]+ %\)", copied)
     assert all(line.count(" | ") == 2 for line in lines[2:6])
 
 

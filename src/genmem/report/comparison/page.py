@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genmem.comparison.results import Comparison, Difference
-from genmem.formatting import capitalize, count, printable
+from genmem.formatting import count, printable
 from genmem.report.common.images import PictureGroup
 from genmem.report.common.provenance import Provenance, describe_source, pairs, times
 from genmem.report.common.tables import Table
@@ -15,7 +15,6 @@ from genmem.report.common.verdict import Banner, render_verdict
 from genmem.report.comparison.tables import BOLD, MetricRow, rows_of
 from genmem.report.score.interpretation import value_text
 from genmem.report.score.page import closest_pictures
-from genmem.report.score.tables import interval_text
 from genmem.results import Score
 
 PAIRS_SHOWN = 6
@@ -69,7 +68,7 @@ def render(comparison: Comparison) -> str:
         rows=rows,
         bold=BOLD,
         differences=_differences(comparison, rows),
-        notes=[capitalize(printable(note)) for note in comparison.notes],
+        notes=[printable(note) for note in comparison.notes],
         provenance=Provenance(
             sources=tuple(sources),
             lists=(
@@ -97,7 +96,7 @@ def _differences(comparison: Comparison, rows: list[MetricRow]) -> Table | None:
     cells = [
         (
             f"{shown[one.metric]}: {printable(one.first)} − {printable(one.second)}",
-            value_text(one.metric, one.value),
+            _signed(one.metric, one.value),
             _interval(one),
             "yes" if one.separate else "no",
         )
@@ -114,7 +113,15 @@ def _differences(comparison: Comparison, rows: list[MetricRow]) -> Table | None:
 
 
 def _interval(one: Difference) -> str:
-    return interval_text(one.metric, one.interval) if one.interval else ""
+    if one.interval is None:
+        return ""
+    return f"{_signed(one.metric, one.interval.low)} to {_signed(one.metric, one.interval.high)}"
+
+
+def _signed(metric: str, value: float) -> str:
+    """A difference in the metric's unit, with its sign."""
+    sign = "−" if value < 0 else "+" if value > 0 else ""
+    return sign + value_text(metric, abs(float(f"{value:.3g}")))
 
 
 def _seconds(comparison: Comparison) -> dict[str, float]:

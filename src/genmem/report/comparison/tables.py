@@ -16,8 +16,8 @@ from genmem.report.score.interpretation import metric_of, value_text
 from genmem.report.score.tables import interval_text
 
 BOLD = (
-    "Bold: no model is better for certain (all pairs judged together at 95 %; by value alone where "
-    "there is no interval)."
+    "Bold: no model is better for certain, all pairs judged together at 95 %. Metrics without an "
+    "interval have no bold values."
 )
 """What the marks of the table mean."""
 
@@ -87,7 +87,7 @@ def _cell(comparison: Comparison, name: str, model: str) -> Cell:
         value=value_text(name, result.value),
         interval=interval_text(name, result.interval) if result.interval else "",
         rank=places,
-        is_best=rank is not None and rank.low == 1,
+        is_best=rank is not None and rank.low == 1 and result.interval is not None,
     )
 
 
