@@ -5,8 +5,6 @@ import pytest
 
 from genmem.cli.app import run
 
-AUDIT = ["audit", "generated.npy", "--backbone", "pixels", "--out", "audit"]
-
 
 @pytest.fixture
 def sets(tmp_path, monkeypatch):
@@ -54,13 +52,22 @@ def test_what_is_damaged_is_said_in_one_line(sets, capsys):
     assert capsys.readouterr().err.startswith("genmem: train.genmem/features/mean.npy: expected")
 
 
-@pytest.mark.parametrize("command", [AUDIT, ["duplicates"]])
-def test_a_command_that_needs_the_images_says_so(sets, capsys, command):
+def test_a_command_that_needs_the_images_says_so(sets, capsys):
     assert run(["reference", "train.npy", "--out", "train.genmem"]) == 0
-    place = ["--train", "train.genmem"] if command[0] == "audit" else ["train.genmem"]
-    out = [] if "--out" in command else ["--out", "duplicates"]
-    assert run([*command, *place, *out]) == 2
+    assert run(["duplicates", "train.genmem", "--out", "duplicates"]) == 2
     assert "is a reference" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_audit_takes_a_reference(sets, capsys):
+    build = ["reference", "train.npy", "--test", "test.npy", "--out", "train.genmem"]
+    assert run(build) == 0
+    (sets / "train.npy").unlink()
+    place = ["audit", "generated.npy", "--train", "train.genmem", "--out", "audit"]
+    assert run([*place, "--power"]) == 2
+    assert "power: needs the pixels" in capsys.readouterr().err.splitlines()[-1]
+    assert run(place) == 0
+    assert "the held-out images are those of train.genmem" in capsys.readouterr().err
+    assert run(["report", "audit"]) == 0
 
 
 def test_a_training_set_given_twice_is_refused(sets, capsys):

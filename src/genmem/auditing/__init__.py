@@ -15,6 +15,7 @@ duplicates.py         near-duplicates inside train, and between test and train
 same_picture.py       whether two pictures are the same, detail by detail, or merely alike
 feature_spaces.py     the search in one feature space: features of every augmentation
 search.py             the k nearest training images over all augmentations, exactly
+stored_matches.py     those that a reference holds already
 space_tests.py        any number of statistics, each with its null, combined to one p-value
 copied_share.py       the share of copies in each space and over all
 statistics.py         the statistics of one space and their weights

@@ -16,6 +16,7 @@ from genmem.features import Backbone, FeatureExtractor
 from genmem.images import Augmentation
 from genmem.scoring.feature_sets import ExtractOptions
 from genmem.scoring.plan import check_seed
+from genmem.scoring.stored_sets import StoredSet
 
 MAX_NEIGHBORS = 100
 """Listed for each image: memory and the tables' columns grow with it."""
@@ -32,8 +33,8 @@ class Arguments:
     """The arguments of `genmem.audit`, with sets, backbones and augmentations looked up.
 
     Attributes:
-        sources: the sets by role, as given.
-        are_features: by role, whether a set is features.
+        sources: the sets by role, as given; those of a reference as `StoredSet`s.
+        are_features: by role, whether a set was given as features.
         backbones: the feature spaces, in the given order.
         augmentations: of all spaces, the unchanged image first.
         families: the augmentations by family, of each space.
@@ -75,11 +76,32 @@ class Arguments:
                 "or leave local evidence out with --no-local (local=False)."
             )
         check_groups(self.groups)
-        mixed = any(self.are_features.values()) and not all(self.are_features.values())
+        is_given = [
+            is_feature
+            for role, is_feature in self.are_features.items()
+            if not isinstance(self.sources[role], StoredSet)
+        ]
+        mixed = any(is_given) and not all(is_given)
         if mixed and len(self.backbones) > 1:
             raise UsageError(
                 "features are one space: name only the backbone that made them, or give images."
             )
+        self._check_pixels()
+
+    def _check_pixels(self) -> None:
+        """Refuse what needs pixels of sets that have none."""
+        train = self.sources["train"]
+        if isinstance(train, StoredSet):
+            needs = {
+                "augment": len(self.augmentations) > 1,
+                "local": self.local,
+                "power": self.power,
+            }
+            for name in (name for name, is_wanted in needs.items() if is_wanted):
+                raise UsageError(
+                    f"{name}: needs the pixels of the training images, and {train.reference.name} "
+                    "is a reference, which has none. Give the images (--train)."
+                )
         if self.are_features["train"] and len(self.augmentations) > 1:
             raise UsageError("augment: features cannot be augmented; give images as train.")
         if self.are_features["train"] and self.classes:

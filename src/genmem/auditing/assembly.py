@@ -21,10 +21,10 @@ from genmem.auditing.space_results import Bools, Floats, SpaceResult
 from genmem.auditing.space_tests import TestResult, combine_tests, most_significant
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
-from genmem.images import read_classes
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import FeatureSet
 from genmem.scoring.score import set_notes
+from genmem.scoring.stored_sets import reference_notes, reference_provenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def assemble_audit(
     audit = Audit(
         generated_ids=by_role["generated"].ids,
         train_ids=by_role["train"].ids,
-        classes=_class_names(by_role["train"]) if arguments.classes else None,
+        classes=by_role["train"].classes if arguments.classes else None,
         augmentations=arguments.augmentations,
         spaces=results,
         p_values=test.p_values,
@@ -85,7 +85,10 @@ def assemble_audit(
         groups=searches.groups,
         power=power,
         inputs={role: by_role[role].summary for role in arguments.sources},
-        provenance=provenance(seed=arguments.seed),
+        provenance={
+            **provenance(seed=arguments.seed),
+            **reference_provenance(by_role["train"].stored),
+        },
         seconds=arguments.seconds,
         local=searches.local.evidence,
         notes=_notes(searches, results, test, flags, power, biased=excluded.biased),
@@ -185,8 +188,14 @@ def _notes(
     biased: bool,
 ) -> tuple[str, ...]:
     """What a reader must know: of the sets, the backbones, local evidence, flags and power."""
+    by_role = searches.spaces[0].by_role
     return (
-        *set_notes(searches.spaces[0].by_role),
+        *set_notes(by_role),
+        *reference_notes(
+            by_role["train"].stored,
+            by_role["test"].stored if "test" in by_role else None,
+            pictures=by_role["generated"].has_pictures,
+        ),
         *(note for sets in searches.spaces for note in sets.notes()),
         *searches.local.notes,
         *caveats(
@@ -202,16 +211,8 @@ def _notes(
     )
 
 
-def _class_names(train: FeatureSet) -> list[str | None]:
-    """The training images' classes, in row order."""
-    if train.source is None:
-        raise AssertionError("features have no classes")
-    names = read_classes(train.source)
-    return [names[position] for position in train.positions.tolist()]
-
-
 def _thumbnails(by_role: dict[str, FeatureSet], stack: ExitStack) -> SourceThumbnails | None:
-    """Thumbnails, which keep the sources open; None where one of the two sets is features."""
-    if by_role["generated"].source is None or by_role["train"].source is None:
+    """Thumbnails, which keep the sources open; None where one of the two sets has no pictures."""
+    if not by_role["generated"].has_pictures or not by_role["train"].has_pictures:
         return None
     return SourceThumbnails(by_role=by_role, open_files=stack.pop_all())

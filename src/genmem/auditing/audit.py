@@ -21,9 +21,7 @@ from genmem.auditing.verdict_evidence import add_verdict
 from genmem.features import BackboneLike, Device, is_feature_source
 from genmem.images import Progress
 from genmem.scoring.feature_sets import ExtractOptions
-
-DEFAULT_BACKBONES = ("efficientnet-lite0", "pixels@64")
-"""Spaces that need no download and take images of any size."""
+from genmem.scoring.stored_sets import StoredSet, open_references
 
 
 def audit(
@@ -31,7 +29,7 @@ def audit(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbones: Sequence[BackboneLike] = DEFAULT_BACKBONES,
+    backbones: Sequence[BackboneLike] | None = None,
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
@@ -59,12 +57,15 @@ def audit(
 
     Args:
         generated: whatever `genmem.score` takes.
-        train: the training set.
-        test: held-out images of the same kind; None for training images, each left out in turn.
+        train: the training set, or a reference (`docs/reference.md`), which takes the place of the
+            images, except where their pixels are needed: for `augment`, `local` and `power`.
+        test: held-out images of the same kind; None for those of a reference, and without any for
+            training images, each left out in turn.
         backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
             pixels miss flips and crops, so name several. Each as in `genmem.score`, except that
             "pixels" is `pixels@64`: images are stretched to one size, in pixels a side. Unused
-            where features are given.
+            where features are given. None for all of a reference, else
+            "efficientnet-lite0,pixels@64", which need no download and take images of any size.
         augment: families of augmentations of the training images to compare with too: "flip",
             "crops"; "pixels@64:crops" for that space alone. Each multiplies the number of training
             images by its augmentations, cheap in pixels and expensive in a network's features.
@@ -115,11 +116,15 @@ def audit(
     if test is not None:
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
-    entries = find_audit_backbones(backbones, weights=weights)
+    sources = open_references(sources)
+    entries = find_audit_backbones(backbones, sources, weights=weights)
     augmentations, families = parse_families(augment, [entry.name for entry in entries])
     arguments = Arguments(
         sources=sources,
-        are_features={role: is_feature_source(source) for role, source in sources.items()},
+        are_features={
+            role: not isinstance(source, StoredSet) and is_feature_source(source)
+            for role, source in sources.items()
+        },
         backbones=entries,
         augmentations=augmentations,
         families=families,

@@ -12,7 +12,7 @@ from genmem.auditing.feature_spaces import REFERENCE, SpaceSearch, distance_metr
 from genmem.auditing.same_picture import CALIBRATION_IMAGES, find_same_pictures
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
 from genmem.auditing.space_results import Bools, Duplicates, Floats, Ints
-from genmem.images import hash_images
+from genmem.auditing.stored_matches import stored_others
 from genmem.metrics.copied_fraction import NO_DISTANCE
 from genmem.neighbors import Metric
 from genmem.scoring.feature_sets import FeatureSet, FeatureSets
@@ -94,14 +94,17 @@ def find_train_duplicates(sets: FeatureSets, *, seed: int, drop: bool) -> TrainD
     rows = np.arange(count)
     if count > MOST_QUERIES:
         rows = np.sort(np.random.default_rng(seed).choice(count, MOST_QUERIES, replace=False))
-    array = train.array if len(rows) == count else take_rows(train.array, rows)
-    matches = nearest_over_augmentations(
-        {"train": Queries(array=array, train_rows=rows)},
-        [iter([train.array])],
-        train_rows=np.arange(count),
-        k=min(REFERENCE, count - 1),
-        metric=metric,
-    )["train"]
+    k = min(REFERENCE, count - 1)
+    matches = stored_others(train, rows, k=k, metric=metric)
+    if matches is None:
+        array = train.array if len(rows) == count else take_rows(train.array, rows)
+        matches = nearest_over_augmentations(
+            {"train": Queries(array=array, train_rows=rows)},
+            [iter([train.array])],
+            train_rows=np.arange(count),
+            k=k,
+            metric=metric,
+        )["train"]
     first, second, distances = _near_pairs(rows, matches, metric)
     # Each pair once: the later image repeats the earlier one.
     later, earlier = np.maximum(first, second), np.minimum(first, second)
@@ -112,7 +115,7 @@ def find_train_duplicates(sets: FeatureSets, *, seed: int, drop: bool) -> TrainD
     exact = _same_content(train, later, train, earlier)
     same = _same_pictures(train, train, (later, earlier), exact, rows, matches)
     certain = exact | _is_certain(later, earlier, rows, matches, metric)
-    if train.source is not None:
+    if train.has_pictures:
         certain &= same
     pairs = _duplicates(
         sets,
@@ -152,7 +155,7 @@ def exclude_duplicates(sets: FeatureSets, search: SpaceSearch, *, drop: bool) ->
     copies, repeats = none.copy(), none.copy()
     copies[first[exact]] = True
     repeats[first[same]] = True
-    has_pictures = test.source is not None and train.source is not None
+    has_pictures = test.has_pictures and train.has_pictures
     certain = (_relative(matches, search.metric) <= CERTAIN) & (repeats if has_pictures else True)
     certain |= copies
     duplicates = _duplicates(
@@ -256,10 +259,9 @@ def _same_content(
     first: FeatureSet, first_rows: Ints, second: FeatureSet, second_rows: Ints
 ) -> Bools:
     """bool [p]: whether the stored images (or, for features, the rows) are the same to the byte."""
-    if first.source is not None and second.source is not None:
-        first_hashes = hash_images(first.source).per_image[first.positions[first_rows]]
-        second_hashes = hash_images(second.source).per_image[second.positions[second_rows]]
-        return np.asarray((first_hashes == second_hashes).all(axis=1))
+    hashes, second_hashes = first.content_hashes, second.content_hashes
+    if hashes is not None and second_hashes is not None:
+        return np.asarray((hashes[first_rows] == second_hashes[second_rows]).all(axis=1))
     if not len(first_rows):
         return np.zeros(0, dtype=bool)
     arrays = (

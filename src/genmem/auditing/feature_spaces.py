@@ -14,18 +14,25 @@ from genmem.arrays import take_rows
 from genmem.auditing.augment_option import AugmentationFamilies
 from genmem.auditing.search import Matches, Queries, nearest_over_augmentations
 from genmem.auditing.space_results import Ints
+from genmem.auditing.stored_matches import stored_honest
 from genmem.features import (
     Backbone,
     BackboneLike,
     FeatureExtractor,
     extract,
     image_transform,
+    is_feature_source,
     is_pixels,
     pixels,
 )
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
 from genmem.neighbors import Metric
+from genmem.reference import Reference
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones, name_set
+from genmem.scoring.stored_sets import StoredSet
+
+DEFAULT_BACKBONES = ("efficientnet-lite0", "pixels@64")
+"""Spaces that need no download and take images of any size."""
 
 PLANTED = "planted"
 """The role of planted copies among an audit's sets (`power`)."""
@@ -38,20 +45,60 @@ _STREAM_ROWS = 2_048
 
 
 def find_audit_backbones(
-    backbones: Sequence[BackboneLike], *, weights: str | Path | None
+    backbones: Sequence[BackboneLike] | None,
+    sources: Mapping[str, Any],
+    *,
+    weights: str | Path | None,
 ) -> list[Backbone]:
     """`find_backbones`, but `pixels` is `pixels@64`, which takes images of any size.
 
     Args:
-        backbones: names, files, modules, callables or `Backbone`s.
+        backbones: names, files, modules, callables or `Backbone`s; None for all of a reference,
+            else `DEFAULT_BACKBONES`.
+        sources: the sets by role; a reference opened.
         weights: the weights file that was given, for one backbone.
 
     Raises:
-        UsageError: as `find_backbones`.
+        UsageError: as `find_backbones`; or a reference lacks a backbone.
     """
+    train = sources["train"]
+    if backbones is None:
+        backbones = default_backbones(sources)
+    if isinstance(train, StoredSet):
+        return _find_stored_backbones(backbones, sources, train.reference, weights)
     if not isinstance(backbones, str) and isinstance(backbones, Sequence):
         backbones = [pixels.STRETCHED if _is_plain_pixels(one) else one for one in backbones]
     return find_backbones(backbones, weights=weights)
+
+
+def default_backbones(sources: Mapping[str, Any]) -> tuple[str, ...]:
+    """The backbones where none is named: all of a reference, else `DEFAULT_BACKBONES`.
+
+    Args:
+        sources: the sets by role; a reference opened.
+    """
+    train = sources["train"]
+    if not isinstance(train, StoredSet) or not _has_images(sources):
+        return DEFAULT_BACKBONES
+    # Features that no backbone made are no space for images; the default ones are refused then.
+    return tuple(name for name in train.reference.spaces if name != "features") or DEFAULT_BACKBONES
+
+
+def _has_images(sources: Mapping[str, Any]) -> bool:
+    return not all(isinstance(one, StoredSet) or is_feature_source(one) for one in sources.values())
+
+
+def _find_stored_backbones(
+    backbones: Sequence[BackboneLike],
+    sources: Mapping[str, Any],
+    reference: Reference,
+    weights: str | Path | None,
+) -> list[Backbone]:
+    """The backbones of a reference: its features are not made again, so that `pixels` is itself."""
+    entries = find_backbones(backbones, weights=weights)
+    for entry in entries if _has_images(sources) else ():
+        reference.space(entry.name)
+    return entries
 
 
 def _is_plain_pixels(backbone: BackboneLike) -> bool:
@@ -112,7 +159,12 @@ def search_space(
         options: broken images as in `sets`, and progress.
     """
     metric = distance_metric(sets.backbone)
+    k = min(max(k, REFERENCE), len(train_rows) - honest.extra)
     queries = {"generated": Queries(array=sets.by_role["generated"].array), "honest": honest}
+    # A training set that is stored is never augmented, so that this is all of honest's matches.
+    known = stored_honest(sets, honest, train_rows=train_rows, k=k, metric=metric)
+    if known is not None:
+        del queries["honest"]
     if PLANTED in sets.by_role:
         queries[PLANTED] = Queries(array=sets.by_role[PLANTED].array)
     matches = {
@@ -123,7 +175,7 @@ def search_space(
                 for augmentation in augmentations
             ),
             train_rows=train_rows,
-            k=min(max(k, REFERENCE), len(train_rows) - honest.extra),
+            k=k,
             metric=metric,
         )
         for family, augmentations in families.items()
@@ -133,7 +185,7 @@ def search_space(
         metric=metric,
         families=families,
         generated={family: by_query["generated"] for family, by_query in matches.items()},
-        honest={family: by_query["honest"] for family, by_query in matches.items()},
+        honest={family: known or by_query["honest"] for family, by_query in matches.items()},
         honest_rows=honest.train_rows,
         planted={family: by_query[PLANTED] for family, by_query in matches.items()}
         if PLANTED in queries

@@ -18,6 +18,7 @@ from genmem.features.extract import RowIds
 from genmem.images import ImageSource
 from genmem.neighbors import Metric, nearest
 from genmem.scoring.feature_sets import FeatureSet
+from genmem.scoring.stored_sets import StoredSet
 
 NEAR_DUPLICATES = "near-duplicates"
 """`--groups near-duplicates`: held-out images that nearly repeat each other are one group."""
@@ -78,18 +79,21 @@ def check_group_labels(option: GroupsOption | None, sets: Mapping[str, Any]) -> 
     """
     if option is None or option == NEAR_DUPLICATES:
         return
-    ids = {
-        role: RowIds(np.arange(len(images)), images)
-        if isinstance(images, ImageSource)
-        else load_features(images, role=role).ids
-        for role, images in sets.items()
-        if role in _ROLES
-    }
+    ids = {role: _ids(images, role) for role, images in sets.items() if role in _ROLES}
     groups = _label_groups(option, ids)
     if "test" not in ids:
         train_groups(groups, np.arange(len(ids["train"])))
     elif groups.in_train().all():
         raise InputError(NONE_LEFT)
+
+
+def _ids(images: Any, role: str) -> Sequence[str]:
+    """The ids of an opened set."""
+    if isinstance(images, StoredSet):
+        return images.reference.ids(images.role)
+    if isinstance(images, ImageSource):
+        return RowIds(np.arange(len(images)), images)
+    return load_features(images, role=role).ids
 
 
 def find_groups(

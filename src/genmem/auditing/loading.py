@@ -21,7 +21,14 @@ from genmem.features import FeatureExtractor
 from genmem.features.preprocessing import Identity
 from genmem.images import ImageSource, open_images, read_classes
 from genmem.io.paths import refuse_empty
-from genmem.scoring.feature_sets import FeatureSets, load_feature_sets, open_backbones, open_set
+from genmem.scoring.feature_sets import (
+    FeatureSets,
+    load_feature_sets,
+    on_gpu,
+    open_backbones,
+    open_set,
+)
+from genmem.scoring.stored_sets import StoredSet
 
 
 def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
@@ -39,13 +46,13 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
     """
     for role, source in arguments.sources.items():
         refuse_empty(source, name=role)
-    opened = {
+    opened: dict[str, Any] = {
         role: source
-        if arguments.are_features[role]
+        if arguments.are_features[role] or isinstance(source, StoredSet)
         else stack.enter_context(open_set(source, role))
         for role, source in arguments.sources.items()
     }
-    if arguments.classes and not any(read_classes(opened["train"])):
+    if arguments.classes and not any(_classes(opened["train"])):
         raise UsageError(
             "classes: the training images have none: all lie in one folder or have one label. "
             "Put each class in a folder of its own, or leave out --classes."
@@ -72,14 +79,19 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
     loaded: dict[int, FeatureSets] = {}
     for place in order:
         with arguments.timed("features"):
-            loaded[place] = load_feature_sets(
+            sets = load_feature_sets(
                 opened, stack=stack, backbone=extractors[place], options=arguments.options
             )
+            loaded[place] = on_gpu(sets, arguments.options.device)
             arrays = {role: rows.array for role, rows in loaded[place].by_role.items()}
             counts = row_counts(as_feature_sets(**arrays))
         why = "an audit compares with several images."
         check_at_least(counts["train"], MIN_TRAIN, role="train", why=why)
     return [loaded[place] for place in range(len(extractors))]
+
+
+def _classes(train: ImageSource | StoredSet) -> list[str | None]:
+    return train.classes if isinstance(train, StoredSet) else read_classes(train)
 
 
 def _announce_detectable(arguments: Arguments, opened: Mapping[str, Any]) -> None:

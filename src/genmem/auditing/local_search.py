@@ -93,11 +93,13 @@ def search_local(
     Raises:
         UsageError: it is asked for and cannot be had.
     """
-    sources = {role: rows.source for role, rows in by_role.items() if role != PLANTED}
+    sources = {
+        role: rows.stored or rows.source for role, rows in by_role.items() if role != PLANTED
+    }
     note = why_not_local(option, sources)
     if note is not None:
         return LocalSearch(notes=(note,))
-    images = {role: source for role, source in sources.items() if source is not None}
+    images = {role: one for role, one in sources.items() if isinstance(one, ImageSource)}
     rows = searches[0].honest_rows
     honest = [search.honest[UNCHANGED] for search in searches]
     groups_of_train = None

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genmem.images import decode
 from genmem.images.prefetch import map_in_order, usable_cores
+from genmem.scoring.closest import row_image
 from genmem.scoring.feature_sets import FeatureSet
 
 Ints = NDArray[np.int64]
@@ -123,10 +123,10 @@ def find_same_pictures(
         different: rows of the two sets that are near but show different pictures.
 
     Returns:
-        bool [p]; all False where a set came as features.
+        bool [p]; all False where a set has no pictures.
     """
     same = np.zeros(len(pairs[0]), dtype=bool)
-    if first.source is None or second.source is None or not len(same):
+    if not (first.has_pictures and second.has_pictures and len(same)):
         return same
     compared = (pairs[0][:MOST_COMPARED], pairs[1][:MOST_COMPARED])
     side = _common_side(first, different[0] if len(different[0]) else pairs[0])
@@ -156,7 +156,7 @@ def _agreements(first: FeatureSet, second: FeatureSet, pairs: RowPairs, side: in
 
 
 def _pixels(features: FeatureSet, row: int) -> NDArray[np.uint8]:
-    if features.source is None:
+    image = row_image(features, row, largest_side=None)
+    if image is None:
         raise AssertionError("features have no pictures")
-    position = int(features.positions[row])
-    return decode(features.source.content(position), name=features.source.describe(position))
+    return np.asarray(image)

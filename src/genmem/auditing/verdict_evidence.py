@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,12 @@ from genmem.metrics.copied_fraction import (
     snap_to_zero,
 )
 from genmem.metrics.intervals import clopper_pearson
+from genmem.neighbors import Nearest
+from genmem.reference.description import SEED
 from genmem.results import Interval, Result, Verdict, Yardstick
 from genmem.scoring.evidence import CHANCE, Evidence, NearCopies
 from genmem.scoring.exact_copies import NO_DISTANCE, ExactCopies, count_exact_copies
-from genmem.scoring.feature_sets import FeatureSets
+from genmem.scoring.feature_sets import FeatureSet, FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import decide
@@ -79,18 +81,22 @@ def _exact_copies(
 ) -> ExactCopies | None:
     """Exact copies, beside repeats among held-out and among all training images."""
     sets, by_space = searches.spaces[0], searches.by_space
-    generated, test = equal_images(sets, by_space)
+    equal = equal_images(sets, by_space)
     train = sets.by_role["train"]
     every = len(searches.duplicates.unique_rows) == len(train.ids)
     repeats = repeats_of(yardsticks[0]) if yardsticks and every else None
-    if repeats is None and not generated.all():
-        repeats = count_repeats(train.array, metric=by_space[0].metric, seed=seed)
+    if repeats is None and not equal.generated.all():
+        others = _stored_others(train, by_space[0])
+        repeats = count_repeats(train.array, metric=by_space[0].metric, seed=seed, others=others)
+    by_role = {"generated": equal.generated}
+    if equal.test is not None:
+        by_role["test"] = equal.test
     return count_exact_copies(
-        {"generated": generated} if test is None else {"generated": generated, "test": test},
+        by_role,
         held_out=_held_out(audit),
         comparable=all(one.holds for one in yardsticks),
         repeats=repeats,
-        what="to the pixel" if train.source is not None else "in all features",
+        what="to the pixel" if equal.to_the_pixel else "in all features",
     )
 
 
@@ -219,7 +225,7 @@ def _fraction(audit: Audit) -> Result | None:
 def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) -> Yardstick:
     """The yardstick in one space, of the rows that are compared; files are looked at once."""
     by_role, search = searches.spaces[place].by_role, searches.by_space[place]
-    sources = {role: rows.source for role, rows in by_role.items()} if place == 0 else None
+    sources = {role: rows.stored_images for role, rows in by_role.items()} if place == 0 else None
     rows = {"train": searches.duplicates.unique_rows, "test": np.flatnonzero(honest.kept)}
     groups = None
     if searches.groups is not None:
@@ -231,9 +237,35 @@ def _check(searches: Searches, place: int, honest: HonestUnits, *, seed: int) ->
         sources=sources,
         groups=groups,
         metric=search.metric,
-        precomputed=Precomputed(test_distances=search.honest[UNCHANGED].distances[rows["test"], 0]),
+        precomputed=_precomputed(searches, place, rows, seed),
         seed=seed,
     )
+
+
+def _precomputed(
+    searches: Searches, place: int, rows: Mapping[str, Ints], seed: int
+) -> Precomputed:
+    """What the searches and a reference say of the rows that are compared."""
+    by_role, search = searches.spaces[place].by_role, searches.by_space[place]
+    test_distances = search.honest[UNCHANGED].distances[rows["test"], 0]
+    train, test = by_role["train"], by_role["test"]
+    if len(rows["train"]) < len(train.ids):
+        return Precomputed(test_distances=test_distances)
+    two_sample = None
+    if seed == SEED and test.stored is not None and len(rows["test"]) == len(test.ids):
+        two_sample = test.stored.space and test.stored.space.two_sample
+    return Precomputed(
+        test_distances=test_distances,
+        others=_stored_others(train, search),
+        two_sample=two_sample,
+    )
+
+
+def _stored_others(train: FeatureSet, search: SpaceSearch) -> Nearest | None:
+    """The nearest other training rows of each, where a reference lists them."""
+    if train.stored is None or train.stored.space is None or search.metric == "euclidean":
+        return None
+    return train.stored.space.cosine
 
 
 def _take(array: Any, rows: Ints) -> Any:

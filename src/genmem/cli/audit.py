@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from genmem.cli.options import (
-    Backbones,
     Device,
     DropDuplicates,
     DryRun,
@@ -18,6 +17,7 @@ from genmem.cli.options import (
     OutDirectory,
     Preprocess,
     Ray,
+    ReferenceBackbones,
     Seed,
     SkipBroken,
     Train,
@@ -82,7 +82,7 @@ def audit(
     train: Train,
     out: OutDirectory,
     test: HonestImages = None,
-    backbone: Backbones = "efficientnet-lite0,pixels@64",
+    backbone: ReferenceBackbones = None,
     augment: Augment = None,
     neighbors: Neighbors = 5,
     level: Level = 0.05,
@@ -106,6 +106,9 @@ def audit(
     The default backbones need no download and take images of any size. `pixels@SIDE` compares
     images stretched to SIDE x SIDE pixels, and here `pixels` is `pixels@64`.
 
+    A reference (`genmem reference`) takes the place of the training images, except for `--augment`,
+    `--local` and `--power`, which need their pixels.
+
     Images are compared as they are stored; the EXIF orientation of photographs is ignored.
 
     Prints an estimate of each stage's duration before it starts. With `--drop-duplicates`,
@@ -121,6 +124,7 @@ def audit(
         inputs={"GENERATED": generated, "--train": train, "--test": test, "--weights": weights},
     )
     from genmem.auditing import audit as compute_audit
+    from genmem.auditing.feature_spaces import default_backbones
     from genmem.cli.console import print_audit
     from genmem.cli.workers import on_workers
     from genmem.io.result_folder import check_result_folder
@@ -129,19 +133,24 @@ def audit(
     from genmem.report.dossier.write import write_dossier
     from genmem.scoring.cost import audit_pairs
     from genmem.scoring.feature_sets import ExtractOptions
+    from genmem.scoring.stored_sets import open_references
 
     check_result_folder(out, AUDIT)
     if pdf:
         check_pdf()
-    networks = parse_backbones(split_names(backbone), preprocess)
     by_role = {"generated": generated, "train": train, "test": test}
+    by_role = {role: source for role, source in by_role.items() if source is not None}
+    names = (
+        default_backbones(open_references(by_role)) if backbone is None else split_names(backbone)
+    )
+    networks = parse_backbones(names, preprocess)
     with (
         progress_on_stderr() as progress,
         on_workers(
             ray,
             workers,
             dry_run,
-            sources={role: source for role, source in by_role.items() if source is not None},
+            sources=by_role,
             backbones=networks,
             options=ExtractOptions(weights=weights, device=device, progress=progress),
             pairs=audit_pairs,

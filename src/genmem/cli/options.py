@@ -107,6 +107,15 @@ Backbones = Annotated[
         help="Backbones that compute the features (see `genmem backbones`).",
     ),
 ]
+ReferenceBackbones = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        metavar="NAME,…",
+        help="Backbones that compute the features (see `genmem backbones`).",
+        show_default="efficientnet-lite0,pixels@64, or those of a reference",
+    ),
+]
 MetricNames = Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")]
 Tau = Annotated[
     str | None,

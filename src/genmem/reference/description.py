@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import check_at_least, to_numpy
-from genmem.metrics.copied_fraction import NEIGHBORS
 from genmem.metrics.memorization_ratio import distance_ratios, two_nearest_different
 from genmem.metrics.moments import moments
 from genmem.metrics.prdc import DENSITY_NEIGHBORHOOD, SUBSET_ROWS, train_subset
@@ -21,7 +20,7 @@ SEED = 0
 EUCLIDEAN_NEIGHBORS = 5
 COSINE_NEIGHBORS = 10
 """Other training rows that are listed for each training row, by Euclidean distance and by absolute
-cosine. A page of the yardstick looks at 5 different ones."""
+cosine; by the latter as many for each held-out row. An audit compares with the tenth."""
 
 NEAR = 1 / 3
 """Two training rows are near-duplicates where d1/d2 of one to the others is below this."""
@@ -41,7 +40,7 @@ def neighbor_counts(rows: int) -> dict[str, int]:
         "cosine": min(COSINE_NEIGHBORS, rows - 1),
         "subset": subset,
         "subset_neighbors": min(DENSITY_NEIGHBORHOOD, subset - 1),
-        "test_cosine": min(NEIGHBORS, rows),
+        "test_cosine": min(COSINE_NEIGHBORS, rows),
     }
 
 

@@ -56,6 +56,11 @@ def _encode(source: ImageSource, position: int) -> bytes:
     return buffer.getvalue()
 
 
+def is_whole(picture: bytes) -> bool:
+    """Whether a picture is the image itself, pixel by pixel, and not a smaller one."""
+    return picture.startswith(b"\x89PNG")
+
+
 def _write_bytes(path: Path, pieces: Iterable[bytes]) -> list[int]:
     """Write pieces as one uint8 array, whose header is written again once its length is known."""
     lengths = []

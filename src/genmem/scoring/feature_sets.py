@@ -32,7 +32,15 @@ from genmem.features import (
 )
 from genmem.features.engines import choose_device
 from genmem.formatting import count, set_name
-from genmem.images import ArraySource, ImageSource, Progress, open_images, side_file_notes
+from genmem.images import (
+    ArraySource,
+    ImageSource,
+    Progress,
+    hash_images,
+    open_images,
+    read_classes,
+    side_file_notes,
+)
 from genmem.io.paths import refuse_empty
 from genmem.reference import Reference
 from genmem.results import InputSummary, Json
@@ -101,6 +109,28 @@ class FeatureSet:
         if self.stored is None:
             return self.source
         return self.stored.reference.properties(self.stored.role)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether `closest.row_image` gives pictures of the rows, small ones at least."""
+        return self.source is not None or (self.stored is not None and self.stored.entry.thumbnails)
+
+    @property
+    def content_hashes(self) -> NDArray[np.uint8] | None:
+        """Content hashes of the rows' stored images, uint8 [n, 16]; None of features."""
+        if self.source is not None:
+            return hash_images(self.source).per_image[self.positions]
+        return None if self.stored is None else self.stored.reference.hashes(self.stored.role)
+
+    @property
+    def classes(self) -> list[str | None]:
+        """The class of each row; None where it has none."""
+        if self.stored is not None:
+            return self.stored.classes
+        if self.source is None:
+            return [None] * len(self.ids)
+        names = read_classes(self.source)
+        return [names[position] for position in self.positions.tolist()]
 
     def thumbnail(self, row: int) -> bytes | None:
         """The encoded small picture that a reference has of a row; None without one."""

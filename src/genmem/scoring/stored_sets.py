@@ -2,8 +2,8 @@
 
 `open_references` is where a command turns `--train train.genmem` into sets. What it gives are
 `StoredSet`s, which `load_feature_sets` makes `FeatureSet`s of, with `stored` set and no `source`.
-An audit begins in the same way; where it asks `rows.source` for pixels (augmented training images,
-local evidence, pairs to look at), a `FeatureSet` with `stored` has none, or thumbnails only.
+Where an audit asks for pixels (augmented training images, local evidence, pairs to look at), a
+`FeatureSet` with `stored` has none, or thumbnails only.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from genmem.errors import UsageError
 from genmem.reference import Reference, is_reference, open_reference
+from genmem.reference.manifest import SetEntry
 from genmem.reference.reference import ReferenceSpace, Role
 from genmem.results import Json
 
@@ -32,6 +33,19 @@ class StoredSet:
     reference: Reference
     role: Role
     space: ReferenceSpace | None = None
+
+    def __len__(self) -> int:
+        return self.entry.count
+
+    @property
+    def entry(self) -> SetEntry:
+        """The set in the reference's manifest."""
+        return self.reference.manifest.sets[self.role]
+
+    @property
+    def classes(self) -> list[str | None]:
+        """The class of each row; None where it has none."""
+        return self.reference.ids(self.role).classes
 
 
 def open_references(sources: Mapping[str, Any], *, held_out: bool = True) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from genmem.errors import InputError
 from genmem.formatting import count, duration
 from genmem.images import ImageSource, decode
 from genmem.images.prefetch import usable_cores
+from genmem.scoring.stored_sets import StoredSet
 
 SMALLEST_SIDE = 64
 """Images of a smaller short side, in pixels, have too few keypoints."""
@@ -26,8 +27,10 @@ def reason_without_local(sources: Mapping[str, Any]) -> str | None:
     """Why local evidence cannot be looked for, as a clause; None where it can.
 
     Args:
-        sources: the sets by role, opened; sets of features have no images.
+        sources: the sets by role, opened; those of features or of a reference have no images.
     """
+    if any(isinstance(source, StoredSet) for source in sources.values()):
+        return "it needs the pixels of the training images, and a reference has none"
     if not all(isinstance(source, ImageSource) for source in sources.values()):
         return "it needs images, not features"
     missing = [package for module, package in _PACKAGES.items() if find_spec(module) is None]
