@@ -55,7 +55,7 @@ def test_what_is_damaged_is_said_in_one_line(sets, capsys):
 def test_a_command_that_needs_the_images_says_so(sets, capsys):
     assert run(["reference", "train.npy", "--out", "train.genmem"]) == 0
     assert run(["duplicates", "train.genmem", "--out", "duplicates"]) == 2
-    assert "is a reference" in capsys.readouterr().err.splitlines()[-1]
+    assert "was made of features" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_an_audit_takes_a_reference(sets, capsys):

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from genmem.cli.options import SOURCE, Backbones, Device, OutDirectory, SkipBroken, Weights
+from genmem.cli.options import (
+    SOURCE,
+    Device,
+    OutDirectory,
+    ReferenceBackbones,
+    SkipBroken,
+    Weights,
+)
 
 
 def duplicates(
@@ -21,7 +28,7 @@ def duplicates(
             "listed for deletion.",
         ),
     ] = None,
-    backbone: Backbones = "efficientnet-lite0,pixels@64",
+    backbone: ReferenceBackbones = None,
     regions: Annotated[
         bool | None,
         typer.Option(
@@ -37,7 +44,8 @@ def duplicates(
     """List images that repeat others, which to keep and which to delete.
 
     Finds the same picture though resized, recompressed, recolored, mirrored, turned or cropped.
-    Writes a page, tables and delete.txt; deletes nothing.
+    Writes a page, tables and delete.txt; deletes nothing. TRAIN and `--against` may be references
+    (`genmem reference`), whose pictures are compared.
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names
@@ -54,7 +62,7 @@ def duplicates(
         result = search(
             train,
             against=against,
-            backbones=split_names(backbone),
+            backbones=None if backbone is None else split_names(backbone),
             local=regions,
             weights=weights,
             device=device,

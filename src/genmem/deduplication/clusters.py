@@ -80,5 +80,5 @@ def _cluster(
 
 
 def _rank(image: ImageFile) -> tuple[int, int]:
-    """Smaller is better: more pixels, then a larger file."""
-    return -image.width * image.height, -image.bytes
+    """Smaller is better: more pixels, then a larger file; what is not known does not count."""
+    return -(image.width or 0) * (image.height or 0), -(image.bytes or 0)

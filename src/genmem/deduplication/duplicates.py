@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import as_source
+from genmem.auditing.feature_spaces import DEFAULT_BACKBONES, distance_metric
 from genmem.auditing.local import reason_without_local
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.deduplication.candidates import RowPair, identical_pairs, near_pairs
@@ -19,13 +21,14 @@ from genmem.deduplication.clusters import find_clusters
 from genmem.deduplication.results import DuplicateSearch, ImageFile, Match
 from genmem.deduplication.verify import Verifier, find_matches, verifier
 from genmem.errors import UsageError
-from genmem.features import BackboneLike, Device, is_feature_source
-from genmem.images import Progress, decode
+from genmem.features import BackboneLike, Device, find_backbone, is_feature_source
+from genmem.images import Progress
 from genmem.provenance import provenance
+from genmem.reference import is_reference
+from genmem.reference.thumbnails import SIDE, is_whole
+from genmem.scoring.closest import row_image
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSet, load_feature_sets, open_set
-
-BACKBONES = ("efficientnet-lite0", "pixels@64")
-"""Spaces that propose pairs, which work without a download."""
+from genmem.scoring.stored_sets import StoredSet, reference_provenance, stored_train
 
 _KIND_ORDER = ("identical", "same", "part")
 
@@ -34,7 +37,7 @@ def duplicates(
     train: Any,
     *,
     against: Any = None,
-    backbones: Sequence[BackboneLike] = BACKBONES,
+    backbones: Sequence[BackboneLike] | None = None,
     local: bool | None = None,
     weights: str | Path | None = None,
     device: Device = "auto",
@@ -48,10 +51,13 @@ def duplicates(
     half of both (`auditing.local`). Images that share only a part are listed, but not deleted.
 
     Args:
-        train: images, whatever `genmem.score` takes for images.
+        train: images, whatever `genmem.score` takes for images; or a reference with pictures
+            (`docs/reference.md`), by which its images are compared.
         against: other images, such as the held-out ones; training images that repeat one of them
-            are deleted, and none of them is. None: train is compared with itself alone.
-        backbones: the spaces that propose pairs.
+            are deleted, and none of them is. A reference stands for its training images. None:
+            train is compared with itself alone.
+        backbones: the spaces that propose pairs. None for all of a reference, else
+            "efficientnet-lite0,pixels@64", which need no download.
         local: look for shared regions too, which finds turned and strongly cropped images. None:
             where the images have 64 pixels or more and the extra `local` is installed.
         weights: weights file of a single backbone; None to look for it.
@@ -64,7 +70,8 @@ def duplicates(
 
     Raises:
         InputError: a set is empty or broken.
-        UsageError: features were given, or an argument is unknown.
+        UsageError: features were given, an argument is unknown, or a reference lacks what is
+            needed of it.
         WeightsError: a backbone's weights are missing and cannot be obtained.
 
     Example:
@@ -80,16 +87,23 @@ def duplicates(
     sources = {"train": as_source(train, role="train")}
     if against is not None:
         sources["test"] = as_source(against, role="against")
+    sources = {
+        role: stored_train(source) if is_reference(source) else source
+        for role, source in sources.items()
+    }
+    _check_images(sources)
+    backbones = _default_backbones(sources) if backbones is None else backbones
     if not backbones:
         raise UsageError("backbones: expected at least one that proposes pairs, got none.")
-    if any(map(is_feature_source, sources.values())):
-        raise UsageError("duplicates are searched for among images; give images, not features.")
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
     )
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
-        opened = {role: stack.enter_context(open_set(item, role)) for role, item in sources.items()}
+        opened = {
+            role: item if isinstance(item, StoredSet) else stack.enter_context(open_set(item, role))
+            for role, item in sources.items()
+        }
         why_not = reason_without_local(opened) if local is not False else "it was left out"
         if local and why_not:
             raise UsageError(f"local: shared regions cannot be looked for: {why_not}.")
@@ -97,11 +111,18 @@ def duplicates(
         by_role: Mapping[str, FeatureSet] = {}
         spaces, notes = [], []
         for backbone in backbones:
-            sets = load_feature_sets(opened, stack=stack, backbone=backbone, options=options)
+            name = find_backbone(backbone).name
+            in_space = {
+                role: replace(item, space=item.reference.space(name))
+                if isinstance(item, StoredSet)
+                else item
+                for role, item in opened.items()
+            }
+            sets = load_feature_sets(in_space, stack=stack, backbone=backbone, options=options)
             by_role = sets.by_role
-            spaces.append(sets.backbone)
+            spaces.append(name)
             notes += [note for note in sets.notes() if note not in notes]
-            pairs |= near_pairs(sets)
+            pairs |= near_pairs(by_role, distance_metric(name))
         seconds["candidates"] = time.perf_counter() - started
         total = sum(len(features.ids) for features in by_role.values())
         compare = verifier(lambda row: _pixels(by_role, row), rows=total, local=why_not is None)
@@ -109,6 +130,7 @@ def duplicates(
         rows = {row for match in matches for row in (match.first, match.second)}
         images = {row: _image_file(by_role, row) for row in sorted(rows)}
         seconds["total"] = time.perf_counter() - started
+        notes += _stored_notes(by_role)
         if why_not and local is None:
             notes.append(f"shared regions were not looked for: {why_not}.")
         if compare.layout:
@@ -126,11 +148,47 @@ def duplicates(
             local=why_not is None,
             compared=len(pairs),
             inputs={role: features.summary for role, features in by_role.items()},
-            provenance=provenance(seed=0),
+            provenance={**provenance(seed=0), **reference_provenance(by_role["train"].stored)},
             seconds=seconds,
             notes=tuple(notes),
             pictures=SourceThumbnails(by_role=dict(by_role), open_files=stack.pop_all()),
         )
+
+
+def _check_images(sources: Mapping[str, Any]) -> None:
+    """Refuse sets without images, and references without pictures."""
+    for source in sources.values():
+        if not isinstance(source, StoredSet):
+            if is_feature_source(source):
+                raise UsageError(
+                    "duplicates are searched for among images; give images, not features."
+                )
+        elif not source.entry.thumbnails:
+            lacks = "features" if source.entry.kind == "features" else "images without pictures"
+            raise UsageError(
+                f"{source.reference.name} was made of {lacks}, and whether two images show the "
+                "same picture is seen in pictures. Give the images."
+            )
+
+
+def _default_backbones(sources: Mapping[str, Any]) -> Sequence[str]:
+    """The spaces that all references have, in the order of the first; else `DEFAULT_BACKBONES`."""
+    stored = [source for source in sources.values() if isinstance(source, StoredSet)]
+    if not stored:
+        return DEFAULT_BACKBONES
+    spaces = [one.reference.spaces for one in stored]
+    return [name for name in spaces[0] if all(name in names for names in spaces)]
+
+
+def _stored_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
+    """What a reference in the place of the images leaves open."""
+    return [
+        f"images of {stored.reference.name} are compared by its pictures of at most {SIDE} pixels "
+        "a side. It knows no file sizes, and no sizes of larger images: where nothing else "
+        "decides, the first image of a cluster is kept."
+        for stored in (rows.stored for rows in by_role.values())
+        if stored is not None
+    ]
 
 
 def _match(
@@ -165,22 +223,18 @@ def _place(by_role: Mapping[str, FeatureSet], row: int) -> tuple[str, FeatureSet
 
 def _pixels(by_role: Mapping[str, FeatureSet], row: int) -> NDArray[np.uint8]:
     _, features, place = _place(by_role, row)
-    if features.source is None:
+    image = row_image(features, place, largest_side=None)
+    if image is None:
         raise AssertionError("duplicates are searched for among images")
-    position = int(features.positions[place])
-    return decode(features.source.content(position), name=features.source.describe(position))
+    return np.asarray(image)
 
 
 def _image_file(by_role: Mapping[str, FeatureSet], row: int) -> ImageFile:
     role, features, place = _place(by_role, row)
-    if features.source is None:
-        raise AssertionError("duplicates are searched for among images")
-    content = features.source.content(int(features.positions[place]))
-    height, width = _pixels(by_role, row).shape[:2]
-    return ImageFile(
-        id=str(features.ids[place]),
-        role=role,
-        width=width,
-        height=height,
-        bytes=len(content) if isinstance(content, bytes) else content.nbytes,
-    )
+    width = height = size = None
+    if features.source is not None:
+        content = features.source.content(int(features.positions[place]))
+        size = len(content) if isinstance(content, bytes) else content.nbytes
+    if features.source is not None or is_whole(features.thumbnail(place) or b""):
+        height, width = _pixels(by_role, row).shape[:2]
+    return ImageFile(id=str(features.ids[place]), role=role, width=width, height=height, bytes=size)

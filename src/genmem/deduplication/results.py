@@ -60,15 +60,15 @@ class ImageFile:
     Attributes:
         id: its id in its set.
         role: "train" or "against".
-        width, height: in pixels.
-        bytes: of the stored file; of the pixels for an array.
+        width, height: in pixels; None where a reference has only a smaller picture.
+        bytes: of the stored file; of the pixels for an array; None of a reference.
     """
 
     id: str
     role: str
-    width: int
-    height: int
-    bytes: int
+    width: int | None
+    height: int | None
+    bytes: int | None
 
     def to_dict(self) -> dict[str, Json]:
         """The image as plain JSON."""

@@ -179,14 +179,29 @@ class Reference:
                 return self._picture(role, number, row - part.start, part.stop - part.start)
         raise IndexError(row)
 
-    def _picture(self, role: Role, number: int, row: int, rows: int) -> bytes:
+    def pictures(self, role: Role) -> list[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """The encoded pictures of a set one after the other, and where each ends, by shard.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        entry = self.manifest.sets[role]
+        shards = enumerate(entry.shards) if entry.thumbnails else ()
+        return [self._pictures(role, number, rows) for number, rows in shards]
+
+    def _pictures(
+        self, role: Role, number: int, rows: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         path = self.folder / shard_file(role, "thumbnail-ends", number, ".npy")
         ends = read_array(path, (rows,), "int64")
-        path = self.folder / shard_file(role, "thumbnails", number, ".npy")
-        data = read_array(path, (int(ends[-1]),), "uint8", mapped=True)
-        begin = int(ends[row - 1]) if row else 0
-        if not 0 <= begin <= int(ends[row]) <= len(data):
+        if (np.diff(ends, prepend=0) <= 0).any():
             raise InputError(f"{path}: the pictures are damaged. Get the reference again.")
+        path = self.folder / shard_file(role, "thumbnails", number, ".npy")
+        return read_array(path, (int(ends[-1]),), "uint8", mapped=True), ends
+
+    def _picture(self, role: Role, number: int, row: int, rows: int) -> bytes:
+        data, ends = self._pictures(role, number, rows)
+        begin = int(ends[row - 1]) if row else 0
         return data[begin : int(ends[row])].tobytes()
 
     def hashes(self, role: Role) -> NDArray[np.uint8] | None:

@@ -398,9 +398,10 @@ def _stored_set(
     stored: StoredSet, extractor: FeatureExtractor | None, others: Iterable[FeatureSet]
 ) -> FeatureSet:
     """A set of a reference, in the feature space of the other sets."""
+    space = stored.space
     if extractor is not None:
         space = stored.reference.space(extractor.backbone.name)
-    else:
+    elif space is None:
         space = stored.reference.space(_space_of(stored.reference, others))
     entry = stored.reference.manifest.sets[stored.role]
     return FeatureSet(

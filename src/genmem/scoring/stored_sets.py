@@ -69,11 +69,24 @@ def open_references(sources: Mapping[str, Any], *, held_out: bool = True) -> dic
                 f"{role}: expected images or features, got the reference {name}, which takes the "
                 "place of the training set (--train) and of its held-out images."
             )
-        reference = source if isinstance(source, Reference) else open_reference(source)
-        opened["train"] = StoredSet(reference, "train")
+        stored = stored_train(source)
+        opened["train"], reference = stored, stored.reference
         if held_out and reference.has_test and "test" not in sources:
             opened["test"] = StoredSet(reference, "test")
     return opened
+
+
+def stored_train(source: Any) -> StoredSet:
+    """The training set of a reference.
+
+    Args:
+        source: of which `is_reference` is true.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    reference = source if isinstance(source, Reference) else open_reference(source)
+    return StoredSet(reference, "train")
 
 
 def default_backbone(train: Any) -> str:

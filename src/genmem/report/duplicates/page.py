@@ -148,8 +148,13 @@ def _member(
     return Member(
         name=printable(file.id),
         picture=pictures.get(row),
-        line=f"{'keep' if kept else 'delete'}{other} · {file.width} × {file.height} · "
-        f"{_size(file.bytes)}",
+        line=" · ".join(
+            [
+                f"{'keep' if kept else 'delete'}{other}",
+                *([] if file.width is None else [f"{file.width} × {file.height}"]),
+                *([] if file.bytes is None else [_size(file.bytes)]),
+            ]
+        ),
         kept=kept,
     )
 

@@ -21,10 +21,10 @@ from genmem.images import (
     ImageSource,
     Progress,
     broken_file_notes,
-    open_images,
     read_classes,
     side_file_notes,
 )
+from genmem.reference.stored_images import open_training_images
 from genmem.training.common.config import ImageSelection
 from genmem.training.common.pixel_cache import SquareCrop, read_pixels, shared_pixels
 
@@ -148,7 +148,7 @@ def load_training_images(
     """Read a source of images into memory, all of it or a selection.
 
     Args:
-        source: whatever `open_images` takes.
+        source: whatever `open_images` takes, or a reference of small images.
         selection: which images, and at which size; its `train` is ignored. None: all, as they are.
         progress: called with the number of images read.
 
@@ -180,8 +180,8 @@ def load_training_images(
 
 @contextmanager
 def _opened(source: Any) -> Iterator[ImageSource]:
-    """A source of images; closed at the end unless it came opened."""
-    opened = open_images(source)
+    """A source of images, or a reference that has all pixels; closed unless it came opened."""
+    opened = open_training_images(source)
     try:
         yield opened
     finally:
@@ -258,7 +258,7 @@ def load_shared_images(
     Labels are read if the images have classes.
 
     Args:
-        source: whatever `open_images` takes.
+        source: whatever `open_images` takes, or a reference of small images.
         size: side to which the images' central squares are resized.
         limit: number of images, balanced over classes, the first of each; None: all.
         progress: called with the number of images read, the first time.

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from genmem.errors import InputError, UsageError
 from genmem.formatting import count
-from genmem.images import Progress, open_images, read_classes
+from genmem.images import Progress, read_classes
 from genmem.images.hashing import hash_images
+from genmem.reference.stored_images import open_training_images
 from genmem.training.common.config import ImageSelection
 from genmem.training.common.dataset import (
     TrainingImages,
@@ -50,13 +51,13 @@ def inspect_source(location: Any, *, progress: Progress | None = None) -> Source
     """Count and hash the images of a source, without decoding them.
 
     Args:
-        location: a folder, an archive, … (see `open_images`).
+        location: a folder, an archive, … (see `open_training_images`).
         progress: told how many images are hashed.
 
     Raises:
         InputError: it cannot be opened or holds no images.
     """
-    with open_images(location) as source:
+    with open_training_images(location) as source:
         content = blake2b(hash_images(source, progress=progress).hexdigest.encode(), digest_size=16)
         names = read_classes(source)
         for position in range(len(source)):

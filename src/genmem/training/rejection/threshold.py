@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from genmem import arrays
 from genmem.errors import InputError, UsageError
-from genmem.images import ArraySource, open_images, read_batches
+from genmem.images import ArraySource, read_batches
 from genmem.neighbors import Metric, nearest_other
+from genmem.reference.stored_images import open_training_images
 from genmem.training.rejection.embedding import unit_rows
 from genmem.training.rejection.options import check_tau
 
@@ -44,7 +45,11 @@ def as_images(train: Any) -> NDArray[np.uint8]:
     if is_array and train.ndim == 4 and train.shape[1] == 3:
         images = arrays.to_numpy(train)
     else:
-        opened = ArraySource(train, name="train", where="train") if is_array else open_images(train)
+        opened = (
+            ArraySource(train, name="train", where="train")
+            if is_array
+            else open_training_images(train)
+        )
         with opened as source:
             batches = read_batches(source, transform=lambda pixels: pixels, batch_size=256)
             images = np.concatenate([batch.array for batch in batches]).transpose(0, 3, 1, 2)
