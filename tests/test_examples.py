@@ -13,16 +13,20 @@ FUNCTIONS = [
     calibrate,
     analyze,
     genmem.nearest,
+    genmem.cmmd,
     genmem.fd,
+    genmem.fd_ratio,
     genmem.kd,
     genmem.mifid,
     genmem.memorization_distance,
     genmem.c_t,
     genmem.copied_fraction,
     genmem.precision,
+    genmem.realism,
     genmem.recall,
     genmem.open_images,
     genmem.duplicates,
+    genmem.vendi,
 ]
 
 

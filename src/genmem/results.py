@@ -233,6 +233,9 @@ class Score:
         yardstick: whether the held-out images can be compared with; None without them.
         repeats: training images that are equal to another one, and how many were looked at; None
             where that was not needed.
+        spaces: of several backbones, a score by backbone, all with the one verdict; in JSON
+            without what is the same in all. `metrics` then holds what is of all spaces, and
+            `backbone` the "names". Empty where there is one backbone.
     """
 
     metrics: Mapping[str, Result]
@@ -246,17 +249,24 @@ class Score:
     verdict: Verdict | None = None
     yardstick: Yardstick | None = None
     repeats: tuple[int, int] | None = None
+    spaces: Mapping[str, Score] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Result:
         return self.metrics[name]
 
     def to_dict(self) -> dict[str, Json]:
         """The object that `--json` prints."""
+        of_all = ("verdict", "yardstick", "inputs", "provenance")
+        spaces = {
+            name: {key: value for key, value in score.to_dict().items() if key not in of_all}
+            for name, score in self.spaces.items()
+        }
         return to_json(
             {
                 "verdict": self.verdict,
                 "yardstick": self.yardstick,
                 "metrics": self.metrics,
+                **({"spaces": spaces} if spaces else {}),
                 "inputs": self.inputs,
                 "backbone": self.backbone,
                 "closest": self.closest,

@@ -85,18 +85,22 @@ def reference(g=G, t=T):
 DOORS = {
     "authpct": with_metric("authpct"),
     "c_t": with_metric("c_t", test=H),
+    "cmmd": with_metric("cmmd"),
     "copied_fraction": with_metric("copied_fraction", test=H),
     "coverage": with_metric("coverage"),
     "density": with_metric("density"),
     "fd": with_metric("fd"),
     "fd_infinity": with_metric("fd_infinity"),
+    "fd_ratio": with_metric("fd_ratio", test=H),
     "kd": with_metric("kd", subsets=3),
     "memorization_distance": with_metric("memorization_distance"),
     "memorization_ratio": with_metric("memorization_ratio"),
     "mifid": with_metric("mifid", tau=0.5),
     "nn_quantiles": with_metric("nn_quantiles", test=H),
     "precision": with_metric("precision"),
+    "realism": with_metric("realism"),
     "recall": with_metric("recall"),
+    "vendi": lambda g=G, t=T: sum(float(genmem.vendi(generated=rows)) for rows in (g, t)),
     "inception_score": lambda g=G, t=T: sum(
         float(genmem.inception_score(logits=rows, splits=2)) for rows in (g, t)
     ),

@@ -84,6 +84,19 @@ def test_a_copier_has_perfect_precision_and_poor_recall():
     assert found["recall"].value < 0.1
 
 
+def test_an_exact_copier_has_density_one_and_covers_what_the_released_code_says():
+    rng = np.random.default_rng(4)
+    train = rng.normal(size=(60, 5))
+    found = prdc(generated=train[:20], train=train)
+    distances = np.linalg.norm(train[:, None] - train[None, :20], axis=2)
+    radii = np.sort(np.linalg.norm(train[:, None] - train, axis=2), axis=1)[:, 5]
+    inside = distances < radii[:, None]  # the open ball
+    assert found["density"].value == inside.sum() / (5 * 20)
+    assert prdc(generated=train, train=train)["density"].value == 1
+    assert found["coverage"].value == inside.any(axis=1).mean()
+    assert found["precision"].value == 1
+
+
 def test_too_few_rows_are_refused_by_role(sets):
     with pytest.raises(InputError, match="generated: expected at least 4 rows, got 3"):
         recall(generated=sets["generated"][:3], train=sets["train"])

@@ -108,7 +108,7 @@ def test_a_batch_of_adm_gives_fd_of_the_whole_set_and_the_rest_of_its_images(
     batch = genmem.score(train=tmp_path / "batch.npz", **options)
     assert any("(inception) are not used" in note for note in batch.notes)
     assert "train_moments" not in batch.provenance
-    monkeypatch.setattr(sys.modules["genmem.scoring.score"], "_OF_STATISTICS", "pixels")
+    monkeypatch.setattr(sys.modules["genmem.scoring.one_space"], "_OF_STATISTICS", ("pixels",))
     batch = genmem.score(train=tmp_path / "batch.npz", **options)
     whole, part = (genmem.score(train=pixels, **options) for pixels in (train, train[:20]))
     scale = whole["fd"].parts["trace_train"] / np.trace(arrays["sigma"])

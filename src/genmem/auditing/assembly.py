@@ -23,7 +23,7 @@ from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.calibration.q_values import counted_q_values, min_copies_flagged, q_values
 from genmem.provenance import provenance
 from genmem.scoring.feature_sets import FeatureSet
-from genmem.scoring.score import set_notes
+from genmem.scoring.one_space import set_notes
 from genmem.scoring.stored_sets import reference_notes, reference_provenance
 
 

@@ -33,15 +33,12 @@ from genmem.scoring.feature_sets import FeatureSet, FeatureSets
 from genmem.scoring.held_out import FEWEST_IMAGES, same_inputs
 from genmem.scoring.missed_kinds import missed_kinds
 from genmem.scoring.verdict_rule import decide
-from genmem.yardstick import Precomputed, check_yardstick
+from genmem.yardstick import Precomputed, check_yardstick, merge_yardsticks
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
 LOCAL = "local"
 """The name of local evidence among the spaces: regions that images share."""
-
-FILES = "file_properties"
-"""The check that looks at stored images, not at a space."""
 
 NEAR = 1 / 3
 """Near-copies are more than three times nearer to one training image than to any other."""
@@ -62,7 +59,7 @@ def add_verdict(audit: Audit, searches: Searches, honest: HonestUnits, *, seed: 
     if _held_out(audit) and _enough(audit):
         yardsticks = [_check(searches, place, honest, seed=seed) for place in range(len(spaces))]
         evidence = replace(evidence, shape=_shape(spaces[0], by_space[0], seed))
-    yardstick = _merge(yardsticks, [search.name for search in by_space])
+    yardstick = merge_yardsticks(yardsticks, [search.name for search in by_space])
     exact = _exact_copies(audit, searches, yardsticks, seed)
     of_left_out, where_left_out = _of_left_out(by_space, yardsticks)
     evidence = replace(
@@ -271,44 +268,6 @@ def _stored_others(train: FeatureSet, search: SpaceSearch) -> Nearest | None:
 def _take(array: Any, rows: Ints) -> Any:
     """Some of the rows, ascending; all of them without a copy."""
     return array if len(rows) == int(array.shape[0]) else take_rows(array, rows)
-
-
-def _merge(yardsticks: Sequence[Yardstick], names: Sequence[str]) -> Yardstick | None:
-    """One yardstick for all spaces: it holds where it holds in each."""
-    if not yardsticks:
-        return None
-    if len(yardsticks) == 1:
-        return yardsticks[0]
-    reasons = _distinct([(one.failing, one.reasons) for one in yardsticks], names)
-    notes = _distinct([(one.noted, one.notes) for one in yardsticks], names)
-    return Yardstick(
-        holds=not reasons,
-        reasons=tuple(sentence for _, sentence in reasons),
-        notes=tuple(sentence for _, sentence in notes),
-        failing=tuple(check for check, _ in reasons),
-        noted=tuple(check for check, _ in notes),
-        checks={
-            check if check == FILES else f"{check} in {name}": result
-            for name, one in zip(names, yardsticks, strict=True)
-            for check, result in one.checks.items()
-        },
-    )
-
-
-def _distinct(
-    findings: Sequence[tuple[Sequence[str], Sequence[str]]], names: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Checks and their sentences, those of a check in the first space that has any."""
-    merged: list[tuple[str, str]] = []
-    for name, (checks, sentences) in zip(names, findings, strict=True):
-        earlier = {check for check, _ in merged}
-        for check, sentence in zip(checks, sentences, strict=True):
-            if check in earlier:
-                continue
-            if check not in (FILES, "repeats"):
-                sentence = f"In {name}, {sentence[:1].lower()}{sentence[1:]}"
-            merged.append((check, sentence))
-    return merged
 
 
 def _of_left_out(

@@ -52,13 +52,20 @@ def print_score_notes(score: Score) -> None:
     A note that several metrics share is printed once, with their names.
     """
     print_notes(score.notes)
+    _print_metric_notes(score)
+    for name, space in score.spaces.items():
+        print_notes(f"in {name}: {note}" for note in space.notes)
+        _print_metric_notes(space, where=f"in {name}: ")
+
+
+def _print_metric_notes(score: Score, *, where: str = "") -> None:
     metrics: dict[str, list[str]] = {}
     for name, result in score.metrics.items():
         if name == "fd" and "fid" in score.metrics:
             continue  # the same number; the table shows it as FID
         for note in result.notes:
             metrics.setdefault(note, []).append(name)
-    print_notes(f"{', '.join(names)}: {note}" for note, names in metrics.items())
+    print_notes(f"{where}{', '.join(names)}: {note}" for note, names in metrics.items())
 
 
 def print_audit(audit: Audit) -> None:

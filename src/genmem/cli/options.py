@@ -95,9 +95,9 @@ RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
 Neighbors = Annotated[int, option("--neighbors", metavar="K", min=1)]
 
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
-ReferenceBackbone = Annotated[
+ScoreBackbones = Annotated[
     str | None,
-    option("--backbone", metavar="NAME", show_default="inception, or the first of a reference"),
+    option("--backbone", metavar="NAME,…", show_default="inception, or the first of a reference"),
 ]
 Backbones = Annotated[
     str,
@@ -117,6 +117,16 @@ ReferenceBackbones = Annotated[
     ),
 ]
 MetricNames = Annotated[str | None, option("--metrics", metavar="A,B,…", show_default="all")]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help="Compute what a tool computes, as it does: adm, edm, cleanfid, pytorch-fid, dgm-eval "
+        "or torch-fidelity.",
+        show_default="genmem's own way",
+    ),
+]
 Tau = Annotated[
     str | None,
     typer.Option(

@@ -12,9 +12,10 @@ from genmem.cli.options import (
     Json,
     MetricNames,
     Preprocess,
+    ProtocolName,
     Ray,
-    ReferenceBackbone,
     Report,
+    ScoreBackbones,
     Seed,
     SkipBroken,
     Tau,
@@ -32,8 +33,9 @@ def score(
     generated: Generated,
     train: Train,
     test: Test = None,
-    backbone: ReferenceBackbone = None,
+    backbone: ScoreBackbones = None,
     metrics: MetricNames = None,
+    protocol: ProtocolName = None,
     tau: Tau = None,
     seed: Seed = 0,
     json: Json = None,
@@ -46,11 +48,14 @@ def score(
     workers: Workers = 1,
     dry_run: DryRun = False,
 ) -> None:
-    """Score the quality and the memorization of generated images."""
+    """Score the quality and the memorization of generated images.
+
+    With several backbones all metrics are computed in each feature space, under one verdict.
+    """
     from genmem.cli.outputs import check_outputs
-    from genmem.cli.parsing import parse_backbones, split_names
+    from genmem.cli.parsing import parse_backbones, parse_names, split_names
     from genmem.cli.progress import progress_on_stderr
-    from genmem.cli.tau import read_tau, tau_for
+    from genmem.cli.tau import read_tau, taus_for
     from genmem.io.atomic import check_writable
 
     threshold = read_tau(tau)
@@ -70,9 +75,14 @@ def score(
     from genmem.scoring import score as compute_score
     from genmem.scoring.cost import score_pairs
     from genmem.scoring.feature_sets import ExtractOptions
+    from genmem.scoring.protocols import find_protocol
     from genmem.scoring.stored_sets import default_backbone
 
-    [network] = parse_backbones([backbone or default_backbone(train)], preprocess)
+    chosen = None if backbone is None else parse_names(backbone, option="--backbone")
+    spaces = chosen or (default_backbone(train),)
+    if protocol is not None and chosen is None:
+        spaces = tuple(find_protocol(protocol).backbones)
+    networks = parse_backbones(spaces, preprocess)
     names = None if metrics is None else split_names(metrics)
     by_role = {"generated": generated, "train": train, "test": test}
     by_role = {role: source for role, source in by_role.items() if source is not None}
@@ -84,7 +94,7 @@ def score(
             workers,
             dry_run,
             sources=by_role,
-            backbones=[network],
+            backbones=networks,
             options=ExtractOptions(weights=weights, device=device, progress=progress),
             pairs=score_pairs(names),
             progress=progress,
@@ -94,9 +104,10 @@ def score(
             generated=generated,
             train=train,
             test=test,
-            backbone=None if backbone is None else network,
+            backbone=None if backbone is None else networks,
             metrics=names,
-            tau=tau_for(threshold, backbone=backbone or default_backbone(train), sources=sources),
+            protocol=protocol,
+            tau=taus_for(threshold, backbones=spaces, sources=sources),
             seed=seed,
             weights=weights,
             skip_broken=skip_broken,

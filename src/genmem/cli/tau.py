@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from genmem.errors import InputError, UsageError
 from genmem.results import Json
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KIND = "genmem calibration"
 """The value of "kind" in the file."""
@@ -58,6 +54,30 @@ def read_tau(text: str | None) -> float | Mapping[str, float] | None:
     if not taus:
         raise InputError(f"--tau {text}: it holds no feature space; calibrate again.")
     return taus
+
+
+def taus_for(
+    tau: float | Mapping[str, float] | None, *, backbones: Sequence[str], sources: Sequence[str]
+) -> float | dict[str, float] | None:
+    """The thresholds of one score: a number, or by backbone where there are several.
+
+    Args:
+        tau: from `read_tau`.
+        backbones: the values of `--backbone`.
+        sources: the sets.
+
+    Raises:
+        UsageError: the calibration has no threshold for any of them.
+    """
+    if len(backbones) == 1 or not isinstance(tau, Mapping):
+        return tau_for(tau, backbone=backbones[0], sources=sources)
+    from genmem.features import find_backbone
+
+    names = [find_backbone(backbone).name for backbone in backbones]
+    known = {name: tau[name] for name in names if name in tau}
+    if not known:
+        tau_for(tau, backbone=backbones[0], sources=sources)  # says what the file is for
+    return known
 
 
 def tau_for(

@@ -20,6 +20,7 @@ from genmem.formatting import printable
 from genmem.io.npy import read_npy_header
 from genmem.io.npz_layouts import (
     PICKLES,
+    SPATIAL_STATISTICS,
     STATISTICS,
     npz_layout,
     pickle_refused,
@@ -96,11 +97,15 @@ def is_statistics(source: object) -> bool:
     return npz_layout(expand_home(source)).kind == "statistics"
 
 
-def load_statistics(path: str | Path) -> Statistics:
+def load_statistics(path: str | Path, *, spatial: bool = False) -> Statistics:
     """Load mean and covariance from an .npz file with `mu` [d] and `sigma` [d, d].
 
     Layouts: pytorch-fid, clean-fid and EDM (`mu`, `sigma`); ADM (these, `mu_s` and `sigma_s`, with
     the first images as `arr_0` or without). All of them write sigma with 1/(n − 1) and no n.
+
+    Args:
+        path: the file.
+        spatial: load `mu_s` and `sigma_s`, which are of `inception-spatial` features.
 
     Raises:
         InputError: it is no such file, or its arrays are no mean and covariance.
@@ -113,7 +118,10 @@ def load_statistics(path: str | Path) -> Statistics:
         if layout is None:
             raise InputError(f"{path}: expected statistics of a set, mu and sigma.")
         with np.load(path, allow_pickle=False) as archive:
-            mu, sigma = (archive[name] for name in STATISTICS)
+            names = SPATIAL_STATISTICS if spatial else STATISTICS
+            if not set(names) <= set(archive.files):
+                raise InputError(f"{path}: expected {' and '.join(names)}, got {layout}'s arrays.")
+            mu, sigma = (archive[name] for name in names)
         return Statistics(mu=mu, sigma=sigma, layout=layout)
     except MemoryError:
         raise

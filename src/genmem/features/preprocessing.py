@@ -189,6 +189,46 @@ class Crop:
         return cropped.permute(0, 2, 3, 1)
 
 
+@dataclass(frozen=True)
+class CleanStretch:
+    """Each channel in float32 by Pillow's antialiased bicubic filter to size × size, clipped.
+
+    clean-fid's resize (Parmar, Zhang and Zhu 2022, arXiv 2104.11222): nothing is rounded to 8 bits,
+    and the aspect ratio is not kept.
+    """
+
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The versioned name that goes into cache keys and provenance."""
+        return f"stretch-pillow-bicubic-float-{self.size}-v1"
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [H, W, 3] → float32 [size, size, 3], values 0–255."""
+        resized = [
+            np.asarray(
+                Image.fromarray(np.ascontiguousarray(image[:, :, channel], np.float32)).resize(
+                    (self.size, self.size), Image.Resampling.BICUBIC
+                )
+            )
+            for channel in range(3)
+        ]
+        return np.stack(resized, axis=2).clip(0, 255)
+
+    def apply_tensor(self, batch: torch.Tensor) -> torch.Tensor:
+        """uint8 [b, 3, H, W] → float32 [b, size, size, 3].
+
+        torch's antialiased bicubic filter is Pillow's.
+        """
+        from torch.nn import functional
+
+        values = functional.interpolate(
+            batch.float(), (self.size, self.size), mode="bicubic", antialias=True
+        )
+        return values.clamp(0, 255).permute(0, 2, 3, 1)
+
+
 MAX_ASPECT = 8
 """The largest ratio of the sides that `ShorterSide` keeps."""
 

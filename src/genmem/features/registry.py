@@ -32,6 +32,9 @@ BACKBONES = {
     backbone.name: backbone
     for backbone in (
         inception.BACKBONE,
+        inception.CLEAN,
+        inception.PYTORCH_FID,
+        inception.SPATIAL,
         *efficientnet_lite.BACKBONES,
         *timm_models.BACKBONES,
         *sscd.BACKBONES,

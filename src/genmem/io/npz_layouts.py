@@ -14,6 +14,9 @@ from genmem.io.npy import NpyHeader, read_npy_header
 STATISTICS = ("mu", "sigma")
 """Names of mean and covariance in files of pytorch-fid, clean-fid, ADM and EDM."""
 
+SPATIAL_STATISTICS = ("mu_s", "sigma_s")
+"""The same of spatial features, for sFID, in files of ADM."""
+
 EXPECTED = (
     "one array, or features named features, images named images or arr_0, or statistics named mu "
     "and sigma"

@@ -14,7 +14,9 @@ from genmem.metrics.metric import Metric, by_keyword
 if TYPE_CHECKING:
     from genmem.metrics.authpct import authpct
     from genmem.metrics.c_t import c_t
+    from genmem.metrics.cmmd import cmmd
     from genmem.metrics.copied_fraction import copied_fraction
+    from genmem.metrics.fd_ratio import fd_ratio
     from genmem.metrics.frechet import fd, fd_infinity
     from genmem.metrics.inception_score import inception_score
     from genmem.metrics.kid import kd
@@ -23,15 +25,19 @@ if TYPE_CHECKING:
     from genmem.metrics.mifid import mifid
     from genmem.metrics.nearest_quantiles import nn_quantiles
     from genmem.metrics.prdc import coverage, density, precision, recall
+    from genmem.metrics.realism import realism
+    from genmem.metrics.vendi import vendi
 
 __all__ = [
     "authpct",
     "c_t",
+    "cmmd",
     "copied_fraction",
     "coverage",
     "density",
     "fd",
     "fd_infinity",
+    "fd_ratio",
     "inception_score",
     "kd",
     "memorization_distance",
@@ -39,7 +45,9 @@ __all__ = [
     "mifid",
     "nn_quantiles",
     "precision",
+    "realism",
     "recall",
+    "vendi",
 ]
 
 _ENTRIES = (
@@ -125,6 +133,7 @@ _ENTRIES = (
             distance="memorization_distance",
             distances="generated_distances",
         ),
+        optional=by_keyword("fd_infinity"),
         title="Memorization-informed FID",
         better="lower",
         group="copying",
@@ -134,7 +143,7 @@ _ENTRIES = (
     Metric(
         name="fd",
         function="genmem.metrics.frechet_interval:fd_with_interval",
-        inputs=by_keyword("influence", generated="generated_moments", train="train_moments"),
+        inputs=by_keyword("influence", distance="generated_fd"),
         optional=by_keyword("fd_infinity"),
         title="Fréchet distance",
         better="lower",
@@ -142,7 +151,12 @@ _ENTRIES = (
         interpretation="genmem.report.score.interpret_quality:fd",
         source="Heusel et al. 2017 (arXiv 1706.08500), eq. 6",
         aliases=("fid",),
-        inception=("fid", "Fréchet Inception distance, FID"),
+        second_names={
+            "inception": ("fid", "Fréchet Inception distance, FID"),
+            "inception-clean": ("clean_fid", "FID of clean-fid"),
+            "inception-pytorch-fid": ("pytorch_fid", "FID of pytorch-fid"),
+            "inception-spatial": ("sfid", "Spatial FID, sFID"),
+        },
     ),
     Metric(
         name="fd_infinity",
@@ -153,6 +167,16 @@ _ENTRIES = (
         group="quality",
         interpretation="genmem.report.score.interpret_quality:fd_infinity",
         source="Chong and Forsyth 2020 (arXiv 1911.07023), section 3",
+    ),
+    Metric(
+        name="fd_ratio",
+        function="genmem.metrics.fd_ratio:fd_ratio_from",
+        inputs=by_keyword(ratio="test_ratio"),
+        title="FD relative to held-out images",
+        better="near 1",
+        group="quality",
+        interpretation="genmem.report.score.interpret_quality:fd_ratio",
+        source="FDr, 2026 (arXiv 2604.28190): FD over FD of validation images",
     ),
     Metric(
         name="kd",
@@ -168,7 +192,7 @@ _ENTRIES = (
     Metric(
         name="inception_score",
         function="genmem.metrics.inception_score:inception_score",
-        inputs=by_keyword("logits", "seed"),
+        inputs=by_keyword("logits", "seed", split_rows="inception_split_rows"),
         title="Inception score",
         better="higher",
         group="quality",
@@ -179,7 +203,14 @@ _ENTRIES = (
         Metric(
             name=name,
             function="genmem.metrics.prdc:prdc_on_subsets",
-            inputs=by_keyword("generated", "train", "seed"),
+            inputs=by_keyword(
+                "generated",
+                "train",
+                "seed",
+                "precision_neighborhood",
+                "density_neighborhood",
+                rows="subset_rows",
+            ),
             optional=by_keyword(train_distances="subset_distances"),
             joint=True,
             title=name.capitalize(),
@@ -195,6 +226,41 @@ _ENTRIES = (
             ("density", "Naeem et al. 2020 (arXiv 2002.09797)"),
             ("coverage", "Naeem et al. 2020 (arXiv 2002.09797)"),
         )
+    ),
+    Metric(
+        name="realism",
+        function="genmem.metrics.realism:realism_on_subset",
+        inputs=by_keyword("generated", "train", "seed"),
+        title="Realism of the median image",
+        better="higher",
+        group="quality",
+        by_default=False,
+        interpretation="genmem.report.score.interpret_quality:realism",
+        source="Kynkäänniemi et al. 2019 (arXiv 1904.06991), eq. 3",
+    ),
+    Metric(
+        name="vendi",
+        function="genmem.metrics.vendi:vendi",
+        inputs=by_keyword("generated", "seed"),
+        optional=by_keyword("train"),
+        title="Vendi score",
+        better="as of train",
+        group="quality",
+        by_default=False,
+        interpretation="genmem.report.score.interpret_quality:vendi",
+        source="Friedman and Dieng 2022 (arXiv 2210.02410)",
+    ),
+    Metric(
+        name="cmmd",
+        function="genmem.metrics.cmmd:cmmd",
+        inputs=by_keyword("generated", "train"),
+        title="CMMD",
+        better="lower",
+        group="quality",
+        by_default=False,
+        interpretation="A thousand times the squared MMD of unit features is {value}; 0 means "
+        "equal. Published values are of CLIP ViT-L/14 at 336 pixels.",
+        source="Jayasumana et al. 2024 (arXiv 2401.09603), section 4",
     ),
 )
 

@@ -11,7 +11,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
-from genmem.metrics.frechet import EPSILON, Gaussian, as_sides, fd, gaussian
+from genmem.metrics.frechet import EPSILON, Gaussian, as_sides, gaussian
 from genmem.metrics.intervals import LEVEL, NO_INTERVAL, NORMAL
 from genmem.metrics.moments import Moments
 from genmem.metrics.symmetric_eigen import congruence, eigenvectors
@@ -20,36 +20,40 @@ from genmem.results import Interval, Result
 
 def fd_with_interval(
     *,
-    generated: Any,
-    train: Any,
+    distance: Result,
     influence: NDArray[np.float64] | None,
     fd_infinity: Result | None = None,
 ) -> Result:
     """`fd` with its interval, and a note on the bias that the interval leaves out.
 
     Args:
-        generated: features [n, d], or their `Moments`.
-        train: features [m, d], or their `Moments`, or `Statistics` of them.
+        distance: the result of `fd`.
         influence: float64 [n], of `fd_influence`; None where n ≤ d, which gives no interval.
         fd_infinity: tells the size of the bias; None where it was not computed.
-
-    Raises:
-        InputError: as for `fd`.
     """
-    result = fd(generated=generated, train=train)
+    result = distance
     if influence is None:
         return replace(result, notes=(*result.notes, NO_INTERVAL))
-    count = result.n["generated"]
-    bias = 0.0 if fd_infinity is None else fd_infinity.parts["slope"] / count
-    size = f" (about {bias:.2g} here, by fd_infinity)" if bias > 0 else ""
-    note = (
-        f"the interval tells of the choice of {count:,} generated images; the upward bias of "
-        f"their number{size} is not in it."
-    )
     return replace(
         result,
         interval=fd_interval(value=result.value, influence=influence),
-        notes=(*result.notes, note),
+        notes=(*result.notes, bias_note(result, fd_infinity)),
+    )
+
+
+def bias_note(distance: Result, fd_infinity: Result | None = None) -> str:
+    """What an interval of FD, or of a multiple of it, leaves out, as a sentence.
+
+    Args:
+        distance: FD.
+        fd_infinity: as in `fd_with_interval`.
+    """
+    count = distance.n["generated"]
+    bias = 0.0 if fd_infinity is None else fd_infinity.parts["slope"] / count
+    size = f" (about {bias:.2g} here, by fd_infinity)" if bias > 0 else ""
+    return (
+        f"the interval tells of the choice of {count:,} generated images; the upward bias of FD "
+        f"for their number{size} is not in it."
     )
 
 

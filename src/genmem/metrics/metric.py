@@ -43,9 +43,11 @@ class Metric:
             "module:function" of a function (result, score) that returns a
             `genmem.report.score.interpretation.Interpretation`.
         source: the paper, and the equation or section.
+        by_default: computed where no metrics are chosen; False for those that take long, or mean
+            something in one feature space only.
         aliases: other names on the command line and in Python.
-        inception: for features of Inception, the second name and title of the result; None where
-            it has no other name.
+        second_names: by backbone, the name and title that the result has there as well: FD is FID
+            in Inception's features.
     """
 
     name: str
@@ -59,8 +61,9 @@ class Metric:
     unit: Literal["number", "fraction", "percent"] = "number"
     interpretation: str
     source: str
+    by_default: bool = True
     aliases: tuple[str, ...] = ()
-    inception: tuple[str, str] | None = None
+    second_names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:

@@ -213,6 +213,7 @@ def mifid_with_interval(
     distances: NDArray[np.float64],
     zero_rows: NDArray[np.bool_],
     seed: int = 0,
+    fd_infinity: Result | None = None,
 ) -> Result:
     """`mifid_from` with its 95 % interval: percentiles over 1,000 resamples of the images.
 
@@ -228,10 +229,13 @@ def mifid_with_interval(
         distances: float64 [n], from each generated row to its nearest training row.
         zero_rows: bool [n], the rows without a direction, which the mean distance leaves out.
         seed: of the resamples.
+        fd_infinity: tells the size of FD's bias; None where it was not computed.
 
     Returns:
         The result; without an interval where it means nothing (a replay).
     """
+    from genmem.metrics.frechet_interval import bias_note
+
     result = mifid_from(fd=fd, distance=distance, tau=tau)
     if result.parts["replay"]:
         return result
@@ -244,7 +248,7 @@ def mifid_with_interval(
     values = np.maximum(fd.value + shift, 0.0) * penalty(mean, tau)
     low, high = np.quantile(values, [SIDE, 1 - SIDE])
     below = float((mean < tau).mean())
-    notes = result.notes
+    notes = (*result.notes, bias_note(fd, fd_infinity))
     if 0 < below < 1:
         notes += (
             f"the mean distance is below τ = {tau:g} in {share(below)} of the resamples and not in "

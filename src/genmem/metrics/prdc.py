@@ -1,9 +1,12 @@
 """Precision, recall, density and coverage: overlap of two sets by nearest-neighbor balls.
 
 Sources: precision and recall, Kynkäänniemi et al. 2019 (arXiv 1904.06991), k = 3; density and
-coverage, Naeem et al. 2020 (arXiv 2002.09797), k = 5. B_k(x) is the closed Euclidean ball around
-x that reaches to its k-th nearest other row of the same set. All four expect sets of comparable
-size: the balls shrink as a set grows.
+coverage, Naeem et al. 2020 (arXiv 2002.09797), k = 5. B_k(x) is the Euclidean ball around x that
+reaches to its k-th nearest other row of the same set. Papers do not say whether it holds its
+boundary, which only copies lie on; the released codes do, and are followed: closed for precision
+and recall, open for density and coverage (so that an exact copier has density 1). Departure: an
+open ball of radius 0, of a row that is there k + 1 times, holds that row. All four expect sets of
+comparable size: the balls shrink as a set grows.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from genmem.neighbors import ball_overlap, nearest
 from genmem.results import Result
 
 NAMES = ("precision", "recall", "density", "coverage")
+
+_OPEN = ("density", "coverage")
+"""Metrics whose balls do not hold their boundary."""
 
 PRECISION_NEIGHBORHOOD = 3
 DENSITY_NEIGHBORHOOD = 5
@@ -71,7 +77,8 @@ def recall(*, generated: Any, train: Any, neighborhood: int = PRECISION_NEIGHBOR
 def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
     """(1/k) · mean over generated rows of the number of training balls B_k that hold them.
 
-    Arguments and errors as in `precision`; value ≥ 0, about 1 for held-out images.
+    Arguments and errors as in `precision`; value ≥ 0, about 1 for held-out images, and 1 for exact
+    copies.
     """
     return _single("density", generated, train, neighborhood)
 
@@ -79,8 +86,8 @@ def density(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORH
 def coverage(*, generated: Any, train: Any, neighborhood: int = DENSITY_NEIGHBORHOOD) -> Result:
     """Share of training rows whose own ball B_k holds at least one generated row.
 
-    The ball is closed: a training image that is there twice has radius 0 and is covered by its
-    exact copy. The released code takes the open ball.
+    A training image that is there k + 1 times has a ball of radius 0 and is covered by its exact
+    copy, other than in the released code.
 
     Arguments and errors as in `precision`; value in [0, 1], higher is better.
     """
@@ -94,8 +101,11 @@ def prdc_on_subsets(
     seed: int = 0,
     names: Sequence[str] = NAMES,
     train_distances: NDArray[np.float64] | None = None,
+    rows: int | None = SUBSET_ROWS,
+    precision_neighborhood: int = PRECISION_NEIGHBORHOOD,
+    density_neighborhood: int = DENSITY_NEIGHBORHOOD,
 ) -> dict[str, Result]:
-    """`prdc` on equally large random subsets of at most `SUBSET_ROWS` rows.
+    """`prdc` on equally large random subsets.
 
     Balls shrink as a set grows, so unequal sets would be compared unfairly; and the search of a
     set in itself grows with its square.
@@ -106,23 +116,31 @@ def prdc_on_subsets(
         seed: of the subsets; that of train does not depend on the generated rows.
         names: which of the four.
         train_distances: of train's subset, as in `prdc`, where they are known.
+        rows: of each subset, at most; None for all rows of both sets, however many each has.
+        precision_neighborhood: as in `prdc`.
+        density_neighborhood: as in `prdc`.
 
     Raises:
         InputError: as for `precision`.
     """
-    rows = {"generated": int(generated.shape[0]), "train": int(train.shape[0])}
-    size = min(SUBSET_ROWS, *rows.values())
-    rng = np.random.default_rng([seed, 1])  # other draws than train's
-    subset = np.sort(rng.choice(rows["generated"], size, replace=False))
+    counts = {"generated": int(generated.shape[0]), "train": int(train.shape[0])}
+    size = max(counts.values()) if rows is None else min(rows, *counts.values())
+    if rows is not None:
+        rng = np.random.default_rng([seed, 1])  # other draws than train's
+        subset = np.sort(rng.choice(counts["generated"], size, replace=False))
+        generated = _take(generated, subset)
+        train = _take(train, train_subset(counts["train"], size, seed=seed))
     results = prdc(
-        generated=_take(generated, subset),
-        train=_take(train, train_subset(rows["train"], size, seed=seed)),
+        generated=generated,
+        train=train,
         names=names,
+        precision_neighborhood=precision_neighborhood,
+        density_neighborhood=density_neighborhood,
         train_distances=train_distances,
     )
     notes = tuple(
         f"on a random {size:,} of {count:,} {role} rows: the four compare sets of equal size."
-        for role, count in rows.items()
+        for role, count in counts.items()
         if count > size
     )
     return {name: replace(result, notes=notes, seed=seed) for name, result in results.items()}
@@ -174,7 +192,9 @@ def prdc(
         if name not in NAMES:
             raise UsageError(f"names: expected some of {', '.join(NAMES)}, got {name!r}.")
     train_k = [k for name, k in k_of.items() if name != "recall"]
-    radii = _radii(train, train_k, role="train", distances=train_distances)
+    closed = _radii(train, train_k, role="train", distances=train_distances)
+    balls = dict.fromkeys((name in _OPEN, k) for name, k in k_of.items() if name != "recall")
+    radii = {ball: _inside(closed[ball[1]]) if ball[0] else closed[ball[1]] for ball in balls}
     radii_generated = _radii(
         generated, [k for name, k in k_of.items() if name == "recall"], role="generated"
     )
@@ -189,13 +209,13 @@ def prdc(
     results: dict[str, Result] = {}
     for name, k in k_of.items():
         if name == "precision":
-            value = (held_by[k] > 0).mean()
+            value = (held_by[False, k] > 0).mean()
         elif name == "recall":
             value = overlap.reached.mean()
         elif name == "density":
-            value = held_by[k].mean() / k
+            value = held_by[True, k].mean() / k
         else:
-            value = occupied[k].mean()
+            value = occupied[True, k].mean()
         results[name] = Result(name=name, value=float(value), n=n, parts={"neighborhood": k})
     return results
 
@@ -208,6 +228,11 @@ def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
         precision_neighborhood=neighborhood,
         density_neighborhood=neighborhood,
     )[name]
+
+
+def _inside(radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radii of closed balls that hold what the open ones of `radii` do; 0 stays 0."""
+    return np.where(radii > 0, np.nextafter(radii, 0.0), 0.0)
 
 
 def _radii(

@@ -48,14 +48,14 @@ def metric_names(names: Sequence[str] | None) -> tuple[str, ...]:
     """The metrics' own names, in reading order.
 
     Args:
-        names: names or aliases, in upper or lower case; None for all metrics.
+        names: names or aliases, in upper or lower case; None for those of `by_default`.
 
     Raises:
         UsageError: a name is unknown, or there is none.
     """
     known = metrics()
     if names is None:
-        return tuple(known)
+        return tuple(name for name, metric in known.items() if metric.by_default)
     if isinstance(names, str):
         raise UsageError(f"metrics: expected a list of names, got the text {names!r}.")
     if not names:

@@ -106,6 +106,8 @@ class Evidence:
         where_left_out: the one of `of_left_out`.
         bound: how many copies there can be, as measured with planted ones, as a sentence, or empty.
         shares: how the shares of copies in several spaces go together, as a sentence, or empty.
+        spaces: feature spaces in each of which there is such evidence: what accuses in one of them
+            must be so many times rarer.
     """
 
     images: int
@@ -128,6 +130,7 @@ class Evidence:
     where_left_out: str = ""
     bound: str = ""
     shares: str = ""
+    spaces: int = 1
 
     @property
     def yardstick_fails(self) -> bool:

@@ -233,6 +233,35 @@ def left_out_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
     return [*skipped, *(note for source in sources for note in side_file_notes(source))]
 
 
+def open_sets(
+    sources: Mapping[str, Any], *, stack: ExitStack, statistics: bool = False
+) -> dict[str, Any]:
+    """Open the sets that are images; features, statistics and references are read later.
+
+    Args:
+        sources: by role, whatever `genmem.score` takes; or a `FeatureSet` loaded before.
+        stack: closes the image sources when the caller is done with them.
+        statistics: the training set may be statistics.
+
+    Raises:
+        InputError: a set is empty or unreadable.
+    """
+    opened: dict[str, Any] = {}
+    for role, source in sources.items():
+        if isinstance(source, FeatureSet):
+            opened[role] = source
+            continue
+        refuse_empty(source, name=role)
+        may_be_statistics = statistics and role == "train"
+        is_read_later = (
+            isinstance(source, StoredSet)
+            or (may_be_statistics and is_statistics(source))
+            or is_feature_source(source)
+        )
+        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
+    return opened
+
+
 def load_feature_sets(
     sources: Mapping[str, Any],
     *,
@@ -240,6 +269,7 @@ def load_feature_sets(
     backbone: BackboneLike | FeatureExtractor | None,
     options: ExtractOptions,
     statistics: bool = False,
+    opened: Mapping[str, Any] | None = None,
 ) -> FeatureSets:
     """Open every set before any work is done, then extract the features of those with images.
 
@@ -251,13 +281,15 @@ def load_feature_sets(
         options: weights, device, broken images and progress.
         statistics: the training set may be statistics, and those beside images are loaded. Without
             it statistics alone are refused, and those beside images are not looked at.
+        opened: `open_sets` of them, where that is done.
 
     Raises:
         InputError: a set is empty, unreadable, or broken.
         UsageError: the backbone is unknown.
         WeightsError: its weights are not here and cannot be obtained.
     """
-    opened = _open_sets(sources, stack, statistics=statistics)
+    if opened is None:
+        opened = open_sets(sources, stack=stack, statistics=statistics)
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = None
     if isinstance(backbone, FeatureExtractor):
@@ -276,33 +308,16 @@ def load_feature_sets(
         elif isinstance(source, StoredSet):
             by_role[role] = _stored_set(source, extractor, by_role.values())
         elif is_statistics(source):
-            by_role[role] = _statistics_set(source)
+            by_role[role] = _statistics_set(source, extractor)
         else:
             by_role[role] = _load(source, role)
         if statistics and isinstance(source, ImageSource) and has_statistics(sources[role]):
-            by_role[role] = replace(by_role[role], statistics=load_statistics(sources[role]))
+            beside = _load_statistics(sources[role], extractor)
+            by_role[role] = replace(by_role[role], statistics=beside)
     by_role = {role: by_role[role] for role in opened}
     _refuse_other_backbones(by_role)
     check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
-
-
-def _open_sets(sources: Mapping[str, Any], stack: ExitStack, *, statistics: bool) -> dict[str, Any]:
-    """Image sources opened; what is read later (features, statistics, references) as it is."""
-    opened: dict[str, Any] = {}
-    for role, source in sources.items():
-        if isinstance(source, FeatureSet):
-            opened[role] = source
-            continue
-        refuse_empty(source, name=role)
-        may_be_statistics = statistics and role == "train"
-        is_read_later = (
-            isinstance(source, StoredSet)
-            or (may_be_statistics and is_statistics(source))
-            or is_feature_source(source)
-        )
-        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
-    return opened
 
 
 def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:
@@ -430,9 +445,21 @@ def _space_of(reference: Reference, others: Iterable[FeatureSet]) -> str | None:
     return None
 
 
-def _statistics_set(source: Any) -> FeatureSet:
+SPATIAL = "inception-spatial"
+"""The feature space of `mu_s` and `sigma_s` in ADM's files."""
+
+
+def _load_statistics(source: Any, extractor: FeatureExtractor | None) -> Statistics:
+    """The statistics of a file that are of the extractor's features."""
+    if isinstance(source, Statistics):
+        return source
+    spatial = extractor is not None and extractor.backbone.name == SPATIAL
+    return load_statistics(source, spatial=spatial)
+
+
+def _statistics_set(source: Any, extractor: FeatureExtractor | None) -> FeatureSet:
     """A set of which only the statistics are here."""
-    given = source if isinstance(source, Statistics) else load_statistics(source)
+    given = _load_statistics(source, extractor)
     hasher = hashlib.blake2b(digest_size=16)
     for array in (given.mu, given.sigma):
         hasher.update(np.ascontiguousarray(array).data)

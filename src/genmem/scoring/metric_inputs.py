@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from genmem.arrays import to_numpy
 from genmem.images import Progress
 from genmem.metrics.copied_fraction import NEIGHBORS, relative_distances
+from genmem.metrics.fd_ratio import FrechetRatio, frechet_ratio
+from genmem.metrics.frechet import fd
 from genmem.metrics.frechet_interval import fd_influence
 from genmem.metrics.memorization_distance import zero_rows
 from genmem.metrics.memorization_ratio import two_nearest_different
@@ -26,6 +28,8 @@ from genmem.metrics.prdc import SUBSET_ROWS
 from genmem.neighbors import Nearest, nearest
 from genmem.reference.description import SEED
 from genmem.reference.reference import ReferenceSpace
+from genmem.results import Result
+from genmem.scoring.protocols import DEFAULT_SETTINGS, MetricSettings
 from genmem.set_statistics import Statistics
 from genmem.yardstick.two_sample import TwoSample
 
@@ -46,6 +50,7 @@ class MetricInputs:
         space: of the reference that `train` is the training set of, whose stored results take the
             place of searches; None where train is no reference.
         is_held_out: `test` is the held-out set of the same reference.
+        settings: what the metrics leave open; a protocol may set it.
         progress: called with each stage.
         seconds: wall-clock seconds by stage, filled as the work is done.
     """
@@ -59,6 +64,7 @@ class MetricInputs:
     statistics: Statistics | None = None
     space: ReferenceSpace | None = None
     is_held_out: bool = False
+    settings: MetricSettings = DEFAULT_SETTINGS
     progress: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -91,6 +97,30 @@ class MetricInputs:
         """`Moments` of generated, or generated itself where it has no more rows than columns."""
         with self.timed("moments of generated"):
             return _moments_or_rows(self.generated)
+
+    @cached_property
+    def generated_fd(self) -> Result:
+        """FD of generated, without its interval."""
+        generated_moments, train_moments = self.generated_moments, self.train_moments
+        with self.timed("fd"):
+            return fd(generated=generated_moments, train=train_moments)
+
+    @cached_property
+    def test_ratio(self) -> FrechetRatio | None:
+        """FD of as many generated and test rows; None without test."""
+        if self.test is None:
+            return None
+        train_moments, of_generated = self.train_moments, None
+        if self.generated.shape[0] <= self.test.shape[0]:
+            of_generated = (self.generated_fd, self.influence)
+        with self.timed("fd_ratio"):
+            return frechet_ratio(
+                generated=self.generated,
+                train=train_moments,
+                test=self.test,
+                seed=self.seed,
+                of_generated=of_generated,
+            )
 
     @cached_property
     def influence(self) -> NDArray[np.float64] | None:
@@ -187,9 +217,29 @@ class MetricInputs:
         return None if self.space is None else self.space.euclidean.distances[:, 0]
 
     @property
+    def subset_rows(self) -> int | None:
+        """Rows a set for precision, recall, density and coverage; None for all."""
+        return self.settings.subset_rows
+
+    @property
+    def precision_neighborhood(self) -> int:
+        """The k of precision and recall."""
+        return self.settings.precision_neighborhood
+
+    @property
+    def density_neighborhood(self) -> int:
+        """The k of density and coverage."""
+        return self.settings.density_neighborhood
+
+    @property
+    def inception_split_rows(self) -> int | None:
+        """Images of one split of the Inception score; None for ten shuffled splits."""
+        return self.settings.inception_split_rows
+
+    @property
     def subset_distances(self) -> NDArray[np.float64] | None:
         """What `prdc_on_subsets` takes of train's subset, where it is known."""
-        if self.space is None:
+        if self.space is None or self.settings != DEFAULT_SETTINGS:
             return None
         rows = min(SUBSET_ROWS, self.train_rows, int(self.generated.shape[0]))
         return self.space.subset_distances(rows=rows, seed=self.seed)

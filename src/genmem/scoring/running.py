@@ -36,7 +36,8 @@ from genmem.scoring.feature_sets import (
     check_same_shape,
     load_feature_sets,
 )
-from genmem.scoring.score import plan_for, score_feature_sets
+from genmem.scoring.one_space import score_feature_sets
+from genmem.scoring.plan import plan_for
 from genmem.scoring.stored_sets import StoredSet, default_backbone, open_references
 
 

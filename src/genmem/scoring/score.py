@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genmem.arrays import as_feature_sets, as_source, check_at_least, check_same_dimension
+from genmem.arrays import as_source
 from genmem.distributed import use_workers
-from genmem.features import (
-    BackboneLike,
-    Device,
-    find_backbone,
-    is_feature_source,
-    is_statistics,
-)
+from genmem.features import BackboneLike, Device
 from genmem.images import Progress
-from genmem.metrics.registry import metrics as all_metrics
-from genmem.provenance import provenance
-from genmem.results import Result, Score, Yardstick
-from genmem.scoring.closest import closest_pairs
-from genmem.scoring.compute import compute_metrics
-from genmem.scoring.feature_sets import (
-    ExtractOptions,
-    FeatureSet,
-    FeatureSets,
-    left_out_notes,
-    load_feature_sets,
-    on_gpu,
-)
-from genmem.scoring.metric_inputs import MetricInputs
-from genmem.scoring.plan import Plan, build_plan
-from genmem.scoring.stored_sets import (
-    StoredSet,
-    default_backbone,
-    open_references,
-    reference_notes,
-    reference_provenance,
-)
-from genmem.scoring.verdict_evidence import add_verdict
-from genmem.set_statistics import Statistics
-
-_SAME_SETS = (
-    ("generated", "train", "every image is its own nearest training image, at distance 0."),
-    ("generated", "test", "these numbers are those of the held-out images, not of a model."),
-    ("test", "train", "there is nothing to compare with; give images that were not trained on."),
-)
-"""Two roles that can hold the same set, and what follows."""
+from genmem.results import Score
+from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets, on_gpu
+from genmem.scoring.one_space import score_feature_sets
+from genmem.scoring.plan import backbones_of, build_plans
+from genmem.scoring.protocols import check_protocol, find_protocol, follow_protocol
+from genmem.scoring.several_spaces import score_in_spaces
+from genmem.scoring.stored_sets import default_backbone, open_references
 
 
 def score(
@@ -57,9 +27,10 @@ def score(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbone: BackboneLike | None = None,
+    backbone: BackboneLike | Sequence[BackboneLike] | None = None,
     metrics: Sequence[str] | None = None,
-    tau: float | None = None,
+    protocol: str | None = None,
+    tau: float | Mapping[str, float] | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
     device: Device = "auto",
@@ -81,9 +52,14 @@ def score(
             leaves out the metrics that need them.
         backbone: feature space: a name (`genmem backbones` lists them), or a network of your own as
             a file, torch module, callable or `custom_backbone`; unused where features are given.
-            None takes the first of a reference, else "inception".
+            None takes the first of a reference, else "inception". Of a list of several, each is a
+            feature space with all metrics (`Score.spaces`), under one verdict.
         metrics: names or aliases of metrics; None for all that the data allow.
-        tau: MiFID's threshold; None for the backbone's published one, if there is one.
+        protocol: how a tool computes its numbers, by its name ("adm", "edm", "cleanfid",
+            "pytorch-fid", "dgm-eval", "torch-fidelity"): backbones, metrics, and what these leave
+            open (`docs/protocols.md`); None for genmem's own way.
+        tau: MiFID's threshold; None for the backbone's published one, if there is one. Of several
+            backbones, thresholds by their names.
         seed: seed of everything random.
         weights: weights file of the backbone; None to look for it.
         device: "auto", "cpu", "cuda" or "mps": where the backbone runs. On CUDA searches, FD and KD
@@ -120,182 +96,27 @@ def score(
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
     sources = open_references(sources)
-    backbone = default_backbone(sources["train"]) if backbone is None else backbone
-    plan = plan_for(sources, metrics=metrics, tau=tau, seed=seed, backbone=backbone)
+    rules = None if protocol is None else find_protocol(protocol)
+    if rules is not None:
+        seed = check_protocol(rules, backbone=backbone, seed=seed)
+    elif backbone is None:
+        backbone = default_backbone(sources["train"])
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
     )
+    backbones = rules.backbones if rules else backbones_of(backbone, weights=weights)
+    plans = build_plans(sources, backbones, metrics=metrics, tau=tau, seed=seed, protocol=rules)
     with use_workers(ray, workers, progress=progress), ExitStack() as stack:
-        sets = load_feature_sets(
-            sources, stack=stack, backbone=backbone, options=options, statistics=True
-        )
-        extracted = time.perf_counter()
-        result = score_feature_sets(on_gpu(sets, device), plan, progress=progress)
-    total = time.perf_counter() - started
-    seconds = {"features": extracted - started, **result.seconds, "total": total}
-    return replace(result, seconds=seconds)
-
-
-def plan_for(
-    sources: Mapping[str, Any],
-    *,
-    metrics: Sequence[str] | None,
-    tau: float | None,
-    seed: int,
-    backbone: BackboneLike,
-) -> Plan:
-    """The plan for the sets given by role, decided by what they are, before any is read."""
-    of_statistics = is_statistics(sources["train"])
-    are_features = {
-        role: (role == "train" and of_statistics)
-        or isinstance(source, StoredSet)
-        or is_feature_source(source)
-        for role, source in sources.items()
-    }
-    name = "features" if all(are_features.values()) else find_backbone(backbone).name
-    available = [need for need in ("test",) if need in sources]
-    if not of_statistics:
-        available.append("train_rows")
-    if name == "inception" and not are_features["generated"]:
-        available.append("logits")
-    return build_plan(metrics, tau=tau, seed=seed, backbone=name, available=available)
-
-
-def score_feature_sets(
-    sets: FeatureSets,
-    plan: Plan,
-    *,
-    yardstick: Yardstick | None = None,
-    progress: Progress | None = None,
-) -> Score:
-    """`score` on sets whose features are extracted.
-
-    Args:
-        sets: the features by role.
-        plan: which metrics to compute.
-        yardstick: of the same train and test, where it is known.
-        progress: as for `score`.
-    """
-    by_role = sets.by_role
-    generated, train, test = by_role["generated"], by_role["train"], by_role.get("test")
-    statistics = _statistics_of_train(train, backbone=sets.backbone)
-    _check_sets(by_role, plan, statistics)
-    inputs = MetricInputs(
-        generated=generated.array,
-        train=train.array,
-        test=None if test is None else test.array,
-        logits=generated.logits,
-        tau=plan.tau,
-        seed=plan.seed,
-        statistics=statistics,
-        space=None if train.stored is None else train.stored.space,
-        is_held_out=test is not None and test.stored is not None,
-        progress=progress,
-    )
-    results, left_out = compute_metrics(inputs, plan)
-    if sets.backbone == "inception":
-        results = _with_inception_names(results)
-    result = Score(
-        metrics=results,
-        inputs={role: features.summary for role, features in by_role.items()},
-        backbone=sets.describe_backbone(),
-        provenance={
-            **provenance(seed=plan.seed),
-            **({"train_moments": _statistics_source(train)} if statistics is not None else {}),
-            **reference_provenance(train.stored),
-        },
-        seconds=inputs.seconds,
-        nearest=inputs.nearest_distances(),
-        closest=()
-        if train.array is None
-        else closest_pairs(inputs.generated_nearest, generated=generated, train=train),
-        notes=(*_notes(sets), *plan.left_out, *left_out),
-    )
-    return add_verdict(result, sets, inputs, yardstick=yardstick)
-
-
-def _notes(sets: FeatureSets) -> tuple[str, ...]:
-    """Notes on the sets, whatever the metrics."""
-    train, test = sets.by_role["train"], sets.by_role.get("test")
-    return (
-        *set_notes(sets.by_role),
-        *_statistics_notes(sets.by_role, backbone=sets.backbone),
-        *reference_notes(
-            train.stored,
-            None if test is None else test.stored,
-            pictures=sets.by_role["generated"].source is not None,
-        ),
-        *sets.notes(),
-    )
-
-
-def _check_sets(
-    by_role: Mapping[str, FeatureSet], plan: Plan, statistics: Statistics | None
-) -> None:
-    """Raise InputError unless the sets have one dimension, and images enough for the plan."""
-    rows = {role: features.array for role, features in by_role.items()}
-    as_feature_sets(**{role: array for role, array in rows.items() if array is not None})
-    if statistics is not None:
-        check_same_dimension(generated=rows["generated"], train=statistics.sigma)
-    if not plan.chosen:
-        for role in ("generated", "train"):
-            summary = by_role[role].summary
-            why = f"one image is no set to compare. Give more in {summary.source}."
-            if summary.count is not None:
-                check_at_least(summary.count, 2, role=role, why=why)
-
-
-_OF_STATISTICS = "inception"
-"""The feature space of the statistics that lie beside images: ADM's batches hold Inception's."""
-
-
-def _statistics_of_train(train: FeatureSet, *, backbone: str) -> Statistics | None:
-    """The statistics that take the place of the training rows in FD; None where there are none."""
-    return train.statistics if train.array is None or backbone == _OF_STATISTICS else None
-
-
-def _statistics_source(train: FeatureSet) -> str:
-    return f"mu and sigma of {train.summary.source}"
-
-
-def _statistics_notes(by_role: Mapping[str, FeatureSet], *, backbone: str) -> Iterator[str]:
-    """Sentences on files that hold statistics: what is computed from them and what is not."""
-    for role, features in by_role.items():
-        if features.statistics is None:
-            continue
-        if features.array is None:
-            yield (
-                f"fd is computed from the {_statistics_source(features)}. The file does not say "
-                f"which backbone they are of; they are taken as those of {backbone}."
-            )
-        elif role == "train" and backbone == _OF_STATISTICS:
-            yield (
-                f"fd is computed from the {_statistics_source(features)}, which describe the whole "
-                f"data set; everything else from its {len(features.array):,} images."
-            )
+        if len(backbones) > 1:
+            result = score_in_spaces(sources, backbones, plans, stack=stack, options=options)
         else:
-            why = "FD takes them of train" if role != "train" else f"FD is of {backbone} features"
-            yield f"the {_statistics_source(features)} ({_OF_STATISTICS}) are not used: {why}."
-
-
-def _with_inception_names(results: Mapping[str, Result]) -> dict[str, Result]:
-    """On Inception features some results have a second name: FD is FID."""
-    known = all_metrics()
-    named: dict[str, Result] = {}
-    for name, result in results.items():
-        named[name] = result
-        if inception := known[name].inception:
-            named[inception[0]] = replace(result, name=inception[0])
-    return named
-
-
-def set_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
-    """Sentences on sets that are the same, and on images and side files that were left out."""
-    same = [
-        f"{first} and {second} are the same set, byte for byte: {meaning}"
-        for first, second, meaning in _SAME_SETS
-        if first in by_role
-        and second in by_role
-        and by_role[first].summary.digest == by_role[second].summary.digest
-    ]
-    return [*same, *left_out_notes(by_role)]
+            sets = load_feature_sets(
+                sources, stack=stack, backbone=backbones[0], options=options, statistics=True
+            )
+            extracted = time.perf_counter() - started
+            result = score_feature_sets(on_gpu(sets, device), plans[0], progress=progress)
+            result = replace(result, seconds={"features": extracted, **result.seconds})
+    if rules is not None:
+        result = follow_protocol(result, rules)
+    seconds = {**result.seconds, "total": time.perf_counter() - started}
+    return replace(result, seconds=seconds)

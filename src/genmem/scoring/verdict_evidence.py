@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.intervals import clopper_pearson, hypergeometric_tail
 from genmem.metrics.memorization_ratio import distance_ratios
 from genmem.results import Result, Score, Verdict, Yardstick
-from genmem.scoring.evidence import Evidence, NearCopies
+from genmem.scoring.evidence import CHANCE, Evidence, NearCopies
 from genmem.scoring.exact_copies import NO_DISTANCE, count_exact_copies
 from genmem.scoring.feature_sets import FeatureSets
 from genmem.scoring.held_out import (
@@ -24,8 +25,9 @@ from genmem.scoring.held_out import (
 )
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.missed_kinds import missed_kinds
+from genmem.scoring.verdict_over_spaces import decide_over_spaces
 from genmem.scoring.verdict_rule import decide
-from genmem.yardstick import Precomputed, check_yardstick
+from genmem.yardstick import Precomputed, check_yardstick, merge_yardsticks
 from genmem.yardstick.generator_shape import GeneratorShape, generator_shape
 from genmem.yardstick.series import count_repeats, repeats_of, series_of
 
@@ -58,6 +60,23 @@ class Closeness:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What one feature space shows beside the metrics of its score.
+
+    Attributes:
+        score: with its yardstick and its repeats, without a verdict.
+        shape: how the generated images lie as a whole; None if not tested.
+        test_near: held-out images that are near-copies; None if not counted.
+        closeness: what `copied_fraction` compares; None: only that metric itself counts.
+    """
+
+    score: Score
+    shape: GeneratorShape | None = None
+    test_near: int | None = None
+    closeness: Closeness | None = None
+
+
 def add_verdict(
     score: Score,
     sets: FeatureSets,
@@ -73,14 +92,43 @@ def add_verdict(
         inputs: what the metrics were computed from; its searches are used again.
         yardstick: of the same train and test, where it is known.
     """
+    gathered = gather(score, sets, inputs, yardstick=yardstick)
+    verdict = judge(
+        gathered.score,
+        yardstick=gathered.score.yardstick,
+        shape=gathered.shape,
+        test_near=gathered.test_near,
+        closeness=gathered.closeness,
+    )
+    return replace(gathered.score, verdict=verdict)
+
+
+def gather(
+    score: Score,
+    sets: FeatureSets,
+    inputs: MetricInputs,
+    *,
+    yardstick: Yardstick | None = None,
+    files: bool = True,
+) -> Gathered:
+    """Check the yardstick, and count what the metrics do not, in one feature space.
+
+    Args:
+        score: without yardstick and verdict.
+        sets: the sets.
+        inputs: what the metrics were computed from; its searches are used again.
+        yardstick: of the same train and test, where it is known.
+        files: look at the stored images; of several spaces the first does.
+    """
     shape = test_near = None
     if inputs.train is not None and has_held_out(score) and _enough(score):
         with inputs.timed("yardstick"):
             if yardstick is None:
+                sources = {role: rows.stored_images for role, rows in sets.by_role.items()}
                 yardstick = check_yardstick(
                     train=inputs.train,
                     test=inputs.test,
-                    sources={role: rows.stored_images for role, rows in sets.by_role.items()},
+                    sources=sources if files else None,
                     metric=METRIC,
                     precomputed=Precomputed(
                         test_distances=score.nearest["test"],
@@ -103,15 +151,12 @@ def add_verdict(
         repeats = count_repeats(
             inputs.train, metric=METRIC, seed=inputs.seed, others=inputs.train_others
         )
-    score = replace(score, yardstick=yardstick, repeats=repeats)
-    verdict = judge(
-        score,
-        yardstick=yardstick,
+    return Gathered(
+        score=replace(score, yardstick=yardstick, repeats=repeats),
         shape=shape,
         test_near=test_near,
         closeness=_closeness(score, inputs),
     )
-    return replace(score, verdict=verdict)
 
 
 def judge(
@@ -131,42 +176,81 @@ def judge(
         test_near: held-out images that are near-copies; None if not counted.
         closeness: what `copied_fraction` compares; None: only that metric itself counts.
     """
+    score = replace(score, yardstick=yardstick)
+    return decide(
+        evidence_of(Gathered(score=score, shape=shape, test_near=test_near, closeness=closeness))
+    )
+
+
+def judge_over_spaces(gathered: Sequence[Gathered]) -> tuple[Verdict, Yardstick | None]:
+    """One verdict and one yardstick of the same images in several feature spaces."""
+    names = [_name(one.score) for one in gathered]
+    checked = [
+        (one.score.yardstick, name)
+        for one, name in zip(gathered, names, strict=True)
+        if one.score.yardstick is not None
+    ]
+    yardstick = merge_yardsticks([one for one, _ in checked], [name for _, name in checked])
+    by_space = {
+        name: evidence_of(one, yardstick=yardstick, spaces=len(names))
+        for one, name in zip(gathered, names, strict=True)
+    }
+    return decide_over_spaces(by_space), yardstick
+
+
+def evidence_of(
+    gathered: Gathered, *, yardstick: Yardstick | None = None, spaces: int = 1
+) -> Evidence:
+    """The evidence of one feature space.
+
+    Args:
+        gathered: what it shows.
+        yardstick: of all spaces, where there are several; None: that of its score.
+        spaces: feature spaces that are compared in.
+    """
+    score, closeness = gathered.score, gathered.closeness
+    own = score.yardstick
+    yardstick = own if yardstick is None else yardstick
     held_out = has_held_out(score)
-    name = str(score.backbone.get("name", "features"))
+    name = _name(score)
     where = in_space(name)
     fraction = of_left_out = None
     if held_out and closeness is not None:
         fraction = closeness.fraction(closeness.test)
-        series = series_of(yardstick)
+        series = series_of(own)
         of_left_out = closeness.fraction(series.left_out_closeness) if series else None
     elif held_out:
         fraction = score.metrics.get("copied_fraction")
-    return decide(
-        Evidence(
-            images=_images(score),
-            same_as_train=same_set(score, "generated", "train"),
-            fraction=fraction,
-            of_left_out=of_left_out,
-            closer=_closer(closeness) if closeness and held_out else (0, 1.0),
-            exact=count_exact_copies(
-                score.nearest,
-                held_out=held_out,
-                comparable=yardstick is None or yardstick.holds,
-                repeats=score.repeats,
-                what=where,
-            ),
-            near=_near(score, test_near, where),
-            shape=shape,
-            yardstick=yardstick,
-            missing=_missing(score) or _nothing_compared(fraction, score),
-            too_few="" if fraction is None else _too_few(fraction),
-            missed=missed_kinds([name]),
-            shares=_lower_bound(name) if fraction is not None and fraction.value > 0 else "",
-            where=where,
-            where_shape=where,
-            where_left_out=where,
-        )
+    near = _near(score, gathered.test_near, where)
+    return Evidence(
+        images=_images(score),
+        same_as_train=same_set(score, "generated", "train"),
+        fraction=fraction,
+        of_left_out=of_left_out,
+        closer=_closer(closeness) if closeness and held_out else (0, 1.0),
+        exact=count_exact_copies(
+            score.nearest,
+            held_out=held_out,
+            comparable=yardstick is None or yardstick.holds,
+            repeats=score.repeats,
+            what=where,
+        ),
+        near=near and replace(near, chance=CHANCE / spaces),
+        shape=gathered.shape,
+        yardstick=yardstick,
+        missing=_missing(score) or _nothing_compared(fraction, score),
+        too_few="" if fraction is None else _too_few(fraction),
+        missed=missed_kinds([name]),
+        shares=_lower_bound(name) if fraction is not None and fraction.value > 0 else "",
+        where=where,
+        where_shape=where,
+        where_left_out=where,
     )
+
+
+def _name(score: Score) -> str:
+    """The feature space of a score."""
+    return str(score.backbone.get("name", "features"))
 
 
 def _lower_bound(name: str) -> str:

@@ -78,18 +78,20 @@ def _excludes_zero(fraction: Result | None) -> bool:
     return fraction is not None and fraction.interval is not None and fraction.interval.low > 0
 
 
-def _is_beyond_chance(fraction: Result | None) -> bool:
+def _is_beyond_chance(evidence: Evidence) -> bool:
     """Whether the copied fraction alone is strong evidence."""
+    fraction = evidence.fraction
     if fraction is None or not _excludes_zero(fraction):
         return False
-    return float(fraction.parts.get("p_value", 0.0)) <= STRONG_CHANCE
+    return float(fraction.parts.get("p_value", 0.0)) <= STRONG_CHANCE / evidence.spaces
 
 
-def _beyond_left_out(fraction: Result | None) -> bool:
+def _beyond_left_out(evidence: Evidence) -> bool:
     """Whether images are closer to training images than these are to each other."""
+    fraction = evidence.of_left_out
     if fraction is None or not _excludes_zero(fraction):
         return False
-    return float(fraction.parts["p_value"]) <= LEFT_OUT_CHANCE
+    return float(fraction.parts["p_value"]) <= LEFT_OUT_CHANCE / evidence.spaces
 
 
 def _basis(evidence: Evidence) -> tuple[Basis, ...]:
@@ -99,9 +101,9 @@ def _basis(evidence: Evidence) -> tuple[Basis, ...]:
         basis.append("exact")
     if evidence.missing or evidence.too_few:
         return tuple(basis)
-    closer = _is_beyond_chance(evidence.fraction) and not evidence.close_repeats
+    closer = _is_beyond_chance(evidence) and not evidence.close_repeats
     if evidence.yardstick_fails:
-        if evidence.only_series and closer and _beyond_left_out(evidence.of_left_out):
+        if evidence.only_series and closer and _beyond_left_out(evidence):
             basis.append("left-out")
         return tuple(basis)
     if evidence.flagged and not evidence.flagged_repeats:
@@ -135,12 +137,12 @@ def _weak(evidence: Evidence) -> list[str]:
         return sentences
     if evidence.yardstick_fails:
         comparable = not evidence.only_series or _excludes_zero(evidence.fraction)
-        if comparable and _beyond_left_out(evidence.of_left_out):
+        if comparable and _beyond_left_out(evidence):
             sentences.append(_left_out_sentence(evidence))
         return sentences
     if evidence.flagged_repeats or evidence.close_repeats:
         sentences.append(_repeats_sentence(evidence))
-    elif _excludes_zero(evidence.fraction) and not _is_beyond_chance(evidence.fraction):
+    elif _excludes_zero(evidence.fraction) and not _is_beyond_chance(evidence):
         sentences.append(_closer_sentence(evidence))
     closer, chance = evidence.closer
     if closer and chance <= CHANCE and not _excludes_zero(evidence.fraction):

@@ -120,7 +120,8 @@ def copied_fraction(result: Result, score: Score) -> Interpretation:
         return Interpretation(finding=f"Too few images to distinguish copies from chance{reason}.")
     if interval.low > 0:
         limits = "Copies farther away than the closest held-out images are not counted."
-        sure = chance is None or chance <= STRONG_CHANCE
+        accused = score.verdict is None or score.verdict.label == "copying"
+        sure = accused and (chance is None or chance <= STRONG_CHANCE)
         if chance is not None and chance > RARE:
             limits = (
                 f"An honest generator reaches this in {share(chance)} of cases, by chance. {limits}"

@@ -41,6 +41,21 @@ def fd_infinity(result: Result, score: Score) -> Interpretation:
     )
 
 
+def fd_ratio(result: Result, score: Score) -> Interpretation:
+    """FD over that of held-out images; 1 is as good as real images."""
+    interval = result.interval
+    if interval is not None and interval.low <= 1 <= interval.high:
+        finding = "As near the training set as the held-out images are, up to chance."
+    elif result.value < 1:
+        finding = f"Nearer than the held-out images are: {number(result.value)} of their distance."
+    else:
+        finding = f"{number(result.value)} times as far from the training set as held-out images."
+    return Interpretation(
+        finding=finding,
+        limits="It takes held-out images that are like the training images. A copier is below 1.",
+    )
+
+
 def kd(result: Result, score: Score) -> Interpretation:
     """Kernel distance: unbiased, so it can be negative."""
     deviation = part(result, "deviation")
@@ -106,4 +121,24 @@ def coverage(result: Result, score: Score) -> Interpretation:
         limits=f"{generated:,} generated images cannot be near all {train:,} training images."
         if generated < train
         else "",
+    )
+
+
+def realism(result: Result, score: Score) -> Interpretation:
+    """Depth of the generated images inside training neighborhoods."""
+    inside = float(result.parts["realistic"])
+    return Interpretation(
+        finding=f"{share(inside)} of the generated images lie inside a neighborhood of typical "
+        "training images (realism of at least 1).",
+        limits=NO_COPY_CHECK,
+    )
+
+
+def vendi(result: Result, score: Score) -> Interpretation:
+    """Effective number of different images."""
+    of_train = part(result, "train")
+    beside = "" if of_train is None else f"; as many training images are {number(of_train)}"
+    return Interpretation(
+        finding=f"As varied as {number(result.value)} images with nothing in common{beside}.",
+        limits="It grows with the number of images, and says nothing of their quality.",
     )

@@ -57,7 +57,7 @@ def interpret(score: Score) -> dict[str, Interpretation]:
 def metric_of(name: str) -> Metric | None:
     """The registry's entry of a result; None for a metric that is not installed here."""
     for metric in metrics().values():
-        if name == metric.name or (metric.inception and name == metric.inception[0]):
+        if name == metric.name or any(name == own for own, _ in metric.second_names.values()):
             return metric
     return None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from genmem.formatting import plain, printable
+from genmem.formatting import join_words, plain, printable
 from genmem.report.common.histogram import enlarged_left_end, histogram
 from genmem.report.common.images import PictureGroup, picture, pictures
 from genmem.report.common.provenance import (
@@ -19,7 +20,7 @@ from genmem.report.common.provenance import (
 )
 from genmem.report.common.templates import template, write_page
 from genmem.report.score.interpretation import part
-from genmem.report.score.tables import metric_tables, quantile_table
+from genmem.report.score.tables import metric_tables, quantile_table, spaces_table
 from genmem.report.score.verdict import verdict
 from genmem.results import Pair, Score
 
@@ -45,24 +46,22 @@ def write_report(score: Score, path: str | Path) -> None:
 
 def render(score: Score) -> str:
     """The page as text."""
-    mifid = score.metrics.get("mifid")
-    tau = part(mifid, "tau") if mifid else None
+    spaces = score.spaces or {"": score}
     return template("score.html").render(
         title=compared(score.inputs),
         subtitle=_subtitle(score),
         verdict=verdict(score),
         notes=[printable(note) for note in score.notes],
-        tables=metric_tables(score),
-        histogram=histogram(score.nearest, tau=tau),
-        left_end=enlarged_left_end(score.nearest),
-        roles=[role for role in ("generated", "test") if role in score.nearest],
+        comparison=spaces_table(score) if score.spaces else None,
+        spaces=[_section(printable(name), one) for name, one in spaces.items()],
         role_names=ROLE_NAMES,
-        quantiles=quantile_table(score),
-        closest=closest_pictures(score.closest),
         provenance=Provenance(
             sources=tuple(describe_source(*item) for item in score.inputs.items()),
             lists=(
-                ("Backbone", pairs(score.backbone)),
+                *(
+                    (f"Backbone {name}".strip(), pairs(one.backbone))
+                    for name, one in spaces.items()
+                ),
                 ("Run", pairs(score.provenance)),
                 ("Time", times(score.seconds)),
             ),
@@ -70,10 +69,26 @@ def render(score: Score) -> str:
     )
 
 
+def _section(name: str, score: Score) -> dict[str, Any]:
+    """One feature space on the page; `name` is empty where there is only one."""
+    mifid = score.metrics.get("mifid")
+    tau = part(mifid, "tau") if mifid else None
+    return {
+        "name": name,
+        "notes": [printable(note) for note in score.notes] if name else [],
+        "tables": metric_tables(score),
+        "histogram": histogram(score.nearest, tau=tau),
+        "left_end": enlarged_left_end(score.nearest),
+        "roles": [role for role in ("generated", "test") if role in score.nearest],
+        "quantiles": quantile_table(score),
+        "closest": closest_pictures(score.closest),
+    }
+
+
 def _subtitle(score: Score) -> str:
-    """How many images of each set, and the feature space."""
-    name = score.backbone.get("name")
-    space = f", compared in {plain(name)} features" if name else ""
+    """How many images of each set, and the feature space or spaces."""
+    names = list(score.spaces) or [name for name in (score.backbone.get("name"),) if name]
+    space = f", compared in {join_words([plain(name) for name in names])} features" if names else ""
     return describe_sets(score.inputs) + space
 
 

@@ -56,7 +56,9 @@ def metric_tables(score: Score) -> list[MetricTable]:
     """The score's metrics by group, in the registry's order; empty tables are left out."""
     interpretations = interpret(score)
     rows = {name: _row(name, score[name], interpretations[name]) for name in score.metrics}
-    second = {metric.inception[0]: name for name, metric in metrics().items() if metric.inception}
+    second = {
+        own: name for name, metric in metrics().items() for own, _ in metric.second_names.values()
+    }
     for name in second.keys() & rows.keys():
         rows.pop(second[name], None)  # the same number under its general name
     known = list(metrics())
@@ -73,6 +75,40 @@ def metric_tables(score: Score) -> list[MetricTable]:
 def _group(name: str) -> str:
     metric = metric_of(name)
     return metric.group if metric else "quality"
+
+
+OF_ALL = "all"
+"""The column of what is computed over all spaces."""
+
+
+def spaces_table(score: Score) -> Table:
+    """The metrics in several feature spaces: a row each, a column a space.
+
+    Args:
+        score: of several backbones.
+    """
+    columns = {**score.spaces, **({OF_ALL: score} if score.metrics else {})}
+    names = [name for name in metrics() if any(name in one.metrics for one in columns.values())]
+    return Table(
+        caption="All metrics by feature space, with their intervals",
+        columns=("Metric", *map(printable, columns), "Better"),
+        rows=tuple(
+            (
+                name,
+                *(_cell(name, one.metrics.get(name)) for one in columns.values()),
+                metrics()[name].better,
+            )
+            for name in names
+        ),
+    )
+
+
+def _cell(name: str, result: Result | None) -> str:
+    """Value and interval; empty where the space has none."""
+    if result is None:
+        return ""
+    interval = f" ({interval_text(name, result.interval)})" if result.interval else ""
+    return f"{value_text(name, result.value)}{interval}"
 
 
 def quantile_table(score: Score) -> Table | None:
@@ -95,8 +131,7 @@ def quantile_table(score: Score) -> Table | None:
 def _row(name: str, result: Result, interpretation: Interpretation) -> Row:
     interval, metric = result.interval, metric_of(name)
     title, better = (metric.title, metric.better) if metric else (name, "see its documentation")
-    if metric and metric.inception and name == metric.inception[0]:
-        title = metric.inception[1]
+    title = dict(metric.second_names.values()).get(name, title) if metric else title
     return Row(
         name=name,
         title=title,

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genmem.report.common.terminal import new_table
-from genmem.report.score.tables import Row, metric_tables
+from genmem.report.score.tables import Row, metric_tables, spaces_table
 from genmem.report.score.verdict import verdict
 from genmem.results import Score
 
@@ -14,7 +14,7 @@ STYLES = {"copying": "bold red", "doubt": "yellow", "clear": "green"}
 
 
 def score_table(score: Score) -> Table:
-    """The verdict and the metrics of `score`, one per row.
+    """The verdict and the metrics of `score`, one per row; of several spaces a column each.
 
     An interval is below its value. Every cell is plain text: file names and notes are never
     interpreted as markup.
@@ -23,6 +23,8 @@ def score_table(score: Score) -> Table:
     table = new_table(
         title=Text(f"{result.word}: {result.sentence}", style=STYLES.get(result.level, "bold"))
     )
+    if score.spaces:
+        return _add_spaces(table, score)
     table.add_column("metric", no_wrap=True)
     table.add_column("value, interval", justify="right", no_wrap=True)
     table.add_column("better", max_width=16)
@@ -36,6 +38,19 @@ def score_table(score: Score) -> Table:
                 Text(row.interpretation.finding, style=STYLES.get(row.interpretation.evidence, "")),
             )
         table.add_section()
+    return table
+
+
+def _add_spaces(table: Table, score: Score) -> Table:
+    """The metrics in several feature spaces, a column each; an interval is below its value."""
+    content = spaces_table(score)
+    first, *spaces, last = content.columns
+    table.add_column(first, no_wrap=True)
+    for space in spaces:
+        table.add_column(space, justify="right")
+    table.add_column(last, max_width=16)
+    for row in content.rows:
+        table.add_row(*(Text(cell.replace(" (", "\n(", 1)) for cell in row))
     return table
 
 
