@@ -50,16 +50,18 @@ def test_what_a_metric_needs_follows_from_its_inputs():
     assert {name: of_metric for name, of_metric in needs.items() if of_metric} == {
         "copied_fraction": {"test"},
         "c_t": {"test"},
+        "fd_ratio": {"test"},
         "mifid": {"tau"},
         "inception_score": {"logits"},
     }
     without_rows = {name for name, metric in BUILT_IN.items() if "train_rows" not in metric.needs}
-    assert without_rows == {"fd", "fd_infinity", "inception_score"}
+    assert without_rows == {"fd", "fd_infinity", "fd_ratio", "inception_score", "vendi"}
 
 
 def test_names_are_taken_in_any_case_and_by_alias():
     assert metric_names(["FID", "kid", "c_t"]) == ("c_t", "fd", "kd")
-    assert metric_names(None) == tuple(metrics())
+    on_demand = {"cmmd", "realism", "vendi"}
+    assert metric_names(None) == tuple(name for name in metrics() if name not in on_demand)
 
 
 @pytest.mark.parametrize("names", [["fdd"], [], "fd"])

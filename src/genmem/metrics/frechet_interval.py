@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genmem.arrays import as_features, block_slices, check_at_least, copy_float64, to_numpy
 from genmem.metrics.frechet import EPSILON, Gaussian, as_sides, gaussian
+from genmem.metrics.frechet import fd as fd
 from genmem.metrics.intervals import LEVEL, NO_INTERVAL, NORMAL
 from genmem.metrics.moments import Moments
 from genmem.metrics.symmetric_eigen import congruence, eigenvectors
