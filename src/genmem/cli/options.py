@@ -95,6 +95,10 @@ RequiredTest = Annotated[str, option("--test", metavar="SOURCE")]
 Neighbors = Annotated[int, option("--neighbors", metavar="K", min=1)]
 
 Backbone = Annotated[str, option("--backbone", metavar="NAME")]
+ReferenceBackbone = Annotated[
+    str | None,
+    option("--backbone", metavar="NAME", show_default="inception, or the first of a reference"),
+]
 ScoreBackbones = Annotated[
     str | None,
     option("--backbone", metavar="NAME,…", show_default="inception, or the first of a reference"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genmem.cli.options import (
@@ -53,7 +54,7 @@ def score(
     With several backbones all metrics are computed in each feature space, under one verdict.
     """
     from genmem.cli.outputs import check_outputs
-    from genmem.cli.parsing import parse_backbones, parse_names, split_names
+    from genmem.cli.parsing import parse_backbones, split_names
     from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, taus_for
     from genmem.io.atomic import check_writable
@@ -75,18 +76,12 @@ def score(
     from genmem.scoring import score as compute_score
     from genmem.scoring.cost import score_pairs
     from genmem.scoring.feature_sets import ExtractOptions
-    from genmem.scoring.protocols import find_protocol
-    from genmem.scoring.stored_sets import default_backbone
 
-    chosen = None if backbone is None else parse_names(backbone, option="--backbone")
-    spaces = chosen or (default_backbone(train),)
-    if protocol is not None and chosen is None:
-        spaces = tuple(find_protocol(protocol).backbones)
+    spaces = _spaces(backbone, protocol, train)
     networks = parse_backbones(spaces, preprocess)
     names = None if metrics is None else split_names(metrics)
     by_role = {"generated": generated, "train": train, "test": test}
     by_role = {role: source for role, source in by_role.items() if source is not None}
-    sources = list(by_role.values())
     with (
         progress_on_stderr() as progress,
         on_workers(
@@ -107,7 +102,7 @@ def score(
             backbone=None if backbone is None else networks,
             metrics=names,
             protocol=protocol,
-            tau=taus_for(threshold, backbones=spaces, sources=sources),
+            tau=taus_for(threshold, backbones=spaces, sources=[*by_role.values()]),
             seed=seed,
             weights=weights,
             skip_broken=skip_broken,
@@ -115,6 +110,17 @@ def score(
             progress=progress,
         )
     _write(result, json, report)
+
+
+def _spaces(backbone: str | None, protocol: str | None, train: str) -> Sequence[str]:
+    """The backbones that were named, or those of the protocol, or the default."""
+    from genmem.cli.parsing import parse_names
+    from genmem.scoring.protocols import find_protocol
+    from genmem.scoring.stored_sets import default_backbone
+
+    if backbone is not None:
+        return parse_names(backbone, option="--backbone")
+    return find_protocol(protocol).backbones if protocol else [default_backbone(train)]
 
 
 def _write(result: Score, json: str | None, report: str | None) -> None:

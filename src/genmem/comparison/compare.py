@@ -18,7 +18,8 @@ from genmem.features import BackboneLike, Device
 from genmem.images import Progress
 from genmem.results import Score, Yardstick
 from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets, on_gpu
-from genmem.scoring.score import plan_for, score_feature_sets
+from genmem.scoring.one_space import score_feature_sets
+from genmem.scoring.plan import plan_for
 from genmem.scoring.stored_sets import default_backbone, open_references
 
 MIN_MODELS = 2

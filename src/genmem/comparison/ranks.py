@@ -77,4 +77,4 @@ def _key(result: Result, sign: int) -> tuple[int, float]:
 
 
 def _by_second_name() -> dict[str, Metric]:
-    return {entry.inception[0]: entry for entry in metrics().values() if entry.inception}
+    return {name: entry for entry in metrics().values() for name, _ in entry.second_names.values()}

@@ -112,9 +112,8 @@ def _block(
     centre = balls.mean(0)
     a, b = x - centre, balls - centre
     squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * (a @ b.T)
-    tiny = np.finfo(np.float64).tiny
-    best = (radii**2 / np.maximum(squares, tiny)).argmax(1)
-    distances = np.linalg.norm(x - balls[best], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
+        best = np.where(radii > 0, np.maximum(squares, 0) / radii**2, np.inf).argmin(1)
+        distances = np.linalg.norm(x - balls[best], axis=1)
         values = radii[best] / distances
     return np.where(distances > 0, values, np.inf)

@@ -99,12 +99,13 @@ def score(
     rules = None if protocol is None else find_protocol(protocol)
     if rules is not None:
         seed = check_protocol(rules, backbone=backbone, seed=seed)
-    elif backbone is None:
-        backbone = default_backbone(sources["train"])
+        backbones: list[BackboneLike] = list(rules.backbones)
+    else:
+        chosen = default_backbone(sources["train"]) if backbone is None else backbone
+        backbones = backbones_of(chosen, weights=weights)
     options = ExtractOptions(
         weights=weights, device=device, skip_broken=skip_broken, progress=progress
     )
-    backbones = rules.backbones if rules else backbones_of(backbone, weights=weights)
     plans = build_plans(sources, backbones, metrics=metrics, tau=tau, seed=seed, protocol=rules)
     with use_workers(ray, workers, progress=progress), ExitStack() as stack:
         if len(backbones) > 1:

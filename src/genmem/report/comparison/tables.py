@@ -65,8 +65,8 @@ def rows_of(comparison: Comparison) -> list[MetricRow]:
 def _row(comparison: Comparison, name: str) -> MetricRow:
     metric = metric_of(name)
     title = metric.title if metric else name
-    if metric and metric.inception and name == metric.inception[0]:
-        title = metric.inception[1]
+    if metric:
+        title = dict(metric.second_names.values()).get(name, title)
     return MetricRow(
         name=name,
         title=title,
