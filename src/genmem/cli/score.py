@@ -49,10 +49,7 @@ def score(
     workers: Workers = 1,
     dry_run: DryRun = False,
 ) -> None:
-    """Score the quality and the memorization of generated images.
-
-    With several backbones all metrics are computed in each feature space, under one verdict.
-    """
+    """Score the quality and the memorization of generated images, with one backbone or several."""
     from genmem.cli.outputs import check_outputs
     from genmem.cli.parsing import parse_backbones, split_names
     from genmem.cli.progress import progress_on_stderr
