@@ -20,6 +20,7 @@ from genmem.features import (
     BackboneLike,
     FeatureExtractor,
     extract,
+    find_backbones,
     image_transform,
     is_feature_source,
     is_pixels,
@@ -28,7 +29,7 @@ from genmem.features import (
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
 from genmem.neighbors import Metric
 from genmem.reference import Reference
-from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, find_backbones, name_set
+from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, name_set
 from genmem.scoring.stored_sets import StoredSet
 
 DEFAULT_BACKBONES = ("efficientnet-lite0", "pixels@64")

@@ -15,13 +15,12 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
 from genmem.errors import InputError, UsageError
-from genmem.features import BackboneLike, FeatureExtractor
+from genmem.features import BackboneLike, FeatureExtractor, find_backbones
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
 from genmem.scoring.feature_sets import (
     ExtractOptions,
-    find_backbones,
     left_out_notes,
     load_feature_sets,
     open_backbones,

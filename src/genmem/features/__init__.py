@@ -45,6 +45,7 @@ from genmem.features.registry import (
     backbones,
     custom_backbone,
     find_backbone,
+    find_backbones,
     weights_status,
 )
 
@@ -62,6 +63,7 @@ __all__ = [
     "extract",
     "fetch_weights",
     "find_backbone",
+    "find_backbones",
     "has_statistics",
     "image_transform",
     "is_cached",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,28 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
         f"unknown backbone {backbone!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, "
         f"NAME@SIDE, and the path of a {', '.join(custom_models.SUFFIXES)} file."
     )
+
+
+def find_backbones(
+    backbones: Sequence[BackboneLike], *, weights: str | Path | None
+) -> list[Backbone]:
+    """The backbones of one call, found before any work is done.
+
+    Args:
+        backbones: names, files, modules, callables or `Backbone`s.
+        weights: the weights file that was given, for one backbone.
+
+    Raises:
+        UsageError: a backbone is unknown, two have one name, none is given, or a weights file is
+            given for several.
+    """
+    several = not isinstance(backbones, str) and isinstance(backbones, Sequence)
+    entries = [find_backbone(backbone) for backbone in backbones] if several else []
+    if not entries or len({entry.name for entry in entries}) < len(entries):
+        raise UsageError("backbones: expected one or several different names, A,B,C.")
+    if weights is not None and len(entries) > 1:
+        raise UsageError("a weights file belongs to one backbone; name only one.")
+    return entries
 
 
 def is_registered(backbone: Backbone) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genmem.auditing.thumbnails import THUMBNAIL_SIDE, encode_picture
 from genmem.errors import InputError, UsageError
-from genmem.features import BackboneLike, Device
+from genmem.features import BackboneLike, Device, find_backbones
 from genmem.formatting import join_words
 from genmem.images import Progress, decode, hash_images
 from genmem.provenance import provenance
@@ -28,7 +28,6 @@ from genmem.scoring.closest import row_image
 from genmem.scoring.feature_sets import (
     ExtractOptions,
     FeatureSet,
-    find_backbones,
     left_out_notes,
     load_feature_sets,
     open_backbones,

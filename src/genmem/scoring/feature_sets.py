@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from genmem.arrays import block_slices, is_array_like
 from genmem.backend import active_backend
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError
 from genmem.features import (
-    Backbone,
     BackboneLike,
     Device,
     FeatureExtractor,
@@ -167,28 +166,6 @@ class FeatureSets:
         """Sentences on how the backbone ran, where it did not run as asked for."""
         note = self.describe_backbone().get("note")
         return (f"{note}.",) if note else ()
-
-
-def find_backbones(
-    backbones: Sequence[BackboneLike], *, weights: str | Path | None
-) -> list[Backbone]:
-    """The backbones of one call, found before any work is done.
-
-    Args:
-        backbones: names, files, modules, callables or `Backbone`s.
-        weights: the weights file that was given, for one backbone.
-
-    Raises:
-        UsageError: a backbone is unknown, two have one name, none is given, or a weights file is
-            given for several.
-    """
-    several = not isinstance(backbones, str) and isinstance(backbones, Sequence)
-    entries = [find_backbone(backbone) for backbone in backbones] if several else []
-    if not entries or len({entry.name for entry in entries}) < len(entries):
-        raise UsageError("backbones: expected one or several different names, A,B,C.")
-    if weights is not None and len(entries) > 1:
-        raise UsageError("a weights file belongs to one backbone; name only one.")
-    return entries
 
 
 def open_set(source: Any, role: str) -> ImageSource:

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from genmem.errors import UsageError
-from genmem.features import BackboneLike, find_backbone, is_feature_source, is_statistics
+from genmem.features import (
+    BackboneLike,
+    find_backbone,
+    find_backbones,
+    is_feature_source,
+    is_statistics,
+)
 from genmem.formatting import join_words
 from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
 from genmem.metrics.registry import LARGEST_SEED, metric_names, metric_needs
-from genmem.scoring.feature_sets import find_backbones
 from genmem.scoring.protocols import DEFAULT_SETTINGS, MetricSettings, Protocol
 from genmem.scoring.stored_sets import StoredSet
 
