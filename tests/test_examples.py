@@ -16,6 +16,7 @@ FUNCTIONS = [
     genmem.cmmd,
     genmem.fd,
     genmem.fd_ratio,
+    genmem.fd_unbiased,
     genmem.kd,
     genmem.mifid,
     genmem.memorization_distance,

@@ -92,6 +92,7 @@ DOORS = {
     "fd": with_metric("fd"),
     "fd_infinity": with_metric("fd_infinity"),
     "fd_ratio": with_metric("fd_ratio", test=H),
+    "fd_unbiased": with_metric("fd_unbiased"),
     "kd": with_metric("kd", subsets=3),
     "memorization_distance": with_metric("memorization_distance"),
     "memorization_ratio": with_metric("memorization_ratio"),

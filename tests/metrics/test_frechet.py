@@ -142,7 +142,7 @@ def test_row_order_and_accumulation_do_not_matter(seed: int):
 
 def test_a_value_that_rounding_made_negative_is_zero_and_said(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        frechet, "_distance", lambda *_: {"mean_term": 0.0, "covariance_term": -1e-13}
+        frechet, "gaussian_distance", lambda *_: {"mean_term": 0.0, "covariance_term": -1e-13}
     )
     result = fd(generated=features(20), train=features(20))
     assert result.value == 0.0
@@ -234,13 +234,13 @@ def test_the_code_for_tensors_on_a_device_gives_what_the_code_for_arrays_gives(n
         )
         for side in arrays
     ]
-    expected = frechet._distance(*arrays)
-    assert frechet._distance(*tensors) == pytest.approx(expected, rel=1e-9)
-    assert frechet._distance(tensors[0], arrays[1]) == pytest.approx(expected, rel=1e-9)
+    expected = frechet.gaussian_distance(*arrays)
+    assert frechet.gaussian_distance(*tensors) == pytest.approx(expected, rel=1e-9)
+    assert frechet.gaussian_distance(tensors[0], arrays[1]) == pytest.approx(expected, rel=1e-9)
     singular = [frechet.gaussian(moments(features(40, 64, seed=seed))) for seed in (1, 2)]
     tensors = [
         frechet.Gaussian(s.count, torch.from_numpy(s.mean), torch.from_numpy(s.covariance))
         for s in singular
     ]
-    expected = frechet._distance(*singular)
-    assert frechet._distance(*tensors) == pytest.approx(expected, rel=1e-6)
+    expected = frechet.gaussian_distance(*singular)
+    assert frechet.gaussian_distance(*tensors) == pytest.approx(expected, rel=1e-6)

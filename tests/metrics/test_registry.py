@@ -55,12 +55,19 @@ def test_what_a_metric_needs_follows_from_its_inputs():
         "inception_score": {"logits"},
     }
     without_rows = {name for name, metric in BUILT_IN.items() if "train_rows" not in metric.needs}
-    assert without_rows == {"fd", "fd_infinity", "fd_ratio", "inception_score", "vendi"}
+    assert without_rows == {
+        "fd",
+        "fd_infinity",
+        "fd_ratio",
+        "fd_unbiased",
+        "inception_score",
+        "vendi",
+    }
 
 
 def test_names_are_taken_in_any_case_and_by_alias():
     assert metric_names(["FID", "kid", "c_t"]) == ("c_t", "fd", "kd")
-    on_demand = {"cmmd", "realism", "vendi"}
+    on_demand = {"cmmd", "fd_unbiased", "realism", "vendi"}
     assert metric_names(None) == tuple(name for name in metrics() if name not in on_demand)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genmem.metrics.cmmd import cmmd
     from genmem.metrics.copied_fraction import copied_fraction
     from genmem.metrics.fd_ratio import fd_ratio
+    from genmem.metrics.fd_unbiased import fd_unbiased
     from genmem.metrics.frechet import fd, fd_infinity
     from genmem.metrics.inception_score import inception_score
     from genmem.metrics.kid import kd
@@ -38,6 +39,7 @@ __all__ = [
     "fd",
     "fd_infinity",
     "fd_ratio",
+    "fd_unbiased",
     "inception_score",
     "kd",
     "memorization_distance",
@@ -167,6 +169,18 @@ _ENTRIES = (
         group="quality",
         interpretation="genmem.report.score.interpret_quality:fd_infinity",
         source="Chong and Forsyth 2020 (arXiv 1911.07023), section 3",
+    ),
+    Metric(
+        name="fd_unbiased",
+        function="genmem.metrics.fd_unbiased:fd_unbiased_from",
+        inputs=by_keyword("generated", "influence", "seed", train="train_moments"),
+        title="Fréchet distance, bias-corrected",
+        better="lower",
+        group="quality",
+        by_default=False,
+        interpretation="Without the bias in the number of generated images the Fréchet distance is "
+        "{value}; the interval is of that value.",
+        source="genmem: Chong and Forsyth 2020 (arXiv 1911.07023), with balanced subsets",
     ),
     Metric(
         name="fd_ratio",

@@ -79,7 +79,7 @@ def fd(*, generated: Any, train: Any) -> Result:
         1.0
     """
     generated_side, train_side = map(gaussian, as_sides(generated=generated, train=train))
-    parts = _distance(generated_side, train_side)
+    parts = gaussian_distance(generated_side, train_side)
     value = parts["mean_term"] + parts["covariance_term"]
     parts["floor"] = rounding_floor(generated_side, train_side)
     notes = _bias_notes(generated=generated_side, train=train_side)
@@ -130,7 +130,7 @@ def fd_infinity(*, generated: Any, train: Any, seed: int = 0) -> Result:
     values = []
     for size in sizes:
         order = random.permutation(count)
-        parts = _distance(_subset(generated, order, int(size), whole), train_side)
+        parts = gaussian_distance(_subset(generated, order, int(size), whole), train_side)
         values.append(parts["mean_term"] + parts["covariance_term"])
     slope, intercept = np.polyfit(1.0 / sizes, values, 1)
     residuals = np.asarray(values) - (intercept + slope / sizes)
@@ -242,7 +242,8 @@ def gaussian(features: Any, rows: NDArray[np.int64] | None = None) -> Gaussian:
     return gaussian(accumulator)
 
 
-def _distance(generated: Gaussian, train: Gaussian) -> dict[str, float]:
+def gaussian_distance(generated: Gaussian, train: Gaussian) -> dict[str, float]:
+    """The parts of `fd` of two normal distributions, their sum not yet taken and not clipped."""
     if is_torch_array(generated.mean) != is_torch_array(train.mean):
         generated, train = generated.on_cpu(), train.on_cpu()
     first, second = train, generated
