@@ -169,7 +169,7 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
     if isinstance(source, str | os.PathLike) and Path(source).suffix == REFERENCE:
         raise InputError(
             f"{source}: is a reference (`genmem reference`), which holds no images. Give the "
-            "images; `--train` of score, audit and calibrate takes a reference, too."
+            "images. `--train` of score, audit, calibrate and others takes a reference, too."
         )
     formats = plugins.extend(FORMATS, group=GROUP, kind=SourceFormat)
     try:

@@ -7,7 +7,7 @@ description.py  what metrics need of the training rows alone, and of held-out ag
 folder.py       the folder: replaced as a whole, names and sizes of its files checked
 manifest.py     `Manifest`: what `manifest.json` says, and which files there must be
 reference.py    `open_reference`: `Reference`, its spaces and sets, memory-mapped
-stored_images.py  its pictures as a source of images, where they are whole
+stored_images.py  its pictures as a source of images
 thumbnails.py   small pictures of the images, for pages
 verify.py       `verify_reference`: every digest, and samples of the distances, recomputed
 edit.py         `add_to_reference` and `merge_references`

@@ -1,4 +1,4 @@
-"""`StoredImages`: the pictures of a reference as a source of images, where they are whole."""
+"""`StoredImages`: the pictures of a reference as a source of images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ def open_training_images(source: Any) -> ImageSource:
     """`open_images`, or the training images of a reference that has all of their pixels.
 
     Raises:
-        InputError: as `open_images`; or a reference has no whole pictures.
+        InputError: as `open_images`; or a reference has no pictures, or smaller ones.
+    """
+    images = open_training_pictures(source)
+    if isinstance(images, StoredImages):
+        images.check_whole()
+    return images
+
+
+def open_training_pictures(source: Any) -> ImageSource:
+    """`open_images`, or the pictures of a reference, which may be smaller than its images.
+
+    Raises:
+        InputError: as `open_images`; or a reference has no pictures.
     """
     if not is_reference(source):
         return open_images(source)
@@ -24,13 +36,13 @@ def open_training_images(source: Any) -> ImageSource:
 
 
 class StoredImages(ImageSource):
-    """The training images of a reference, from its pictures, pixel by pixel.
+    """The pictures of the training images of a reference.
 
     Args:
         reference: opened.
 
     Raises:
-        InputError: it has no pictures, or some are smaller than their images.
+        InputError: it has none.
     """
 
     def __init__(self, reference: Reference) -> None:
@@ -38,18 +50,25 @@ class StoredImages(ImageSource):
         self.origin = str(reference.folder)
         self._ids = reference.ids("train")
         self._parts = reference.pictures("train")
+        if not self._parts:
+            raise self._error("no pictures of its images")
         self._starts = np.cumsum([0, *(len(ends) for _, ends in self._parts)])
-        reduced = sum(not is_whole(self.content(position)) for position in range(self._starts[-1]))
-        if reduced or not self._parts:
-            lacks = (
-                f"smaller pictures of {reduced:,} images of more than {SIDE} pixels"
-                if reduced
-                else "no pictures of its images"
-            )
-            raise InputError(
-                f"{self.where}: expected images, got a reference with {lacks}. Give the images "
-                "themselves."
-            )
+
+    def check_whole(self) -> None:
+        """Refuse pictures that are not the images, pixel by pixel.
+
+        Raises:
+            InputError: some are smaller.
+        """
+        smaller = sum(not is_whole(self.content(position)) for position in range(len(self)))
+        if smaller:
+            raise self._error(f"smaller pictures of {smaller:,} images of more than {SIDE} pixels")
+
+    def _error(self, lacks: str) -> InputError:
+        return InputError(
+            f"{self.where}: expected images, got a reference with {lacks}. Give the images "
+            "themselves."
+        )
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -59,7 +78,7 @@ class StoredImages(ImageSource):
         return self._ids[position]
 
     def content(self, position: int) -> bytes:
-        """The image as PNG."""
+        """The picture: the image as PNG, or a smaller JPEG."""
         number = int(np.searchsorted(self._starts, position, side="right")) - 1
         data, ends = self._parts[number]
         row = position - int(self._starts[number])

@@ -59,6 +59,35 @@ def test_the_scores_are_those_of_genmem_score(competition, tmp_path):
         assert version.score == pytest.approx(expected["mifid"].value, rel=1e-6)
 
 
+def test_a_reference_takes_the_place_of_the_training_images(competition, tmp_path):
+    import genmem
+    from genmem.arena.moderation.gallery import gallery
+    from genmem.arena.scoring.errors import SetupError
+    from genmem.arena.scoring.programs import _training_images
+    from genmem.arena.scoring.reference_features import space_of
+
+    from .factories import new_split_version, run_steps, submit
+
+    plain = submit(competition, tmp_path)
+    run_steps(plain)
+    expected = scores_of(plain)
+    for kind, version in expected.items():
+        folder = tmp_path / f"{kind}.genmem"
+        genmem.build_reference(train=version.split.train, out=folder, backbone="pixels")
+        split = new_split_version(competition, kind, train=str(folder))
+        assert space_of(split).name == space_of(version.split).name
+    submission = submit(competition, tmp_path)
+    run_steps(submission)
+    for kind, version in scores_of(submission).items():
+        assert version.score == expected[kind].score
+        assert version.split.train.endswith(".genmem")
+        assert gallery(version).pairs[0].training == gallery(expected[kind]).pairs[0].training
+    with pytest.raises(SetupError, match=r"public\.genmem is a reference, and submitted code"):
+        _training_images(competition)
+    with pytest.raises(SetupError, match=r"has no features of pixels@4; it has pixels\."):
+        space_of(new_split_version(competition, "public", backbone="pixels@4"))
+
+
 def test_features_and_distances_are_stored_under_their_names(competition, tmp_path):
     from genmem.arena.scoring.models import SplitFeatures
     from genmem.arena.submissions import storage

@@ -146,7 +146,7 @@ class SplitForm(forms.ModelForm):
         labels = {"train": "Training images", "tau": "τ", "epsilon": "ε"}
         help_texts = {
             "backbone": "A name that genmem backbones lists, such as inception.",
-            "train": "A folder, .zip, .tar, .parquet or .npy on the server.",
+            "train": "A folder, .zip, .tar, .parquet, .npy or reference (.genmem) on the server.",
             "tau": "A mean distance to the training images below τ is penalized.",
             "epsilon": "Keeps the penalty finite.",
         }

@@ -20,7 +20,8 @@ from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
 from genmem.arena.submissions.zip_index import files_in, normalized_name
 from genmem.errors import GenmemError
-from genmem.images import ImageSource, decode, open_images
+from genmem.images import ImageSource, decode
+from genmem.reference.stored_images import open_training_pictures
 
 SHOWN = 24
 _MAX_SIDE = 256
@@ -150,7 +151,7 @@ def _training(train: str, rows: list[int], names: list[str]) -> tuple[list[_Name
     """
     try:
         with ExitStack() as stack:
-            source = stack.enter_context(open_images(train))
+            source = stack.enter_context(open_training_pictures(train))
             positions = _positions(source, rows, names)
             images: list[_NamedImage] = [
                 (names[row], None)

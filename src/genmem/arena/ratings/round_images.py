@@ -26,6 +26,7 @@ from genmem.arena.ratings.models import Item, Page, Round
 from genmem.arena.submissions import storage
 from genmem.errors import InputError
 from genmem.images import ImageSource, decode, open_images
+from genmem.reference.stored_images import open_training_images
 
 MAX_IMAGES = 200
 """Images drawn from each submission."""
@@ -69,7 +70,7 @@ def store_real_images(rating_round: Round) -> int:
     split = split_in_force(rating_round.competition, "public")
     if split is None:
         raise InputError("there is no public split yet, and so no training images")
-    with open_images(split.train) as source:
+    with open_training_images(split.train) as source:
         return _store(_real_name(rating_round), source, rating_round, seed=rating_round.seed)
 
 

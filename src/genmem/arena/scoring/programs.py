@@ -14,6 +14,7 @@ from genmem.arena.scoring import code_archive, packages
 from genmem.arena.scoring.errors import SetupError, SubmissionError
 from genmem.arena.submissions import storage
 from genmem.arena.submissions.models import Submission
+from genmem.reference import is_reference
 
 
 def unpack(submission: Submission, folder: Path) -> code_archive.Command:
@@ -102,6 +103,11 @@ def _training_images(competition: Competition) -> dict[str, Path]:
         raise SetupError("the competition has no public split: set it up, then score again")
     if split.train.startswith("hf:"):
         return {}
+    if is_reference(split.train):
+        raise SetupError(
+            f"{split.train} is a reference, and submitted code trains on images: name the images "
+            "as the public split's training images"
+        )
     path = Path(split.train)
     if not path.exists():
         raise SetupError(f"{path} is missing on {os.uname().nodename}, where the code would run")

@@ -31,6 +31,7 @@ from genmem.features import (
     load_features,
 )
 from genmem.images import Progress, hash_images, open_images
+from genmem.reference import is_reference, open_reference
 
 _lock = threading.Lock()
 
@@ -167,6 +168,25 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _stored_features(source: str, extractor: FeatureExtractor) -> tuple[Any, Sequence[str], str]:
+    """Features, ids and content hash of the training images of a reference (`genmem reference`).
+
+    Raises:
+        SetupError: it lacks the backbone, or has it with other weights or another preprocessing.
+        GenmemError: it is damaged.
+    """
+    reference = open_reference(source)
+    space = reference.space(extractor.backbone.name)
+    here, there = extractor.describe(), space.entry.backbone or {}
+    for part in ("weights_sha256", "preprocessing"):
+        if here.get(part) != there.get(part):
+            raise SetupError(
+                f"{source}: its features were made with another {part} ({there.get(part)}) than "
+                f"this split's backbone has ({here.get(part)}): make the reference again"
+            )
+    return space.features("train"), reference.ids("train"), reference.manifest.train.digest
+
+
 class _Source:
     """A set of images of a split, or their features computed elsewhere."""
 
@@ -174,9 +194,13 @@ class _Source:
         self._source, self._extractor = source, extractor
         self._images: Any = None
         try:
-            if is_feature_source(source):
-                self._features = load_features(source)
-                self.digest, self.count = self._features.digest, len(self._features.array)
+            if is_reference(source):
+                self._array, self._ids, self.digest = _stored_features(source, extractor)
+                self.count = len(self._array)
+            elif is_feature_source(source):
+                features = load_features(source)
+                self._array, self._ids, self.digest = features.array, features.ids, features.digest
+                self.count = len(self._array)
             else:
                 self._images = stack.enter_context(open_images(source))
                 self.digest, self.count = hash_images(self._images).hexdigest, len(self._images)
@@ -206,7 +230,7 @@ class _Source:
         self, scratch: Path, progress: Progress | None
     ) -> tuple[NDArray[np.float32], Sequence[str]]:
         if self._images is None:
-            return np.asarray(self._features.array, np.float32), self._features.ids
+            return np.asarray(self._array, np.float32), self._ids
         features = extract(
             self._images, extractor=self._extractor, cache=scratch, progress=progress
         )
