@@ -117,7 +117,7 @@ def _spaces(backbone: str | None, protocol: str | None, train: str) -> Sequence[
 
     if backbone is not None:
         return parse_names(backbone, option="--backbone")
-    return find_protocol(protocol).backbones if protocol else [default_backbone(train)]
+    return list(find_protocol(protocol).metrics) if protocol else [default_backbone(train)]
 
 
 def _write(result: Score, json: str | None, report: str | None) -> None:

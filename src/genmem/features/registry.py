@@ -37,6 +37,7 @@ BACKBONES = {
         inception.SPATIAL,
         *efficientnet_lite.BACKBONES,
         *timm_models.BACKBONES,
+        timm_models.VGG16_STRETCHED,
         *sscd.BACKBONES,
         pixels.BACKBONE,
         pixels.STRETCHED,

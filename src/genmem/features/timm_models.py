@@ -13,6 +13,7 @@ Each entry states the preprocessing of the work that its numbers are compared wi
 - resnet50, vgg16: torchvision's first ImageNet weights and evaluation transform: bilinear, shorter
   side to 256, central crop of 224. resnet50: pooled features. vgg16: the second fully connected
   layer after its ReLU, as in Kynkäänniemi et al. 2019 (arXiv 1904.06991).
+  vgg16-stretched: as torch-fidelity feeds it, TensorFlow 1's bilinear to 224 × 224.
 - timm:NAME: the pretrained configuration timm has for NAME; the features before the classifier,
   or the projection where the network is published with one.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,13 @@ BACKBONES = (
         dimension=4096,
         published_hash="397923af",
     ),
+)
+
+VGG16_STRETCHED = replace(
+    BACKBONES[-1],
+    name="vgg16-stretched",
+    description="the same, images stretched: torch-fidelity's for precision and recall",
+    preprocessing=Stretch(224, half_pixel=False),
 )
 
 

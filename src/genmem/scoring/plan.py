@@ -137,9 +137,10 @@ def build_plans(
     """
     taus = _taus(tau, backbones)
     if protocol is not None:
+        chosen = protocol.chosen(metrics).values()
         plans = [
             plan_for(sources, metrics=None, tau=tau, seed=seed, backbone=one, wanted=wanted)
-            for one, tau, wanted in zip(backbones, taus, protocol.chosen(metrics), strict=True)
+            for one, tau, wanted in zip(backbones, taus, chosen, strict=True)
         ]
         return [replace(plan, settings=protocol.settings) for plan in plans]
     if len(backbones) == 1:

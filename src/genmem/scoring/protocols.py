@@ -58,13 +58,8 @@ class Protocol:
     images: int | None = None
     source: str
 
-    @property
-    def backbones(self) -> list[str]:
-        """The feature spaces, the first one of the verdict's closest pairs."""
-        return list(self.metrics)
-
-    def chosen(self, metrics: Sequence[str] | None) -> list[tuple[str, ...]]:
-        """The metrics to compute in each feature space.
+    def chosen(self, metrics: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+        """The metrics to compute, by feature space.
 
         Args:
             metrics: names that were chosen; None for all of the protocol.
@@ -73,7 +68,7 @@ class Protocol:
             UsageError: one of them is not in the protocol.
         """
         if metrics is None:
-            return list(self.metrics.values())
+            return dict(self.metrics)
         wanted = metric_names(metrics)
         of_protocol = dict.fromkeys(name for names in self.metrics.values() for name in names)
         if other := [name for name in wanted if name not in of_protocol]:
@@ -81,7 +76,11 @@ class Protocol:
                 f"metrics: {other[0]} is not in the protocol {self.name}, which has "
                 f"{', '.join(of_protocol)}. Leave the protocol out, or this metric."
             )
-        return [tuple(name for name in names if name in wanted) for names in self.metrics.values()]
+        chosen = {
+            backbone: tuple(name for name in names if name in wanted)
+            for backbone, names in self.metrics.items()
+        }
+        return {backbone: names for backbone, names in chosen.items() if names}
 
     def notes(self, inputs: Mapping[str, InputSummary]) -> Iterator[str]:
         """Sentences on where these sets are not what published numbers are of."""
@@ -142,7 +141,10 @@ PROTOCOLS = {
         ),
         Protocol(
             name="torch-fidelity",
-            metrics={"inception": ("fd", "inception_score", "kd", "precision", "recall")},
+            metrics={
+                "inception": ("fd", "inception_score", "kd"),
+                "vgg16-stretched": ("precision", "recall"),
+            },
             settings=MetricSettings(subset_rows=None),
             seed=2020,
             source="torch-fidelity 0.4",
@@ -176,7 +178,7 @@ def check_protocol(protocol: Protocol, *, backbone: object, seed: int) -> int:
     """
     if backbone is not None:
         raise UsageError(
-            f"backbone: the protocol {protocol.name} fixes it ({', '.join(protocol.backbones)}); "
+            f"backbone: the protocol {protocol.name} fixes it ({', '.join(protocol.metrics)}); "
             "leave one of the two out."
         )
     return seed or protocol.seed or 0

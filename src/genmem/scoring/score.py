@@ -11,7 +11,7 @@ from typing import Any
 
 from genmem.arrays import as_source
 from genmem.distributed import use_workers
-from genmem.features import BackboneLike, Device
+from genmem.features import BackboneLike, Device, find_backbone
 from genmem.images import Progress
 from genmem.results import Score
 from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets, on_gpu
@@ -99,7 +99,9 @@ def score(
     rules = None if protocol is None else find_protocol(protocol)
     if rules is not None:
         seed = check_protocol(rules, backbone=backbone, seed=seed)
-        backbones: list[BackboneLike] = list(rules.backbones)
+        backbones: list[BackboneLike] = list(rules.chosen(metrics))
+        if len({find_backbone(one).weights for one in backbones}) > 1:
+            backbones_of(backbones, weights=weights)  # one file cannot be of several networks
     else:
         chosen = default_backbone(sources["train"]) if backbone is None else backbone
         backbones = backbones_of(chosen, weights=weights)
