@@ -18,7 +18,7 @@ ROWS = {
     "fd-features": ["torch-fidelity", "pytorch-fid"],
     "kd": ["torch-fidelity", "torch-fidelity, given float64"],
     "inception-score": ["torch-fidelity"],
-    "precision-recall": ["torch-fidelity"],
+    "precision-recall": ["torch-fidelity", "torch-fidelity's precision, recall"],
     "distance": [
         "torch.mm in float32 (sgemm)",
         "torchmetrics (keeps float64)",

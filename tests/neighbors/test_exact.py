@@ -13,7 +13,9 @@ from genmem.errors import InputError, UsageError
 from genmem.neighbors import (
     METRICS,
     NearestNeighbors,
+    _blocked,
     _blocks,
+    _small,
     count_balls,
     distances,
     nearest,
@@ -359,14 +361,12 @@ def test_a_set_searched_in_itself_has_the_neighbors_of_a_search_without_the_row(
     metric, signed, monkeypatch
 ):
     """In blocks small enough that pairs are met within a block, across blocks, and turned."""
-    from genmem.neighbors import exact
-
     rng = np.random.default_rng(8)
     rows = rng.normal(size=(97, 40)).astype(np.float32)
     rows = rows if signed else np.maximum(rows, 0)
     rows[:, 20:] *= rng.random((97, 1)) < 0.7  # of unequal norms; some rows share few columns
-    monkeypatch.setattr(exact, "query_rows", lambda dimension, device: 40)
-    monkeypatch.setattr(exact, "reference_rows", lambda queries, dimension, device: 15)
+    monkeypatch.setattr(_blocked, "query_rows", lambda dimension, device: 40)
+    monkeypatch.setattr(_blocked, "reference_rows", lambda queries, dimension, device: 15)
     result = nearest(rows, rows, k=4, metric=metric, exclude_self=True)
     for row in range(len(rows)):
         others = np.delete(np.arange(len(rows)), row)
@@ -383,19 +383,20 @@ def test_a_mapped_file_is_compared_part_by_part_with_all_queries(tmp_path, monke
     np.save(tmp_path / "rows.npy", rows)
     monkeypatch.setattr(_blocks, "MAXIMUM_QUERY_ROWS", 30)
     monkeypatch.setattr("genmem.neighbors.exact.PART_BYTES", 64 * 8 * 4)
+    monkeypatch.setattr(_small, "PAIRS", 0)
     searched = []
-    search = NearestNeighbors._search
+    search = _blocked.search_blocks
 
-    def record(self, references, first, *rest):
+    def record(states, references, first, **options):
         searched.append((first, len(references)))
-        search(self, references, first, *rest)
+        search(states, references, first, **options)
 
-    monkeypatch.setattr(NearestNeighbors, "_search", record)
+    monkeypatch.setattr(_blocked, "search_blocks", record)
     result = nearest(queries, np.load(tmp_path / "rows.npy", mmap_mode="r"), k=3)
     assert result.distances.tobytes() == expected.distances.tobytes()
     assert result.indices.tobytes() == expected.indices.tobytes()
     parts = [(start, min(64, 500 - start)) for start in range(0, 500, 64)]
-    assert searched == [part for part in parts for _ in range(4)]
+    assert searched == parts
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -182,18 +182,19 @@ def test_rows_that_agree_in_many_columns_are_not_taken_for_equal():
 @pytest.mark.parametrize("metric", METRICS)
 def test_ordinary_queries_resolve_references_that_are_nearly_equal(metric, monkeypatch):
     """And not by measuring every pair."""
-    from genmem.neighbors import exact
+    from genmem.neighbors import _blocked, _small
 
     references = HOSTILE["nearly equal"]
     expected = all_distances(ROWS[1:40], references, metric).min(axis=1)
     measured = []
-    real = exact.pair_distances
+    real = _blocked.pair_distances
 
     def counted(queries, references, rows, *others, **named):
         measured.append(len(rows))
         return real(queries, references, rows, *others, **named)
 
-    monkeypatch.setattr(exact, "pair_distances", counted)
+    for room in (_blocked, _small):
+        monkeypatch.setattr(room, "pair_distances", counted)
     result = nearest(ROWS[1:40], references, metric=metric)
     assert result.distances[:, 0] == pytest.approx(expected, rel=1e-12)
     assert sum(measured) < 39 * 20

@@ -36,7 +36,9 @@ def assert_same(score, expected):
         assert float(score[name]) == pytest.approx(float(result), abs=1e-9)
     assert score.to_dict()["verdict"] == expected.to_dict()["verdict"]
     assert score.notes == expected.notes
-    assert score.closest == expected.closest
+    for pair, same in zip(score.closest, expected.closest, strict=True):
+        assert (pair.generated_id, pair.train_id) == (same.generated_id, same.train_id)
+        assert pair.distance == pytest.approx(same.distance, rel=1e-9, abs=1e-15)
 
 
 def test_a_score_of_tensors_on_a_gpu_equals_that_of_arrays(gpu, expected):

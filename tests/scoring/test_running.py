@@ -10,6 +10,7 @@ import torch.multiprocessing
 
 import genmem
 from genmem import InputError, UsageError, WeightsError
+from genmem.neighbors import NearestNeighbors
 
 from ..small_networks import convolution
 
@@ -212,3 +213,27 @@ def test_a_score_is_not_merged_into_itself():
     with pytest.raises(UsageError, match="would count twice"):
         running.merge(running)
     assert running.compute().metrics["memorization_distance"].n["generated"] == 40
+
+
+def test_a_second_compute_searches_for_the_new_images_alone(features, monkeypatch):
+    whole = genmem.score(**features)
+    searched = []
+    update = NearestNeighbors.update
+
+    def record(self, references, **options):
+        searched.append((len(self.queries), len(references)))
+        update(self, references, **options)
+
+    running = genmem.RunningScore(train=features["train"], test=features["test"])
+    running.update(features["generated"][:50])
+    running.compute()
+    monkeypatch.setattr(NearestNeighbors, "update", record)
+    running.update(features["generated"][50:])
+    assert running.compute().metrics == whole.metrics
+    against_train = [queries for queries, references in searched if references == 100]
+    # Cosine and Euclidean neighbors of the new images, and gaps around their training images.
+    assert sorted(against_train)[-2:] == [10, 10] or max(against_train) <= 10
+
+    running.reset()
+    running.update(features["generated"])
+    assert running.compute().metrics == whole.metrics

@@ -7,6 +7,7 @@ engines agree to about 1e-5 relative; the engine's name is part of the cache key
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,13 +26,24 @@ if TYPE_CHECKING:
 GPU_BATCH_SIZE = 128
 
 
+_GPU_FILES = ("nvidiactl", "nvidia0", "nvmap", "kfd", "dxg")
+"""Files in /dev of the drivers of NVIDIA, its boards, AMD and Windows (WSL)."""
+
+
+def may_have_gpu() -> bool:
+    """Whether torch, which takes seconds to import, has to be asked for a GPU."""
+    if sys.platform != "linux" or "torch" in sys.modules:
+        return True
+    return any(Path("/dev", name).exists() for name in _GPU_FILES)
+
+
 def choose_device(device: Device) -> str:
     """Resolve "auto" to CUDA, else MPS, else the CPU; check that any other device is available.
 
     Raises:
         UsageError: the device is unknown or not available, or CUDA was used before a fork.
     """
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and not may_have_gpu()):
         return "cpu"
     import torch
 

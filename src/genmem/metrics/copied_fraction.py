@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +36,9 @@ of 0.9 times the data's deviation are, at most."""
 
 DETECTION = 0.95
 """Probability with which a detectable share of copies is told from none."""
+
+_ROOT_ERROR = 1e-12
+"""Of the lower end of the interval."""
 
 _NODES = np.linspace(-8.0, 8.0, 801)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
@@ -275,7 +279,6 @@ def _interval(below: int, images: int, rank: int, held_out: int) -> tuple[float,
     p_value = _p_value(below, images, rank, held_out)
     if p_value >= SIDE:
         return 0.0, high, p_value
-    from scipy.optimize import brentq
 
     def excess(share: float) -> float:
         return _at_least(below, images, rank, held_out, share) - SIDE
@@ -284,7 +287,15 @@ def _interval(below: int, images: int, rank: int, held_out: int) -> tuple[float,
         return 0.0, high, p_value
     # At π = K/n, K or more is the rule: half of the time by the copies alone.
     most = min(below / images, 1 - 1e-12)
-    return float(brentq(excess, 0.0, most, xtol=1e-12)), high, p_value  # pyright: ignore[reportArgumentType]
+    return _root(excess, 0.0, most), high, p_value
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where an increasing function is 0, by halving; SciPy's solvers take long to import."""
+    while high - low > _ROOT_ERROR:
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) < 0 else (low, middle)
+    return (low + high) / 2
 
 
 def _at_least(k: int, n: int, rank: int, m: int, share: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
@@ -86,8 +85,12 @@ def kd(
         chosen_train = random.choice(counts["train"], size, replace=False)
         with np.errstate(over="ignore", invalid="ignore"):
             drawn.append(_mmd(_take(sets["generated"], chosen), _take(sets["train"], chosen_train)))
-    # A GPU computes all subsets before it is waited for.
-    values = to_numpy(torch.stack(drawn)) if is_torch_array(drawn[0]) else np.array(drawn)
+    if is_torch_array(drawn[0]):
+        import torch
+
+        values = to_numpy(torch.stack(drawn))  # a GPU computes all subsets before it is waited for
+    else:
+        values = np.array(drawn)
     if not np.isfinite(values).all():
         raise too_large("generated and train")
     notes = ()
@@ -110,6 +113,8 @@ def _take(features: Any, rows: NDArray[np.int64]) -> Any:
     """The rows as NumPy float32 or float64, or as a float64 tensor where they are on CUDA."""
     taken = take_rows(features, rows)
     if is_torch_array(taken):
+        import torch
+
         if taken.device.type == "cuda":
             return taken.to(torch.float64)
         taken = taken.cpu()
@@ -162,6 +167,8 @@ def _centred(x: Any, y: Any) -> tuple[Any, Any, float]:
     zᵢᵀc hardly counts: it is the same wherever row i is. In float64 c = 0.
     """
     if is_torch_array(x) or is_torch_array(y):
+        import torch
+
         device = x.device if is_torch_array(x) else y.device
         z = torch.cat(
             [torch.as_tensor(part, dtype=torch.float64, device=device) for part in (x, y)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genmem.arrays import as_feature_sets, check_at_least, to_numpy
 from genmem.errors import UsageError
 from genmem.metrics.intervals import LEVEL, clopper_pearson
-from genmem.neighbors import Nearest, NearestNeighbors, group_equal_rows
+from genmem.neighbors import Nearest, NearestNeighbors, group_equal_rows, update_together
 from genmem.results import Interval, Result
 
 _ROWS_PER_PART = 16_384
@@ -102,7 +102,11 @@ def check_threshold(threshold: float) -> None:
 
 
 def two_nearest_different(
-    generated: Any, train: Any, *, different: NDArray[np.int64] | None = None
+    generated: Any,
+    train: Any,
+    *,
+    different: NDArray[np.int64] | None = None,
+    beside: NearestNeighbors | None = None,
 ) -> tuple[Nearest, int]:
     """The two nearest training rows that differ from each other, and the duplicates set aside.
 
@@ -111,6 +115,8 @@ def two_nearest_different(
         train: float [m, d].
         different: rows of train that equal no earlier one, int64 [u], ascending; None where they
             are not known.
+        beside: another search of the same array of generated rows, which is given train too: at one
+            product, unless train has duplicates.
 
     Returns:
         `Nearest` with k = 2, Euclidean, indices into `train`; and the number of training rows
@@ -125,7 +131,11 @@ def two_nearest_different(
     if duplicates:
         for start in range(0, len(first), _ROWS_PER_PART):
             search.update(train[first[start : start + _ROWS_PER_PART]])
-    else:
+    if beside is not None and not duplicates:
+        update_together([beside, search], train)
+    elif beside is not None:
+        beside.update(train)
+    elif not duplicates:
         search.update(train)
     neighbors = search.compute()
     return Nearest(to_numpy(neighbors.distances), first[to_numpy(neighbors.indices)]), duplicates

@@ -157,6 +157,20 @@ def train_subset(count: int, size: int, *, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(count, size, replace=False))
 
 
+def subset_distances(train: Any, size: int, *, k: int, seed: int) -> NDArray[np.float64]:
+    """Distances of `train_subset` to its k nearest other rows, Euclidean, float64 [size, k].
+
+    Args:
+        train: float [m, d].
+        size: of the subset, more than k.
+        k: neighbors.
+        seed: of the subset.
+    """
+    subset = _take(train, train_subset(int(train.shape[0]), size, seed=seed))
+    search = nearest(subset, subset, k=k, metric="euclidean", exclude_self=True)
+    return to_numpy(search.distances)
+
+
 def _take(features: Any, rows: NDArray[np.int64]) -> Any:
     return features if len(rows) == int(features.shape[0]) else take_rows(features, rows)
 

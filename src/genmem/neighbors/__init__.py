@@ -1,5 +1,7 @@
 """Nearest neighbors on feature arrays: exact, blocked, mergeable. Arrays in, arrays out.
 
+Small arrays are searched without torch, whose import takes longer than the search.
+
 exact.py           the k nearest references of each query; leave-one-out distances
 distances.py       the distances, and float64 distances of pairs
 balls.py           which rows of two sets lie in the balls of the other set
@@ -12,7 +14,14 @@ _block_search.py   candidates of a block of queries, by their float32 scores
 from genmem.neighbors.balls import BallOverlap, ball_overlap, count_balls
 from genmem.neighbors.distances import METRICS, Metric
 from genmem.neighbors.equal_rows import group_equal_rows
-from genmem.neighbors.exact import Candidates, Nearest, NearestNeighbors, nearest, nearest_other
+from genmem.neighbors.exact import (
+    Candidates,
+    Nearest,
+    NearestNeighbors,
+    nearest,
+    nearest_other,
+    update_together,
+)
 
 __all__ = [
     "METRICS",
@@ -26,4 +35,5 @@ __all__ = [
     "group_equal_rows",
     "nearest",
     "nearest_other",
+    "update_together",
 ]

@@ -7,16 +7,16 @@ in memory at once, and nothing is written to the caller's array.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from genmem.arrays import block_bytes
-from genmem.errors import InputError
-from genmem.neighbors.distances import Metric, unit_rows
+from genmem.neighbors.distances import NORM_RANGE, Metric, norm_error, unit_rows
 from genmem.neighbors.equal_rows import device_of, read_rows
 
 QUERY_BYTES = 128 * 2**20
@@ -33,13 +33,13 @@ MAXIMUM_QUERY_ROWS = 16_384
 _TIGHT = 1 / 64
 """Radius of a set around its mean, as a part of the mean's norm, below which it is centred."""
 
+_TINY = 2.0**-126
+"""Below it float32 numbers lose digits, or are 0."""
+
 _SAMPLE_ROWS = 256
 
 _LARGEST_CENTRED = 1e18
 """Norm of a centred row whose square float32 still holds."""
-
-NORM_RANGE = (1e-15, 1e15)
-"""Smallest and largest norm of a row; beyond them float32 squares overflow or lose digits."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Block:
         norms: float32 [b], the norms of `rows`.
         signed: whether a value may be negative, so that |cos| can differ from cos.
         zeros: bool [b], rows of norm 0 of a cosine metric that are centred; None if there are none.
+        errors: float32 [b], bounds on ‖row − its rounding‖ where `rows` are rounded; None where
+            they are not.
     """
 
     rows: torch.Tensor
@@ -59,11 +61,16 @@ class Block:
     norms: torch.Tensor
     signed: bool = True
     zeros: torch.Tensor | None = None
+    errors: torch.Tensor | None = None
 
     def part(self, rows: slice) -> Block:
         """Some of the rows, in the same memory."""
-        zeros = None if self.zeros is None else self.zeros[rows]
-        return Block(self.rows[rows], self.half_squares[rows], self.norms[rows], self.signed, zeros)
+        zeros, errors = (
+            None if values is None else values[rows] for values in (self.zeros, self.errors)
+        )
+        return Block(
+            self.rows[rows], self.half_squares[rows], self.norms[rows], self.signed, zeros, errors
+        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,15 @@ def reference_rows(queries: int, dimension: int, device: torch.device) -> int:
     return max(1, min(by_scores, by_copy))
 
 
+def tensor_rows(array: Any, rows: slice | NDArray[np.int64]) -> torch.Tensor:
+    """Rows in their own precision, for reading only; a slice may be the caller's own memory."""
+    part = read_rows(array, rows)
+    if is_torch_array(part):
+        return part
+    # torch warns of memory that may not be written to.
+    return torch.from_numpy(part if part.flags.writeable else part.copy())
+
+
 def load_block(
     array: Any,
     rows: slice | NDArray[np.int64],
@@ -117,7 +133,7 @@ def load_block(
     Raises:
         InputError: a norm is outside `NORM_RANGE`.
     """
-    source = read_rows(array, rows)
+    source = tensor_rows(array, rows)
     values = source.to(torch.float32).to(device)
     squares = _squared_norms(values)
     norms = squares.sqrt()
@@ -176,7 +192,7 @@ def center_of(
     if device.type == "mps" or count < _SAMPLE_ROWS:
         return None
     chosen = np.linspace(0, count - 1, _SAMPLE_ROWS).astype(np.int64)
-    rows = read_rows(references, chosen).to(device).to(torch.float64)
+    rows = tensor_rows(references, chosen).to(device).to(torch.float64)
     if metric != "euclidean":
         rows = unit_rows(rows[rows.any(dim=1)])
     if rows.shape[0] < _SAMPLE_ROWS // 2:
@@ -206,7 +222,7 @@ def _largest_norm(array: Any) -> float:
 def _parts(array: Any) -> Iterator[torch.Tensor]:
     step = max(1, block_bytes(device_of(array), SCORE_BYTES) // (8 * int(array.shape[1])))
     for start in range(0, int(array.shape[0]), step):
-        yield read_rows(array, slice(start, start + step))
+        yield tensor_rows(array, slice(start, start + step))
 
 
 def _check_norms(
@@ -223,10 +239,7 @@ def _check_norms(
     if bool(outside.any()):
         row = int(outside.nonzero()[0])
         number = rows.start + row if isinstance(rows, slice) else int(rows[row])
-        raise InputError(
-            f"row {number} has a norm of about {float(norms[row]):.1e}, expected {low:.0e} to "
-            f"{high:.0e}. Divide all features of all sets by the same number."
-        )
+        raise norm_error(number, float(norms[row]))
 
 
 def score_buffer(queries: int, references: int, *, device: torch.device) -> torch.Tensor:
@@ -234,8 +247,93 @@ def score_buffer(queries: int, references: int, *, device: torch.device) -> torc
     return torch.empty(queries * references, dtype=torch.float32, device=device)
 
 
+def rounded(block: Block) -> Block:
+    """The block with rows that are rounded to bfloat16, whose products some CPUs do far faster."""
+    rows = block.rows.to(torch.bfloat16)
+    lost = block.rows - rows
+    # A float32 sum of d squares is too small by d units at most.
+    errors = torch.linalg.vecdot(lost, lost).sqrt() * (1 + rows.shape[1] * 2.0**-24)
+    return replace(block, rows=rows, errors=errors)
+
+
+def query_directions(block: Block) -> Block:
+    """Queries of `cosine_scores`, of a block for Euclidean scores."""
+    signed = bool((block.rows < 0).any())
+    return replace(block, half_squares=torch.zeros_like(block.norms), signed=signed)
+
+
+def reference_directions(block: Block) -> Block:
+    """References of `cosine_scores`, of a block for Euclidean scores.
+
+    The errors are relative to the norms. They hold what float32 loses of products of the smallest
+    rows, too.
+    """
+    inverse = inverse_norms(block)
+    errors = inverse * (block.rows.shape[1] * _TINY / NORM_RANGE[0])
+    if block.errors is not None:
+        errors += block.errors * inverse
+    return replace(query_directions(block), norms=torch.ones_like(inverse), errors=errors)
+
+
+def cosine_scores(
+    products: torch.Tensor, inverse_norms: torch.Tensor, metric: Metric, buffer: torch.Tensor
+) -> torch.Tensor:
+    """‖q‖·cos or ‖q‖·|cos| from products q·r.
+
+    Args:
+        products: float32 [b, c].
+        inverse_norms: float32 [c], 1/‖r‖; 0 for rows of norm 0.
+        metric: "cosine" or "absolute_cosine".
+        buffer: memory for the result.
+
+    Returns:
+        float32 [b, c], in the memory of `buffer`.
+    """
+    out = buffer[: products.numel()].view(products.shape)
+    scores = torch.mul(products, inverse_norms, out=out)
+    return scores.abs_() if metric == "absolute_cosine" else scores
+
+
+def euclidean_scores(products: torch.Tensor, block: Block, buffer: torch.Tensor) -> torch.Tensor:
+    """q·r − ‖r‖²/2 from products q·r, float32 [b, c], in the memory of `buffer`."""
+    out = buffer[: products.numel()].view(products.shape)
+    return torch.sub(products, block.half_squares, out=out)
+
+
+def inverse_norms(block: Block) -> torch.Tensor:
+    """float32 [b]: 1 / norm; 0 for rows of norm 0."""
+    norms = block.norms
+    return torch.where(norms > 0, 1 / norms, torch.zeros_like(norms))
+
+
+def products_of(
+    queries: Block, block: Block, buffer: torch.Tensor, short: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The products q·r, float32 [b, c], in the memory of `buffer`.
+
+    Args:
+        queries: b rows.
+        block: c rows.
+        buffer: memory for the result.
+        short: bfloat16 memory for the products of blocks that are `rounded`.
+    """
+    shape = (queries.rows.shape[0], block.rows.shape[0])
+    products = buffer[: shape[0] * shape[1]].view(shape)
+    if short is None:
+        add_products(products.zero_(), queries, block)
+        return products
+    rounded_products = short[: products.numel()].view(shape)
+    torch.mm(queries.rows, block.rows.T, out=rounded_products)
+    return products.copy_(rounded_products)
+
+
 def scores_of(
-    queries: Block, block: Block, metric: Metric, buffer: torch.Tensor, center: Center | None = None
+    queries: Block,
+    block: Block,
+    metric: Metric,
+    buffer: torch.Tensor,
+    center: Center | None = None,
+    short: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Scores, larger for nearer rows: cos, |cos|, or q·r − ‖r‖²/2 (= (‖q‖² − ‖q − r‖²)/2).
 
@@ -246,17 +344,21 @@ def scores_of(
     """
     shape = (queries.rows.shape[0], block.rows.shape[0])
     scores = buffer[: shape[0] * shape[1]].view(shape)
-    if metric == "euclidean" or center is not None:
+    if short is not None:
+        products_of(queries, block, buffer, short)
+        if metric == "euclidean":
+            scores -= block.half_squares
+    elif metric == "euclidean" or center is not None:
         scores.copy_(-block.half_squares.expand(shape))
         add_products(scores, queries, block)
-        if center is not None and block.zeros is not None:
+    else:
+        add_products(scores.zero_(), queries, block)
+    if center is not None:
+        if block.zeros is not None:
             scores[:, block.zeros] = (queries.half_squares - center.scale**2)[:, None]
         if queries.zeros is not None:
             scores[queries.zeros] = 0.0
-        return scores
-    scores.zero_()
-    add_products(scores, queries, block)
-    if metric == "absolute_cosine" and (queries.signed or block.signed):
+    elif metric == "absolute_cosine" and (queries.signed or block.signed):
         scores.abs_()
     return scores
 

@@ -1,7 +1,8 @@
 """Balls around the rows of one set that hold rows of another: precision, recall, density, coverage.
 
 One matrix product serves the balls of both sets and of several radii. A float32 score decides where
-it leaves no doubt; pairs within its error of a boundary are measured in float64.
+it leaves no doubt; pairs within its error of a boundary are measured in float64 (`_ball_blocks`).
+Small sets are compared in float64 alone.
 """
 
 from __future__ import annotations
@@ -11,31 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import block_bytes
+from genmem.arrays import copy_float64, to_numpy
 from genmem.errors import InputError
-from genmem.neighbors._blocks import (
-    Block,
-    Center,
-    add_products,
-    center_of,
-    load_block,
-    query_rows,
-    reference_rows,
-)
+from genmem.neighbors._small import is_small
 from genmem.neighbors.distances import pair_distances
-from genmem.neighbors.equal_rows import device_of, group_equal_rows, read_rows
-from genmem.neighbors.float32_bound import score_scale, score_tolerance
-from genmem.torch_settings import ieee_float32
+from genmem.neighbors.equal_rows import device_of, group_equal_rows
 
 WORTH_A_PRODUCT = 1 / 256
 """Share of open pairs from which a float64 product costs less than measuring each of them."""
-
-_SCORE_BYTES = 16 * 2**20
-"""float32 bytes of the scores that are compared at once; several passes read them."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +58,13 @@ def count_balls(queries: Any, centers: Any, radii: Any) -> Any:
         InputError: the shapes do not fit together.
     """
     count = ball_overlap(queries, centers, reference_radii=[radii]).held_by[0]
-    if is_torch_array(queries):
-        return torch.from_numpy(count).to(device_of(queries))
-    return count
+    if not is_torch_array(queries):
+        return count
+    import torch
+
+    return torch.from_numpy(count).to(device_of(queries))
 
 
-@ieee_float32()
 def ball_overlap(
     queries: Any, references: Any, *, reference_radii: Sequence[Any], query_radii: Any = None
 ) -> BallOverlap:
@@ -102,16 +90,12 @@ def ball_overlap(
             f"{tuple(queries.shape)}, {tuple(references.shape)} and "
             f"{', '.join(str(values.shape) for values in (*radii, *around_queries))}."
         )
-    overlap = _Overlap(_distinct(queries, around_queries), _distinct(references, radii))
-    device = device_of(queries, references)
-    center = center_of(references, queries, metric="euclidean", device=device)
-    rows = overlap.queries.rows
-    step = query_rows(int(queries.shape[1]), device)
-    for start in range(0, len(rows), step):
-        part = slice(start, min(start + step, len(rows)))
-        block = load_block(queries, rows[part], metric="euclidean", device=device, center=center)
-        overlap.add(part, block, center)
-    return overlap.result()
+    around_both = distinct_balls(queries, around_queries), distinct_balls(references, radii)
+    if is_small(queries, references, rows=len(around_both[0].rows)):
+        return _small_overlap(*around_both)
+    from genmem.neighbors._ball_blocks import overlap_blocks  # loads torch
+
+    return overlap_blocks(*around_both)
 
 
 def _radii(values: Any) -> NDArray[np.float64]:
@@ -119,7 +103,7 @@ def _radii(values: Any) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class _Balls:
+class Balls:
     """The different closed balls of a set: equal rows have their balls once.
 
     Attributes:
@@ -137,7 +121,8 @@ class _Balls:
     groups: NDArray[np.int64]
 
 
-def _distinct(features: Any, radii: Sequence[NDArray[np.float64]]) -> _Balls:
+def distinct_balls(features: Any, radii: Sequence[NDArray[np.float64]]) -> Balls:
+    """The different balls of a set with so many radii, float64 [n] each."""
     rows, groups = group_equal_rows(features)
     if radii:
         keys = np.stack([groups.astype(np.float64), *radii], axis=1)
@@ -146,157 +131,36 @@ def _distinct(features: Any, radii: Sequence[NDArray[np.float64]]) -> _Balls:
         rows, groups = first[order], np.argsort(order)[groups.reshape(-1)]
     weights = np.bincount(groups, minlength=len(rows))
     chosen = np.stack([values[rows] for values in radii]) if radii else np.empty((0, len(rows)))
-    return _Balls(features, rows, chosen, weights, groups)
+    return Balls(features, rows, chosen, weights, groups)
 
 
-class _Overlap:
-    """The overlap of two sets of balls, added up block by block."""
+def _small_overlap(queries: Balls, references: Balls) -> BallOverlap:
+    """`ball_overlap` of few pairs, all of which float64 decides."""
+    shape = (len(queries.rows), len(references.rows))
+    rows, columns = (place.ravel() for place in np.indices(shape))
 
-    def __init__(self, queries: _Balls, references: _Balls) -> None:
-        self.queries, self.references = queries, references
-        kinds, balls = references.radii.shape
-        self._held_by = np.zeros((kinds, len(queries.rows)), np.int64)
-        self._occupied = np.zeros((kinds, balls), bool)
-        self._reached = np.zeros(balls, bool)
+    def inside(radii: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return are_within(
+            queries.features,
+            references.features,
+            queries.rows[rows],
+            references.rows[columns],
+            np.broadcast_to(radii, shape).ravel(),
+        ).reshape(shape)
 
-    def result(self) -> BallOverlap:
-        """The overlap, row by row of the sets."""
-        queries, references = self.queries.groups, self.references.groups
-        return BallOverlap(
-            self._held_by[:, queries], self._occupied[:, references], self._reached[references]
-        )
-
-    def add(self, part: slice, block: Block, center: Center | None) -> None:
-        """Compare the queries of one block with all references."""
-        device, (count, dimension) = block.rows.device, block.rows.shape
-        size = block_bytes(device, _SCORE_BYTES)
-        step = min(reference_rows(count, dimension, device), max(1, size // (4 * count)))
-        scores, margins = (torch.empty(count * step, device=device) for _ in range(2))
-        for low in range(0, len(self.references.rows), step):
-            columns = slice(low, min(low + step, len(self.references.rows)))
-            other = load_block(
-                self.references.features,
-                self.references.rows[columns],
-                metric="euclidean",
-                device=device,
-                center=center,
-            )
-            shape = (count, other.rows.shape[0])
-            pairs = _PairBlock(
-                block,
-                other,
-                *(buffer[: shape[0] * shape[1]].view(shape) for buffer in (scores, margins)),
-            )
-            self._compare(part, columns, pairs, 1.0 if center is None else center.scale)
-
-    def _compare(self, part: slice, columns: slice, pairs: _PairBlock, scale: float) -> None:
-        pairs.multiply()
-        weights = self.references.weights[columns]
-        for kind, radii in enumerate(self.references.radii[:, columns]):
-            inside, doubtful = pairs.within(radii * scale, axis=1)
-            rows, places = self._decide(part, columns, doubtful, radii[doubtful[1]])
-            held = _sum(inside)
-            if (weights > 1).any():
-                repeated = np.flatnonzero(weights > 1)
-                more = inside[:, torch.from_numpy(repeated).to(inside.device)].cpu().numpy()
-                held += more @ (weights[repeated] - 1)
-            np.add.at(held, rows, weights[places])
-            self._held_by[kind, part] += held
-            occupied = _any(inside)
-            occupied[places] = True
-            self._occupied[kind, columns] |= occupied
-        for radii in self.queries.radii[:, part]:
-            inside, doubtful = pairs.within(radii * scale, axis=0)
-            _, places = self._decide(part, columns, doubtful, radii[doubtful[0]])
-            reached = _any(inside)
-            reached[places] = True
-            self._reached[columns] |= reached
-
-    def _decide(
-        self,
-        part: slice,
-        columns: slice,
-        doubtful: tuple[NDArray[np.int64], NDArray[np.int64]],
-        radii: NDArray[np.float64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Those of the doubtful pairs of a block that are within their radius.
-
-        Args:
-            part: the queries of the block.
-            columns: its references.
-            doubtful: int64 [p] each, the pairs, by row and column of the block.
-            radii: float64 [p], the radius of each.
-        """
-        rows = self.queries.rows[part][doubtful[0]]
-        others = self.references.rows[columns][doubtful[1]]
-        inside = _is_within(self.queries.features, self.references.features, rows, others, radii)
-        return doubtful[0][inside], doubtful[1][inside]
+    kinds = [inside(radii) for radii in references.radii]
+    held_by = np.array([kind @ references.weights for kind in kinds], dtype=np.int64)
+    reached = np.zeros(shape[1], bool)
+    for radii in queries.radii:
+        reached |= inside(radii[:, None]).any(axis=0)
+    return BallOverlap(
+        held_by.reshape(-1, shape[0])[:, queries.groups],
+        np.array([kind.any(axis=0) for kind in kinds]).reshape(-1, shape[1])[:, references.groups],
+        reached[references.groups],
+    )
 
 
-@dataclass(frozen=True)
-class _PairBlock:
-    """All pairs of two blocks of rows, and the memory for their scores.
-
-    Attributes:
-        queries, references: the blocks, of b and c rows.
-        scores: float32 [b, c]: q·r − ‖q‖²/2 − ‖r‖²/2 = −‖q − r‖²/2.
-        margins: float32 [b, c], memory for one comparison.
-    """
-
-    queries: Block
-    references: Block
-    scores: torch.Tensor
-    margins: torch.Tensor
-
-    def multiply(self) -> None:
-        """Compute the scores."""
-        half_queries = self.queries.half_squares[:, None]
-        torch.add(half_queries, self.references.half_squares[None], out=self.scores)
-        self.scores.neg_()
-        add_products(self.scores, self.queries, self.references)
-
-    def within(
-        self, radii: NDArray[np.float64], *, axis: int
-    ) -> tuple[torch.Tensor, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Pairs that are surely within a radius, and those that float32 does not decide.
-
-        ‖q − r‖ ≤ radius exactly when −‖q − r‖²/2 + radius²/2 ≥ 0.
-
-        Args:
-            radii: float64 [c] (of the references, axis 1) or [b] (of the queries, axis 0), at the
-                scale of the blocks.
-            axis: whose radii they are.
-
-        Returns:
-            bool [b, c], and row and column of the doubtful pairs, int64 [p] each.
-        """
-        half = torch.from_numpy(radii**2 / 2).to(torch.float32).to(self.scores.device)
-        torch.add(self.scores, half[None] if axis else half[:, None], out=self.margins)
-        scale = score_scale(self.queries, self.references, "euclidean")
-        tolerance = score_tolerance(int(self.queries.rows.shape[1]))
-        doubt = tolerance * (scale + self.queries.half_squares + (half.max() if axis else half))
-        surely = self.margins > doubt[:, None]
-        excess = self.margins.abs_()
-        open_rows = (excess.amin(dim=1) <= doubt).nonzero().flatten()
-        rows, columns = (excess[open_rows] <= doubt[open_rows, None]).nonzero(as_tuple=True)
-        return surely, (open_rows[rows].cpu().numpy(), columns.cpu().numpy())
-
-
-def _sum(inside: torch.Tensor) -> NDArray[np.int64]:
-    """int64 [b]: True values by row; NumPy is several times faster than torch on the CPU."""
-    if inside.device.type == "cpu":
-        return inside.numpy().view(np.uint8).sum(axis=1, dtype=np.int32).astype(np.int64)
-    return inside.sum(dim=1).cpu().numpy()
-
-
-def _any(inside: torch.Tensor) -> NDArray[np.bool_]:
-    """bool [c]: whether a column holds a True value."""
-    if inside.device.type == "cpu":
-        return np.logical_or.reduce(inside.numpy(), axis=0)
-    return inside.any(dim=0).cpu().numpy()
-
-
-def _is_within(
+def are_within(
     queries: Any,
     references: Any,
     rows: NDArray[np.int64],
@@ -320,19 +184,14 @@ def _is_within(
     r, column_of = np.unique(others, return_inverse=True)
     if len(rows) > WORTH_A_PRODUCT * len(q) * len(r):
         left, right = (
-            read_rows(array, used).cpu().to(torch.float64).numpy()
-            for array, used in ((queries, q), (references, r))
+            to_numpy(copy_float64(array, used)) for array, used in ((queries, q), (references, r))
         )
         excess, error = _float64_excess(left, right, row_of, column_of, radii)
         inside = excess > error
         waiting = np.flatnonzero(np.abs(excess) <= error)
     distances = pair_distances(
-        queries,
-        references,
-        torch.from_numpy(rows[waiting]),
-        torch.from_numpy(others[waiting]),
-        metric="euclidean",
-    ).numpy()
+        queries, references, rows[waiting], others[waiting], metric="euclidean"
+    )
     inside[waiting] = distances <= radii[waiting]
     return inside
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
+
+from genmem.arrays import to_numpy
 
 _BYTES_PER_PART = 4 * 2**20
 """Bytes of rows that are read at once; they fit in the CPU's cache."""
@@ -20,10 +21,11 @@ _COLUMNS = 16
 _ROWS_PER_PART = 16_384
 """Columns that are compared first, and rows of them that are read at once."""
 
-_TORCH_DTYPES = {np.dtype(kind): kind for kind in (np.float16, np.float32, np.float64)}
-"""What torch can hold; other precisions and byte orders become float64."""
+_DTYPES = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
+"""What torch can hold, too; other precisions and byte orders become float64."""
 
-_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int32}
+_WORDS = {2: "int16", 4: "int32", 8: "int32"}
+"""Integers by the bytes of a value that is read as them."""
 
 
 def group_equal_rows(array: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -56,14 +58,21 @@ def group_equal_rows(array: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     repeats = np.flatnonzero(source != np.arange(count))
     for start in range(0, len(repeats), step):
         rows = repeats[start : start + step]
-        differs = (read_rows(array, rows) != read_rows(array, source[rows])).any(dim=1)
-        source[rows[differs.cpu().numpy()]] = rows[differs.cpu().numpy()]
+        differs = to_numpy((read_rows(array, rows) != read_rows(array, source[rows])).any(1))
+        source[rows[differs]] = rows[differs]
     first, groups = np.unique(source, return_inverse=True)
     return first, groups
 
 
-def device_of(*arrays: Any) -> torch.device:
-    """Where to compute: on the first device but the CPU that an array is on, else on the CPU."""
+def is_on_cpu(*arrays: Any) -> bool:
+    """Whether all arrays are in the memory of the CPU."""
+    return all(not is_torch_array(array) or array.device.type == "cpu" for array in arrays)
+
+
+def device_of(*arrays: Any) -> Any:
+    """The `torch.device` to compute on: the first but the CPU that an array is on, else the CPU."""
+    import torch
+
     devices = [array.device for array in arrays if is_torch_array(array)]
     return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))
 
@@ -77,27 +86,49 @@ def earlier_copies(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return copies
 
 
-def read_rows(array: Any, rows: slice | NDArray[np.int64]) -> torch.Tensor:
-    """Rows in their own precision, for reading only; a slice may be the caller's own memory."""
+def without_copies(array: Any, most: int) -> NDArray[np.int64]:
+    """The rows, int64 [c] ascending, that fewer than `most` equal ones precede."""
+    first, groups = group_equal_rows(array)
+    if len(first) == len(groups):
+        return first
+    return np.flatnonzero(earlier_copies(groups) < most)
+
+
+def read_rows(array: Any, rows: slice | NDArray[np.int64]) -> Any:
+    """Rows in their own precision, for reading only, as NumPy array or tensor.
+
+    A slice may be the caller's own memory.
+    """
     if is_torch_array(array):
-        index = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(array.device)
-        return array[index].detach()
+        if isinstance(rows, slice):
+            return array[rows].detach()
+        import torch
+
+        return array[torch.from_numpy(rows).to(array.device)].detach()
     part = np.asarray(array[rows])
-    if part.dtype not in _TORCH_DTYPES or not (part.flags.writeable and part.flags.c_contiguous):
-        part = np.array(part, dtype=_TORCH_DTYPES.get(part.dtype, np.float64), order="C")
-    return torch.from_numpy(part)
+    if part.dtype not in _DTYPES or not part.flags.c_contiguous:
+        part = np.array(part, dtype=part.dtype if part.dtype in _DTYPES else np.float64, order="C")
+    return part
 
 
-def _fingerprints(rows: torch.Tensor) -> NDArray[np.int64]:
+def _fingerprints(rows: Any) -> NDArray[np.int64]:
     """int64 [b]: sums of the rows' words times fixed odd numbers, modulo 2⁶⁴.
 
     Integers, so that equal rows have equal sums wherever they are computed.
     """
+    rows = to_numpy(rows) if is_on_cpu(rows) else rows
     flat = (rows + 0.0).reshape(-1)  # −0.0 becomes 0.0
-    words = flat.view(_WORDS[rows.element_size()]).view(len(rows), -1)
+    kind = _WORDS[rows.itemsize]
+    if isinstance(flat, np.ndarray):
+        words = flat.view(kind).reshape(len(rows), -1)
+        return np.einsum("ij,j->i", words, _factors(words.shape[1]))
+    import torch
+
+    words = flat.view(getattr(torch, kind)).view(len(rows), -1)
+    factors = torch.from_numpy(_factors(words.shape[1])).to(words.device)
+    return (words.to(torch.int64) * factors).sum(dim=1).cpu().numpy()
+
+
+def _factors(count: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(0)
-    factors = rng.integers(-(2**62), 2**62, size=words.shape[1], dtype=np.int64) * 2 + 1
-    if words.device.type == "cpu":
-        return np.einsum("ij,j->i", words.numpy(), factors)
-    sums = (words.to(torch.int64) * torch.from_numpy(factors).to(words.device)).sum(dim=1)
-    return sums.cpu().numpy()
+    return rng.integers(-(2**62), 2**62, size=count, dtype=np.int64) * 2 + 1

@@ -4,7 +4,8 @@ A blocked float32 matrix product scores every query against every reference at t
 speed. Its rounding error is bounded (`float32_bound`): every reference that scores within twice the
 bound of a query's k-th best is a candidate, and candidates are measured again in float64, from
 differences. So the answer is exact, near-duplicates keep their digits, and block size, batch size
-and thread count cannot change it.
+and thread count cannot change it. Small searches take their candidates from a float64 product
+(`_small`); what they measure, and so the answer, is the same to the last bit.
 
 Ties would make every pair a candidate. So equal queries are searched once; of equal references, and
 of those orthogonal to a query, only the first k are candidates; and nearly equal references are
@@ -13,13 +14,11 @@ centred (`Center`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
@@ -34,26 +33,10 @@ from genmem.arrays import (
 )
 from genmem.backend import active_backend
 from genmem.errors import InputError, UsageError
-from genmem.neighbors._block_search import BlockSearch, turn
-from genmem.neighbors._blocks import (
-    Block,
-    Center,
-    center_of,
-    load_block,
-    query_rows,
-    reference_rows,
-    score_buffer,
-    scores_of,
-)
-from genmem.neighbors.distances import METRICS, Metric, pair_distances, unit_rows
-from genmem.neighbors.equal_rows import (
-    device_of,
-    earlier_copies,
-    group_equal_rows,
-    read_rows,
-)
-from genmem.neighbors.float32_bound import score_tolerance
-from genmem.torch_settings import ieee_float32
+from genmem.neighbors._small import is_small, search_small
+from genmem.neighbors._state import SearchState
+from genmem.neighbors.distances import METRICS, Metric
+from genmem.neighbors.equal_rows import device_of, group_equal_rows
 
 PART_BYTES = 2**30
 """Bytes of a mapped file of references that all queries are compared with in turn."""
@@ -150,6 +133,32 @@ def nearest_other(rows: Any, positions: Any = None, *, metric: Metric = "cosine"
     return nearest(rows[positions], rows, k=2, metric=metric).distances[:, 1]
 
 
+def update_together(searches: Sequence[NearestNeighbors], references: Any) -> None:
+    """`update` several searches of the same queries, whose distances differ, at one product.
+
+    Args:
+        searches: of the same array of queries, not leave-one-out.
+        references: the next part of the references of all.
+
+    Raises:
+        InputError: as for `NearestNeighbors.update`.
+    """
+    references = as_array(references, role="references")
+    first = searches[0]
+    alike = all(search.is_like(first) for search in searches)
+    if not alike or not first.shares_products(references):
+        for search in searches:
+            search.update(references)
+        return
+    references = as_features(references, role="references")
+    check_same_dimension(queries=first.queries, references=references)
+    from genmem.neighbors._blocked import search_blocks
+
+    search_blocks([search._state for search in searches], references, first.seen)
+    for search in searches:
+        search.seen += int(references.shape[0])
+
+
 class NearestNeighbors:
     """Nearest neighbors over references that arrive in parts; `merge` joins searches of workers.
 
@@ -184,17 +193,21 @@ class NearestNeighbors:
         count = int(queries.shape[0])
         # Leave-one-out searches for one neighbor more, and leaves the row itself out at the end.
         self.width = k + int(exclude_self)
-        self._rows, self._groups = group_equal_rows(queries)
-        self._within = None
+        rows, self._groups = group_equal_rows(queries)
+        largest = None
         if within is not None:
-            largest = np.full(len(self._rows), -np.inf)
+            largest = np.full(len(rows), -np.inf)
             np.maximum.at(largest, self._groups, _bounds(within, count))
-            self._within = torch.from_numpy(largest)
-        shape = (len(self._rows), self.width)
-        self._distances = torch.full(shape, torch.inf, dtype=torch.float64)
-        self._indices = torch.full(shape, -1, dtype=torch.int64)
+        self._state = SearchState(
+            queries=queries,
+            rows=rows,
+            metric=metric,
+            width=self.width,
+            within=largest,
+            distances=np.full((len(rows), self.width), np.inf),
+            indices=np.full((len(rows), self.width), -1),
+        )
 
-    @ieee_float32()
     def update(self, references: Any, *, offset: int | None = None) -> None:
         """Search another part of the references.
 
@@ -231,20 +244,28 @@ class NearestNeighbors:
             )
         if self.exclude_self and self._search_elsewhere(references, first):
             return
-        device = device_of(self.queries, references)
-        center = center_of(references, self.queries, metric=self.metric, device=device)
-        step = query_rows(int(self.queries.shape[1]), device)
-        # Of a set in itself without equal rows a score serves both rows of its pair.
-        rows = int(self.queries.shape[0])
-        whole = self.exclude_self and rows == int(references.shape[0]) == len(self._rows)
-        twice = whole and center is None
-        for start in range(0, len(self._rows), step):
-            stop = min(len(self._rows), start + step)
-            if twice:
-                self._search_itself(references, start, stop)
-            else:
-                self._search(references, first, start, stop, center)
+        if self._is_small(references):
+            search_small(self._state, references, first)
+        else:
+            from genmem.neighbors._blocked import search_blocks  # loads torch
+
+            search_blocks([self._state], references, first, exclude_self=self.exclude_self)
         self.seen += int(references.shape[0])
+
+    def is_like(self, other: NearestNeighbors) -> bool:
+        """Whether both search the same array for the rows after the same ones."""
+        both = (self, other)
+        alone = any(one.exclude_self or one._state.within is not None for one in both)
+        return self.queries is other.queries and self.seen == other.seen and not alone
+
+    def shares_products(self, references: Any) -> bool:
+        """Whether these references are searched here, at once and by blocks."""
+        if references.ndim != 2 or active_backend() is not None or self._wants_parts(references):
+            return False
+        return not self._is_small(references)
+
+    def _is_small(self, references: Any) -> bool:
+        return is_small(self.queries, references, rows=len(self._state.rows))
 
     def _search_elsewhere(self, references: Any, first: int) -> bool:
         """Let the active backend search references that begin at row `first`; False: not done.
@@ -261,7 +282,7 @@ class NearestNeighbors:
             references,
             k=self.width,
             metric=self.metric,
-            within=None if self._within is None else self._within.numpy()[self._groups],
+            within=None if self._state.within is None else self._state.within[self._groups],
             first=first,
         )
         for part in parts or ():
@@ -275,8 +296,12 @@ class NearestNeighbors:
         """
         if not isinstance(references, np.memmap) or references.ndim != 2 or self.exclude_self:
             return False
-        blocks = len(self._rows) > query_rows(int(self.queries.shape[1]), device_of(self.queries))
-        return blocks and references.nbytes > PART_BYTES
+        if references.nbytes <= PART_BYTES or self._is_small(references):
+            return False
+        from genmem.neighbors._blocks import query_rows
+
+        rows = query_rows(int(self.queries.shape[1]), device_of(self.queries))
+        return len(self._state.rows) > rows
 
     def merge(self, other: NearestNeighbors | Candidates) -> None:
         """Merge another search of the same queries over other references (other offsets).
@@ -293,20 +318,17 @@ class NearestNeighbors:
             same = (other.k, other.metric) == (self.k, self.metric)
             same = same and equal_rows(other.queries, self.queries)
             other = other.candidates()
-        if not same or other.distances.shape != tuple(self._distances.shape):
+        if not same or other.distances.shape != self._state.distances.shape:
             raise UsageError(
                 "merge: expected a search of the same queries, k, metric and exclude_self."
             )
-        rows = torch.arange(len(other.distances)).repeat_interleave(self.width)
-        # Copies: arrays that came from another process may be read-only.
-        distances, indices = map(torch.tensor, (other.distances, other.indices))
-        self._merge_pairs(0, rows, indices.flatten(), distances.flatten())
+        rows = np.repeat(np.arange(len(other.distances)), self.width)
+        self._state.merge(rows, other.indices.ravel(), other.distances.ravel())
         self.seen += other.count
 
     def candidates(self) -> Candidates:
         """The nearest references so far, to be merged into another search of the same queries."""
-        distances, indices = self._distances.numpy().copy(), self._indices.numpy().copy()
-        return Candidates(distances, indices, self.seen)
+        return Candidates(self._state.distances.copy(), self._state.indices.copy(), self.seen)
 
     def compute(self) -> Nearest:
         """The k nearest of the references so far.
@@ -314,165 +336,22 @@ class NearestNeighbors:
         Raises:
             InputError: there were fewer than k references (besides the query itself).
         """
-        if self._within is None and bool((self._indices < 0).any()):
+        if self._state.within is None and bool((self._state.indices < 0).any()):
             besides = " besides the row itself" if self.exclude_self else ""
             raise InputError(
                 f"expected at least {self.k} references{besides}, got "
                 f"{self.seen - int(self.exclude_self)}; give more images or a smaller k."
             )
-        distances, indices = self._distances[self._groups], self._indices[self._groups]
+        distances = self._state.distances[self._groups]
+        indices = self._state.indices[self._groups]
         if self.exclude_self:
             distances, indices = _leave_self_out(distances, indices)
-        if is_torch_array(self.queries):
-            home = float64_device(device_of(self.queries))
-            return Nearest(distances.to(home), indices.to(home))
-        return Nearest(distances.numpy(), indices.numpy())
+        if not is_torch_array(self.queries):
+            return Nearest(distances, indices)
+        import torch
 
-    def _search(
-        self, references: Any, first: int, start: int, stop: int, center: Center | None
-    ) -> None:
-        """Search the different queries [start, stop) in references that begin at row `first`."""
-        device = device_of(self.queries, references)
-        queries = load_block(
-            self.queries,
-            self._query_rows(start, stop),
-            metric=self.metric,
-            device=device,
-            center=center,
-        )
-        search = BlockSearch(
-            queries,
-            self._scores_of_best(queries, start, stop, center),
-            self.metric if center is None else "euclidean",
-        )
-        measure = partial(self._measure, references, first, start, search)
-        step = reference_rows(stop - start, int(queries.rows.shape[1]), device)
-        buffer = score_buffer(stop - start, min(step, int(references.shape[0])), device=device)
-        for low in range(0, int(references.shape[0]), step):
-            high = min(int(references.shape[0]), low + step)
-            chosen = self._reference_rows(references, low, high, center)
-            block = load_block(references, chosen, metric=self.metric, device=device, center=center)
-            scores = scores_of(queries, block, self.metric, buffer, center)
-            index = _row_numbers(chosen).to(device)
-            measure(search.add(scores, block, index))
-        measure()
-
-    def _search_itself(self, rows: Any, start: int, stop: int) -> None:
-        """Search the block [start, stop) of a set in itself and the later rows, and these in it."""
-        device, count = device_of(self.queries, rows), int(rows.shape[0])
-        block = load_block(rows, slice(start, stop), metric=self.metric, device=device)
-        search = self._block_search(block, start, stop)
-        measure = partial(self._measure, rows, 0, start, search)
-        step = reference_rows(stop - start, int(rows.shape[1]), device)
-        buffer = score_buffer(stop - start, min(step, count - start), device=device)
-        numbers = torch.arange(count, device=device)
-        for low, high in _parts(start, stop, count, step):
-            own = slice(low - start, None) if low < stop else slice(0, None)
-            queries = block.part(own)
-            other = load_block(rows, slice(low, high), metric=self.metric, device=device)
-            scores = scores_of(queries, other, self.metric, buffer)
-            measure(search.add(scores, other, numbers[low:high], rows=own))
-            if high < stop:
-                # The rest of the block meets [low, high) here only.
-                later, scores = block.part(slice(high - start, None)), scores[high - low :]
-                turned = turn(scores, later, other, self.metric)
-                part = slice(low - start, high - start)
-                measure(search.add(turned, later, numbers[high:stop], rows=part, turned=True))
-            if low < stop:
-                continue
-            turned = turn(scores, block, other, self.metric)
-            backward = self._block_search(other, low, high)
-            measure_backward = partial(self._measure, rows, 0, low, backward)
-            measure_backward(backward.add(turned, block, numbers[start:stop], turned=True))
-            measure_backward()
-        measure()
-
-    def _block_search(self, queries: Block, start: int, stop: int) -> BlockSearch:
-        return BlockSearch(queries, self._scores_of_best(queries, start, stop, None), self.metric)
-
-    def _query_rows(self, start: int, stop: int) -> slice | NDArray[np.int64]:
-        """Rows of the different queries [start, stop)."""
-        if len(self._rows) == int(self.queries.shape[0]):
-            return slice(start, stop)
-        return self._rows[start:stop]
-
-    def _reference_rows(
-        self, references: Any, low: int, high: int, center: Center | None
-    ) -> slice | NDArray[np.int64]:
-        """References [low, high) without those that enough equal ones precede."""
-        part = references[low:high]
-        if center is not None and self.metric != "euclidean":
-            part = unit_rows(read_rows(part, slice(None)))
-        first, groups = group_equal_rows(part)
-        if len(first) == high - low:
-            return slice(low, high)
-        return low + np.flatnonzero(earlier_copies(groups) < self.width)
-
-    def _scores_of_best(
-        self, queries: Block, start: int, stop: int, center: Center | None
-    ) -> torch.Tensor:
-        """float32 [b, width]: scores that the distances so far, or the bounds, have at least."""
-        distances = self._distances[start:stop]
-        if self._within is not None:
-            distances = torch.minimum(distances, self._within[start:stop, None])
-        device = queries.rows.device
-        distances = distances.to(float64_device(device))
-        if self.metric == "euclidean":
-            distances = distances.square() / 2
-        elif center is None:
-            return (1 - distances).to(torch.float32).to(device)
-        scale = 1.0 if center is None else center.scale
-        rounding = score_tolerance(int(queries.rows.shape[1]))
-        half_squares = (queries.half_squares[:, None] * (1 - 2 * rounding)).to(distances.device)
-        return (half_squares - distances * scale**2).to(torch.float32).to(device)
-
-    def _measure(
-        self,
-        references: Any,
-        first: int,
-        start: int,
-        search: BlockSearch,
-        added: Iterable[None] = (None,),
-    ) -> None:
-        """Measure the waiting candidates of a block, and keep those among the k nearest.
-
-        Args:
-            references: the part of the references that is searched.
-            first: the index of its first row.
-            start: the place of the first query of the block.
-            search: the block's.
-            added: measured at each step of it.
-        """
-        for _ in added:
-            rows, columns = search.take()
-            query_index = torch.from_numpy(self._rows)[rows.cpu() + start]
-            distances = pair_distances(
-                self.queries, references, query_index, columns, metric=self.metric
-            )
-            self._merge_pairs(start, rows.cpu(), columns.cpu() + first, distances)
-
-    def _merge_pairs(
-        self, start: int, rows: torch.Tensor, indices: torch.Tensor, distances: torch.Tensor
-    ) -> None:
-        """Merge measured pairs into the k nearest, by distance and then by lowest index."""
-        touched, rows = rows.unique(return_inverse=True)
-        known = torch.arange(touched.shape[0]).repeat_interleave(self.width)
-        all_rows = torch.cat([known, rows]).numpy()
-        all_distances = torch.cat([self._distances[touched + start].flatten(), distances]).numpy()
-        all_indices = torch.cat([self._indices[touched + start].flatten(), indices]).numpy()
-        order = np.lexsort((all_indices, all_distances, all_rows))
-        sorted_rows = all_rows[order]
-        firsts = np.searchsorted(sorted_rows, np.arange(touched.shape[0]))
-        chosen = torch.from_numpy(order[firsts[:, None] + np.arange(self.width)])
-        self._distances[touched + start] = torch.from_numpy(all_distances)[chosen]
-        self._indices[touched + start] = torch.from_numpy(all_indices)[chosen]
-
-
-def _row_numbers(rows: slice | NDArray[np.int64]) -> torch.Tensor:
-    """int64 [m]: the numbers of some rows."""
-    if isinstance(rows, slice):
-        return torch.arange(rows.start, rows.stop)
-    return torch.from_numpy(rows)
+        home = float64_device(device_of(self.queries))
+        return Nearest(torch.from_numpy(distances).to(home), torch.from_numpy(indices).to(home))
 
 
 def _bounds(within: Any, count: int) -> NDArray[np.float64]:
@@ -484,17 +363,11 @@ def _bounds(within: Any, count: int) -> NDArray[np.float64]:
 
 
 def _leave_self_out(
-    distances: torch.Tensor, indices: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+    distances: NDArray[np.float64], indices: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Leave out of row i the neighbor i, or else the last one: [n, k + 1] becomes [n, k]."""
     count, width = indices.shape
-    is_self = indices == torch.arange(count)[:, None]
-    is_self[~is_self.any(dim=1), -1] = True
-    return distances[~is_self].view(count, width - 1), indices[~is_self].view(count, width - 1)
-
-
-def _parts(start: int, stop: int, count: int, step: int) -> Iterator[tuple[int, int]]:
-    """Rows from `start` on in parts of at most `step`, none of them across `stop`."""
-    for low, end in ((start, stop), (stop, count)):
-        for first in range(low, end, step):
-            yield first, min(first + step, end)
+    is_self = indices == np.arange(count)[:, None]
+    is_self[~is_self.any(axis=1), -1] = True
+    shape = (count, width - 1)
+    return distances[~is_self].reshape(shape), indices[~is_self].reshape(shape)

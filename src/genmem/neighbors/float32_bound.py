@@ -14,6 +14,10 @@ from genmem.neighbors.distances import Metric
 __all__ = ["PRODUCT_COLUMNS", "score_scale", "score_tolerance"]
 
 
+_BFLOAT16 = 2.0**-9
+"""What rounding to the nearest bfloat16 changes at most, relatively."""
+
+
 def score_tolerance(dimension: int) -> float:
     """Bound on |float32 score − exact score| per unit of ‖query‖·‖reference‖.
 
@@ -45,6 +49,47 @@ def score_scale(queries: Block, block: Block, metric: Metric) -> torch.Tensor:
         float32 [b].
     """
     if metric != "euclidean":
-        return torch.ones_like(queries.norms)
+        return queries.norms
     largest = block.norms.max()
     return queries.norms * largest + largest.square() / 2
+
+
+def score_errors(
+    queries: Block, block: Block, metric: Metric, *, turned: bool = False
+) -> torch.Tensor:
+    """Bound on |score − exact score| of each query of a block.
+
+    Rows that were rounded before the product, to q + δ and r + ε, add at most
+
+        |q·r − (q + δ)·(r + ε)| ≤ ‖δ‖‖r‖ + ‖q‖‖ε‖ + ‖δ‖‖ε‖
+
+    and the rounding of their product to bfloat16 at most 2⁻⁹ of it.
+
+    Args:
+        queries: the block of queries, b rows.
+        block: the block of references.
+        metric: of the scores.
+        turned: they come from those of the other direction (`_block_search.turn`).
+
+    Returns:
+        float32 [b].
+    """
+    scale = score_scale(queries, block, metric)
+    if turned:
+        scale = scale + queries.half_squares
+    dimension = int(queries.rows.shape[1])
+    errors = score_tolerance(dimension) * scale
+    largest = block.norms.max()
+    if queries.errors is not None:
+        # One sum over all columns, which is rounded to bfloat16.
+        products = (queries.norms + queries.errors) * (largest + _largest(block.errors))
+        errors = errors + (dimension * 2.0**-24 + _BFLOAT16) * products
+        errors = errors + queries.errors * largest
+    if block.errors is not None:
+        lengths = queries.norms if queries.errors is None else queries.norms + queries.errors
+        errors = errors + lengths * block.errors.max()
+    return errors
+
+
+def _largest(errors: torch.Tensor | None) -> torch.Tensor | float:
+    return 0.0 if errors is None else errors.max()

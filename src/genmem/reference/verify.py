@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from genmem.errors import InputError
@@ -154,5 +153,5 @@ def _measure(
     queries: Any, rows: NDArray[np.int64], train: Any, indices: NDArray[np.int64], metric: Metric
 ) -> NDArray[np.float64]:
     """Distances of some rows to the training rows that are listed for them, float64 [q, k]."""
-    pairs = torch.from_numpy(np.repeat(rows, indices.shape[1])), torch.from_numpy(indices.ravel())
-    return pair_distances(queries, train, *pairs, metric=metric).numpy().reshape(indices.shape)
+    pairs = np.repeat(rows, indices.shape[1]), indices.ravel()
+    return pair_distances(queries, train, *pairs, metric=metric).reshape(indices.shape)

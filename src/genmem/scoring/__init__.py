@@ -7,6 +7,7 @@ plan.py               which metrics are computed, decided before any image is re
 feature_sets.py       sources of images or features → the features of each set
 stored_sets.py        references in the place of train and test
 metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
+searches.py           nearest training rows by both distances; what a running score remembers
 cost.py               what a comparison costs, estimated before it starts
 protocols.py          what published numbers of other tools are computed with
 compute.py            each metric of the plan, computed as its registry entry says

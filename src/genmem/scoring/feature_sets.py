@@ -29,7 +29,7 @@ from genmem.features import (
     load_features,
     load_statistics,
 )
-from genmem.features.engines import choose_device
+from genmem.features.engines import choose_device, may_have_gpu
 from genmem.formatting import count, set_name
 from genmem.images import (
     ArraySource,
@@ -305,10 +305,12 @@ def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:
         device: the option; "auto" is CUDA where there is one. MPS, which has no float64, takes no
             rows, and where other machines search, this one's GPU does not.
     """
+    if device == "cpu" or active_backend() is not None or not may_have_gpu():
+        return sets
     import torch
 
     in_fork = device == "auto" and torch.cuda._is_in_bad_fork()
-    if in_fork or active_backend() is not None or choose_device(device) != "cuda":
+    if in_fork or choose_device(device) != "cuda":
         return sets
     by_role = sets.by_role.items()
     return replace(

@@ -6,32 +6,35 @@ An entry of `genmem.metrics.registry` names its inputs; each name is an attribut
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genmem.arrays import to_numpy
 from genmem.images import Progress
-from genmem.metrics.copied_fraction import NEIGHBORS, relative_distances
+from genmem.metrics.copied_fraction import relative_distances
 from genmem.metrics.fd_ratio import FrechetRatio, frechet_ratio
 from genmem.metrics.frechet import fd
 from genmem.metrics.frechet_interval import fd_influence
 from genmem.metrics.memorization_distance import zero_rows
 from genmem.metrics.memorization_ratio import two_nearest_different
 from genmem.metrics.moments import moments
-from genmem.metrics.prdc import SUBSET_ROWS
-from genmem.neighbors import Nearest, nearest
+from genmem.metrics.prdc import DENSITY_NEIGHBORHOOD, SUBSET_ROWS, subset_distances
+from genmem.neighbors import Nearest, group_equal_rows, nearest_other
 from genmem.reference.description import SEED
 from genmem.reference.reference import ReferenceSpace
 from genmem.results import Result
 from genmem.scoring.protocols import DEFAULT_SETTINGS, MetricSettings
+from genmem.scoring.searches import Remembered, join_searches, search_train
 from genmem.set_statistics import Statistics
 from genmem.yardstick.two_sample import TwoSample
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -51,6 +54,8 @@ class MetricInputs:
             place of searches; None where train is no reference.
         is_held_out: `test` is the held-out set of the same reference.
         settings: what the metrics leave open; a protocol may set it.
+        both: Euclidean neighbors of the generated rows are wanted, not only those by cosine.
+        remembered: what earlier scores against the same train and test computed; or None.
         progress: called with each stage.
         seconds: wall-clock seconds by stage, filled as the work is done.
     """
@@ -65,6 +70,8 @@ class MetricInputs:
     space: ReferenceSpace | None = None
     is_held_out: bool = False
     settings: MetricSettings = DEFAULT_SETTINGS
+    both: bool = False
+    remembered: Remembered | None = None
     progress: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -90,7 +97,7 @@ class MetricInputs:
         if self.space is not None and self.train.shape[0] > self.train.shape[1]:
             return self.space.moments
         with self.timed("moments of train"):
-            return _moments_or_rows(self.train)
+            return self._once("moments", lambda: _moments_or_rows(self.train))
 
     @cached_property
     def generated_moments(self) -> Any:
@@ -133,11 +140,28 @@ class MetricInputs:
                 generated=self.generated, train=train_moments, moments=generated_moments
             )
 
-    @cached_property
+    @property
     def generated_nearest(self) -> Nearest:
         """The `NEIGHBORS` training rows nearest to each generated row, by absolute cosine."""
-        with self.timed("nearest training images of generated, cosine"):
-            return _search(self.generated, self.train)
+        return self._generated_searches[0]
+
+    @cached_property
+    def _generated_searches(self) -> tuple[Nearest, Nearest | None]:
+        """By absolute cosine and, where it is wanted, Euclidean: both at one product."""
+        known = None if self.remembered is None else self.remembered.searches
+        start = 0 if known is None else len(known[0].distances)
+        if known is not None and start == int(self.generated.shape[0]):
+            return known
+        with self.timed("nearest training images of generated"):
+            both = self.both and len(self._different) > 1
+            searches = search_train(
+                self.generated[start:], self.train, different=self._different if both else None
+            )
+        if known is not None:
+            searches = join_searches(known, searches)
+        if self.remembered is not None:
+            self.remembered.searches = searches
+        return searches
 
     @cached_property
     def test_nearest(self) -> Nearest | None:
@@ -147,7 +171,7 @@ class MetricInputs:
         if self.space is not None and self.is_held_out:
             return self.space.test_cosine
         with self.timed("nearest training images of test, cosine"):
-            return _search(self.test, self.train)
+            return self._once("test, cosine", lambda: search_train(self.test, self.train)[0])
 
     @property
     def generated_distances(self) -> NDArray[np.float64]:
@@ -181,10 +205,15 @@ class MetricInputs:
         """Generated rows of norm 0, which have no direction, bool [n]."""
         return zero_rows(self.generated)
 
-    @property
+    @cached_property
     def two_nearest(self) -> Nearest:
         """Two nearest, different training rows of each generated row, by Euclidean distance."""
-        return self._two_nearest[0]
+        if self.both and len(self._different) > 1:
+            searched = self._generated_searches[1]
+            if searched is not None:
+                return searched
+        with self.timed("nearest training images of generated, Euclidean"):
+            return two_nearest_different(self.generated, self.train, different=self._different)[0]
 
     @cached_property
     def test_two_nearest(self) -> Nearest | None:
@@ -194,27 +223,39 @@ class MetricInputs:
         if self.space is not None and self.is_held_out:
             return self.space.test_euclidean
         with self.timed("nearest training images of test, Euclidean"):
-            return two_nearest_different(self.test, self.train, different=self._different)[0]
+            return self._once(
+                "test, Euclidean",
+                lambda: two_nearest_different(self.test, self.train, different=self._different)[0],
+            )
 
     @property
     def train_duplicates(self) -> int:
         """Number of training rows that are identical to an earlier one."""
-        return self._two_nearest[1]
+        return self.train_rows - len(self._different)
 
     @cached_property
-    def _two_nearest(self) -> tuple[Nearest, int]:
-        with self.timed("nearest training images of generated, Euclidean"):
-            return two_nearest_different(self.generated, self.train, different=self._different)
-
-    @property
-    def _different(self) -> NDArray[np.int64] | None:
-        """Training rows that equal no earlier one, where they are known."""
-        return None if self.space is None else self.space.different_rows
+    def _different(self) -> NDArray[np.int64]:
+        """Training rows that equal no earlier one, int64 [u], ascending."""
+        if self.space is not None:
+            return self.space.different_rows
+        return self._once("different", lambda: group_equal_rows(self.train)[0])
 
     @property
     def train_gaps(self) -> NDArray[np.float64] | None:
-        """Distance of each training row to the nearest other, Euclidean, where it is known."""
-        return None if self.space is None else self.space.euclidean.distances[:, 0]
+        """Distance of each training row to the nearest other, Euclidean, where it is known.
+
+        In a running score: of the rows that are nearest to a generated one; NaN for the others.
+        """
+        if self.space is not None:
+            return self.space.euclidean.distances[:, 0]
+        if self.remembered is None or self.train_rows < 2:
+            return None
+        gaps = self._once("gaps", lambda: np.full(self.train_rows, np.nan))
+        touched = np.unique(self.two_nearest.indices[:, 0])
+        new = touched[np.isnan(gaps[touched])]
+        if len(new):
+            gaps[new] = to_numpy(nearest_other(self.train, new, metric="euclidean"))
+        return gaps
 
     @property
     def subset_rows(self) -> int | None:
@@ -239,10 +280,17 @@ class MetricInputs:
     @property
     def subset_distances(self) -> NDArray[np.float64] | None:
         """What `prdc_on_subsets` takes of train's subset, where it is known."""
-        if self.space is None or self.settings != DEFAULT_SETTINGS:
+        if self.settings != DEFAULT_SETTINGS:
             return None
         rows = min(SUBSET_ROWS, self.train_rows, int(self.generated.shape[0]))
-        return self.space.subset_distances(rows=rows, seed=self.seed)
+        if self.space is not None:
+            return self.space.subset_distances(rows=rows, seed=self.seed)
+        if self.remembered is None or rows <= DENSITY_NEIGHBORHOOD:
+            return None
+        return self._once(
+            f"{rows} rows",
+            lambda: subset_distances(self.train, rows, k=DENSITY_NEIGHBORHOOD, seed=self.seed),
+        )
 
     @property
     def train_others(self) -> Nearest | None:
@@ -255,6 +303,14 @@ class MetricInputs:
         known = self.space is not None and self.is_held_out and self.seed == SEED
         return self.space.two_sample if known and self.space is not None else None
 
+    def _once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """What depends on train and test alone: computed once for all scores that remember it."""
+        if self.remembered is None:
+            return compute()
+        if name not in self.remembered.fixed:
+            self.remembered.fixed[name] = compute()
+        return self.remembered.fixed[name]
+
     def nearest_distances(self) -> dict[str, NDArray[np.float64]]:
         """Cosine distances to the nearest training row, float64 [n], by role."""
         if self.train is None:
@@ -263,12 +319,6 @@ class MetricInputs:
         if self.test_distances is not None:
             distances["test"] = self.test_distances
         return distances
-
-
-def _search(queries: Any, references: Any) -> Nearest:
-    k = min(NEIGHBORS, int(references.shape[0]))
-    search = nearest(queries, references, k=k, metric="absolute_cosine")
-    return Nearest(to_numpy(search.distances), to_numpy(search.indices))
 
 
 def _moments_or_rows(features: Any) -> Any:

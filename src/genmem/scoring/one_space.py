@@ -15,6 +15,7 @@ from genmem.scoring.compute import compute_metrics
 from genmem.scoring.feature_sets import SPATIAL, FeatureSet, FeatureSets, left_out_notes
 from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan
+from genmem.scoring.searches import Remembered
 from genmem.scoring.stored_sets import reference_notes, reference_provenance
 from genmem.scoring.verdict_evidence import add_verdict
 from genmem.set_statistics import Statistics
@@ -32,6 +33,7 @@ def score_feature_sets(
     plan: Plan,
     *,
     yardstick: Yardstick | None = None,
+    remembered: Remembered | None = None,
     progress: Progress | None = None,
 ) -> Score:
     """`score` on sets whose features are extracted.
@@ -40,20 +42,26 @@ def score_feature_sets(
         sets: the features by role.
         plan: which metrics to compute.
         yardstick: of the same train and test, where it is known.
+        remembered: of earlier scores against the same train and test; it is added to.
         progress: as for `score`.
     """
-    result, inputs = compute_score(sets, plan, progress=progress)
+    result, inputs = compute_score(sets, plan, remembered=remembered, progress=progress)
     return add_verdict(result, sets, inputs, yardstick=yardstick)
 
 
 def compute_score(
-    sets: FeatureSets, plan: Plan, *, progress: Progress | None = None
+    sets: FeatureSets,
+    plan: Plan,
+    *,
+    remembered: Remembered | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Score, MetricInputs]:
     """The score without yardstick and verdict, and what its metrics were computed from.
 
     Args:
         sets: the features by role.
         plan: which metrics to compute.
+        remembered: as for `score_feature_sets`.
         progress: as for `score`.
     """
     by_role = sets.by_role
@@ -71,6 +79,8 @@ def compute_score(
         space=None if train.stored is None else train.stored.space,
         is_held_out=test is not None and test.stored is not None,
         settings=plan.settings,
+        both="two_nearest" in plan.inputs,
+        remembered=remembered,
         progress=progress,
     )
     results, left_out = compute_metrics(inputs, plan)

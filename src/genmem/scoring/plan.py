@@ -17,7 +17,7 @@ from genmem.features import (
 )
 from genmem.formatting import join_words
 from genmem.metrics.mifid import PUBLISHED_TAU, check_tau
-from genmem.metrics.registry import LARGEST_SEED, metric_names, metric_needs
+from genmem.metrics.registry import LARGEST_SEED, metric_names, metric_needs, metrics
 from genmem.scoring.protocols import DEFAULT_SETTINGS, MetricSettings, Protocol
 from genmem.scoring.stored_sets import StoredSet
 
@@ -50,6 +50,13 @@ class Plan:
     chosen: bool
     left_out: tuple[str, ...] = ()
     settings: MetricSettings = DEFAULT_SETTINGS
+
+    @property
+    def inputs(self) -> set[str]:
+        """What the metrics take: names of attributes of `MetricInputs`."""
+        known = metrics()
+        chosen = [known[name] for name in self.names]
+        return {name for one in chosen for name in (*one.inputs.values(), *one.optional.values())}
 
     def without(self, need: str) -> Plan:
         """The plan without the metrics that need "test" or "logits"."""

@@ -38,6 +38,7 @@ from genmem.scoring.feature_sets import (
 )
 from genmem.scoring.one_space import score_feature_sets
 from genmem.scoring.plan import plan_for
+from genmem.scoring.searches import Remembered
 from genmem.scoring.stored_sets import StoredSet, default_backbone, open_references
 
 
@@ -52,7 +53,9 @@ class RunningScore:
 
     The features of train and test are extracted (or found in the cache) once, by the constructor.
     Of the generated images the features are stored, float32 [n, d]. `compute` returns what `score`
-    returns for all images seen; workers `merge` before one of them computes.
+    returns for all images seen; workers `merge` before one of them computes. What it found out of
+    train and test, and the nearest training images of those seen, it remembers: the next `compute`
+    searches for the new images alone.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class RunningScore:
                 role: _without_source(features) for role, features in sets.by_role.items()
             }
         self._yardstick: Yardstick | None = None
+        self._remembered = Remembered()
         self._extractor = sets.extractor
         if takes_images and sets.extractor is None:
             self._extractor = load_backbone(
@@ -112,6 +116,7 @@ class RunningScore:
         """Forget the generated images seen so far; train and test stay."""
         self._features: list[NDArray[np.float32]] = []
         self._logits: list[NDArray[np.float32]] = []
+        self._remembered.searches = None
 
     @property
     def count(self) -> int:
@@ -203,7 +208,9 @@ class RunningScore:
         )
         plan = self._plan if complete else self._plan.without("logits")
         sets = FeatureSets({"generated": generated, **self._fixed}, self._extractor)
-        score = score_feature_sets(sets, plan, yardstick=self._yardstick)
+        score = score_feature_sets(
+            sets, plan, yardstick=self._yardstick, remembered=self._remembered
+        )
         self._yardstick = score.yardstick  # train and test stay the same
         return score
 
