@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -393,3 +395,16 @@ def test_a_metric_can_take_one_of_several_that_are_computed_together(monkeypatch
     score = genmem.score(generated=generated, train=train, metrics=["double"])
     expected = genmem.precision(generated=generated, train=train)
     assert float(score.metrics["double"]) == pytest.approx(2 * float(expected))
+
+
+def test_small_sets_are_scored_without_importing_torch_or_slow_parts_of_scipy():
+    program = (
+        "import sys, numpy as np, genmem\n"
+        "sets = np.random.default_rng(0).normal(size=(3, 60, 8)).astype('float32')\n"
+        "genmem.score(**dict(zip(('generated', 'train', 'test'), sets)))\n"
+        "print({'torch', 'sklearn', 'scipy.stats', 'scipy.optimize'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
