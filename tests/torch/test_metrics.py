@@ -125,6 +125,25 @@ def test_reset_forgets_and_may_keep_the_real_images(metric, sets):
         forgetful.compute()
 
 
+@pytest.mark.parametrize("metric", [FrechetDistance, MemorizationDistance])
+def test_merged_states_go_on_as_one(metric, sets):
+    first, second = (metric(flat_pixels) for _ in range(2))
+    first.update(sets["train"], real=True)
+    first.update(sets["generated"][:30], real=False)
+    second.update(sets["generated"][30:50], real=False)
+    first.merge_state(second)
+    first.update(sets["generated"][50:], real=False)
+    assert float(first.compute()) == pytest.approx(float(fed(metric(flat_pixels), sets).compute()))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_forward_is_refused_and_loses_nothing(sets, keeps):
+    metric = fed(FrechetDistance(flat_pixels, reset_real_features=not keeps), sets)
+    with pytest.raises(UsageError, match="Call update"):
+        metric(sets["generated"], real=False)
+    assert metric.compute() == fed(FrechetDistance(flat_pixels), sets).compute()
+
+
 def test_a_metric_can_be_pickled(sets):
     metric = fed(FrechetDistance("pixels"), sets)
     assert pickle.loads(pickle.dumps(metric)).compute() == metric.compute()
@@ -194,6 +213,7 @@ def test_two_ranks_are_joined(sets, tmp_path):
     run_program(Path(__file__).with_name("two_ranks.py"), str(tmp_path))
     values = [json.loads((tmp_path / f"{number}.json").read_text()) for number in range(2)]
     assert values[0] == values[1]
-    assert values[0] == pytest.approx(
-        [float(genmem.fd(**features)), float(genmem.memorization_distance(**features))], rel=1e-9
-    )
+    *numbers, error = values[0]
+    expected = [float(genmem.fd(**features)), float(genmem.memorization_distance(**features))]
+    assert numbers == pytest.approx([*expected, *expected], rel=1e-9)
+    assert error.startswith("generated: expected images before compute(), got none")

@@ -11,11 +11,12 @@ import torch
 from genmem.arrays import as_features, check_same_dimension
 from genmem.errors import InputError, UsageError
 from genmem.features import BackboneLike, Device, extract, load_backbone
-from genmem.images import open_images
+from genmem.images import ArraySource
 from genmem.metrics.moments import Moments
 
 try:
     from torchmetrics import Metric
+    from torchmetrics.utilities.distributed import gather_all_tensors
 except ImportError as error:
     raise UsageError(
         "genmem.torch needs torchmetrics. Install it: pip install 'genmem[torchmetrics]'."
@@ -52,7 +53,7 @@ class SetsMetric(Metric):
         weights: str | Path | None = None,
         device: Device = "auto",
     ) -> None:
-        super().__init__()
+        super().__init__(dist_sync_fn=gather_rows)
         if isinstance(backbone, int):
             raise UsageError(
                 f"backbone: expected a name, file, module or callable, got {backbone}. "
@@ -87,6 +88,17 @@ class SetsMetric(Metric):
                 )
         self._add(state, rows)
 
+    def forward(self, images: torch.Tensor, real: bool) -> None:
+        """Refuse: a batch is a part of one of the two sets, and has no value of its own.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{type(self).__name__}: a batch alone has no value. Call update(images, real=…) for "
+            "each batch, and compute() after the last one."
+        )
+
     def reset(self) -> None:
         """Forget the images; the real ones stay where `reset_real_features` is False."""
         real = list(self.real)  # torchmetrics clears the list itself
@@ -109,7 +121,8 @@ class SetsMetric(Metric):
             raise InputError(
                 "images: expected uint8, got floats. Pass normalize=True where they lie in [0, 1]."
             )
-        with open_images(images.permute(0, 2, 3, 1).cpu().numpy()) as source:
+        array = images.permute(0, 2, 3, 1).cpu().numpy()
+        with ArraySource(array, name="images", where="images") as source:
             rows = extract(source, extractor=self._extractor, cache=None).array
         return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
 
@@ -135,13 +148,12 @@ class MomentsMetric(SetsMetric):
     """A `SetsMetric` that needs mean and covariance only: memory does not grow with the images."""
 
     def _add(self, state: list[torch.Tensor], rows: torch.Tensor) -> None:
-        moments = Moments()
-        moments.add_rows(rows)
-        if state:
-            before = _unpack(state[0])
-            before.merge(moments)
-            moments = before
-        state[:] = [_pack(moments).to(self.device)]
+        new = Moments()
+        new.add_rows(rows)
+        joined = Moments()
+        for moments in (*map(_unpack, state), new):  # several after `merge_state`
+            joined.merge(moments)
+        state[:] = [_pack(joined).to(self.device)]
 
     def _dimension(self, part: torch.Tensor) -> int:
         return int(_unpack(part).mean.shape[0])
@@ -160,12 +172,37 @@ class MomentsMetric(SetsMetric):
 def _seen(state: list[torch.Tensor] | torch.Tensor, role: str) -> list[torch.Tensor]:
     """The parts of a state: a list here, one tensor once ranks are joined."""
     parts = [state] if isinstance(state, torch.Tensor) else state
-    if not parts:
+    if not any(map(len, parts)):
         which = "real=True" if role == "train" else "real=False"
         raise InputError(
             f"{role}: expected images before compute(), got none: update(images, {which})."
         )
     return parts
+
+
+def gather_rows(rows: torch.Tensor, group: Any = None) -> list[torch.Tensor]:
+    """The rows of all ranks, in their order; a rank may have none.
+
+    Args:
+        rows: [b, ·], or [0] on a rank without any, whatever its dtype, as torchmetrics makes it.
+        group: the process group; None for all ranks.
+
+    Raises:
+        InputError: the ranks' rows differ in dimension; on every rank.
+    """
+    is_double = int(rows.dtype == torch.float64 and rows.ndim == 2)
+    form = torch.tensor([rows.shape[1] if rows.ndim == 2 else 0, is_double], device=rows.device)
+    forms = torch.stack(gather_all_tensors(form, group)).tolist()
+    widths = {width for width, _ in forms if width}
+    if len(widths) > 1:
+        raise InputError(
+            "images: expected features of one dimension on all ranks, got rows of "
+            f"{' and '.join(map(str, sorted(widths)))} numbers."
+        )
+    if rows.ndim != 2 and widths:
+        dtype = torch.float64 if any(double for _, double in forms) else torch.float32
+        rows = torch.zeros(0, *widths, dtype=dtype, device=rows.device)
+    return gather_all_tensors(rows, group)
 
 
 def _pack(moments: Moments) -> torch.Tensor:
