@@ -24,10 +24,10 @@ from genmem.auditing import audit
 from genmem.calibration import Calibration, Labels
 from genmem.calibration.from_images import calibrate_sets
 from genmem.cheats.mixing import draw_members
-from genmem.cli.progress import progress_on_stderr
 from genmem.features.cache import default_cache
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write, check_writable
+from genmem.progress import progress_on_stderr
 from genmem.results import Score
 from genmem.scoring import score
 from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets
@@ -130,7 +130,7 @@ def calibrations(
         sets,
         train=str(paths["train"]),
         labels=Labels(),
-        backbones=spaces,
+        backbone=spaces,
         options=ExtractOptions(progress=progress),
     )
     return calibrated
@@ -166,7 +166,7 @@ def evaluate(
             generated=paths[name],
             train=paths["train"],
             test=paths["test"],
-            backbones=SPACES,
+            backbone=SPACES,
             augment=families,
             progress=report,
         ) as result:

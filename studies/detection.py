@@ -26,12 +26,12 @@ from genmem.auditing.search import Queries
 from genmem.auditing.statistics import distance_statistic
 from genmem.calibration.null_distribution import combined_p_values, null_distribution
 from genmem.calibration.q_values import q_values
-from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress, decode, open_images
 from genmem.metrics.authpct import authpct
 from genmem.metrics.c_t import c_t_from_distances
 from genmem.metrics.copied_fraction import copied_fraction_from
 from genmem.metrics.memorization_ratio import memorization_ratio
+from genmem.progress import progress_on_stderr
 from genmem.scoring.feature_sets import ExtractOptions, FeatureSets, load_feature_sets
 from studies.disguises import DISGUISES, disguised
 

@@ -309,7 +309,7 @@ def run_draw(
             generated=sets.generated,
             train=sets.train,
             test=sets.test,
-            backbones=spaces,
+            backbone=spaces,
             local=local,
         ) as result:
             flags = int(result.flagged.sum())

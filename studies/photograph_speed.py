@@ -94,7 +94,7 @@ def run_genmem(
     from genmem.report.audit.page import write_audit
 
     sets: dict[str, Any] = {role: folder / role for role in ("generated", "train", "test")}
-    with audit(**sets, backbones=backbones, local=local) as result:
+    with audit(**sets, backbone=backbones, local=local) as result:
         started = time.perf_counter()
         write_audit(result, folder / "out")
         seconds = dict(result.seconds) | {"page": time.perf_counter() - started}

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genmem.cli.progress import progress_on_stderr
 from genmem.images import Progress
 from genmem.images.disguises import DISGUISES
 from genmem.io.atomic import atomic_write
+from genmem.progress import progress_on_stderr
 from studies.draw_store import DrawStore
 from studies.feature_scenarios import feature_table
 from studies.feature_store import FeatureStore

@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from genmem.cli.progress import progress_on_stderr
+from genmem.progress import progress_on_stderr
 from genmem.results import Json
 from genmem.study_results.rejection import SeedMean
 from genmem.training.common.checkpoint import CHECKPOINT_FILE

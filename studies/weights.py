@@ -23,8 +23,8 @@ from genmem.auditing.space_tests import compute_tests
 from genmem.auditing.statistics import AUGMENTED_WEIGHT, RATIO_WEIGHT, space_statistics
 from genmem.calibration.null_distribution import combined_p_values
 from genmem.calibration.q_values import q_values
-from genmem.cli.progress import progress_on_stderr
 from genmem.images.disguises import DISGUISES
+from genmem.progress import progress_on_stderr
 from studies.photograph_recall import LEVEL, Searcher, Way, divide_search
 from studies.photograph_sets import read_photographs
 from studies.photographs import COPIES, PIXELS, POOL, draw_sets

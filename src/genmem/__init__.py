@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genmem.deduplication import duplicates as duplicates
     from genmem.errors import GenmemError as GenmemError
     from genmem.errors import InputError as InputError
+    from genmem.errors import NotComputedError as NotComputedError
     from genmem.errors import UsageError as UsageError
     from genmem.errors import WeightsError as WeightsError
     from genmem.features import backbones as backbones
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from genmem.features import load_statistics as load_statistics
     from genmem.features import torch_module as torch_module
     from genmem.images import open_images as open_images
+    from genmem.images import sample_images as sample_images
     from genmem.metrics.built_in import *  # noqa: F403  # the functions of the metrics
     from genmem.metrics.memorization_distance import MemorizationDistance as MemorizationDistance
     from genmem.metrics.moments import Moments as Moments
@@ -64,7 +66,13 @@ _MODULES = {
     "genmem.auditing": ("Audit", "audit"),
     "genmem.comparison": ("Comparison", "compare"),
     "genmem.deduplication": ("duplicates",),
-    "genmem.errors": ("GenmemError", "InputError", "UsageError", "WeightsError"),
+    "genmem.errors": (
+        "GenmemError",
+        "InputError",
+        "NotComputedError",
+        "UsageError",
+        "WeightsError",
+    ),
     "genmem.features": (
         "backbones",
         "custom_backbone",
@@ -74,7 +82,7 @@ _MODULES = {
         "load_statistics",
         "torch_module",
     ),
-    "genmem.images": ("open_images",),
+    "genmem.images": ("open_images", "sample_images"),
     "genmem.metrics.memorization_distance": ("MemorizationDistance",),
     "genmem.metrics.moments": ("Moments",),
     "genmem.neighbors": ("Nearest", "NearestNeighbors", "nearest"),

@@ -3,6 +3,7 @@
     GenmemError            anything that the user can fix; exit code 2
     ├── InputError         images, features, archives or tables that cannot be used
     ├── UsageError         unknown names, and arguments that contradict each other
+    │   └── NotComputedError   `score["mifid"]` of a score without it; also a KeyError
     └── WeightsError       a backbone's weights are missing and cannot be downloaded; exit code 3
 
 Every message says what was expected, what was given, and how to fix it. The command line prints it
@@ -23,6 +24,13 @@ class InputError(GenmemError):
 
 class UsageError(GenmemError):
     """The call is wrong: an unknown name, or arguments that contradict each other."""
+
+
+class NotComputedError(UsageError, KeyError):
+    """A score has no such metric: it was left out, was not asked for, or does not exist."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError's quotes the message
 
 
 class WeightsError(GenmemError):

@@ -6,8 +6,7 @@ import difflib
 import math
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
-
-from genmem.results import Json
+from typing import Any
 
 
 def duration(seconds: float) -> str:
@@ -133,7 +132,7 @@ def printable(text: str) -> str:
     )
 
 
-def plain(value: Json) -> str:
+def plain(value: Any) -> str:
     """A provenance value as text: a path loses its folders, a mapping becomes `a 1 · b 2`."""
     if value is None:
         return "none"

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genmem.errors import NotComputedError
+from genmem.formatting import count, did_you_mean, number, percent, printable
+from genmem.presenters import presenter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Json = Any
 """Anything `json.dumps` takes: numbers, strings, None, lists and string-keyed dicts of these."""
@@ -19,6 +28,8 @@ def to_json(value: object) -> Json:
 
     NaN and infinities, which JSON lacks, become None.
     """
+    if hasattr(value, "to_dict"):  # a `Result` is a number, and a `Score` a mapping, too
+        return value.to_dict()  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -31,8 +42,6 @@ def to_json(value: object) -> Json:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str):
         return value
-    if hasattr(value, "to_dict"):
-        return value.to_dict()  # pyright: ignore[reportAttributeAccessIssue]
     raise TypeError(f"cannot write a {type(value).__name__} as JSON")
 
 
@@ -56,9 +65,13 @@ class Interval:
         return to_json(asdict(self))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """One metric's result. `float(result)` is its value; `result.parts` holds its components.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result(float):
+    """One metric's result, which is a number, its value: a `float` with an origin.
+
+    It is formatted, compared, rounded, averaged and hashed as its value is, wherever a number goes
+    (`f"{result:.2f}"`, `numpy.mean([a, b])`, a logger), and what is computed from it is a plain
+    float. Two results are equal where their values are; `result.parts` holds the components.
 
     Attributes:
         name: the metric's name in JSON (`fd`, `mifid`, …).
@@ -78,8 +91,19 @@ class Result:
     seed: int | None = None
     notes: tuple[str, ...] = ()
 
-    def __float__(self) -> float:
-        return self.value
+    def __new__(cls, *, value: float, **fields: object) -> Self:
+        """The number; the dataclass sets the fields."""
+        del fields
+        return super().__new__(cls, value)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, float]]:
+        return (), {"value": float(self)}
+
+    def __str__(self) -> str:
+        return float.__repr__(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {_with_interval(self)} of {_sizes(self.n)}>"
 
     def to_dict(self) -> dict[str, Json]:
         """The result as plain JSON."""
@@ -188,7 +212,7 @@ class InputSummary:
         return to_json(asdict(self))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Pair:
     """A generated image and its nearest training image.
 
@@ -204,6 +228,10 @@ class Pair:
     generated_png: bytes | None = None
     train_png: bytes | None = None
 
+    def __repr__(self) -> str:
+        names = f"{printable(self.generated_id)} nearest to {printable(self.train_id)}"
+        return f"<pair: {names}, distance {number(self.distance)}>"
+
     def to_dict(self) -> dict[str, Json]:
         """The pair as plain JSON, without the images."""
         return to_json(
@@ -215,9 +243,12 @@ class Pair:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """The result of `genmem.score`, from which the table, the JSON and the report are rendered.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Score(Mapping[str, Result]):
+    """The result of `genmem.score`: a mapping of the metrics' names to their results.
+
+    `score["fd"]`, `"fd" in score`, `list(score)`, `score.items()`; two scores are equal where the
+    values of their metrics are. A notebook shows it as a table with pictures.
 
     Attributes:
         metrics: results by their JSON names, in reading order.
@@ -236,6 +267,8 @@ class Score:
         spaces: of several backbones, a score by backbone, all with the one verdict; in JSON
             without what is the same in all. `metrics` then holds what is of all spaces, and
             `backbone` the "names". Empty where there is one backbone.
+        left_out: why a metric is not there, a sentence by its name.
+        aliases: other names of metrics that are there ("kid": "kd"), which indexing takes too.
     """
 
     metrics: Mapping[str, Result]
@@ -250,9 +283,118 @@ class Score:
     yardstick: Yardstick | None = None
     repeats: tuple[int, int] | None = None
     spaces: Mapping[str, Score] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Result:
-        return self.metrics[name]
+        name = self.aliases.get(name, name)
+        if name in self.metrics:
+            return self.metrics[name]
+        if name in self.left_out:
+            raise NotComputedError(self.left_out[name])
+        if within := [space for space, one in self.spaces.items() if name in one]:
+            raise NotComputedError(
+                f"{name} was computed in each feature space: take score.spaces[{within[0]!r}]"
+                f"[{name!r}]. Spaces: {', '.join(map(printable, self.spaces))}."
+            )
+        known = ", ".join(self.metrics) or "no metric"
+        unknown = [*self.metrics, *self.left_out, *self.aliases]
+        similar = did_you_mean(name, unknown) if isinstance(name, str) else ""
+        hint = f" {similar[0].upper()}{similar[1:]}" if similar.endswith("?") else ""
+        raise NotComputedError(f"this score has no metric {name!r}.{hint} It has {known}.")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.metrics)
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    def __repr__(self) -> str:
+        inputs = {role: printable(one.source) for role, one in self.inputs.items()}
+        against = f"{inputs.get('generated', '?')} against {inputs.get('train', '?')}"
+        names = [*self.spaces] or [str(self.backbone.get("name", "features"))]
+        lines = [f"Score of {against}, in {', '.join(map(printable, names))}"]
+        if self.verdict is not None:
+            lines.append(self.verdict.sentence)
+        lines += _lines([f"{name} {_with_interval(result)}" for name, result in self.items()])
+        for space, score in self.spaces.items():
+            values = [f"{name} {_with_interval(result)}" for name, result in score.items()]
+            lines += _lines([f"{printable(space)}: {values[0]}", *values[1:]] if values else [])
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return presenter("score").html(self)
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each metric.
+
+        Columns: `value`, `low` and `high` (the ends of the interval, NaN where there is none),
+        `better`, `unit`, and the rows that were used of each set (`n_generated`, …).
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return presenter("score").frame(self)
+
+    def plot(self) -> Figure:
+        """A figure with `plot_distances` and, below it, `plot_pairs`."""
+        return presenter("score").plot(self)
+
+    def plot_distances(self, ax: Axes | None = None) -> Axes:
+        """Draw histograms of the distances to the nearest training image.
+
+        Args:
+            ax: where to draw; None makes a figure of its own.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageError: the training set is statistics, so that there are no distances.
+        """
+        return presenter("score").plot_distances(self, ax)
+
+    def plot_pairs(self, ax: Axes | None = None, count: int = 8) -> Axes:
+        """Draw the closest generated images above their nearest training images.
+
+        Args:
+            ax: where to draw; None makes a figure of its own.
+            count: pairs, at most.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageError: there are no pictures, as where features were given.
+        """
+        return presenter("score").plot_pairs(self, ax, count)
+
+    def save(self, path: str | Path) -> None:
+        """Write a folder that `Score.load` reads, whole or not at all.
+
+        It holds `score.json` (`to_dict`), `distances.npz`, the pairs' pictures and `report.html`.
+
+        Args:
+            path: the folder, created if missing. An earlier score in it is replaced.
+
+        Raises:
+            UsageError: it cannot be written, or holds other files.
+        """
+        presenter("saved_score").save(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> Score:
+        """Read the folder that `save` wrote, or the JSON file of `genmem score --json`.
+
+        Nothing in it is executed or unpickled. A JSON file has no distances and no pictures.
+
+        Args:
+            path: the folder, or the JSON file.
+
+        Raises:
+            InputError: there is no such score, or it is damaged.
+        """
+        return presenter("saved_score").load(path)
 
     def to_dict(self) -> dict[str, Json]:
         """The object that `--json` prints."""
@@ -271,7 +413,33 @@ class Score:
                 "backbone": self.backbone,
                 "closest": self.closest,
                 "notes": self.notes,
+                "left_out": self.left_out,
                 "provenance": self.provenance,
                 "seconds": self.seconds,
             }
         )
+
+
+def _with_interval(result: Result) -> str:
+    """`12.35 (95 %: 11.9 to 12.8)`; without an interval the value alone."""
+    interval = result.interval
+    if interval is None:
+        return number(result)
+    ends = f"{number(float(f'{interval.low:.3g}'))} to {number(float(f'{interval.high:.3g}'))}"
+    return f"{number(result)} ({percent(interval.level)}: {ends})"
+
+
+def _sizes(rows: Mapping[str, int]) -> str:
+    """`10,000 generated and 50,000 train rows`."""
+    sets = [f"{size:,} {role}" for role, size in rows.items()]
+    return " and ".join(sets) + " rows" if sets else count(0, "row")
+
+
+def _lines(texts: list[str], width: int = 100) -> list[str]:
+    """Texts side by side, as many on a line as fit."""
+    lines = [""]
+    for text in texts:
+        if lines[-1] and len(lines[-1]) + len(text) + 3 > width:
+            lines.append("")
+        lines[-1] += f" · {text}" if lines[-1] else text
+    return [line for line in lines if line]

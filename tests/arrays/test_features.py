@@ -120,7 +120,7 @@ DOORS = {
 
 NO_FEATURES = {
     *("Audit", "InputSummary", "Interval", "Nearest", "Pair", "Result", "Score"),  # results
-    *("GenmemError", "InputError", "UsageError", "WeightsError"),
+    *("GenmemError", "InputError", "NotComputedError", "UsageError", "WeightsError"),
     *(
         "backbones",
         "custom_backbone",
@@ -128,7 +128,14 @@ NO_FEATURES = {
         "load_backbone",
         "torch_module",
     ),  # take images or names
-    *("open_images", "write_audit", "write_report", "Statistics", "load_statistics"),
+    *(
+        "open_images",
+        "sample_images",
+        "write_audit",
+        "write_report",
+        "Statistics",
+        "load_statistics",
+    ),
     *("duplicates", "write_dossier", "write_duplicates", "query", "write_query"),
     *("Query", "Reference", "open_reference"),
 }

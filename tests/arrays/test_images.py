@@ -33,7 +33,7 @@ def running_pixels(g=P, t=Q):
 
 
 def audit_pixels(g=P, t=Q):
-    with genmem.audit(generated=g, train=t, backbones=["pixels"]) as result:
+    with genmem.audit(generated=g, train=t, backbone=["pixels"]) as result:
         return float(result.p_values.sum())
 
 

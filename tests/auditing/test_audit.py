@@ -42,15 +42,15 @@ def sets(digits):
 
 
 def test_recompressed_copies_are_flagged_with_their_training_images(sets):
-    found = audit(**sets, backbones=["pixels@16"])
+    found = audit(**sets, backbone=["pixels@16"])
     assert found.flagged[400:420].all()
     assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
     assert found.flagged[:400].sum() <= 2
 
 
 def test_flips_are_found_only_with_augmentation(sets):
-    without = audit(**sets, backbones=["pixels@16"])
-    found = audit(**sets, backbones=["pixels@16"], augment=["flip"])
+    without = audit(**sets, backbone=["pixels@16"])
+    found = audit(**sets, backbone=["pixels@16"], augment=["flip"])
     assert found.flagged[420:440].mean() > without.flagged[420:440].mean() + 0.5
     space, row, form, distance = found.nearest(425)
     assert (space.name, row, form.phrase, distance) == ("pixels@16", 25, "flipped", 0)
@@ -72,23 +72,23 @@ def test_all_families_can_be_asked_for_by_one_word():
 
 def test_generated_and_train_cannot_be_swapped(sets):
     swapped = sets | {"generated": sets["train"], "train": sets["generated"]}
-    assert audit(**sets, backbones=["pixels@16"]).flagged[400:420].all()
-    found = audit(**swapped, backbones=["pixels@16"])
+    assert audit(**sets, backbone=["pixels@16"]).flagged[400:420].all()
+    found = audit(**swapped, backbone=["pixels@16"])
     # Now it is training images that copy; each names the one "training" image it is.
     assert [found.nearest(row)[1] for row in range(20)] == list(range(400, 420))
 
 
 def test_the_copied_fraction_is_estimated_with_an_interval(sets):
-    found = audit(**sets, backbones=["pixels@16"], augment=["flip"]).copied_fraction
+    found = audit(**sets, backbone=["pixels@16"], augment=["flip"]).copied_fraction
     assert found is not None
     assert found.interval is not None
     assert found.interval.low <= 40 / 440 <= found.interval.high
-    honest = audit(**(sets | {"generated": sets["generated"][:400]}), backbones=["pixels@16"])
+    honest = audit(**(sets | {"generated": sets["generated"][:400]}), backbone=["pixels@16"])
     assert honest.copied_fraction.interval.low == 0
 
 
 def test_without_a_test_set_left_out_training_images_are_the_null(sets):
-    found = audit(generated=sets["generated"], train=sets["train"], backbones=["pixels@16"])
+    found = audit(generated=sets["generated"], train=sets["train"], backbone=["pixels@16"])
     assert found.spaces[0].null.source == "train"
     assert len(found.spaces[0].null.statistic) == 900
     assert found.flagged[400:420].all()
@@ -96,7 +96,7 @@ def test_without_a_test_set_left_out_training_images_are_the_null(sets):
 
 
 def test_a_note_says_that_there_are_too_few_honest_images(sets):
-    found = audit(**(sets | {"test": sets["test"][:30]}), backbones=["pixels@16"])
+    found = audit(**(sets | {"test": sets["test"][:30]}), backbone=["pixels@16"])
     assert any("with 30 honest images even a perfect copy" in note for note in found.notes)
     assert not found.flagged.any()
     assert found.min_copies_flagged == math.ceil(440 / 31 / 0.05)
@@ -104,7 +104,7 @@ def test_a_note_says_that_there_are_too_few_honest_images(sets):
 
 def test_several_spaces_are_combined_and_the_most_significant_is_named(sets):
     small = {role: images[-60:] for role, images in sets.items()}
-    found = audit(**small, backbones=["pixels@16", "efficientnet-lite0"])
+    found = audit(**small, backbone=["pixels@16", "efficientnet-lite0"])
     assert [space.name for space in found.spaces] == ["pixels@16", "efficientnet-lite0"]
     p = np.stack([space.p_values for space in found.spaces])
     assert (np.take_along_axis(p, found.space[None], axis=0)[0] == p.min(axis=0)).all()
@@ -123,7 +123,7 @@ def test_copies_are_listed_by_training_image_and_class(sets, tmp_path):
         generated=given,
         train=tmp_path,
         test=sets["test"],
-        backbones=["pixels@16"],
+        backbone=["pixels@16"],
         classes=True,
     ) as found:
         listed = copied_images(found)
@@ -140,14 +140,14 @@ def test_duplicates_are_found_and_can_be_dropped(sets):
     train = np.concatenate([sets["train"], sets["train"][:5], [jpeg(sets["train"][7])]])
     test = np.concatenate([sets["test"], sets["train"][10:14]])
     given = {"generated": sets["generated"], "train": train, "test": test}
-    found = audit(**given, backbones=["pixels@16"])
+    found = audit(**given, backbone=["pixels@16"])
     inside, between = found.duplicates
     pairs = dict(zip(inside.first.tolist(), inside.second.tolist(), strict=True))
     assert pairs.items() >= {900: 0, 904: 4, 905: 7}.items()
     assert inside.exact[inside.first == 904].all()
     assert not inside.exact[inside.first == 905].any()
     assert {400, 401, 402, 403} <= set(between.first.tolist())
-    dropped = audit(**given, backbones=["pixels@16"], drop_duplicates=True)
+    dropped = audit(**given, backbone=["pixels@16"], drop_duplicates=True)
     assert dropped.spaces[0].null.dropped == dropped.duplicates[1].dropped >= 4
     assert (found.duplicates[0].dropped, found.duplicates[1].dropped) == (0, 0)
     assert not np.isin(dropped.spaces[0].train, inside.first).any()
@@ -167,7 +167,7 @@ def test_held_out_images_that_are_training_images_explain_as_many_exact_copies(s
     half = np.concatenate([test[:200], train[500:700]])
     for held_out, said in ((one, "unless 40 come as close"), (half, "none of 400 images can be")):
         found, told = headline_of(
-            generated=three, train=train, test=held_out, backbones=["pixels@16"]
+            generated=three, train=train, test=held_out, backbone=["pixels@16"]
         )
         assert told.level in ("clear", "open")
         assert "3 of 400 generated images are exact copies of training images" in told.sentence
@@ -187,7 +187,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
         generated=given,
         train=sets["train"],
         test=sets["test"][:honest],
-        backbones=["pixels@16"],
+        backbone=["pixels@16"],
         augment=augment,
     )
     assert told.level == "copying"
@@ -196,7 +196,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
         generated=digits[1300 : 1300 + 4],
         train=sets["train"],
         test=sets["test"][:honest],
-        backbones=["pixels@16"],
+        backbone=["pixels@16"],
         augment=augment,
     )
     assert told.level == "open"
@@ -205,7 +205,7 @@ def test_one_copy_among_few_honest_images_is_flagged_with_several_augmentations(
 
 def test_a_note_names_flags_that_rest_on_the_power_law(digits):
     train, test, honest = digits[:700], digits[700:1300], digits[1300:1700]
-    given = {"train": train, "test": test, "backbones": ["pixels@16"]}
+    given = {"train": train, "test": test, "backbone": ["pixels@16"]}
     few = audit(generated=np.concatenate([honest, train[:8]]), **given)
     assert few.flagged[400:].all()
     assert few.by_power_law[400:].all()
@@ -220,7 +220,7 @@ def test_a_note_names_flags_that_rest_on_the_power_law(digits):
 def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(sets):
     near = np.stack([jpeg(sets["train"][row]) for row in range(100, 105)])
     given = sets | {"test": np.concatenate([sets["test"], near])}
-    found = audit(**given, backbones=["pixels@16"], augment=["flip"], drop_duplicates=True)
+    found = audit(**given, backbone=["pixels@16"], augment=["flip"], drop_duplicates=True)
     assert found.spaces[0].null.dropped >= 5
     for one in (found.copied_fraction, found.spaces[0].copied_fraction):
         assert one.interval is None
@@ -229,10 +229,10 @@ def test_dropped_held_out_images_leave_the_share_of_copies_without_an_interval(s
     assert any("not near-duplicates" in note for note in found.notes)
     assert verdict(replace(found, flagged=np.zeros_like(found.flagged))).word != "Suspicious"
     # Files that are the same are no matter of distance.
-    clean = audit(**sets, backbones=["pixels@16"])
+    clean = audit(**sets, backbone=["pixels@16"])
     assert len(clean.duplicates[1].first) <= 1
     same = sets | {"test": np.concatenate([sets["test"], sets["train"][100:105]])}
-    kept = audit(**same, backbones=["pixels@16"], drop_duplicates=True)
+    kept = audit(**same, backbone=["pixels@16"], drop_duplicates=True)
     if kept.spaces[0].null.dropped == 5:
         assert kept.copied_fraction.interval is not None
 
@@ -250,7 +250,7 @@ def test_images_of_several_sizes_are_compared_after_stretching(sets, tmp_path):
     for row, pixels in enumerate(sets["train"]):
         width, height = rng.integers(20, 90, 2)
         Image.fromarray(pixels).resize((width, height)).save(tmp_path / f"{row:03d}.png")
-    with audit(**sets | {"train": tmp_path}, backbones=["pixels"]) as found:
+    with audit(**sets | {"train": tmp_path}, backbone=["pixels"]) as found:
         assert [space.name for space in found.spaces] == ["pixels@64"]
         assert found.flagged[400:420].all()
         assert [found.nearest(row)[1] for row in range(400, 420)] == list(range(20))
@@ -267,9 +267,7 @@ def test_the_default_backbones_need_no_download_and_take_images_of_any_size(sets
 
 def test_a_note_says_that_the_training_set_contains_every_image_twice(sets):
     train = np.concatenate([sets["train"][:300]] * 2)
-    found, told = headline_of(
-        generated=sets["generated"][:50], train=train, backbones=["pixels@16"]
-    )
+    found, told = headline_of(generated=sets["generated"][:50], train=train, backbone=["pixels@16"])
     assert "most training images occur twice" in told.sentence
     assert any("600 training images are there twice" in note for note in found.notes)
 
@@ -285,23 +283,23 @@ def test_features_are_audited_in_their_own_space(sets):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbones": []}, "several different names"),
-        ({"backbones": ["pixels", "pixels"]}, "several different names"),
-        ({"backbones": ["pixls"]}, "did you mean pixels"),
+        ({"backbone": []}, "several of different names"),
+        ({"backbone": ["pixels", "pixels"]}, "several of different names"),
+        ({"backbone": ["pixls"]}, "did you mean pixels"),
         ({"augment": ["spin"]}, "expected some of flip, vflip, crops"),
         ({"augment": ["vgg16:flip"]}, "expected one of pixels"),
         ({"augment": ["flip", "pixels@16:flip"]}, "once"),
-        ({"backbones": ["pixels", "pixels@64"]}, "several different names"),
-        ({"backbones": ["pixels@2"]}, "at least 4 and at most 512"),
+        ({"backbone": ["pixels", "pixels@64"]}, "several of different names"),
+        ({"backbone": ["pixels@2"]}, "at least 4 and at most 512"),
         ({"level": 0}, "between 0 and 1"),
         ({"neighbors": 0}, "at least 1"),
         ({"classes": True}, "a folder of its own"),
-        ({"weights": "w.pt", "backbones": ["pixels", "inception"]}, "only one"),
+        ({"weights": "w.pt", "backbone": ["pixels", "inception"]}, "only one"),
     ],
 )
 def test_contradictory_arguments_are_refused(sets, changes, message):
     with pytest.raises(UsageError, match=message):
-        audit(**(sets | {"backbones": ["pixels@16"]} | changes))
+        audit(**(sets | {"backbone": ["pixels@16"]} | changes))
 
 
 @pytest.mark.parametrize("folder", ["train/", "data/train/"])
@@ -312,7 +310,7 @@ def test_classes_below_a_folder_around_the_whole_set_are_reported(sets, tmp_path
             with archive.open(name, "w") as file:
                 Image.fromarray(image).save(file, "PNG")
     changed = sets | {"train": tmp_path / "train.zip"}
-    with audit(**changed, backbones=["pixels@16"], classes=True) as found:
+    with audit(**changed, backbone=["pixels@16"], classes=True) as found:
         assert set(found.classes) == {"cat", "dog"}
         assert found.classes.count("dog") == len([n for n in range(len(names)) if n % 3 == 0])
 
@@ -322,13 +320,13 @@ def test_one_class_where_classes_were_asked_for_is_refused(sets, tmp_path):
     for number, image in enumerate(sets["train"]):
         Image.fromarray(image).save(tmp_path / "train" / "cat" / f"{number}.png")
     with pytest.raises(UsageError, match="all lie in one folder or have one label"):
-        audit(**sets | {"train": tmp_path / "train"}, backbones=["pixels@16"], classes=True)
+        audit(**sets | {"train": tmp_path / "train"}, backbone=["pixels@16"], classes=True)
 
 
 @pytest.mark.parametrize("role", ["generated", "train", "test"])
 def test_an_empty_text_is_refused_by_its_role(sets, role):
     with pytest.raises(UsageError, match=f"{role}: expected a value, got an empty text"):
-        audit(**sets | {role: ""}, backbones=["pixels@16"])
+        audit(**sets | {role: ""}, backbone=["pixels@16"])
 
 
 def test_features_cannot_be_flipped(sets):
@@ -339,12 +337,12 @@ def test_features_cannot_be_flipped(sets):
 
 def test_two_training_images_are_too_few(sets):
     with pytest.raises(InputError, match="at least 3 rows"):
-        audit(**(sets | {"train": sets["train"][:2]}), backbones=["pixels@16"])
+        audit(**(sets | {"train": sets["train"][:2]}), backbone=["pixels@16"])
 
 
 def test_the_expected_cost_is_announced_before_the_work(sets):
     said = []
-    audit(**sets, backbones=["pixels@16"], augment=["flip"], announce=said.append)
+    audit(**sets, backbone=["pixels@16"], augment=["flip"], announce=said.append)
     assert "images to embed" in said[0]
     assert not any("local evidence" in text for text in said)  # its images are small
     assert "--augment accounts for 900 of 2,640" in said[0]
@@ -353,7 +351,7 @@ def test_the_expected_cost_is_announced_before_the_work(sets):
 
 
 def test_the_same_seed_gives_the_same_audit(sets):
-    one, other = (audit(**sets, backbones=["pixels@16"]) for _ in range(2))
+    one, other = (audit(**sets, backbone=["pixels@16"]) for _ in range(2))
     assert (one.p_values == other.p_values).all()
     assert one.to_dict()["copied_fraction"] == other.to_dict()["copied_fraction"]
 

@@ -49,7 +49,7 @@ def test_rows_that_fit_are_searched_on_the_gpu(gpu, settings):
 
 
 def test_augmented_training_images_are_compared_with_rows_on_the_gpu(gpu):
-    settings = {"backbones": ["pixels@8"], "augment": ["flip"]}
+    settings = {"backbone": ["pixels@8"], "augment": ["flip"]}
     expected = audit(**PIXELS, device="cpu", **settings)
     with gpu:
         found = audit(**PIXELS, device="auto", **settings)

@@ -118,7 +118,7 @@ def test_groups_that_do_not_go_with_the_images_are_refused_before_extraction(
             generated="generated",
             train="train",
             test="test",
-            backbones=["pixels"],
+            backbone=["pixels"],
             groups=groups,
             announce=announced.append,
         )
@@ -131,7 +131,7 @@ def test_a_group_too_large_to_be_left_out_is_refused_before_extraction(folders):
         audit(
             generated=folders / "generated",
             train=folders / "train" / "scene0",
-            backbones=["pixels"],
+            backbone=["pixels"],
             groups={"train": ["a"] * 3},
             announce=announced.append,
         )
@@ -144,7 +144,7 @@ def test_labels_of_broken_images_that_are_left_out_are_left_out_too(folders):
         generated=folders / "generated",
         train=folders / "train",
         test=folders / "test",
-        backbones=["pixels"],
+        backbone=["pixels"],
         groups={"test": ["broken", *"aabbbccdddd"]},
         skip_broken=True,
     ) as result:
@@ -290,7 +290,7 @@ def test_groups_of_folders_are_read_from_images(tmp_path):
         generated=tmp_path / "train",
         train=tmp_path / "train",
         test=tmp_path / "test",
-        backbones=["pixels"],
+        backbone=["pixels"],
         groups=1,
     ) as found:
         assert len(found.spaces[0].null.statistic) == 4

@@ -60,7 +60,7 @@ def result(sets, reports, tmp_path_factory):
         patch.setenv("GENMEM_CACHE", str(tmp_path_factory.mktemp("cache")))
         return audit(
             **sets,
-            backbones=["pixels@16"],
+            backbone=["pixels@16"],
             announce=reports.append,
             progress=lambda stage, done, total: reports.append(stage),
         )
@@ -83,7 +83,7 @@ def test_pasted_copies_are_flagged_by_local_evidence(result):
 
 
 def test_pixels_alone_miss_them(sets):
-    without = audit(**sets, backbones=["pixels@16"], local=False)
+    without = audit(**sets, backbone=["pixels@16"], local=False)
     assert not without.flagged.any()
     assert without.local is None
     assert any("not looked for (--no-local)" in note for note in without.notes)
@@ -102,18 +102,18 @@ def test_the_table_has_inliers_and_region(result, tmp_path):
 
 def test_without_a_test_set_left_out_training_images_are_the_null(sets):
     given = {role: sets[role] for role in ("generated", "train")}
-    result = audit(**given, backbones=["pixels@16"])
+    result = audit(**given, backbone=["pixels@16"])
     assert len(result.local.honest) == 24
     assert result.local.statistic[:10].max() < result.local.honest.min()
 
 
 def test_small_images_are_not_searched_and_a_note_says_so(sets):
     small = {role: images[:, :32, :32] for role, images in sets.items()}
-    result = audit(**small, backbones=["pixels@16"])
+    result = audit(**small, backbone=["pixels@16"])
     assert result.local is None
     assert any("images under 64 have too few keypoints" in note for note in result.notes)
     with pytest.raises(UsageError, match="local evidence cannot be looked for: the generated"):
-        audit(**small, backbones=["pixels@16"], local=True)
+        audit(**small, backbone=["pixels@16"], local=True)
 
 
 def test_a_missing_package_is_named_with_the_extra(sets, monkeypatch):
@@ -121,11 +121,11 @@ def test_a_missing_package_is_named_with_the_extra(sets, monkeypatch):
         return None if name == "cv2" else importlib.util.find_spec(name, *arguments)
 
     monkeypatch.setattr(availability, "find_spec", without_opencv)
-    result = audit(**sets, backbones=["pixels@16"])
+    result = audit(**sets, backbone=["pixels@16"])
     expected = "opencv-python-headless missing: pip install 'genmem[local]'"
     assert any(expected in note for note in result.notes)
     with pytest.raises(UsageError, match="pip install"):
-        audit(**sets, backbones=["pixels@16"], local=True)
+        audit(**sets, backbone=["pixels@16"], local=True)
 
 
 def test_features_have_no_local_evidence():
@@ -141,5 +141,5 @@ def test_local_evidence_that_cannot_be_had_is_refused_before_extraction(sets):
     small = {role: images[:, ::4, ::4] for role, images in sets.items()}
     announced = []
     with pytest.raises(UsageError, match="images under 64 have too few keypoints"):
-        audit(**small, backbones=["pixels@16"], local=True, announce=announced.append)
+        audit(**small, backbone=["pixels@16"], local=True, announce=announced.append)
     assert not announced

@@ -34,7 +34,7 @@ def pictures(count, *, seed, size=(24, 32)):
 def audit():
     train, test, generated = (pictures(60, seed=seed) for seed in range(3))
     with genmem.audit(
-        generated=generated, train=train, test=test, backbones=["pixels"], power=True
+        generated=generated, train=train, test=test, backbone=["pixels"], power=True
     ) as result:
         yield result
 
@@ -75,7 +75,7 @@ def test_pixels_find_noise_and_miss_flips(audit):
 
 def test_power_changes_nothing_else_and_stands_in_the_json(audit):
     train, test, generated = (pictures(60, seed=seed) for seed in range(3))
-    with genmem.audit(generated=generated, train=train, test=test, backbones=["pixels"]) as without:
+    with genmem.audit(generated=generated, train=train, test=test, backbone=["pixels"]) as without:
         assert without.power is None
         assert "power" not in without.to_dict()
         assert (without.p_values == audit.p_values).all()
@@ -87,7 +87,7 @@ def test_power_changes_nothing_else_and_stands_in_the_json(audit):
 
 def test_planted_copies_are_searched_for_local_evidence_too():
     train, test, generated = (pictures(24, seed=seed, size=(72, 96)) for seed in range(3))
-    sets = {"generated": generated, "train": train, "test": test, "backbones": ["pixels@16"]}
+    sets = {"generated": generated, "train": train, "test": test, "backbone": ["pixels@16"]}
     powers = {}
     for local in (False, True):
         with genmem.audit(**sets, power=True, local=local) as result:
@@ -185,7 +185,7 @@ def test_groups_of_the_generated_images_are_none_of_the_planted_copies():
     train, test, generated = (pictures(40, seed=seed) for seed in range(3))
     groups = {"generated": np.repeat([f"g{n}" for n in range(20)], 2)}
     groups |= {role: [f"{role}{n}" for n in range(40)] for role in ("train", "test")}
-    options = {"backbones": ["pixels"], "groups": groups}
+    options = {"backbone": ["pixels"], "groups": groups}
     with genmem.audit(generated=generated, train=train, test=test, power=True, **options) as result:
         assert result.power.planted >= 4 * ROWS
         assert result.copied_fraction.n["generated"] == 20

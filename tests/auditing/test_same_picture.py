@@ -120,7 +120,7 @@ def test_an_audit_calls_recompressed_pictures_the_same_and_alike_ones_similar(tm
             train / f"{name}.png"
         )
     generated = np.stack([np.asarray(other)] * 2)
-    with audit(generated=generated, train=train, backbones=["pixels@32"]) as result:
+    with audit(generated=generated, train=train, backbone=["pixels@32"]) as result:
         (pairs,) = result.duplicates
         names = list(zip(pairs.first_ids, pairs.second_ids, strict=True))
         same = dict(zip(names, pairs.same.tolist(), strict=True))

@@ -51,7 +51,7 @@ def test_a_page_has_thumbnails_and_the_full_pictures_of_large_photographs_only(t
             side = 640 if number % 2 else 100
             smooth(side, side * 3 // 4, 10 * seed + number).save(folder / f"{number}.png")
     sources = {role: str(folder) for role, folder in folders.items()}
-    with audit(**sources, backbones=["pixels@8"]) as result:
+    with audit(**sources, backbone=["pixels@8"]) as result:
         write_audit(result, tmp_path / "out")
     pictures = tmp_path / "out" / "pictures"
     thumbnails = sorted((pictures / "generated").glob("*.jpg"))

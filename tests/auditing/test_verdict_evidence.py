@@ -216,7 +216,7 @@ def test_without_held_out_images_near_copies_count_in_whichever_space_shows_them
         seeds = np.asarray(batch).reshape(len(batch), -1).sum(axis=1).astype(int)
         return np.stack([blind[0] + np.random.default_rng(seed).normal(size=16) for seed in seeds])
 
-    audit = genmem.audit(generated=generated, train=images, backbones=[noise, "pixels"])
+    audit = genmem.audit(generated=generated, train=images, backbone=[noise, "pixels"])
     assert any("three times nearer" in reason for reason in audit.verdict.reasons)
 
 
@@ -228,7 +228,7 @@ def test_checks_of_several_spaces_keep_the_names_of_their_spaces():
     def means(batch):
         return np.asarray(batch, dtype=np.float32).reshape(len(batch), -1)[:, :16] + 1
 
-    audit = genmem.audit(generated=generated, train=train, test=test, backbones=["pixels", means])
+    audit = genmem.audit(generated=generated, train=train, test=test, backbone=["pixels", means])
     yardstick = audit.yardstick
     assert {"two_sample in pixels@64", "two_sample in means"} <= set(yardstick.checks)
     assert "two_sample" not in yardstick.checks

@@ -55,7 +55,7 @@ def test_copies_and_honest_sets_are_separated(folder):
 
 def test_features_have_one_space_whatever_backbones_are_named(folder):
     found, _ = calibrate_sets(
-        SETS, train="train.npy", labels=Labels(), backbones=("inception", "pixels")
+        SETS, train="train.npy", labels=Labels(), backbone=("inception", "pixels")
     )
     assert [one.space for one in found] == ["features"]
 
@@ -70,7 +70,7 @@ def test_images_are_compared_in_every_backbone(folder):
         {"new.npy": "honest", "old.npy": "cheating"},
         train="images.npy",
         labels=Labels(),
-        backbones=("pixels",),
+        backbone=("pixels",),
     )
     assert found[0].space == "pixels"
     assert found[0].image_margins.auc == 1
@@ -92,7 +92,7 @@ def test_images_and_side_files_that_are_left_out_are_counted_in_a_note(folder):
         {"new": "honest", "old": "cheating"},
         train="images.npy",
         labels=Labels(),
-        backbones=("pixels",),
+        backbone=("pixels",),
         options=ExtractOptions(skip_broken=True),
     )
     assert measured[0].inputs["old"].count == 19
@@ -116,13 +116,13 @@ def test_labels_are_checked_before_any_work(folder, sets, words):
 
 def test_backbones_are_checked_before_any_work(folder):
     with pytest.raises(UsageError, match="several different names"):
-        calibrate_sets(SETS, train="train.npy", labels=Labels(), backbones=("pixels", "pixels"))
+        calibrate_sets(SETS, train="train.npy", labels=Labels(), backbone=("pixels", "pixels"))
     with pytest.raises(UsageError, match="one backbone"):
         calibrate_sets(
             SETS,
             train="train.npy",
             labels=Labels(),
-            backbones=("pixels", "inception"),
+            backbone=("pixels", "inception"),
             options=ExtractOptions(weights="w.pth"),
         )
 

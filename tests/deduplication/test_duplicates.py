@@ -70,7 +70,7 @@ def others():
 def test_a_changed_picture_is_a_repeat_and_the_larger_one_is_kept(tmp_path, others, name):
     images = {**others, "a": scene(0), "b": CHANGES[name](scene(0))}
     train = folder_of(images, tmp_path / "train")
-    with genmem.duplicates(train, backbones=SPACES, local=False) as result:
+    with genmem.duplicates(train, backbone=SPACES, local=False) as result:
         assert [result.images[row].id for row in result.clusters[0].rows] == ["a.png", "b.png"]
         assert len(result.clusters) == 1
         assert len(result.deleted) == 1
@@ -83,7 +83,7 @@ def test_a_turned_picture_is_found_by_its_shared_region(tmp_path, others, name):
     pytest.importorskip("cv2")
     images = {**others, "a": scene(0, (320, 240)), "b": TURNED[name](scene(0, (320, 240)))}
     train = folder_of(images, tmp_path / "train")
-    with genmem.duplicates(train, backbones=["efficientnet-lite0", *SPACES]) as result:
+    with genmem.duplicates(train, backbone=["efficientnet-lite0", *SPACES]) as result:
         kinds = {match.kind for match in result.matches}
         assert kinds == {"same"}
         assert len(result.clusters) == 1
@@ -91,14 +91,14 @@ def test_a_turned_picture_is_found_by_its_shared_region(tmp_path, others, name):
 
 def test_different_pictures_are_no_repeats(tmp_path, others):
     train = folder_of(others, tmp_path / "train")
-    with genmem.duplicates(train, backbones=SPACES) as result:
+    with genmem.duplicates(train, backbone=SPACES) as result:
         assert (result.matches, result.clusters, list(result.deleted)) == ((), (), [])
         assert result.compared > 12
 
 
 def test_identical_files_are_found_wherever_they_lie(tmp_path, others):
     train = folder_of({**others, "z": others["other-03"]}, tmp_path / "train")
-    with genmem.duplicates(train, backbones=SPACES, local=False) as result:
+    with genmem.duplicates(train, backbone=SPACES, local=False) as result:
         (match,) = result.matches
         assert match.kind == "identical"
         assert result.deleted == ["z.png"]  # equal in size: the first is kept
@@ -107,7 +107,7 @@ def test_identical_files_are_found_wherever_they_lie(tmp_path, others):
 def test_against_another_set_training_images_are_deleted_and_it_is_kept(tmp_path, others):
     train = folder_of({**others, "a": scene(0, (320, 240))}, tmp_path / "train")
     test = folder_of({"t": scene(0), "u": scene(900)}, tmp_path / "test")
-    with genmem.duplicates(train, against=test, backbones=SPACES, local=False) as result:
+    with genmem.duplicates(train, against=test, backbone=SPACES, local=False) as result:
         assert result.deleted == ["a.png"]
         (cluster,) = result.clusters
         assert [result.images[row].id for row in cluster.kept] == ["t.png"]
@@ -116,7 +116,7 @@ def test_against_another_set_training_images_are_deleted_and_it_is_kept(tmp_path
 def test_arrays_are_searched_too():
     images = np.stack([np.asarray(scene(seed, (64, 64))) for seed in range(8)])
     images[5] = images[2] // 2
-    with genmem.duplicates(images, backbones=SPACES, local=False) as result:
+    with genmem.duplicates(images, backbone=SPACES, local=False) as result:
         assert result.deleted == ["000005"]
 
 
@@ -125,7 +125,7 @@ def test_features_and_regions_of_small_images_are_refused(tmp_path):
         genmem.duplicates(np.zeros((5, 8)))
     small = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
     with pytest.raises(UsageError, match="shared regions cannot be looked for"):
-        genmem.duplicates(small, local=True, backbones=SPACES)
+        genmem.duplicates(small, local=True, backbone=SPACES)
 
 
 def image(name, *, role="train", side=10, size=100):
@@ -193,7 +193,7 @@ def framed(image):
 def test_a_frame_and_a_caption_that_all_images_share_make_no_repeats():
     images = [np.array(framed(scene(seed))) for seed in range(30)]
     images.append(np.array(jpeg(framed(scene(3)), 60)))
-    with genmem.duplicates(images, backbones=SPACES) as result:
+    with genmem.duplicates(images, backbone=SPACES) as result:
         pairs = {(match.first, match.second) for match in result.matches}
         assert pairs == {(3, 30)}
         assert any("share a layout" in note for note in result.notes)

@@ -92,7 +92,7 @@ def test_every_door_takes_a_module_a_path_and_a_function(tmp_path):
     )
     running.update(sets["generated"])
     assert float(running.compute()["memorization_distance"]) == pytest.approx(values["module"])
-    with genmem.audit(**sets, backbones=[scaled, "pixels"]) as audit:
+    with genmem.audit(**sets, backbone=[scaled, "pixels"]) as audit:
         assert [space.name for space in audit.spaces] == ["Sequential", "pixels@64"]
 
 

@@ -87,7 +87,7 @@ def test_a_device_that_is_not_here_is_refused_even_where_none_is_needed(device, 
         lambda: features.load_backbone("pixels", device=device),
         lambda: genmem.score(generated=noise, train=noise, backbone="pixels", device=device),
         lambda: genmem.score(generated=rows, train=rows, device=device),
-        lambda: genmem.audit(generated=noise, train=noise, backbones=["pixels"], device=device),
+        lambda: genmem.audit(generated=noise, train=noise, backbone=["pixels"], device=device),
         lambda: genmem.RunningScore(train=rows, device=device),
     ):
         with pytest.raises(UsageError, match=f"device: '{device}' is not available"):

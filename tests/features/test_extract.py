@@ -192,9 +192,11 @@ def test_an_empty_text_is_no_cache_folder(pixels, noise_source):
         features.extract(noise_source, extractor=pixels, cache="")
 
 
-def test_a_path_that_was_not_opened_is_refused_in_plain_words(pixels, folder_with_one_broken):
-    with pytest.raises(UsageError, match=r"expected an ImageSource, got str\. Open the images"):
-        features.extract(str(folder_with_one_broken), extractor=pixels)  # type: ignore[arg-type]
+def test_a_path_is_opened_and_closed_again(pixels, folder_with_one_broken):
+    given = features.extract(str(folder_with_one_broken), extractor=pixels, skip_broken=True)
+    assert len(given.ids) == len(given.array)
+    with pytest.raises(InputError, match="cannot be"):
+        features.extract(folder_with_one_broken, extractor=pixels)
 
 
 def test_features_name_their_backbone(noise_source, pixels):

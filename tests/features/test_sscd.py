@@ -95,7 +95,7 @@ def test_photographs_of_several_sizes_are_audited_with_sscd(tmp_path, photograph
     save_stand_in(tmp_path / "sscd_disc_large.torchscript.pt", 1024)
     monkeypatch.setenv("GENMEM_WEIGHTS", str(tmp_path))
     sets = {"generated": folder, "train": folder, "test": folder}
-    with genmem.audit(**sets, backbones=["sscd-large"], augment=["flip"]) as audit:
+    with genmem.audit(**sets, backbone=["sscd-large"], augment=["flip"]) as audit:
         assert [space.name for space in audit.spaces] == ["sscd-large"]
 
 

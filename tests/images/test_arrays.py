@@ -59,7 +59,8 @@ def test_channels_may_be_first_where_the_shape_leaves_no_doubt(pixels, tmp_path)
     ("array", "fix"),
     [
         (np.zeros((5, 7), np.float32), "features, not images"),
-        (np.zeros((5, 8, 8, 3), np.float32), "Scale to 0 … 255"),
+        (np.zeros((5, 8, 8, 3), np.float32), "scale to 0 … 255"),
+        (np.zeros((5, 8, 8, 3), np.int64), "Scale to 0 … 255"),
         (np.zeros((8, 8, 3), np.uint8), "add an axis"),
         (np.zeros((3, 8, 8), np.uint8), "add an axis"),
         (np.zeros((4, 8, 8), np.uint8), "add an axis"),
@@ -124,9 +125,20 @@ def test_an_iterable_may_mix_what_it_gives(pixels, encoded):
         assert np.array_equal(image, np.broadcast_to(right, (8, 8, 3)))
 
 
-@pytest.mark.parametrize("item", ["a.png", 3, None, ("image", "label")])
-def test_an_iterable_of_other_things_is_refused_by_place_and_type(item, pixels):
-    with pytest.raises(InputError, match=f"item 1 of the iterable.*got {type(item).__name__}"):
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (3, "got int"),
+        (None, "got NoneType"),
+        ((3, "image"), "got int"),
+        ([], "got an empty list"),
+        ([[1, 2], [3, 4]], "got a list of lists"),
+        ({"label": 3}, "a dictionary with one of image, images, .* got one with label"),
+        ("a.png", "a.png cannot be read: no such file"),
+    ],
+)
+def test_an_iterable_of_other_things_is_refused_by_place_and_type(item, reason, pixels):
+    with pytest.raises(InputError, match=f"item 1 of the iterable: .*{reason}"):
         open_images([pixels[0], item])
 
 

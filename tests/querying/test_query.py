@@ -98,10 +98,10 @@ def test_copies_are_named_and_a_new_image_is_not_accused(sets, reference):
 
 def test_the_order_of_the_files_is_the_order_of_the_images(sets, reference):
     paths = [sets["asked"] / name for name in ("recompressed.jpg", "000.png")]
-    result = query(paths, train=reference.folder, backbones=["pixels@8"], neighbors=1)
+    result = query(paths, train=reference.folder, backbone=["pixels@8"], neighbors=1)
     assert [image.id for image in result.images] == [str(path) for path in paths]
     assert [len(image.spaces) for image in result.images] == [1, 1]
-    folder = query(sets["asked"], train=reference, backbones=["pixels@8"], neighbors=1)
+    folder = query(sets["asked"], train=reference, backbone=["pixels@8"], neighbors=1)
     assert result.images[0].spaces == folder.images[2].spaces
     assert result.images[1].spaces == folder.images[0].spaces
 
@@ -166,7 +166,7 @@ def test_more_neighbors_than_training_images_are_all_of_them(sets, reference):
         ({"images": ["none.png", "no.png"]}, UsageError, "there is no such file"),
         ({"images": np.zeros((1001, 8, 8, 3), np.uint8)}, InputError, "at most 1,000; got 1,001"),
         ({"neighbors": 0}, UsageError, "expected at least 1"),
-        ({"backbones": ["sscd"]}, UsageError, "has no features of sscd"),
+        ({"backbone": ["sscd"]}, UsageError, "has no features of sscd"),
         ({"train": "train"}, UsageError, "expected a reference, got train"),
     ],
 )

@@ -38,7 +38,7 @@ def test_an_audit_of_images_needs_no_training_image(tmp_path, images):
     build_reference(
         train=images["train"], test=images["test"], out=tmp_path / "r.genmem", backbone=SPACES
     )
-    with audit(**images, backbones=SPACES, classes=True, drop_duplicates=True) as plain:
+    with audit(**images, backbone=SPACES, classes=True, drop_duplicates=True) as plain:
         pass
     for role in ("train", "test"):
         shutil.rmtree(images[role])
@@ -69,7 +69,7 @@ def test_a_reference_without_pictures_gives_the_same_flags_and_says_why_none_is_
     )
     sets = {"generated": images["generated"]}
     with (
-        audit(**sets, train=images["train"], backbones=SPACES) as plain,
+        audit(**sets, train=images["train"], backbone=SPACES) as plain,
         audit(**sets, train=reference) as found,
     ):
         np.testing.assert_array_equal(found.p_values, plain.p_values)
@@ -133,7 +133,7 @@ def test_images_are_refused_by_a_reference_of_features_or_of_other_backbones(ima
     with pytest.raises(UsageError, match="made of features"):
         audit(generated=images["generated"], train=reference)
     with pytest.raises(UsageError, match="has no features of pixels@8; it has features"):
-        audit(generated=images["generated"], train=reference, backbones=["pixels@8"])
+        audit(generated=images["generated"], train=reference, backbone=["pixels@8"])
 
 
 def test_classes_are_refused_where_the_reference_has_none(features, reference):

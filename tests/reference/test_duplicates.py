@@ -25,7 +25,7 @@ def assert_same(found, plain):
 
 def test_pairs_within_and_against_a_reference_are_the_same(tmp_path, images, reference):
     with (
-        duplicates(images["train"], backbones=SPACES) as plain,
+        duplicates(images["train"], backbone=SPACES) as plain,
         duplicates(reference) as found,
     ):
         assert_same(found, plain)
@@ -34,7 +34,7 @@ def test_pairs_within_and_against_a_reference_are_the_same(tmp_path, images, ref
         assert len(list((tmp_path / "page" / "pictures" / "train").iterdir())) == 4
     assert any("pictures of at most 128 pixels" in note for note in found.notes)
     with (
-        duplicates(images["generated"], against=images["train"], backbones=SPACES) as plain,
+        duplicates(images["generated"], against=images["train"], backbone=SPACES) as plain,
         duplicates(images["generated"], against=reference) as found,
     ):
         assert_same(found, plain)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import genmem
-from genmem.scoring import feature_sets
+from genmem.scoring import gpu as gpu_module
 
 from ..emulated_devices import EmulatedDevice
 
@@ -59,11 +59,11 @@ def test_rows_that_do_not_fit_stay_and_the_others_are_moved(gpu, expected):
     small = EmulatedDevice("cuda", free=4 * SETS["generated"].nbytes)
     moved = []
     with pytest.MonkeyPatch.context() as patch, small:
-        move = feature_sets._rows_on_gpu
+        move = gpu_module._rows_on_gpu
         patch.setattr(
-            feature_sets,
+            gpu_module,
             "_rows_on_gpu",
-            lambda rows: moved.append(isinstance(out := move(rows), torch.Tensor)) or out,
+            lambda *rows: moved.append(isinstance(out := move(*rows), torch.Tensor)) or out,
         )
         score = genmem.score(**SETS, device="cuda")
     assert moved == [True, False, True]

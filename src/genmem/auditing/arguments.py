@@ -12,7 +12,7 @@ from genmem.auditing.augment_option import AugmentationFamilies, build_families
 from genmem.auditing.group_labels import GroupsOption, check_groups
 from genmem.auditing.local import LOCAL
 from genmem.errors import UsageError
-from genmem.features import Backbone, FeatureExtractor
+from genmem.features import Backbone, FeatureExtractor, LoadedBackbone, find_backbone
 from genmem.images import Augmentation
 from genmem.scoring.feature_sets import ExtractOptions
 from genmem.scoring.plan import check_seed
@@ -35,7 +35,7 @@ class Arguments:
     Attributes:
         sources: the sets by role, as given; those of a reference as `StoredSet`s.
         are_features: by role, whether a set was given as features.
-        backbones: the feature spaces, in the given order.
+        networks: the feature spaces, in the given order; those that are open already as they are.
         augmentations: of all spaces, the unchanged image first.
         families: the augmentations by family, of each space.
         options: weights, device, broken images and progress.
@@ -46,7 +46,7 @@ class Arguments:
 
     sources: Mapping[str, Any]
     are_features: Mapping[str, bool]
-    backbones: Sequence[Backbone]
+    networks: Sequence[Backbone | LoadedBackbone]
     augmentations: tuple[Augmentation, ...]
     families: Mapping[str, AugmentationFamilies]
     neighbors: int
@@ -61,6 +61,11 @@ class Arguments:
     announce: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def backbones(self) -> list[Backbone]:
+        """The entries of the feature spaces."""
+        return [find_backbone(network) for network in self.networks]
+
     def check(self) -> None:
         """Refuse arguments that do not go together, before anything is read."""
         if not 0 < self.level < 1:
@@ -72,7 +77,7 @@ class Arguments:
         check_seed(self.seed)
         if self.local is not False and any(entry.name == LOCAL for entry in self.backbones):
             raise UsageError(
-                f"backbones: {LOCAL!r} is the name of local evidence; name the network otherwise, "
+                f"backbone: {LOCAL!r} is the name of local evidence; name the network otherwise, "
                 "or leave local evidence out with --no-local (local=False)."
             )
         check_groups(self.groups)

@@ -18,8 +18,9 @@ from genmem.auditing.loading import load_spaces
 from genmem.auditing.results import Audit
 from genmem.auditing.searches import search_spaces
 from genmem.auditing.verdict_evidence import add_verdict
-from genmem.features import BackboneLike, Device, is_feature_source
-from genmem.images import Progress
+from genmem.features import Backbones, Device, find_backbone, is_feature_source
+from genmem.images import ValueRange
+from genmem.progress import ProgressOption, show_progress
 from genmem.scoring.feature_sets import ExtractOptions
 from genmem.scoring.stored_sets import StoredSet, open_references
 
@@ -29,7 +30,7 @@ def audit(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbones: Sequence[BackboneLike] | None = None,
+    backbone: Backbones | None = None,
     augment: Sequence[str] = (),
     neighbors: int = 5,
     level: float = 0.05,
@@ -41,9 +42,11 @@ def audit(
     seed: int = 0,
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
     announce: Callable[[str], None] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Audit:
     """Find the generated images that are copies, and the training images they copy.
 
@@ -61,10 +64,10 @@ def audit(
             images, except where their pixels are needed: for `augment`, `local` and `power`.
         test: held-out images of the same kind; None for those of a reference, and without any for
             training images, each left out in turn.
-        backbones: feature spaces; features ("efficientnet-lite0") miss noise and compression,
-            pixels miss flips and crops, so name several. Each as in `genmem.score`, except that
-            "pixels" is `pixels@64`: images are stretched to one size, in pixels a side. Unused
-            where features are given. None for all of a reference, else
+        backbone: one or several feature spaces; features ("efficientnet-lite0") miss noise and
+            compression, pixels miss flips and crops, so name several. Each as in `genmem.score`,
+            except that "pixels" is `pixels@64`: images are stretched to one size, in pixels a
+            side. Unused where features are given. None for all of a reference, else
             "efficientnet-lite0,pixels@64", which need no download and take images of any size.
         augment: families of augmentations of the training images to compare with too: "flip",
             "crops"; "pixels@64:crops" for that space alone. Each multiplies the number of training
@@ -89,10 +92,12 @@ def audit(
         classes: report the training images' classes (their folders or labels).
         seed: seed of samples.
         weights: weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        batch_size: images per call of a network; None for what its engine is fastest at.
+        value_range: as for `genmem.score`.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
         announce: called with sentences on the expected cost, before the work starts.
-        progress: called with (stage, done, total or None).
+        progress: as for `genmem.score`.
 
     Returns:
         An `Audit`. It can show the images until it is closed: use it as a context manager.
@@ -117,32 +122,39 @@ def audit(
         sources["test"] = test
     sources = {role: as_source(source, role=role) for role, source in sources.items()}
     sources = open_references(sources)
-    entries = find_audit_backbones(backbones, sources, weights=weights)
-    augmentations, families = parse_families(augment, [entry.name for entry in entries])
-    arguments = Arguments(
-        sources=sources,
-        are_features={
-            role: not isinstance(source, StoredSet) and is_feature_source(source)
-            for role, source in sources.items()
-        },
-        backbones=entries,
-        augmentations=augmentations,
-        families=families,
-        neighbors=neighbors,
-        level=level,
-        local=local,
-        drop_duplicates=drop_duplicates,
-        groups=groups,
-        power=power,
-        classes=classes,
-        seed=seed,
-        options=ExtractOptions(
-            weights=weights, device=device, skip_broken=skip_broken, progress=progress
-        ),
-        announce=announce or (lambda sentence: None),
-    )
-    arguments.check()
-    return _run(arguments)
+    networks = find_audit_backbones(backbone, sources, weights=weights)
+    names = [find_backbone(network).name for network in networks]
+    augmentations, families = parse_families(augment, names)
+    with show_progress(progress) as show:
+        arguments = Arguments(
+            sources=sources,
+            are_features={
+                role: not isinstance(source, StoredSet) and is_feature_source(source)
+                for role, source in sources.items()
+            },
+            networks=networks,
+            augmentations=augmentations,
+            families=families,
+            neighbors=neighbors,
+            level=level,
+            local=local,
+            drop_duplicates=drop_duplicates,
+            groups=groups,
+            power=power,
+            classes=classes,
+            seed=seed,
+            options=ExtractOptions(
+                weights=weights,
+                device=device,
+                batch_size=batch_size,
+                value_range=value_range,
+                skip_broken=skip_broken,
+                progress=show,
+            ),
+            announce=announce or (lambda sentence: None),
+        )
+        arguments.check()
+        return _run(arguments)
 
 
 def _run(arguments: Arguments) -> Audit:

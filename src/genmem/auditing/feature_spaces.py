@@ -18,12 +18,16 @@ from genmem.auditing.stored_matches import stored_honest
 from genmem.features import (
     Backbone,
     BackboneLike,
+    Backbones,
     FeatureExtractor,
+    LoadedBackbone,
     extract,
+    find_backbone,
     find_backbones,
     image_transform,
     is_feature_source,
     is_pixels,
+    list_backbones,
     pixels,
 )
 from genmem.images import IDENTITY, Augmentation, ImageSource, read_batches
@@ -46,16 +50,15 @@ _STREAM_ROWS = 2_048
 
 
 def find_audit_backbones(
-    backbones: Sequence[BackboneLike] | None,
+    backbone: Backbones | None,
     sources: Mapping[str, Any],
     *,
     weights: str | Path | None,
-) -> list[Backbone]:
+) -> list[Backbone | LoadedBackbone]:
     """`find_backbones`, but `pixels` is `pixels@64`, which takes images of any size.
 
     Args:
-        backbones: names, files, modules, callables or `Backbone`s; None for all of a reference,
-            else `DEFAULT_BACKBONES`.
+        backbone: as for `find_backbones`; None for all of a reference, else `DEFAULT_BACKBONES`.
         sources: the sets by role; a reference opened.
         weights: the weights file that was given, for one backbone.
 
@@ -63,13 +66,11 @@ def find_audit_backbones(
         UsageError: as `find_backbones`; or a reference lacks a backbone.
     """
     train = sources["train"]
-    if backbones is None:
-        backbones = default_backbones(sources)
+    listed = list_backbones(default_backbones(sources) if backbone is None else backbone)
     if isinstance(train, StoredSet):
-        return _find_stored_backbones(backbones, sources, train.reference, weights)
-    if not isinstance(backbones, str) and isinstance(backbones, Sequence):
-        backbones = [pixels.STRETCHED if _is_plain_pixels(one) else one for one in backbones]
-    return find_backbones(backbones, weights=weights)
+        return _find_stored_backbones(listed, sources, train.reference, weights)
+    stretched = [pixels.STRETCHED if _is_plain_pixels(one) else one for one in listed]
+    return find_backbones(stretched, weights=weights)
 
 
 def default_backbones(sources: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,12 +95,12 @@ def _find_stored_backbones(
     sources: Mapping[str, Any],
     reference: Reference,
     weights: str | Path | None,
-) -> list[Backbone]:
+) -> list[Backbone | LoadedBackbone]:
     """The backbones of a reference: its features are not made again, so that `pixels` is itself."""
-    entries = find_backbones(backbones, weights=weights)
-    for entry in entries if _has_images(sources) else ():
-        reference.space(entry.name)
-    return entries
+    networks = find_backbones(backbones, weights=weights)
+    for network in networks if _has_images(sources) else ():
+        reference.space(find_backbone(network).name)
+    return networks
 
 
 def _is_plain_pixels(backbone: BackboneLike) -> bool:

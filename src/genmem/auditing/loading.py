@@ -24,10 +24,10 @@ from genmem.io.paths import refuse_empty
 from genmem.scoring.feature_sets import (
     FeatureSets,
     load_feature_sets,
-    on_gpu,
     open_backbones,
     open_set,
 )
+from genmem.scoring.gpu import on_gpu
 from genmem.scoring.stored_sets import StoredSet
 
 
@@ -49,7 +49,7 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
     opened: dict[str, Any] = {
         role: source
         if arguments.are_features[role] or isinstance(source, StoredSet)
-        else stack.enter_context(open_set(source, role))
+        else stack.enter_context(open_set(source, role, arguments.options))
         for role, source in arguments.sources.items()
     }
     if arguments.classes and not any(_classes(opened["train"])):
@@ -61,7 +61,7 @@ def load_spaces(arguments: Arguments, stack: ExitStack) -> list[FeatureSets]:
     why_no_local = why_not_local(arguments.local, opened)
     if arguments.power:
         opened[PLANTED] = stack.enter_context(_plant(arguments, opened))
-    extractors = open_backbones(arguments.backbones, list(opened.values()), arguments.options)
+    extractors = open_backbones(arguments.networks, list(opened.values()), arguments.options)
     for extractor in extractors:
         if extractor is not None:
             augmentations = flatten(arguments.families_of(extractor))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,9 +14,15 @@ from genmem.auditing.groups import Groups
 from genmem.auditing.local.results import LocalEvidence
 from genmem.auditing.power_results import Power
 from genmem.auditing.space_results import Bools, Duplicates, Floats, Ints, SpaceResult
+from genmem.formatting import count, join_words, percent, printable, share
 from genmem.images import Augmentation
 from genmem.io.closable import Closable
+from genmem.presenters import presenter
 from genmem.results import InputSummary, Json, Result, Verdict, Yardstick, to_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class Thumbnails(Protocol):
@@ -43,9 +49,9 @@ class Thumbnails(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Audit(Closable):
-    """The result of `genmem.audit`.
+    """The result of `genmem.audit`. A notebook shows it as a table with pictures.
 
     Attributes:
         generated_ids, train_ids: the images' ids, in row order.
@@ -106,6 +112,70 @@ class Audit(Closable):
         """Close the image files; the numbers stay, but thumbnails can no longer be read."""
         if self.thumbnails is not None:
             self.thumbnails.close()
+
+    def __repr__(self) -> str:
+        names = {role: printable(one.source) for role, one in self.inputs.items()}
+        spaces = join_words([printable(space.name) for space in self.spaces])
+        flagged = int(self.flagged.sum())
+        numbers = (
+            f"{flagged:,} of {count(len(self.flagged), 'generated image')} flagged at a "
+            f"false-discovery rate of {percent(self.level)}"
+        )
+        if self.copied_fraction is not None:
+            numbers += f"; copied fraction {share(float(self.copied_fraction))}"
+        return "\n".join(
+            [
+                f"Audit of {names.get('generated', '?')} against {names.get('train', '?')}, in "
+                f"{spaces}",
+                *([self.verdict.sentence] if self.verdict else []),
+                f"{numbers}.",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        return presenter("audit").html(self)
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each generated image: the columns of `images.csv`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return presenter("audit").frame(self)
+
+    def plot(self) -> Figure:
+        """A figure with `plot_distances` and, below it, `plot_pairs`."""
+        return presenter("audit").plot(self)
+
+    def plot_distances(self, ax: Axes | None = None, space: str | None = None) -> Axes:
+        """Draw histograms of what is compared: of the generated and of the honest images.
+
+        Args:
+            ax: where to draw; None makes a figure of its own.
+            space: name of the feature space; None for the first.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageError: there is no such space.
+        """
+        return presenter("audit").plot_distances(self, ax, space)
+
+    def plot_pairs(self, ax: Axes | None = None, count: int = 8) -> Axes:
+        """Draw the most suspicious images above the training images they are nearest to.
+
+        Args:
+            ax: where to draw; None makes a figure of its own.
+            count: pairs, at most.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageError: there are no pictures: features were given, or the audit is closed.
+        """
+        return presenter("audit").plot_pairs(self, ax, count)
 
     @property
     def accusing(self) -> bool | None:

@@ -15,7 +15,7 @@ from genmem.calibration.labels import NOT_REVIEWED, Labels
 from genmem.calibration.margins import margins
 from genmem.calibration.results import Bools, Calibration, Criterion, Floats
 from genmem.errors import InputError, UsageError
-from genmem.features import BackboneLike, FeatureExtractor, find_backbones
+from genmem.features import BackboneLike, Backbones, find_backbones
 from genmem.metrics.memorization_distance import memorization_distance_from, zero_rows
 from genmem.neighbors import nearest
 from genmem.results import InputSummary
@@ -54,7 +54,7 @@ def calibrate_sets(
     *,
     train: Any,
     labels: Labels,
-    backbones: Sequence[BackboneLike] = ("inception",),
+    backbone: Backbones = "inception",
     criterion: Criterion = "false_penalty",
     false_penalty_rate: float = 0.0,
     seed: int = 0,
@@ -69,8 +69,8 @@ def calibrate_sets(
         sets: label by source; a source is whatever `genmem score` takes as a path.
         train: the training set.
         labels: which labels are honest and which cheating.
-        backbones: candidate feature spaces, each as in `genmem.score`; unused where features are
-            given.
+        backbone: one or several candidate feature spaces, each as in `genmem.score`; unused where
+            features are given.
         criterion: as in `calibrate`.
         false_penalty_rate: as in `calibrate`.
         seed: seed of the bootstrap.
@@ -84,11 +84,11 @@ def calibrate_sets(
     options = options or ExtractOptions()
     train = open_references({_TRAIN: as_source(train, role=_TRAIN)}, held_out=False)[_TRAIN]
     _check_labels(sets, labels)
-    entries = find_backbones(backbones, weights=options.weights)
+    networks = find_backbones(backbone, weights=options.weights)
     is_honest, _ = labels.masks(list(sets.values()))
     calibrations: list[Calibration] = []
     spaces: list[SetDistances] = []
-    for extractor in open_backbones(entries, [train, *sets], options):
+    for extractor in open_backbones(networks, [train, *sets], options):
         space = set_distances(list(sets), train=train, backbone=extractor, options=options)
         means = np.asarray(list(space.means.values()))
         images = [space.images[source] for source in sets]
@@ -113,7 +113,7 @@ def set_distances(
     sources: Sequence[str],
     *,
     train: Any,
-    backbone: BackboneLike | FeatureExtractor | None = "inception",
+    backbone: BackboneLike | None = "inception",
     options: ExtractOptions | None = None,
 ) -> SetDistances:
     """The memorization distance of several sets to one training set, in one feature space.

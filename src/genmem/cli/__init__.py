@@ -6,7 +6,6 @@ options.py             the options that several commands share
 parsing.py             parsers of option values
 outputs.py             output files and directories
 console.py             results and notes on the terminal
-progress.py            progress on stderr
 exit_codes.py          exit codes of commands that do not complete
 score.py               `genmem score`
 compare.py             `genmem compare`

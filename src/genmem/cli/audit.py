@@ -117,7 +117,7 @@ def audit(
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import parse_backbones, recorded_command, split_names
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
 
     check_folder(
         out,
@@ -161,7 +161,7 @@ def audit(
             generated=generated,
             train=train,
             test=test,
-            backbones=networks,
+            backbone=networks,
             augment=split_names(augment) if augment is not None else (),
             neighbors=neighbors,
             level=level,

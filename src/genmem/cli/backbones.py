@@ -59,9 +59,9 @@ def list_backbones(context: typer.Context) -> None:
 @backbones.command()
 def fetch(name: Name) -> None:
     """Download the weights of a backbone, unless they are on this machine, and check their hash."""
-    from genmem.cli.progress import progress_on_stderr
     from genmem.features import fetch_weights
     from genmem.formatting import printable
+    from genmem.progress import progress_on_stderr
 
     with progress_on_stderr() as progress:
         weights = fetch_weights(name, progress=progress)
@@ -81,9 +81,9 @@ def check(name: Name, weights: Weights = None, device: Device = "auto") -> None:
     from rich.text import Text
 
     from genmem.cli.console import print_table
-    from genmem.cli.progress import progress_on_stderr
     from genmem.errors import WeightsError
     from genmem.features.backbone_check import check_backbone
+    from genmem.progress import progress_on_stderr
     from genmem.report.common.terminal import new_table
 
     with progress_on_stderr() as progress:

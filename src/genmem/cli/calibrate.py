@@ -100,7 +100,7 @@ def calibrate(
     """
     from genmem.calibration import calibrate_table
     from genmem.cli.parsing import parse_backbones, parse_labels, split_names
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
 
     labels, chosen = parse_labels(honest, cheating), CRITERIA[criterion]
     table, sets = _parse_entries(entries)
@@ -142,7 +142,7 @@ def calibrate(
             sets,
             train=train,
             labels=labels,
-            backbones=networks,
+            backbone=networks,
             criterion=chosen,
             false_penalty_rate=false_penalty_rate,
             seed=seed,

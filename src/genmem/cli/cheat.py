@@ -72,8 +72,8 @@ def cheat(
     """
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs
-    from genmem.cli.progress import progress_on_stderr
     from genmem.io.atomic import check_writable
+    from genmem.progress import progress_on_stderr
 
     check_writable(out, suffixes=(".zip",))
     check_outputs({"--out": str(out)}, inputs={"--train": train})

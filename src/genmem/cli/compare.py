@@ -70,9 +70,9 @@ def compare(
     """
     from genmem.cli.outputs import STDOUT, check_outputs
     from genmem.cli.parsing import parse_backbones, split_names
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, tau_for
     from genmem.io.atomic import check_writable
+    from genmem.progress import progress_on_stderr
 
     sources = _parse_models(models)
     threshold = read_tau(tau)

@@ -34,8 +34,8 @@ def demo(
 
     from genmem.cli.console import print_score, print_score_notes
     from genmem.cli.outputs import write_json
-    from genmem.cli.progress import progress_on_stderr
     from genmem.demo.digits import demo_images, save_images
+    from genmem.progress import progress_on_stderr
     from genmem.report import write_report
     from genmem.scoring import score
 
@@ -69,7 +69,7 @@ def _audit(folder: Path, backbone: str) -> None:
     """Find the copies of the copying generator, in features and in pixels."""
     from genmem.auditing import audit
     from genmem.cli.console import print_audit
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
     from genmem.report.audit.page import write_audit
 
     with progress_on_stderr() as progress:
@@ -77,7 +77,7 @@ def _audit(folder: Path, backbone: str) -> None:
             generated=folder / "copying",
             train=folder / "train",
             test=folder / "test",
-            backbones=list(dict.fromkeys([backbone, "pixels"])),
+            backbone=list(dict.fromkeys([backbone, "pixels"])),
             progress=progress,
         )
     with result:

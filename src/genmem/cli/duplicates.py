@@ -49,7 +49,7 @@ def duplicates(
     """
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import split_names
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
 
     check_folder(out, inputs={"TRAIN": train, "--against": against, "--weights": weights})
     from genmem.cli.console import print_notes
@@ -62,7 +62,7 @@ def duplicates(
         result = search(
             train,
             against=against,
-            backbones=None if backbone is None else split_names(backbone),
+            backbone=None if backbone is None else split_names(backbone),
             local=regions,
             weights=weights,
             device=device,

@@ -40,9 +40,9 @@ def features(
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_outputs, write_json
     from genmem.cli.parsing import parse_backbones
-    from genmem.cli.progress import progress_on_stderr
     from genmem.features.feature_io import IDS_SUFFIX
     from genmem.io.atomic import atomic_write, check_writable
+    from genmem.progress import progress_on_stderr
 
     ids_file = str(out.with_suffix(IDS_SUFFIX))
     check_writable(out, suffixes=(".npy",))

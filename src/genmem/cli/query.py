@@ -47,8 +47,8 @@ def query(
     """
     from genmem.cli.outputs import STDOUT, check_outputs, write_json
     from genmem.cli.parsing import parse_names
-    from genmem.cli.progress import progress_on_stderr
     from genmem.io.atomic import check_writable
+    from genmem.progress import progress_on_stderr
 
     if report is not None:
         check_writable(report, suffixes=(".html", ".htm"))
@@ -67,7 +67,7 @@ def query(
         result = ask(
             images,
             train=train,
-            backbones=None if backbone is None else parse_names(backbone, option="--backbone"),
+            backbone=None if backbone is None else parse_names(backbone, option="--backbone"),
             neighbors=neighbors,
             weights=weights,
             device=device,

@@ -94,7 +94,7 @@ def build(
     """Write a reference. `build` can be left out: `genmem reference TRAIN --out DIR.genmem`."""
     from genmem.cli.outputs import check_folder
     from genmem.cli.parsing import parse_backbones, parse_names
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
 
     check_folder(out, inputs={"TRAIN": train, "--test": test, "--weights": weights})
     from genmem.cli.workers import on_workers
@@ -143,7 +143,7 @@ def add(
     skip_broken: SkipBroken = False,
 ) -> None:
     """Add training images. Only their features are computed; distances are searched again."""
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
     from genmem.reference.edit import add_to_reference
 
     with progress_on_stderr() as progress:
@@ -167,7 +167,7 @@ def merge(
 ) -> None:
     """Join references of the same backbones into a new one."""
     from genmem.cli.outputs import check_folder
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
     from genmem.reference.edit import merge_references
 
     check_folder(out, inputs={f"REFERENCE {place}": one for place, one in enumerate(references, 1)})
@@ -179,8 +179,8 @@ def merge(
 @reference.command()
 def verify(reference: ReferenceArgument) -> None:
     """Recompute the digest of every file, and say which file is damaged."""
-    from genmem.cli.progress import progress_on_stderr
     from genmem.formatting import printable
+    from genmem.progress import progress_on_stderr
     from genmem.reference.verify import verify_reference
 
     with progress_on_stderr() as progress:

@@ -52,9 +52,9 @@ def score(
     """Score the quality and the memorization of generated images, with one backbone or several."""
     from genmem.cli.outputs import check_outputs
     from genmem.cli.parsing import parse_backbones, split_names
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.tau import read_tau, taus_for
     from genmem.io.atomic import check_writable
+    from genmem.progress import progress_on_stderr
 
     threshold = read_tau(tau)
     if report is not None:

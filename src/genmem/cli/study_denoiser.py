@@ -54,8 +54,8 @@ def denoiser(
     """
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.training import local_path, torch_device
+    from genmem.progress import progress_on_stderr
 
     inputs = {"MODEL": model, "--train": train, "--test": test}
     check_folder(out, inputs={name: local_path(source) for name, source in inputs.items()})

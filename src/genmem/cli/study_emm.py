@@ -43,9 +43,9 @@ def emm(
     from genmem.cli.config_options import build_config, given_options
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.study_runs import build_backend, resumable
     from genmem.cli.training import local_path
+    from genmem.progress import progress_on_stderr
     from genmem.training.emm.config import EmmConfig
     from genmem.training.emm.study import EmmStudy
 

@@ -111,8 +111,8 @@ def _run(plan: Plan, *, processes: int, ray: str | None, device: Device) -> Stud
     hours of training.
     """
     from genmem.cli.console import print_notes
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.study_runs import build_backend, resumable
+    from genmem.progress import progress_on_stderr
     from genmem.training.rejection_study.feature_spaces import load_image_sets
     from genmem.training.rejection_study.runs import check_folders, train_runs
     from genmem.training.rejection_study.study import (

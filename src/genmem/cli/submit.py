@@ -46,7 +46,7 @@ def submit(
     """
     from genmem.arena.client import CompetitionClient, check_file, sha256_of
     from genmem.cli.outputs import check_outputs, write_json
-    from genmem.cli.progress import progress_on_stderr
+    from genmem.progress import progress_on_stderr
 
     size = check_file(file)
     check_outputs({"--json": json}, inputs={"FILE": str(file)})

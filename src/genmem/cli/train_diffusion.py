@@ -107,9 +107,9 @@ def _train(
     """Load the images, train, and show the memorization ratios."""
     from genmem.cli.console import print_notes
     from genmem.cli.outputs import check_folder
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.training import exit_if_interrupted, local_path, print_stopping
     from genmem.formatting import count
+    from genmem.progress import progress_on_stderr
     from genmem.training.common.dataset import load_training_images
     from genmem.training.common.run_folder import check_new_run
     from genmem.training.diffusion.train import RUN_FILES, train

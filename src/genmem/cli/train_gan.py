@@ -31,8 +31,8 @@ def gan(
     """
     from genmem.cli.config_options import given_options
     from genmem.cli.outputs import check_folder
-    from genmem.cli.progress import progress_on_stderr
     from genmem.cli.training import exit_if_interrupted
+    from genmem.progress import progress_on_stderr
 
     gan_config = _config(given_options(context), out, config, resume=resume)
     from genmem.training.gan.train import train

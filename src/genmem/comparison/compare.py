@@ -15,9 +15,11 @@ from genmem.comparison.ranks import ranks
 from genmem.comparison.results import Comparison, Difference, Rank
 from genmem.errors import UsageError
 from genmem.features import BackboneLike, Device
-from genmem.images import Progress
+from genmem.images import ValueRange
+from genmem.progress import ProgressOption, show_progress
 from genmem.results import Score, Yardstick
-from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets, on_gpu
+from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets
+from genmem.scoring.gpu import on_gpu
 from genmem.scoring.one_space import score_feature_sets
 from genmem.scoring.plan import plan_for
 from genmem.scoring.stored_sets import default_backbone, open_references
@@ -36,8 +38,10 @@ def compare(
     seed: int = 0,
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Comparison:
     """Score several generators against one training set, and set them side by side.
 
@@ -52,8 +56,10 @@ def compare(
         seed: seed of everything random.
         weights: weights file of the backbone; None to look for it.
         device: where the backbone runs, as for `genmem.score`.
+        batch_size: as for `genmem.score`.
+        value_range: as for `genmem.score`.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
-        progress: called with (stage, done, total or None).
+        progress: as for `genmem.score`.
 
     Returns:
         The score of each model, differences of all pairs with intervals, and ranks with ties.
@@ -83,9 +89,6 @@ def compare(
         fixed["test"] = as_source(test, role="test")
     fixed = open_references(fixed)
     backbone = default_backbone(fixed["train"]) if backbone is None else backbone
-    options = ExtractOptions(
-        weights=weights, device=device, skip_broken=skip_broken, progress=progress
-    )
     sources = {name: as_source(model, role=name) for name, model in models.items()}
     plans = {
         name: plan_for(
@@ -96,7 +99,15 @@ def compare(
     scores: dict[str, Score] = {}
     yardstick: Yardstick | None = None
     loaded: Any = backbone
-    with ExitStack() as stack:
+    with show_progress(progress) as show, ExitStack() as stack:
+        options = ExtractOptions(
+            weights=weights,
+            device=device,
+            batch_size=batch_size,
+            value_range=value_range,
+            skip_broken=skip_broken,
+            progress=show,
+        )
         for name, source in sources.items():
             started = time.perf_counter()
             sets = load_feature_sets(
@@ -110,7 +121,7 @@ def compare(
             fixed = {role: one for role, one in sets.by_role.items() if role != "generated"}
             extracted = time.perf_counter()
             score = score_feature_sets(
-                on_gpu(sets, device), plans[name], yardstick=yardstick, progress=progress
+                on_gpu(sets, device), plans[name], yardstick=yardstick, progress=show
             )
             yardstick = score.yardstick
             total = time.perf_counter() - started

@@ -21,8 +21,9 @@ from genmem.deduplication.clusters import find_clusters
 from genmem.deduplication.results import DuplicateSearch, ImageFile, Match
 from genmem.deduplication.verify import Verifier, find_matches, verifier
 from genmem.errors import UsageError
-from genmem.features import BackboneLike, Device, find_backbone, is_feature_source
-from genmem.images import Progress
+from genmem.features import Backbones, Device, find_backbone, is_feature_source, list_backbones
+from genmem.images import Progress, ValueRange
+from genmem.progress import ProgressOption, show_progress
 from genmem.provenance import provenance
 from genmem.reference import is_reference
 from genmem.reference.thumbnails import SIDE, is_whole
@@ -37,12 +38,14 @@ def duplicates(
     train: Any,
     *,
     against: Any = None,
-    backbones: Sequence[BackboneLike] | None = None,
+    backbone: Backbones | None = None,
     local: bool | None = None,
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> DuplicateSearch:
     """Find images that repeat others, though resized, recompressed, mirrored, turned or cropped.
 
@@ -56,14 +59,16 @@ def duplicates(
         against: other images, such as the held-out ones; training images that repeat one of them
             are deleted, and none of them is. A reference stands for its training images. None:
             train is compared with itself alone.
-        backbones: the spaces that propose pairs. None for all of a reference, else
+        backbone: one or several spaces that propose pairs. None for all of a reference, else
             "efficientnet-lite0,pixels@64", which need no download.
         local: look for shared regions too, which finds turned and strongly cropped images. None:
             where the images have 64 pixels or more and the extra `local` is installed.
         weights: weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        batch_size: images per call of a network; None for what its engine is fastest at.
+        value_range: as for `genmem.score`.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
-        progress: called with (stage, done, total or None).
+        progress: as for `genmem.score`.
 
     Returns:
         A `DuplicateSearch`. It can show the images until it is closed: use it as a context manager.
@@ -79,7 +84,7 @@ def duplicates(
         >>> import genmem
         >>> images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
         >>> images[7] = images[3][:, ::-1]
-        >>> with genmem.duplicates(images, backbones=["pixels@64", "efficientnet-lite0"]) as result:
+        >>> with genmem.duplicates(images, backbone=["pixels@64", "efficientnet-lite0"]) as result:
         ...     print(result.deleted)
         ['000007']
     """
@@ -92,16 +97,21 @@ def duplicates(
         for role, source in sources.items()
     }
     _check_images(sources)
-    backbones = _default_backbones(sources) if backbones is None else backbones
-    if not backbones:
-        raise UsageError("backbones: expected at least one that proposes pairs, got none.")
-    options = ExtractOptions(
-        weights=weights, device=device, skip_broken=skip_broken, progress=progress
-    )
+    networks = list_backbones(_default_backbones(sources) if backbone is None else backbone)
     seconds: dict[str, float] = {}
-    with ExitStack() as stack:
+    with show_progress(progress) as show, ExitStack() as stack:
+        options = ExtractOptions(
+            weights=weights,
+            device=device,
+            batch_size=batch_size,
+            value_range=value_range,
+            skip_broken=skip_broken,
+            progress=show,
+        )
         opened = {
-            role: item if isinstance(item, StoredSet) else stack.enter_context(open_set(item, role))
+            role: item
+            if isinstance(item, StoredSet)
+            else stack.enter_context(open_set(item, role, options))
             for role, item in sources.items()
         }
         why_not = reason_without_local(opened) if local is not False else "it was left out"
@@ -110,15 +120,15 @@ def duplicates(
         pairs: set[RowPair] = set()
         by_role: Mapping[str, FeatureSet] = {}
         spaces, notes = [], []
-        for backbone in backbones:
-            name = find_backbone(backbone).name
+        for network in networks:
+            name = find_backbone(network).name
             in_space = {
                 role: replace(item, space=item.reference.space(name))
                 if isinstance(item, StoredSet)
                 else item
                 for role, item in opened.items()
             }
-            sets = load_feature_sets(in_space, stack=stack, backbone=backbone, options=options)
+            sets = load_feature_sets(in_space, stack=stack, backbone=network, options=options)
             by_role = sets.by_role
             spaces.append(name)
             notes += [note for note in sets.notes() if note not in notes]
@@ -126,7 +136,7 @@ def duplicates(
         seconds["candidates"] = time.perf_counter() - started
         total = sum(len(features.ids) for features in by_role.values())
         compare = verifier(lambda row: _pixels(by_role, row), rows=total, local=why_not is None)
-        matches = _match(by_role, pairs, compare, progress=progress)
+        matches = _match(by_role, pairs, compare, progress=show)
         rows = {row for match in matches for row in (match.first, match.second)}
         images = {row: _image_file(by_role, row) for row in sorted(rows)}
         seconds["total"] = time.perf_counter() - started

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from genmem.auditing.thumbnails import SourceThumbnails
 from genmem.io.closable import Closable
+from genmem.presenters import presenter
 from genmem.results import InputSummary, Json, fields_to_json, to_json
 
 Kind = Literal["identical", "same", "part"]
@@ -75,9 +76,9 @@ class ImageFile:
         return fields_to_json(self)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DuplicateSearch(Closable):
-    """The result of `genmem.duplicates`.
+    """The result of `genmem.duplicates`. A notebook shows it as a table with pictures.
 
     Attributes:
         images: the images in matches, by row; rows of training images come first, then those that
@@ -111,6 +112,20 @@ class DuplicateSearch(Closable):
         """Ids of the training images to delete, in the order of the set."""
         rows = sorted(row for cluster in self.clusters for row in cluster.deleted)
         return [self.images[row].id for row in rows]
+
+    def __repr__(self) -> str:
+        return presenter("duplicates").text(self)
+
+    def _repr_html_(self) -> str:
+        return presenter("duplicates").html(self)
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each match: the columns of `pairs.csv`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return presenter("duplicates").frame(self)
 
     def close(self) -> None:
         """Close the image files."""

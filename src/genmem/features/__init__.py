@@ -41,20 +41,25 @@ from genmem.features.feature_io import (
 from genmem.features.pixels import is_pixels
 from genmem.features.registry import (
     BackboneLike,
+    Backbones,
+    LoadedBackbone,
     WeightsStatus,
     backbones,
     custom_backbone,
     find_backbone,
     find_backbones,
+    list_backbones,
     weights_status,
 )
 
 __all__ = [
     "Backbone",
     "BackboneLike",
+    "Backbones",
     "Device",
     "FeatureExtractor",
     "Features",
+    "LoadedBackbone",
     "RowIds",
     "WeightsStatus",
     "backbones",
@@ -70,6 +75,7 @@ __all__ = [
     "is_feature_source",
     "is_pixels",
     "is_statistics",
+    "list_backbones",
     "load_backbone",
     "load_features",
     "load_statistics",

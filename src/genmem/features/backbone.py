@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from genmem.features.weights import WeightsSource
 if TYPE_CHECKING:
     import torch
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = str
+"""Where a network runs: "auto", "cpu", "cuda", "cuda:1" (one GPU of several) or "mps"."""
 
 FeaturesAndLogits = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 """Features [b, d] and, for classifiers whose classes a metric needs, logits [b, classes]."""

@@ -38,7 +38,7 @@ from PIL import Image
 
 from genmem.errors import InputError, UsageError, WeightsError
 from genmem.features.backbone import Backbone, Device, FeaturesAndLogits
-from genmem.features.engines import choose_device, cpu_note
+from genmem.features.engines import choose_device, cpu_note, device_kind
 from genmem.features.network_engine import (
     BATCH_SIZE,
     NetworkEngine,
@@ -125,7 +125,9 @@ class LocalFile:
 class FileOnnxEngine(OnnxEngine):
     """A custom ONNX file; batches are converted to what its input declares."""
 
-    def __init__(self, path: Path, preprocessing: Preprocessing, *, cuda: bool = False) -> None:
+    def __init__(
+        self, path: Path, preprocessing: Preprocessing, *, cuda: str | None = None
+    ) -> None:
         super().__init__(path, title=path.name, batch_size=BATCH_SIZE, cuda=cuda)
         self.outputs = self.outputs[:1]
         self._is_checked = False
@@ -213,8 +215,9 @@ def _open_onnx(
     del sha256
     if weights is None:
         raise UsageError(f"{backbone.name}: expected an ONNX file, got none.")
-    if choose_device(device) == "cuda" and onnx_runs_on_cuda():
-        return FileOnnxEngine(weights, backbone.preprocessing, cuda=True)
+    chosen = choose_device(device)
+    if device_kind(chosen) == "cuda" and onnx_runs_on_cuda():
+        return FileOnnxEngine(weights, backbone.preprocessing, cuda=chosen)
     engine = FileOnnxEngine(weights, backbone.preprocessing)
     engine.note = cpu_note(device, backbone.name)
     return engine
@@ -355,7 +358,7 @@ def _open_object(
     del weights, sha256
     parameters = getattr(network, "parameters", tuple)
     place = next(iter(parameters()), None)
-    if place is not None and device not in ("auto", place.device.type):
+    if place is not None and device not in ("auto", place.device.type, str(place.device)):
         raise UsageError(
             f"device: {backbone.name} is on {place.device}. Move it with .to({device!r}), or leave "
             "the device out."

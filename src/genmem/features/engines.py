@@ -37,12 +37,19 @@ def may_have_gpu() -> bool:
     return any(Path("/dev", name).exists() for name in _GPU_FILES)
 
 
-def choose_device(device: Device) -> str:
+def choose_device(device: Device | torch.device) -> str:
     """Resolve "auto" to CUDA, else MPS, else the CPU; check that any other device is available.
+
+    Args:
+        device: a name, or torch's device.
+
+    Returns:
+        "cpu", "mps", "cuda", or one GPU of several, "cuda:1".
 
     Raises:
         UsageError: the device is unknown or not available, or CUDA was used before a fork.
     """
+    device = str(device)
     if device == "cpu" or (device == "auto" and not may_have_gpu()):
         return "cpu"
     import torch
@@ -53,16 +60,26 @@ def choose_device(device: Device) -> str:
         "cpu",
     ]
     chosen = available[0] if device == "auto" else device
-    if chosen not in available:
+    kind, colon, index = chosen.partition(":")
+    gpus = torch.cuda.device_count() if "cuda" in available else 0
+    is_gpu = kind == "cuda" and index.isdecimal() and len(index) < 5 and int(index) < gpus
+    if kind not in available or (colon and not is_gpu):
+        several = f" (or cuda:0 to cuda:{gpus - 1})" if gpus > 1 else ""
         raise UsageError(
-            f"device: {device!r} is not available here. Use auto or {', '.join(available)}."
+            f"device: {device!r} is not available here. Use auto or {', '.join(available)}"
+            f"{several}."
         )
-    if chosen == "cuda" and torch.cuda._is_in_bad_fork():
+    if kind == "cuda" and torch.cuda._is_in_bad_fork():
         raise UsageError(
             "device: CUDA was used before this process was forked, and cannot be used in it. Start "
             "processes with multiprocessing.get_context('spawn'), or use device='cpu'."
         )
     return chosen
+
+
+def device_kind(device: str) -> str:
+    """The kind of a device, without its number: "cuda" of "cuda:1"."""
+    return device.partition(":")[0]
 
 
 def torch_device(device: str | torch.device) -> torch.device:
@@ -160,7 +177,7 @@ class TorchEngine:
         self.network = network.to(device)
         self.device = device
         self.title = title
-        self.name = f"torch {device}"
+        self.name = f"torch {device_kind(device)}"  # GPUs of one machine give the same features
         self.batch_size = batch_size
         self.dimension = dimension
 

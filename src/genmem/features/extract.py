@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genmem.backend import active_backend
-from genmem.errors import InputError, UsageError
+from genmem.errors import InputError
 from genmem.features.cache import cache_folder, default_cache
 from genmem.features.cache_key import features_key
 from genmem.features.extractor import FeatureExtractor
@@ -33,7 +33,9 @@ from genmem.images import (
     ImageSource,
     Progress,
     Transform,
+    ValueRange,
     hash_images,
+    open_images,
     read_batches,
 )
 
@@ -220,11 +222,12 @@ def _check_some_rows(compute: Compute, source: ImageSource) -> Compute:
 
 
 def extract(
-    source: ImageSource,
+    source: Any,
     *,
     extractor: FeatureExtractor,
     augmentation: Augmentation = IDENTITY,
     batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
     cache: str | Path | Literal["default"] | None = "default",
     progress: Progress | None = None,
@@ -237,11 +240,12 @@ def extract(
     computed, and the result is memory-mapped. An interrupted run resumes where it stopped.
 
     Args:
-        source: from `open_images`; it must stay open while `ids` are used.
+        source: what `open_images` takes. What it gave must stay open while `ids` are used.
         extractor: from `load_backbone`.
         augmentation: done to every image first; "as is" by default.
         batch_size: images per call of the network; None takes what its engine is fastest at.
             Features do not depend on it beyond 1e-5 relative.
+        value_range: of floating-point images that are not opened yet, as for `open_images`.
         skip_broken: leave broken images out, and list them in `skipped`, instead of stopping.
         cache: the cache folder; None computes everything in memory, as does a module or callable
             without a name; "default" is $GENMEM_CACHE or the platform's folder for caches.
@@ -250,13 +254,20 @@ def extract(
     Raises:
         InputError: an image is broken (without `skip_broken`), none can be read, or their sizes
             differ where the backbone needs one size.
-        UsageError: the cache folder cannot be written, or `source` is not opened yet.
+        UsageError: the cache folder cannot be written.
     """
     if not isinstance(source, ImageSource):
-        raise UsageError(
-            f"extract: expected an ImageSource, got {type(source).__name__}. Open the images "
-            "first: with open_images(...) as source: extract(source, ...)"
-        )
+        with open_images(source, value_range=value_range, progress=progress) as opened:
+            features = extract(
+                opened,
+                extractor=extractor,
+                augmentation=augmentation,
+                batch_size=batch_size,
+                skip_broken=skip_broken,
+                cache=cache,
+                progress=progress,
+            )
+            return replace(features, ids=tuple(features.ids))
     started = time.perf_counter()
     hashes = hash_images(source, progress=progress)
     extraction = Extraction(

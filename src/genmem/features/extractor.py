@@ -195,7 +195,7 @@ def load_backbone(
     Args:
         name: one of `backbones`, `timm:NAME`, `NAME@SIDE`, the path of an .onnx, .pt2 or
             TorchScript file, a torch module, a callable, or a `Backbone`; see `find_backbone` and
-            `custom_backbone`.
+            `custom_backbone`. A `FeatureExtractor` is returned as it is.
         weights: the weights file to use; None: look for the published one, or download it.
         device: where to run; "auto" takes CUDA, else MPS, else the CPU.
         progress: told about downloads.
@@ -204,6 +204,8 @@ def load_backbone(
         UsageError: the name is unknown, or the device is not available.
         WeightsError: the weights are missing and cannot be downloaded, or are not this backbone's.
     """
+    if isinstance(name, FeatureExtractor):
+        return name
     backbone = find_backbone(name)
     obtained = _obtain_weights(backbone, weights, progress)
     return FeatureExtractor(backbone, obtained, device)

@@ -34,7 +34,7 @@ class NetworkEngine:
 
     def __init__(self, network: Callable[..., Any], *, device: str, title: str) -> None:
         self._network, self._device, self._title = network, device, title
-        self.name = f"torch {device}"
+        self.name = f"torch {device.partition(':')[0]}"
 
     def run(self, batch: NDArray) -> FeaturesAndLogits:
         """Preprocessed images [b, h, w, 3] → features of the first output; no logits."""

@@ -67,7 +67,7 @@ class OnnxEngine:
     note: str | None = None
 
     def __init__(
-        self, model: Path | bytes, *, title: str, batch_size: int, cuda: bool = False
+        self, model: Path | bytes, *, title: str, batch_size: int, cuda: str | None = None
     ) -> None:
         """Open a session.
 
@@ -75,14 +75,16 @@ class OnnxEngine:
             model: the file, or its contents.
             title: the network, for messages.
             batch_size: images per call at which it is fastest.
-            cuda: compute on CUDA, in float32 without TF32; see `onnx_runs_on_cuda`.
+            cuda: the GPU to compute on ("cuda", "cuda:1"), in float32 without TF32; see
+                `onnx_runs_on_cuda`. None: the CPU.
 
         Raises:
             WeightsError: ONNX Runtime cannot load it.
         """
         onnxruntime = _onnxruntime()
         self.name = f"onnxruntime {'cuda' if cuda else 'cpu'}"
-        providers = [(_CUDA, {"use_tf32": "0"})] if cuda else []
+        number = (cuda or "").partition(":")[2] or "0"
+        providers = [(_CUDA, {"use_tf32": "0", "device_id": number})] if cuda else []
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usable_cores()
         options.inter_op_num_threads = 1

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from genmem import plugins
 from genmem.errors import UsageError
@@ -22,8 +22,18 @@ from genmem.features.backbone import Backbone
 from genmem.features.sides import backbone_at_side
 from genmem.io.paths import expand_home
 
-BackboneLike = str | Path | Backbone | Callable[..., Any]
+
+class LoadedBackbone(Protocol):
+    """What `load_backbone` gives: a backbone with its engine."""
+
+    backbone: Backbone
+
+
+BackboneLike = str | Path | Backbone | LoadedBackbone | Callable[..., Any]
 """What names or is a backbone: see `find_backbone`."""
+
+Backbones = BackboneLike | Sequence[BackboneLike]
+"""One backbone, or several in a list or tuple."""
 
 GROUP = "genmem.backbones"
 """The group of the entry points by which other packages add backbones (`genmem.plugins`)."""
@@ -65,15 +75,17 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
     Args:
         backbone: one of `backbones`, `timm:NAME`, either of them at another input size
             (`NAME@SIDE`), a custom file, module or callable with the defaults of
-            `custom_backbone`, or a `Backbone`, which is returned.
+            `custom_backbone`, a `Backbone`, which is returned, or what `load_backbone` gave.
 
     Raises:
         UsageError: there is none (the message lists similar names), or not at this size.
     """
     if isinstance(backbone, Backbone):
         return backbone
+    if _is_loaded(backbone):
+        return backbone.backbone  # pyright: ignore
     if not isinstance(backbone, str):
-        return custom_backbone(backbone)
+        return custom_backbone(backbone)  # pyright: ignore[reportArgumentType]
     if backbone in _registry():
         return _registry()[backbone]
     if Path(backbone).suffix in custom_models.SUFFIXES:
@@ -91,26 +103,46 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
     )
 
 
+def list_backbones(backbone: Backbones) -> list[BackboneLike]:
+    """One or several backbones as a list.
+
+    Raises:
+        UsageError: there is none, or two have one name.
+    """
+    several = isinstance(backbone, Sequence) and not isinstance(backbone, str)
+    listed: list[Any] = list(backbone) if several else [backbone]  # pyright: ignore[reportArgumentType]
+    names = [find_backbone(one).name for one in listed]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(
+            "backbone: expected one, or several of different names in a list, got "
+            f"{', '.join(names) or 'none'}."
+        )
+    return listed
+
+
 def find_backbones(
-    backbones: Sequence[BackboneLike], *, weights: str | Path | None
-) -> list[Backbone]:
+    backbone: Backbones, *, weights: str | Path | None
+) -> list[Backbone | LoadedBackbone]:
     """The backbones of one call, found before any work is done.
 
     Args:
-        backbones: names, files, modules, callables or `Backbone`s.
+        backbone: one or several: names, files, modules, callables, `Backbone`s, or what
+            `load_backbone` gave, which stays what it is.
         weights: the weights file that was given, for one backbone.
 
     Raises:
         UsageError: a backbone is unknown, two have one name, none is given, or a weights file is
             given for several.
     """
-    several = not isinstance(backbones, str) and isinstance(backbones, Sequence)
-    entries = [find_backbone(backbone) for backbone in backbones] if several else []
-    if not entries or len({entry.name for entry in entries}) < len(entries):
-        raise UsageError("backbones: expected one or several different names, A,B,C.")
-    if weights is not None and len(entries) > 1:
+    listed = list_backbones(backbone)
+    if weights is not None and len(listed) > 1:
         raise UsageError("a weights file belongs to one backbone; name only one.")
-    return entries
+    return [one if _is_loaded(one) else find_backbone(one) for one in listed]  # pyright: ignore[reportReturnType]
+
+
+def _is_loaded(backbone: object) -> bool:
+    """Whether it is what `load_backbone` gave."""
+    return isinstance(getattr(backbone, "backbone", None), Backbone)
 
 
 def is_registered(backbone: Backbone) -> bool:

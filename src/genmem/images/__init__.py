@@ -6,8 +6,10 @@ with open_images("train.zip") as source:
 
 registry.py        `open_images`, and the registry of source formats
 source.py          `ImageSource`: what every source offers
-folder.py archives.py parquet.py arrays.py hub.py
+folder.py archives.py parquet.py arrays.py hub.py files.py
                    the sources
+iterables.py       data sets, loaders, lists and other iterables, whatever they yield
+sampler.py         images straight from a sampler or a diffusers pipeline
 shards.py          several archives or parquet files as one source
 patterns.py        braces and wildcards that name several files
 remote.py          files in object storage and on web servers
@@ -27,13 +29,14 @@ prefetch.py        threads that work ahead, in order
 tempfiles.py       temporary files, and files shared by threads
 """
 
-from genmem.images.arrays import ArraySource
+from genmem.images.arrays import ArraySource, ValueRange, check_value_range
 from genmem.images.augmentations import AUGMENTATIONS, IDENTITY, Augmentation, parse_augmentations
 from genmem.images.classes import read_classes
 from genmem.images.decode import DECODE_RULE, decode, image_to_rgb
 from genmem.images.hashing import hash_images
 from genmem.images.reader import Batch, Transform, read_batches, stack_images
 from genmem.images.registry import open_images
+from genmem.images.sampler import sample_images
 from genmem.images.source import (
     ImageHashes,
     ImageSource,
@@ -54,7 +57,9 @@ __all__ = [
     "ImageSource",
     "Progress",
     "Transform",
+    "ValueRange",
     "broken_file_notes",
+    "check_value_range",
     "decode",
     "hash_images",
     "image_to_rgb",
@@ -63,6 +68,7 @@ __all__ = [
     "read_batches",
     "read_classes",
     "refuse_non_images",
+    "sample_images",
     "side_file_notes",
     "stack_images",
 ]

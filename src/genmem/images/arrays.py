@@ -1,40 +1,46 @@
-"""Images as pixels: arrays in memory, .npy and .npz files; and iterables of images."""
+"""Images as pixels: arrays in memory, .npy and .npz files."""
 
 from __future__ import annotations
 
+import math
 import zipfile
-from array import array
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
-from PIL import Image
 
-from genmem.arrays import as_array, is_array_like, to_numpy
-from genmem.errors import GenmemError, InputError
-from genmem.images.decode import image_to_rgb
+from genmem.arrays import as_array, to_numpy
+from genmem.errors import GenmemError, InputError, UsageError
 from genmem.images.source import ImageSource, number_id
-from genmem.images.tempfiles import SharedFile, copy_to_tempfile, new_tempfile
+from genmem.images.tempfiles import copy_to_tempfile
 from genmem.io.npy import read_npy_header
 from genmem.io.npz_layouts import npz_layout, statistics_are_no_rows
-from genmem.io.paths import temporary_file_errors
+
+ValueRange = tuple[float, float]
+"""The values of black and white in floating-point images: (0, 1), (-1, 1)."""
 
 
 class ArraySource(ImageSource):
-    """Images in one uint8 array, as `as_pixels` takes them.
+    """Images in one array, as `as_pixels` takes them.
 
     The array is not copied, in memory or memory-mapped; only the image that is read is.
     """
 
     def __init__(
-        self, pixels: Any, *, name: str, where: str, file: IO[bytes] | None = None
+        self,
+        pixels: Any,
+        *,
+        name: str,
+        where: str,
+        file: IO[bytes] | None = None,
+        value_range: ValueRange | None = None,
     ) -> None:
         """Use `pixels` (an array or tensor), and the `file` that they are mapped from, if any."""
         self.name, self.where = name, where
-        self._pixels = as_pixels(pixels, where=where)
+        self._pixels = as_pixels(pixels, where=where, value_range=value_range)
+        self._range = value_range
         self._file = file
 
     def __len__(self) -> int:
@@ -45,63 +51,14 @@ class ArraySource(ImageSource):
         return number_id(position, len(self))
 
     def content(self, position: int) -> NDArray[np.uint8]:
-        """One image's pixels, uint8 [H, W] or [H, W, C]: a view."""
-        return self._pixels[position]
+        """One image's pixels, uint8 [H, W] or [H, W, C]: a view of uint8 ones."""
+        return to_uint8(self._pixels[position], self._range)
 
     def close(self) -> None:
         """Close the mapped file, if there is one."""
         if self._file:
             self._pixels = np.empty((0, 0, 0), np.uint8)
             self._file.close()
-
-
-class IterableSource(ImageSource):
-    """Images from an iterable, copied into an unnamed temporary file.
-
-    Encoded images are stored unchanged, Pillow images and arrays as pixels.
-    """
-
-    name = where = "iterable"
-
-    def __init__(self, images: Iterable[Any]) -> None:
-        file = new_tempfile()
-        try:
-            ends, shapes = array("q", [0]), array("q")
-            for position, image in enumerate(images):
-                content = _to_content(image, what=f"item {position} of the iterable")
-                with temporary_file_errors():
-                    file.write(content if isinstance(content, bytes) else content.tobytes())
-                ends.append(file.tell())
-                shape = () if isinstance(content, bytes) else content.shape
-                shapes.extend((*shape, 0, 0, 0)[:3])
-            with temporary_file_errors():
-                file.flush()
-            if len(ends) == 1:
-                raise InputError("the iterable: expected at least one image, but it was empty.")
-        except BaseException:
-            file.close()
-            raise
-        self._file = SharedFile(file)
-        self._ends = np.array(ends)
-        self._shapes = np.array(shapes).reshape(-1, 3)
-
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def id(self, position: int) -> str:
-        """The image's place in the iterable."""
-        return number_id(position, len(self))
-
-    def content(self, position: int) -> bytes | NDArray[np.uint8]:
-        """The encoded image, or its pixels, uint8 [H, W] or [H, W, C]."""
-        begin, end = self._ends[position : position + 2].tolist()
-        content = self._file.read_at(begin, end - begin)
-        shape = [size for size in self._shapes[position].tolist() if size]
-        return np.frombuffer(content, np.uint8).reshape(shape) if shape else content
-
-    def close(self) -> None:
-        """Delete the temporary file."""
-        self._file.close()
 
 
 def open_array_file(path: Path) -> ArraySource:
@@ -155,18 +112,75 @@ _CHANNELS = (1, 3, 4)
 """Gray, RGB, and RGB with transparency."""
 
 
-def as_pixels(value: Any, *, where: str) -> NDArray[np.uint8]:
-    """An array argument as images: uint8 with the channels last; a view where possible.
+def check_value_range(value_range: Any) -> ValueRange | None:
+    """The argument `value_range` as a pair of numbers, the smaller first; None stays None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if value_range is None:
+        return None
+    try:
+        low, high = map(float, value_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(
+            f"value_range: expected the values of black and white, (0, 1) or (-1, 1), got "
+            f"{str(value_range)[:60]}."
+        )
+    return low, high
+
+
+def to_uint8(pixels: NDArray[Any], value_range: ValueRange | None) -> NDArray[np.uint8]:
+    """Pixels as uint8: (x − low) / (high − low) · 255, rounded; uint8 pixels unchanged.
+
+    Args:
+        pixels: uint8, or floating point within `value_range`.
+        value_range: the values of black and white; used of floating-point pixels only.
+    """
+    if pixels.dtype == np.uint8 or value_range is None:
+        return pixels
+    low, high = value_range
+    scaled = (pixels.astype(np.float64) - low) * (255 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+_ROWS_PER_CHECK = 256
+
+
+def _check_values(array: Any, value_range: ValueRange, where: str) -> None:
+    """Raise InputError if an image has values outside the range, beyond rounding to 8 bits."""
+    low, high = value_range
+    margin = (high - low) / 510
+    for start in range(0, len(array), _ROWS_PER_CHECK):
+        part = to_numpy(array[start : start + _ROWS_PER_CHECK]).astype(np.float64)
+        if not np.isfinite(part).all():
+            raise InputError(f"{where}: some pixels are NaN or infinite. Leave those images out.")
+        least, most = float(part.min()), float(part.max())
+        if least < low - margin or most > high + margin:
+            raise InputError(
+                f"{where}: the values go from {least:.3g} to {most:.3g}, beyond "
+                f"value_range=({low:g}, {high:g}). Give the range that the images have, or clip "
+                "them to it."
+            )
+
+
+def as_pixels(value: Any, *, where: str, value_range: ValueRange | None = None) -> NDArray[Any]:
+    """An array argument as images, with the channels last; a view where possible.
 
     Channels stand last, [N, H, W, C], or first, [N, C, H, W], as in torch. No shape is guessed:
-    one that may mean either, or a single image, is refused.
+    one that may mean either, or a single image, is refused. Nor is the range of floating-point
+    pixels.
 
     Args:
         value: whatever `genmem.arrays.as_array` takes.
         where: what it is, for messages.
+        value_range: the values of black and white in floating-point images; None refuses these.
 
     Returns:
-        uint8 [N, H, W, C] with C of 1, 3 or 4, or gray [N, H, W].
+        uint8, or floating point within the range: [N, H, W, C] with C of 1, 3 or 4, or gray
+        [N, H, W].
 
     Raises:
         InputError: it is no array of such images.
@@ -182,8 +196,11 @@ def as_pixels(value: Any, *, where: str) -> NDArray[np.uint8]:
         raise InputError(
             f"{expected}. Two dimensions are features, not images; features are floating point."
         )
-    if dtype != "uint8":
-        raise InputError(f"{expected}. Scale to 0 … 255, round, and convert to uint8.")
+    is_floating = "float" in dtype
+    if dtype != "uint8" and not (is_floating and value_range is not None):
+        hint = "give value_range=(0, 1) or (-1, 1), or scale" if is_floating else "Scale"
+        hint = f"If these are images, {hint}" if is_floating else hint
+        raise InputError(f"{expected}. {hint} to 0 … 255, round, and convert to uint8.")
     if 0 in shape:
         raise InputError(f"{expected}, which is empty.")
     if len(shape) == 3 and (shape[2] in (3, 4) or shape[0] in (3, 4)):
@@ -191,6 +208,8 @@ def as_pixels(value: Any, *, where: str) -> NDArray[np.uint8]:
             f"{expected}. For a single image add an axis: array[None]; for gray images: "
             "array[..., None]."
         )
+    if len(shape) in (3, 4) and is_floating and value_range is not None:
+        _check_values(array, value_range, where)
     if len(shape) == 3:
         return to_numpy(array)
     if len(shape) == 4 and (shape[1] in _CHANNELS) != (shape[3] in _CHANNELS):
@@ -204,16 +223,3 @@ def as_pixels(value: Any, *, where: str) -> NDArray[np.uint8]:
             "last, tensor.permute(0, 2, 3, 1).numpy() if they are first."
         )
     raise InputError(f"{expected}.")
-
-
-def _to_content(image: Any, *, what: str) -> bytes | NDArray[np.uint8]:
-    """One item of an iterable, as encoded bytes or uint8 pixels."""
-    if isinstance(image, bytes | bytearray | memoryview):
-        return bytes(image)
-    if isinstance(image, Image.Image):
-        return image_to_rgb(image, name=what)
-    if is_array_like(image):
-        return np.ascontiguousarray(as_pixels(as_array(image, role=what)[None], where=what)[0])
-    raise InputError(
-        f"{what}: expected a Pillow image, an array or encoded bytes, got {type(image).__name__}"
-    )

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from genmem import plugins
 from genmem.arrays import is_array_like
 from genmem.errors import InputError, os_reason
 from genmem.images.archives import ARCHIVE_SUFFIXES, open_archive_file
-from genmem.images.arrays import ArraySource, IterableSource, open_array_file
+from genmem.images.arrays import ArraySource, ValueRange, check_value_range, open_array_file
+from genmem.images.files import FilesSource, as_paths
 from genmem.images.folder import open_folder
+from genmem.images.iterables import IterableSource, is_item
 from genmem.images.parquet import open_parquet_file
 from genmem.images.patterns import is_pattern
 from genmem.images.shards import open_pattern, open_url
-from genmem.images.source import ImageSource
+from genmem.images.source import ImageSource, Progress
 from genmem.io.npz_layouts import PICKLES, pickle_refused
 from genmem.io.paths import refuse_empty
 from genmem.io.urls import is_url, without_secrets
@@ -131,8 +135,14 @@ FORMATS = {
 """genmem's own formats. A new one is an `ImageSource` in a file of its own, and an entry here."""
 
 
-def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) -> ImageSource:
-    """Open a source of images. Only its index is read here, no image.
+def open_images(
+    source: str | os.PathLike[str] | Iterable[Any] | ImageSource,
+    *,
+    value_range: ValueRange | None = None,
+    role: str | None = None,
+    progress: Progress | None = None,
+) -> ImageSource:
+    """Open a source of images. Only its index is read here, no image, but of iterables.
 
     Args:
         source: one of
@@ -147,9 +157,15 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
             - `hf:DATASET[:split]`, a data set on the Hugging Face hub (`hub`);
             - an array or tensor of the same shapes, or with the channels first, [N, C, H, W];
             - whatever an installed package's format accepts;
-            - any other iterable of Pillow images, arrays [H, W, C] or [H, W], or encoded images as
-              bytes; they may be mixed. It is read at once, into a temporary file;
+            - a list of the paths of image files;
+            - a torch `Dataset` or `DataLoader`, a data set of `datasets`, or any other iterable of
+              images, batches, (image, label) tuples or dictionaries with an image (`iterables`);
+              they may be mixed. It is read once, at once, into a temporary file;
             - an `ImageSource`, which is returned unchanged.
+        value_range: the values of black and white in floating-point images, (0, 1) or (-1, 1);
+            None refuses such images, since their values do not say it.
+        role: what the set is ("generated"), for messages.
+        progress: told how many images of an iterable have come.
 
     Raises:
         InputError: it does not exist, cannot be read, holds no image, or is refused as unsafe (see
@@ -163,9 +179,15 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
         ...     len(source)
         3
     """
+    value_range = check_value_range(value_range)
     if isinstance(source, ImageSource):
         return source
-    refuse_empty(source, name="images")
+    refuse_empty(source, name=role or "images")
+    if is_array_like(source):
+        where = role or "the array"
+        return ArraySource(source, name="array", where=where, value_range=value_range)
+    if paths := as_paths(source):
+        return FilesSource(paths)
     if isinstance(source, str | os.PathLike) and Path(source).suffix == REFERENCE:
         raise InputError(
             f"{source}: is a reference (`genmem reference`), which holds no images. Give the "
@@ -193,12 +215,38 @@ def open_images(source: str | os.PathLike[str] | Iterable[Any] | ImageSource) ->
         raise InputError(
             f"{source}: expected one of: {descriptions}. For a single image, give its folder."
         )
-    if isinstance(source, Iterable) and not isinstance(source, bytes):
-        return IterableSource(source)
-    raise InputError(
-        f"images: expected one of: {descriptions}, or an iterable of images; got "
-        f"{type(source).__name__}."
+    items = _items(source)
+    if items is None:
+        raise InputError(
+            f"{role or 'images'}: expected images: a path, an array, or an iterable of images; got "
+            f"{_describe(source)}."
+        )
+    return IterableSource(
+        items, where=role or "the iterable", value_range=value_range, progress=progress
     )
+
+
+def _items(source: Any) -> Iterable[Any] | None:
+    """What a source in memory yields; None if it is none."""
+    if is_item(source):
+        return [source]
+    if isinstance(source, bytes | bytearray | Image.Image):
+        return None
+    if isinstance(source, Iterable):
+        return source
+    if hasattr(source, "__getitem__") and hasattr(source, "__len__"):  # a torch `Dataset`
+        return (source[position] for position in range(len(source)))
+    return None
+
+
+def _describe(source: object) -> str:
+    """What is no set of images, and what may have been meant."""
+    name = type(source).__name__
+    if isinstance(source, Image.Image):
+        return f"{name}, a single image. Give a list of images: [image]"
+    if callable(source):
+        return f"{name}. For images of a sampler give genmem.sample_images(sampler, n)"
+    return name
 
 
 def _origin(source: str) -> str:

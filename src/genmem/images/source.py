@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -13,14 +12,11 @@ from numpy.typing import NDArray
 from genmem.errors import InputError
 from genmem.formatting import count
 from genmem.io.closable import Closable
+from genmem.progress import Progress as Progress
 
 
 class NoImagesError(InputError):
     """A file or folder holds no entry at all: nothing but side files, if those."""
-
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
 
 
 class ImageSource(Closable):

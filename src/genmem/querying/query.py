@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from genmem.auditing.thumbnails import THUMBNAIL_SIDE, encode_picture
 from genmem.errors import InputError, UsageError
-from genmem.features import BackboneLike, Device, find_backbones
+from genmem.features import Backbones, Device, find_backbone, find_backbones
 from genmem.formatting import join_words
-from genmem.images import Progress, decode, hash_images
+from genmem.images import ValueRange, decode, hash_images
+from genmem.progress import ProgressOption, show_progress
 from genmem.provenance import provenance
 from genmem.querying.pictures import Pixels, near_neighbors, same_pictures
 from genmem.querying.results import Kind, NearTrainImage, QueriedImage, Query, SpaceNeighbors
@@ -39,12 +40,14 @@ def query(
     images: Any,
     *,
     train: str | Path | Reference,
-    backbones: Sequence[BackboneLike] | None = None,
+    backbone: Backbones | None = None,
     neighbors: int = 5,
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Query:
     """Find the training images nearest to a few images, and say how near that is.
 
@@ -53,15 +56,17 @@ def query(
     corrects for the number of images.
 
     Args:
-        images: the path of an image file or several; or a folder, archive, array or any other set
-            of images, at most 1,000.
+        images: the path of an image file or several, a Pillow image; or a folder, archive, array
+            or any other set of images, at most 1,000.
         train: a reference (`genmem.build_reference`) or its folder.
-        backbones: spaces of the reference to compare in; None for all it has.
+        backbone: one or several spaces of the reference to compare in; None for all it has.
         neighbors: training images to list in each space.
         weights: weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        batch_size: images per call of a network; None for what its engine is fastest at.
+        value_range: as for `genmem.score`.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
-        progress: called with (stage, done, total or None).
+        progress: as for `genmem.score`.
 
     Returns:
         A `Query`: for each image its nearest training images in each space.
@@ -74,23 +79,28 @@ def query(
     """
     started = time.perf_counter()
     reference = _open_reference(train)
-    names = reference.spaces if backbones is None else backbones
+    names = reference.spaces if backbone is None else backbone
     if neighbors < 1:
         raise UsageError(f"neighbors: expected at least 1, got {neighbors}.")
-    if "features" in names:
+    if backbone is None and "features" in reference.spaces:
         raise InputError(
             f"{reference.name} was made of features, so images cannot be compared with it. Make a "
             "reference of the images (`genmem reference TRAIN --out DIR.genmem`)."
         )
-    options = ExtractOptions(
-        weights=weights, device=device, skip_broken=skip_broken, progress=progress
-    )
-    entries = find_backbones(names, weights=weights)
-    for entry in entries:
-        reference.space(entry.name)
+    networks = find_backbones(names, weights=weights)
+    for network in networks:
+        reference.space(find_backbone(network).name)
     stored = StoredSet(reference, "train")
-    with ExitStack() as stack:
-        source = stack.enter_context(open_queries(images))
+    with show_progress(progress) as show, ExitStack() as stack:
+        options = ExtractOptions(
+            weights=weights,
+            device=device,
+            batch_size=batch_size,
+            value_range=value_range,
+            skip_broken=skip_broken,
+            progress=show,
+        )
+        source = stack.enter_context(open_queries(images, value_range=value_range))
         sets = [
             load_feature_sets(
                 {"query": source, "train": stored},
@@ -98,7 +108,7 @@ def query(
                 backbone=extractor,
                 options=options,
             ).by_role
-            for extractor in open_backbones(entries, [source], options)
+            for extractor in open_backbones(networks, [source], options)
         ]
         searches = [search_space(by_role, neighbors) for by_role in sets]
         asked, train_set = sets[0]["query"], sets[0]["train"]

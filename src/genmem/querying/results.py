@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from genmem.formatting import number, printable
+from genmem.presenters import presenter
 from genmem.results import InputSummary, Json, fields_to_json
 
 Kind = Literal["identical", "same", "similar", "other"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NearTrainImage:
     """One of the training images nearest to an image.
 
@@ -32,6 +34,10 @@ class NearTrainImage:
     closer: int | None
     kind: Kind
     picture: bytes | None = None
+
+    def __repr__(self) -> str:
+        name = printable(self.train_id)
+        return f"<training image {name}, distance {number(self.distance)}, {self.kind}>"
 
     def to_dict(self) -> dict[str, Json]:
         """The neighbor as plain JSON, without the picture."""
@@ -60,7 +66,7 @@ class SpaceNeighbors:
         return fields_to_json(self)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class QueriedImage:
     """One image and what it is nearest to.
 
@@ -76,14 +82,17 @@ class QueriedImage:
     spaces: tuple[SpaceNeighbors, ...]
     picture: bytes | None = None
 
+    def __repr__(self) -> str:
+        return f"<{presenter('query').sentence(self)}>"
+
     def to_dict(self) -> dict[str, Json]:
         """The image as plain JSON, without the picture."""
         return fields_to_json(self, leave_out=("picture",))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Query:
-    """The result of `genmem.query`.
+    """The result of `genmem.query`. A notebook shows it as a table with pictures.
 
     Attributes:
         images: in order.
@@ -98,6 +107,23 @@ class Query:
     notes: tuple[str, ...]
     provenance: Mapping[str, Json]
     seconds: float
+
+    def __repr__(self) -> str:
+        return presenter("query").text(self)
+
+    def _repr_html_(self) -> str:
+        return presenter("query").html(self)
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each near training image of each image and space.
+
+        Columns: `image`, `space`, `rank` (1 is the nearest), `train`, `distance`, `closer`
+        (held-out images that are as close) of `held_out`, and `kind`.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return presenter("query").frame(self)
 
     def to_dict(self) -> dict[str, Json]:
         """The object that `--json` prints."""

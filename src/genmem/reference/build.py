@@ -12,20 +12,28 @@ from typing import Any, Literal
 
 import numpy as np
 
-from genmem.arrays import as_source, check_same_dimension, is_array_like
+from genmem.arrays import as_source, check_same_dimension
 from genmem.errors import InputError, UsageError
 from genmem.features import (
-    BackboneLike,
+    Backbones,
     Device,
     FeatureExtractor,
     Features,
     extract,
-    find_backbone,
     is_feature_source,
+    list_backbones,
     load_backbone,
     load_features,
 )
-from genmem.images import ArraySource, ImageSource, Progress, hash_images, open_images, read_classes
+from genmem.images import (
+    ImageSource,
+    Progress,
+    ValueRange,
+    hash_images,
+    open_images,
+    read_classes,
+)
+from genmem.progress import ProgressOption, show_progress
 from genmem.reference.contents import shard_slices, shards_of, write_ids
 from genmem.reference.description import SEED, describe_test, describe_train
 from genmem.reference.folder import check_target, list_files, replaced_folder, write_array
@@ -47,6 +55,8 @@ class Options:
     licence: str = ""
     contact: str = ""
     device: Device = "auto"
+    batch_size: int | None = None
+    value_range: ValueRange | None = None
     skip_broken: bool = False
     progress: Progress | None = None
 
@@ -61,15 +71,17 @@ def build_reference(
     train: Any,
     out: str | Path,
     test: Any = None,
-    backbone: BackboneLike | Sequence[BackboneLike] = "inception",
+    backbone: Backbones = "inception",
     dtype: Dtype = "float32",
     images: bool = True,
     licence: str = "",
     contact: str = "",
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Reference:
     """Describe a training set once, so that later scores need neither its images nor searches.
 
@@ -83,9 +95,11 @@ def build_reference(
         licence: of the data, in your words.
         contact: whom to ask about it.
         weights: weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        batch_size: images per call of a network; None for what its engine is fastest at.
+        value_range: as for `genmem.score`.
         skip_broken: leave broken images out instead of stopping at the first.
-        progress: called with (stage, done, total or None).
+        progress: as for `genmem.score`.
 
     Returns:
         The reference, opened.
@@ -98,20 +112,22 @@ def build_reference(
     out = check_target(out)
     if dtype not in ("float32", "float16"):
         raise UsageError(f"dtype: expected float32 or float16, got {dtype!r}.")
-    options = Options(
-        dtype=dtype,
-        images=images,
-        licence=licence,
-        contact=contact,
-        device=device,
-        skip_broken=skip_broken,
-        progress=progress,
-    )
     sources = {"train": as_source(train, role="train")}
     if test is not None:
         sources["test"] = as_source(test, role="test")
-    with ExitStack() as stack:
-        opened = {role: _open(source, role, stack) for role, source in sources.items()}
+    with show_progress(progress) as show, ExitStack() as stack:
+        options = Options(
+            dtype=dtype,
+            images=images,
+            licence=licence,
+            contact=contact,
+            device=device,
+            batch_size=batch_size,
+            value_range=value_range,
+            skip_broken=skip_broken,
+            progress=show,
+        )
+        opened = {role: _open(source, role, stack, options) for role, source in sources.items()}
         extractors = _open_backbones(opened, backbone, weights, options)
         with replaced_folder(out) as folder:
             spaces: list[Space] = []
@@ -152,18 +168,18 @@ def write_manifest(
     manifest.save(folder / MANIFEST)
 
 
-def _open(source: Any, role: str, stack: ExitStack) -> Any:
+def _open(source: Any, role: str, stack: ExitStack, options: Options) -> Any:
     """A source of images, opened; features as they were given."""
     if is_feature_source(source):
         return source
-    if is_array_like(source):
-        return ArraySource(source, name="array", where=role)
-    return stack.enter_context(open_images(source))
+    return stack.enter_context(
+        open_images(source, role=role, value_range=options.value_range, progress=options.progress)
+    )
 
 
 def _open_backbones(
     opened: Mapping[str, Any],
-    backbone: BackboneLike | Sequence[BackboneLike],
+    backbone: Backbones,
     weights: str | Path | None,
     options: Options,
 ) -> list[FeatureExtractor | None]:
@@ -176,16 +192,12 @@ def _open_backbones(
             "expected images or features for both train and test, got one of each. Extract the "
             "images' features first (`genmem features`), or give the other set's images."
         )
-    several = isinstance(backbone, Sequence) and not isinstance(backbone, str)
-    entries = [find_backbone(one) for one in (backbone if several else [backbone])]  # pyright: ignore[reportGeneralTypeIssues]
-    names = [entry.name for entry in entries]
-    if not entries or len(set(names)) < len(names):
-        raise UsageError("backbone: expected one or several different names, A,B,C.")
-    if weights is not None and len(entries) > 1:
+    networks = list_backbones(backbone)
+    if weights is not None and len(networks) > 1:
         raise UsageError("a weights file belongs to one backbone; name only one.")
     return [
-        load_backbone(entry, weights=weights, device=options.device, progress=options.progress)
-        for entry in entries
+        load_backbone(network, weights=weights, device=options.device, progress=options.progress)
+        for network in networks
     ]
 
 
@@ -198,6 +210,7 @@ def _features(
         features = extract(
             source,
             extractor=extractor,
+            batch_size=options.batch_size,
             skip_broken=options.skip_broken,
             progress=options.progress,
         )

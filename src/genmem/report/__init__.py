@@ -10,6 +10,7 @@ competition/       the folder of `genmem analyze`
 denoiser/          the folder of `genmem study denoiser`
 emm/               the page of `genmem study emm`
 rejection_study/   the page of `genmem study rejection`
+notebook/          what results show of themselves: HTML, `pandas` tables, plots, a score's folder
 common/            what all pages share
 templates/         Jinja templates, styles and scripts
 """

@@ -5,6 +5,7 @@ one_space.py          the score of sets whose features are extracted
 running.py            `genmem.RunningScore`: the same for images that come in batches
 plan.py               which metrics are computed, decided before any image is read
 feature_sets.py       sources of images or features → the features of each set
+gpu.py                rows on the GPU, where they fit
 stored_sets.py        references in the place of train and test
 metric_inputs.py      what metrics can take as inputs; shared searches and moments, computed once
 searches.py           nearest training rows by both distances; what a running score remembers

@@ -12,25 +12,25 @@ from genmem.scoring.metric_inputs import MetricInputs
 from genmem.scoring.plan import Plan
 
 
-def compute_metrics(inputs: MetricInputs, plan: Plan) -> tuple[dict[str, Result], list[str]]:
+def compute_metrics(inputs: MetricInputs, plan: Plan) -> tuple[dict[str, Result], dict[str, str]]:
     """Compute the metrics of `plan`, in its order.
 
     Returns:
-        The results by name; and, where the metrics were not chosen by name, a sentence on each
-        that these data do not allow.
+        The results by name; and, where the metrics were not chosen by name, a sentence by name
+        on each that these data do not allow.
 
     Raises:
         InputError: a metric chosen by name cannot be computed on these data.
     """
     computation = _Computation(inputs, plan)
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     for name in plan.names:
         try:
             computation.result(name)
         except InputError as error:
             if plan.chosen:
                 raise
-            left_out.append(f"{name} was left out: {error}")
+            left_out[name] = f"{name} was left out: {error}"
     results = computation.results
     return {name: results[name] for name in plan.names if name in results}, left_out
 

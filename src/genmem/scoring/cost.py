@@ -128,7 +128,7 @@ def estimate_cost(
             if isinstance(source, ImageSource):
                 opened[role] = source
             else:
-                opened[role] = stack.enter_context(open_set(source, role))
+                opened[role] = stack.enter_context(open_set(source, role, options))
             counts[role] = len(opened[role])
         per_space = pairs(counts) if pairs else 0
         images = sum(map(len, opened.values()))

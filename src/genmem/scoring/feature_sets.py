@@ -13,9 +13,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from genmem.arrays import block_slices, is_array_like
-from genmem.backend import active_backend
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.features import (
     BackboneLike,
     Device,
@@ -29,12 +27,13 @@ from genmem.features import (
     load_features,
     load_statistics,
 )
-from genmem.features.engines import choose_device, may_have_gpu
+from genmem.features.engines import choose_device
 from genmem.formatting import count, set_name
 from genmem.images import (
-    ArraySource,
     ImageSource,
     Progress,
+    ValueRange,
+    check_value_range,
     hash_images,
     open_images,
     read_classes,
@@ -54,22 +53,31 @@ class ExtractOptions:
 
     Attributes:
         weights: the weights file of a single backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps": where the backbone runs.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps": where the backbone runs.
+        batch_size: images per call of the network; None for what its engine is fastest at.
+        value_range: the values of black and white in floating-point images; None refuses them.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
         progress: called with (stage, done, total or None).
 
     Raises:
-        UsageError: the device is unknown or not available, whether a backbone is needed or not.
+        UsageError: the device is unknown or not available, whether a backbone is needed or not; or
+            the batch size or the range is none.
     """
 
     weights: str | Path | None = None
     device: Device = "auto"
+    batch_size: int | None = None
+    value_range: ValueRange | None = None
     skip_broken: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.device != "auto":
             choose_device(self.device)
+        check_value_range(self.value_range)
+        size = self.batch_size
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise UsageError(f"batch_size: expected a whole number of images, got {size!r}.")
 
 
 @dataclass(frozen=True)
@@ -168,11 +176,11 @@ class FeatureSets:
         return (f"{note}.",) if note else ()
 
 
-def open_set(source: Any, role: str) -> ImageSource:
-    """`open_images`; what is wrong with an array is said of its role."""
-    if is_array_like(source):
-        return ArraySource(source, name="array", where=role)
-    return open_images(source)
+def open_set(source: Any, role: str, options: ExtractOptions) -> ImageSource:
+    """`open_images`; what is wrong with images in memory is said of their role."""
+    return open_images(
+        source, value_range=options.value_range, role=role, progress=options.progress
+    )
 
 
 def open_backbones(
@@ -181,7 +189,7 @@ def open_backbones(
     """Load all backbones before the first is used, so that a missing one is reported at once.
 
     Args:
-        names: backbones, or their names.
+        names: backbones, or their names; an extractor is what it is.
         sources: the sets that will be compared.
         options: weights, device and progress.
 
@@ -211,13 +219,18 @@ def left_out_notes(by_role: Mapping[str, FeatureSet]) -> list[str]:
 
 
 def open_sets(
-    sources: Mapping[str, Any], *, stack: ExitStack, statistics: bool = False
+    sources: Mapping[str, Any],
+    *,
+    stack: ExitStack,
+    options: ExtractOptions,
+    statistics: bool = False,
 ) -> dict[str, Any]:
     """Open the sets that are images; features, statistics and references are read later.
 
     Args:
         sources: by role, whatever `genmem.score` takes; or a `FeatureSet` loaded before.
         stack: closes the image sources when the caller is done with them.
+        options: the range of floating-point images, and progress.
         statistics: the training set may be statistics.
 
     Raises:
@@ -235,7 +248,9 @@ def open_sets(
             or (may_be_statistics and is_statistics(source))
             or is_feature_source(source)
         )
-        opened[role] = source if is_read_later else stack.enter_context(open_set(source, role))
+        opened[role] = source
+        if not is_read_later:
+            opened[role] = stack.enter_context(open_set(source, role, options))
     return opened
 
 
@@ -243,7 +258,7 @@ def load_feature_sets(
     sources: Mapping[str, Any],
     *,
     stack: ExitStack,
-    backbone: BackboneLike | FeatureExtractor | None,
+    backbone: BackboneLike | None,
     options: ExtractOptions,
     statistics: bool = False,
     opened: Mapping[str, Any] | None = None,
@@ -253,8 +268,8 @@ def load_feature_sets(
     Args:
         sources: by role, whatever `genmem.score` takes; or a `FeatureSet` loaded before.
         stack: closes the image sources when the caller is done with them.
-        backbone: the backbone for sets that are images, as for `load_backbone` or opened; None
-            where all sets are features.
+        backbone: the backbone for sets that are images, as for `load_backbone`; None where all
+            sets are features.
         options: weights, device, broken images and progress.
         statistics: the training set may be statistics, and those beside images are loaded. Without
             it statistics alone are refused, and those beside images are not looked at.
@@ -266,12 +281,10 @@ def load_feature_sets(
         WeightsError: its weights are not here and cannot be obtained.
     """
     if opened is None:
-        opened = open_sets(sources, stack=stack, statistics=statistics)
+        opened = open_sets(sources, stack=stack, options=options, statistics=statistics)
     images = [source for source in opened.values() if isinstance(source, ImageSource)]
     extractor = None
-    if isinstance(backbone, FeatureExtractor):
-        extractor = backbone
-    elif images and backbone is not None:
+    if images and backbone is not None:
         _check_spaces(opened.values(), find_backbone(backbone).name)
         [extractor] = open_backbones([backbone], images, options)
     by_role: dict[str, FeatureSet] = {}
@@ -295,40 +308,6 @@ def load_feature_sets(
     _refuse_other_backbones(by_role)
     check_same_shape(**{role: one.shape for role, one in by_role.items()})
     return FeatureSets(by_role, extractor)
-
-
-def on_gpu(sets: FeatureSets, device: Device) -> FeatureSets:
-    """The sets, with the rows that fit there on the GPU, so that what is computed of them is too.
-
-    Args:
-        sets: the features by role.
-        device: the option; "auto" is CUDA where there is one. MPS, which has no float64, takes no
-            rows, and where other machines search, this one's GPU does not.
-    """
-    if device == "cpu" or active_backend() is not None or not may_have_gpu():
-        return sets
-    import torch
-
-    in_fork = device == "auto" and torch.cuda._is_in_bad_fork()
-    if in_fork or choose_device(device) != "cuda":
-        return sets
-    by_role = sets.by_role.items()
-    return replace(
-        sets, by_role={role: replace(one, array=_rows_on_gpu(one.array)) for role, one in by_role}
-    )
-
-
-def _rows_on_gpu(array: Any) -> Any:
-    """NumPy rows as a tensor on CUDA, if they take at most a quarter of what is free there."""
-    import torch
-
-    if not isinstance(array, np.ndarray) or array.nbytes > torch.cuda.mem_get_info()[0] // 4:
-        return array
-    like = torch.from_numpy(np.empty(0, array.dtype))
-    rows = torch.empty(array.shape, dtype=like.dtype, device="cuda")
-    for part in block_slices(len(array), array.shape[1]):
-        rows[part] = torch.from_numpy(np.array(array[part])).to(rows.device)
-    return rows
 
 
 def _refuse_other_backbones(by_role: dict[str, FeatureSet]) -> None:
@@ -367,6 +346,7 @@ def _extract(
     features = extract(
         source,
         extractor=extractor,
+        batch_size=options.batch_size,
         skip_broken=options.skip_broken,
         progress=name_set(options.progress, role),
     )

@@ -99,9 +99,21 @@ def compute_score(
         closest=()
         if train.array is None
         else closest_pairs(inputs.generated_nearest, generated=generated, train=train),
-        notes=(*_notes(sets), *plan.left_out, *left_out),
+        notes=(*_notes(sets), *plan.left_out, *left_out.values()),
+        left_out={**plan.reasons, **left_out},
+        aliases=_aliases(results),
     )
     return result, inputs
+
+
+def _aliases(results: Mapping[str, Result]) -> dict[str, str]:
+    """The names that metrics can be asked for by, and that are not their own."""
+    return {
+        alias: name
+        for name, metric in all_metrics().items()
+        for alias in metric.aliases
+        if name in results and alias not in results
+    }
 
 
 def _notes(sets: FeatureSets) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from genmem.errors import UsageError
 from genmem.features import (
     BackboneLike,
+    Backbones,
     find_backbone,
     find_backbones,
     is_feature_source,
@@ -42,6 +43,7 @@ class Plan:
             otherwise it is left out.
         left_out: sentences on the metrics that are not computed, and what they need.
         settings: what the metrics leave open.
+        reasons: the same by metric, a sentence each.
     """
 
     names: tuple[str, ...]
@@ -50,6 +52,7 @@ class Plan:
     chosen: bool
     left_out: tuple[str, ...] = ()
     settings: MetricSettings = DEFAULT_SETTINGS
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> set[str]:
@@ -58,9 +61,19 @@ class Plan:
         chosen = [known[name] for name in self.names]
         return {name for one in chosen for name in (*one.inputs.values(), *one.optional.values())}
 
-    def without(self, need: str) -> Plan:
-        """The plan without the metrics that need "test" or "logits"."""
-        return replace(self, names=tuple(n for n in self.names if need not in metric_needs(n)))
+    def without(self, need: str, *, why: str) -> Plan:
+        """The plan without the metrics that need "test" or "logits".
+
+        Args:
+            need: what they need.
+            why: it is not there, for `reasons`.
+        """
+        dropped = {name for name in self.names if need in metric_needs(name)}
+        return replace(
+            self,
+            names=tuple(name for name in self.names if name not in dropped),
+            reasons={**self.reasons, **{n: f"{n} was left out: {why}." for n in sorted(dropped)}},
+        )
 
 
 def plan_for(
@@ -103,9 +116,7 @@ def plan_for(
     )
 
 
-def backbones_of(
-    backbone: BackboneLike | Sequence[BackboneLike], *, weights: str | Path | None
-) -> list[BackboneLike]:
+def backbones_of(backbone: Backbones, *, weights: str | Path | None) -> list[BackboneLike]:
     """The backbones of one score: one, or those of a list.
 
     Args:
@@ -228,6 +239,7 @@ def build_plan(
         seed=seed,
         chosen=names is not None,
         left_out=tuple(_left_out(lacking)),
+        reasons={name: f"{name} was left out: it {why}" for name, why in lacking.items()},
     )
 
 

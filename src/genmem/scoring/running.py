@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from genmem.arrays import (
     as_source,
     check_same_dimension,
-    is_array_like,
 )
 from genmem.errors import InputError, UsageError
 from genmem.features import (
@@ -27,7 +26,8 @@ from genmem.features import (
     load_backbone,
     load_features,
 )
-from genmem.images import ArraySource, Progress
+from genmem.images import ValueRange
+from genmem.progress import ProgressOption, show_progress
 from genmem.results import InputSummary, Score, Yardstick
 from genmem.scoring.feature_sets import (
     ExtractOptions,
@@ -35,6 +35,7 @@ from genmem.scoring.feature_sets import (
     FeatureSets,
     check_same_shape,
     load_feature_sets,
+    open_set,
 )
 from genmem.scoring.one_space import score_feature_sets
 from genmem.scoring.plan import plan_for
@@ -69,8 +70,10 @@ class RunningScore:
         seed: int = 0,
         weights: str | Path | None = None,
         device: Device = "auto",
+        batch_size: int | None = None,
+        value_range: ValueRange | None = None,
         skip_broken: bool = False,
-        progress: Progress | None = None,
+        progress: ProgressOption = None,
     ) -> None:
         """Prepare the fixed sets; arguments and errors as for `genmem.score`.
 
@@ -91,10 +94,16 @@ class RunningScore:
             seed=seed,
             backbone=backbone,
         )
-        options = ExtractOptions(
-            weights=weights, device=device, skip_broken=skip_broken, progress=progress
-        )
-        with ExitStack() as stack:
+        with show_progress(progress) as show, ExitStack() as stack:
+            options = ExtractOptions(
+                weights=weights,
+                device=device,
+                batch_size=batch_size,
+                value_range=value_range,
+                skip_broken=skip_broken,
+                progress=show,
+            )
+            self._options = replace(options, progress=None)
             sets = load_feature_sets(
                 sources, stack=stack, backbone=backbone, options=options, statistics=True
             )
@@ -102,13 +111,13 @@ class RunningScore:
             self._fixed = {
                 role: _without_source(features) for role, features in sets.by_role.items()
             }
+            self._extractor = sets.extractor
+            if takes_images and sets.extractor is None:
+                self._extractor = load_backbone(
+                    backbone, weights=weights, device=device, progress=show
+                )
         self._yardstick: Yardstick | None = None
         self._remembered = Remembered()
-        self._extractor = sets.extractor
-        if takes_images and sets.extractor is None:
-            self._extractor = load_backbone(
-                backbone, weights=weights, device=device, progress=progress
-            )
         check_same_dimension(**{role: features.matrix for role, features in self._fixed.items()})
         self.reset()
 
@@ -127,22 +136,18 @@ class RunningScore:
         """Add a batch.
 
         Args:
-            generated: uint8 images, an array or tensor [b, H, W, 3] or [b, 3, H, W]; or features,
+            generated: images, whatever `open_images` takes: an array or tensor [b, H, W, 3] or
+                [b, 3, H, W], a list of Pillow images, a loader's (images, labels), …; or features,
                 float [b, d], of the same backbone as train's.
 
         Raises:
-            InputError: the batch is neither, its images are of another size than train's where
-                the backbone compares images of one size, or its features have another dimension
-                than train's. The batch is not added then; those before it stay.
+            InputError: the batch is neither, an image is broken, its images are of another size
+                than train's where the backbone compares images of one size, or its features have
+                another dimension than train's. The batch is not added then; those before it stay.
             UsageError: images were given, but train came as features, so no backbone is open.
         """
-        if not is_array_like(generated):
-            raise InputError(
-                "generated: expected one array or tensor, uint8 images [b, H, W, 3] or features "
-                f"[b, d], got {type(generated).__name__}; stack the images with numpy.stack."
-            )
         generated = as_source(generated, role="generated")
-        if generated.ndim == 2:
+        if getattr(generated, "ndim", None) == 2:
             generated = load_features(generated, role="generated").array
             check_same_dimension(generated=generated, train=self._fixed["train"].matrix)
             self._features.append(np.array(generated, order="C"))  # the caller may reuse theirs
@@ -152,8 +157,13 @@ class RunningScore:
                 "expected features [b, d], like train's, got images; give train as images too, "
                 "so that a backbone is loaded."
             )
-        with ArraySource(generated, name="array", where="generated") as source:
-            features = extract(source, extractor=self._extractor, cache=None)
+        with open_set(generated, "generated", self._options) as source:
+            features = extract(
+                source,
+                extractor=self._extractor,
+                batch_size=self._options.batch_size,
+                cache=None,
+            )
         check_same_shape(generated=features.shape, train=self._fixed["train"].shape)
         check_same_dimension(generated=features.array, train=self._fixed["train"].matrix)
         self._features.append(features.array)
@@ -206,7 +216,9 @@ class RunningScore:
             source=None,
             positions=np.arange(len(features)),
         )
-        plan = self._plan if complete else self._plan.without("logits")
+        plan = self._plan
+        if not complete:
+            plan = plan.without("logits", why="some images came as features, without logits")
         sets = FeatureSets({"generated": generated, **self._fixed}, self._extractor)
         score = score_feature_sets(
             sets, plan, yardstick=self._yardstick, remembered=self._remembered

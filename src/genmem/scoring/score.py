@@ -11,10 +11,12 @@ from typing import Any
 
 from genmem.arrays import as_source
 from genmem.distributed import use_workers
-from genmem.features import BackboneLike, Device, find_backbone
-from genmem.images import Progress
+from genmem.features import BackboneLike, Backbones, Device, find_backbone
+from genmem.images import ValueRange
+from genmem.progress import ProgressOption, show_progress
 from genmem.results import Score
-from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets, on_gpu
+from genmem.scoring.feature_sets import ExtractOptions, load_feature_sets
+from genmem.scoring.gpu import on_gpu
 from genmem.scoring.one_space import score_feature_sets
 from genmem.scoring.plan import backbones_of, build_plans
 from genmem.scoring.protocols import check_protocol, find_protocol, follow_protocol
@@ -27,24 +29,27 @@ def score(
     generated: Any,
     train: Any,
     test: Any = None,
-    backbone: BackboneLike | Sequence[BackboneLike] | None = None,
+    backbone: Backbones | None = None,
     metrics: Sequence[str] | None = None,
     protocol: str | None = None,
     tau: float | Mapping[str, float] | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
     device: Device = "auto",
+    batch_size: int | None = None,
+    value_range: ValueRange | None = None,
     skip_broken: bool = False,
     ray: str | None = None,
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Score:
     """Score the quality of generated images and how much they copy the training set.
 
     Args:
         generated: a folder, .zip, .tar, .parquet, .npy/.npz, several of them by a pattern, a URL or
-            `hf:DATASET[:split]` (`docs/sources.md`); uint8 images
-            [n, H, W, 3] or float features [n, d] in memory; or an iterable of images.
+            `hf:DATASET[:split]` (`docs/sources.md`); images or float features [n, d] in memory; a
+            torch `Dataset` or `DataLoader`, a list of paths or any other iterable of images
+            (`docs/python.md`); or a sampler's (`genmem.sample_images`).
         train: the training set, in any of these forms; or its mean and covariance (`Statistics`, or
             an .npz file with mu and sigma), which serve FD only; or a reference
             (`genmem.open_reference`, or its folder), which takes the place of the images.
@@ -62,13 +67,17 @@ def score(
             backbones, thresholds by their names.
         seed: seed of everything random.
         weights: weights file of the backbone; None to look for it.
-        device: "auto", "cpu", "cuda" or "mps": where the backbone runs. On CUDA searches, FD and KD
-            are computed there too, as far as the rows fit.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps": where the backbone runs. On CUDA
+            searches, FD and KD are computed there too, as far as the rows fit.
+        batch_size: images per call of the network; None for what its engine is fastest at.
+        value_range: the values of black and white in floating-point images, (0, 1) or (-1, 1).
+            None refuses such images: their values do not say it.
         skip_broken: leave broken images out, with a note, instead of stopping at the first.
         ray: address of a Ray cluster that does the work, or "local"; None: this machine. Its
             machines see the images and the cache folder under the same names.
         workers: processes of this machine that do the work, where there is no address.
-        progress: called with (stage, done, total or None).
+        progress: None for bars on a terminal or in a notebook; False for none, True for progress
+            anywhere, or a function that is called with (stage, done, total or None).
 
     Returns:
         A `Score`: metrics, inputs, the closest pairs, and where all of it came from.
@@ -105,11 +114,20 @@ def score(
     else:
         chosen = default_backbone(sources["train"]) if backbone is None else backbone
         backbones = backbones_of(chosen, weights=weights)
-    options = ExtractOptions(
-        weights=weights, device=device, skip_broken=skip_broken, progress=progress
-    )
     plans = build_plans(sources, backbones, metrics=metrics, tau=tau, seed=seed, protocol=rules)
-    with use_workers(ray, workers, progress=progress), ExitStack() as stack:
+    with (
+        show_progress(progress) as show,
+        use_workers(ray, workers, progress=show),
+        ExitStack() as stack,
+    ):
+        options = ExtractOptions(
+            weights=weights,
+            device=device,
+            batch_size=batch_size,
+            value_range=value_range,
+            skip_broken=skip_broken,
+            progress=show,
+        )
         if len(backbones) > 1:
             result = score_in_spaces(sources, backbones, plans, stack=stack, options=options)
         else:
@@ -117,7 +135,7 @@ def score(
                 sources, stack=stack, backbone=backbones[0], options=options, statistics=True
             )
             extracted = time.perf_counter() - started
-            result = score_feature_sets(on_gpu(sets, device), plans[0], progress=progress)
+            result = score_feature_sets(on_gpu(sets, device), plans[0], progress=show)
             result = replace(result, seconds={"features": extracted, **result.seconds})
     if rules is not None:
         result = follow_protocol(result, rules)

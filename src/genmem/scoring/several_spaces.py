@@ -15,10 +15,10 @@ from genmem.results import Json, Score
 from genmem.scoring.feature_sets import (
     ExtractOptions,
     load_feature_sets,
-    on_gpu,
     open_backbones,
     open_sets,
 )
+from genmem.scoring.gpu import on_gpu
 from genmem.scoring.one_space import compute_score
 from genmem.scoring.plan import Plan
 from genmem.scoring.stored_sets import StoredSet
@@ -57,7 +57,7 @@ def score_in_spaces(
     Raises:
         InputError, UsageError, WeightsError: as `genmem.score`.
     """
-    opened = open_sets(sources, stack=stack, statistics=True)
+    opened = open_sets(sources, stack=stack, options=options, statistics=True)
     for source in opened.values():
         for backbone in backbones if isinstance(source, StoredSet) else ():
             source.reference.space(find_backbone(backbone).name)

@@ -48,13 +48,12 @@ def write_images(audit: Audit, folder: Path) -> None:
     `local:region_generated` and `local:region_train` (corners of the shared region as JSON, x and y
     in pixels of each image) and `local:mirrored`.
     """
-    train = text_column(audit.train_ids)
-    classes = None if audit.classes is None else text_column(audit.classes)
-    blocks = (
-        _image_block(audit, slice(start, start + BLOCK), train, classes)
-        for start in range(0, max(len(audit.p_values), 1), BLOCK)
-    )
-    _write(blocks, folder, "images")
+    _write(_image_blocks(audit), folder, "images")
+
+
+def images_table(audit: Audit) -> pa.Table:
+    """The columns that `write_images` writes, in memory."""
+    return pa.Table.from_batches(list(_image_blocks(audit)))
 
 
 def write_copied(audit: Audit, copied_images: Sequence[CopiedImage], folder: Path) -> None:
@@ -134,6 +133,14 @@ def best_match(
         np.stack([space.distances[rows, 0] for space in audit.spaces])[chosen, index],
         np.stack([space.ratio[rows] for space in audit.spaces])[chosen, index],
     )
+
+
+def _image_blocks(audit: Audit) -> Iterator[pa.RecordBatch]:
+    """All rows of `images`, `BLOCK` at a time."""
+    train = text_column(audit.train_ids)
+    classes = None if audit.classes is None else text_column(audit.classes)
+    for start in range(0, max(len(audit.p_values), 1), BLOCK):
+        yield _image_block(audit, slice(start, start + BLOCK), train, classes)
 
 
 def _image_block(

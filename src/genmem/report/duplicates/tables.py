@@ -47,6 +47,11 @@ def write_tables(result: DuplicateSearch, folder: Path) -> None:
         },
     }
     write_csv(pa.table(clusters), folder / "clusters.csv")
+    write_csv(pairs_table(result), folder / "pairs.csv")
+
+
+def pairs_table(result: DuplicateSearch) -> pa.Table:
+    """The matches, a row each: the columns of pairs.csv."""
     matches = result.matches
     pairs = {
         "first": text_column([result.images[match.first].id for match in matches]),
@@ -58,4 +63,4 @@ def write_tables(result: DuplicateSearch, folder: Path) -> None:
         "share_of_first": pa.array([match.share[0] for match in matches], pa.float64()),
         "share_of_second": pa.array([match.share[1] for match in matches], pa.float64()),
     }
-    write_csv(pa.table(pairs), folder / "pairs.csv")
+    return pa.table(pairs)

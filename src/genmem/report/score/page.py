@@ -72,7 +72,7 @@ def render(score: Score) -> str:
 def _section(name: str, score: Score) -> dict[str, Any]:
     """One feature space on the page; `name` is empty where there is only one."""
     mifid = score.metrics.get("mifid")
-    tau = part(mifid, "tau") if mifid else None
+    tau = None if mifid is None else part(mifid, "tau")
     return {
         "name": name,
         "notes": [printable(note) for note in score.notes] if name else [],

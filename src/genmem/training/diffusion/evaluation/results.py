@@ -140,7 +140,9 @@ class DenoiserEvaluation:
         return to_json(
             {
                 "memorization_ratio": self.ratio.to_dict(),
-                "test_memorization_ratio": self.test_ratio and self.test_ratio.to_dict(),
+                "test_memorization_ratio": None
+                if self.test_ratio is None
+                else self.test_ratio.to_dict(),
                 "copied_training_images": len(self.copied),
                 "copied": [
                     {

@@ -1,22 +1,117 @@
-"""Progress on stderr: bars on a terminal, occasional plain lines elsewhere."""
+"""Progress on stderr: bars on a terminal or in a notebook, occasional plain lines elsewhere.
+
+`show_progress` is what the argument `progress=` of a function means.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
+from genmem.errors import UsageError
 from genmem.formatting import duration
 
-if TYPE_CHECKING:
-    from genmem.images.source import Progress
+Progress = Callable[[str, int, int | None], None]
+"""Called with a stage ("reading train.zip"), how much is done, and of how much (None: unknown)."""
+
+ProgressOption = Progress | bool | None
+"""The argument `progress=`: see `show_progress`."""
 
 REDRAW_SECONDS = 0.1
 LINE_SECONDS = 30.0
 """Interval between the plain lines of one stage."""
+
+QUIET_SECONDS = 1.0
+"""What ends before shows no bars, unless it was asked to."""
+
+
+@contextmanager
+def show_progress(progress: ProgressOption) -> Iterator[Progress | None]:
+    """The callback that an argument `progress=` stands for.
+
+    Args:
+        progress: a callback; True for bars or lines on stderr; False for nothing; None for bars on
+            a terminal and in a notebook, of work that takes over a second, and nothing elsewhere.
+
+    Yields:
+        The callback; None where nothing is shown.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if progress is False or (progress is None and not (_on_terminal() or _in_notebook())):
+        yield None
+    elif progress is None:
+        with ExitStack() as stack:
+            yield _Delayed(stack)
+    elif progress is True:
+        with _display() as show:
+            yield show
+    elif callable(progress):
+        yield progress
+    else:
+        raise UsageError(
+            "progress: expected True, False, None or a function of (stage, done, total), got "
+            f"{type(progress).__name__}."
+        )
+
+
+class _Delayed:
+    """Shows progress from the first call on that comes `QUIET_SECONDS` after the start."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack, self._started = stack, time.monotonic()
+        self._show: Progress | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        with self._lock:
+            if self._show is None and time.monotonic() - self._started >= QUIET_SECONDS:
+                self._show = self._stack.enter_context(_display())
+        if self._show is not None:
+            self._show(stage, done, total)
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel, which draws what is printed."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+@contextmanager
+def _display() -> Iterator[Progress]:
+    if not _in_notebook():
+        with progress_on_stderr() as show:
+            yield show
+        return
+    with _notebook_bars() as show:
+        yield _Throttle(show, REDRAW_SECONDS)
+
+
+@contextmanager
+def _notebook_bars() -> Iterator[Progress]:
+    """One line of text per stage, drawn over itself by carriage returns, which notebooks take."""
+    from tqdm.std import tqdm
+
+    with ExitStack() as stack:
+        bars: dict[str, tqdm] = {}
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            if stage not in bars:
+                bars[stage] = stack.enter_context(tqdm(desc=stage, total=total, file=sys.stderr))
+            bars[stage].total = total
+            bars[stage].update(done - bars[stage].n)
+
+        yield show
 
 
 @contextmanager

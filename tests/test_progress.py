@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from genmem.cli import progress as progress_module
-from genmem.cli.progress import progress_on_stderr
+from genmem import progress as progress_module
+from genmem.progress import progress_on_stderr
 
 
 class Clock:
-    """Replaces the module `time` in genmem.cli.progress."""
+    """Replaces the module `time` in genmem.progress."""
 
     now = 0.0
 
