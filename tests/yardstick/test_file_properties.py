@@ -3,9 +3,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from scipy.stats import ks_2samp
 
 from genmem.images import ArraySource, open_images
-from genmem.yardstick.file_properties import compare_files, read_properties
+from genmem.yardstick.file_properties import compare_files, largest_gap, read_properties
 
 
 def scenes(seed, count=30, size=(96, 72)):
@@ -111,3 +112,13 @@ def test_broken_images_are_left_out(tmp_path):
     (tmp_path / "3.png").write_bytes(b"no image")
     with open_images(tmp_path) as source:
         assert len(read_properties(source)) == 3
+
+
+def test_the_largest_gap_is_the_statistic_of_kolmogorov_and_smirnov():
+    rng = np.random.default_rng(0)
+    for first, second in (
+        (rng.normal(size=50), rng.normal(0.5, size=70)),
+        (rng.integers(0, 5, 40).astype(float), rng.integers(1, 6, 90).astype(float)),
+        (np.zeros(3), np.ones(4)),
+    ):
+        assert largest_gap(first, second) == ks_2samp(first, second).statistic

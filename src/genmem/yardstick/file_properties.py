@@ -375,8 +375,6 @@ def _sentence(names: Names, described: Sequence[str], *, verb: str = "are") -> s
 
 def _shares_differ(first: Sequence[str], second: Sequence[str]) -> bool:
     """Whether two lists of names differ, by a large share and beyond chance (χ² test)."""
-    from scipy.stats import chi2_contingency  # takes seconds to import
-
     kinds = sorted({*first, *second})
     if len(kinds) == 1:
         return False
@@ -385,13 +383,32 @@ def _shares_differ(first: Sequence[str], second: Sequence[str]) -> bool:
     distance = float(np.abs(shares[0] - shares[1]).sum() / 2)
     if distance < SHARE_DIFFERS:
         return False
+    from scipy.stats import chi2_contingency  # takes seconds to import, so only where it decides
+
     test: Any = chi2_contingency(table)
     return bool(test.pvalue <= SIGNIFICANT)
 
 
 def _numbers_differ(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
     """Whether two distributions differ, widely and beyond chance (Kolmogorov–Smirnov)."""
-    from scipy.stats import ks_2samp  # takes seconds to import
+    if largest_gap(first, second) < ORDER_DIFFERS:
+        return False
+    from scipy.stats import ks_2samp  # takes seconds to import, so only where it decides
 
     test: Any = ks_2samp(first, second)
     return bool(test.statistic >= ORDER_DIFFERS and test.pvalue <= SIGNIFICANT)
+
+
+def largest_gap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Kolmogorov and Smirnov's statistic: the largest difference of the distribution functions.
+
+    Args:
+        first: numbers, [n].
+        second: numbers, [m].
+    """
+    places = np.concatenate([first, second])
+    below = [
+        np.searchsorted(np.sort(values), places, side="right") / len(values)
+        for values in (first, second)
+    ]
+    return float(np.abs(below[0] - below[1]).max())
