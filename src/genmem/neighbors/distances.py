@@ -18,8 +18,8 @@ are at exactly 1."""
 
 METRICS: tuple[str, ...] = get_args(Metric)
 
-PAIR_BYTES = 2**20
-"""float64 bytes of each side of the pairs measured together; on a CPU, see `block_bytes`."""
+PAIR_BYTES = 2**18
+"""float64 bytes of each side of the pairs measured together, which fit in a CPU's cache."""
 
 NORM_RANGE = (1e-15, 1e15)
 """Smallest and largest norm of a row; beyond them float32 squares overflow or lose digits."""
@@ -70,14 +70,19 @@ def pair_distances(
 
 
 def unit_rows(rows: Any) -> Any:
-    """The rows divided by their norms, float64 [b, d]; rows of norm 0 as they are.
+    """The rows at norm 1, float64 [b, d]; rows of norm 0 as they are.
 
     Args:
         rows: float64 [b, d], NumPy or torch.
     """
+    return rows * _inverse_norms(rows)
+
+
+def _inverse_norms(rows: Any) -> Any:
+    """1 / norm of each row, [b, 1]; 1 for rows of norm 0."""
     norms = array_namespace(rows).sqrt(_dots(rows, rows))
     norms[norms == 0] = 1.0
-    return rows / norms[:, None]
+    return (1 / norms)[:, None]
 
 
 def norm_error(row: int, norm: float) -> InputError:
@@ -94,7 +99,8 @@ def _distance(a: Any, b: Any, metric: Metric) -> Any:
     if metric == "euclidean":
         a -= b
         return array_namespace(a).sqrt(_dots(a, a))
-    a, b = unit_rows(a), unit_rows(b)
+    a *= _inverse_norms(a)
+    b *= _inverse_norms(b)
     cosine = _dots(a, b)
     if metric == "absolute_cosine":
         opposite = cosine < 0
