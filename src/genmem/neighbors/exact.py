@@ -5,7 +5,8 @@ speed. Its rounding error is bounded (`float32_bound`): every reference that sco
 bound of a query's k-th best is a candidate, and candidates are measured again in float64, from
 differences. So the answer is exact, near-duplicates keep their digits, and block size, batch size
 and thread count cannot change it. Small searches take their candidates from a float64 product
-(`_small`); what they measure, and so the answer, is the same to the last bit.
+(`_small`), and large ones from rows rounded to bfloat16 on CPUs that multiply those far faster
+(`_rounding`); what they measure, and so the answer, is the same to the last bit.
 
 Ties would make every pair a candidate. So equal queries are searched once; of equal references, and
 of those orthogonal to a query, only the first k are candidates; and nearly equal references are
