@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genmem.distributed import search
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.neighbors import METRICS, nearest
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files it leaves to its processes
@@ -53,6 +53,9 @@ def test_leave_one_out_is_that_of_one_process(cluster, tmp_path, rows):
     expected = nearest(references, references, k=3, exclude_self=True)
     shards = save_shards(tmp_path, references, [700, 1550])
     assert_same(search(references, shards, cluster=cluster, k=3, exclude_self=True), expected)
+    for others in (shards[1:], [*shards[1:], shards[0]]):
+        with pytest.raises(UsageError, match="the shards hold other rows than the queries"):
+            search(references, others, cluster=cluster, exclude_self=True)
 
 
 def test_a_machine_that_is_lost_changes_no_bit(machines, cluster, tmp_path, rows):

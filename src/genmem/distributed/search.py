@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genmem.arrays import as_features, to_numpy
 from genmem.distributed.cluster import Cluster, Shared
 from genmem.distributed.shards import Shard, check_finite, first_rows, open_shard, parts_of
 from genmem.distributed.threads import one_thread
-from genmem.errors import InputError
+from genmem.errors import InputError, UsageError
 from genmem.images import Progress
 from genmem.neighbors import Candidates, Metric, Nearest, NearestNeighbors
 
@@ -46,7 +47,8 @@ def search(
         cluster: does the work.
         k: neighbors per query.
         metric: as for `nearest`.
-        exclude_self: the references are the queries, and no row is its own neighbor.
+        exclude_self: the references are the queries, which is checked, and no row is its own
+            neighbor.
         progress: told how many references are compared.
 
     Returns:
@@ -55,16 +57,33 @@ def search(
     Raises:
         InputError: a shard is no features [m, d], not finite, or of another dimension; or there are
             fewer than k references.
-        UsageError: k or metric is not one of the allowed values.
+        UsageError: k or metric is not one of the allowed values, or with `exclude_self` the shards
+            hold other rows than the queries.
     """
     queries = to_numpy(as_features(queries, role="queries"))
     opened = [open_shard(shard) for shard in shards]
+    if exclude_self and not _hold(opened, queries):
+        raise UsageError(
+            "exclude_self compares a set with itself, but the shards hold other rows than the "
+            "queries."
+        )
     merged = NearestNeighbors(queries, k=k, metric=metric, exclude_self=exclude_self)
     for candidates in search_shards(
         queries, opened, cluster=cluster, k=merged.width, metric=metric, progress=progress
     ):
         merged.merge(candidates)
     return merged.compute()
+
+
+def _hold(shards: Sequence[Shard], queries: NDArray[Any]) -> bool:
+    """Whether the rows of all shards, in their order, are the queries."""
+    if sum(shard.rows for shard in shards) != len(queries):
+        return False
+    return all(
+        np.array_equal(queries[first + start : first + start + len(rows)], rows)
+        for first, shard in zip(first_rows(shards), shards, strict=True)
+        for start, rows in parts_of(shard)
+    )
 
 
 def search_shards(

@@ -24,7 +24,7 @@ class FakeRay:
     def __init__(self, resources):
         self.resources = resources
         self.options, self.results, self.cancelled = [], {}, []
-        self.running = False
+        self.running, self.ended = False, []
 
     def is_initialized(self):
         return self.running
@@ -51,6 +51,9 @@ class FakeRay:
         return decorate
 
     def wait(self, tasks, num_returns, timeout=None):
+        if timeout == 0:
+            ended = [task for task in tasks if task in self.ended]
+            return ended, [task for task in tasks if task not in ended]
         return tasks[:num_returns], tasks[num_returns:]
 
     def get(self, task):
@@ -105,9 +108,11 @@ def test_a_run_that_is_not_finished_ends_the_study(monkeypatch, spec, outcome, e
         backend.wait()
 
 
-def test_a_backend_that_is_stopped_cancels_its_runs_and_ends_its_own_cluster(monkeypatch, spec):
-    ray, backend = build(monkeypatch, {"CPU": 2}, True)
+def test_a_backend_that_is_stopped_cancels_what_runs_and_ends_its_own_cluster(monkeypatch, spec):
+    ray, backend = build(monkeypatch, {"CPU": 4}, True)
     backend.start(spec)
+    backend.start(spec)
+    ray.ended = [0]
     backend.stop()
-    assert ray.cancelled == [0]
+    assert ray.cancelled == [1]
     assert not ray.running

@@ -73,11 +73,16 @@ class RayBackend:
         return spec
 
     def stop(self) -> None:
-        """See `Backend`. A cluster that was started here ends."""
-        for task in self._specs:
-            self._ray.cancel(task)
+        """See `Backend`. A cluster that was started here ends.
+
+        A run is cancelled so that it saves and leaves its place. One that has ended is not: Ray
+        2.60 aborts this process when a task is cancelled as it ends.
+        """
         if self._specs:
             tasks = list(self._specs)
+            _, running = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)
+            for task in running:
+                self._ray.cancel(task)
             self._ray.wait(tasks, num_returns=len(tasks), timeout=_STOP_SECONDS)
         self._specs.clear()
         self._cluster.close()
