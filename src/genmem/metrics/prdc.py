@@ -7,6 +7,9 @@ boundary, which only copies lie on; the released codes do, and are followed: clo
 and recall, open for density and coverage (so that an exact copier has density 1). Departure: an
 open ball of radius 0, of a row that is there k + 1 times, holds that row. All four expect sets of
 comparable size: the balls shrink as a set grows.
+
+Intervals: precision and density are means over independent generated rows, so theirs are those of a
+share and of a mean. Recall and coverage hang on all generated rows at once, and have none.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from numpy.typing import NDArray
 
 from genmem.arrays import as_feature_sets, check_at_least, row_counts, take_rows, to_numpy
 from genmem.errors import UsageError
+from genmem.metrics.intervals import LEVEL, clopper_pearson, mean_interval
 from genmem.neighbors import ball_overlap, nearest
-from genmem.results import Result
+from genmem.results import Interval, Result
 
 NAMES = ("precision", "recall", "density", "coverage")
 
@@ -222,15 +226,20 @@ def prdc(
     occupied = dict(zip(radii, overlap.occupied, strict=True))
     results: dict[str, Result] = {}
     for name, k in k_of.items():
+        interval = None
         if name == "precision":
-            value = (held_by[False, k] > 0).mean()
+            held = held_by[False, k] > 0
+            value, interval = held.mean(), _share_interval(held)
         elif name == "recall":
             value = overlap.reached.mean()
         elif name == "density":
-            value = held_by[True, k].mean() / k
+            values = held_by[True, k] / k
+            value, interval = values.mean(), mean_interval(values, lowest=0.0)
         else:
             value = occupied[True, k].mean()
-        results[name] = Result(name=name, value=float(value), n=n, parts={"neighborhood": k})
+        results[name] = Result(
+            name=name, value=float(value), n=n, parts={"neighborhood": k}, interval=interval
+        )
     return results
 
 
@@ -242,6 +251,16 @@ def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
         precision_neighborhood=neighborhood,
         density_neighborhood=neighborhood,
     )[name]
+
+
+def _share_interval(held: NDArray[np.bool_]) -> Interval:
+    low, high = clopper_pearson(int(held.sum()), len(held))
+    return Interval(
+        low=low,
+        high=high,
+        level=LEVEL,
+        method="Clopper–Pearson over the generated images, training images held fixed",
+    )
 
 
 def _inside(radii: NDArray[np.float64]) -> NDArray[np.float64]:
