@@ -91,13 +91,9 @@ def spaces_table(score: Score) -> Table:
     names = [name for name in metrics() if any(name in one.metrics for one in columns.values())]
     return Table(
         caption="All metrics by feature space, with their intervals",
-        columns=("Metric", *map(printable, columns), "Better"),
+        columns=("Metric", *map(printable, columns)),
         rows=tuple(
-            (
-                name,
-                *(_cell(name, one.metrics.get(name)) for one in columns.values()),
-                metrics()[name].better,
-            )
+            (name, *(_cell(name, one.metrics.get(name)) for one in columns.values()))
             for name in names
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from genmem.metrics.registry import metrics
 from genmem.report.common.terminal import new_table
 from genmem.report.score.tables import Row, metric_tables, spaces_table
 from genmem.report.score.verdict import verdict
@@ -44,13 +45,14 @@ def score_table(score: Score) -> Table:
 def _add_spaces(table: Table, score: Score) -> Table:
     """The metrics in several feature spaces, a column each; an interval is below its value."""
     content = spaces_table(score)
-    first, *spaces, last = content.columns
+    first, *spaces = content.columns
     table.add_column(first, no_wrap=True)
     for space in spaces:
         table.add_column(space, justify="right")
-    table.add_column(last, max_width=16)
+    table.add_column("Better", max_width=16)
     for row in content.rows:
-        table.add_row(*(Text(cell.replace(" (", "\n(", 1)) for cell in row))
+        cells = [Text(cell.replace(" (", "\n(", 1)) for cell in row]
+        table.add_row(*cells, Text(metrics()[row[0]].better, style="dim"))
     return table
 
 
