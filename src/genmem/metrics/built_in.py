@@ -194,7 +194,7 @@ _ENTRIES = (
     ),
     Metric(
         name="kd",
-        function="genmem.metrics.kid:kd",
+        function="genmem.metrics.kid_interval:kd_with_interval",
         inputs=by_keyword("generated", "train", "seed"),
         title="Kernel distance",
         better="lower",

@@ -17,7 +17,6 @@ from genmem.arrays import (
     too_large,
 )
 from genmem.errors import UsageError
-from genmem.metrics.kid_interval import kd_interval
 from genmem.results import Result
 
 _PRODUCT_ROWS = 4_096
@@ -53,9 +52,8 @@ def kd(
         seed: of the subsets.
 
     Returns:
-        value, which noise may push below 0, with its `kd_interval`; parts: `deviation` (standard
-        deviation over subsets, divided by their number, as torch-fidelity reports), `subsets`,
-        `subset_size`.
+        value, which noise may push below 0; parts: `deviation` (standard deviation over subsets,
+        divided by their number, as torch-fidelity reports), `subsets`, `subset_size`.
 
     Raises:
         InputError: not finite floating-point features of one dimension with at least two rows, or
@@ -101,14 +99,11 @@ def kd(
             f"a set has fewer than {subset_size} rows, so subsets of {size} were compared: the "
             "value stays unbiased, its deviation is larger.",
         )
-    value, deviation = float(values.mean()), float(values.std())
-    interval = kd_interval(value=value, deviation=deviation, subsets=subsets, seed=seed, **sets)
     return Result(
         name="kd",
-        value=value,
+        value=float(values.mean()),
         n=counts,
-        interval=interval,
-        parts={"deviation": deviation, "subsets": subsets, "subset_size": size},
+        parts={"deviation": float(values.std()), "subsets": subsets, "subset_size": size},
         seed=seed,
         notes=notes,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,25 @@ from numpy.typing import NDArray
 
 from genmem.arrays import block_slices, take_rows, to_numpy
 from genmem.metrics.intervals import LEVEL, NORMAL
-from genmem.results import Interval
+from genmem.metrics.kid import kd as kd
+from genmem.results import Interval, Result
 
 COMPARED = 1_000
 """Rows of each set that every generated row is compared with."""
+
+
+def kd_with_interval(*, generated: Any, train: Any, seed: int = 0) -> Result:
+    """`kd` with its interval. Arguments and errors as in `kd`."""
+    result = kd(generated=generated, train=train, seed=seed)
+    interval = kd_interval(
+        value=result.value,
+        deviation=float(result.parts["deviation"]),
+        subsets=int(result.parts["subsets"]),
+        generated=generated,
+        train=train,
+        seed=seed,
+    )
+    return replace(result, interval=interval)
 
 
 def kd_interval(
