@@ -33,6 +33,15 @@ def provenance(*, seed: int) -> dict[str, Any]:
     }
 
 
+def describe_versions() -> str:
+    """Versions of genmem, of Python and the system, and of the libraries that decide numbers."""
+    known = {name: _version(name) for name in _LIBRARIES}
+    own = known.pop("genmem") or "(not installed)"
+    libraries = ", ".join(f"{name} {number or 'missing'}" for name, number in known.items())
+    system = f"{platform.system()} {platform.machine()}"
+    return f"genmem {own}\nPython {platform.python_version()}, {system}\n{libraries}"
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -1,6 +1,7 @@
 """Every way in which a command line can fail is one line on stderr and an exit code."""
 
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import typer
 from genmem import __version__
 from genmem.cli import commands
 from genmem.cli.app import run
+from genmem.cli.examples import EXAMPLES
 from genmem.errors import InputError, WeightsError
 
 
@@ -67,9 +69,61 @@ def test_any_other_runtime_error_is_a_bug_and_is_not_hidden(monkeypatch):
         run(["score"])
 
 
-def test_the_version_is_printed_on_stdout(capsys):
+def test_the_version_comes_with_those_that_decide_numbers(capsys):
+    import torch
+
     assert run(["--version"]) == 0
-    assert capsys.readouterr().out == f"genmem {__version__}\n"
+    first, python, libraries = capsys.readouterr().out.splitlines()
+    assert first == f"genmem {__version__}"
+    assert python.startswith(f"Python {platform.python_version()}, ")
+    assert f"torch {torch.__version__.partition('+')[0]}" in libraries
+    assert "onnxruntime" in libraries
+
+
+def test_python_m_genmem_is_the_command():
+    process = subprocess.run(
+        [sys.executable, "-m", "genmem", "--version"], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.startswith(f"genmem {__version__}\n")
+
+
+def test_every_help_ends_with_examples(capsys):
+    for name in EXAMPLES:
+        assert run([*name.split(), "--help"]) == 0
+        ending = capsys.readouterr().out.rpartition("Examples:\n")[2]
+        assert [line.strip() for line in ending.splitlines()] == list(EXAMPLES[name])
+
+
+def complete(words, monkeypatch, capsys):
+    """What bash is offered for the last of `words`."""
+    monkeypatch.setenv("_GENMEM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    with pytest.raises(SystemExit) as ending:
+        run([])
+    assert ending.value.code == 0
+    return capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["genmem", "sc"], ["score"]),
+        (["genmem", "train", "g"], ["gan"]),
+        (["genmem", "score", "a", "--bac"], ["--backbone"]),
+        (["genmem", "score", "a", "--device", "c"], ["cpu", "cuda"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_choices(words, offered, monkeypatch, capsys):
+    assert complete(words, monkeypatch, capsys) == offered
+
+
+def test_the_script_of_the_completion_is_shown(monkeypatch, capsys):
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: "bash")
+    with pytest.raises(SystemExit):
+        run(["--show-completion"])
+    script = capsys.readouterr().out
+    assert "_GENMEM_COMPLETE=complete_bash" in script
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

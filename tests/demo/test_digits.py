@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pytest
@@ -48,3 +49,14 @@ def test_the_demo_leaves_a_folder_of_other_files_alone(tmp_path, capsys):
     assert run(["demo", "--out", str(tmp_path)]) == 2
     assert "holds other files" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_score_and_audit_of_the_demo_agree_on_both_generators(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GENMEM_CACHE", str(tmp_path / "cache"))
+    assert run(["demo", "--out", str(tmp_path / "demo")]) == 0
+    output = capsys.readouterr().out
+    for judge in ("score", "audit"):
+        assert re.search(rf"verdict of the {judge} +no sign of copying +copying", output)
+    assert "By FD alone the copying generator is better." in output
+    pages = ("honest.html", "copying.html", "honest-audit/audit.html", "copying-audit/audit.html")
+    assert all((tmp_path / "demo" / page).is_file() for page in pages)

@@ -2,6 +2,7 @@
 
 app.py                 runs a command line; exit codes and error messages
 commands.py            all commands, registered
+examples.py            the examples at the end of each help text
 options.py             the options that several commands share
 parsing.py             parsers of option values
 outputs.py             output files and directories

@@ -27,6 +27,9 @@ from genmem.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATION_SIGNALS,
 from genmem.errors import GenmemError, UsageError, os_reason
 from genmem.io.streams import discard_stdout, prepare_streams
 
+COMPLETE = "_GENMEM_COMPLETE"
+"""Set by the script of `genmem --install-completion` when the tab key is pressed."""
+
 _MAY_BE_EMPTY = ("--id", "--label")
 """Options that take the name of a column; pandas writes its index under an empty one."""
 
@@ -78,8 +81,10 @@ def _invoke(arguments: Sequence[str]) -> int:
 
     from genmem.cli.commands import app
 
-    _refuse_empty_values(arguments)
     command = typer.main.get_command(app)
+    if COMPLETE in os.environ:  # the shell asks how the line goes on; ends the process
+        command.main(args=[], prog_name="genmem")
+    _refuse_empty_values(arguments)
     _refuse_repeated_sets(command, arguments)
     try:
         with command.make_context("genmem", list(arguments) or ["--help"]) as context:

@@ -20,6 +20,7 @@ from genmem.cli.cheat import CheatCommand, cheat
 from genmem.cli.compare import compare
 from genmem.cli.demo import demo
 from genmem.cli.duplicates import duplicates
+from genmem.cli.examples import add_examples
 from genmem.cli.features import features
 from genmem.cli.query import query
 from genmem.cli.reference import reference
@@ -32,7 +33,6 @@ from genmem.cli.train import train
 app = typer.Typer(
     name="genmem",
     help="Measure training-sample memorization in generative image models.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -41,9 +41,9 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        from genmem import __version__
+        from genmem.provenance import describe_versions
 
-        print(f"genmem {__version__}")
+        print(describe_versions())
         raise typer.Exit
 
 
@@ -52,7 +52,10 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the versions of genmem and what it runs on.",
         ),
     ] = False,
 ) -> None:
@@ -66,3 +69,4 @@ for _command in (features, submit, demo):
     app.command()(_command)
 for _group in (reference, arena, backbones, train, study):
     app.add_typer(_group)
+add_examples(app)

@@ -38,19 +38,43 @@ class DemoImages:
 
 def demo_images(seed: int) -> DemoImages:
     """Split scikit-learn's digits in two, and generate digits from the first part in two ways."""
+    rng = np.random.default_rng(seed)
+    train, labels, test = _split(rng)
+    return DemoImages(
+        train=_pngs(train),
+        test=_pngs(test),
+        honest=_pngs(sample_honestly(train, labels, count=GENERATED, rng=rng)),
+        copying=[_noisy_jpeg(digit, rng) for digit in train[rng.integers(TRAIN, size=GENERATED)]],
+    )
+
+
+def demo_digits(seed: int) -> tuple[Digits, NDArray, Digits]:
+    """The digits of the demo: train, float64 [600, 64], its labels, and test [400, 64]."""
+    return _split(np.random.default_rng(seed))
+
+
+def save_demo_images(folder: Path, seed: int = 0) -> Path:
+    """Write the demo's sets into train, test, honest and copying in `folder`; returns `folder`.
+
+    Nothing is done where all four are there.
+    """
+    names = ("train", "test", "honest", "copying")
+    if not all((folder / name).is_dir() for name in names):
+        images = demo_images(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            save_images(getattr(images, name), folder / name)
+    return folder
+
+
+def _split(rng: np.random.Generator) -> tuple[Digits, NDArray, Digits]:
+    """Digits in random order: training digits with their labels, and held-out digits."""
     from sklearn.datasets import load_digits
 
-    rng = np.random.default_rng(seed)
     pixels, targets = map(np.asarray, load_digits(return_X_y=True))
     order = rng.permutation(len(pixels))
     digits, labels = pixels[order], targets[order]
-    train = digits[:TRAIN]
-    return DemoImages(
-        train=_pngs(train),
-        test=_pngs(digits[TRAIN : TRAIN + TEST]),
-        honest=_pngs(sample_honestly(train, labels[:TRAIN], count=GENERATED, rng=rng)),
-        copying=[_noisy_jpeg(digit, rng) for digit in train[rng.integers(TRAIN, size=GENERATED)]],
-    )
+    return digits[:TRAIN], labels[:TRAIN], digits[TRAIN : TRAIN + TEST]
 
 
 def sample_honestly(
