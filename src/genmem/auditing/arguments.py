@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
 
 from genmem.auditing.augment_option import AugmentationFamilies, build_families
@@ -68,11 +69,12 @@ class Arguments:
 
     def check(self) -> None:
         """Refuse arguments that do not go together, before anything is read."""
-        if not 0 < self.level < 1:
-            raise UsageError(f"level: expected a rate between 0 and 1, got {self.level}.")
-        if not 1 <= self.neighbors <= MAX_NEIGHBORS:
+        if not isinstance(self.level, Real) or not 0 < self.level < 1:
+            raise UsageError(f"level: expected a rate between 0 and 1, got {self.level!r}.")
+        if not isinstance(self.neighbors, Integral) or not 1 <= self.neighbors <= MAX_NEIGHBORS:
             raise UsageError(
-                f"neighbors: expected at least 1 and at most {MAX_NEIGHBORS}, got {self.neighbors}."
+                f"neighbors: expected at least 1 and at most {MAX_NEIGHBORS}, got "
+                f"{self.neighbors!r}."
             )
         check_seed(self.seed)
         if self.local is not False and any(entry.name == LOCAL for entry in self.backbones):

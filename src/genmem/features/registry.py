@@ -96,9 +96,13 @@ def find_backbone(backbone: BackboneLike) -> Backbone:
     if backbone.startswith("timm:"):
         return timm_models.timm_backbone(backbone.removeprefix("timm:"))
     similar = difflib.get_close_matches(backbone, _registry(), n=3)
-    hint = f"did you mean {' or '.join(similar)}? " if similar else ""
+    if similar:
+        raise UsageError(
+            f"unknown backbone {backbone!r}: did you mean {' or '.join(similar)}? `genmem "
+            "backbones` lists all. Several backbones are a list."
+        )
     raise UsageError(
-        f"unknown backbone {backbone!r}: {hint}Known are {', '.join(_registry())}, timm:NAME, "
+        f"unknown backbone {backbone!r}: Known are {', '.join(_registry())}, timm:NAME, "
         f"NAME@SIDE, and the path of a {', '.join(custom_models.SUFFIXES)} file."
     )
 

@@ -108,7 +108,7 @@ class IterableSource(ImageSource):
 def is_item(value: object) -> bool:
     """Whether a value that could be iterated is one item: a dictionary, or a batch with labels."""
     if isinstance(value, Mapping):
-        return any(key in value for key in KEYS)
+        return True
     if not isinstance(value, tuple | list) or len(value) < 2:
         return False
     first, *others = value

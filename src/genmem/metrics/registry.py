@@ -58,6 +58,8 @@ def metric_names(names: Sequence[str] | None) -> tuple[str, ...]:
         return tuple(name for name, metric in known.items() if metric.by_default)
     if isinstance(names, str):
         raise UsageError(f"metrics: expected a list of names, got the text {names!r}.")
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"metrics: expected a list of names, got {str(names)[:60]}.")
     if not names:
         raise UsageError(f"metrics: expected at least one of {', '.join(known)}, got none.")
     by_alias = {alias: metric.name for metric in known.values() for alias in metric.aliases}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genmem.errors import UsageError
 from genmem.features import (
     BackboneLike,
@@ -255,5 +257,5 @@ def _left_out(lacking: Mapping[str, str]) -> Iterator[str]:
 
 def check_seed(seed: int) -> None:
     """Raise UsageError unless NumPy's generators take the seed."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed}.")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed: expected a whole number from 0 to 2³² − 1, got {seed!r}.")
