@@ -1,6 +1,7 @@
 """`genmem.compare`: scores of several models, differences of pairs, and places with ties."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,46 @@ def test_without_intervals_places_follow_the_values():
     }
 
 
+def test_a_model_without_an_interval_leaves_the_places_of_the_others_open():
+    results = {"a": result(1.0, 0.5, 1.5), "b": result(1.1, 0.6, 1.6), "few": result(9.0)}
+    found = ranks(results, differences(results, metric="fd"), metric="fd")
+    assert {name: (one.place, one.low, one.high) for name, one in found.items()} == {
+        "a": (1, 1, 3),
+        "b": (2, 1, 3),
+        "few": (3, 1, 3),
+    }
+
+
+def test_penalized_sets_rank_last_and_leave_the_others_tied(sets):
+    train, honest, other = sets["train"], sets["models"]["honest"], sets["models"]["other"]
+    models = {"copies": train + 1e-3, "honest": honest, "other": other, "shifted": other + 9}
+    found = genmem.compare(models, train=train, metrics=["mifid"], tau=0.05)
+    assert found["copies"]["mifid"].value < found["shifted"]["mifid"].value
+    places = {name: (one.low, one.high) for name, one in found.ranks["mifid"].items()}
+    assert places == {"copies": (4, 4), "honest": (1, 2), "other": (1, 2), "shifted": (3, 3)}
+
+
+def test_a_value_that_is_no_number_has_no_place(comparison):
+    scores = dict(comparison.scores)
+    undefined = replace(scores["honest"]["copied_fraction"], value=math.nan)
+    scores["honest"] = replace(
+        scores["honest"], metrics={**scores["honest"].metrics, "copied_fraction": undefined}
+    )
+    found = comparison_of(scores)
+    assert set(found.ranks["copied_fraction"]) == {"other", "shifted", "copier"}
+    assert all(math.isfinite(one.value) for one in found.differences)
+    assert "honest" in found.ranks["fd"]
+
+
+def test_notes_and_errors_name_the_model(sets):
+    train, honest = sets["train"], sets["models"]["honest"]
+    notes = genmem.compare({"same": train, "honest": honest}, train=train, metrics=["kd"]).notes
+    assert any(note.startswith("same: generated and train are the same set") for note in notes)
+    broken = np.full_like(honest, np.nan)
+    with pytest.raises(InputError, match="scoring broken: generated: row 0"):
+        genmem.compare({"honest": honest, "broken": broken}, train=train, metrics=["kd"])
+
+
 def test_direction_comes_from_the_registry():
     assert direction("recall") == 1
     assert direction("fid") == direction("copied_fraction") == -1
@@ -170,7 +211,9 @@ def test_wrong_models_are_refused(sets):
         genmem.compare({"a": train}, train=train)
     with pytest.raises(UsageError, match="list"):
         genmem.compare([train, train], train=train)
-    with pytest.raises(InputError, match="b"):
+    with pytest.raises(UsageError, match="texts"):
+        genmem.compare({1: train, 2: train}, train=train)
+    with pytest.raises(InputError, match="scoring b: .* dimension"):
         genmem.compare({"a": train, "b": train[:, :3]}, train=train, metrics=["fd"])
 
 

@@ -80,8 +80,9 @@ def compare(
         check_writable(report, suffixes=(".html", ".htm"))
     outputs = {"--json": json, "--report": report, "--markdown": markdown, "--latex": latex}
     inputs = {f"SOURCE {name}": source for name, source in sources.items()}
+    inputs |= {"--train": train, "--test": test, "--weights": weights}
     check_outputs(
-        outputs, inputs={**inputs, "--train": train, "--test": test, "--weights": weights}
+        outputs, inputs={**inputs, "--tau": None if isinstance(threshold, float) else tau}
     )
     on_stdout = [name for name, value in outputs.items() if value == STDOUT]
     if len(on_stdout) > 1:
@@ -141,14 +142,19 @@ def _parse_models(texts: list[str]) -> dict[str, str]:
     """Sources by name; a name follows the last `=`, unless the whole text is an existing file.
 
     Raises:
-        UsageError: two have the same name.
+        UsageError: two have the same name, or there is one only.
     """
     sources: dict[str, str] = {}
     for text in texts:
         source, equals, name = text.rpartition("=")
         if not (equals and source and name.strip()) or Path(text).exists():
-            source, name = text, Path(text.rstrip("/")).name
+            source, name = text, Path(text.rstrip("/")).name or text
+        name = name.strip()
         if name in sources:
-            raise UsageError(f"{name} names two models; give each a name of its own: {text}=NAME.")
-        sources[name.strip()] = source
+            raise UsageError(
+                f"{name} names two models; give each a name of its own: {source}=NAME."
+            )
+        sources[name] = source
+    if len(sources) == 1:
+        raise UsageError("SOURCE: expected two models or more, got one; genmem score takes one.")
     return sources

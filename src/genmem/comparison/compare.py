@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from genmem.arrays import as_source
 from genmem.comparison.differences import differences
 from genmem.comparison.ranks import ranks
 from genmem.comparison.results import Comparison, Difference, Rank
-from genmem.errors import UsageError
+from genmem.errors import InputError, UsageError
 from genmem.features import BackboneLike, Device
 from genmem.images import ValueRange
 from genmem.progress import ProgressOption, show_progress
@@ -84,6 +85,8 @@ def compare(
             "models: expected a dict of two or more, {name: images or features}, got "
             f"{len(models) if isinstance(models, Mapping) else type(models).__name__}."
         )
+    if not all(isinstance(name, str) and name for name in models):
+        raise UsageError(f"models: expected names that are texts, got {list(models)!r}.")
     fixed: dict[str, Any] = {"train": as_source(train, role="train")}
     if test is not None:
         fixed["test"] = as_source(test, role="test")
@@ -110,24 +113,34 @@ def compare(
         )
         for name, source in sources.items():
             started = time.perf_counter()
-            sets = load_feature_sets(
-                {"generated": source, **fixed},
-                stack=stack,
-                backbone=loaded,
-                options=options,
-                statistics=True,
-            )
-            loaded = sets.extractor or loaded
-            fixed = {role: one for role, one in sets.by_role.items() if role != "generated"}
-            extracted = time.perf_counter()
-            score = score_feature_sets(
-                on_gpu(sets, device), plans[name], yardstick=yardstick, progress=show
-            )
+            with _named(name):
+                sets = load_feature_sets(
+                    {"generated": source, **fixed},
+                    stack=stack,
+                    backbone=loaded,
+                    options=options,
+                    statistics=True,
+                )
+                loaded = sets.extractor or loaded
+                fixed = {role: one for role, one in sets.by_role.items() if role != "generated"}
+                extracted = time.perf_counter()
+                score = score_feature_sets(
+                    on_gpu(sets, device), plans[name], yardstick=yardstick, progress=show
+                )
             yardstick = score.yardstick
             total = time.perf_counter() - started
             seconds = {"features": extracted - started, **score.seconds, "total": total}
             scores[name] = replace(score, seconds=seconds)
     return comparison_of(scores)
+
+
+@contextmanager
+def _named(model: str) -> Iterator[None]:
+    """Say of which model an error is; its images are "generated" in all of them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"scoring {model}: {error}") from error
 
 
 def comparison_of(scores: Mapping[str, Score]) -> Comparison:
@@ -139,7 +152,11 @@ def comparison_of(scores: Mapping[str, Score]) -> Comparison:
     pairs: list[Difference] = []
     by_metric: dict[str, dict[str, Rank]] = {}
     for metric in dict.fromkeys(name for score in scores.values() for name in score.metrics):
-        results = {name: one[metric] for name, one in scores.items() if metric in one.metrics}
+        results = {
+            name: one[metric]
+            for name, one in scores.items()
+            if metric in one.metrics and math.isfinite(one[metric].value)
+        }
         if len(results) < MIN_MODELS:
             continue
         of_metric = differences(results, metric=metric)
@@ -153,7 +170,7 @@ def comparison_of(scores: Mapping[str, Score]) -> Comparison:
 
 
 def _notes(scores: Mapping[str, Score]) -> list[str]:
-    """What a reader of the table must know: copying models, and sets of unequal sizes."""
+    """What a reader must know: copying models, unequal or equal sets, and each score's notes."""
     notes = []
     copying = [
         name for name, score in scores.items() if score.verdict and score.verdict.label == "copying"
@@ -167,8 +184,8 @@ def _notes(scores: Mapping[str, Score]) -> list[str]:
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count or 0:,}" for name, count in counts.items())
         notes.append(
-            f"the models have unequal numbers of images ({listed}), and FD falls with the number. "
-            "Give as many of each."
+            f"the models have unequal numbers of images ({listed}): FD falls with the number, and "
+            "precision, recall, density and coverage depend on it. Give as many of each."
         )
     same = [
         f"{first} and {second}"
@@ -177,4 +194,11 @@ def _notes(scores: Mapping[str, Score]) -> list[str]:
         if scores[first].inputs["generated"].digest == scores[second].inputs["generated"].digest
     ]
     notes += [f"{pair} are the same images, byte for byte." for pair in same]
-    return notes
+    models: dict[str, list[str]] = {}
+    for name, score in scores.items():
+        for note in score.notes:
+            models.setdefault(note, []).append(name)
+    return notes + [
+        note if len(names) == len(scores) else f"{', '.join(names)}: {note}"
+        for note, names in models.items()
+    ]

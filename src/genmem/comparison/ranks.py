@@ -33,7 +33,7 @@ def ranks(
     set last (`metrics.mifid.Standing`); its intervals then say nothing of places.
 
     Args:
-        results: the metric by model.
+        results: the metric by model, finite.
         differences: of all their pairs.
         metric: its name.
 
@@ -45,21 +45,28 @@ def ranks(
         return None
     keys = {name: _key(result, sign) for name, result in results.items()}
     places = {name: 1 + sum(key < keys[name] for key in keys.values()) for name in keys}
-    certain = not any(key[0] for key in keys.values()) and all(
-        one.separate is not None for one in differences
-    )
-    if not certain:
+    if all(one.separate is None for one in differences):
         return {name: Rank(place=place, low=place, high=place) for name, place in places.items()}
-    out = {}
-    for name, place in places.items():
-        better = worse = 0
-        for one in differences:
-            if name not in (one.first, one.second) or not one.separate:
-                continue
-            gain = sign * one.value * (1 if name == one.first else -1)
-            better, worse = better + (gain < 0), worse + (gain > 0)
-        out[name] = Rank(place=place, low=1 + better, high=len(results) - worse)
-    return out
+    better, worse = dict.fromkeys(results, 0), dict.fromkeys(results, 0)
+    for one in differences:
+        ahead, behind = one.first, one.second
+        if _certain_gain(one, keys, sign) < 0:
+            ahead, behind = behind, ahead
+        if _certain_gain(one, keys, sign):
+            better[behind] += 1
+            worse[ahead] += 1
+    return {
+        name: Rank(place=place, low=1 + better[name], high=len(results) - worse[name])
+        for name, place in places.items()
+    }
+
+
+def _certain_gain(one: Difference, keys: Mapping[str, tuple[int, float]], sign: int) -> float:
+    """Above 0 where the first model is better for certain, below where the second is, else 0."""
+    first, second = keys[one.first], keys[one.second]
+    if first[0] or second[0]:  # penalized by MiFID: the rule decides, not the values
+        return (first < second) - (first > second)
+    return sign * one.value if one.separate else 0
 
 
 def _key(result: Result, sign: int) -> tuple[int, float]:

@@ -41,7 +41,7 @@ class Rank:
         place: by value; equal values share the better place.
         low, high: the places that the differences leave open: `low` is one more than the number
             of models that are better for certain, `high` the number of models that are not worse
-            for certain. Both are `place` where the metric has no intervals.
+            for certain. Both are `place` where no model's metric has an interval.
     """
 
     place: int
@@ -60,9 +60,10 @@ class Comparison:
     Attributes:
         scores: by model, in the given order; their keys name the models.
         ranks: by metric, then by model; only metrics with a better direction, and only models that
-            have the metric.
-        differences: of all pairs, for each metric that two models have.
-        notes: sentences about the comparison as a whole.
+            have a finite value.
+        differences: of all pairs, for each metric of which two models have a finite value.
+        notes: sentences about the comparison as a whole, and those of the scores, with the names
+            of the models where not all have them.
     """
 
     scores: Mapping[str, Score]

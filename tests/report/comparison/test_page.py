@@ -115,8 +115,9 @@ def test_the_command_writes_every_form(files, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a_model"], "two or more"),
         (["a_model", "copier=a_model"], "names two models"),
+        (["a_model=x", "copier= x"], "names two models"),
+        (["a_model"], "two models or more"),
         (["a_model", "copier", "--json", "-", "--latex", "-"], "both write to stdout"),
         (["a_model", "copier", "--report", "x.pdf"], ".html"),
     ],

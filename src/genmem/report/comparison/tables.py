@@ -16,8 +16,9 @@ from genmem.report.score.interpretation import metric_of, value_text
 from genmem.report.score.tables import interval_text
 
 BOLD = (
-    "Bold: no model is better for certain, all pairs judged together at 95 %. Metrics without an "
-    "interval have no bold values."
+    "Bold: no model is better for certain, all pairs judged together at 95 %. Values without an "
+    "interval are never bold, and places of metrics without intervals are the order of the values "
+    "alone."
 )
 """What the marks of the table mean."""
 
