@@ -226,21 +226,24 @@ def prdc(
     occupied = dict(zip(radii, overlap.occupied, strict=True))
     results: dict[str, Result] = {}
     for name, k in k_of.items():
-        interval = None
-        if name == "precision":
-            held = held_by[False, k] > 0
-            value, interval = held.mean(), _share_interval(held)
-        elif name == "recall":
-            value = overlap.reached.mean()
-        elif name == "density":
-            values = held_by[True, k] / k
-            value, interval = values.mean(), mean_interval(values, lowest=0.0)
+        if name in ("recall", "coverage"):
+            value = (overlap.reached if name == "recall" else occupied[True, k]).mean()
+            interval = None
         else:
-            value = occupied[True, k].mean()
+            value, interval = _of_generated(name, held_by[name in _OPEN, k], k)
         results[name] = Result(
             name=name, value=float(value), n=n, parts={"neighborhood": k}, interval=interval
         )
     return results
+
+
+def _of_generated(name: str, held_by: NDArray[np.int64], k: int) -> tuple[float, Interval | None]:
+    """Precision or density, a mean over generated rows, from the balls that hold each."""
+    if name == "density":
+        values = held_by / k
+        return float(values.mean()), mean_interval(values, lowest=0.0)
+    held = held_by > 0
+    return float(held.mean()), _share_interval(held)
 
 
 def _single(name: str, generated: Any, train: Any, neighborhood: int) -> Result:
