@@ -213,7 +213,7 @@ def test_wrong_models_are_refused(sets):
         genmem.compare([train, train], train=train)
     with pytest.raises(UsageError, match="texts"):
         genmem.compare({1: train, 2: train}, train=train)
-    with pytest.raises(InputError, match="scoring b: .* dimension"):
+    with pytest.raises(InputError, match=r"scoring b: .* dimension"):
         genmem.compare({"a": train, "b": train[:, :3]}, train=train, metrics=["fd"])
 
 
