@@ -103,6 +103,21 @@ def test_the_error_of_rounded_scores_is_within_its_bound(metric):
     assert errors.max() > 1e-4  # so the rounding was there
 
 
+def test_the_bound_covers_the_rounding_of_a_product_halfway_between_bfloat16_numbers():
+    """1 + 255/65536 is rounded to 1; rows that bfloat16 holds lose nothing else."""
+    cpu = torch.device("cpu")
+    query, reference = np.float32([[1, 255 / 65536]]), np.float32([[1, 1]])
+    blocks = [
+        _blocks.rounded(_blocks.load_block(rows, slice(0, 1), metric="euclidean", device=cpu))
+        for rows in (query, reference)
+    ]
+    assert [float(block.errors) for block in blocks] == [0, 0]
+    buffer = _blocks.score_buffer(1, 1, device=cpu)
+    score = _blocks.scores_of(*blocks, "euclidean", buffer, short=buffer.to(torch.bfloat16))
+    assert score.item() == 0  # 1 − ‖reference‖²/2
+    assert 255 / 65536 < score_errors(*blocks, "euclidean").item() < 0.01
+
+
 @pytest.mark.parametrize("rounds", [False, True])
 @pytest.mark.parametrize("others", ["absolute_cosine", "cosine"])
 def test_two_distances_at_one_product_are_those_of_two_searches(

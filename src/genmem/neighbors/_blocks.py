@@ -250,9 +250,8 @@ def score_buffer(queries: int, references: int, *, device: torch.device) -> torc
 def rounded(block: Block) -> Block:
     """The block with rows that are rounded to bfloat16, whose products some CPUs do far faster."""
     rows = block.rows.to(torch.bfloat16)
-    lost = block.rows - rows
-    # A float32 sum of d squares is too small by d units at most.
-    errors = torch.linalg.vecdot(lost, lost).sqrt() * (1 + rows.shape[1] * 2.0**-24)
+    # In float64: squares of the smallest rows' differences are no normal float32 numbers.
+    errors = _squared_norms(block.rows - rows).sqrt().float() * (1 + 2.0**-20)
     return replace(block, rows=rows, errors=errors)
 
 

@@ -14,7 +14,7 @@ from genmem.neighbors.distances import Metric
 __all__ = ["PRODUCT_COLUMNS", "score_scale", "score_tolerance"]
 
 
-_BFLOAT16 = 2.0**-9
+_BFLOAT16 = 2.0**-8
 """What rounding to the nearest bfloat16 changes at most, relatively."""
 
 
@@ -63,7 +63,8 @@ def score_errors(
 
         |q·r − (q + δ)·(r + ε)| ≤ ‖δ‖‖r‖ + ‖q‖‖ε‖ + ‖δ‖‖ε‖
 
-    and the rounding of their product to bfloat16 at most 2⁻⁹ of it.
+    and the rounding of their product to bfloat16 at most 2⁻⁸ of it: 8 bits hold a number, so that half a
+    unit in the last place is up to 2⁻⁸ of it.
 
     Args:
         queries: the block of queries, b rows.
@@ -83,7 +84,9 @@ def score_errors(
     if queries.errors is not None:
         # One sum over all columns, which is rounded to bfloat16.
         products = (queries.norms + queries.errors) * (largest + _largest(block.errors))
-        errors = errors + (dimension * 2.0**-24 + _BFLOAT16) * products
+        # Matrix units may truncate their sums, which doubles the error of one, and lose what is
+        # smaller than a normal number.
+        errors = errors + (2 * (dimension + 8) * 2.0**-24 + 1.01 * _BFLOAT16) * products
         errors = errors + queries.errors * largest
     if block.errors is not None:
         lengths = queries.norms if queries.errors is None else queries.norms + queries.errors
