@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from genmem.errors import InputError
 from genmem.neighbors import METRICS, NearestNeighbors, _blocked, _blocks, _small, exact, nearest
 from genmem.neighbors.distances import pair_distances, unit_rows
 from genmem.neighbors.float32_bound import score_errors
@@ -142,6 +143,26 @@ def test_two_distances_at_one_product_are_those_of_two_searches(
     assert searches[0].queries is searches[1].queries
     for search, result in zip(searches, expected, strict=True):
         assert same(search.compute(), result)
+
+
+@pytest.mark.parametrize("pairs", [0, 2**30])
+def test_rows_of_one_direction_are_ordered_as_they_are_measured(pairs, monkeypatch):
+    """Their distances are rounding errors of unit rows, which centred rows have, too."""
+    monkeypatch.setattr(_small, "PAIRS", pairs)
+    direction = RNG.normal(size=7)
+    queries, references = (
+        direction * RNG.integers(1, 9_999, size=(count, 1)) for count in (20, 300)
+    )
+    expected = brute_force(queries, references, 3, "cosine")
+    assert same(nearest(queries, references, k=3, metric="cosine"), expected)
+
+
+@pytest.mark.parametrize("pairs", [0, 2**30])
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_rows_too_small_or_large_to_be_squared_are_refused(pairs, size, monkeypatch):
+    monkeypatch.setattr(_small, "PAIRS", pairs)
+    with pytest.raises(InputError, match="row 2 has a norm"):
+        nearest(np.ones((2, 4)), np.float64([[1.0] * 4, [0.0] * 4, [size] * 4]))
 
 
 def test_small_arrays_are_searched_without_torch():

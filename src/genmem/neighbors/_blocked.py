@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genmem.arrays import float64_device
+from genmem.arrays import copy_float64, float64_device
 from genmem.neighbors._block_search import BlockSearch, turn
 from genmem.neighbors._blocks import (
     Block,
@@ -27,7 +27,6 @@ from genmem.neighbors._blocks import (
     rounded,
     score_buffer,
     scores_of,
-    tensor_rows,
 )
 from genmem.neighbors._rounding import worth_rounding
 from genmem.neighbors._state import SearchState
@@ -209,7 +208,7 @@ class _BlockedSearch:
         """References [low, high) without those that enough equal ones precede."""
         part = self.references[low:high]
         if self.center is not None and self.metric != "euclidean":
-            part = unit_rows(tensor_rows(part, slice(None)).to(torch.float64))
+            part = unit_rows(copy_float64(part, slice(None)))  # the bits that are measured
         rows = without_copies(part, max(state.width for state in self.states))
         return slice(low, high) if len(rows) == high - low else low + rows
 

@@ -54,6 +54,8 @@ class Block:
         zeros: bool [b], rows of norm 0 of a cosine metric that are centred; None if there are none.
         errors: float32 [b], bounds on ‖row − its rounding‖ where `rows` are rounded; None where
             they are not.
+        noise: bound on how far centred unit rows are from those that are measured, each rounded in
+            float64; at their scale.
     """
 
     rows: torch.Tensor
@@ -62,14 +64,20 @@ class Block:
     signed: bool = True
     zeros: torch.Tensor | None = None
     errors: torch.Tensor | None = None
+    noise: float = 0.0
 
     def part(self, rows: slice) -> Block:
         """Some of the rows, in the same memory."""
         zeros, errors = (
             None if values is None else values[rows] for values in (self.zeros, self.errors)
         )
-        return Block(
-            self.rows[rows], self.half_squares[rows], self.norms[rows], self.signed, zeros, errors
+        return replace(
+            self,
+            rows=self.rows[rows],
+            half_squares=self.half_squares[rows],
+            norms=self.norms[rows],
+            zeros=zeros,
+            errors=errors,
         )
 
 
@@ -164,17 +172,18 @@ def _squared_norms(values: torch.Tensor) -> torch.Tensor:
 
 
 def _centered(source: torch.Tensor, metric: Metric, center: Center) -> Block:
-    rows, zeros = source.to(torch.float64), None
+    rows, zeros, noise = source.to(torch.float64), None, 0.0
     if metric != "euclidean":
         zeros = (source == 0).all(dim=1)
         rows = unit_rows(rows)
+        noise = center.scale * (rows.shape[1] + 8) * 2.0**-53
     rows = (rows - center.point).mul_(center.scale)
     half_squares = torch.linalg.vecdot(rows, rows) / 2
     if zeros is not None:
         # Their distance is 1 to every row: `scores_of` gives such pairs the score that says so.
         rows[zeros], half_squares[zeros] = 0.0, center.scale**2
     norms = (2 * half_squares).sqrt()
-    return Block(rows.float(), half_squares.float(), norms.float(), zeros=zeros)
+    return Block(rows.float(), half_squares.float(), norms.float(), zeros=zeros, noise=noise)
 
 
 def center_of(
@@ -257,7 +266,10 @@ def rounded(block: Block) -> Block:
 
 def query_directions(block: Block) -> Block:
     """Queries of `cosine_scores`, of a block for Euclidean scores."""
-    signed = bool((block.rows < 0).any())
+    # Products of the smallest rows can be lost, so that a score of 0 is no distance of exactly 1.
+    smallest = block.rows.shape[1] ** 0.5 * 2.0**-13
+    lossy = (block.norms > 0) & (block.norms < smallest)
+    signed = bool((block.rows < 0).any() | lossy.any())
     return replace(block, half_squares=torch.zeros_like(block.norms), signed=signed)
 
 

@@ -69,9 +69,10 @@ def _prepared(
 ) -> NDArray[np.float64]:
     """Rows as float64, of norm 1 for the cosine metrics."""
     values = copy_float64(array, rows)
-    norms = np.linalg.norm(values, axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        norms = np.linalg.norm(values, axis=1)
     low, high = NORM_RANGE
-    outside = np.flatnonzero((norms > 0) & ((norms < low) | (norms > high)))
+    outside = np.flatnonzero(values.any(axis=1) & ((norms < low) | (norms > high)))
     if len(outside):
         raise norm_error(first + int(rows[outside[0]]), float(norms[outside[0]]))
     return values if state.metric == "euclidean" else unit_rows(values)
@@ -83,10 +84,10 @@ def _scores(
     """Scores [b, c], larger for nearer rows, and a bound on their error for each query, [b].
 
     A sum of d products errs by at most d·u·Σ|xᵢyᵢ| in any order, u = 2⁻⁵³; another 8u cover the
-    rounding of unit rows and of sums.
+    rounding of sums, and the factor 4 that of unit rows and of the distance, as it is measured.
     """
     scores = queries @ references.T
-    unit = (queries.shape[1] + 8) * 2.0**-53
+    unit = 4 * (queries.shape[1] + 8) * 2.0**-53
     if state.metric != "euclidean":
         if state.metric == "absolute_cosine":
             np.abs(scores, out=scores)
@@ -95,7 +96,7 @@ def _scores(
     scores -= squares / 2
     largest = float(squares.max()) ** 0.5
     lengths = np.linalg.norm(queries, axis=1)
-    return scores, unit * (lengths * largest + largest**2)
+    return scores, unit * (lengths + largest) ** 2
 
 
 def _candidates(

@@ -63,8 +63,8 @@ def score_errors(
 
         |q·r − (q + δ)·(r + ε)| ≤ ‖δ‖‖r‖ + ‖q‖‖ε‖ + ‖δ‖‖ε‖
 
-    and the rounding of their product to bfloat16 at most 2⁻⁸ of it: 8 bits hold a number, so that half a
-    unit in the last place is up to 2⁻⁸ of it.
+    and the rounding of their product to bfloat16 at most 2⁻⁸ of it, half a unit in
+    the last of 8 bits.
 
     Args:
         queries: the block of queries, b rows.
@@ -91,6 +91,9 @@ def score_errors(
     if block.errors is not None:
         lengths = queries.norms if queries.errors is None else queries.norms + queries.errors
         errors = errors + lengths * block.errors.max()
+    if noise := queries.noise + block.noise:
+        # Of the products and of both rows' half squares.
+        errors = errors + noise * (queries.norms + largest + noise)
     return errors
 
 
