@@ -6,7 +6,8 @@ import time
 import pytest
 
 from genmem import progress as progress_module
-from genmem.progress import progress_on_stderr
+from genmem.errors import UsageError
+from genmem.progress import progress_on_stderr, show_progress
 
 
 class Clock:
@@ -111,3 +112,46 @@ def test_progress_may_be_called_from_many_threads(capsys):
         for thread in threads:
             thread.join()
     assert capsys.readouterr().err == ""
+
+
+def shown(progress):
+    with show_progress(progress) as show:
+        if show is not None:
+            for done in range(3):
+                show("reading", done, 2)
+        return show
+
+
+def test_nothing_is_shown_where_nobody_looks(capsys, monkeypatch):
+    monkeypatch.setattr(progress_module, "QUIET_SECONDS", 0.0)
+    assert shown(None) is None  # stderr is captured: no terminal
+    assert shown(False) is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_bars_of_work_that_takes_its_time_only(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress_module, "QUIET_SECONDS", 1e9)
+    assert shown(None) is not None
+    assert terminal.getvalue() == ""
+    assert shown(False) is None
+    monkeypatch.setattr(progress_module, "QUIET_SECONDS", 0.0)
+    shown(None)
+    assert "reading" in terminal.getvalue()
+
+
+def test_a_notebook_shows_one_line_per_stage(monkeypatch, capsys):
+    monkeypatch.setattr(progress_module, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress_module, "_in_notebook", lambda: True)
+    shown(None)
+    assert "reading: 100%" in capsys.readouterr().err
+
+
+def test_a_function_is_called_and_anything_else_is_refused():
+    calls = []
+    shown(lambda *arguments: calls.append(arguments))
+    assert calls == [("reading", 0, 2), ("reading", 1, 2), ("reading", 2, 2)]
+    with pytest.raises(UsageError, match="progress: expected True, False, None or a function"):
+        shown("yes")
