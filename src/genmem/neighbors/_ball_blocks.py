@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from genmem.arrays import block_bytes
+from genmem.neighbors._ball_pairs import BallOverlap, Balls, are_within
 from genmem.neighbors._blocks import (
     Block,
     Center,
@@ -18,7 +19,6 @@ from genmem.neighbors._blocks import (
     query_rows,
     reference_rows,
 )
-from genmem.neighbors.balls import BallOverlap, Balls, are_within
 from genmem.neighbors.equal_rows import device_of
 from genmem.neighbors.float32_bound import score_scale, score_tolerance
 from genmem.torch_settings import ieee_float32
