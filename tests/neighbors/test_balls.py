@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genmem.errors import InputError
-from genmem.neighbors import balls as room
+from genmem.neighbors import _ball_pairs as room
 from genmem.neighbors.balls import ball_overlap, count_balls
 
 
