@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genmem.errors import NotComputedError
 from genmem.formatting import count, did_you_mean, number, percent, printable
 from genmem.presenters import presenter
+from genmem.trackers import log_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -381,6 +382,23 @@ class Score(Mapping[str, Result]):
             UsageError: it cannot be written, or holds other files.
         """
         presenter("saved_score").save(self, path)
+
+    def log(self, tracker: Any, *, step: int | None = None, prefix: str = "genmem/") -> None:
+        """Send the metrics' values to a tracker of experiments, for curves over a training.
+
+        Args:
+            tracker: a SummaryWriter of TensorBoard, a run of wandb, the module mlflow or trackio, a
+                logger of Lightning, or a function of (values by name, step).
+            step: the step of the training; None where there is none.
+            prefix: before each metric's name; of several feature spaces, the space follows it.
+
+        Raises:
+            UsageError: the tracker is none of these.
+        """
+        values = {name: float(result) for name, result in self.items()}
+        for space, score in self.spaces.items():
+            values |= {f"{space}/{name}": float(result) for name, result in score.items()}
+        log_values({prefix + name: value for name, value in values.items()}, tracker, step=step)
 
     @staticmethod
     def load(path: str | Path) -> Score:
