@@ -38,7 +38,8 @@ def test_a_lightning_logger_writes_them(score, tmp_path):
     logger = CSVLogger(tmp_path)
     score.log(logger, step=7)
     logger.save()
-    [row] = csv.DictReader((tmp_path / "lightning_logs/version_0/metrics.csv").open())
+    table = tmp_path / "lightning_logs" / "version_0" / "metrics.csv"
+    [row] = csv.DictReader(table.read_text().splitlines())
     assert int(row["step"]) == 7
     assert float(row["genmem/fd"]) == score["fd"].value
 
