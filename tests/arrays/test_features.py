@@ -65,6 +65,11 @@ def audit(g=G, t=T):
         return float(result.p_values.sum())
 
 
+def compare(g=G, t=T):
+    result = genmem.compare({"first": g, "second": G}, train=t, metrics=["fd"])
+    return sum(float(score["fd"]) for score in result.scores.values())
+
+
 def rejection(g=G, t=T):
     # Only training rows are arrays of features here; g goes the same way.
     return sum(MemorizationRejection(rows, backbone=torch.nn.Identity()).tau for rows in (g, t))
@@ -113,6 +118,7 @@ DOORS = {
     "score": score,
     "RunningScore": running_score,
     "audit": audit,
+    "compare": compare,
     "MemorizationRejection": rejection,
     "build_reference": reference,
 }
@@ -138,6 +144,7 @@ NO_FEATURES = {
     ),
     *("duplicates", "write_dossier", "write_duplicates", "query", "write_query"),
     *("Query", "Reference", "open_reference"),
+    *("Comparison", "comparison_latex", "comparison_markdown", "write_comparison"),
 }
 
 

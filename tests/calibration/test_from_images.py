@@ -115,7 +115,7 @@ def test_labels_are_checked_before_any_work(folder, sets, words):
 
 
 def test_backbones_are_checked_before_any_work(folder):
-    with pytest.raises(UsageError, match="several different names"):
+    with pytest.raises(UsageError, match="several of different names"):
         calibrate_sets(SETS, train="train.npy", labels=Labels(), backbone=("pixels", "pixels"))
     with pytest.raises(UsageError, match="one backbone"):
         calibrate_sets(
