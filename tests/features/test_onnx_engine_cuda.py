@@ -38,7 +38,9 @@ def test_an_onnx_file_runs_on_cuda_without_tf32_where_onnx_runtime_can(
     path = convolution(tmp_path / "network.onnx")
     extractor = features.load_backbone(path, device="cuda")
     assert extractor.engine == "onnxruntime cuda"
-    assert sessions == [[("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]]
+    assert sessions == [
+        [("CUDAExecutionProvider", {"use_tf32": "0", "device_id": "0"}), "CPUExecutionProvider"]
+    ]
     assert "note" not in extractor.describe()
     assert extractor.run(IMAGES)[0].shape == (2, 4)
 
