@@ -102,16 +102,22 @@ def _notebook_bars() -> Iterator[Progress]:
     """One line of text per stage, drawn over itself by carriage returns, which notebooks take."""
     from tqdm.std import tqdm
 
-    with ExitStack() as stack:
-        bars: dict[str, tqdm] = {}
+    bar: tqdm | None = None
 
-        def show(stage: str, done: int, total: int | None) -> None:
-            if stage not in bars:
-                bars[stage] = stack.enter_context(tqdm(desc=stage, total=total, file=sys.stderr))
-            bars[stage].total = total
-            bars[stage].update(done - bars[stage].n)
+    def show(stage: str, done: int, total: int | None) -> None:
+        nonlocal bar
+        if bar is None or bar.desc != f"{stage}: ":
+            if bar is not None:
+                bar.close()  # before the next: notebooks cannot draw two lines over themselves
+            bar = tqdm(desc=stage, total=total, file=sys.stderr)
+        bar.total = total
+        bar.update(done - bar.n)
 
+    try:
         yield show
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ TUTORIALS = sorted(
     if path.name != "index.md"
 )
 
-PROGRESS = re.compile(r"it/s|TqdmWarning|^\s*(\x1b\[A)?\s*$")
+PROGRESS = re.compile(r"it/s|TqdmWarning|^\s*$")
 """Bars, and what they say where Jupyter's widgets are not installed."""
 
 
