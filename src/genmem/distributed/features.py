@@ -39,6 +39,7 @@ from genmem.features.feature_cache import (
 from genmem.images.hashing import hash_images
 from genmem.images.prefetch import limit_cores
 from genmem.io.atomic import atomic_write
+from genmem.io.npy import map_npy
 
 SHARD_IMAGES = 1024
 _MOST_SHARDS = 10_000
@@ -214,10 +215,9 @@ def _load(
     folder: Path, start: int, stop: int, marker: ShardState
 ) -> list[NDArray[np.float32]] | None:
     """The mapped arrays of a shard; None if a file is missing or no array."""
-    try:
-        return [
-            np.load(_path(folder, start, stop, suffix), mmap_mode="r", allow_pickle=False)
-            for suffix, _ in zip(_SUFFIXES, marker.checksums, strict=False)
-        ]
-    except Exception:  # NumPy evaluates the header as Python; a damaged one raises anything
-        return None
+    paths = [
+        _path(folder, start, stop, suffix)
+        for suffix, _ in zip(_SUFFIXES, marker.checksums, strict=False)
+    ]
+    arrays = [map_npy(path) for path in paths]
+    return None if any(array is None for array in arrays) else arrays

@@ -35,6 +35,7 @@ from genmem.errors import InputError, UsageError
 from genmem.features.cache import cache_errors, locked
 from genmem.images import Progress
 from genmem.io.atomic import atomic_write
+from genmem.io.npy import map_npy
 
 FLUSH_SECONDS = 5.0
 """An interrupted run loses at most this much work."""
@@ -332,10 +333,7 @@ def _open_arrays(
         return None
     columns = zip(_ARRAY_FILES, state.widths, state.checksums, strict=False)
     for name, width, checksum in columns:
-        try:
-            array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-        except Exception:  # NumPy evaluates the header as Python; a damaged one raises anything
-            return None
+        array = map_npy(folder / name)
         if not isinstance(array, np.memmap) or not array.flags.c_contiguous:
             return None
         if array.shape != (count, width) or array.dtype.str != "<f4":

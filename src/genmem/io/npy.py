@@ -1,8 +1,9 @@
-"""The headers of .npy files, read without loading the array or unpickling anything."""
+"""Files of .npy: their headers, and arrays that may be damaged. Nothing is unpickled."""
 
 from __future__ import annotations
 
-from typing import IO, NamedTuple
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -32,3 +33,11 @@ def read_npy_header(file: IO[bytes]) -> NpyHeader:
         raise
     except Exception as error:  # NumPy parses the header as Python: hostile bytes raise anything
         raise ValueError(f"the header cannot be parsed: {error}") from error
+
+
+def map_npy(path: Path) -> Any:
+    """The array of a .npy file, mapped; None where the file is missing or holds no array."""
+    try:
+        return npy.open_memmap(path, mode="r")
+    except Exception:  # NumPy evaluates the header as Python; a damaged one raises anything
+        return None

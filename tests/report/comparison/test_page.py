@@ -83,6 +83,7 @@ def test_latex_compiles(comparison, tmp_path):
     )
     (tmp_path / "t.tex").write_text(document)
     subprocess.run(["pdflatex", "-halt-on-error", "t.tex"], cwd=tmp_path, check=True)
+    assert (tmp_path / "t.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_latex_escapes_names(comparison):
